@@ -1,0 +1,52 @@
+/* CLBlast, one call at a time: it was not thread-safe before 1.6.1. */
+#include "blas.h"
+
+#include "status.h"
+
+#ifdef CLATTN_WITH_CLBLAST
+
+#include <clblast_c.h>
+
+#include "clock.h"
+#include "lock.h"
+
+static clattn_lock one_at_a_time = CLATTN_LOCK_INIT;
+
+static CLBlastStatusCode multiply(cl_command_queue *queue, const clattn_blas_product *p, cl_event *event) {
+  const CLBlastTranspose b_transpose = p->b.transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
+  if (p->count == 1)
+    return CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, b_transpose, p->rows, p->columns, p->terms,
+                        p->factor, p->a.buffer, p->a.offset, p->a.row, p->b.buffer, p->b.offset, p->b.row, 0.0f,
+                        p->c.buffer, p->c.offset, p->c.row, queue, event);
+  return CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, CLBlastTransposeNo, b_transpose, p->rows, p->columns,
+                                    p->terms, p->factor, p->a.buffer, p->a.offset, p->a.row, p->a.step, p->b.buffer,
+                                    p->b.offset, p->b.row, p->b.step, 0.0f, p->c.buffer, p->c.offset, p->c.row,
+                                    p->c.step, p->count, queue, event);
+}
+
+clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
+  const clattn_status status = clattn_chain_hold(chain, error);
+  if (status != CLATTN_OK) return status;
+  const double started = clattn_now();
+  cl_event event = NULL;
+  clattn_lock_take(&one_at_a_time);
+  const CLBlastStatusCode code = multiply(&chain->queue, p, &event);
+  clattn_lock_give(&one_at_a_time);
+  if (code != CLBlastSuccess) {
+    clattn_fail(error, CLATTN_CLBLAST_FAILED, "CLBlast's SGEMM, %zu times %zu x %zu x %zu: CLBlastStatusCode %d",
+                p->count, p->rows, p->columns, p->terms, (int)code);
+    if (error != NULL) error->code = (int)code;
+    return CLATTN_CLBLAST_FAILED;
+  }
+  return clattn_chain_resume(chain, event, started, error);
+}
+
+#else
+
+clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *product, clattn_error *error) {
+  (void)chain;
+  (void)product;
+  return clattn_fail(error, CLATTN_UNSUPPORTED, "this library was built without CLBlast");
+}
+
+#endif

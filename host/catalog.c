@@ -1,0 +1,293 @@
+/* The catalogue's rows and the geometry of each family of kernels. */
+#include "catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+/* ---- geometry ---------------------------------------------------------------------------------------------------- */
+
+static size_t max_of(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
+static size_t groups_of(size_t terms, size_t part) {
+  return (terms + part - 1) / part;
+}
+
+static void naive(const int *value, size_t terms, clattn_geometry *g) {
+  (void)value;
+  *g = (clattn_geometry){.cols = 1, .rows = 1, .longest_addition = terms};
+}
+
+static void naive_row(const int *value, size_t terms, clattn_geometry *g) {
+  (void)value;
+  *g = (clattn_geometry){.cols = 0, .rows = 1, .longest_addition = terms};
+}
+
+/* value: TILE */
+static void tiled(const int *value, size_t terms, clattn_geometry *g) {
+  const size_t tile = (size_t)value[0];
+  *g = (clattn_geometry){.local = {tile, tile},
+                         .cols = tile,
+                         .rows = tile,
+                         .local_bytes = 2 * tile * (tile + 1) * sizeof(float),
+                         .longest_addition = terms};
+}
+
+/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH */
+static void registers(const int *value, size_t terms, clattn_geometry *g) {
+  const size_t x = (size_t)value[0], y = (size_t)value[1], depth = (size_t)value[4];
+  const size_t rows = y * (size_t)value[2], cols = x * (size_t)value[3];
+  *g = (clattn_geometry){.local = {x, y},
+                         .cols = cols,
+                         .rows = rows,
+                         .local_bytes = depth * (rows + cols + 2) * sizeof(float),
+                         .longest_addition = terms};
+}
+
+/* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
+static void panel(const int *value, size_t terms, clattn_geometry *g) {
+  const size_t vectors = (size_t)value[2], strip = (size_t)value[3];
+  *g = (clattn_geometry){.local = {1, 1},
+                         .cols = vectors * 16,
+                         .rows = (size_t)value[0],
+                         .local_bytes = strip * vectors * 16 * sizeof(float),
+                         .longest_addition = max_of(terms < strip ? terms : strip, groups_of(terms, strip))};
+}
+
+/* value: LOCAL_X, and ITEM_KEYS of the register rung */
+static void row_group(const int *value, size_t terms, clattn_geometry *g) {
+  const size_t lanes = (size_t)value[0];
+  *g = (clattn_geometry){.local = {lanes, 1},
+                         .cols = 0,
+                         .rows = 1,
+                         .local_bytes = lanes * sizeof(float),
+                         .longest_addition = max_of(groups_of(terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
+}
+
+/* value: ITEM_ROWS */
+static void vector_rows(const int *value, size_t terms, clattn_geometry *g) {
+  *g = (clattn_geometry){
+      .local = {1, 1}, .cols = 0, .rows = (size_t)value[0], .longest_addition = terms / 16 + 4 + terms % 16};
+}
+
+/* CLBlast does not say how it adds; the worst is one after the other. */
+static void library(const int *value, size_t terms, clattn_geometry *g) {
+  naive(value, terms, g);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+#define TILED_SIZES                                                                                                    \
+  {                                                                                                                    \
+    {                                                                                                                  \
+      "TILE", 16, {                                                                                                    \
+        8, 16                                                                                                          \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+#define REGISTER_SIZES                                                                                                 \
+  {                                                                                                                    \
+    {"LOCAL_X", 16, {8, 16}}, {"LOCAL_Y", 16, {8, 16}}, {"ITEM_ROWS", 4, {1, 2, 4, 8}},                                \
+        {"ITEM_COLS", 4, {1, 2, 4, 8}}, {                                                                              \
+      "TILE_DEPTH", 16, {                                                                                              \
+        8, 16, 32                                                                                                      \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+#define PANEL_SIZES(item_rows)                                                                                         \
+  {                                                                                                                    \
+    {"ITEM_ROWS", item_rows, {64, 128, 256, 512, 1024}}, {"ROWS", 4, {1, 2, 4, 8}}, {"VECTORS", 4, {1, 2, 4}}, {       \
+      "STRIP", 256, {                                                                                                  \
+        64, 128, 256, 512                                                                                              \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+
+static const clattn_kernel catalog[] = {
+    {CLATTN_STAGE_PROJECT,
+     1,
+     "naive",
+     CLATTN_FORM_ANY,
+     "project/1_naive.cl",
+     "the formula, one work-item an element",
+     {{0}},
+     naive},
+    {CLATTN_STAGE_PROJECT, 2, "tiled", CLATTN_FORM_GPU, "project/2_tiled.cl", "tiles shared through local memory",
+     TILED_SIZES, tiled},
+    {CLATTN_STAGE_PROJECT, 3, "register", CLATTN_FORM_GPU, "project/3_register.cl",
+     "a block of results in each work-item's registers", REGISTER_SIZES, registers},
+    {CLATTN_STAGE_PROJECT, 4, "panel", CLATTN_FORM_CPU, "project/4_panel.cl", "packed panels, float16, no barriers",
+     PANEL_SIZES(256), panel},
+    {CLATTN_STAGE_PROJECT, 0, "clblast", CLATTN_FORM_LIBRARY, NULL, "CLBlast's GEMM", {{0}}, library},
+
+    {CLATTN_STAGE_SCORES,
+     1,
+     "naive",
+     CLATTN_FORM_ANY,
+     "scores/1_naive.cl",
+     "the formula, one work-item an element",
+     {{0}},
+     naive},
+    {CLATTN_STAGE_SCORES, 2, "tiled", CLATTN_FORM_GPU, "scores/2_tiled.cl", "tiles shared through local memory",
+     TILED_SIZES, tiled},
+    {CLATTN_STAGE_SCORES, 3, "register", CLATTN_FORM_GPU, "scores/3_register.cl",
+     "a block of results in each work-item's registers", REGISTER_SIZES, registers},
+    {CLATTN_STAGE_SCORES, 4, "panel", CLATTN_FORM_CPU, "scores/4_panel.cl", "packed panels, float16, no barriers",
+     PANEL_SIZES(256), panel},
+    {CLATTN_STAGE_SCORES,
+     0,
+     "clblast",
+     CLATTN_FORM_LIBRARY,
+     "scores/mask.cl",
+     "CLBlast's GEMM, then the mask",
+     {{0}},
+     library},
+
+    {CLATTN_STAGE_SOFTMAX,
+     1,
+     "naive",
+     CLATTN_FORM_ANY,
+     "softmax/1_naive.cl",
+     "the formula, one work-item a row",
+     {{0}},
+     naive_row},
+    {CLATTN_STAGE_SOFTMAX,
+     2,
+     "tiled",
+     CLATTN_FORM_GPU,
+     "softmax/2_tiled.cl",
+     "a work-group a row, joined through local memory",
+     {{"LOCAL_X", 128, {32, 64, 128, 256}}},
+     row_group},
+    {CLATTN_STAGE_SOFTMAX,
+     3,
+     "register",
+     CLATTN_FORM_GPU,
+     "softmax/3_register.cl",
+     "the row stays in registers: one read, one exp",
+     {{"LOCAL_X", 128, {32, 64, 128, 256}}, {"ITEM_KEYS", 16, {4, 8, 16, 32}}},
+     row_group},
+    {CLATTN_STAGE_SOFTMAX,
+     4,
+     "vector",
+     CLATTN_FORM_CPU,
+     "softmax/4_vector.cl",
+     "float16, no barriers",
+     {{"ITEM_ROWS", 16, {1, 4, 16, 64}}},
+     vector_rows},
+
+    {CLATTN_STAGE_CONTEXT,
+     1,
+     "naive",
+     CLATTN_FORM_ANY,
+     "context/1_naive.cl",
+     "the formula, one work-item an element",
+     {{0}},
+     naive},
+    {CLATTN_STAGE_CONTEXT, 2, "tiled", CLATTN_FORM_GPU, "context/2_tiled.cl", "tiles shared through local memory",
+     TILED_SIZES, tiled},
+    {CLATTN_STAGE_CONTEXT, 3, "register", CLATTN_FORM_GPU, "context/3_register.cl",
+     "a block of results in each work-item's registers", REGISTER_SIZES, registers},
+    {CLATTN_STAGE_CONTEXT, 4, "panel", CLATTN_FORM_CPU, "context/4_panel.cl", "packed panels, float16, no barriers",
+     PANEL_SIZES(128), panel},
+    {CLATTN_STAGE_CONTEXT,
+     0,
+     "clblast",
+     CLATTN_FORM_LIBRARY,
+     "context/1_naive.cl",
+     "CLBlast's GEMM, then NaN behind the mask repaired",
+     {{0}},
+     library},
+};
+
+size_t clattn_kernel_count(void) {
+  return sizeof catalog / sizeof catalog[0];
+}
+
+const clattn_kernel *clattn_catalog_at(size_t index) {
+  return index < clattn_kernel_count() ? &catalog[index] : NULL;
+}
+
+const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length) {
+  for (size_t i = 0; i < clattn_kernel_count(); ++i) {
+    const clattn_kernel *row = &catalog[i];
+    if (row->stage != stage) continue;
+    if (strlen(row->name) == length && strncmp(row->name, rung_or_name, length) == 0) return row;
+    if (length == 1 && row->rung > 0 && rung_or_name[0] == '0' + row->rung) return row;
+  }
+  return NULL;
+}
+
+/* ---- the public view --------------------------------------------------------------------------------------------- */
+
+bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {
+  static const char *const forms[] = {"any", "gpu", "cpu", "library"};
+  const clattn_kernel *row = clattn_catalog_at(index);
+  if (row == NULL) return false;
+  *info = (clattn_kernel_info){
+      .stage = row->stage, .rung = row->rung, .name = row->name, .form = forms[row->form], .idea = row->idea};
+  return true;
+}
+
+static clattn_status check_limits(const clattn_geometry *g, const clattn_device_info *device, clattn_error *error) {
+  const size_t items = max_of(g->local[0], 1) * max_of(g->local[1], 1);
+  if (items > device->max_work_group)
+    return clattn_fail(error, CLATTN_UNSUPPORTED, "needs work-groups of %zu work-items; '%s' has at most %llu", items,
+                       device->name, (unsigned long long)device->max_work_group);
+  for (int i = 0; i < 2; ++i)
+    if (g->local[i] > device->max_work_item_sizes[i])
+      return clattn_fail(error, CLATTN_UNSUPPORTED,
+                         "needs %zu work-items along dimension %d of a work-group; '%s' has at most %llu", g->local[i],
+                         i, device->name, (unsigned long long)device->max_work_item_sizes[i]);
+  if (g->local_bytes > device->local_memory_bytes)
+    return clattn_fail(error, CLATTN_UNSUPPORTED, "needs %zu bytes of local memory; '%s' has %llu", g->local_bytes,
+                       device->name, (unsigned long long)device->local_memory_bytes);
+  return CLATTN_OK;
+}
+
+clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_device_info *device,
+                                   clattn_error *error) {
+#ifndef CLATTN_WITH_CLBLAST
+  if (row->form == CLATTN_FORM_LIBRARY)
+    return clattn_fail(error, CLATTN_UNSUPPORTED, "this library was built without CLBlast");
+#endif
+  clattn_geometry geometry;
+  row->geometry(value, 1, &geometry);
+  return check_limits(&geometry, device, error);
+}
+
+void clattn_standard_tiles(const clattn_kernel *row, int value[CLATTN_TILES_MOST]) {
+  for (size_t i = 0; i < CLATTN_TILES_MOST; ++i) value[i] = row->tile[i].name != NULL ? row->tile[i].standard : 0;
+}
+
+/* The largest valid value below the present one; false if there is none. */
+static bool make_smaller(const clattn_tile *tile, int *value) {
+  int smaller = 0;
+  for (int v = 0; v < CLATTN_VALID_MOST; ++v)
+    if (tile->valid[v] < *value && tile->valid[v] > smaller) smaller = tile->valid[v];
+  if (smaller == 0) return false;
+  *value = smaller;
+  return true;
+}
+
+clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST],
+                               clattn_error *error) {
+  clattn_standard_tiles(row, value);
+  if (clattn_row_supported(row, value, device, error) == CLATTN_OK) return CLATTN_OK;
+  /* The last sizes of a row, those of the depth, cost least when they are made smaller. */
+  for (int t = CLATTN_TILES_MOST - 1; t >= 0; --t)
+    while (row->tile[t].name != NULL && make_smaller(&row->tile[t], &value[t]))
+      if (clattn_row_supported(row, value, device, NULL) == CLATTN_OK) return CLATTN_OK;
+  return CLATTN_UNSUPPORTED;
+}
+
+clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *device, clattn_error *error) {
+  const clattn_kernel *row = clattn_catalog_at(index);
+  if (row == NULL)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "kernel %zu (allowed: below %zu)", index, clattn_kernel_count());
+  int value[CLATTN_TILES_MOST];
+  return clattn_fit_tiles(row, device, value, error);
+}

@@ -1,0 +1,57 @@
+/* A chain of commands on a queue: each waits for the one before it, so that an out-of-order queue does as well as an
+ * in-order one. With a profile, each command is also waited for and timed. */
+#ifndef CLATTN_CHAIN_H
+#define CLATTN_CHAIN_H
+
+#include "catalog.h"
+#include "device.h"
+
+/* What a command's time counts towards: a clattn_stage, or one of these. */
+enum { CLATTN_SLOT_UPLOAD = CLATTN_STAGE_COUNT, CLATTN_SLOT_DOWNLOAD, CLATTN_SLOT_COUNT };
+
+typedef struct clattn_profile {
+  double event[CLATTN_SLOT_COUNT]; /* from the events' start to their end */
+  double wall[CLATTN_SLOT_COUNT];  /* from enqueueing to the end of waiting */
+  size_t launches[CLATTN_SLOT_COUNT];
+} clattn_profile;
+
+typedef struct clattn_chain {
+  cl_command_queue queue;
+  cl_event last;           /* NULL: nothing to wait for */
+  clattn_profile *profile; /* NULL: do not wait, do not time */
+  bool events_timed;       /* whether the queue records event times */
+  int slot;
+} clattn_chain;
+
+typedef struct clattn_argument {
+  size_t size;
+  const void *value;
+} clattn_argument;
+#define CLATTN_ARGUMENT(variable)                                                                                      \
+  { sizeof(variable), &(variable) }
+
+/* Makes the chain wait for these events, too. */
+clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_event *events, clattn_error *error);
+
+/* Launches kernel over a result of cols x rows x pairs elements, in work-groups as the geometry says. */
+clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
+                                  const size_t size[3], clattn_error *error);
+clattn_status clattn_chain_write(clattn_chain *chain, cl_mem to, const void *from, size_t bytes, clattn_error *error);
+clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset, size_t bytes, void *to,
+                                clattn_error *error);
+clattn_status clattn_chain_copy(clattn_chain *chain, cl_mem from, cl_mem to, size_t to_offset, size_t bytes,
+                                clattn_error *error);
+
+/* Around a library call that takes no wait list: before it, whatever is enqueued next waits for the chain; after it,
+ * the chain goes on from `event`, which it now owns. */
+clattn_status clattn_chain_hold(clattn_chain *chain, clattn_error *error);
+clattn_status clattn_chain_resume(clattn_chain *chain, cl_event event, double started, clattn_error *error);
+
+/* Waits for everything. After a failure, too: host memory must not be in use any more. */
+clattn_status clattn_chain_finish(clattn_chain *chain, clattn_error *error);
+void clattn_chain_release(clattn_chain *chain);
+
+clattn_status clattn_set_arguments(cl_kernel kernel, const clattn_argument *arguments, size_t count,
+                                   clattn_error *error);
+
+#endif

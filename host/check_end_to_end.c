@@ -1,0 +1,171 @@
+/* Context all the way from X, in double, with a bound that carries the errors of each stage into the next.
+ *
+ * Let dq, dk, dv be the bounds of the projections and ds that of the scores themselves. To first order and in the worst
+ * case, for query i:
+ *
+ *     |error of score j|   <= ds_j + |scale| * sum over c of (|q_c| dk_jc + |k_jc| dq_c + dq_c dk_jc)  =: D_j
+ *     |error of weight j|  <= p_j (exp(2 D) - 1) + its own rounding,  D = max over live j of D_j
+ *     |error of context c| <= sum over j of (p_j exp(2 D) dv_jc + |error of weight j| |v_jc|) + its own rounding
+ *
+ * (Each exp is off by a factor of at most exp(D), and so is their sum.) Gate 1 is loose here; gate 2, the error that
+ * plain scalar code makes on the same way, is the sharper one. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "reference.h"
+#include "status.h"
+
+/* One (batch, head): its keys and values from X, with bounds, and the same in float. */
+typedef struct head {
+  double *wq, *wk, *wv;                /* whole matrices */
+  double *k, *k_bound;                 /* (key_len, head_dim) */
+  double *v, *v_bound;                 /* (key_len, value_dim) */
+  float *k_naive, *v_naive;            /* likewise */
+  double *x;                           /* (model_dim), the token at hand */
+  double *q, *q_bound;                 /* (head_dim) */
+  float *q_naive;                      /* (head_dim) */
+  double *scores, *score_bound;        /* (key_len) */
+  double *weights;                     /* (key_len) */
+  float *scores_naive, *weights_naive; /* (key_len) */
+  void *memory;
+} head;
+
+static bool allocate(head *h, const clattn_problem *p) {
+  const size_t keys = p->key_len, dim = p->head_dim, value_dim = p->value_dim;
+  double **const doubles[] = {&h->k, &h->k_bound, &h->v,      &h->v_bound,     &h->x,
+                              &h->q, &h->q_bound, &h->scores, &h->score_bound, &h->weights};
+  const size_t double_counts[] = {
+      keys * dim, keys * dim, keys * value_dim, keys * value_dim, p->model_dim, dim, dim, keys, keys, keys};
+  float **const floats[] = {&h->k_naive, &h->v_naive, &h->q_naive, &h->scores_naive, &h->weights_naive};
+  const size_t float_counts[] = {keys * dim, keys * value_dim, dim, keys, keys};
+  size_t bytes = 0;
+  for (size_t i = 0; i < 10; ++i) bytes += double_counts[i] * sizeof(double);
+  for (size_t i = 0; i < 5; ++i) bytes += float_counts[i] * sizeof(float);
+  double *next = h->memory = malloc(bytes);
+  if (next == NULL) return false;
+  for (size_t i = 0; i < 10; next += double_counts[i++]) *doubles[i] = next;
+  float *next_float = (float *)(void *)next;
+  for (size_t i = 0; i < 5; next_float += float_counts[i++]) *floats[i] = next_float;
+  return true;
+}
+
+static void load_token(const clattn_checker *c, head *h, size_t token) {
+  for (size_t k = 0; k < c->problem->model_dim; ++k) h->x[k] = (double)c->inputs->x[token * c->problem->model_dim + k];
+}
+
+/* The head's columns of one projection of the loaded token: value and bound in double, value in float. */
+static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t head_index, size_t token,
+                    double *value, double *bound, float *naive) {
+  const clattn_problem *p = c->problem;
+  const size_t dim = tensor == CLATTN_V ? p->value_dim : p->head_dim, all = clattn_projection_columns(p, tensor);
+  const clattn_columns columns = {head_index * dim, dim};
+  const double *w = tensor == CLATTN_Q ? h->wq : tensor == CLATTN_K ? h->wk : h->wv;
+  const float *w_float = tensor == CLATTN_Q ? c->inputs->wq : tensor == CLATTN_K ? c->inputs->wk : c->inputs->wv;
+  const size_t chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
+  clattn_project_double(p, h->x, w, all, columns, value, bound);
+  for (size_t i = 0; i < dim; ++i) bound[i] = clattn_bound_product(bound[i], p->model_dim, chain);
+  clattn_project_float(p, c->inputs->x + token * p->model_dim, w_float, all, columns, naive, NULL);
+}
+
+static void load_head(const clattn_checker *c, head *h, size_t batch, size_t head_index) {
+  const clattn_problem *p = c->problem;
+  for (size_t j = 0; j < p->key_len; ++j) {
+    const size_t token = batch * p->key_len + j, k = j * p->head_dim, v = j * p->value_dim;
+    load_token(c, h, token);
+    project(c, h, CLATTN_K, head_index, token, h->k + k, h->k_bound + k, h->k_naive + k);
+    project(c, h, CLATTN_V, head_index, token, h->v + v, h->v_bound + v, h->v_naive + v);
+  }
+}
+
+/* Scores with what the projections' errors and their own rounding can make of them; returns D. */
+static double score_row(const clattn_checker *c, head *h, size_t live) {
+  const clattn_problem *p = c->problem;
+  const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
+  const double scale = fabs((double)clattn_problem_scale(p));
+  double largest = 0.0;
+  clattn_scores_double(p, h->q, h->k, p->head_dim, live, h->scores, h->score_bound);
+  for (size_t j = 0; j < live; ++j) {
+    const double *k = h->k + j * p->head_dim, *dk = h->k_bound + j * p->head_dim;
+    double passed_on = 0.0;
+    for (size_t d = 0; d < p->head_dim; ++d)
+      passed_on += fabs(h->q[d]) * dk[d] + fabs(k[d]) * h->q_bound[d] + h->q_bound[d] * dk[d];
+    largest = fmax(largest, clattn_bound_product(h->score_bound[j], p->head_dim, chain) + scale * passed_on);
+  }
+  return largest;
+}
+
+static double largest_score(const double *scores, size_t live) {
+  double largest = 0.0;
+  for (size_t j = 0; j < live; ++j)
+    if (isfinite(scores[j])) largest = fmax(largest, fabs(scores[j]));
+  return largest;
+}
+
+static void context_bounds(const clattn_checker *c, const head *h, size_t live, double score_error,
+                           clattn_row_buffers *b) {
+  const clattn_problem *p = c->problem;
+  const double grown = exp(2.0 * score_error), largest = largest_score(h->scores, live);
+  const size_t softmax_chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
+  const size_t context_chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
+  for (size_t d = 0; d < p->value_dim; ++d) {
+    double bound = clattn_bound_product(b->magnitude[d], p->key_len, context_chain);
+    for (size_t j = 0; j < live; ++j) {
+      const double weight_error =
+          h->weights[j] * (grown - 1.0) + clattn_bound_weight(h->weights[j], largest, p->key_len, softmax_chain);
+      const size_t at = j * p->value_dim + d;
+      bound += h->weights[j] * grown * h->v_bound[at] + weight_error * fabs(h->v[at]);
+    }
+    b->bound[d] = bound;
+  }
+}
+
+static void check_row(const clattn_checker *c, head *h, clattn_comparison *comparison, clattn_place at,
+                      clattn_row_buffers *b) {
+  const clattn_problem *p = c->problem;
+  const size_t token = at.batch * p->query_len + at.query;
+  load_token(c, h, token);
+  project(c, h, CLATTN_Q, at.head, token, h->q, h->q_bound, h->q_naive);
+  const double score_error = score_row(c, h, at.live);
+  clattn_softmax_double(h->scores, p->key_len, h->weights);
+  clattn_context_double(h->weights, at.live, h->v, p->value_dim, p->value_dim, b->expected, b->magnitude);
+  context_bounds(c, h, at.live, score_error, b);
+
+  clattn_scores_float(p, h->q_naive, h->k_naive, p->head_dim, at.live, h->scores_naive, NULL);
+  clattn_softmax_float(h->scores_naive, p->key_len, h->weights_naive);
+  clattn_context_float(h->weights_naive, at.live, h->v_naive, p->value_dim, p->value_dim, b->naive, NULL);
+  clattn_check_context_row(c, comparison, at, b);
+}
+
+clattn_status clattn_check_end_to_end(clattn_checker *c, clattn_error *error) {
+  const clattn_problem *p = c->problem;
+  const size_t key_matrix = p->model_dim * p->heads * p->head_dim;
+  const size_t value_matrix = p->model_dim * p->heads * p->value_dim;
+  clattn_comparison comparison = clattn_check_begin(CLATTN_CONTEXT, true);
+  clattn_row_buffers b = {0};
+  head h = {.wq = clattn_to_double(c->inputs->wq, key_matrix),
+            .wk = clattn_to_double(c->inputs->wk, key_matrix),
+            .wv = clattn_to_double(c->inputs->wv, value_matrix)};
+  clattn_status status = CLATTN_OK;
+  if (h.wq == NULL || h.wk == NULL || h.wv == NULL || !allocate(&h, p) ||
+      !clattn_row_buffers_allocate(&b, p->value_dim, 0)) {
+    status = clattn_fail_check_memory(error);
+    goto cleanup;
+  }
+  size_t loaded = SIZE_MAX; /* rows ascend, so all rows of a (batch, head) come in a row */
+  for (size_t i = 0; i < c->row_count; ++i) {
+    const clattn_place at = clattn_place_of(p, clattn_checker_row(c, i));
+    const size_t pair = at.batch * p->heads + at.head;
+    if (pair != loaded) load_head(c, &h, at.batch, at.head);
+    loaded = pair;
+    check_row(c, &h, &comparison, at, &b);
+  }
+  clattn_check_finish(c, &comparison);
+cleanup:
+  free(h.wq);
+  free(h.wk);
+  free(h.wv);
+  free(h.memory);
+  free(b.memory);
+  return status;
+}

@@ -1,0 +1,370 @@
+/* clattn: attention on any OpenCL device, checked against a scalar path on the CPU.
+ *
+ *     X, Wq, Wk, Wv -> project -> Q, K, V -> scores -> softmax -> context
+ *                      (X.W)                 Q.K^T     rows       weights.V
+ *
+ * Describe, plan, run: a clattn_problem says what is computed, a clattn_device says where, a clattn_plan says how.
+ * Planning is slow and done once; running is fast, allocates nothing and can be repeated.
+ *
+ * All tensors are float, row-major, without padding. Sizes count elements unless a name says bytes; times are seconds.
+ *
+ * Threads: nothing is global. Different devices and plans may be used from different threads at the same time; one
+ * plan, and plans that share a device, belong to one thread at a time.
+ *
+ * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL. After a failure the
+ * outputs of the call are not to be used and nothing needs to be freed. The library never prints, never exits and
+ * reads no environment variable.
+ */
+#ifndef CLATTN_H
+#define CLATTN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(CLATTN_SHARED) && defined(_WIN32)
+#ifdef CLATTN_BUILDING
+#define CLATTN_API __declspec(dllexport)
+#else
+#define CLATTN_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define CLATTN_API __attribute__((visibility("default")))
+#else
+#define CLATTN_API
+#endif
+
+#define CLATTN_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
+
+typedef enum clattn_status {
+  CLATTN_OK = 0,
+  CLATTN_INVALID_ARGUMENT,     /* a NULL that must not be NULL, a struct of unknown size, an option out of range */
+  CLATTN_INVALID_PROBLEM,      /* the problem contradicts itself: a zero size, a product that overflows, ... */
+  CLATTN_UNSUPPORTED,          /* a meaningful request that this version, build or device cannot serve */
+  CLATTN_NO_DEVICE,            /* no OpenCL platform, or no device that matches the choice */
+  CLATTN_OUT_OF_HOST_MEMORY,   /* malloc failed */
+  CLATTN_OUT_OF_DEVICE_MEMORY, /* the problem does not fit, found before or while allocating */
+  CLATTN_KERNEL_SOURCE,        /* a kernel file cannot be read */
+  CLATTN_BUILD_FAILED,         /* the device's compiler refused a kernel; the message holds its log */
+  CLATTN_OPENCL_FAILED,        /* another OpenCL call failed; clattn_error.code holds its code */
+  CLATTN_CLBLAST_FAILED,       /* a CLBlast call failed; clattn_error.code holds its code */
+  CLATTN_STATUS_COUNT
+} clattn_status;
+
+#define CLATTN_MESSAGE_SIZE 8192
+
+typedef struct clattn_error {
+  clattn_status status;
+  int code;                          /* the OpenCL or CLBlast code behind it, 0 if there is none */
+  char message[CLATTN_MESSAGE_SIZE]; /* what failed, with which value, and what is allowed */
+} clattn_error;
+
+/* The name of a status, "CLATTN_NO_DEVICE"; never NULL. */
+CLATTN_API const char *clattn_status_name(clattn_status status);
+
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
+
+typedef enum clattn_device_type {
+  CLATTN_DEVICE_GPU,
+  CLATTN_DEVICE_ACCELERATOR,
+  CLATTN_DEVICE_CPU,
+  CLATTN_DEVICE_OTHER
+} clattn_device_type;
+
+typedef struct clattn_device_info {
+  uint32_t platform_index; /* what --platform and clattn_device_choice.platform call it */
+  uint32_t index;          /* within the platforms that were asked for: likewise for the device */
+  char platform[128];
+  char name[128];
+  char vendor[128];
+  char version[128];        /* as CL_DEVICE_VERSION: "OpenCL 3.0 ..." */
+  char driver_version[128]; /* as CL_DRIVER_VERSION */
+  char c_version[64];       /* as CL_DEVICE_OPENCL_C_VERSION */
+  clattn_device_type type;
+  uint32_t compute_units;
+  uint32_t clock_mhz;
+  uint32_t native_float_width;  /* lanes of a float vector that the hardware likes, 0 if not known */
+  uint64_t global_memory_bytes; /* what the driver reports */
+  uint64_t max_allocation_bytes;
+  uint64_t local_memory_bytes;
+  uint64_t max_work_group;         /* work-items */
+  uint64_t max_work_item_sizes[3]; /* work-items along each dimension of a work-group */
+  bool little_endian;
+  char extensions[256]; /* those that matter to attention kernels, separated by spaces */
+} clattn_device_info;
+
+/* Which device: NULL fields mean any. A string of digits is an index, anything else a part of the name, in any case.
+ * The device index counts within the platforms that `platform` leaves, in the order of clattn_device_list_create. */
+typedef struct clattn_device_choice {
+  const char *platform;
+  const char *device;
+} clattn_device_choice;
+
+typedef struct clattn_device_list clattn_device_list;
+typedef struct clattn_device clattn_device;
+
+/* Lists the devices that `choice` (NULL: all) leaves; an empty list is CLATTN_NO_DEVICE. Free with
+ * clattn_device_list_destroy. */
+CLATTN_API clattn_status clattn_device_list_create(const clattn_device_choice *choice, clattn_device_list **list,
+                                                   clattn_error *error);
+CLATTN_API size_t clattn_device_list_count(const clattn_device_list *list);
+/* Valid until the list is destroyed; NULL when index >= count. */
+CLATTN_API const clattn_device_info *clattn_device_list_info(const clattn_device_list *list, size_t index);
+CLATTN_API void clattn_device_list_destroy(clattn_device_list *list); /* NULL is fine */
+
+/* Opens the first device that `choice` (NULL: any) leaves, a GPU before an accelerator before a CPU, and among equals
+ * the one with the most compute units x clock. Close with clattn_device_close, after its plans are destroyed. */
+CLATTN_API clattn_status clattn_device_open(const clattn_device_choice *choice, clattn_device **device,
+                                            clattn_error *error);
+CLATTN_API void clattn_device_close(clattn_device *device); /* NULL is fine */
+CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device *device);
+
+/* ---- the problem ------------------------------------------------------------------------------------------------- */
+
+typedef enum clattn_weight_layout {
+  CLATTN_LAYOUT_XW, /* Q = X.W, W is (model_dim, columns) */
+  CLATTN_LAYOUT_XWT /* Q = X.W^T, W is (columns, model_dim), as torch.nn.Linear stores it */
+} clattn_weight_layout;
+
+typedef enum clattn_mask {
+  CLATTN_MASK_NONE,
+  CLATTN_MASK_CAUSAL /* query i sees keys 0 ... i */
+} clattn_mask;
+
+typedef enum clattn_scale {
+  CLATTN_SCALE_DEFAULT, /* 1 / sqrt(head_dim) */
+  CLATTN_SCALE_GIVEN    /* clattn_problem.scale */
+} clattn_scale;
+
+/* Start from CLATTN_PROBLEM_INIT and set what differs. */
+typedef struct clattn_problem {
+  size_t size;  /* sizeof(clattn_problem); tells the library which version of this struct it is given */
+  size_t batch; /* 1 */
+  size_t query_len;
+  size_t key_len; /* equal to query_len: queries, keys and values come from the same X */
+  size_t model_dim;
+  size_t heads;     /* 1 */
+  size_t head_dim;  /* of a query and a key */
+  size_t value_dim; /* of a value and of a context vector */
+  clattn_weight_layout layout;
+  clattn_mask mask;
+  clattn_scale scale_mode;
+  float scale; /* what Q.K^T is multiplied with when scale_mode is CLATTN_SCALE_GIVEN; finite, any sign */
+} clattn_problem;
+
+#define CLATTN_PROBLEM_INIT                                                                                            \
+  { sizeof(clattn_problem), 1, 0, 0, 0, 1, 0, 0, CLATTN_LAYOUT_XW, CLATTN_MASK_NONE, CLATTN_SCALE_DEFAULT, 1.0f }
+
+/* CLATTN_OK, or CLATTN_INVALID_PROBLEM / CLATTN_UNSUPPORTED with a message that says what is allowed. Called by
+ * everything that takes a problem. */
+CLATTN_API clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error);
+
+/* The factor that scores = Q.K^T * scale will use. */
+CLATTN_API float clattn_problem_scale(const clattn_problem *problem);
+
+/* The tensors of a problem, in the order in which they come into being. */
+typedef enum clattn_tensor {
+  CLATTN_X,       /* (batch, query_len, model_dim) */
+  CLATTN_WQ,      /* layout XW: (model_dim, heads.head_dim);  XWT: (heads.head_dim, model_dim) */
+  CLATTN_WK,      /* likewise */
+  CLATTN_WV,      /* layout XW: (model_dim, heads.value_dim); XWT: (heads.value_dim, model_dim) */
+  CLATTN_Q,       /* (batch, query_len, heads.head_dim) */
+  CLATTN_K,       /* (batch, key_len, heads.head_dim) */
+  CLATTN_V,       /* (batch, key_len, heads.value_dim) */
+  CLATTN_SCORES,  /* (batch, heads, query_len, key_len): scaled, masked keys hold -inf */
+  CLATTN_WEIGHTS, /* (batch, heads, query_len, key_len): softmax of each row; a fully masked row holds 0 */
+  CLATTN_CONTEXT, /* (batch, query_len, heads.value_dim) */
+  CLATTN_TENSOR_COUNT
+} clattn_tensor;
+
+/* "x", "wq", ...; never NULL. */
+CLATTN_API const char *clattn_tensor_name(clattn_tensor tensor);
+
+/* Fills shape with the tensor's dimensions and returns their number, 2 to 4. The problem must be valid. */
+CLATTN_API int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]);
+
+/* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
+
+/* Host pointers, owned by the caller, read only during the call; none may be NULL. Shapes as in clattn_tensor. */
+typedef struct clattn_inputs {
+  const float *x;
+  const float *wq;
+  const float *wk;
+  const float *wv;
+} clattn_inputs;
+
+/* Some rows of scores and weights. A row number counts (batch, head, query) row-major: (b * heads + h) * query_len + i.
+ * `row` is strictly ascending and owned by the caller. */
+typedef struct clattn_rows {
+  const size_t *row;
+  size_t count;
+} clattn_rows;
+
+/* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. */
+typedef struct clattn_outputs {
+  float *q;
+  float *k;
+  float *v;
+  float *scores;           /* (batch, heads, query_len, key_len), or (rows->count, key_len) */
+  float *weights;          /* likewise */
+  float *context;          /* (batch, query_len, heads.value_dim) */
+  const clattn_rows *rows; /* NULL: all rows of scores and weights are written; else only these */
+} clattn_outputs;
+
+/* ---- plans ------------------------------------------------------------------------------------------------------- */
+
+typedef enum clattn_stage {
+  CLATTN_STAGE_PROJECT,
+  CLATTN_STAGE_SCORES,
+  CLATTN_STAGE_SOFTMAX,
+  CLATTN_STAGE_CONTEXT,
+  CLATTN_STAGE_COUNT
+} clattn_stage;
+
+/* "project", "scores", ...; never NULL. */
+CLATTN_API const char *clattn_stage_name(clattn_stage stage);
+
+typedef enum clattn_pipeline {
+  CLATTN_PIPELINE_STAGED, /* this library's kernels */
+  CLATTN_PIPELINE_BLAS    /* CLBlast's products for project, scores and context, this library's softmax */
+} clattn_pipeline;
+
+/* How a plan is going to be run. */
+typedef enum clattn_io {
+  CLATTN_IO_HOST,  /* by clattn_plan_run: the plan owns device buffers for inputs and outputs */
+  CLATTN_IO_DEVICE /* by clattn_plan_enqueue (clattn_cl.h) alone: it owns only what lies between */
+} clattn_io;
+
+/* Start from CLATTN_PLAN_OPTIONS_INIT. Strings are read during clattn_plan_create alone. */
+typedef struct clattn_plan_options {
+  size_t size; /* sizeof(clattn_plan_options) */
+  clattn_pipeline pipeline;
+  clattn_io io;
+  const char *kernels;    /* NULL, or choices by hand: "scores=2,softmax=naive" (rung number or kernel name) */
+  const char *kernel_dir; /* NULL: the kernels inside the library; else the folder that holds project/, scores/, ... */
+  uint64_t memory_bytes;  /* most device memory to use; 0: what the device reports */
+  uint64_t block_bytes;   /* scores are worked off in blocks of at most this size; 0: the library chooses */
+} clattn_plan_options;
+
+#define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
+  { sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0 }
+
+typedef struct clattn_plan clattn_plan;
+
+/* Chooses and builds kernels, checks that the memory suffices, allocates. options may be NULL. The device must outlive
+ * the plan. Destroy with clattn_plan_destroy. */
+CLATTN_API clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
+                                            const clattn_plan_options *options, clattn_plan **plan,
+                                            clattn_error *error);
+CLATTN_API void clattn_plan_destroy(clattn_plan *plan); /* NULL is fine */
+
+/* What a plan chose for a stage, and what the stage costs. Strings live as long as the plan. */
+typedef struct clattn_stage_info {
+  const char *kernel;      /* name in the catalogue: "naive", "tiled", ..., "clblast" */
+  int rung;                /* number in the catalogue; 0 for what is not on the ladder */
+  double flops;            /* operations of one run: 2 for each multiply-add that the mask leaves, 4 for each weight */
+  double bytes;            /* of one run when each tensor of the stage is read or written once */
+  size_t longest_addition; /* longest chain of additions into one accumulator, for the error bound */
+} clattn_stage_info;
+
+typedef struct clattn_plan_info {
+  size_t blocks;        /* pieces in which scores, softmax and context are worked off */
+  size_t block_heads;   /* (batch, head) pairs in one piece */
+  size_t block_rows;    /* query rows of each pair in one piece */
+  uint64_t block_bytes; /* of the scores buffer */
+  uint64_t total_bytes; /* of all device buffers of the plan */
+  clattn_stage_info stages[CLATTN_STAGE_COUNT];
+} clattn_plan_info;
+
+CLATTN_API void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info);
+
+typedef struct clattn_timings {
+  double stage[CLATTN_STAGE_COUNT];      /* on the device, from events, or the wall clock where events say nothing */
+  double stage_wall[CLATTN_STAGE_COUNT]; /* around enqueue ... finish */
+  double upload;                         /* wall clock */
+  double download;                       /* wall clock */
+  double total;                          /* wall clock of the whole call */
+  bool events_used;                      /* whether `stage` comes from events (but for CLBlast's calls) */
+  size_t launches[CLATTN_STAGE_COUNT];   /* of kernels and library calls */
+} clattn_timings;
+
+/* Uploads the inputs, runs all stages, downloads the outputs and waits for them. With timings (may be NULL) it also
+ * waits after every launch. The plan must have CLATTN_IO_HOST. */
+CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
+                                         clattn_timings *timings, clattn_error *error);
+
+/* ---- the catalogue ----------------------------------------------------------------------------------------------- */
+
+typedef struct clattn_kernel_info {
+  clattn_stage stage;
+  int rung;
+  const char *name;
+  const char *form; /* "any", "gpu", "cpu" or "library": the kind of device it was written for */
+  const char *idea; /* one line */
+} clattn_kernel_info;
+
+CLATTN_API size_t clattn_kernel_count(void);
+/* false when index >= clattn_kernel_count(). */
+CLATTN_API bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info);
+/* Whether the device meets the kernel's needs, as far as that can be told before it is built: CLATTN_OK or
+ * CLATTN_UNSUPPORTED with the reason. */
+CLATTN_API clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *device, clattn_error *error);
+
+/* ---- the scalar path and the comparison -------------------------------------------------------------------------- */
+
+/* The same computation in plain scalar C, in float, on one core of the CPU. Inputs and outputs as in clattn_plan_run.*/
+CLATTN_API clattn_status clattn_reference_run(const clattn_problem *problem, const clattn_inputs *inputs,
+                                              const clattn_outputs *outputs, clattn_error *error);
+
+/* Chooses rows for a check: all when the scalar path would need fewer than `most_flops` operations, else a sample drawn
+ * with `seed` that always has the first and the last row. Free `*row` with free(). */
+CLATTN_API clattn_status clattn_check_choose_rows(const clattn_problem *problem, double most_flops, uint64_t seed,
+                                                  size_t **row, size_t *count, clattn_error *error);
+
+/* One tensor held against the scalar path in double. docs/correctness.md derives the bounds. */
+typedef struct clattn_tensor_check {
+  clattn_tensor tensor;
+  bool end_to_end;       /* false: computed from the device's own input of that stage; true: all the way from X */
+  size_t elements;       /* that were compared */
+  size_t failed;         /* elements outside their bound */
+  size_t worst_index[4]; /* where |got - expected| / bound is largest; as many entries as the tensor has dimensions */
+  double got;
+  double expected;
+  double bound;         /* gate 1, of the worst element */
+  double ratio;         /* error / bound of the worst element; infinite where a NaN or Inf is out of place */
+  double largest_error; /* gate 2: of the whole tensor ... */
+  double allowed_error; /* ... and what the scalar path in float gives leave to */
+  bool passed;          /* both gates */
+} clattn_tensor_check;
+
+#define CLATTN_CHECK_MOST 7 /* q, k, v, scores, weights, context, and context from X */
+
+typedef struct clattn_check_report {
+  clattn_tensor_check check[CLATTN_CHECK_MOST];
+  size_t count;
+  bool passed;         /* all of them */
+  size_t rows_checked; /* of scores, weights and context */
+  size_t rows_total;   /* batch.heads.query_len */
+  /* Of the scalar path in float for the whole problem, on one core; where not all rows were checked, extrapolated for
+   * each stage from those that were. */
+  double reference_seconds[CLATTN_STAGE_COUNT];
+} clattn_check_report;
+
+/* Compares all outputs with the scalar path; every pointer of `outputs` must be set. `rows` limits the check to some
+ * rows (NULL: all that `outputs` holds); when outputs->rows is set, that list is checked and `rows` must be NULL or the
+ * same. CLATTN_OK means that the comparison took place: report->passed says how it ended. */
+CLATTN_API clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
+                                      const clattn_outputs *outputs, const clattn_rows *rows,
+                                      clattn_check_report *report, clattn_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

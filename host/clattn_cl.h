@@ -1,0 +1,45 @@
+/* clattn for programs that own an OpenCL context, queue and buffers already. See clattn.h for everything else.
+ *
+ *     clattn_device_adopt(queue, &device, &error);
+ *     options.io = CLATTN_IO_DEVICE;
+ *     clattn_plan_create(device, &problem, &options, &plan, &error);
+ *     clattn_plan_enqueue(plan, &buffers, 1, &uploaded, &done, &error);
+ */
+#ifndef CLATTN_CL_H
+#define CLATTN_CL_H
+
+#include "clattn.h"
+
+#ifdef __APPLE__
+#include <OpenCL/opencl.h>
+#else
+#include <CL/cl.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A device made from the caller's queue, its context and its device; all are retained until clattn_device_close. The
+ * queue may be in-order or out-of-order and need not record times (clattn_timings then come from the wall clock). */
+CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **device, clattn_error *error);
+
+/* Buffers of the same context, as large as the tensors' shapes in clattn.h say, or larger. x, wq, wk, wv and context
+ * are required. The others may be NULL: not wanted. Inputs and outputs must not overlap. */
+typedef struct clattn_buffers {
+  cl_mem x, wq, wk, wv;
+  cl_mem q, k, v, scores, weights;
+  cl_mem context;
+} clattn_buffers;
+
+/* Enqueues all stages on the device's queue and returns without waiting. The work begins after the `wait_count` events
+ * of `wait` and after the plan's previous run; *event (may be NULL), to be released by the caller, completes with it.
+ * The buffers must live until then. */
+CLATTN_API clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffers, cl_uint wait_count,
+                                             const cl_event *wait, cl_event *event, clattn_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

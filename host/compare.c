@@ -1,0 +1,66 @@
+/* The two gates. docs/correctness.md derives them.
+ *
+ * Gate 1 bounds every element by the rounding errors that its own sum can have collected; gate 2 bounds the worst
+ * element of the tensor by what the plain scalar code makes of it in the same type. Both must hold.
+ *
+ * Comparisons are written !(error <= bound): a NaN then fails, where error > bound would let it pass. */
+#include "compare.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#define UNIT_ROUNDOFF 5.9604644775390625e-08   /* 2^-24 */
+#define SMALLEST_NORMAL 1.1754943508222875e-38 /* 2^-126: devices may flush what is smaller to 0 */
+
+double clattn_bound_product(double magnitude, size_t terms, size_t chain) {
+  return UNIT_ROUNDOFF * (8.0 + 2.0 * sqrt((double)terms) + (double)chain / 3.0) * magnitude + SMALLEST_NORMAL;
+}
+
+double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain) {
+  return UNIT_ROUNDOFF * weight * (16.0 + 2.0 * sqrt((double)keys) + (double)chain / 3.0 + 4.0 * largest_score) +
+         SMALLEST_NORMAL;
+}
+
+/* Error over bound: 0 where a NaN or Inf is in its place, infinite where one is out of place. */
+static double ratio_of(const clattn_element *e) {
+  const double got = (double)e->got;
+  if (isnan(e->expected)) return isnan(got) ? 0.0 : INFINITY;
+  if (isinf(e->expected)) return got == e->expected ? 0.0 : INFINITY;
+  if (isinf(got)) { /* the true value may lie beyond what float can hold */
+    const bool beyond = fabs(e->expected) + e->bound > (double)FLT_MAX && (got > 0) == (e->expected > 0);
+    return beyond ? 0.0 : INFINITY;
+  }
+  const double ratio = fabs(got - e->expected) / e->bound;
+  return isnan(ratio) ? INFINITY : ratio;
+}
+
+static void update_gate2(clattn_comparison *c, const clattn_element *e) {
+  if (!isfinite(e->expected) || !isfinite(e->got) || !isfinite(e->naive) || !isfinite(e->magnitude)) return;
+  volatile float shifted = (float)e->expected; /* volatile: rounded to float at every step */
+  shifted = shifted + 0.3f;
+  shifted = shifted - 0.3f;
+  c->check.largest_error = fmax(c->check.largest_error, fabs((double)e->got - e->expected));
+  c->naive_error = fmax(c->naive_error, fabs((double)e->naive - e->expected));
+  c->round_trip = fmax(c->round_trip, fabs((double)shifted - e->expected));
+  c->magnitude = fmax(c->magnitude, e->magnitude);
+}
+
+void clattn_compare(clattn_comparison *c, const size_t *index, int rank, const clattn_element *e) {
+  const double ratio = ratio_of(e);
+  if (!(ratio <= 1.0)) ++c->check.failed;
+  if (c->check.elements == 0 || ratio > c->check.ratio) {
+    c->check.ratio = ratio;
+    c->check.got = (double)e->got;
+    c->check.expected = e->expected;
+    c->check.bound = e->bound;
+    memcpy(c->check.worst_index, index, (size_t)rank * sizeof *index);
+  }
+  ++c->check.elements;
+  update_gate2(c, e);
+}
+
+void clattn_comparison_finish(clattn_comparison *c) {
+  c->check.allowed_error = 2.0 * c->naive_error + 2.0 * c->round_trip + 8.0 * UNIT_ROUNDOFF * c->magnitude;
+  c->check.passed = c->check.elements > 0 && c->check.failed == 0 && c->check.largest_error <= c->check.allowed_error;
+}

@@ -1,0 +1,35 @@
+/* Judging one tensor, element by element. */
+#ifndef CLATTN_COMPARE_H
+#define CLATTN_COMPARE_H
+
+#include "clattn.h"
+
+typedef struct clattn_element {
+  float got;
+  double expected;  /* scalar path in double */
+  float naive;      /* scalar path in float */
+  double bound;     /* gate 1 */
+  double magnitude; /* of the terms that were added up */
+} clattn_element;
+
+typedef struct clattn_comparison {
+  clattn_tensor_check check;
+  /* For gate 2, over the whole tensor: */
+  double naive_error; /* of the scalar path in float */
+  double round_trip;  /* of adding 0.3 and taking it away again in float */
+  double magnitude;
+} clattn_comparison;
+
+/* index has as many entries as the tensor has dimensions, at most 4. */
+void clattn_compare(clattn_comparison *comparison, const size_t *index, int rank, const clattn_element *element);
+
+/* Judges gate 2 and sets check.passed. */
+void clattn_comparison_finish(clattn_comparison *comparison);
+
+/* Gate 1 of a sum of `terms` products of total magnitude `magnitude`; `chain` is the longest chain of additions. */
+double clattn_bound_product(double magnitude, size_t terms, size_t chain);
+
+/* Gate 1 of a weight: largest_score is the largest absolute value in the row. */
+double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain);
+
+#endif

@@ -1,0 +1,209 @@
+/* Plans: what fits into memory, which buffers, in which blocks. */
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shape.h"
+#include "status.h"
+
+/* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to
+ * each other through the cache; on a GPU it only needs to be large enough to fill the device. */
+#define BLOCK_BYTES_CPU (8ull << 20)
+#define BLOCK_BYTES_GPU (256ull << 20)
+#define BLOCK_ROWS_MULTIPLE 64 /* a block that is cut within a head begins at a tile's border */
+
+static const clattn_tensor io_tensors[] = {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_CONTEXT};
+static const clattn_tensor between_tensors[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+enum { IO_TENSORS = sizeof io_tensors / sizeof io_tensors[0], BETWEEN_TENSORS = 3 };
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t tensor_bytes(const clattn_problem *problem, clattn_tensor tensor) {
+  return (uint64_t)clattn_tensor_elements(problem, tensor) * sizeof(float);
+}
+
+static uint64_t memory_budget(const clattn_plan *plan, const clattn_plan_options *options) {
+  const uint64_t device = plan->device->info.global_memory_bytes;
+  return options->memory_bytes != 0 && options->memory_bytes < device ? options->memory_bytes : device;
+}
+
+static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor tensor, clattn_error *error) {
+  const uint64_t bytes = tensor_bytes(&plan->problem, tensor), most = plan->device->info.max_allocation_bytes;
+  if (bytes <= most) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY, "%s takes %llu bytes; '%s' allows %llu in one buffer",
+                     clattn_tensor_name(tensor), (unsigned long long)bytes, plan->device->info.name,
+                     (unsigned long long)most);
+}
+
+/* Bytes of everything but the block of scores. */
+static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  *bytes = 0;
+  for (int i = 0; i < BETWEEN_TENSORS && status == CLATTN_OK; ++i) {
+    status = check_allocation(plan, between_tensors[i], error);
+    *bytes += tensor_bytes(&plan->problem, between_tensors[i]);
+  }
+  for (int i = 0; i < IO_TENSORS && status == CLATTN_OK; ++i) {
+    status = check_allocation(plan, io_tensors[i], error);
+    if (plan->io == CLATTN_IO_HOST) *bytes += tensor_bytes(&plan->problem, io_tensors[i]);
+  }
+  return status;
+}
+
+static uint64_t smallest(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+static uint64_t preferred_block(const clattn_plan *plan, const clattn_plan_options *options) {
+  if (options->block_bytes != 0) return options->block_bytes;
+  return plan->device->info.type == CLATTN_DEVICE_CPU ? BLOCK_BYTES_CPU : BLOCK_BYTES_GPU;
+}
+
+clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
+  const clattn_problem *problem = &plan->problem;
+  const uint64_t budget = memory_budget(plan, options);
+  const uint64_t row_bytes = (uint64_t)problem->key_len * sizeof(float);
+  uint64_t fixed = 0;
+  const clattn_status status = fixed_bytes(plan, &fixed, error);
+  if (status != CLATTN_OK) return status;
+  if (fixed > budget || budget - fixed < row_bytes)
+    return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
+                       "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'",
+                       (unsigned long long)(fixed + row_bytes), (unsigned long long)budget, plan->device->info.name);
+  const uint64_t most = smallest(budget - fixed, plan->device->info.max_allocation_bytes);
+  if (most < row_bytes)
+    return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
+                       "one row of scores takes %llu bytes; '%s' allows %llu in one buffer",
+                       (unsigned long long)row_bytes, plan->device->info.name, (unsigned long long)most);
+
+  uint64_t rows = smallest(most, preferred_block(plan, options)) / row_bytes;
+  if (rows == 0) rows = 1; /* the memory suffices for a row, only the preferred size does not */
+  const size_t pairs = problem->batch * problem->heads;
+  if (rows >= problem->query_len) {
+    plan->largest.pairs = (size_t)smallest(rows / problem->query_len, pairs);
+    plan->largest.rows = problem->query_len;
+  } else {
+    plan->largest.pairs = 1;
+    plan->largest.rows =
+        (size_t)(rows >= BLOCK_ROWS_MULTIPLE ? rows / BLOCK_ROWS_MULTIPLE * BLOCK_ROWS_MULTIPLE : rows);
+  }
+  plan->info.block_heads = plan->largest.pairs;
+  plan->info.block_rows = plan->largest.rows;
+  plan->info.block_bytes = (uint64_t)plan->largest.pairs * plan->largest.rows * row_bytes;
+  plan->info.total_bytes = fixed + plan->info.block_bytes;
+  clattn_block block = {0};
+  while (clattn_next_block(plan, &block)) ++plan->info.blocks;
+  return CLATTN_OK;
+}
+
+bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
+  const size_t pairs = plan->problem.batch * plan->problem.heads, rows = plan->problem.query_len;
+  if (block->pairs != 0) {
+    block->first_row += block->rows;
+    if (block->first_row == rows) {
+      block->first_row = 0;
+      block->first_pair += block->pairs;
+    }
+  }
+  if (block->first_pair == pairs) return false;
+  const size_t pairs_left = pairs - block->first_pair, rows_left = rows - block->first_row;
+  block->pairs = plan->largest.pairs < pairs_left ? plan->largest.pairs : pairs_left;
+  block->rows = plan->largest.rows < rows_left ? plan->largest.rows : rows_left;
+  return true;
+}
+
+static clattn_status allocate(clattn_plan *plan, clattn_tensor tensor, uint64_t bytes, clattn_error *error) {
+  cl_int code = CL_SUCCESS;
+  plan->buffer[tensor] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
+  if (code == CL_SUCCESS) return CLATTN_OK;
+  return clattn_fail_cl(error, code, "allocating %llu bytes for %s on '%s'", (unsigned long long)bytes,
+                        clattn_tensor_name(tensor), plan->device->info.name);
+}
+
+static clattn_status allocate_all(clattn_plan *plan, clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  for (int i = 0; i < BETWEEN_TENSORS && status == CLATTN_OK; ++i)
+    status = allocate(plan, between_tensors[i], tensor_bytes(&plan->problem, between_tensors[i]), error);
+  for (int i = 0; i < IO_TENSORS && status == CLATTN_OK && plan->io == CLATTN_IO_HOST; ++i)
+    status = allocate(plan, io_tensors[i], tensor_bytes(&plan->problem, io_tensors[i]), error);
+  if (status == CLATTN_OK) status = allocate(plan, CLATTN_SCORES, plan->info.block_bytes, error);
+  if (status != CLATTN_OK) return status;
+  clRetainMemObject(plan->buffer[CLATTN_SCORES]);
+  plan->buffer[CLATTN_WEIGHTS] = plan->buffer[CLATTN_SCORES]; /* softmax works in place */
+  return CLATTN_OK;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static void fill_info(clattn_plan *plan) {
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    const clattn_stage stage = (clattn_stage)s;
+    const clattn_choice *choice = &plan->choice[stage];
+    plan->info.stages[stage] = (clattn_stage_info){.kernel = choice->row->name,
+                                                   .rung = choice->row->rung,
+                                                   .flops = clattn_stage_flops(&plan->problem, stage),
+                                                   .bytes = clattn_stage_bytes(&plan->problem, stage),
+                                                   .longest_addition = choice->geometry.longest_addition};
+  }
+}
+
+static clattn_status check_options(const clattn_plan_options *options, clattn_error *error) {
+  if (options->size != sizeof *options)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "clattn_plan_options.size is %zu, this library's is %zu (start from CLATTN_PLAN_OPTIONS_INIT)",
+                       options->size, sizeof *options);
+  if (options->pipeline != CLATTN_PIPELINE_STAGED && options->pipeline != CLATTN_PIPELINE_BLAS)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "pipeline is %d (allowed: CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_BLAS)",
+                       (int)options->pipeline);
+  if (options->io != CLATTN_IO_HOST && options->io != CLATTN_IO_DEVICE)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "io is %d (allowed: CLATTN_IO_HOST, CLATTN_IO_DEVICE)",
+                       (int)options->io);
+  return CLATTN_OK;
+}
+
+clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
+                                 const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
+  static const clattn_plan_options standard = CLATTN_PLAN_OPTIONS_INIT;
+  if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the plan is NULL");
+  *result = NULL;
+  if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
+  if (options == NULL) options = &standard;
+  clattn_status status = check_options(options, error);
+  if (status == CLATTN_OK) status = clattn_problem_validate(problem, error);
+  if (status != CLATTN_OK) return status;
+
+  clattn_plan *plan = calloc(1, sizeof *plan);
+  if (plan == NULL) return clattn_fail_malloc(error, sizeof *plan, "a plan");
+  plan->device = device;
+  plan->problem = *problem;
+  plan->io = options->io;
+  status = clattn_plan_memory(plan, options, error);
+  if (status == CLATTN_OK) status = clattn_choose_kernels(plan, options, error);
+  if (status == CLATTN_OK) status = allocate_all(plan, error);
+  if (status != CLATTN_OK) {
+    clattn_plan_destroy(plan);
+    return status;
+  }
+  fill_info(plan);
+  *result = plan;
+  return CLATTN_OK;
+}
+
+void clattn_plan_destroy(clattn_plan *plan) {
+  if (plan == NULL) return;
+  if (plan->previous != NULL) {
+    clWaitForEvents(1, &plan->previous); /* enqueued work still uses the buffers */
+    clReleaseEvent(plan->previous);
+  }
+  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage)
+    if (plan->choice[stage].kernel != NULL) clReleaseKernel(plan->choice[stage].kernel);
+  for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor)
+    if (plan->buffer[tensor] != NULL) clReleaseMemObject(plan->buffer[tensor]);
+  free(plan);
+}
+
+void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info) {
+  *info = plan->info;
+}

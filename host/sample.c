@@ -1,0 +1,81 @@
+/* Which rows to check when checking all would take too long. */
+#include <stdlib.h>
+
+#include "shape.h"
+#include "status.h"
+
+#define MOST_PAIRS 8 /* (batch, head) pairs of a sample; each needs all its keys and values projected */
+
+/* SplitMix64 (Steele, Lea and Flood 2014): any seed gives a good sequence. */
+static uint64_t next_random(uint64_t *state) {
+  uint64_t z = (*state += 0x9E3779B97F4A7C15u);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+/* `count` of 0 ... total-1, ascending: the first, the last, and one from each of the equal parts in between. */
+static void choose(size_t *chosen, size_t count, size_t total, uint64_t *state) {
+  for (size_t i = 0; i < count; ++i) {
+    if (i == 0)
+      chosen[i] = 0;
+    else if (i == count - 1)
+      chosen[i] = total - 1;
+    else { /* part i of count-2 equal parts of 1 ... total-2 */
+      const size_t inner = total - 2, parts = count - 2;
+      const size_t start = 1 + (size_t)((double)inner * (double)(i - 1) / (double)parts);
+      const size_t end = 1 + (size_t)((double)inner * (double)i / (double)parts);
+      chosen[i] = start + (size_t)(next_random(state) % (end > start ? end - start : 1));
+    }
+  }
+}
+
+static size_t limit(double wanted, size_t least, size_t most) {
+  if (most < least || wanted >= (double)most) return most;
+  return wanted <= (double)least ? least : (size_t)wanted;
+}
+
+clattn_status clattn_check_choose_rows(const clattn_problem *problem, double most_flops, uint64_t seed, size_t **row,
+                                       size_t *count, clattn_error *error) {
+  if (row == NULL || count == NULL)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the rows or their number is NULL");
+  *row = NULL;
+  *count = 0;
+  const clattn_status status = clattn_problem_validate(problem, error);
+  if (status != CLATTN_OK) return status;
+
+  const size_t pairs_total = problem->batch * problem->heads, queries = problem->query_len;
+  const double keys = (double)problem->key_len, model_dim = (double)problem->model_dim;
+  const double head_dim = (double)problem->head_dim, value_dim = (double)problem->value_dim;
+  const double heads = (double)problem->heads;
+  double all_flops = 0.0;
+  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage)
+    all_flops += clattn_stage_flops(problem, (clattn_stage)stage);
+  size_t pairs = pairs_total, rows = queries;
+  if (!(all_flops <= most_flops)) {
+    const double pair_flops = 2.0 * keys * model_dim * (head_dim + value_dim);
+    const double row_flops =
+        2.0 * keys * (head_dim + value_dim) + 2.0 * model_dim * heads * (2.0 * head_dim + value_dim);
+    pairs = limit(most_flops / 2.0 / pair_flops, pairs_total < 2 ? pairs_total : 2,
+                  pairs_total < MOST_PAIRS ? pairs_total : MOST_PAIRS);
+    rows = limit(most_flops / 2.0 / (double)pairs / row_flops, queries < 4 ? queries : 4, queries);
+  }
+  size_t *chosen = malloc(pairs * rows * sizeof *chosen), *pair = malloc(pairs * sizeof *pair);
+  size_t *query = malloc(rows * sizeof *query);
+  if (chosen == NULL || pair == NULL || query == NULL) {
+    free(chosen);
+    free(pair);
+    free(query);
+    return clattn_fail_malloc(error, pairs * rows * sizeof *chosen, "a sample of rows");
+  }
+  choose(pair, pairs, pairs_total, &seed);
+  for (size_t p = 0; p < pairs; ++p) {
+    choose(query, rows, queries, &seed);
+    for (size_t i = 0; i < rows; ++i) chosen[p * rows + i] = pair[p] * queries + query[i];
+  }
+  free(pair);
+  free(query);
+  *row = chosen;
+  *count = pairs * rows;
+  return CLATTN_OK;
+}

@@ -1,0 +1,13 @@
+/* softmax: the rows of one block of scores become weights. */
+#include "plan.h"
+
+clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error) {
+  const clattn_block *block = &work->block;
+  const cl_int rows = (cl_int)(block->pairs * block->rows), key_len = (cl_int)work->plan->problem.key_len;
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_SCORES]),
+                                       CLATTN_ARGUMENT(work->tensor[CLATTN_WEIGHTS]), CLATTN_ARGUMENT(rows),
+                                       CLATTN_ARGUMENT(key_len)};
+  const size_t size[3] = {1, block->pairs * block->rows, 1};
+  return clattn_launch_choice(work, CLATTN_STAGE_SOFTMAX, arguments, sizeof arguments / sizeof arguments[0], size,
+                              error);
+}

@@ -1,0 +1,78 @@
+/* A product for CPU devices: one work-item is a work-group of its own, there are no barriers, and the vectors are
+ * written out. (A CPU driver runs the work-items of a group one after the other and turns each barrier into a loop
+ * over all of them; what is cheap on a GPU costs a factor of 40 there.)
+ *
+ *      B, STRIP terms x PANEL_COLS columns, is packed once:        then, for each ROWS rows of A:
+ *
+ *      panel[k] = | float16 | float16 | ...  (VECTORS of them)     sum[r][v] += A[r][k] * panel[k][v]
+ *
+ * The panel is read over and over from the cache, contiguous whatever B's layout; the ROWS x VECTORS sums stay in
+ * registers, where ROWS + VECTORS loads serve ROWS * VECTORS vector multiply-adds.
+ */
+#ifndef ROWS
+#define ROWS                                                                                                           \
+  4 /* 1, 2, 4, 8; measured with AVX-512: ROWS * VECTORS = 16 is fastest, 24 spills and costs a factor of 3 */
+#endif
+#ifndef VECTORS
+#define VECTORS 4 /* 1, 2, 4 */
+#endif
+#ifndef STRIP
+#define STRIP 256 /* 64 ... 1024; the panel takes STRIP * VECTORS * 64 bytes */
+#endif
+#ifndef B_ALONG_DEPTH
+#define B_ALONG_DEPTH 0 /* 1: B is contiguous along k, 0: along its columns */
+#endif
+#define PANEL_COLS (VECTORS * 16)
+
+/* Packs `terms` <= STRIP terms of the columns that b points to; `columns` are left from there, the others become 0. */
+void pack_panel(global const float *b, size_t b_stride, int columns, int terms, local float16 *panel) {
+  local float *to = (local float *)panel;
+#if B_ALONG_DEPTH
+  for (int column = 0; column < PANEL_COLS; ++column) {
+    global const float *from = b + column * b_stride;
+    if (column < columns) {
+      for (int k = 0; k < terms; ++k) to[k * PANEL_COLS + column] = from[k];
+    } else {
+      for (int k = 0; k < terms; ++k) to[k * PANEL_COLS + column] = 0.0f;
+    }
+  }
+#else
+  for (int k = 0; k < terms; ++k) {
+    global const float *from = b + k * b_stride;
+    if (columns >= PANEL_COLS) {
+      for (int v = 0; v < VECTORS; ++v) panel[k * VECTORS + v] = vload16(v, from);
+    } else {
+      for (int column = 0; column < PANEL_COLS; ++column)
+        to[k * PANEL_COLS + column] = column < columns ? from[column] : 0.0f;
+    }
+  }
+#endif
+}
+
+/* sum[r][v] = sum over k < terms of a[r][k] * panel[k][v]. The rows that a[] points to are contiguous. */
+void multiply_rows(global const float *const a[ROWS], local const float16 *panel, int terms,
+                   float16 sum[ROWS][VECTORS]) {
+#pragma unroll
+  for (int r = 0; r < ROWS; ++r)
+#pragma unroll
+    for (int v = 0; v < VECTORS; ++v) sum[r][v] = 0.0f;
+  for (int k = 0; k < terms; ++k) {
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r)
+#pragma unroll
+      for (int v = 0; v < VECTORS; ++v) sum[r][v] = fma((float16)a[r][k], panel[k * VECTORS + v], sum[r][v]);
+  }
+}
+
+/* Stores, or adds, the first `columns` of one row's sums. */
+void store_row(const float16 sum[VECTORS], int columns, int add, global float *to) {
+  if (columns >= PANEL_COLS) {
+#pragma unroll
+    for (int v = 0; v < VECTORS; ++v) vstore16(add ? vload16(v, to) + sum[v] : sum[v], v, to);
+    return;
+  }
+  float values[PANEL_COLS];
+#pragma unroll
+  for (int v = 0; v < VECTORS; ++v) vstore16(sum[v], v, values);
+  for (int column = 0; column < columns; ++column) to[column] = add ? to[column] + values[column] : values[column];
+}
