@@ -1,0 +1,27 @@
+/* What the commands of the program share. */
+#ifndef CLATTN_CLI_COMMAND_H
+#define CLATTN_CLI_COMMAND_H
+
+#include "clattn.h"
+
+/* Exit codes, also in the help text and README. */
+enum { EXIT_PASSED = 0, EXIT_CHECK_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_DEVICE_FAILED = 3 };
+
+/* argv[0] is the command's name. Returns the exit code. */
+int command_run(int argc, const char **argv);
+int command_devices(int argc, const char **argv);
+
+/* "clattn: " and the message on standard error, with a line break. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+void complain(const char *format, ...);
+
+/* Complains of a library call and returns the exit code that fits; says which driver to install when there is no
+ * device. */
+int complain_of(const clattn_error *error);
+
+/* --device and --platform as given, else CLATTN_DEVICE, else any. */
+clattn_device_choice device_choice(const char *platform, const char *device);
+
+#endif

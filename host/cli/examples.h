@@ -1,0 +1,48 @@
+/* The sentences of the four articles as problems that can be run: tokens, embeddings, matrices, and a name for every
+ * number. Everything here is constant data; nothing is computed but example_input, and nothing is printed.
+ */
+#ifndef CLATTN_CLI_EXAMPLES_H
+#define CLATTN_CLI_EXAMPLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "clattn.h"
+
+/* `answer` and the comments in examples.c hold without a mask and with the default scale. */
+typedef struct example {
+  const char *name;
+  const char *article;  /* its title */
+  const char *question; /* what the article asks, in one line */
+  const char *answer;   /* what the numbers say to it, in one line */
+  const char *note;     /* NULL, or one line to be shown beside the numbers */
+  const char *const *tokens;
+  size_t token_count;
+  size_t focus; /* the token whose query the question is about */
+  size_t model_dim;
+  size_t heads;
+  size_t key_columns;   /* heads.head_dim */
+  size_t value_columns; /* heads.value_dim */
+  clattn_weight_layout layout;
+  const float *x;  /* (token_count, model_dim), before positions are added */
+  const float *wq; /* layout XW: (model_dim, key_columns);   XWT: (key_columns, model_dim) */
+  const float *wk; /* likewise */
+  const float *wv; /* layout XW: (model_dim, value_columns); XWT: (value_columns, model_dim) */
+  bool sinusoidal_positions;
+  const char *const *features;       /* model_dim names: what a column of x says of a token */
+  const char *const *key_features;   /* key_columns names: what a query asks for and a key offers there */
+  const char *const *value_features; /* value_columns names: what a value brings along */
+} example;
+
+size_t example_count(void);
+
+/* NULL when index >= count. */
+const example *example_at(size_t index);
+
+/* By its exact name; NULL if there is none. */
+const example *example_find(const char *name);
+
+/* Writes what is to be projected: x, with positions added where the example has them; x is (token_count, model_dim). */
+void example_input(const example *source, float *x);
+
+#endif

@@ -1,0 +1,98 @@
+/* The program: finds the command and hands over to it. */
+#include "command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  int (*run)(int argc, const char **argv);
+  const char *summary;
+  const char *title; /* what usage calls it */
+} commands[] = {
+    {"run", command_run, "compute attention on a device and check it against the scalar path", "clattn run"},
+    {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+void complain(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("clattn: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+}
+
+int complain_of(const clattn_error *error) {
+  complain("%s", error->message);
+  switch (error->status) {
+  case CLATTN_INVALID_ARGUMENT:
+  case CLATTN_INVALID_PROBLEM:
+  case CLATTN_UNSUPPORTED:
+    return EXIT_BAD_INPUT;
+  case CLATTN_NO_DEVICE:
+    fputs("\nA device needs its vendor's OpenCL driver:\n"
+          "  no GPU at hand   PoCL, on the CPU: Debian/Ubuntu pocl-opencl-icd, Fedora pocl, macOS (Homebrew) pocl\n"
+          "  NVIDIA           part of the driver: nvidia-opencl-icd (Debian), nvidia-driver (elsewhere)\n"
+          "  AMD              rocm-opencl-icd / rocm-opencl-runtime, or Mesa's rusticl: mesa-opencl-icd\n"
+          "  Intel            intel-opencl-icd (GPU); Intel's CPU runtime from PyPI: intel-opencl-rt\n"
+          "  ARM, Qualcomm    the board's or phone's own driver\n"
+          "  Apple            part of macOS\n"
+          "and, but on macOS, the loader: ocl-icd-libopencl1. 'clattn devices' lists what is found.\n",
+          stderr);
+    return EXIT_DEVICE_FAILED;
+  default:
+    return EXIT_DEVICE_FAILED;
+  }
+}
+
+clattn_device_choice device_choice(const char *platform, const char *device) {
+  if (device == NULL) device = getenv("CLATTN_DEVICE");
+  if (device != NULL && device[0] == '\0') device = NULL;
+  return (clattn_device_choice){.platform = platform, .device = device};
+}
+
+static int help(FILE *to) {
+  fprintf(to, "clattn %s: attention on any OpenCL device, checked against a scalar path\n\n", CLATTN_VERSION);
+  fprintf(to, "usage: clattn COMMAND [OPTIONS]\n\n");
+  for (int i = 0; i < COMMANDS; ++i) fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+  fprintf(to, "  %-9s %s\n\n", "help", "this page, or 'clattn help COMMAND' for a command's options");
+  fprintf(to, "environment:\n"
+              "  CLATTN_DEVICE      which device when --device is not given: an index or a part of its name\n"
+              "  CLATTN_KERNEL_DIR  read the kernels from this folder instead of the program\n"
+              "  NO_COLOR           no colour, not even on a terminal\n\n"
+              "exit codes: 0 passed, 1 a result is wrong, 2 bad input, 3 no device or it failed\n");
+  return EXIT_PASSED;
+}
+
+static int dispatch(int argc, const char **argv) {
+  for (int i = 0; i < COMMANDS; ++i)
+    if (strcmp(argv[0], commands[i].name) == 0) {
+      argv[0] = commands[i].title;
+      return commands[i].run(argc, argv);
+    }
+  complain("unknown command '%s' (allowed: run, devices, help)", argv[0]);
+  return EXIT_BAD_INPUT;
+}
+
+static int help_on(const char *command) {
+  const char *argv[] = {command, "--help"};
+  return strcmp(command, "help") == 0 ? help(stdout) : dispatch(2, argv);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    help(stderr);
+    return EXIT_BAD_INPUT;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    printf("clattn %s\n", CLATTN_VERSION);
+    return EXIT_PASSED;
+  }
+  if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+    return argc > 2 ? help_on(argv[2]) : help(stdout);
+  return dispatch(argc - 1, (const char **)argv + 1);
+}

@@ -1,0 +1,29 @@
+/* What `clattn run` found out, and the two ways to print it. */
+#ifndef CLATTN_CLI_REPORT_H
+#define CLATTN_CLI_REPORT_H
+
+#include "input.h"
+
+typedef struct report {
+  const input *input;
+  const clattn_device_info *device;
+  const clattn_outputs *outputs;
+  clattn_pipeline pipeline;
+  clattn_plan_info plan;
+  clattn_timings timings; /* of the fastest run */
+  size_t runs;
+  bool checked;
+  clattn_check_report check; /* when checked */
+} report;
+
+/* Operations of a stage over its time; 0 when the time is 0. */
+double report_rate(double amount, double seconds);
+
+/* Time of the scalar path for the whole problem; 0 without a check. */
+double report_cpu_seconds(const report *report);
+
+void report_text(const report *report);
+/* false without memory. */
+bool report_json(const report *report);
+
+#endif

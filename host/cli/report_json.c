@@ -1,0 +1,103 @@
+/* The same as report_text, as JSON. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "report.h"
+
+/* JSON has no NaN and no infinity: they become strings. */
+static json_t *number(double value) {
+  if (isnan(value)) return json_string("nan");
+  if (isinf(value)) return json_string(value > 0 ? "inf" : "-inf");
+  return json_real(value);
+}
+
+static json_t *count(size_t value) {
+  return json_integer((json_int_t)value);
+}
+
+static json_t *device_json(const clattn_device_info *d) {
+  static const char *const types[] = {"gpu", "accelerator", "cpu", "other"};
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "platform", d->platform, "name", d->name, "vendor", d->vendor,
+                   "version", d->version, "driver_version", d->driver_version, "type", types[d->type], "compute_units",
+                   (int)d->compute_units);
+}
+
+static json_t *problem_json(const input *in) {
+  const clattn_problem *p = &in->problem;
+  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "input", in->name, "batch",
+                   count(p->batch), "query_len", count(p->query_len), "key_len", count(p->key_len), "model_dim",
+                   count(p->model_dim), "heads", count(p->heads), "head_dim", count(p->head_dim), "value_dim",
+                   count(p->value_dim), "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "mask",
+                   p->mask == CLATTN_MASK_CAUSAL ? "causal" : "none", "scale", number((double)clattn_problem_scale(p)));
+}
+
+static json_t *plan_json(const report *r) {
+  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "pipeline",
+                   r->pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged", "blocks", count(r->plan.blocks),
+                   "block_heads", count(r->plan.block_heads), "block_rows", count(r->plan.block_rows), "block_bytes",
+                   count((size_t)r->plan.block_bytes), "total_bytes", count((size_t)r->plan.total_bytes));
+}
+
+static json_t *stages_json(const report *r) {
+  double seconds = 0.0;
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) seconds += r->timings.stage[s];
+  json_t *stages = json_array();
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    const clattn_stage_info *stage = &r->plan.stages[s];
+    const double time = r->timings.stage[s];
+    json_array_append_new(
+        stages, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "stage", clattn_stage_name((clattn_stage)s),
+                          "kernel", stage->kernel, "rung", stage->rung, "launches", count(r->timings.launches[s]),
+                          "seconds", number(time), "wall_seconds", number(r->timings.stage_wall[s]), "gflops",
+                          number(report_rate(stage->flops, time) * 1e-9), "gbytes_per_second",
+                          number(report_rate(stage->bytes, time) * 1e-9), "share", number(report_rate(time, seconds))));
+  }
+  return stages;
+}
+
+static json_t *timings_json(const report *r) {
+  double seconds = 0.0, flops = 0.0;
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    seconds += r->timings.stage[s];
+    flops += r->plan.stages[s].flops;
+  }
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "stages_seconds", number(seconds), "stages_gflops",
+                   number(report_rate(flops, seconds) * 1e-9), "upload_seconds", number(r->timings.upload),
+                   "download_seconds", number(r->timings.download), "total_seconds", number(r->timings.total),
+                   "from_events", r->timings.events_used, "runs", count(r->runs));
+}
+
+static json_t *tensor_check_json(const clattn_tensor_check *c, const clattn_problem *problem) {
+  size_t shape[4];
+  const int rank = clattn_problem_shape(problem, c->tensor, shape);
+  json_t *index = json_array();
+  for (int i = 0; i < rank; ++i) json_array_append_new(index, count(c->worst_index[i]));
+  return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "tensor",
+                   clattn_tensor_name(c->tensor), "end_to_end", c->end_to_end, "elements", count(c->elements), "failed",
+                   count(c->failed), "worst_index", index, "got", number(c->got), "expected", number(c->expected),
+                   "bound", number(c->bound), "ratio", number(c->ratio), "largest_error", number(c->largest_error),
+                   "allowed_error", number(c->allowed_error), "passed", c->passed);
+}
+
+static json_t *check_json(const report *r) {
+  json_t *tensors = json_array();
+  for (size_t i = 0; i < r->check.count; ++i)
+    json_array_append_new(tensors, tensor_check_json(&r->check.check[i], &r->input->problem));
+  return json_pack("{s:b, s:o, s:o, s:o, s:b, s:o}", "passed", r->check.passed, "rows_checked",
+                   count(r->check.rows_checked), "rows_total", count(r->check.rows_total), "cpu_seconds",
+                   number(report_cpu_seconds(r)), "cpu_seconds_extrapolated",
+                   r->check.rows_checked < r->check.rows_total, "tensors", tensors);
+}
+
+bool report_json(const report *r) {
+  json_t *all =
+      json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", device_json(r->device),
+                "problem", problem_json(r->input), "plan", plan_json(r), "stages", stages_json(r), "timings",
+                timings_json(r), "check", r->checked ? check_json(r) : json_null());
+  if (all == NULL) return false;
+  const bool written = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
+  putchar('\n');
+  json_decref(all);
+  return written;
+}

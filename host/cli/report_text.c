@@ -1,0 +1,181 @@
+/* The page that `clattn run` prints. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "terminal.h"
+
+double report_rate(double amount, double seconds) {
+  return seconds > 0.0 ? amount / seconds : 0.0;
+}
+
+double report_cpu_seconds(const report *r) {
+  double seconds = 0.0;
+  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) seconds += r->check.reference_seconds[stage];
+  return seconds;
+}
+
+/* Three digits and a unit. */
+static const char *duration(double seconds, char text[16]) {
+  static const struct {
+    double factor;
+    const char *unit;
+  } units[] = {{1.0, "s"}, {1e3, "ms"}, {1e6, "us"}};
+  size_t unit = 0;
+  while (unit < 2 && seconds * units[unit].factor < 1.0) ++unit;
+  const double value = seconds * units[unit].factor;
+  snprintf(text, 16, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[unit].unit);
+  return text;
+}
+
+static const char *bytes_text(uint64_t bytes, char text[16]) {
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = (double)bytes;
+  size_t unit = 0;
+  for (; value >= 1024.0 && unit < 4; ++unit) value /= 1024.0;
+  snprintf(text, 16, unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  return text;
+}
+
+static void print_problem(const report *r) {
+  static const char *const types[] = {"GPU", "accelerator", "CPU", "other"};
+  const clattn_problem *p = &r->input->problem;
+  const clattn_device_info *d = r->device;
+  char block[16], total[16];
+  printf("%sdevice%s    %s, %u compute units, %s (%s)\n", style(BOLD), style(PLAIN), d->name, d->compute_units,
+         types[d->type], d->platform);
+  printf("%sproblem%s   %s: batch %zu, tokens %zu, model_dim %zu, heads %zu, head_dim %zu, value_dim %zu\n",
+         style(BOLD), style(PLAIN), r->input->name, p->batch, p->query_len, p->model_dim, p->heads, p->head_dim,
+         p->value_dim);
+  printf("          Q = %s, scores = Q.K^T * %.7g%s\n", p->layout == CLATTN_LAYOUT_XWT ? "X.W^T" : "X.W",
+         (double)clattn_problem_scale(p), p->mask == CLATTN_MASK_CAUSAL ? ", causal" : "");
+  printf("%splan%s      pipeline %s; scores in %zu block%s of %zu head%s x %zu rows, %s; %s on the device\n\n",
+         style(BOLD), style(PLAIN), r->pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged", r->plan.blocks,
+         r->plan.blocks == 1 ? "" : "s", r->plan.block_heads, r->plan.block_heads == 1 ? "" : "s", r->plan.block_rows,
+         bytes_text(r->plan.block_bytes, block), bytes_text(r->plan.total_bytes, total));
+}
+
+static void print_stage(const char *name, const char *kernel, double seconds, double flops, double bytes,
+                        double all_seconds) {
+  char time[16];
+  printf("%-10s%-14s%10s%11.2f%10.2f", name, kernel, duration(seconds, time), report_rate(flops, seconds) * 1e-9,
+         report_rate(bytes, seconds) * 1e-9);
+  printf("%8.0f %%\n", 100.0 * report_rate(seconds, all_seconds));
+}
+
+static void print_stages(const report *r) {
+  double seconds = 0.0, flops = 0.0, bytes = 0.0;
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    seconds += r->timings.stage[s];
+    flops += r->plan.stages[s].flops;
+    bytes += r->plan.stages[s].bytes;
+  }
+  printf("%s%-10s%-14s%10s%11s%10s%10s%s\n", style(BOLD), "stage", "kernel", "time", "GFLOP/s", "GB/s", "share",
+         style(PLAIN));
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    const clattn_stage_info *stage = &r->plan.stages[s];
+    char kernel[32];
+    if (stage->rung > 0)
+      snprintf(kernel, sizeof kernel, "%d %s", stage->rung, stage->kernel);
+    else
+      snprintf(kernel, sizeof kernel, "%s", stage->kernel);
+    print_stage(clattn_stage_name((clattn_stage)s), kernel, r->timings.stage[s], stage->flops, stage->bytes, seconds);
+  }
+  print_stage("stages", "", seconds, flops, bytes, seconds);
+  char upload[16], download[16], total[16];
+  printf("\nupload %s, download %s, total %s; device times from %s, the fastest of %zu run%s\n",
+         duration(r->timings.upload, upload), duration(r->timings.download, download),
+         duration(r->timings.total, total), r->timings.events_used ? "events" : "the wall clock (no event times)",
+         r->runs, r->runs == 1 ? "" : "s");
+}
+
+static void print_cpu(const report *r) {
+  char text[16];
+  const double cpu = report_cpu_seconds(r), device = r->timings.total;
+  if (!(cpu > 0.0)) return;
+  printf("CPU path %s on one core%s: the device's total is %.1f times %s\n", duration(cpu, text),
+         r->check.rows_checked < r->check.rows_total ? ", extrapolated from the checked rows" : "",
+         cpu > device ? cpu / device : device / cpu, cpu > device ? "faster" : "slower");
+}
+
+static void print_index(const clattn_tensor_check *check, const clattn_problem *problem, char *text, size_t size) {
+  size_t shape[4], used = 0;
+  const int rank = clattn_problem_shape(problem, check->tensor, shape);
+  for (int i = 0; i < rank; ++i)
+    used += (size_t)snprintf(text + used, size - used, "%s%zu", i == 0 ? "(" : ", ", check->worst_index[i]);
+  snprintf(text + used, size - used, ")");
+}
+
+static void print_checks(const report *r) {
+  printf("\n%s%-16s%10s%10s%10s  %-20s%14s%14s  %s%s\n", style(BOLD), "check", "error", "bound", "of bound", "worst at",
+         "got", "expected", "verdict", style(PLAIN));
+  for (size_t i = 0; i < r->check.count; ++i) {
+    const clattn_tensor_check *c = &r->check.check[i];
+    char name[32], index[96];
+    snprintf(name, sizeof name, "%s%s", clattn_tensor_name(c->tensor), c->end_to_end ? " from x" : "");
+    print_index(c, &r->input->problem, index, sizeof index);
+    printf("%-16s%10.1e%10.1e%8.0f %%  %-20s%14.7g%14.7g  ", name, fabs(c->got - c->expected), c->bound,
+           100.0 * c->ratio, index, c->got, c->expected);
+    if (c->passed)
+      printf("%sok%s\n", style(GREEN), style(PLAIN));
+    else if (c->failed > 0)
+      printf("%sFAILED%s, %zu of %zu\n", style(RED), style(PLAIN), c->failed, c->elements);
+    else
+      printf("%sFAILED%s, largest error %.1e, allowed %.1e\n", style(RED), style(PLAIN), c->largest_error,
+             c->allowed_error);
+  }
+  printf("\n%s%s%s: ", style(r->check.passed ? GREEN : RED), r->check.passed ? "passed" : "FAILED", style(PLAIN));
+  if (r->check.rows_checked < r->check.rows_total)
+    printf("a sample of %zu of %zu rows was checked (--check full checks all)\n", r->check.rows_checked,
+           r->check.rows_total);
+  else
+    printf("all %zu rows were checked\n", r->check.rows_total);
+}
+
+/* ---- an example's own numbers ------------------------------------------------------------------------------------ */
+
+static void print_matrix(const char *title, const char *const *rows, size_t row_count, const char *const *columns,
+                         size_t column_count, const float *values, size_t stride) {
+  printf("%s%-10s%s", style(BOLD), title, style(PLAIN));
+  for (size_t c = 0; c < column_count; ++c) printf(" %9s", columns[c]);
+  putchar('\n');
+  for (size_t r = 0; r < row_count; ++r) {
+    printf("%-10s", rows[r]);
+    for (size_t c = 0; c < column_count; ++c) printf(" %9.6f", (double)values[r * stride + c]);
+    putchar('\n');
+  }
+}
+
+static void print_example(const report *r) {
+  const example *e = r->input->example;
+  const clattn_problem *p = &r->input->problem;
+  if (e == NULL || r->outputs->weights == NULL || r->outputs->rows != NULL) return;
+  for (size_t head = 0; head < p->heads; ++head) {
+    char title[32];
+    snprintf(title, sizeof title, p->heads > 1 ? "weights %zu" : "weights", head);
+    print_matrix(title, e->tokens, p->query_len, e->tokens, p->key_len,
+                 r->outputs->weights + head * p->query_len * p->key_len, p->key_len);
+    putchar('\n');
+  }
+  print_matrix("context", e->tokens, p->query_len, e->value_features, e->value_columns, r->outputs->context,
+               e->value_columns);
+  printf("\n%s\n", e->question);
+  const bool as_asked = p->mask == CLATTN_MASK_NONE && p->scale_mode == CLATTN_SCALE_DEFAULT && p->heads == e->heads;
+  if (as_asked) printf("%s\n", e->answer);
+  if (e->note != NULL) printf("%s\n", e->note);
+  putchar('\n');
+}
+
+void report_text(const report *r) {
+  print_problem(r);
+  print_example(r);
+  print_stages(r);
+  if (!r->checked) {
+    printf("\nnot checked (--check off)\n");
+    return;
+  }
+  print_cpu(r);
+  print_checks(r);
+}

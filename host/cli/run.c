@@ -1,0 +1,176 @@
+/* `clattn run`: plan, run, check, print, save. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "report.h"
+#include "save.h"
+
+/* Up to here the scalar path checks everything: about two seconds. */
+#define CHECK_ALL_FLOPS 1e9
+/* Runs are repeated until this much time has gone. */
+#define REPEAT_SECONDS 2.0
+
+typedef struct run_job {
+  const run_options *options;
+  input input;
+  clattn_device *device;
+  clattn_plan *plan;
+  float *memory[6]; /* of the outputs */
+  clattn_outputs outputs;
+  size_t *row; /* a sample of rows, NULL: all */
+  clattn_rows rows;
+  report report;
+} run_job;
+
+static clattn_inputs inputs_of(const run_job *job) {
+  return (clattn_inputs){job->input.x, job->input.wq, job->input.wk, job->input.wv};
+}
+
+static int make_plan(run_job *job) {
+  const run_options *o = job->options;
+  clattn_error error;
+  const clattn_device_choice choice = device_choice(o->platform, o->device);
+  if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.pipeline = o->pipeline;
+  options.kernels = o->kernels;
+  options.kernel_dir = getenv("CLATTN_KERNEL_DIR");
+  if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
+    return complain_of(&error);
+  clattn_plan_get_info(job->plan, &job->report.plan);
+  job->report.device = clattn_device_get_info(job->device);
+  job->report.pipeline = o->pipeline;
+  return -1;
+}
+
+/* ---- outputs ----------------------------------------------------------------------------------------------------- */
+
+static int choose_rows(run_job *job) {
+  double most = CHECK_ALL_FLOPS;
+  if (job->options->check == CHECK_FULL) most = INFINITY;
+  if (job->options->check == CHECK_SAMPLE) {
+    double all = 0.0;
+    for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) all += job->report.plan.stages[s].flops;
+    most = fmin(most, all / 4.0);
+  }
+  clattn_error error;
+  if (clattn_check_choose_rows(&job->input.problem, most, (uint64_t)job->options->seed, &job->row, &job->rows.count,
+                               &error) != CLATTN_OK)
+    return complain_of(&error);
+  job->rows.row = job->row;
+  return -1;
+}
+
+static size_t elements(const clattn_problem *problem, clattn_tensor tensor) {
+  size_t shape[4], product = 1;
+  const int rank = clattn_problem_shape(problem, tensor, shape);
+  for (int i = 0; i < rank; ++i) product *= shape[i];
+  return product;
+}
+
+/* Scores and weights as a whole only where they are saved or all checked; else the rows to check alone. */
+static int allocate_outputs(run_job *job) {
+  const clattn_problem *p = &job->input.problem;
+  const bool check = job->options->check != CHECK_OFF, save = job->options->save != NULL;
+  const size_t rows_total = p->batch * p->heads * p->query_len;
+  if (check) {
+    const int code = choose_rows(job);
+    if (code != -1) return code;
+  }
+  const bool sampled = check && !save && job->rows.count < rows_total;
+  const size_t score_elements = sampled ? job->rows.count * p->key_len : elements(p, CLATTN_SCORES);
+  const size_t counts[6] = {elements(p, CLATTN_Q), elements(p, CLATTN_K), elements(p, CLATTN_V),
+                            score_elements,        score_elements,        elements(p, CLATTN_CONTEXT)};
+  for (int i = 0; i < 6; ++i) {
+    if (!check && !save && i < 5) continue;
+    job->memory[i] = malloc(counts[i] * sizeof(float));
+    if (job->memory[i] == NULL) {
+      complain("no host memory for %zu elements of a result", counts[i]);
+      return EXIT_BAD_INPUT;
+    }
+    for (size_t e = 0; e < counts[i]; ++e) job->memory[i][e] = NAN; /* what no kernel writes must not look right */
+  }
+  job->outputs = (clattn_outputs){.q = job->memory[0],
+                                  .k = job->memory[1],
+                                  .v = job->memory[2],
+                                  .scores = job->memory[3],
+                                  .weights = job->memory[4],
+                                  .context = job->memory[5],
+                                  .rows = sampled ? &job->rows : NULL};
+  job->report.outputs = &job->outputs;
+  return -1;
+}
+
+/* ---- run and check ------------------------------------------------------------------------------------------------
+ */
+
+/* The first run warms up (drivers compile on first launch) and delivers everything that is checked or saved. The others
+ * are timed, with context alone as their result; that of the last stays and is what is checked. */
+static int run_repeatedly(run_job *job) {
+  const long long repeat = job->options->repeat != 0 ? job->options->repeat : 3;
+  const clattn_inputs inputs = inputs_of(job);
+  const clattn_outputs context = {.context = job->outputs.context};
+  clattn_error error;
+  double spent = 0.0;
+  if (clattn_plan_run(job->plan, &inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
+  for (long long i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || job->options->repeat != 0); ++i) {
+    clattn_timings timings;
+    if (clattn_plan_run(job->plan, &inputs, &context, &timings, &error) != CLATTN_OK) return complain_of(&error);
+    spent += timings.total;
+    if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
+    ++job->report.runs;
+  }
+  return -1;
+}
+
+static int check(run_job *job) {
+  if (job->options->check == CHECK_OFF) return -1;
+  const clattn_inputs inputs = inputs_of(job);
+  clattn_error error;
+  if (clattn_check(job->plan, &inputs, &job->outputs, &job->rows, &job->report.check, &error) != CLATTN_OK)
+    return complain_of(&error);
+  job->report.checked = true;
+  return -1;
+}
+
+static int print(const run_job *job) {
+  if (!job->options->json)
+    report_text(&job->report);
+  else if (!report_json(&job->report)) {
+    complain("no host memory for the JSON report");
+    return EXIT_BAD_INPUT;
+  }
+  if (fflush(stdout) != 0 || ferror(stdout)) {
+    complain("cannot write to standard output");
+    return EXIT_BAD_INPUT;
+  }
+  return job->report.checked && !job->report.check.passed ? EXIT_CHECK_FAILED : EXIT_PASSED;
+}
+
+static void free_job(run_job *job) {
+  clattn_plan_destroy(job->plan);
+  clattn_device_close(job->device);
+  for (int i = 0; i < 6; ++i) free(job->memory[i]);
+  free(job->row);
+  input_free(&job->input);
+}
+
+int command_run(int argc, const char **argv) {
+  run_options options;
+  run_job job = {.options = &options};
+  int code = run_options_read(argc, argv, &options);
+  if (code == -1) code = save_prepare(options.save);
+  if (code == -1) code = input_load(&options, &job.input);
+  job.report.input = &job.input;
+  if (code == -1) code = make_plan(&job);
+  if (code == -1) code = allocate_outputs(&job);
+  if (code == -1) code = run_repeatedly(&job);
+  if (code == -1) code = check(&job);
+  if (code == -1) code = save_outputs(&job.input.problem, &job.outputs, options.out, options.save);
+  if (code == -1) code = print(&job);
+  free_job(&job);
+  run_options_free(&options);
+  return code;
+}
