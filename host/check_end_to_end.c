@@ -1,14 +1,21 @@
 /* Context all the way from X, in double, with a bound that carries the errors of each stage into the next.
  *
- * Let dq, dk, dv be the bounds of the projections and ds that of the scores themselves. To first order and in the worst
- * case, for query i:
+ * Let dq, dk, dv be the bounds of the projections and ds that of the scores themselves. In the worst case, for query i:
  *
  *     |error of score j|   <= ds_j + |scale| * sum over c of (|q_c| dk_jc + |k_jc| dq_c + dq_c dk_jc)  =: D_j
  *     |error of weight j|  <= p_j (exp(2 D) - 1) + its own rounding,  D = max over live j of D_j
  *     |error of context c| <= sum over j of (p_j exp(2 D) dv_jc + |error of weight j| |v_jc|) + its own rounding
  *
- * (Each exp is off by a factor of at most exp(D), and so is their sum.) Gate 1 is loose here; gate 2, the error that
- * plain scalar code makes on the same way, is the sharper one. */
+ * (Each exp is off by a factor of at most exp(D), and so is their sum.) That is gate 1; it is loose, because errors
+ * that differ in sign are added up as if they did not. Gate 2, the error that plain scalar code makes on the same way,
+ * is the sharper one. Its magnitude M is that of the sums of all stages together: with E_j = what D_j becomes when
+ * independent errors are added as the root of their squares and in units of one rounding,
+ *
+ *     M_c = sum over j of (p_j |v_jc| + p_j |x.wv|_jc + max E * p_j |v_jc - context_c|)
+ *
+ * since a change of the scores moves context by sum of p_j (v_j - context) * change_j. Without the last term a problem
+ * with large scores failed by chance: its largest error comes from one row, and there one float computation is easily
+ * more than twice as lucky as another. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -78,21 +85,32 @@ static void load_head(const clattn_checker *c, head *h, size_t batch, size_t hea
   }
 }
 
-/* Scores with what the projections' errors and their own rounding can make of them; returns D. */
-static double score_row(const clattn_checker *c, head *h, size_t live) {
+/* What the errors of the projections and of the scores themselves can make of a row of scores. */
+typedef struct score_error {
+  double worst;   /* D */
+  double typical; /* E, in units of one rounding */
+} score_error;
+
+static score_error score_row(const clattn_checker *c, head *h, size_t live) {
   const clattn_problem *p = c->problem;
   const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
+  const size_t project_chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
   const double scale = fabs((double)clattn_problem_scale(p));
-  double largest = 0.0;
+  const double bound_of_one = clattn_bound_product(1.0, p->model_dim, project_chain); /* turns bounds into magnitudes */
+  score_error error = {0.0, 0.0};
   clattn_scores_double(p, h->q, h->k, p->head_dim, live, h->scores, h->score_bound);
   for (size_t j = 0; j < live; ++j) {
     const double *k = h->k + j * p->head_dim, *dk = h->k_bound + j * p->head_dim;
-    double passed_on = 0.0;
-    for (size_t d = 0; d < p->head_dim; ++d)
-      passed_on += fabs(h->q[d]) * dk[d] + fabs(k[d]) * h->q_bound[d] + h->q_bound[d] * dk[d];
-    largest = fmax(largest, clattn_bound_product(h->score_bound[j], p->head_dim, chain) + scale * passed_on);
+    double passed_on = 0.0, squares = 0.0;
+    for (size_t d = 0; d < p->head_dim; ++d) {
+      const double from_k = fabs(h->q[d]) * dk[d], from_q = fabs(k[d]) * h->q_bound[d];
+      passed_on += from_k + from_q + h->q_bound[d] * dk[d];
+      squares += from_k * from_k + from_q * from_q;
+    }
+    error.worst = fmax(error.worst, clattn_bound_product(h->score_bound[j], p->head_dim, chain) + scale * passed_on);
+    error.typical = fmax(error.typical, scale * sqrt(squares) / bound_of_one + h->score_bound[j]);
   }
-  return largest;
+  return error;
 }
 
 static double largest_score(const double *scores, size_t live) {
@@ -102,21 +120,27 @@ static double largest_score(const double *scores, size_t live) {
   return largest;
 }
 
-static void context_bounds(const clattn_checker *c, const head *h, size_t live, double score_error,
+/* From b->expected and the plain magnitude in b->magnitude: the bound, and the magnitude of all stages. */
+static void context_bounds(const clattn_checker *c, const head *h, size_t live, score_error error,
                            clattn_row_buffers *b) {
   const clattn_problem *p = c->problem;
-  const double grown = exp(2.0 * score_error), largest = largest_score(h->scores, live);
+  const double grown = exp(2.0 * error.worst), largest = largest_score(h->scores, live);
   const size_t softmax_chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
   const size_t context_chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
+  const size_t project_chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
+  const double bound_of_one = clattn_bound_product(1.0, p->model_dim, project_chain);
   for (size_t d = 0; d < p->value_dim; ++d) {
-    double bound = clattn_bound_product(b->magnitude[d], p->key_len, context_chain);
+    double bound = clattn_bound_product(b->magnitude[d], p->key_len, context_chain), magnitude = b->magnitude[d];
     for (size_t j = 0; j < live; ++j) {
-      const double weight_error =
-          h->weights[j] * (grown - 1.0) + clattn_bound_weight(h->weights[j], largest, p->key_len, softmax_chain);
       const size_t at = j * p->value_dim + d;
-      bound += h->weights[j] * grown * h->v_bound[at] + weight_error * fabs(h->v[at]);
+      const double weight = h->weights[j], v = h->v[at], v_bound = h->v_bound[at];
+      const double weight_error =
+          weight * (grown - 1.0) + clattn_bound_weight(weight, largest, p->key_len, softmax_chain);
+      bound += weight * grown * v_bound + weight_error * fabs(v);
+      magnitude += weight * (v_bound / bound_of_one + error.typical * fabs(v - b->expected[d]));
     }
     b->bound[d] = bound;
+    b->magnitude[d] = magnitude;
   }
 }
 
@@ -126,10 +150,10 @@ static void check_row(const clattn_checker *c, head *h, clattn_comparison *compa
   const size_t token = at.batch * p->query_len + at.query;
   load_token(c, h, token);
   project(c, h, CLATTN_Q, at.head, token, h->q, h->q_bound, h->q_naive);
-  const double score_error = score_row(c, h, at.live);
+  const score_error error = score_row(c, h, at.live);
   clattn_softmax_double(h->scores, p->key_len, h->weights);
   clattn_context_double(h->weights, at.live, h->v, p->value_dim, p->value_dim, b->expected, b->magnitude);
-  context_bounds(c, h, at.live, score_error, b);
+  context_bounds(c, h, at.live, error, b);
 
   clattn_scores_float(p, h->q_naive, h->k_naive, p->head_dim, at.live, h->scores_naive, NULL);
   clattn_softmax_float(h->scores_naive, p->key_len, h->weights_naive);

@@ -298,6 +298,7 @@ cleanup:
 clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result, clattn_error *error) {
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the device is NULL");
   *result = NULL;
+  if (queue == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the queue is NULL");
   cl_context context = NULL;
   cl_device_id id = NULL;
   cl_platform_id platform = NULL;

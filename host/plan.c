@@ -11,6 +11,7 @@
  * each other through the cache; on a GPU it only needs to be large enough to fill the device. */
 #define BLOCK_BYTES_CPU (8ull << 20)
 #define BLOCK_BYTES_GPU (256ull << 20)
+#define NAN_PIECE_BYTES ((size_t)1 << 20)
 #define BLOCK_ROWS_MULTIPLE 64 /* a block that is cut within a head begins at a tile's border */
 
 static const clattn_tensor io_tensors[] = {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_CONTEXT};
@@ -67,10 +68,11 @@ clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *o
   uint64_t fixed = 0;
   const clattn_status status = fixed_bytes(plan, &fixed, error);
   if (status != CLATTN_OK) return status;
-  if (fixed > budget || budget - fixed < row_bytes)
+  const unsigned long long least = fixed + row_bytes;
+  if (least > budget)
     return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
-                       "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'",
-                       (unsigned long long)(fixed + row_bytes), (unsigned long long)budget, plan->device->info.name);
+                       "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'", least,
+                       (unsigned long long)budget, plan->device->info.name);
   const uint64_t most = smallest(budget - fixed, plan->device->info.max_allocation_bytes);
   if (most < row_bytes)
     return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
@@ -113,10 +115,28 @@ bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
   return true;
 }
 
+/* New memory often holds an earlier run's right results, and a kernel that forgets to write some would pass every
+ * check: it is filled with NaN first. (By writing: what clEnqueueFillBuffer fills counts as uninitialised for
+ * oclgrind.) */
+static clattn_status fill_with_nan(const clattn_plan *plan, cl_mem buffer, size_t bytes, clattn_error *error) {
+  const size_t piece_bytes = bytes < NAN_PIECE_BYTES ? bytes : NAN_PIECE_BYTES;
+  void *piece = malloc(piece_bytes);
+  if (piece == NULL) return clattn_fail_malloc(error, piece_bytes, "filling a buffer");
+  memset(piece, 0xFF, piece_bytes);
+  cl_int code = CL_SUCCESS;
+  for (size_t done = 0; done < bytes && code == CL_SUCCESS; done += piece_bytes) {
+    const size_t left = bytes - done;
+    code = clEnqueueWriteBuffer(plan->device->queue, buffer, CL_TRUE, done, left < piece_bytes ? left : piece_bytes,
+                                piece, 0, NULL, NULL);
+  }
+  free(piece);
+  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "filling a buffer of %zu bytes", bytes);
+}
+
 static clattn_status allocate(clattn_plan *plan, clattn_tensor tensor, uint64_t bytes, clattn_error *error) {
   cl_int code = CL_SUCCESS;
   plan->buffer[tensor] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
-  if (code == CL_SUCCESS) return CLATTN_OK;
+  if (code == CL_SUCCESS) return fill_with_nan(plan, plan->buffer[tensor], (size_t)bytes, error);
   return clattn_fail_cl(error, code, "allocating %llu bytes for %s on '%s'", (unsigned long long)bytes,
                         clattn_tensor_name(tensor), plan->device->info.name);
 }
@@ -129,9 +149,9 @@ static clattn_status allocate_all(clattn_plan *plan, clattn_error *error) {
     status = allocate(plan, io_tensors[i], tensor_bytes(&plan->problem, io_tensors[i]), error);
   if (status == CLATTN_OK) status = allocate(plan, CLATTN_SCORES, plan->info.block_bytes, error);
   if (status != CLATTN_OK) return status;
-  clRetainMemObject(plan->buffer[CLATTN_SCORES]);
   plan->buffer[CLATTN_WEIGHTS] = plan->buffer[CLATTN_SCORES]; /* softmax works in place */
-  return CLATTN_OK;
+  const cl_int code = clRetainMemObject(plan->buffer[CLATTN_SCORES]);
+  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "clRetainMemObject");
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */

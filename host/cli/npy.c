@@ -154,7 +154,7 @@ static npy_status parse_string(cursor *c, char *text, size_t size) {
 
 static npy_status parse_descr(cursor *c, header *h) {
   static const char allowed[] = "(allowed: '<f4', '>f4', '<f8' or '>f8')";
-  char text[32];
+  char text[32] = "";
   if (accept(c, "[") || accept(c, "(")) {
     return fail(c->to, NPY_UNSUPPORTED, "structured element types are not supported %s", allowed);
   }
@@ -500,8 +500,8 @@ npy_status npy_write(const char *path, const float *data, const size_t *shape, i
   const size_t path_length = strlen(path);
   char *part = malloc(path_length + sizeof suffix);
   if (!part) return fail(&to, NPY_OUT_OF_MEMORY, "no memory for the name of the temporary file");
-  memcpy(part, path, path_length);
-  memcpy(part + path_length, suffix, sizeof suffix);
+  strcpy(part, path);
+  strcat(part, suffix);
 
   npy_status status = write_part(part, head, head_bytes, data, count, &to);
   errno = 0;

@@ -1,0 +1,49 @@
+/* What the tests share: a device, problems with random inputs, outputs that show what was not written. */
+#ifndef CLATTN_TESTS_SUPPORT_H
+#define CLATTN_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "clattn.h"
+
+/* The device that CLATTN_DEVICE names, else the best. Fails the test if there is none. */
+clattn_device *support_device(void);
+
+/* A problem with its inputs, and outputs of all tensors, each with a guard of known bytes on both sides. */
+typedef struct support_case {
+  clattn_problem problem;
+  clattn_inputs inputs;
+  clattn_outputs outputs;
+  void *memory[10]; /* x, wq, wk, wv, q, k, v, scores, weights, context */
+} support_case;
+
+/* batch 1, one head, tokens x model_dim -> dim; change what differs before support_allocate. */
+clattn_problem support_problem(size_t tokens, size_t model_dim, size_t dim);
+
+/* Random inputs (some rows are outliers), poisoned outputs. */
+void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed);
+void support_poison(support_case *c); /* outputs again full of NaN */
+void support_free(support_case *c);
+
+/* Fails the test if a byte of a guard has changed. */
+void support_check_guards(const support_case *c);
+
+float *support_tensor(support_case *c, clattn_tensor tensor); /* input or output, to write into */
+
+/* Plans, runs and checks; the plan's options may be NULL. Fails the test on any error, not on a failed check. */
+clattn_check_report support_run(clattn_device *device, support_case *c, const clattn_plan_options *options);
+
+/* Fails the test with the error's message unless status is CLATTN_OK. */
+#define assert_ok(status, error) support_assert_ok(status, error, __FILE__, __LINE__)
+void support_assert_ok(clattn_status status, const clattn_error *error, const char *file, int line);
+
+/* Fails the test, naming tensor and worst element, unless the report has passed. */
+#define assert_passed(report, what) support_assert_passed(report, what, __FILE__, __LINE__)
+void support_assert_passed(const clattn_check_report *report, const char *what, const char *file, int line);
+
+#endif

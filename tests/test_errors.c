@@ -1,0 +1,231 @@
+/* Every status code has a way to get there, and says what is wrong. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+static clattn_device *device;
+
+static int open_device(void **state) {
+  (void)state;
+  device = support_device();
+  return 0;
+}
+
+static int close_device(void **state) {
+  (void)state;
+  clattn_device_close(device);
+  return 0;
+}
+
+#define assert_says(error, part) assert_non_null(strstr((error)->message, part))
+
+static void names(void **state) {
+  (void)state;
+  for (int s = 0; s < CLATTN_STATUS_COUNT; ++s) assert_memory_equal(clattn_status_name((clattn_status)s), "CLATTN_", 7);
+  assert_string_equal(clattn_status_name((clattn_status)99), "unknown clattn_status");
+  assert_string_equal(clattn_stage_name((clattn_stage)-1), "unknown stage");
+  assert_string_equal(clattn_tensor_name(CLATTN_TENSOR_COUNT), "unknown tensor");
+}
+
+static void problems(void **state) {
+  (void)state;
+  const clattn_problem good = support_problem(3, 4, 2);
+  clattn_error error;
+  assert_int_equal(clattn_problem_validate(&good, NULL), CLATTN_OK);
+  assert_int_equal(clattn_problem_validate(NULL, &error), CLATTN_INVALID_ARGUMENT);
+
+#define REFUSED(change, expected, part)                                                                                \
+  do {                                                                                                                 \
+    clattn_problem p = good;                                                                                           \
+    change;                                                                                                            \
+    assert_int_equal(clattn_problem_validate(&p, &error), expected);                                                   \
+    assert_int_equal(error.status, expected);                                                                          \
+    assert_says(&error, part);                                                                                         \
+  } while (0)
+  REFUSED(p.size = 8, CLATTN_INVALID_ARGUMENT, "CLATTN_PROBLEM_INIT");
+  REFUSED(p.batch = 0, CLATTN_INVALID_PROBLEM, "batch is 0");
+  REFUSED(p.query_len = 0, CLATTN_INVALID_PROBLEM, "query_len is 0");
+  REFUSED(p.key_len = 0, CLATTN_INVALID_PROBLEM, "key_len is 0");
+  REFUSED(p.model_dim = 0, CLATTN_INVALID_PROBLEM, "model_dim is 0");
+  REFUSED(p.heads = 0, CLATTN_INVALID_PROBLEM, "heads is 0");
+  REFUSED(p.head_dim = 0, CLATTN_INVALID_PROBLEM, "head_dim is 0");
+  REFUSED(p.value_dim = SIZE_MAX, CLATTN_INVALID_PROBLEM, "value_dim is");
+  REFUSED(p.heads = p.head_dim = 100000, CLATTN_INVALID_PROBLEM, "heads x head_dim");
+  REFUSED(p.batch = p.query_len = p.key_len = 1 << 20, CLATTN_INVALID_PROBLEM, "batch x query_len");
+  REFUSED(p.layout = (clattn_weight_layout)7, CLATTN_INVALID_PROBLEM, "layout is 7");
+  REFUSED(p.mask = (clattn_mask)7, CLATTN_INVALID_PROBLEM, "mask is 7");
+  REFUSED(p.scale_mode = (clattn_scale)7, CLATTN_INVALID_PROBLEM, "scale_mode is 7");
+  REFUSED(p.scale_mode = CLATTN_SCALE_GIVEN; p.scale = NAN, CLATTN_INVALID_PROBLEM, "scale is nan");
+  REFUSED(p.key_len = 5, CLATTN_UNSUPPORTED, "cross attention");
+  REFUSED(p.query_len = p.key_len = 2000000000; p.heads = 1000000000;
+          p.head_dim = p.value_dim = 2, CLATTN_INVALID_PROBLEM, "the bytes of scores");
+#undef REFUSED
+}
+
+static void devices(void **state) {
+  (void)state;
+  clattn_device *none = NULL;
+  clattn_device_list *list = NULL;
+  clattn_error error;
+  const clattn_device_choice nowhere = {.device = "no such device"}, no_platform = {.platform = "no such platform"};
+  assert_int_equal(clattn_device_open(&nowhere, &none, &error), CLATTN_NO_DEVICE);
+  assert_says(&error, "no such device");
+  assert_null(none);
+  assert_int_equal(clattn_device_open(&no_platform, &none, &error), CLATTN_NO_DEVICE);
+  assert_says(&error, "no such platform");
+  assert_int_equal(clattn_device_open(NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_device_list_create(NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_device_list_create(&nowhere, &list, &error), CLATTN_NO_DEVICE);
+  assert_ok(clattn_device_list_create(NULL, &list, &error), &error);
+  assert_true(clattn_device_list_count(list) >= 1);
+  assert_null(clattn_device_list_info(list, clattn_device_list_count(list)));
+  clattn_device_list_destroy(list);
+  clattn_device_close(NULL);
+  clattn_device_list_destroy(NULL);
+}
+
+static void expect_plan(const clattn_plan_options *options, clattn_status status, const char *part) {
+  const clattn_problem p = support_problem(5, 4, 3);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  assert_int_equal(clattn_plan_create(device, &p, options, &plan, &error), status);
+  assert_null(plan);
+  assert_says(&error, part);
+}
+
+static void plans(void **state) {
+  (void)state;
+  const clattn_problem p = support_problem(5, 4, 3);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  assert_int_equal(clattn_plan_create(NULL, &p, NULL, &plan, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_plan_create(device, &p, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_plan_create(device, NULL, NULL, &plan, &error), CLATTN_INVALID_ARGUMENT);
+  clattn_plan_destroy(NULL);
+
+#define REFUSED(change, expected, part)                                                                                \
+  do {                                                                                                                 \
+    clattn_plan_options o = CLATTN_PLAN_OPTIONS_INIT;                                                                  \
+    change;                                                                                                            \
+    expect_plan(&o, expected, part);                                                                                   \
+  } while (0)
+  REFUSED(o.size = 3, CLATTN_INVALID_ARGUMENT, "CLATTN_PLAN_OPTIONS_INIT");
+  REFUSED(o.pipeline = (clattn_pipeline)9, CLATTN_INVALID_ARGUMENT, "pipeline is 9");
+  REFUSED(o.io = (clattn_io)9, CLATTN_INVALID_ARGUMENT, "io is 9");
+  REFUSED(o.kernels = "scores", CLATTN_INVALID_ARGUMENT, "'scores'");
+  REFUSED(o.kernels = "score=1", CLATTN_INVALID_ARGUMENT, "'score=1'");
+  REFUSED(o.kernels = "scores=9", CLATTN_INVALID_ARGUMENT, "1 naive, 2 tiled");
+  REFUSED(o.kernels = "scores=tiled:TILE=7", CLATTN_INVALID_ARGUMENT, "allowed: 8, 16");
+  REFUSED(o.kernels = "scores=tiled:TOLL=8", CLATTN_INVALID_ARGUMENT, "allowed: TILE");
+  REFUSED(o.memory_bytes = 10, CLATTN_OUT_OF_DEVICE_MEMORY, "at least");
+  REFUSED(o.kernel_dir = "no such folder", CLATTN_KERNEL_SOURCE, "no such folder");
+#undef REFUSED
+}
+
+static void runs(void **state) {
+  (void)state;
+  clattn_problem p = support_problem(5, 4, 3);
+  support_case c;
+  support_allocate(&c, &p, 1);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  clattn_check_report report;
+  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_int_equal(clattn_plan_run(NULL, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_plan_run(plan, NULL, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  clattn_inputs lacking = c.inputs;
+  lacking.wk = NULL;
+  assert_int_equal(clattn_plan_run(plan, &lacking, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_reference_run(&p, &lacking, &c.outputs, &error), CLATTN_INVALID_ARGUMENT);
+
+  const size_t descending[] = {3, 1}, beyond[] = {5};
+  const clattn_rows bad_order = {descending, 2}, bad_row = {beyond, 1}, no_list = {NULL, 2};
+  c.outputs.rows = &bad_order;
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "strictly ascending");
+  c.outputs.rows = &bad_row;
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  c.outputs.rows = &no_list;
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  c.outputs.rows = NULL;
+
+  clattn_outputs partial = c.outputs;
+  partial.scores = NULL;
+  assert_int_equal(clattn_check(plan, &c.inputs, &partial, NULL, &report, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_check(plan, &c.inputs, &c.outputs, &bad_row, &report, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_check(NULL, &c.inputs, &c.outputs, NULL, &report, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_check_choose_rows(&p, 1.0, 1, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
+static void kernels(void **state) {
+  (void)state;
+  clattn_error error;
+  clattn_kernel_info info;
+  clattn_device_info small = *clattn_device_get_info(device);
+  assert_false(clattn_kernel_get_info(clattn_kernel_count(), &info));
+  assert_int_equal(clattn_kernel_supported(clattn_kernel_count(), &small, &error), CLATTN_INVALID_ARGUMENT);
+  /* A device without local memory and with groups of 16 can run the plain formulas alone (and the CPU's softmax). */
+  small.local_memory_bytes = 0;
+  small.max_work_group = 16;
+  for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
+    const clattn_status status = clattn_kernel_supported(i, &small, &error);
+    if (strcmp(info.name, "naive") == 0 || strcmp(info.name, "vector") == 0) assert_int_equal(status, CLATTN_OK);
+    if (strcmp(info.name, "tiled") == 0 || strcmp(info.name, "panel") == 0)
+      assert_int_equal(status, CLATTN_UNSUPPORTED);
+  }
+}
+
+/* ---- kernels from a folder --------------------------------------------------------------------------------------- */
+
+static void write_file(const char *path, const char *text) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  fputs(text, file);
+  assert_int_equal(fclose(file), 0);
+}
+
+static void failing_builds(void **state) {
+  (void)state;
+  assert_int_equal(system("mkdir -p bad_kernels/scores bad_kernels/common"), 0);
+  clattn_plan_options o = CLATTN_PLAN_OPTIONS_INIT;
+  o.kernel_dir = "bad_kernels";
+  o.kernels = "scores=naive,project=naive";
+  const clattn_problem p = support_problem(5, 4, 3);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  assert_int_equal(system("cp -r \"" CLATTN_KERNELS "\"/. bad_kernels/"), 0);
+
+  write_file("bad_kernels/scores/1_naive.cl", "kernel void scores(global float *x) {\n  x[0] = undeclared;\n}\n");
+  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_BUILD_FAILED);
+  assert_says(&error, clattn_device_get_info(device)->name);
+  assert_says(&error, "-cl-std=CL1.2");
+  assert_says(&error, "undeclared");
+  assert_true(error.code != 0);
+
+  write_file("bad_kernels/scores/1_naive.cl", "kernel void another_name(global float *x) {\n  x[0] = 1;\n}\n");
+  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_OPENCL_FAILED);
+  assert_says(&error, "CL_INVALID_KERNEL_NAME");
+
+  write_file("bad_kernels/scores/1_naive.cl", "#include \"scores/1_naive.cl\"\n");
+  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_KERNEL_SOURCE);
+  assert_says(&error, "deep");
+
+  write_file("bad_kernels/scores/1_naive.cl", "#include \"common/missing.cl\"\n");
+  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_KERNEL_SOURCE);
+  assert_says(&error, "common/missing.cl");
+  assert_int_equal(system("rm -rf bad_kernels"), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(names), cmocka_unit_test(problems), cmocka_unit_test(devices),        cmocka_unit_test(plans),
+      cmocka_unit_test(runs),  cmocka_unit_test(kernels),  cmocka_unit_test(failing_builds),
+  };
+  return cmocka_run_group_tests_name("errors", tests, open_device, close_device);
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs into a folder of its own and builds a program outside the project against it: through CMake (shared and static)
+# and through pkg-config (shared and static), each run. The program is README's, word for word.
+#
+# usage: test_install.sh BUILD_FOLDER CMAKE
+set -euo pipefail
+build=$1 cmake=$2
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+
+check() { # NAME PROGRAM
+  local output
+  output=$("$2")
+  if [ "$output" != $'0.802224 0.796664\n0.554192 1.337425\n0.751745 1.000000' ]; then
+    printf 'FAIL %s: %s\n' "$1" "$output"
+    exit 1
+  fi
+  echo "ok   $1"
+  passed=$((passed + 1))
+}
+
+"$cmake" --install "$build" --prefix "$work/usr" >/dev/null
+libdir=$(dirname "$(find "$work/usr" -name clattn.pc | head -n 1)")
+libdir=${libdir%/pkgconfig}
+
+# shellcheck disable=SC2016 # the backquotes are README's
+# README shows the program; what it shows is what is tested.
+if ! diff <(sed -n '/^```c$/,/^```$/p' "$here/../README.md" | sed '1d;$d') <(tail -n +2 "$here/outside/attention.c"); then
+  echo "FAIL README's program differs from tests/outside/attention.c"
+  exit 1
+fi
+echo "ok   README's program is the tested one"
+passed=$((passed + 1))
+
+"$cmake" -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$work/usr" >/dev/null
+"$cmake" --build "$work/outside" >/dev/null
+check "CMake, shared" "$work/outside/outside_shared"
+check "CMake, static" "$work/outside/outside_static"
+
+# The .pc file names the prefix that was configured; pkg-config is told where it really is.
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+moved=(--define-variable=prefix="$work/usr" --define-variable=libdir="$libdir" --define-variable=includedir="$work/usr/include")
+read -ra flags < <(pkg-config "${moved[@]}" --cflags --libs clattn)
+cc -std=c11 "$here/outside/attention.c" "${flags[@]}" -Wl,-rpath,"$libdir" -o "$work/pkgconfig_shared"
+check "pkg-config, shared" "$work/pkgconfig_shared"
+read -ra flags < <(pkg-config "${moved[@]}" --static --cflags --libs clattn)
+flags=("${flags[@]/#-lclattn/$libdir/libclattn.a}")
+cc -std=c11 "$here/outside/attention.c" "${flags[@]}" -o "$work/pkgconfig_static"
+check "pkg-config, static" "$work/pkgconfig_static"
+
+"$work/usr/bin/clattn" run >/dev/null
+echo "ok   the installed program runs"
+passed=$((passed + 1))
+echo "$passed passed, 0 failed"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Every kernel of the catalogue, at small odd shapes, under oclgrind: data races, uninitialised reads, accesses out of
+# bounds, wrong use of the API. oclgrind exits with 0 even when it found something, so the log must be there and be empty,
+# the device must be the simulator, and the program's own check must pass.
+#
+# usage: test_oclgrind.sh PROGRAM; exits with 77 (skipped) where there is no oclgrind.
+set -euo pipefail
+program=$1
+if ! command -v oclgrind >/dev/null; then
+  echo "skipped: oclgrind is not installed (Debian: oclgrind)"
+  exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+under_oclgrind() { # ARGUMENTS of clattn run
+  local code=0
+  rm -f "$work/log"
+  oclgrind --data-races --uninitialized --check-api --log "$work/log" "$program" run "$@" --repeat 1 >"$work/out" 2>&1 ||
+    code=$?
+  if [ $code -eq 0 ] && [ -f "$work/log" ] && [ ! -s "$work/log" ] && grep -q 'Oclgrind Simulator' "$work/out"; then
+    passed=$((passed + 1))
+    return
+  fi
+  failed=$((failed + 1))
+  echo "FAIL $*: exit code $code"
+  head -n 20 "$work/log" 2>/dev/null || true
+  tail -n 20 "$work/out"
+}
+
+shape=(--random --batch 2 --tokens 19 --model-dim 18 --heads 2 --head-dim 17 --value-dim 5)
+for kernels in project=naive,scores=naive,softmax=naive,context=naive \
+  project=tiled:TILE=8,scores=tiled:TILE=8,softmax=tiled:LOCAL_X=32,context=tiled:TILE=8 \
+  project=register:ITEM_ROWS=2:ITEM_COLS=2,scores=register:ITEM_ROWS=2:ITEM_COLS=2,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register:ITEM_ROWS=2:ITEM_COLS=2 \
+  project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64; do
+  for layout in xw xwt; do
+    for causal in "" --causal; do under_oclgrind "${shape[@]}" --layout $layout $causal --kernel "$kernels"; done
+  done
+done
+# More keys than a work-group has items, more terms than a strip, and the standard tile sizes.
+under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --causal \
+  --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
+under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 66 \
+  --kernel project=panel:STRIP=64,scores=panel:STRIP=64,softmax=tiled:LOCAL_X=32,context=panel:STRIP=64
+for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
+  under_oclgrind --example $example
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

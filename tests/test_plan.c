@@ -1,0 +1,380 @@
+/* Plans: pipelines, blocks, budgets, repeated runs, threads, NaN behind the mask. */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+static clattn_device *device;
+
+static int open_device(void **state) {
+  (void)state;
+  device = support_device();
+  return 0;
+}
+
+static int close_device(void **state) {
+  (void)state;
+  clattn_device_close(device);
+  return 0;
+}
+
+static clattn_problem middling(void) {
+  clattn_problem p = support_problem(70, 48, 12);
+  p.batch = 2;
+  p.heads = 3;
+  p.value_dim = 20;
+  return p;
+}
+
+static void pipelines(void **state) {
+  (void)state;
+  for (int pipeline = CLATTN_PIPELINE_STAGED; pipeline <= CLATTN_PIPELINE_BLAS; ++pipeline)
+    for (int causal = 0; causal < 2; ++causal)
+      for (int layout = CLATTN_LAYOUT_XW; layout <= CLATTN_LAYOUT_XWT; ++layout) {
+        clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+        options.pipeline = (clattn_pipeline)pipeline;
+        clattn_problem p = middling();
+        p.mask = causal ? CLATTN_MASK_CAUSAL : CLATTN_MASK_NONE;
+        p.layout = (clattn_weight_layout)layout;
+        clattn_plan *plan = NULL;
+        clattn_error error;
+        const clattn_status status = clattn_plan_create(device, &p, &options, &plan, &error);
+        clattn_plan_destroy(plan);
+        if (status == CLATTN_UNSUPPORTED && pipeline == CLATTN_PIPELINE_BLAS) {
+          assert_non_null(strstr(error.message, "CLBlast"));
+          continue;
+        }
+        assert_ok(status, &error);
+        support_case c;
+        support_allocate(&c, &p, 11);
+        const clattn_check_report report = support_run(device, &c, &options);
+        assert_passed(&report, pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged");
+        support_free(&c);
+      }
+}
+
+/* Blocks of several heads, of one head, of some rows, of one row: always the same bits. */
+static void blocks(void **state) {
+  (void)state;
+  clattn_problem p = middling();
+  p.mask = CLATTN_MASK_CAUSAL;
+  const uint64_t row = 70 * sizeof(float), sizes[] = {0, 4 * 70 * row, 70 * row, 64 * row, 13 * row, row, 1};
+  const size_t expected_blocks[] = {1, 2, 6, 12, 36, 420, 420};
+  float *first = NULL;
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
+    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    options.block_bytes = sizes[i];
+    support_case c;
+    support_allocate(&c, &p, 23);
+    clattn_plan *plan = NULL;
+    clattn_plan_info info;
+    clattn_error error;
+    assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+    clattn_plan_get_info(plan, &info);
+    assert_int_equal(info.blocks, expected_blocks[i]);
+    assert_true(info.block_bytes <= (sizes[i] > row ? sizes[i] : row) || sizes[i] == 0);
+    clattn_plan_destroy(plan);
+    const clattn_check_report report = support_run(device, &c, &options);
+    assert_passed(&report, "blocks");
+    const size_t bytes = 2 * 70 * 3 * 20 * sizeof(float);
+    if (first == NULL) {
+      first = malloc(bytes);
+      assert_non_null(first);
+      memcpy(first, c.outputs.context, bytes);
+    }
+    assert_memory_equal(first, c.outputs.context, bytes);
+    support_free(&c);
+  }
+  free(first);
+}
+
+/* What does not fit is refused before anything is allocated, with the bytes. */
+static void budget(void **state) {
+  (void)state;
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  const clattn_problem p = middling();
+  /* x 2x70x48, wq and wk 48x36, wv 48x60, q and k 2x70x36, v and context 2x70x60, and one row of scores */
+  const uint64_t least = 4 * (2 * 70 * 48 + 2 * 48 * 36 + 48 * 60 + 2 * 2 * 70 * 36 + 2 * 2 * 70 * 60 + 70);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  options.memory_bytes = least - 1;
+  assert_int_equal(clattn_plan_create(device, &p, &options, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_null(plan);
+  char number[32];
+  snprintf(number, sizeof number, "%llu", (unsigned long long)least);
+  assert_non_null(strstr(error.message, number));
+
+  options.memory_bytes = least;
+  clattn_plan_info info;
+  assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  assert_int_equal(info.total_bytes, least);
+  assert_int_equal(info.block_rows, 1);
+  clattn_plan_destroy(plan);
+  support_case c;
+  support_allocate(&c, &p, 29);
+  const clattn_check_report report = support_run(device, &c, &options);
+  assert_passed(&report, "least memory");
+  support_free(&c);
+}
+
+/* Scores of 400 GiB are worked off in blocks; a tensor that is larger than any buffer is refused with its name. */
+static void too_large(void **state) {
+  (void)state;
+  clattn_problem p = support_problem(320000, 4, 1);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  clattn_plan_info info;
+  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  assert_true(info.blocks > 1);
+  assert_true(info.block_bytes <= clattn_device_get_info(device)->max_allocation_bytes);
+  clattn_plan_destroy(plan);
+
+  p.model_dim = 1000000;
+  assert_int_equal(clattn_plan_create(device, &p, NULL, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_non_null(strstr(error.message, "x takes 1280000000000 bytes"));
+}
+
+static void same_bits_every_run(void **state) {
+  (void)state;
+  clattn_problem p = middling();
+  support_case c;
+  support_allocate(&c, &p, 31);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+  const size_t bytes = 2 * 70 * 3 * 20 * sizeof(float);
+  float *first = malloc(bytes);
+  assert_non_null(first);
+  memcpy(first, c.outputs.context, bytes);
+  for (int i = 0; i < 20; ++i) {
+    support_poison(&c);
+    clattn_timings timings;
+    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, i % 2 ? &timings : NULL, &error), &error);
+    assert_memory_equal(first, c.outputs.context, bytes);
+  }
+  free(first);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
+static void timings_and_costs(void **state) {
+  (void)state;
+  clattn_problem p = middling();
+  support_case c;
+  support_allocate(&c, &p, 37);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  clattn_timings timings;
+  clattn_plan_info info;
+  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  const size_t launches[] = {3, info.blocks, info.blocks, info.blocks};
+  double sum = timings.upload + timings.download;
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    assert_int_equal(timings.launches[s], launches[s]);
+    assert_true(timings.stage[s] > 0.0);
+    sum += timings.stage_wall[s];
+  }
+  assert_true(sum <= timings.total);
+  /* 2 batch tokens model_dim (2 heads head_dim + heads value_dim), 2 batch heads N N d, 4 batch heads N N */
+  assert_true(info.stages[0].flops == 2.0 * 2 * 70 * 48 * (2 * 36 + 60));
+  assert_true(info.stages[1].flops == 2.0 * 2 * 3 * 70 * 70 * 12);
+  assert_true(info.stages[2].flops == 4.0 * 2 * 3 * 70 * 70);
+  assert_true(info.stages[3].flops == 2.0 * 2 * 3 * 70 * 70 * 20);
+  clattn_plan_destroy(plan);
+
+  p.mask = CLATTN_MASK_CAUSAL;
+  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  assert_true(info.stages[1].flops == 2.0 * 2 * 3 * (70 * 71 / 2) * 12);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
+/* Some rows of scores and weights only, across block borders; context complete. */
+static void wanted_rows(void **state) {
+  (void)state;
+  const clattn_problem p = middling();
+  support_case all, some;
+  support_allocate(&all, &p, 41);
+  support_allocate(&some, &p, 41);
+  const size_t rows[] = {0, 1, 69, 70, 139, 210, 345, 419};
+  const clattn_rows wanted = {rows, sizeof rows / sizeof rows[0]};
+  some.outputs.rows = &wanted;
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.block_bytes = 13 * 70 * sizeof(float);
+  clattn_check_report report = support_run(device, &all, &options);
+  assert_passed(&report, "all rows");
+  report = support_run(device, &some, &options);
+  assert_passed(&report, "some rows");
+  assert_int_equal(report.rows_checked, wanted.count);
+  for (size_t i = 0; i < wanted.count; ++i) {
+    assert_memory_equal(some.outputs.scores + i * 70, all.outputs.scores + rows[i] * 70, 70 * sizeof(float));
+    assert_memory_equal(some.outputs.weights + i * 70, all.outputs.weights + rows[i] * 70, 70 * sizeof(float));
+  }
+  support_free(&all);
+  support_free(&some);
+}
+
+/* v of token 41 overflows to infinity, everything else of it stays small: feature 0, which that token alone has, is
+ * passed on by Wv only. */
+static void make_value_infinite(support_case *c) {
+  float *x = support_tensor(c, CLATTN_X);
+  for (size_t token = 0; token < c->problem.query_len; ++token)
+    x[token * c->problem.model_dim] = token == 41 ? 1e3f : 0.0f;
+  for (size_t i = 0; i < c->problem.head_dim; ++i) {
+    support_tensor(c, CLATTN_WQ)[i] = support_tensor(c, CLATTN_WK)[i] = 0.0f;
+    support_tensor(c, CLATTN_WV)[i] = 3e38f;
+  }
+}
+
+/* Infinite in v at one key: queries before it must stay finite, queries from it on must show it. */
+static void infinity_behind_the_mask(void **state) {
+  (void)state;
+  static const char *const kernels[] = {"context=naive", "context=tiled", "context=register", "context=panel",
+                                        "context=clblast,scores=clblast"};
+  for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
+    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    options.kernels = kernels[k];
+    clattn_problem p = support_problem(70, 8, 6);
+    p.mask = CLATTN_MASK_CAUSAL;
+    clattn_plan *plan = NULL;
+    clattn_error error;
+    if (clattn_plan_create(device, &p, &options, &plan, &error) == CLATTN_UNSUPPORTED) continue;
+    support_case c;
+    support_allocate(&c, &p, 43);
+    make_value_infinite(&c);
+    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+    assert_true(isinf(c.outputs.v[41 * 6]));
+    for (size_t row = 0; row < 70; ++row)
+      for (size_t i = 0; i < 6; ++i)
+        if (row < 41)
+          assert_true(isfinite(c.outputs.context[row * 6 + i]));
+        else
+          assert_false(isfinite(c.outputs.context[row * 6 + i]));
+    clattn_plan_destroy(plan);
+    support_free(&c);
+  }
+}
+
+/* A NaN in one token's embedding is in its own scores, so in the weights of whoever sees it. */
+static void nan_shows(void **state) {
+  (void)state;
+  static const char *const kernels[] = {"softmax=naive", "softmax=tiled", "softmax=register", "softmax=vector"};
+  for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
+    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    options.kernels = kernels[k];
+    clattn_problem p = support_problem(70, 8, 6);
+    p.mask = CLATTN_MASK_CAUSAL;
+    support_case c;
+    support_allocate(&c, &p, 47);
+    support_tensor(&c, CLATTN_X)[41 * 8 + 3] = NAN;
+    const clattn_check_report report = support_run(device, &c, &options);
+    assert_passed(&report, kernels[k]);
+    for (size_t row = 0; row < 70; ++row) assert_int_equal(isnan(c.outputs.context[row * 6]) != 0, row >= 41);
+    support_free(&c);
+  }
+}
+
+/* Scores of +-1e4: exp would overflow without subtracting the largest. */
+static void large_scores(void **state) {
+  (void)state;
+  static const char *const kernels[] = {"softmax=naive", "softmax=tiled", "softmax=register", "softmax=vector"};
+  for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k)
+    for (int sign = -1; sign <= 1; sign += 2) {
+      clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+      options.kernels = kernels[k];
+      clattn_problem p = support_problem(133, 24, 16);
+      p.scale_mode = CLATTN_SCALE_GIVEN;
+      p.scale = (float)sign * 200.0f;
+      support_case c;
+      support_allocate(&c, &p, 53);
+      const clattn_check_report report = support_run(device, &c, &options);
+      assert_passed(&report, kernels[k]);
+      support_free(&c);
+    }
+}
+
+static void scale_zero_gives_equal_weights(void **state) {
+  (void)state;
+  clattn_problem p = support_problem(10, 4, 4);
+  p.scale_mode = CLATTN_SCALE_GIVEN;
+  p.scale = 0.0f;
+  support_case c;
+  support_allocate(&c, &p, 59);
+  const clattn_check_report report = support_run(device, &c, NULL);
+  assert_passed(&report, "scale 0");
+  for (size_t i = 0; i < 100; ++i) assert_true(fabsf(c.outputs.weights[i] - 0.1f) < 1e-7f);
+  support_free(&c);
+}
+
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
+
+typedef struct worker {
+  uint32_t seed;
+  bool passed;
+  char message[256];
+} worker;
+
+/* cmocka's assertions belong to the main thread: here failures are carried home. */
+static void *work(void *argument) {
+  worker *w = argument;
+  clattn_problem p = support_problem(65, 32, 16);
+  p.heads = 2;
+  p.mask = w->seed % 2 ? CLATTN_MASK_CAUSAL : CLATTN_MASK_NONE;
+  clattn_device *own = NULL;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  clattn_check_report report;
+  support_case c;
+  support_allocate(&c, &p, w->seed);
+  const clattn_device_choice choice = {.device = getenv("CLATTN_DEVICE")};
+  clattn_status status = clattn_device_open(&choice, &own, &error);
+  if (status == CLATTN_OK) status = clattn_plan_create(own, &p, NULL, &plan, &error);
+  for (int i = 0; status == CLATTN_OK && i < 10; ++i)
+    status = clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error);
+  if (status == CLATTN_OK) status = clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error);
+  w->passed = status == CLATTN_OK && report.passed;
+  if (status != CLATTN_OK) snprintf(w->message, sizeof w->message, "%.200s", error.message);
+  clattn_plan_destroy(plan);
+  clattn_device_close(own);
+  support_free(&c);
+  return NULL;
+}
+
+static void two_threads(void **state) {
+  (void)state;
+  pthread_t threads[2];
+  worker workers[2] = {{.seed = 61}, {.seed = 62}};
+  for (int i = 0; i < 2; ++i) assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+  for (int i = 0; i < 2; ++i) pthread_join(threads[i], NULL);
+  for (int i = 0; i < 2; ++i) {
+    if (!workers[i].passed) print_error("thread %d: %s\n", i, workers[i].message);
+    assert_true(workers[i].passed);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(pipelines),
+      cmocka_unit_test(blocks),
+      cmocka_unit_test(budget),
+      cmocka_unit_test(too_large),
+      cmocka_unit_test(same_bits_every_run),
+      cmocka_unit_test(timings_and_costs),
+      cmocka_unit_test(wanted_rows),
+      cmocka_unit_test(infinity_behind_the_mask),
+      cmocka_unit_test(nan_shows),
+      cmocka_unit_test(large_scores),
+      cmocka_unit_test(scale_zero_gives_equal_weights),
+      cmocka_unit_test(two_threads),
+  };
+  return cmocka_run_group_tests_name("plan", tests, open_device, close_device);
+}

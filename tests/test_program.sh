@@ -1,0 +1,867 @@
+#!/usr/bin/env bash
+# The program from outside: test_program.sh PROGRAM [NUMPY_PYTHON]
+#
+# One line for each case, exit code 1 if any failed. Needs bash, coreutils, grep, sed and python3 without packages. With
+# the path of a Python that has NumPy, files are exchanged with NumPy, too.
+#
+# The cases hold on any device: what depends on it (its name, the kernels it chooses, whether CLBlast was built in) is
+# asked of the program first.
+set -u
+
+[ $# -ge 1 ] || { echo "usage: test_program.sh PROGRAM [NUMPY_PYTHON]" >&2; exit 2; }
+clattn=$1
+numpy_python=${2:-}
+kernels="$(cd "$(dirname "$0")/../kernels" && pwd -P)"
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+export POCL_CACHE_DIR="${POCL_CACHE_DIR:-$folder/pocl}"
+mkdir -p "$POCL_CACHE_DIR"
+unset CLATTN_KERNEL_DIR NO_COLOR
+passed=0
+failed=0
+
+# ---- helpers
+
+ok() {
+  passed=$((passed + 1))
+  echo "ok   $1"
+}
+
+# fail NAME WHAT: what was seen, and the beginning of what the last command wrote.
+fail() {
+  failed=$((failed + 1))
+  echo "FAIL $1: $2; output: $(cat "$folder/err" "$folder/out" | tr -d '\0\033' | tr '\n' '|' | cut -c 1-500)"
+}
+
+skip() {
+  echo "skip $1: $2"
+}
+
+# examine NAME CODE PATTERNS COMMAND...: runs it, with output in $folder/out and $folder/err. CODE is a regular
+# expression; each line of PATTERNS is one that must match a line of the output. Leaves the complaint in $seen.
+examine() {
+  local code=$1 patterns=$2 pattern status
+  shift 2
+  seen=
+  timeout 300 "$@" >"$folder/out" 2>"$folder/err" </dev/null
+  status=$?
+  [[ $status =~ ^($code)$ ]] || see "exit code $status instead of $code"
+  while IFS= read -r pattern; do
+    grep -aEqs -e "$pattern" "$folder/out" "$folder/err" || see "nothing matches '$pattern'"
+  done < <(grep . <<<"$patterns")
+  if grep -aEq 'Sanitizer|runtime error:' "$folder/err"; then see "a sanitizer complained"; fi
+}
+
+see() {
+  seen="$seen${seen:+, }$1"
+}
+
+judge() {
+  if [ -z "$seen" ]; then ok "$1"; else fail "$1" "$seen"; fi
+}
+
+# expect NAME CODE PATTERNS -- COMMAND...
+expect() {
+  local name=$1 code=$2 patterns=$3
+  shift 4
+  examine "$code" "$patterns" "$@"
+  judge "$name"
+}
+
+# refuse NAME CODE PATTERNS -- COMMAND...: as expect, and the complaint is on standard error with standard output empty.
+refuse() {
+  local name=$1 code=$2 patterns=$3
+  shift 4
+  examine "$code" "$patterns" "$@"
+  [ ! -s "$folder/out" ] || see "something on standard output"
+  grep -aq '^clattn: ' "$folder/err" || see "no line that begins with 'clattn: '"
+  judge "$name"
+}
+
+# reject CODE PATTERNS OPTION...: refuse for 'clattn run', named after the options.
+reject() {
+  local code=$1 patterns=$2
+  shift 2
+  local name="run $*"
+  refuse "${name//"$folder"\//}" "$code" "$patterns" -- "$clattn" run "$@"
+}
+
+tool=(python3 "$folder/tool.py")
+
+# same NAME FILE FILE [TOLERANCE]: two .npy files have one shape and the same values.
+same() {
+  expect "$1" 0 '' -- "${tool[@]}" same "$2" "$3" "${4:-1e-6}"
+}
+
+# report NAME CODE EXPRESSION -- COMMAND...: its whole standard output is one JSON report r for which EXPRESSION holds.
+report() {
+  local name=$1 code=$2 expression=$3
+  shift 4
+  examine "$code" '' "$@"
+  if [ -z "$seen" ]; then seen=$("${tool[@]}" json "$folder/out" "$expression" 2>&1 | tail -n 1); fi
+  judge "$name"
+}
+
+cat >"$folder/tool.py" <<'PYTHON'
+"""What bash cannot do: .npy files, JSON, and attention in plain Python."""
+import ast
+import itertools
+import json
+import math
+import os
+import struct
+import sys
+
+
+def load(path):
+    """Reads what the program writes, which is stricter than what .npy allows."""
+    with open(path, "rb") as file:
+        raw = file.read()
+    assert raw[:8] == b"\x93NUMPY\x01\x00", "magic and version of %s: %r" % (path, raw[:8])
+    length = struct.unpack("<H", raw[8:10])[0]
+    header = ast.literal_eval(raw[10 : 10 + length].decode("ascii"))
+    assert (10 + length) % 64 == 0, "data of %s begin at byte %d" % (path, 10 + length)
+    assert raw[9 + length : 10 + length] == b"\n", "header of %s ends without a line break" % path
+    native = "<f4" if sys.byteorder == "little" else ">f4"
+    assert header["descr"] == native and header["fortran_order"] is False, header
+    count = math.prod(header["shape"])
+    assert len(raw) == 10 + length + 4 * count, "%s has %d bytes" % (path, len(raw))
+    return header["shape"], list(struct.unpack("%s%df" % (native[0], count), raw[10 + length :]))
+
+
+def store(path, shape, values, descr="<f4", fortran=False, version=1):
+    values = list(values)
+    assert len(values) == math.prod(shape)
+    if fortran:  # the first index runs fastest
+        order = itertools.product(*(range(n) for n in reversed(shape)))
+        strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+        values = [values[sum(i * s for i, s in zip(reversed(index), strides))] for index in order]
+    code = {"f4": "f", "f8": "d", "i4": "i"}[descr[1:]]
+    if code == "i":
+        values = [int(value) for value in values]
+    header = repr({"descr": descr, "fortran_order": fortran, "shape": tuple(shape)}).encode() + b"\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY" + bytes([version, 0]))
+        file.write(struct.pack("<H" if version == 1 else "<I", len(header)) + header)
+        file.write(struct.pack("%s%d%s" % (descr[0], len(values), code), *values))
+
+
+def close(got, wanted, tolerance):
+    if math.isnan(wanted) or math.isinf(wanted):
+        return math.isnan(got) if math.isnan(wanted) else got == wanted
+    return abs(got - wanted) <= tolerance * max(1.0, abs(wanted))
+
+
+def compare(what, got, wanted, tolerance):
+    assert len(got) == len(wanted), "%s: %d values instead of %d" % (what, len(got), len(wanted))
+    for i, (a, b) in enumerate(zip(got, wanted)):
+        assert close(a, b, tolerance), "%s[%d] is %.9g instead of %.9g" % (what, i, a, b)
+
+
+# ---- inputs
+
+PLEASE = {"x": ((3, 2), [1, 0, 0, 2, 1, 1]), "wq": ((2, 2), [1, 0, 0, 1]), "wk": ((2, 2), [1, 1, 0, 1]),
+          "wv": ((2, 2), [1, 0, 0, 1])}
+LOVE = {"x": ((3, 4), [0, 0, 0, 2, 1, 1, 0, 0, 0, 0, 2, 0]),
+        "wq": ((4, 4), [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1.5, 0.5, 0.5, 0.5, 0, 0]),
+        "wk": ((4, 4), [1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]),
+        "wv": ((4, 3), [0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1])}
+
+
+def inputs(folder):
+    """One folder of four files for each way to store the same numbers, and files that are wrong."""
+    ways = {"f4": {}, "f8": {"descr": "<f8"}, "big-f4": {"descr": ">f4"}, "big-f8": {"descr": ">f8"},
+            "fortran": {"fortran": True}, "fortran-big-f8": {"fortran": True, "descr": ">f8"},
+            "version-2": {"version": 2}, "version-3": {"version": 3}}
+    for way, options in ways.items():
+        for name, example in (("please", PLEASE), ("love", LOVE)):
+            to = os.path.join(folder, name + "-" + way)
+            os.mkdir(to)
+            for tensor, (shape, values) in example.items():
+                store(os.path.join(to, tensor + ".npy"), shape, values, **options)
+
+    def wrong(name, *arguments, **options):
+        store(os.path.join(folder, name + ".npy"), *arguments, **options)
+
+    shape, x = PLEASE["x"]
+    wrong("x-rank-3", (1,) + shape, x, fortran=True)
+    wrong("x-batch-2", (2,) + shape, x + x[::-1])
+    wrong("x-batch-2-fortran", (2,) + shape, x + x[::-1], fortran=True)
+    wrong("x-second", shape, x[::-1])
+    wrong("x-nan", shape, x[:4] + [math.nan, 1])
+    wrong("x-rank-1", (6,), x)
+    wrong("x-rank-4", (1, 1) + shape, x)
+    wrong("x-empty", (0, 2), [])
+    wrong("x-int", shape, x, descr="<i4")
+    wrong("x-huge", shape, [1e300] * 6, descr="<f8")
+    wrong("x-version-9", shape, x, version=9)
+    wrong("w-3x2", (3, 2), range(6))
+    wrong("w-2x3", (2, 3), range(6))
+    wrong("w-2x4", (2, 4), range(8))
+    wrong("w-rank-1", (4,), range(4))
+    wrong("w-rank-3", (1, 2, 2), range(4))
+    good = open(os.path.join(folder, "please-f4", "x.npy"), "rb").read()
+    files = {"x-short-data": good[:-1], "x-short-header": good[:40], "x-short-magic": good[:4], "x-nothing": b"",
+             "x-long": good + b"\0", "x-text": b"1 0\n0 2\n1 1\n",
+             "x-bad-header": good.replace(b"'shape'", b"'shope'")}
+    for name, data in files.items():
+        with open(os.path.join(folder, name + ".npy"), "wb") as file:
+            file.write(data)
+
+
+# ---- results
+
+def product(a, b, rows, terms, columns):
+    return [sum(a[i * terms + k] * b[k * columns + j] for k in range(terms))
+            for i in range(rows) for j in range(columns)]
+
+
+def saved(folder, batch, tokens, heads, head_dim, value_dim, causal, scale):
+    """Each tensor of a --save folder follows from the ones before it."""
+    batch, tokens, heads, head_dim, value_dim = (int(n) for n in (batch, tokens, heads, head_dim, value_dim))
+    scale = 1 / math.sqrt(head_dim) if scale == "default" else float(scale)
+    shapes = {"q": (batch, tokens, heads * head_dim), "k": (batch, tokens, heads * head_dim),
+              "v": (batch, tokens, heads * value_dim), "scores": (batch, heads, tokens, tokens),
+              "weights": (batch, heads, tokens, tokens), "context": (batch, tokens, heads * value_dim)}
+    assert sorted(os.listdir(folder)) == sorted(name + ".npy" for name in shapes), os.listdir(folder)
+    data = {}
+    for name, shape in shapes.items():
+        got, data[name] = load(os.path.join(folder, name + ".npy"))
+        assert got == shape, "%s is %r instead of %r" % (name, got, shape)
+    tensors = tuple(data[name] for name in shapes)
+    q, k, v, got_scores, got_weights, got_context = tensors
+    scores, weights, context = [], [], [0.0] * len(got_context)
+    for b, h, i in itertools.product(range(batch), range(heads), range(tokens)):
+        q_at = (b * tokens + i) * heads * head_dim + h * head_dim
+        for j in range(tokens):
+            k_at = (b * tokens + j) * heads * head_dim + h * head_dim
+            live = causal != "causal" or j <= i
+            scores.append(scale * sum(q[q_at + c] * k[k_at + c] for c in range(head_dim)) if live else -math.inf)
+        row = got_scores[len(scores) - tokens : len(scores)]
+        largest = max(row)
+        powers = [math.exp(score - largest) for score in row]
+        weights += [power / math.fsum(powers) for power in powers]
+        row = got_weights[len(weights) - tokens : len(weights)]
+        for c in range(value_dim):
+            v_at = b * tokens * heads * value_dim + h * value_dim + c
+            context[(b * tokens + i) * heads * value_dim + h * value_dim + c] = math.fsum(
+                row[j] * v[v_at + j * heads * value_dim] for j in range(tokens))
+    compare("scores", got_scores, scores, 1e-5)
+    compare("weights", got_weights, weights, 1e-5)
+    compare("context", got_context, context, 1e-5)
+
+
+def please(folder):
+    """What the article's matrices give, and what the program prints."""
+    wanted = {"q": [1, 0, 0, 2, 1, 1], "k": [1, 1, 0, 2, 1, 2], "v": [1, 0, 0, 2, 1, 1],
+              "scores": [s / math.sqrt(2) for s in (1, 0, 1, 2, 4, 4, 2, 2, 3)],
+              "weights": [0.401112, 0.197776, 0.401112, 0.108383, 0.445808, 0.445808, 0.248255, 0.248255, 0.503490],
+              "context": [0.802224, 0.796664, 0.554192, 1.337425, 0.751745, 1.0]}
+    for name, values in wanted.items():
+        compare(name, load(os.path.join(folder, name + ".npy"))[1], values, 1e-6)
+
+
+def projected(folder, source):
+    """q, k and v of a --save folder are the product of the files in `source`."""
+    example = LOVE if "love" in source else PLEASE
+    x_shape, x = example["x"]
+    for name in "qkv":
+        shape, w = example["w" + name]
+        wanted = product(x, w, x_shape[0], x_shape[1], shape[1])
+        compare(name, load(os.path.join(folder, name + ".npy"))[1], wanted, 1e-6)
+
+
+def same(a, b, tolerance):
+    shape, values = load(a)
+    other_shape, others = load(b)
+    assert shape == other_shape, "shapes %r and %r" % (shape, other_shape)
+    compare("difference", values, others, float(tolerance))
+
+
+def batches(both, first, second):
+    """Context of a batch of two is that of the two alone."""
+    shape, values = load(both)
+    assert shape == (2, 3, 2), shape
+    compare("batch 0", values[:6], load(first)[1], 1e-6)
+    compare("batch 1", values[6:], load(second)[1], 1e-6)
+
+
+def behind_mask(path):
+    shape, values = load(path)
+    assert shape == (1, 3, 2), shape
+    assert all(math.isfinite(v) for v in values[:4]), "rows that do not see the NaN: %r" % values
+    assert all(math.isnan(v) for v in values[4:]), "the row that does: %r" % values
+
+
+def no_constant(name):
+    raise ValueError("%s is not JSON" % name)
+
+
+KEYS = {"version": None,
+        "device": {"platform", "name", "vendor", "version", "driver_version", "type", "compute_units"},
+        "problem": {"input", "batch", "query_len", "key_len", "model_dim", "heads", "head_dim", "value_dim", "layout",
+                    "mask", "scale"},
+        "plan": {"pipeline", "blocks", "block_heads", "block_rows", "block_bytes", "total_bytes"},
+        "stages": {"stage", "kernel", "rung", "launches", "seconds", "wall_seconds", "gflops", "gbytes_per_second",
+                   "share"},
+        "timings": {"stages_seconds", "stages_gflops", "upload_seconds", "download_seconds", "total_seconds",
+                    "from_events", "runs"},
+        "check": {"passed", "rows_checked", "rows_total", "cpu_seconds", "cpu_seconds_extrapolated", "tensors"}}
+TENSOR_KEYS = {"tensor", "end_to_end", "elements", "failed", "worst_index", "got", "expected", "bound", "ratio",
+               "largest_error", "allowed_error", "passed"}
+
+
+def read_report(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file, parse_constant=no_constant)
+
+
+def check_report(path, expression):
+    r = read_report(path)
+    assert set(r) == set(KEYS), "keys %r" % sorted(r)
+    for part, keys in KEYS.items():
+        for entry in r[part] if part == "stages" else [r[part]]:
+            assert entry is None and part == "check" or keys is None or keys <= set(entry), "%s: %r" % (part, entry)
+    assert [s["stage"] for s in r["stages"]] == ["project", "scores", "softmax", "context"], r["stages"]
+    tensors = r["check"]["tensors"] if r["check"] else []
+    for entry in tensors:
+        assert TENSOR_KEYS <= set(entry), entry
+    failed = [t["tensor"] + " from x" * t["end_to_end"] for t in tensors if not t["passed"]]
+    assert eval("(" + expression + ")", {"r": r, "failed": failed}), "not so: " + expression
+
+
+def show(path, expression):
+    print(eval("(" + expression + ")", {"r": read_report(path)}))
+
+
+command, *words = sys.argv[1:]
+{"inputs": inputs, "saved": saved, "please": please, "projected": projected, "same": same, "batches": batches,
+ "behind-mask": behind_mask, "json": check_report, "show": show}[command](*words)
+PYTHON
+
+examine 0 '' python3 -c 'import sys; assert sys.version_info >= (3, 8)'
+judge "python3 is there"
+expect "input files are built" 0 '' -- "${tool[@]}" inputs "$folder"
+
+# files WAY: options that read all four files of a folder.
+files() {
+  set -- "$folder/$1"
+  given=(--x "$1/x.npy" --wq "$1/wq.npy" --wk "$1/wk.npy" --wv "$1/wv.npy")
+}
+
+# replaced TENSOR=FILE: the good files, one of them replaced.
+replaced() {
+  local tensor=${1%%=*} at
+  files please-f4
+  case $tensor in x) at=1 ;; wq) at=3 ;; wk) at=5 ;; *) at=7 ;; esac
+  given[at]=$folder/${1#*=}
+}
+
+# ---- the examples
+
+expect "please-study-man: weights, context and the note" 0 '^passed: all 3 rows were checked$
+^please +0\.401112 +0\.197776 +0\.401112$
+^study +0\.108383 +0\.445808 +0\.445808$
+^man +0\.248255 +0\.248255 +0\.503490$
+^please +0\.802224 +0\.796664$
+^study +0\.554192 +1\.337425$
+^man +0\.751745 +1\.000000$
+^No: it gives both the same weight, 0\.248255
+^The article prints K\(man\) = \[2, 1\].* its own matrices give \[1, 2\], \[0, 2\] and \[1, 1\]' -- \
+  "$clattn" run --example please-study-man
+expect "dog-chased-ball: it is the dog" 0 '^passed: all 9 rows were checked$
+^it +0\.031678 +0\.636278 +0\.031678 +0\.031678 +0\.141973( +0\.031678){4}$
+^The dog, 64 % to 14 %' -- "$clattn" run --example dog-chased-ball
+expect "cat-sat-down: sat finds cat, then down" 0 '^passed: all 4 rows were checked$
+^ +Q = X\.W\^T,
+^sat +0\.033948 +0\.532904 +0\.079146 +0\.354002$
+^Its subject, "cat"' -- "$clattn" run --example cat-sat-down
+expect "love-apple-phones: Apple is a company" 0 '^passed: all 3 rows were checked$
+^Apple +0\.090031 +0\.244728 +0\.665241$
+^"phones", with 67 %' -- "$clattn" run --example love-apple-phones
+expect "no input is please-study-man" 0 '^problem +please-study-man: ' -- "$clattn" run
+for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
+  for layout in xw xwt; do
+    expect "$example --layout $layout" 0 '^passed: all ' -- \
+      "$clattn" run --example $example --layout $layout --out "$folder/$example-$layout.npy"
+  done
+  same "$example: both layouts give the same context" "$folder/$example-xw.npy" "$folder/$example-xwt.npy"
+done
+expect "cat-sat-down --heads 2 prints both heads" 0 '^passed: all 8 rows were checked$
+heads 2, head_dim 4, value_dim 4$
+^weights 0 +the +cat +sat +down$
+^weights 1 +the +cat +sat +down$' -- "$clattn" run --example cat-sat-down --heads 2 --save "$folder/cat-2"
+expect "cat-sat-down --heads 2: saved files" 0 '' -- "${tool[@]}" saved "$folder/cat-2" 1 4 2 4 4 none default
+expect "--causal masks later keys" 0 '^passed: all 3 rows were checked$
+^ +Q = .*, causal$
+^please +1\.000000 +0\.000000 +0\.000000$
+^man +0\.248255 +0\.248255 +0\.503490$' -- "$clattn" run --causal --save "$folder/causal"
+expect "--causal: saved files" 0 '' -- "${tool[@]}" saved "$folder/causal" 1 3 1 2 2 causal default
+expect "--scale 1" 0 '^passed: 
+^ +Q = X\.W, scores = Q\.K\^T \* 1$' -- "$clattn" run --scale 1 --save "$folder/scale"
+expect "--scale 1: saved files" 0 '' -- "${tool[@]}" saved "$folder/scale" 1 3 1 2 2 none 1
+expect "--scale 0 weighs all alike" 0 '^passed: 
+^man +0\.333333 +0\.333333 +0\.333333$' -- "$clattn" run --scale 0
+expect "a negative --scale" 0 '^passed: 
+Q\.K\^T \* -0\.5$' -- "$clattn" run --scale=-0.5
+expect "--repeat 2" 0 'the fastest of 2 runs$' -- "$clattn" run --repeat 2
+
+# ---- random input
+
+odd=(--random --tokens 33 --model-dim 19 --heads 3 --head-dim 17 --value-dim 5 --batch 2)
+expect "random, odd sizes" 0 '^passed: all 198 rows were checked$
+^problem +random, seed 1: batch 2, tokens 33, model_dim 19, heads 3, head_dim 17, value_dim 5$' -- \
+  "$clattn" run "${odd[@]}" --check full --save "$folder/odd" --out "$folder/odd.npy"
+expect "random, odd sizes: saved files" 0 '' -- "${tool[@]}" saved "$folder/odd" 2 33 3 17 5 none default
+expect "random: --out and --save agree" 0 '' -- cmp "$folder/odd.npy" "$folder/odd/context.npy"
+expect "random, --layout xwt" 0 '^passed: all 198 rows were checked$' -- \
+  "$clattn" run "${odd[@]}" --layout xwt --out "$folder/odd-xwt.npy"
+same "random: both layouts give the same context" "$folder/odd.npy" "$folder/odd-xwt.npy" 1e-5
+expect "random, --causal" 0 '^passed: all 198 rows were checked$' -- \
+  "$clattn" run "${odd[@]}" --causal --save "$folder/odd-causal"
+expect "random, --causal: saved files" 0 '' -- "${tool[@]}" saved "$folder/odd-causal" 2 33 3 17 5 causal default
+expect "random: --seed 2" 0 '^problem +random, seed 2:' -- "$clattn" run "${odd[@]}" --seed 2 --out "$folder/odd-2.npy"
+expect "random: another seed, another result" 1 '' -- cmp "$folder/odd.npy" "$folder/odd-2.npy"
+expect "random: one token, one dimension" 0 '^passed: all 1 rows were checked$' -- \
+  "$clattn" run --random --tokens 1 --model-dim 1 --heads 1
+expect "--check sample" 0 '^passed: a sample of [0-9]+ of 198 rows was checked \(--check full checks all\)$' -- \
+  "$clattn" run "${odd[@]}" --check sample
+expect "--check sample with --save writes all rows" 0 '^passed: a sample of [0-9]+ of 198 rows was checked' -- \
+  "$clattn" run "${odd[@]}" --check sample --save "$folder/odd-sample"
+expect "--check sample with --save: saved files" 0 '' -- \
+  "${tool[@]}" saved "$folder/odd-sample" 2 33 3 17 5 none default
+expect "--check auto is full where that is quick" 0 '^passed: all 198 rows were checked$' -- \
+  "$clattn" run "${odd[@]}" --check auto
+expect "--check auto is a sample where full takes long" 0 '^passed: a sample of [0-9]+ of 1024 rows was checked' -- \
+  "$clattn" run --random --model-dim 256 --heads 1 --repeat 1
+expect "--check off" 0 '^not checked \(--check off\)$' -- \
+  "$clattn" run "${odd[@]}" --check off --out "$folder/odd-off.npy"
+same "--check off gives the same context" "$folder/odd.npy" "$folder/odd-off.npy"
+
+# ---- pipelines and kernels
+
+examine 0 '' "$clattn" devices
+judge "devices lists a device"
+if grep -q 'built without CLBlast' "$folder/out"; then
+  reject 2 'CLBlast' "${odd[@]}" --pipeline blas
+  reject 2 'CLBlast' --kernel scores=clblast
+else
+  expect "--pipeline blas" 0 '^passed: all 198 rows were checked$
+^plan +pipeline blas;
+^project .*clblast
+^scores .*clblast
+^context .*clblast' -- "$clattn" run "${odd[@]}" --pipeline blas --out "$folder/odd-blas.npy"
+  same "--pipeline blas gives the same context" "$folder/odd.npy" "$folder/odd-blas.npy" 1e-5
+  expect "--pipeline blas --causal --layout xwt" 0 '^passed: all 198 rows were checked$' -- \
+    "$clattn" run "${odd[@]}" --pipeline blas --causal --layout xwt
+  expect "--kernel scores=clblast" 0 '^passed: 
+^scores .*clblast' -- "$clattn" run "${odd[@]}" --kernel scores=clblast
+fi
+number=0
+for name in naive tiled register; do
+  number=$((number + 1))
+  for choice in $number $name; do
+    expect "--kernel, all stages $choice" 0 "^passed: all 198 rows were checked\$
+^project +$number $name
+^scores +$number $name
+^softmax +$number $name
+^context +$number $name" -- \
+      "$clattn" run "${odd[@]}" --kernel "project=$choice,scores=$choice,softmax=$choice,context=$choice" \
+      --out "$folder/odd-$choice.npy"
+  done
+  same "$name kernels give the same context" "$folder/odd.npy" "$folder/odd-$number.npy" 1e-5
+done
+expect "--kernel project=naive,scores=2" 0 '^passed: 
+^project +1 naive
+^scores +2 tiled' -- "$clattn" run "${odd[@]}" --kernel project=naive,scores=2
+expect "--kernel with tile sizes" 0 '^passed: 
+^scores +2 tiled
+^softmax +3 register
+^context +3 register' -- "$clattn" run "${odd[@]}" \
+  --kernel scores=tiled:TILE=8,softmax=3:LOCAL_X=32:ITEM_KEYS=4,context=register:LOCAL_Y=8:ITEM_ROWS=2:ITEM_COLS=1
+examine 0 '' "$clattn" run --json
+judge "run --json"
+if [ "$("${tool[@]}" show "$folder/out" 'r["stages"][0]["kernel"]')" = panel ]; then
+  expect "--kernel, all stages 4, with tile sizes" 0 '^passed: all 198 rows were checked$
+^project +4 panel
+^scores +4 panel
+^softmax +4 vector
+^context +4 panel' -- "$clattn" run "${odd[@]}" \
+    --kernel project=4:ROWS=8,scores=panel:VECTORS=1,softmax=vector:ITEM_ROWS=1,context=4:ITEM_ROWS=64:STRIP=64
+else
+  skip "--kernel, all stages 4" "written for CPU devices, and this one chose others"
+fi
+
+# ---- files
+
+expect "--save and --out" 0 '^passed: ' -- "$clattn" run --save "$folder/please" --out "$folder/please.npy"
+expect "an example's saved files are the article's" 0 '' -- "${tool[@]}" please "$folder/please"
+expect "an example's saved files follow from each other" 0 '' -- \
+  "${tool[@]}" saved "$folder/please" 1 3 1 2 2 none default
+expect "--save into a folder that is there" 0 '^passed: ' -- "$clattn" run --save "$folder/please"
+expect "--save leaves nothing else" 0 '' -- "${tool[@]}" saved "$folder/please" 1 3 1 2 2 none default
+for way in f4 f8 big-f4 big-f8 fortran fortran-big-f8 version-2 version-3; do
+  files please-$way
+  expect "files, $way" 0 '^problem +files: batch 1, tokens 3, model_dim 2, heads 1, head_dim 2, value_dim 2$
+^passed: all 3 rows were checked$' -- "$clattn" run "${given[@]}" --out "$folder/out.npy"
+  same "files, $way: context of the example" "$folder/please.npy" "$folder/out.npy"
+done
+for way in f4 fortran fortran-big-f8; do
+  files love-$way
+  expect "files that are not square, $way" 0 '^passed: ' -- "$clattn" run "${given[@]}" --save "$folder/love"
+  expect "files that are not square, $way: Q, K and V" 0 '' -- "${tool[@]}" projected "$folder/love" "love-$way"
+  same "files that are not square, $way: context" "$folder/love-apple-phones-xw.npy" "$folder/love/context.npy"
+done
+files love-f8
+given[3]=$folder/love-big-f4/wq.npy
+given[5]=$folder/love-fortran/wk.npy
+expect "files of different kinds" 0 '^passed: ' -- "$clattn" run "${given[@]}" --out "$folder/out.npy"
+same "files of different kinds: context" "$folder/love-apple-phones-xw.npy" "$folder/out.npy"
+replaced x=x-rank-3.npy
+expect "X of rank 3" 0 '^passed: ' -- "$clattn" run "${given[@]}" --out "$folder/out.npy"
+same "X of rank 3: context of the example" "$folder/please.npy" "$folder/out.npy"
+replaced x=x-second.npy
+expect "the second of a batch alone" 0 '^passed: ' -- "$clattn" run "${given[@]}" --out "$folder/second.npy"
+for order in "" -fortran; do
+  replaced x=x-batch-2$order.npy
+  expect "batch 2$order" 0 '^problem +files: batch 2, tokens 3,
+^passed: all 6 rows were checked$' -- "$clattn" run "${given[@]}" --out "$folder/out.npy"
+  expect "batch 2$order: context of each alone" 0 '' -- \
+    "${tool[@]}" batches "$folder/out.npy" "$folder/please.npy" "$folder/second.npy"
+done
+replaced x=x-nan.npy
+expect "a NaN in X" 0 '^passed: ' -- "$clattn" run "${given[@]}" --causal --out "$folder/out.npy"
+expect "a NaN in X stays behind the mask" 0 '' -- "${tool[@]}" behind-mask "$folder/out.npy"
+report "a NaN in X leaves JSON that parses" 0 'r["check"]["passed"]' -- "$clattn" run "${given[@]}" --json
+# Q, K and V of a run are good input for another, with identity matrices: wq and wv of the example.
+expect "a saved file is read again" 0 '^problem +files: batch 1, tokens 3, model_dim 2,
+^passed: ' -- "$clattn" run --x "$folder/please/q.npy" --wq "$folder/please-f4/wq.npy" --wk "$folder/please-f4/wk.npy" \
+  --wv "$folder/please-f4/wv.npy" --out "$folder/out.npy"
+same "a saved file is read again: context" "$folder/please.npy" "$folder/out.npy"
+
+# ---- JSON
+
+report "--json" 0 'r["check"]["passed"] is True and not failed and r["problem"]["input"] == "please-study-man"
+  and r["problem"]["query_len"] == 3 and r["problem"]["mask"] == "none" and r["plan"]["pipeline"] == "staged"
+  and [t["tensor"] for t in r["check"]["tensors"]] == "q k v scores weights context context".split()
+  and r["check"]["rows_checked"] == r["check"]["rows_total"] == 3' -- "$clattn" run --json
+report "--json says what was asked" 0 'r["check"]["passed"] is True and r["problem"]["mask"] == "causal"
+  and r["problem"]["layout"] == "xwt" and r["problem"]["scale"] == 0.5 and r["timings"]["runs"] == 2
+  and r["problem"]["batch"] == 2 and r["problem"]["heads"] == 3 and r["problem"]["value_dim"] == 5
+  and r["stages"][1]["kernel"] == "tiled" and r["stages"][1]["rung"] == 2
+  and 0 < r["check"]["rows_checked"] < r["check"]["rows_total"] == 198 and r["check"]["cpu_seconds_extrapolated"]' -- \
+  "$clattn" run "${odd[@]}" --causal --layout xwt --scale 0.5 --kernel scores=2 --repeat 2 --check sample --json
+report "--json --check off" 0 'r["check"] is None' -- "$clattn" run --check off --json
+report "--json with --out and --save" 0 'r["check"]["passed"] is True' -- \
+  "$clattn" run --json --out "$folder/out.npy" --save "$folder/json"
+
+# ---- wrong use
+
+expect "no arguments: usage on standard error" 2 '^usage: clattn COMMAND' -- "$clattn"
+expect "no arguments: nothing on standard output" 0 '' -- test ! -s "$folder/out"
+refuse "unknown command" 2 "'nonsense' \(allowed: run, devices, help\)" -- "$clattn" nonsense
+refuse "help on an unknown command" 2 "'nonsense' \(allowed: run, devices, help\)" -- "$clattn" help nonsense
+refuse "devices --bogus" 2 '--bogus.*clattn help devices' -- "$clattn" devices --bogus
+refuse "devices stray" 2 "'stray'.*clattn help devices" -- "$clattn" devices stray
+reject 2 '--bogus.*clattn help run' --bogus
+reject 2 "'stray'.*clattn help run" stray
+reject 2 '--example nonsense \(allowed: please-study-man, dog-chased-ball, cat-sat-down, love-apple-phones\)' \
+  --example nonsense
+reject 2 '--example: missing argument' --example
+reject 2 '--tokens 0 \(allowed: 1 to [0-9]+\)' --random --tokens 0
+for option in --tokens --heads --batch --model-dim --head-dim --value-dim; do
+  reject 2 "$option -1 \(allowed: 1 to [0-9]+\)" --random $option -1
+done
+reject 2 '--tokens -7 \(allowed: 1 to [0-9]+\)' --random --tokens=-7
+reject 2 '--repeat 0 \(allowed: 1 to [0-9]+\)' --repeat 0
+reject 2 '--repeat -1 \(allowed: 1 to [0-9]+\)' --repeat -1
+reject 2 '--tokens.*abc' --random --tokens abc
+reject 2 '--tokens.*12x' --random --tokens 12x
+reject 2 '99999999999999999999' --random --tokens 99999999999999999999
+reject 2 '2147483647 \(allowed: 1 to [0-9]+\)' --random --tokens 2147483647
+reject 2 '2 columns, which 3 heads do not divide \(allowed: ' --heads 3
+reject 2 'wv has 3 columns, which 2 heads do not divide \(allowed: ' --example dog-chased-ball --heads 2
+reject 2 '--heads 3 does not divide --model-dim 19 \(allowed: ' --random --model-dim 19 --heads 3
+reject 2 '--layout foo \(allowed: xw, xwt\)' --layout foo
+reject 2 '--pipeline foo \(allowed: staged, blas\)' --pipeline foo
+reject 2 '--check foo \(allowed: auto, full, sample, off\)' --check foo
+for scale in abc inf -inf nan 1e39 1x ''; do
+  reject 2 "--scale $scale \(allowed: any finite number\)" "--scale=$scale"
+done
+reject 2 "scores has no kernel '9' \(allowed: 1 naive, 2 tiled, 3 register, 4 panel, clblast\)" --kernel scores=9
+reject 2 "softmax has no kernel 'panel' \(allowed: 1 naive, 2 tiled, 3 register, 4 vector\)" --kernel softmax=panel
+for kernel in foo=1 scores scores= =1 1; do
+  reject 2 "'$kernel' \(allowed: STAGE=RUNG or STAGE=NAME, STAGE one of project, scores, softmax, context\)" \
+    --kernel "$kernel"
+done
+reject 2 "'TILE=7' of kernel tiled \(allowed: 8, 16\)" --kernel scores=tiled:TILE=7
+reject 2 "'FOO=8' of kernel tiled \(allowed: TILE\)" --kernel scores=tiled:FOO=8
+reject 2 "'TILE=8' of kernel naive \(allowed: none\)" --kernel scores=naive:TILE=8
+reject 2 'more than one input \(allowed: ' --example cat-sat-down --random
+reject 2 'more than one input \(allowed: ' --random --x "$folder/please-f4/x.npy"
+reject 2 '--tokens goes with --random' --tokens 5
+reject 2 '--value-dim goes with --random' --example cat-sat-down --value-dim 5
+files please-f4
+reject 2 '--wq is missing \(--x, --wq, --wk and --wv go together\)' "${given[@]:0:2}"
+reject 2 '--wv is missing' "${given[@]:0:6}"
+reject 2 '--x is missing' "${given[@]:2}"
+
+# ---- wrong files
+
+# wrong_file PATTERN TENSOR=FILE [OPTION...]
+wrong_file() {
+  local pattern=$1 name=$2
+  replaced "$2"
+  shift 2
+  refuse "files with $name${1:+ $*}" 2 "$pattern" -- "$clattn" run "${given[@]}" "$@"
+}
+
+wrong_file '--wq: .*w-3x2.npy is \(3, 2\), but X has model_dim 2 \(allowed with --layout xw: ' wq=w-3x2.npy
+wrong_file '--wk: .*w-3x2.npy is \(3, 2\), but X has model_dim 2 \(allowed ' wk=w-3x2.npy
+wrong_file '--wv: .*w-3x2.npy is \(3, 2\), but X has model_dim 2 \(allowed ' wv=w-3x2.npy
+wrong_file '--wv: .*w-2x3.npy is \(2, 3\), but X has model_dim 2 \(allowed with --layout xwt: ' \
+  wv=w-2x3.npy --layout xwt
+wrong_file '--wq has 2 columns and --wk 3 \(allowed: ' wk=w-2x3.npy
+wrong_file '--wv has 3 columns, which 2 heads do not divide \(allowed: ' wv=w-2x3.npy --heads 2
+wrong_file '--wq: .*w-rank-1.npy has 1 dimensions \(allowed: 2\)' wq=w-rank-1.npy
+wrong_file '--wq: .*w-rank-3.npy has 3 dimensions \(allowed: 2\)' wq=w-rank-3.npy
+wrong_file '--x: .*x-rank-1.npy has 1 dimensions \(allowed: 2, ' x=x-rank-1.npy
+wrong_file '--x: .*x-rank-4.npy has 4 dimensions \(allowed: 2, ' x=x-rank-4.npy
+wrong_file ' is 0 \(allowed: 1 to ' x=x-empty.npy
+wrong_file "x-int.npy: element type '<i4' is not supported \(allowed: " x=x-int.npy
+wrong_file 'x-huge.npy: .*1e\+?300' x=x-huge.npy
+wrong_file 'x-version-9.npy: format version 9.0 is not supported \(allowed: ' x=x-version-9.npy
+wrong_file 'no-such-file.npy: ' x=no-such-file.npy
+wrong_file 'x-short-data.npy: .*24 bytes of data, the file has 23' x=x-short-data.npy
+wrong_file 'x-short-header.npy: the file ends within the header' x=x-short-header.npy
+wrong_file 'x-short-magic.npy: the file ends within ' x=x-short-magic.npy
+wrong_file 'x-nothing.npy: ' x=x-nothing.npy
+wrong_file 'x-long.npy: .*24 bytes of data, the file has 25' x=x-long.npy
+wrong_file 'x-text.npy: not a .npy file \(allowed: ' x=x-text.npy
+wrong_file "x-bad-header.npy: .*'shope'.*\(allowed: " x=x-bad-header.npy
+wrong_file 'please-f4: not a regular file \(allowed: ' x=please-f4
+
+reject 2 'no-such-folder/out.npy' --out "$folder/no-such-folder/out.npy"
+expect "--out into no folder makes none" 0 '' -- test ! -e "$folder/no-such-folder"
+mkdir -p "$folder/taken/out.npy" "$folder/taken/save/k.npy"
+reject 2 'taken/out.npy' --out "$folder/taken/out.npy"
+expect "--out onto a folder leaves nothing behind" 0 '' -- test "$(ls "$folder/taken")" = 'out.npy
+save'
+reject 2 'taken/save/k.npy' --save "$folder/taken/save"
+expect "--save onto a folder leaves no part of a file" 0 '' -- test "$(ls "$folder/taken/save")" = 'k.npy
+q.npy'
+echo text >"$folder/a-file"
+reject 2 'a-file' --save "$folder/a-file"
+expect "--save onto a file leaves it as it was" 0 '' -- test "$(cat "$folder/a-file")" = text
+reject 2 'no-such-folder/save' --save "$folder/no-such-folder/save"
+expect "--save into no folder makes none" 0 '' -- test ! -e "$folder/no-such-folder"
+
+# ---- devices
+
+# As on a machine without any driver.
+mkdir "$folder/no-vendors"
+nowhere=(env -u OCL_ICD_FILENAMES -u CLATTN_DEVICE "OCL_ICD_VENDORS=$folder/no-vendors/" "$clattn")
+if [ "$(uname)" = Linux ]; then
+  for command in run devices; do
+    refuse "$command without a driver" 3 'no OpenCL platform
+pocl-opencl-icd' -- "${nowhere[@]}" $command
+  done
+  expect "help needs no driver" 0 '^usage: clattn' -- "${nowhere[@]}" help
+  refuse "wrong use comes before a missing driver" 2 '--example nonsense' -- "${nowhere[@]}" run --example nonsense
+else
+  skip "without a driver" "needs a loader that reads OCL_ICD_VENDORS"
+fi
+reject 3 "'nosuch' \(allowed: an index below [0-9]+, or a part of a device's name\)" --device nosuch
+reject 3 "'9999' \(allowed: an index below [0-9]+" --device 9999
+reject 3 "platform that matches 'nosuch'" --platform nosuch
+refuse "devices --device nosuch" 3 "'nosuch' \(allowed: " -- "$clattn" devices --device nosuch
+refuse "CLATTN_DEVICE=nosuch" 3 "'nosuch' \(allowed: " -- env CLATTN_DEVICE=nosuch "$clattn" run
+refuse "devices, CLATTN_DEVICE=nosuch" 3 "'nosuch' \(allowed: " -- env CLATTN_DEVICE=nosuch "$clattn" devices
+any=(env -u CLATTN_DEVICE "$clattn")
+examine 0 '' "${any[@]}" run --json
+judge "run --json on any device"
+device=$("${tool[@]}" show "$folder/out" 'r["device"]["name"]')
+platform=$("${tool[@]}" show "$folder/out" 'r["device"]["platform"]')
+part=${device:1:8}
+for text in "$(tr '[:lower:]' '[:upper:]' <<<"$part")" "$(tr '[:upper:]' '[:lower:]' <<<"$part")"; do
+  report "--device '$text'" 0 "'''$part'''.lower() in r['device']['name'].lower()" -- \
+    "${any[@]}" run --device "$text" --json
+  report "CLATTN_DEVICE='$text'" 0 "'''$part'''.lower() in r['device']['name'].lower()" -- \
+    env CLATTN_DEVICE="$text" "$clattn" run --json
+  expect "devices --device '$text'" 0 '^\[[0-9]+\] ' -- "${any[@]}" devices --device "$text"
+done
+expect "--device 0" 0 '^passed: ' -- "${any[@]}" run --device 0
+expect "--device goes before CLATTN_DEVICE" 0 '^passed: ' -- env CLATTN_DEVICE=nosuch "$clattn" run --device 0
+expect "an empty CLATTN_DEVICE is none" 0 '^passed: ' -- env CLATTN_DEVICE= "$clattn" run
+platform_part=$(tr '[:lower:]' '[:upper:]' <<<"${platform:1}")
+report "--platform '$platform_part'" 0 "r['device']['platform'] == '''$platform'''" -- \
+  "${any[@]}" run --platform "$platform_part" --json
+"${any[@]}" devices --platform "$platform" >"$folder/devices" 2>/dev/null
+index=$(sed -n 's/^ *platform  *\[\([0-9]*\)\].*/\1/p' "$folder/devices" | head -n 1)
+report "--platform $index --device 0" 0 "r['device']['platform'] == '''$platform'''" -- \
+  "${any[@]}" run --platform "$index" --device 0 --json
+expect "devices shows limits and kernels" 0 '^\[[0-9]+\] .
+^ +type +(GPU|accelerator|CPU|other), 
+^ +work-group +up to [0-9]+ work-items
+^ +scores +1 naive 2 tiled 3 register' -- "${any[@]}" devices --platform "$platform"
+
+# ---- kernels from a folder
+
+# A fresh copy that can be spoiled: links are followed, so that nothing is written through them.
+copy() {
+  rm -rf "$folder/kernels"
+  mkdir "$folder/kernels"
+  cp -RL "$kernels/." "$folder/kernels"
+  chmod -R u+w "$folder/kernels"
+}
+from_folder=(env "CLATTN_KERNEL_DIR=$folder/kernels" "$clattn" run)
+
+copy
+expect "CLATTN_KERNEL_DIR, a copy" 0 '^passed: ' -- "${from_folder[@]}" "${odd[@]}" --out "$folder/out.npy"
+same "CLATTN_KERNEL_DIR, a copy: context" "$folder/odd.npy" "$folder/out.npy"
+echo 'this is no OpenCL C;' >>"$folder/kernels/scores/1_naive.cl"
+line=$(grep -n 'this is no' "$folder/kernels/scores/1_naive.cl" | cut -d : -f 1)
+refuse "CLATTN_KERNEL_DIR, a kernel that does not compile" 3 "kernel file 'scores/1_naive.cl'
+ with options '-cl-std=CL1.2 .*CAUSAL=0.*'
+scores/1_naive.cl:$line
+error" -- "${from_folder[@]}" --kernel scores=1
+expect "CLATTN_KERNEL_DIR, other kernels than the broken one" 0 '^passed: ' -- "${from_folder[@]}" --kernel scores=2
+expect "the program's own kernels are as before" 0 '^passed: ' -- "$clattn" run --kernel scores=1
+copy
+echo 'this is no OpenCL C;' >>"$folder/kernels/common/layout.cl"
+line=$(grep -n 'this is no' "$folder/kernels/common/layout.cl" | cut -d : -f 1)
+refuse "CLATTN_KERNEL_DIR, a broken file that others include" 3 "kernel file 'scores/
+common/layout.cl:$line" -- "${from_folder[@]}"
+copy
+rm "$folder/kernels/softmax/1_naive.cl"
+refuse "CLATTN_KERNEL_DIR, a file is missing" 3 "'.*kernels/softmax/1_naive.cl'" -- \
+  "${from_folder[@]}" --kernel softmax=1
+refuse "CLATTN_KERNEL_DIR, a folder is missing" 3 "no-such-folder/project/" -- \
+  env CLATTN_KERNEL_DIR="$folder/no-such-folder" "$clattn" run
+refuse "CLATTN_KERNEL_DIR is a file" 3 "a-file/project/" -- env CLATTN_KERNEL_DIR="$folder/a-file" "$clattn" run
+
+# zeros STAGE FAILED...: a kernel that writes zeros is found out, and at its own stage.
+zeros() {
+  local stage=$1 pattern='^FAILED: all 3 rows were checked$' quoted='' tensor
+  shift
+  for tensor in "$@"; do
+    pattern="$pattern
+^$tensor  .* FAILED"
+    quoted="$quoted, '$tensor'"
+  done
+  copy
+  sed -e 's/= sum;$/= 0.0f;/' -e 's/sum \* scale/0.0f/' -e 's|exp(from\[j\] - largest) / sum|0.0f|' \
+    "$kernels/$stage/1_naive.cl" >"$folder/kernels/$stage/1_naive.cl"
+  if cmp -s "$kernels/$stage/1_naive.cl" "$folder/kernels/$stage/1_naive.cl"; then
+    seen="this script does not find what to replace in $stage/1_naive.cl"
+    judge "zeros from $stage"
+    return
+  fi
+  expect "zeros from $stage" 1 "$pattern" -- "${from_folder[@]}" --kernel "$stage=1"
+  report "zeros from $stage, --json" 1 "r['check']['passed'] is False and failed == [${quoted#, }]" -- \
+    "${from_folder[@]}" --kernel "$stage=1" --json
+}
+zeros project q k v 'context from x'
+zeros scores scores 'context from x'
+zeros softmax weights 'context from x'
+zeros context context 'context from x'
+
+# ---- the terminal
+
+# escapes NAME YES-OR-NO COMMAND...: whether its standard output has escape bytes.
+escapes() {
+  local name=$1 wanted=$2 got=no
+  shift 2
+  examine 0 '' "$@"
+  if grep -aq $'\033' "$folder/out"; then got=yes; fi
+  [ $got = "$wanted" ] || see "escape bytes: $got instead of $wanted"
+  judge "$name"
+}
+
+escapes "run: no colour in a file" no env TERM=xterm "$clattn" run
+escapes "devices: no colour in a file" no env TERM=xterm "$clattn" devices
+if script --version 2>/dev/null | grep -q util-linux; then
+  on_terminal=(script -qec "$(printf '%q run' "$clattn")" /dev/null)
+  escapes "run: colour on a terminal" yes env TERM=xterm "${on_terminal[@]}"
+  escapes "run: NO_COLOR=1 on a terminal" no env TERM=xterm NO_COLOR=1 "${on_terminal[@]}"
+  escapes "run: an empty NO_COLOR is none" yes env TERM=xterm NO_COLOR= "${on_terminal[@]}"
+  escapes "run: TERM=dumb" no env TERM=dumb "${on_terminal[@]}"
+  on_terminal=(script -qec "$(printf '%q run --json' "$clattn")" /dev/null)
+  escapes "run --json: no colour on a terminal" no env TERM=xterm "${on_terminal[@]}"
+  on_terminal=(script -qec "$(printf '%q devices' "$clattn")" /dev/null)
+  escapes "devices: colour on a terminal" yes env TERM=xterm "${on_terminal[@]}"
+else
+  skip "colour on a terminal" "needs script of util-linux"
+fi
+
+# ---- help and output that cannot be written
+
+for option in help --help -h "help help"; do
+  # shellcheck disable=SC2086
+  expect "$option" 0 '^usage: clattn COMMAND
+CLATTN_DEVICE
+exit codes: 0 ' -- "$clattn" $option
+done
+for option in "help run" "run --help"; do
+  # shellcheck disable=SC2086
+  expect "$option" 0 '^Usage: clattn run
+--example=NAME
+--check=HOW' -- "$clattn" $option
+done
+for option in "help devices" "devices --help"; do
+  # shellcheck disable=SC2086
+  expect "$option" 0 '^Usage: clattn devices
+--platform=P' -- "$clattn" $option
+done
+expect "--version" 0 '^clattn [0-9]+\.[0-9]+\.[0-9]+$' -- "$clattn" --version
+if [ -c /dev/full ]; then
+  for command in run "run --json" "run --check off" devices help --version; do
+    # shellcheck disable=SC2086
+    expect "$command >/dev/full" '[1-3]' '' -- bash -c '"$@" >/dev/full' full "$clattn" $command
+  done
+else
+  skip ">/dev/full" "there is none"
+fi
+
+# ---- NumPy
+
+case $numpy_python in
+'' | *-NOTFOUND) skip "NumPy" "no Python with NumPy was named" ;;
+*)
+  cat >"$folder/numpy_files.py" <<'PYTHON'
+import sys
+import numpy
+
+command, folder = sys.argv[1:]
+generator = numpy.random.default_rng(1)
+x, wq, wk, wv = (generator.standard_normal(shape) for shape in ((2, 7, 6), (6, 8), (6, 8), (6, 10)))
+if command == "write":
+    numpy.save(folder + "/x.npy", x)
+    numpy.save(folder + "/wq.npy", wq.astype(">f4"))
+    numpy.save(folder + "/wk.npy", numpy.asfortranarray(wk))
+    numpy.save(folder + "/wv.npy", wv.astype("<f4"))
+else:
+    q, k, v = ((x @ w).reshape(2, 7, 2, -1).swapaxes(1, 2) for w in (wq, wk, wv))
+    scores = q @ k.swapaxes(2, 3) / 2
+    scores[..., numpy.triu(numpy.ones((7, 7), bool), 1)] = -numpy.inf
+    weights = numpy.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    context = (weights @ v).swapaxes(1, 2).reshape(2, 7, 10)
+    wanted = {"q": x @ wq, "k": x @ wk, "v": x @ wv, "scores": scores, "weights": weights, "context": context}
+    for name, values in wanted.items():
+        got = numpy.load("%s/%s.npy" % (folder, name), allow_pickle=False)
+        assert got.dtype == numpy.float32 and got.shape == values.shape, (name, got.dtype, got.shape)
+        numpy.testing.assert_allclose(got, values, rtol=1e-4, atol=1e-5, err_msg=name)
+PYTHON
+  mkdir "$folder/numpy"
+  expect "NumPy writes files" 0 '' -- "$numpy_python" "$folder/numpy_files.py" write "$folder/numpy"
+  files numpy
+  expect "NumPy's files are read" 0 '^passed: all 28 rows were checked$' -- \
+    "$clattn" run "${given[@]}" --heads 2 --causal --save "$folder/numpy-saved"
+  expect "NumPy reads the results and agrees" 0 '' -- \
+    "$numpy_python" "$folder/numpy_files.py" read "$folder/numpy-saved"
+  ;;
+esac
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

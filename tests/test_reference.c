@@ -1,0 +1,105 @@
+/* The scalar path: the article's exact numbers, properties, and the places where NaN may and may not show. */
+#include <math.h>
+#include <string.h>
+
+#include "examples.h"
+#include "support.h"
+
+static void assert_all_near(const float *got, const double *expected, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (!(fabs((double)got[i] - expected[i]) <= 5e-7))
+      fail_msg("element %zu: got %.9g, expected %.9g", i, (double)got[i], expected[i]);
+}
+
+/* "please study man", d_k = 2: worked out by hand and with 50 digits. */
+static void please_study_man(void **state) {
+  (void)state;
+  static const double k[] = {1, 1, 0, 2, 1, 2}, v[] = {1, 0, 0, 2, 1, 1};
+  static const double scores[] = {0.707107, 0, 0.707107, 1.414214, 2.828427, 2.828427, 1.414214, 1.414214, 2.121320};
+  static const double weights[] = {0.401112, 0.197776, 0.401112, 0.108383, 0.445808,
+                                   0.445808, 0.248255, 0.248255, 0.503490};
+  static const double context[] = {0.802224, 0.796664, 0.554192, 1.337425, 0.751745, 1.000000};
+  const example *e = example_find("please-study-man");
+  support_case c;
+  const clattn_problem problem = support_problem(3, 2, 2);
+  support_allocate(&c, &problem, 1);
+  const clattn_inputs inputs = {e->x, e->wq, e->wk, e->wv};
+  clattn_error error;
+  assert_ok(clattn_reference_run(&problem, &inputs, &c.outputs, &error), &error);
+  assert_all_near(c.outputs.k, k, 6);
+  assert_all_near(c.outputs.v, v, 6);
+  assert_all_near(c.outputs.scores, scores, 9);
+  assert_all_near(c.outputs.weights, weights, 9);
+  assert_all_near(c.outputs.context, context, 6);
+  support_check_guards(&c);
+  support_free(&c);
+}
+
+static void rows_sum_to_one(void **state) {
+  (void)state;
+  clattn_problem problem = support_problem(37, 11, 5);
+  problem.heads = 3;
+  problem.mask = CLATTN_MASK_CAUSAL;
+  support_case c;
+  support_allocate(&c, &problem, 3);
+  clattn_error error;
+  assert_ok(clattn_reference_run(&problem, &c.inputs, &c.outputs, &error), &error);
+  for (size_t row = 0; row < 3 * 37; ++row) {
+    double sum = 0.0;
+    for (size_t j = 0; j < 37; ++j) {
+      const float weight = c.outputs.weights[row * 37 + j];
+      if (j > row % 37) assert_true(weight == 0.0f);
+      sum += (double)weight;
+    }
+    assert_true(fabs(sum - 1.0) <= 1e-6);
+  }
+  support_free(&c);
+}
+
+static void wanted_rows_alone(void **state) {
+  (void)state;
+  const clattn_problem problem = support_problem(9, 4, 3);
+  support_case c, part;
+  support_allocate(&c, &problem, 5);
+  support_allocate(&part, &problem, 5);
+  const size_t rows[] = {0, 4, 8};
+  const clattn_rows wanted = {rows, 3};
+  part.outputs.rows = &wanted;
+  part.outputs.q = NULL;
+  clattn_error error;
+  assert_ok(clattn_reference_run(&problem, &c.inputs, &c.outputs, &error), &error);
+  assert_ok(clattn_reference_run(&problem, &part.inputs, &part.outputs, &error), &error);
+  for (size_t i = 0; i < 3; ++i)
+    assert_memory_equal(part.outputs.weights + i * 9, c.outputs.weights + rows[i] * 9, 9 * sizeof(float));
+  assert_memory_equal(part.outputs.context, c.outputs.context, 9 * 3 * sizeof(float));
+  support_free(&c);
+  support_free(&part);
+}
+
+/* A NaN in the value of a masked key must not reach a query that does not see it, and must reach those that do. */
+static void nan_behind_the_mask(void **state) {
+  (void)state;
+  clattn_problem problem = support_problem(6, 4, 4);
+  problem.mask = CLATTN_MASK_CAUSAL;
+  support_case c;
+  support_allocate(&c, &problem, 9);
+  float *x = support_tensor(&c, CLATTN_X), *wq = support_tensor(&c, CLATTN_WQ), *wk = support_tensor(&c, CLATTN_WK);
+  for (size_t i = 0; i < 4; ++i) x[4 * 4 + i] = i == 3 ? NAN : 1.0f; /* token 4; q and k do not look at feature 3 */
+  memset(wq + 12, 0, 4 * sizeof(float));
+  memset(wk + 12, 0, 4 * sizeof(float));
+  clattn_error error;
+  assert_ok(clattn_reference_run(&problem, &c.inputs, &c.outputs, &error), &error);
+  for (size_t row = 0; row < 4; ++row) assert_false(isnan(c.outputs.context[row * 4]));
+  assert_true(isnan(c.outputs.context[4 * 4]));
+  support_free(&c);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(please_study_man),
+      cmocka_unit_test(rows_sum_to_one),
+      cmocka_unit_test(wanted_rows_alone),
+      cmocka_unit_test(nan_behind_the_mask),
+  };
+  return cmocka_run_group_tests_name("reference", tests, NULL, NULL);
+}

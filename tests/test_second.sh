@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The main job on a second implementation, rusticl on llvmpipe: the limits of a GPU (32 KiB of local memory), and no event
+# times.
+#
+# usage: test_second.sh PROGRAM; exits with 77 (skipped) where rusticl is not installed.
+set -euo pipefail
+program=$1
+icd=$(find /etc/OpenCL/vendors /usr/share/OpenCL/vendors -name rusticl.icd 2>/dev/null | head -n 1 || true)
+if [ -z "$icd" ]; then
+  echo "skipped: rusticl is not installed (Debian: mesa-opencl-icd)"
+  exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp "$icd" "$work/"
+export OCL_ICD_VENDORS=$work RUSTICL_ENABLE=llvmpipe
+passed=0 failed=0
+
+passes() { # ARGUMENTS of clattn run
+  if "$program" run "$@" --repeat 1 >"$work/out" 2>&1 && grep -q llvmpipe "$work/out"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAIL $*"
+    cat "$work/out"
+  fi
+}
+
+for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
+  passes --example $example
+  passes --example $example --pipeline blas
+done
+shape=(--random --batch 2 --tokens 65 --model-dim 33 --heads 3 --head-dim 17 --value-dim 20)
+for kernels in project=1,scores=1,softmax=1,context=1 project=2,scores=2,softmax=2,context=2 \
+  project=3,scores=3,softmax=3,context=3; do
+  passes "${shape[@]}" --kernel $kernels
+  passes "${shape[@]}" --layout xwt --causal --kernel $kernels
+done
+passes "${shape[@]}" --pipeline blas --causal
+passes --random --tokens 1024 --model-dim 512 --heads 8
+passes --random --tokens 1024 --model-dim 512 --heads 8 --pipeline blas
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
