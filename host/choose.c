@@ -182,8 +182,9 @@ static clattn_status build(const clattn_plan *plan, clattn_choice *choice, const
 /* ---- by itself --------------------------------------------------------------------------------------------------- */
 
 /* A CPU whose driver likes float vectors runs one work-item after the other: CPU forms. One that names a width of 1
- * spreads the work-items over the vectors itself, as a GPU does (rusticl on llvmpipe; explicit vectors gain nothing
- * there, and the panel kernels came out wrong). */
+ * spreads the work-items over the vectors itself, as a GPU does. That is rusticl on llvmpipe, which also stops a
+ * work-item without a word after 65535 rounds of all its loops together: the panel kernels, with their few long-running
+ * work-items, came out wrong from a model_dim of about 150 on. */
 static bool wants_cpu_form(const clattn_device_info *device) {
   return device->type == CLATTN_DEVICE_CPU && device->native_float_width > 1;
 }

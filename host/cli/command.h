@@ -7,6 +7,11 @@
 /* Exit codes, also in the help text and README. */
 enum { EXIT_PASSED = 0, EXIT_CHECK_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_DEVICE_FAILED = 3 };
 
+/* popt's own --help would leave the program at once, and a full disk unnoticed. */
+enum { OPTION_HELP = 'h' };
+#define HELP_OPTION                                                                                                    \
+  { "help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP, "show this page", NULL }
+
 /* argv[0] is the command's name. Returns the exit code. */
 int command_run(int argc, const char **argv);
 int command_devices(int argc, const char **argv);

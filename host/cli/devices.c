@@ -64,12 +64,16 @@ int command_devices(int argc, const char **argv) {
   const struct poptOption options[] = {
       {"device", 0, POPT_ARG_STRING, &device, 0, "index or part of the name (CLATTN_DEVICE, else all)", "D"},
       {"platform", 0, POPT_ARG_STRING, &platform, 0, "index or part of the name", "P"},
-      POPT_AUTOHELP POPT_TABLEEND};
+      HELP_OPTION,
+      POPT_TABLEEND};
   poptContext context = poptGetContext("clattn", argc, argv, options, 0);
   const int code = poptGetNextOpt(context);
   const char *unexpected = poptPeekArg(context);
   int result = EXIT_BAD_INPUT;
-  if (code < -1)
+  if (code == OPTION_HELP) {
+    poptPrintHelp(context, stdout, 0);
+    result = EXIT_PASSED;
+  } else if (code < -1)
     complain("%s: %s (see 'clattn help devices')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code));
   else if (unexpected != NULL)
     complain("unexpected argument '%s' (see 'clattn help devices')", unexpected);

@@ -51,6 +51,10 @@ static bool divide(const char *what, size_t columns, size_t heads, size_t *dim) 
   return true;
 }
 
+static size_t or_else(size_t given, size_t standard) {
+  return given != 0 ? given : standard;
+}
+
 /* ---- examples ---------------------------------------------------------------------------------------------------- */
 
 static float *copy(const float *from, size_t count) {
@@ -78,7 +82,7 @@ static int load_example(const run_options *o, input *in) {
   snprintf(in->name, sizeof in->name, "%s", e->name);
   p->query_len = p->key_len = e->token_count;
   p->model_dim = e->model_dim;
-  p->heads = o->heads != 0 ? (size_t)o->heads : e->heads;
+  p->heads = or_else(o->number[NUMBER_HEADS], e->heads);
   if (!divide("wq", e->key_columns, p->heads, &p->head_dim) || !divide("wv", e->value_columns, p->heads, &p->value_dim))
     return EXIT_BAD_INPUT;
   in->x = allocate(e->token_count * e->model_dim);
@@ -111,29 +115,25 @@ static float *random_normal(size_t count, double deviation, uint64_t *state) {
   return values;
 }
 
-static size_t or_else(long long given, size_t standard) {
-  return given != 0 ? (size_t)given : standard;
-}
-
 static int load_random(const run_options *o, input *in) {
   clattn_problem *p = &in->problem;
-  snprintf(in->name, sizeof in->name, "random, seed %lld", o->seed);
-  p->batch = or_else(o->batch, 1);
-  p->query_len = p->key_len = or_else(o->tokens, 1024);
-  p->model_dim = or_else(o->model_dim, 512);
-  p->heads = or_else(o->heads, 8);
-  if (o->head_dim == 0 && p->model_dim % p->heads != 0) {
+  snprintf(in->name, sizeof in->name, "random, seed %zu", o->number[NUMBER_SEED]);
+  p->batch = or_else(o->number[NUMBER_BATCH], 1);
+  p->query_len = p->key_len = or_else(o->number[NUMBER_TOKENS], 1024);
+  p->model_dim = or_else(o->number[NUMBER_MODEL_DIM], 512);
+  p->heads = or_else(o->number[NUMBER_HEADS], 8);
+  if (o->number[NUMBER_HEAD_DIM] == 0 && p->model_dim % p->heads != 0) {
     complain("--heads %zu does not divide --model-dim %zu (allowed: one that does, or --head-dim N)", p->heads,
              p->model_dim);
     return EXIT_BAD_INPUT;
   }
-  p->head_dim = or_else(o->head_dim, p->model_dim / p->heads);
-  p->value_dim = or_else(o->value_dim, p->head_dim);
+  p->head_dim = or_else(o->number[NUMBER_HEAD_DIM], p->model_dim / p->heads);
+  p->value_dim = or_else(o->number[NUMBER_VALUE_DIM], p->head_dim);
   clattn_error error;
   if (clattn_problem_validate(p, &error) != CLATTN_OK) return complain_of(&error); /* before the sizes are multiplied */
 
   /* Deviations that make q, k and v about 1, as trained models keep them. */
-  uint64_t state = (uint64_t)o->seed;
+  uint64_t state = o->number[NUMBER_SEED];
   const double deviation = 1.0 / sqrt((double)p->model_dim);
   in->x = random_normal(p->batch * p->query_len * p->model_dim, 1.0, &state);
   in->wq = random_normal(p->model_dim * p->heads * p->head_dim, deviation, &state);
@@ -176,7 +176,7 @@ static bool set_sizes(const run_options *o, const npy_array arrays[4], clattn_pr
   p->batch = x->rank == 3 ? x->shape[0] : 1;
   p->query_len = p->key_len = x->shape[x->rank - 2];
   p->model_dim = x->shape[x->rank - 1];
-  p->heads = or_else(o->heads, 1);
+  p->heads = or_else(o->number[NUMBER_HEADS], 1);
   p->layout = o->layout;
   if (!check_matrix("--wq", o->wq, &arrays[1], o->layout, p->model_dim) ||
       !check_matrix("--wk", o->wk, &arrays[2], o->layout, p->model_dim) ||

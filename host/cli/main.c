@@ -26,7 +26,20 @@ void complain(const char *format, ...) {
   va_end(arguments);
 }
 
+static void say_what_to_install(void) {
+  fputs("\nA device needs its vendor's OpenCL driver:\n"
+        "  no GPU at hand   PoCL, on the CPU: Debian/Ubuntu pocl-opencl-icd, Fedora pocl, macOS (Homebrew) pocl\n"
+        "  NVIDIA           part of the driver: nvidia-opencl-icd (Debian), nvidia-driver (elsewhere)\n"
+        "  AMD              rocm-opencl-icd / rocm-opencl-runtime, or Mesa's rusticl: mesa-opencl-icd\n"
+        "  Intel            intel-opencl-icd (GPU); Intel's CPU runtime from PyPI: intel-opencl-rt\n"
+        "  ARM, Qualcomm    the board's or phone's own driver\n"
+        "  Apple            part of macOS\n"
+        "and, but on macOS, the loader: ocl-icd-libopencl1. 'clattn devices' lists what is found.\n",
+        stderr);
+}
+
 int complain_of(const clattn_error *error) {
+  clattn_device_list *list = NULL;
   complain("%s", error->message);
   switch (error->status) {
   case CLATTN_INVALID_ARGUMENT:
@@ -34,15 +47,8 @@ int complain_of(const clattn_error *error) {
   case CLATTN_UNSUPPORTED:
     return EXIT_BAD_INPUT;
   case CLATTN_NO_DEVICE:
-    fputs("\nA device needs its vendor's OpenCL driver:\n"
-          "  no GPU at hand   PoCL, on the CPU: Debian/Ubuntu pocl-opencl-icd, Fedora pocl, macOS (Homebrew) pocl\n"
-          "  NVIDIA           part of the driver: nvidia-opencl-icd (Debian), nvidia-driver (elsewhere)\n"
-          "  AMD              rocm-opencl-icd / rocm-opencl-runtime, or Mesa's rusticl: mesa-opencl-icd\n"
-          "  Intel            intel-opencl-icd (GPU); Intel's CPU runtime from PyPI: intel-opencl-rt\n"
-          "  ARM, Qualcomm    the board's or phone's own driver\n"
-          "  Apple            part of macOS\n"
-          "and, but on macOS, the loader: ocl-icd-libopencl1. 'clattn devices' lists what is found.\n",
-          stderr);
+    if (clattn_device_list_create(NULL, &list, NULL) != CLATTN_OK) say_what_to_install();
+    clattn_device_list_destroy(list);
     return EXIT_DEVICE_FAILED;
   default:
     return EXIT_DEVICE_FAILED;
@@ -83,7 +89,7 @@ static int help_on(const char *command) {
   return strcmp(command, "help") == 0 ? help(stdout) : dispatch(2, argv);
 }
 
-int main(int argc, char **argv) {
+static int run_command(int argc, const char **argv) {
   if (argc < 2) {
     help(stderr);
     return EXIT_BAD_INPUT;
@@ -94,5 +100,12 @@ int main(int argc, char **argv) {
   }
   if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
     return argc > 2 ? help_on(argv[2]) : help(stdout);
-  return dispatch(argc - 1, (const char **)argv + 1);
+  return dispatch(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv) {
+  const int code = run_command(argc, (const char **)argv);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  complain("cannot write to standard output");
+  return code == EXIT_PASSED ? EXIT_BAD_INPUT : code;
 }

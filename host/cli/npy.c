@@ -494,6 +494,7 @@ npy_status npy_write(const char *path, const float *data, const size_t *shape, i
   if (!count_elements(shape, rank, sizeof *data, &count)) {
     return fail(&to, NPY_TOO_LARGE, "the shape is too large (allowed: up to %zu bytes)", (size_t)PTRDIFF_MAX);
   }
+  if (!is_regular_file(path)) return fail(&to, NPY_WRITE_FAILED, "exists and is no regular file; it is not replaced");
   char head[WRITTEN_HEADER_SIZE];
   const size_t head_bytes = format_header(head, shape, rank);
   static const char suffix[] = ".part";

@@ -54,23 +54,29 @@ static bool parse_words(run_options *o) {
   return true;
 }
 
-typedef struct size_option {
+static const struct {
   const char *name;
-  long long *value;
-} size_option;
+  size_t least;
+} numbers[NUMBER_COUNT] = {
+    [NUMBER_BATCH] = {"--batch", 1},         [NUMBER_TOKENS] = {"--tokens", 1},
+    [NUMBER_MODEL_DIM] = {"--model-dim", 1}, [NUMBER_HEAD_DIM] = {"--head-dim", 1},
+    [NUMBER_VALUE_DIM] = {"--value-dim", 1}, [NUMBER_HEADS] = {"--heads", 1},
+    [NUMBER_REPEAT] = {"--repeat", 1},       [NUMBER_SEED] = {"--seed", 0},
+};
 
-static bool check_sizes(run_options *o) {
-  const size_option sizes[] = {{"--batch", &o->batch},  {"--tokens", &o->tokens},     {"--model-dim", &o->model_dim},
-                               {"--heads", &o->heads},  {"--head-dim", &o->head_dim}, {"--value-dim", &o->value_dim},
-                               {"--repeat", &o->repeat}};
-  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
-    if (*sizes[i].value == -1) { /* not given */
-      *sizes[i].value = 0;
-      continue;
+/* Decimal digits and nothing else. popt's own numbers take 010 for 8 and do not name the option when they fail. */
+static bool parse_numbers(run_options *o) {
+  o->number[NUMBER_SEED] = 1;
+  for (int i = 0; i < NUMBER_COUNT; ++i) {
+    const char *text = o->number_text[i];
+    if (text == NULL) continue;
+    const bool digits = text[0] != '\0' && strlen(text) <= 10 && strspn(text, "0123456789") == strlen(text);
+    const unsigned long long value = digits ? strtoull(text, NULL, 10) : 0;
+    if (!digits || value < numbers[i].least || value > INT32_MAX) {
+      complain("%s %s (allowed: %zu to %d)", numbers[i].name, text, numbers[i].least, INT32_MAX);
+      return false;
     }
-    if (*sizes[i].value >= 1 && *sizes[i].value <= INT32_MAX) continue;
-    complain("%s %lld (allowed: 1 to %d)", sizes[i].name, *sizes[i].value, INT32_MAX);
-    return false;
+    o->number[i] = (size_t)value;
   }
   return true;
 }
@@ -88,31 +94,16 @@ static bool check_input(const run_options *o) {
                                                                                      : "--wv");
     return false;
   }
-  const struct {
-    const char *name;
-    long long value;
-  } random_sizes[] = {{"--batch", o->batch},
-                      {"--tokens", o->tokens},
-                      {"--model-dim", o->model_dim},
-                      {"--head-dim", o->head_dim},
-                      {"--value-dim", o->value_dim}};
-  for (size_t i = 0; !o->random && i < sizeof random_sizes / sizeof random_sizes[0]; ++i)
-    if (random_sizes[i].value != 0) {
-      complain("%s goes with --random alone; here the input has its own size", random_sizes[i].name);
+  for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_VALUE_DIM; ++i)
+    if (o->number[i] != 0) {
+      complain("%s goes with --random alone; here the input has its own size", numbers[i].name);
       return false;
     }
   return true;
 }
 
 int run_options_read(int argc, const char **argv, run_options *o) {
-  *o = (run_options){.seed = 1,
-                     .batch = -1,
-                     .tokens = -1,
-                     .model_dim = -1,
-                     .heads = -1,
-                     .head_dim = -1,
-                     .value_dim = -1,
-                     .repeat = -1};
+  *o = (run_options){.random = 0};
   const struct poptOption input[] = {
       {"example", 0, POPT_ARG_STRING, &o->example, 0,
        "an article's example, please-study-man if no input is given; "
@@ -123,16 +114,18 @@ int run_options_read(int argc, const char **argv, run_options *o) {
       {"wk", 0, POPT_ARG_STRING, &o->wk, 0, "Wk as .npy", "FILE"},
       {"wv", 0, POPT_ARG_STRING, &o->wv, 0, "Wv as .npy", "FILE"},
       {"random", 0, POPT_ARG_NONE, &o->random, 0, "random X and matrices of the sizes below", NULL},
-      {"seed", 0, POPT_ARG_LONGLONG, &o->seed, 0, "of the random input and of the sample of rows (1)", "N"},
-      {"batch", 0, POPT_ARG_LONGLONG, &o->batch, 0, "(1)", "N"},
-      {"tokens", 0, POPT_ARG_LONGLONG, &o->tokens, 0, "(1024)", "N"},
-      {"model-dim", 0, POPT_ARG_LONGLONG, &o->model_dim, 0, "(512)", "N"},
-      {"head-dim", 0, POPT_ARG_LONGLONG, &o->head_dim, 0, "of queries and keys (model_dim / heads)", "N"},
-      {"value-dim", 0, POPT_ARG_LONGLONG, &o->value_dim, 0, "of values (head_dim)", "N"},
+      {"seed", 0, POPT_ARG_STRING, &o->number_text[NUMBER_SEED], 0, "of the random input and of the sample of rows (1)",
+       "N"},
+      {"batch", 0, POPT_ARG_STRING, &o->number_text[NUMBER_BATCH], 0, "(1)", "N"},
+      {"tokens", 0, POPT_ARG_STRING, &o->number_text[NUMBER_TOKENS], 0, "(1024)", "N"},
+      {"model-dim", 0, POPT_ARG_STRING, &o->number_text[NUMBER_MODEL_DIM], 0, "(512)", "N"},
+      {"head-dim", 0, POPT_ARG_STRING, &o->number_text[NUMBER_HEAD_DIM], 0, "of queries and keys (model_dim / heads)",
+       "N"},
+      {"value-dim", 0, POPT_ARG_STRING, &o->number_text[NUMBER_VALUE_DIM], 0, "of values (head_dim)", "N"},
       POPT_TABLEEND};
   const struct poptOption meaning[] = {
-      {"heads", 0, POPT_ARG_LONGLONG, &o->heads, 0, "(1; with --random 8); head_dim = columns of the matrix / heads",
-       "N"},
+      {"heads", 0, POPT_ARG_STRING, &o->number_text[NUMBER_HEADS], 0,
+       "(1; with --random 8); head_dim = columns of the matrix / heads", "N"},
       {"layout", 0, POPT_ARG_STRING, &o->layout_text, 0,
        "xw: Q = X.W (default), or xwt: Q = X.W^T; examples and "
        "random matrices are transposed to fit, files are taken to be so",
@@ -154,29 +147,36 @@ int run_options_read(int argc, const char **argv, run_options *o) {
        "auto (default: full, or a sample of rows when full would take "
        "long), full, sample or off",
        "HOW"},
-      {"repeat", 0, POPT_ARG_LONGLONG, &o->repeat, 0, "timed runs behind one to warm up; the fastest counts (3)", "N"},
+      {"repeat", 0, POPT_ARG_STRING, &o->number_text[NUMBER_REPEAT], 0,
+       "timed runs behind one to warm up; the fastest counts (3)", "N"},
       {"out", 0, POPT_ARG_STRING, &o->out, 0, "write context as .npy", "FILE"},
       {"save", 0, POPT_ARG_STRING, &o->save, 0, "write q, k, v, scores, weights and context as .npy", "DIR"},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
       POPT_TABLEEND};
 #define SECTION(table, title)                                                                                          \
   { NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)(uintptr_t)(table), 0, title, NULL }
-  const struct poptOption all[] = {SECTION(input, "input:"), SECTION(meaning, "meaning:"),
-                                   SECTION(device, "device and plan:"), SECTION(output, "output:"),
-                                   POPT_AUTOHELP POPT_TABLEEND};
+  const struct poptOption all[] = {SECTION(input, "input:"),
+                                   SECTION(meaning, "meaning:"),
+                                   SECTION(device, "device and plan:"),
+                                   SECTION(output, "output:"),
+                                   HELP_OPTION,
+                                   POPT_TABLEEND};
 #undef SECTION
   poptContext context = poptGetContext("clattn", argc, argv, all, 0);
   poptSetOtherOptionHelp(context, "[OPTIONS]");
   const int code = poptGetNextOpt(context);
   int result = -1;
   const char *unexpected = poptPeekArg(context);
-  if (code < -1) {
+  if (code == OPTION_HELP) {
+    poptPrintHelp(context, stdout, 0);
+    result = EXIT_PASSED;
+  } else if (code < -1) {
     complain("%s: %s (see 'clattn help run')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code));
     result = EXIT_BAD_INPUT;
   } else if (unexpected != NULL) {
     complain("unexpected argument '%s' (see 'clattn help run')", unexpected);
     result = EXIT_BAD_INPUT;
-  } else if (!parse_words(o) || !check_sizes(o) || !check_input(o)) {
+  } else if (!parse_words(o) || !parse_numbers(o) || !check_input(o)) {
     result = EXIT_BAD_INPUT;
   }
   poptFreeContext(context);
@@ -188,5 +188,6 @@ void run_options_free(run_options *o) {
                        o->layout_text,   o->scale_text, o->device, o->platform, o->kernels,
                        o->pipeline_text, o->check_text, o->out,    o->save};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
-  *o = (run_options){0};
+  for (int i = 0; i < NUMBER_COUNT; ++i) free(o->number_text[i]);
+  *o = (run_options){.random = 0};
 }

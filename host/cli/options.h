@@ -8,13 +8,25 @@
 
 typedef enum check_mode { CHECK_AUTO, CHECK_FULL, CHECK_SAMPLE, CHECK_OFF } check_mode;
 
+/* Options that take a whole number. */
+typedef enum number_option {
+  NUMBER_BATCH,
+  NUMBER_TOKENS,
+  NUMBER_MODEL_DIM,
+  NUMBER_HEAD_DIM,
+  NUMBER_VALUE_DIM,
+  NUMBER_HEADS,
+  NUMBER_REPEAT,
+  NUMBER_SEED,
+  NUMBER_COUNT
+} number_option;
+
 typedef struct run_options {
   /* input: an example, files, or random */
   char *example, *x, *wq, *wk, *wv;
   int random;
-  long long seed;
-  /* sizes; 0: not given */
-  long long batch, tokens, model_dim, heads, head_dim, value_dim;
+  char *number_text[NUMBER_COUNT];
+  size_t number[NUMBER_COUNT]; /* 0: not given; the seed is 1 then */
   /* meaning */
   char *layout_text;
   bool layout_given;
@@ -29,7 +41,6 @@ typedef struct run_options {
   /* output */
   char *check_text, *out, *save;
   check_mode check;
-  long long repeat;
   int json;
 } run_options;
 

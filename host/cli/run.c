@@ -37,6 +37,7 @@ static int make_plan(run_job *job) {
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
   options.kernel_dir = getenv("CLATTN_KERNEL_DIR");
+  if (options.kernel_dir != NULL && options.kernel_dir[0] == '\0') options.kernel_dir = NULL;
   if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
     return complain_of(&error);
   clattn_plan_get_info(job->plan, &job->report.plan);
@@ -56,8 +57,8 @@ static int choose_rows(run_job *job) {
     most = fmin(most, all / 4.0);
   }
   clattn_error error;
-  if (clattn_check_choose_rows(&job->input.problem, most, (uint64_t)job->options->seed, &job->row, &job->rows.count,
-                               &error) != CLATTN_OK)
+  if (clattn_check_choose_rows(&job->input.problem, most, job->options->number[NUMBER_SEED], &job->row,
+                               &job->rows.count, &error) != CLATTN_OK)
     return complain_of(&error);
   job->rows.row = job->row;
   return -1;
@@ -109,13 +110,13 @@ static int allocate_outputs(run_job *job) {
 /* The first run warms up (drivers compile on first launch) and delivers everything that is checked or saved. The others
  * are timed, with context alone as their result; that of the last stays and is what is checked. */
 static int run_repeatedly(run_job *job) {
-  const long long repeat = job->options->repeat != 0 ? job->options->repeat : 3;
+  const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
   const clattn_inputs inputs = inputs_of(job);
   const clattn_outputs context = {.context = job->outputs.context};
   clattn_error error;
   double spent = 0.0;
   if (clattn_plan_run(job->plan, &inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
-  for (long long i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || job->options->repeat != 0); ++i) {
+  for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
     clattn_timings timings;
     if (clattn_plan_run(job->plan, &inputs, &context, &timings, &error) != CLATTN_OK) return complain_of(&error);
     spent += timings.total;
@@ -142,10 +143,6 @@ static int print(const run_job *job) {
     complain("no host memory for the JSON report");
     return EXIT_BAD_INPUT;
   }
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    complain("cannot write to standard output");
-    return EXIT_BAD_INPUT;
-  }
   return job->report.checked && !job->report.check.passed ? EXIT_CHECK_FAILED : EXIT_PASSED;
 }
 
@@ -161,7 +158,7 @@ int command_run(int argc, const char **argv) {
   run_options options;
   run_job job = {.options = &options};
   int code = run_options_read(argc, argv, &options);
-  if (code == -1) code = save_prepare(options.save);
+  if (code == -1) code = save_prepare(options.out, options.save);
   if (code == -1) code = input_load(&options, &job.input);
   job.report.input = &job.input;
   if (code == -1) code = make_plan(&job);

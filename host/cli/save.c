@@ -19,7 +19,25 @@
 #define make_folder(path) mkdir(path, 0777)
 #endif
 
-int save_prepare(const char *folder) {
+/* A trial under the temporary name that npy_write will use, too. */
+static bool can_write(const char *file) {
+  char part[4096];
+  if (file[0] == '\0' || snprintf(part, sizeof part, "%s.part", file) >= (int)sizeof part) {
+    complain("--out '%s': no usable name of a file", file);
+    return false;
+  }
+  FILE *stream = fopen(part, "wb");
+  if (stream == NULL) {
+    complain("--out %s: cannot be written: %s", file, strerror(errno));
+    return false;
+  }
+  fclose(stream);
+  remove(part);
+  return true;
+}
+
+int save_prepare(const char *file, const char *folder) {
+  if (file != NULL && !can_write(file)) return EXIT_BAD_INPUT;
   if (folder == NULL || make_folder(folder) == 0 || errno == EEXIST) return -1;
   complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
   return EXIT_BAD_INPUT;

@@ -4,11 +4,11 @@
 
 #include "clattn.h"
 
-/* Makes the folder if it is not there (NULL: nothing to do), before anything is computed for it. Returns -1 to go on,
- * or the exit code after a complaint. */
-int save_prepare(const char *folder);
+/* Before anything is computed: whether `file` can be written, and `folder` made if it is not there. Each may be NULL.
+ * Returns -1 to go on, or the exit code after a complaint. */
+int save_prepare(const char *file, const char *folder);
 
-/* Context to `file`, everything to `folder`; each may be NULL. Returns as save_prepare. */
+/* Context to `file`, everything to `folder`. Returns as save_prepare. */
 int save_outputs(const clattn_problem *problem, const clattn_outputs *outputs, const char *file, const char *folder);
 
 #endif

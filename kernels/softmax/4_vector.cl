@@ -41,9 +41,11 @@ void softmax_row(global const float *from, global float *to, int key_len) {
     sum16 += e;
     vstore16(e, 0, to + j);
   }
-  const float8 sum8 = sum16.lo + sum16.hi;
-  const float4 sum4 = sum8.lo + sum8.hi;
-  float sum = (sum4.x + sum4.y) + (sum4.z + sum4.w);
+  /* A tree over the lanes. Not written as .lo + .hi: oclgrind 21.10 fails on the shuffles that become of it. */
+  vstore16(sum16, 0, lanes);
+  for (int half_size = 8; half_size > 0; half_size /= 2)
+    for (int lane = 0; lane < half_size; ++lane) lanes[lane] += lanes[lane + half_size];
+  float sum = lanes[0];
   for (int j = whole; j < key_len; ++j) {
     to[j] = exp(from[j] - largest);
     sum += to[j];

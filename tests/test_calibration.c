@@ -1,0 +1,313 @@
+/* The bounds are calibrated: float arithmetic in every order that a kernel may use, on friendly and unfriendly inputs,
+ * must never be rejected, and the same with one mistake in it almost always must.
+ *
+ * No device is involved: sums are made here in float, one after the other, in strips, in 16 lanes or as a tree, with
+ * fused multiply-adds or without, as the catalogue's kernels and a GPU's would. Printed: false alarms (0 allowed) and
+ * mistakes caught (99 % required). A mistake that moves no result by more than VISIBLE roundings of the terms that were
+ * added up is not counted: right kernels differ by as much from each other. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "support.h"
+
+#define VISIBLE (16.0 * 5.9604644775390625e-08) /* of the magnitude */
+#define ROWS 12                                 /* of one tensor: gate 2 looks at a whole tensor */
+
+typedef enum input_kind { RANDOM, CONSTANT, ONE_HOT, OUTLIER, LARGE, POSITIVE, KINDS } input_kind;
+typedef enum order { SEQUENTIAL, STRIPS, LANES, TREE, ORDERS } order;
+typedef enum mistake {
+  NONE,
+  DROP_FIRST,
+  DROP_LAST,
+  DROP_MIDDLE,
+  TWICE,
+  SCALED,
+  NEIGHBOUR,
+  ZERO,
+  NOT_A_NUMBER,
+  HALF_PRECISION,
+  LOST_STRIP,
+  SIGN,
+  MISTAKES
+} mistake;
+
+static const char *const mistake_names[MISTAKES] = {"",
+                                                    "first term dropped",
+                                                    "last term dropped",
+                                                    "a term in the middle dropped",
+                                                    "a term twice",
+                                                    "0.1 % too large",
+                                                    "the neighbour's row",
+                                                    "zero",
+                                                    "NaN",
+                                                    "terms in half precision",
+                                                    "a strip lost",
+                                                    "a sign changed"};
+
+static uint32_t state = 1;
+
+static float uniform(void) {
+  state = state * 1664525u + 1013904223u;
+  return (float)(state >> 8) / 8388608.0f - 1.0f;
+}
+
+static void fill(float *values, size_t count, input_kind kind) {
+  const float constant = uniform();
+  const size_t hot = (size_t)((uniform() + 1.0f) * 0.5f * (float)count) % count;
+  for (size_t i = 0; i < count; ++i) {
+    const float random = uniform();
+    switch (kind) {
+    case CONSTANT:
+      values[i] = constant;
+      break;
+    case ONE_HOT:
+      values[i] = i == hot ? 1.0f : 0.0f;
+      break;
+    case OUTLIER:
+      values[i] = i % 97 == 5 ? 1000.0f * random : random;
+      break;
+    case LARGE:
+      values[i] = 3000.0f * random;
+      break;
+    case POSITIVE:
+      values[i] = fabsf(random);
+      break;
+    default:
+      values[i] = random;
+    }
+  }
+}
+
+/* ---- sums in float, right or with a mistake
+ * -------------------------------------------------------------------------- */
+
+static size_t chain_of(order how, size_t terms) {
+  switch (how) {
+  case SEQUENTIAL:
+    return terms;
+  case STRIPS:
+    return terms < 256 ? terms : (terms / 256 + 1 > 256 ? terms / 256 + 1 : 256);
+  case LANES:
+    return terms / 16 + 4 + terms % 16;
+  default:
+    return 17; /* a tree over 2^16 */
+  }
+}
+
+static float to_half(float value) { /* 11 significant bits */
+  int exponent;
+  const float mantissa = frexpf(value, &exponent);
+  return ldexpf(roundf(mantissa * 2048.0f) / 2048.0f, exponent);
+}
+
+typedef struct sum_input {
+  const float *a, *b; /* b NULL: ones */
+  size_t terms;
+  mistake wrong;
+} sum_input;
+
+static float term(const sum_input *in, size_t i, float *b) {
+  const size_t middle = in->terms / 2;
+  float a = in->a[i];
+  *b = in->b == NULL ? 1.0f : in->b[i];
+  if ((in->wrong == DROP_FIRST && i == 0) || (in->wrong == DROP_LAST && i == in->terms - 1) ||
+      (in->wrong == DROP_MIDDLE && i == middle) || (in->wrong == LOST_STRIP && i >= middle && i < middle + 64))
+    a = 0.0f;
+  if (in->wrong == TWICE && i == middle) a *= 2.0f;
+  if (in->wrong == SIGN && i == middle) a = -a;
+  if (in->wrong == HALF_PRECISION) a = to_half(a);
+  return a;
+}
+
+static float part(const sum_input *in, size_t first, size_t end, size_t step, bool fused) {
+  float sum = 0.0f, b;
+  for (size_t i = first; i < end; i += step) {
+    const float a = term(in, i, &b);
+    if (fused)
+      sum = fmaf(a, b, sum);
+    else {
+      const float product = a * b;
+      sum += product;
+    }
+  }
+  return sum;
+}
+
+static float tree(const sum_input *in, size_t first, size_t end) {
+  if (end - first <= 1) return part(in, first, end, 1, false);
+  const size_t middle = first + (end - first) / 2;
+  return tree(in, first, middle) + tree(in, middle, end);
+}
+
+static float sum_in(const sum_input *in, order how, bool fused) {
+  float sum = 0.0f;
+  switch (how) {
+  case SEQUENTIAL:
+    sum = part(in, 0, in->terms, 1, fused);
+    break;
+  case STRIPS:
+    for (size_t i = 0; i < in->terms; i += 256) sum += part(in, i, i + 256 < in->terms ? i + 256 : in->terms, 1, fused);
+    break;
+  case LANES:
+    for (size_t lane = 0; lane < 16; ++lane) sum += part(in, lane, in->terms, 16, fused);
+    break;
+  default:
+    sum = tree(in, 0, in->terms);
+  }
+  if (in->wrong == SCALED) sum *= 1.001f;
+  if (in->wrong == ZERO) sum = 0.0f;
+  if (in->wrong == NOT_A_NUMBER) sum = NAN;
+  return sum;
+}
+
+/* ---- one tensor of each kind of stage
+ * ------------------------------------------------------------------------------------ */
+
+typedef struct tally {
+  size_t configurations, false_alarms;
+  size_t injected[MISTAKES], caught[MISTAKES];
+} tally;
+
+static void judge(tally *t, clattn_comparison *c, mistake wrong, bool differs, const char *what) {
+  clattn_comparison_finish(c);
+  if (wrong == NONE) {
+    ++t->configurations;
+    if (!c->check.passed) {
+      ++t->false_alarms;
+      print_message("false alarm: %s: ratio %.3g, largest error %.3g, allowed %.3g\n", what, c->check.ratio,
+                    c->check.largest_error, c->check.allowed_error);
+    }
+  } else if (differs) {
+    ++t->injected[wrong];
+    t->caught[wrong] += !c->check.passed;
+  }
+}
+
+/* Sums of products: project, scores and, with weights for a, context. a (ROWS + 1, terms), b (terms). */
+static void product_tensor(tally *t, const float *a, const float *b, size_t terms, order how, bool fused, mistake wrong,
+                           const char *what) {
+  clattn_comparison c = {.check = {.tensor = CLATTN_Q}};
+  bool differs = false;
+  for (size_t row = 0; row < ROWS; ++row) {
+    const sum_input right = {a + row * terms, b, terms, NONE},
+                    given = {a + (row + (wrong == NEIGHBOUR)) * terms, b, terms, wrong};
+    double expected = 0.0, magnitude = 0.0;
+    for (size_t i = 0; i < terms; ++i) {
+      const double product = (double)right.a[i] * (double)b[i];
+      expected += product;
+      magnitude += fabs(product);
+    }
+    const clattn_element e = {sum_in(&given, how, fused), expected, sum_in(&right, SEQUENTIAL, false),
+                              clattn_bound_product(magnitude, terms, chain_of(how, terms)), magnitude};
+    differs = differs || !(fabs((double)e.got - (double)sum_in(&right, how, fused)) <= VISIBLE * magnitude);
+    clattn_compare(&c, &row, 1, &e);
+  }
+  judge(t, &c, wrong, differs, what);
+}
+
+static void softmax_row(const float *scores, size_t keys, order how, mistake wrong, float *weights) {
+  float largest = -INFINITY;
+  for (size_t i = 0; i < keys; ++i) largest = fmaxf(largest, scores[i]);
+  for (size_t i = 0; i < keys; ++i) weights[i] = expf(scores[i] - largest);
+  const sum_input in = {weights, NULL, keys, wrong};
+  const float sum = sum_in(&in, how, false);
+  for (size_t i = 0; i < keys; ++i) weights[i] /= sum;
+}
+
+static void softmax_tensor(tally *t, const float *scores, size_t keys, order how, mistake wrong, float *memory,
+                           const char *what) {
+  clattn_comparison c = {.check = {.tensor = CLATTN_WEIGHTS}};
+  float *got = memory, *naive = memory + keys, *correct = memory + 2 * keys;
+  bool differs = false;
+  for (size_t row = 0; row < ROWS; ++row) {
+    const float *s = scores + row * keys;
+    softmax_row(scores + (row + (wrong == NEIGHBOUR)) * keys, keys, how, wrong, got);
+    softmax_row(s, keys, SEQUENTIAL, NONE, naive);
+    softmax_row(s, keys, how, NONE, correct);
+    double largest = -INFINITY, absolute = 0.0, sum = 0.0;
+    for (size_t i = 0; i < keys; ++i) {
+      largest = fmax(largest, (double)s[i]);
+      absolute = fmax(absolute, fabs((double)s[i]));
+    }
+    for (size_t i = 0; i < keys; ++i) sum += exp((double)s[i] - largest);
+    for (size_t i = 0; i < keys; ++i) {
+      const double weight = exp((double)s[i] - largest) / sum;
+      const clattn_element e = {got[i], weight, naive[i],
+                                clattn_bound_weight(weight, absolute, keys, chain_of(how, keys)), weight};
+      const size_t index[2] = {row, i};
+      clattn_compare(&c, index, 2, &e);
+      differs = differs || !(fabs((double)got[i] - (double)correct[i]) <= VISIBLE * weight);
+    }
+  }
+  judge(t, &c, wrong, differs, what);
+}
+
+static void one_length(tally *t, size_t terms) {
+  float *a = malloc((ROWS + 1) * terms * sizeof *a), *b = malloc(terms * sizeof *b),
+        *memory = malloc(3 * terms * sizeof *b);
+  assert_true(a != NULL && b != NULL && memory != NULL);
+  for (int kind = 0; kind < KINDS; ++kind)
+    for (int how = 0; how < ORDERS; ++how)
+      for (int wrong = 0; wrong < MISTAKES; ++wrong) {
+        char what[96];
+        for (size_t row = 0; row <= ROWS; ++row) fill(a + row * terms, terms, (input_kind)kind);
+        fill(b, terms, kind == ONE_HOT ? RANDOM : (input_kind)kind);
+        snprintf(what, sizeof what, "product, %zu terms, inputs %d, order %d", terms, kind, how);
+        for (int fused = 0; fused < 2; ++fused)
+          product_tensor(t, a, b, terms, (order)how, fused != 0, (mistake)wrong, what);
+        if (wrong != SIGN &&
+            wrong != SCALED) { /* mistakes in the sum of exp; both could be told apart no better than above */
+          snprintf(what, sizeof what, "softmax, %zu keys, inputs %d, order %d", terms, kind, how);
+          softmax_tensor(t, a, terms, (order)how, (mistake)wrong, memory, what);
+        }
+        for (size_t row = 0; row <= ROWS; ++row) softmax_row(a + row * terms, terms, LANES, NONE, a + row * terms);
+        fill(b, terms, kind == LARGE ? RANDOM : (input_kind)kind);
+        snprintf(what, sizeof what, "context, %zu keys, inputs %d, order %d", terms, kind, how);
+        product_tensor(t, a, b, terms, (order)how, true, (mistake)wrong, what);
+      }
+  free(a);
+  free(b);
+  free(memory);
+}
+
+/* Prints the tally; returns the share of mistakes that were caught. */
+static double report(const tally *t, const char *what) {
+  size_t injected = 0, caught = 0;
+  for (int m = 1; m < MISTAKES; ++m) {
+    print_message("  %-30s %4zu of %4zu caught\n", mistake_names[m], t->caught[m], t->injected[m]);
+    injected += t->injected[m];
+    caught += t->caught[m];
+  }
+  const double share = (double)caught / (double)injected;
+  print_message("%s: false alarms %zu of %zu, mistakes caught %zu of %zu (%.1f %%)\n", what, t->false_alarms,
+                t->configurations, caught, injected, 100.0 * share);
+  return share;
+}
+
+static void up_to_4096(void **unused) {
+  (void)unused;
+  static const size_t lengths[] = {1, 2, 7, 16, 64, 129, 512, 1000, 4096};
+  tally t = {0};
+  for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; ++i) one_length(&t, lengths[i]);
+  const double caught = report(&t, "up to 4096 terms");
+  assert_int_equal(t.false_alarms, 0);
+  assert_true(caught >= 0.99);
+}
+
+/* One of 65536 equal terms is 256 roundings of their sum, and right sums may be off by 2 sqrt(65536) = 512: a single
+ * term cannot be missed reliably here by any check of the result. False alarms there may be none all the same. */
+static void long_sums(void **unused) {
+  (void)unused;
+  tally t = {0};
+  one_length(&t, 65536);
+  report(&t, "65536 terms");
+  assert_int_equal(t.false_alarms, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(up_to_4096), cmocka_unit_test(long_sums)};
+  return cmocka_run_group_tests_name("calibration", tests, NULL, NULL);
+}
