@@ -544,7 +544,7 @@ static void unwritable_targets_leave_everything_as_it_was(void **state) {
 
   /* The temporary cannot take the name: there is a folder of that name. */
   assert_int_equal(make_folder(FOLDER "/folder"), 0);
-  expect_write_refused(FOLDER "/folder", NPY_WRITE_FAILED, "cannot rename");
+  expect_write_refused(FOLDER "/folder", NPY_WRITE_FAILED, "no regular file");
   assert_false(exists(FOLDER "/folder.part"));
   remove_folder(FOLDER "/folder");
 }
