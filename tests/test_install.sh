@@ -34,7 +34,7 @@ fi
 echo "ok   README's program is the tested one"
 passed=$((passed + 1))
 
-"$cmake" -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$work/usr" >/dev/null
+"$cmake" -G Ninja -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$work/usr" >/dev/null
 "$cmake" --build "$work/outside" >/dev/null
 check "CMake, shared" "$work/outside/outside_shared"
 check "CMake, static" "$work/outside/outside_static"

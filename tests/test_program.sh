@@ -783,7 +783,7 @@ escapes() {
 
 escapes "run: no colour in a file" no env TERM=xterm "$clattn" run
 escapes "devices: no colour in a file" no env TERM=xterm "$clattn" devices
-if script --version 2>/dev/null | grep -q util-linux; then
+if script --version 2>/dev/null | grep -q util-linux && script -qec true /dev/null >/dev/null 2>&1; then
   on_terminal=(script -qec "$(printf '%q run' "$clattn")" /dev/null)
   escapes "run: colour on a terminal" yes env TERM=xterm "${on_terminal[@]}"
   escapes "run: NO_COLOR=1 on a terminal" no env TERM=xterm NO_COLOR=1 "${on_terminal[@]}"
@@ -794,7 +794,7 @@ if script --version 2>/dev/null | grep -q util-linux; then
   on_terminal=(script -qec "$(printf '%q devices' "$clattn")" /dev/null)
   escapes "devices: colour on a terminal" yes env TERM=xterm "${on_terminal[@]}"
 else
-  skip "colour on a terminal" "needs script of util-linux"
+  skip "colour on a terminal" "needs script of util-linux and a pseudo-terminal"
 fi
 
 # ---- help and output that cannot be written
