@@ -4,23 +4,9 @@
 #include "arguments.h"
 #include "clattn_cl.h"
 #include "clock.h"
-#include "plan.h"
 #include "shape.h"
+#include "stage.h"
 #include "status.h"
-
-cl_ulong4 clattn_kernel_strides(const clattn_problem *problem, clattn_tensor tensor) {
-  const clattn_strides strides = clattn_tensor_strides(problem, tensor);
-  const cl_ulong4 result = {{strides.batch, strides.head, strides.row, 1}};
-  return result;
-}
-
-clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
-                                   size_t count, const size_t size[3], clattn_error *error) {
-  const clattn_choice *choice = &work->plan->choice[stage];
-  const clattn_status status = clattn_set_arguments(choice->kernel, arguments, count, error);
-  if (status != CLATTN_OK) return status;
-  return clattn_chain_launch(work->chain, choice->kernel, &choice->geometry, size, error);
-}
 
 /* Where results go: host memory (clattn_plan_run) or the caller's buffers (clattn_plan_enqueue); one of them is NULL.
  */

@@ -1,7 +1,7 @@
 /* context: weights.V of one block. */
 #include "blas.h"
-#include "plan.h"
 #include "shape.h"
+#include "stage.h"
 
 /* The same arguments for the product and, behind CLBlast, for the repair of what it made non-finite. */
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
@@ -35,25 +35,24 @@ static clattn_status with_blas(const clattn_work *work, clattn_error *error) {
   const clattn_strides context = clattn_tensor_strides(problem, CLATTN_CONTEXT);
   const size_t pair_elements = block->rows * problem->key_len;
   clattn_status status = CLATTN_OK;
-  for (size_t done = 0, count; done < block->pairs && status == CLATTN_OK; done += count) {
-    const size_t pair = block->first_pair + done, batch = pair / problem->heads, head = pair % problem->heads;
-    count = block->pairs - done < problem->heads - head ? block->pairs - done : problem->heads - head;
+  clattn_heads heads = {0};
+  while (status == CLATTN_OK && clattn_next_heads(work, &heads)) {
     const clattn_blas_product product = {
         .rows = block->rows,
         .columns = problem->value_dim,
         .terms = problem->key_len,
-        .count = count,
+        .count = heads.count,
         .factor = 1.0f,
         .a = {.buffer = work->tensor[CLATTN_WEIGHTS],
-              .offset = done * pair_elements,
+              .offset = heads.in_block * pair_elements,
               .row = problem->key_len,
               .step = pair_elements},
         .b = {.buffer = work->tensor[CLATTN_V],
-              .offset = batch * v.batch + head * v.head,
+              .offset = heads.batch * v.batch + heads.head * v.head,
               .row = v.row,
               .step = v.head},
         .c = {.buffer = work->tensor[CLATTN_CONTEXT],
-              .offset = batch * context.batch + head * context.head + block->first_row * context.row,
+              .offset = heads.batch * context.batch + heads.head * context.head + block->first_row * context.row,
               .row = context.row,
               .step = context.head},
     };

@@ -1,7 +1,7 @@
 /* project: Q = X.Wq, K = X.Wk, V = X.Wv. */
 #include "blas.h"
-#include "plan.h"
 #include "shape.h"
+#include "stage.h"
 
 static clattn_status with_kernel(const clattn_work *work, cl_mem w, cl_mem out, size_t columns, clattn_error *error) {
   const clattn_problem *problem = &work->plan->problem;

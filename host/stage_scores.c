@@ -1,7 +1,7 @@
 /* scores: Q.K^T * scale of one block, masked keys -infinity. */
 #include "blas.h"
-#include "plan.h"
 #include "shape.h"
+#include "stage.h"
 
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
   const clattn_problem *problem = &work->plan->problem;
@@ -40,33 +40,31 @@ static clattn_status mask(const clattn_work *work, clattn_error *error) {
                               error);
 }
 
-/* Heads of one batch lie evenly spaced, so one call can take them all; the next batch needs another. */
 static clattn_status with_blas(const clattn_work *work, clattn_error *error) {
   const clattn_problem *problem = &work->plan->problem;
   const clattn_block *block = &work->block;
   const clattn_strides q = clattn_tensor_strides(problem, CLATTN_Q), k = clattn_tensor_strides(problem, CLATTN_K);
   const size_t pair_elements = block->rows * problem->key_len;
   clattn_status status = CLATTN_OK;
-  for (size_t done = 0, count; done < block->pairs && status == CLATTN_OK; done += count) {
-    const size_t pair = block->first_pair + done, batch = pair / problem->heads, head = pair % problem->heads;
-    count = block->pairs - done < problem->heads - head ? block->pairs - done : problem->heads - head;
+  clattn_heads heads = {0};
+  while (status == CLATTN_OK && clattn_next_heads(work, &heads)) {
     const clattn_blas_product product = {
         .rows = block->rows,
         .columns = problem->key_len,
         .terms = problem->head_dim,
-        .count = count,
+        .count = heads.count,
         .factor = clattn_problem_scale(problem),
         .a = {.buffer = work->tensor[CLATTN_Q],
-              .offset = batch * q.batch + head * q.head + block->first_row * q.row,
+              .offset = heads.batch * q.batch + heads.head * q.head + block->first_row * q.row,
               .row = q.row,
               .step = q.head},
         .b = {.buffer = work->tensor[CLATTN_K],
-              .offset = batch * k.batch + head * k.head,
+              .offset = heads.batch * k.batch + heads.head * k.head,
               .row = k.row,
               .step = k.head,
               .transposed = true},
         .c = {.buffer = work->tensor[CLATTN_SCORES],
-              .offset = done * pair_elements,
+              .offset = heads.in_block * pair_elements,
               .row = problem->key_len,
               .step = pair_elements},
     };

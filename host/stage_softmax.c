@@ -1,5 +1,5 @@
 /* softmax: the rows of one block of scores become weights. */
-#include "plan.h"
+#include "stage.h"
 
 clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error) {
   const clattn_block *block = &work->block;
