@@ -44,6 +44,9 @@ void clattn_check_finish(clattn_checker *checker, clattn_comparison *comparison)
 
 clattn_status clattn_fail_check_memory(clattn_error *error);
 
+/* Every tensor from the device's own input of its stage. */
+clattn_status clattn_check_stages(clattn_checker *checker, clattn_error *error);
+
 /* Context all the way from X. */
 clattn_status clattn_check_end_to_end(clattn_checker *checker, clattn_error *error);
 
