@@ -21,11 +21,6 @@ static void naive(const int *value, size_t terms, clattn_geometry *g) {
   *g = (clattn_geometry){.cols = 1, .rows = 1, .longest_addition = terms};
 }
 
-static void naive_row(const int *value, size_t terms, clattn_geometry *g) {
-  (void)value;
-  *g = (clattn_geometry){.cols = 0, .rows = 1, .longest_addition = terms};
-}
-
 /* value: TILE */
 static void tiled(const int *value, size_t terms, clattn_geometry *g) {
   const size_t tile = (size_t)value[0];
@@ -61,7 +56,7 @@ static void panel(const int *value, size_t terms, clattn_geometry *g) {
 static void row_group(const int *value, size_t terms, clattn_geometry *g) {
   const size_t lanes = (size_t)value[0];
   *g = (clattn_geometry){.local = {lanes, 1},
-                         .cols = 0,
+                         .cols = 1,
                          .rows = 1,
                          .local_bytes = lanes * sizeof(float),
                          .longest_addition = max_of(groups_of(terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
@@ -70,7 +65,7 @@ static void row_group(const int *value, size_t terms, clattn_geometry *g) {
 /* value: ITEM_ROWS */
 static void vector_rows(const int *value, size_t terms, clattn_geometry *g) {
   *g = (clattn_geometry){
-      .local = {1, 1}, .cols = 0, .rows = (size_t)value[0], .longest_addition = terms / 16 + 4 + terms % 16};
+      .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = terms / 16 + 4 + terms % 16};
 }
 
 /* CLBlast does not say how it adds; the worst is one after the other. */
@@ -153,7 +148,7 @@ static const clattn_kernel catalog[] = {
      "softmax/1_naive.cl",
      "the formula, one work-item a row",
      {{0}},
-     naive_row},
+     naive},
     {CLATTN_STAGE_SOFTMAX,
      2,
      "tiled",
@@ -273,6 +268,15 @@ static bool make_smaller(const clattn_tile *tile, int *value) {
   return true;
 }
 
+/* Sizes that were made smaller without need become the standard ones again. */
+static void restore_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST]) {
+  for (size_t t = 0; row->tile[t].name != NULL; ++t) {
+    const int smaller = value[t];
+    value[t] = row->tile[t].standard;
+    if (clattn_row_supported(row, value, device, NULL) != CLATTN_OK) value[t] = smaller;
+  }
+}
+
 clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST],
                                clattn_error *error) {
   clattn_standard_tiles(row, value);
@@ -280,7 +284,10 @@ clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_device_inf
   /* The last sizes of a row, those of the depth, cost least when they are made smaller. */
   for (int t = CLATTN_TILES_MOST - 1; t >= 0; --t)
     while (row->tile[t].name != NULL && make_smaller(&row->tile[t], &value[t]))
-      if (clattn_row_supported(row, value, device, NULL) == CLATTN_OK) return CLATTN_OK;
+      if (clattn_row_supported(row, value, device, NULL) == CLATTN_OK) {
+        restore_tiles(row, device, value);
+        return CLATTN_OK;
+      }
   return CLATTN_UNSUPPORTED;
 }
 
@@ -288,6 +295,7 @@ clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *de
   const clattn_kernel *row = clattn_catalog_at(index);
   if (row == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "kernel %zu (allowed: below %zu)", index, clattn_kernel_count());
+  if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
   int value[CLATTN_TILES_MOST];
   return clattn_fit_tiles(row, device, value, error);
 }

@@ -18,7 +18,7 @@ typedef struct clattn_tile {
 /* What follows from the tile values. */
 typedef struct clattn_geometry {
   size_t local[2];         /* work-items of a work-group: columns, rows; 0: the driver may choose */
-  size_t cols, rows;       /* results of one work-group; cols 0: whole rows */
+  size_t cols, rows;       /* results of one work-group; of softmax, cols counts whole rows */
   size_t local_bytes;      /* of local memory */
   size_t longest_addition; /* longest chain of additions into one accumulator */
 } clattn_geometry;

@@ -36,16 +36,10 @@ static const cl_event *wait_list(const clattn_chain *chain) {
 
 clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_event *events, clattn_error *error) {
   if (count == 0) return CLATTN_OK;
+  const clattn_status status = clattn_chain_hold(chain, error);
+  if (status != CLATTN_OK) return status;
   cl_event joined = NULL;
-  cl_int code = CL_SUCCESS;
-  if (chain->last != NULL) { /* a wait list of its own first, so that the caller's need not be copied */
-    code = clEnqueueMarkerWithWaitList(chain->queue, 1, &chain->last, &joined);
-    if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clEnqueueMarkerWithWaitList");
-    advance(chain, joined);
-    code = clEnqueueBarrierWithWaitList(chain->queue, 1, &chain->last, NULL);
-    if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clEnqueueBarrierWithWaitList");
-  }
-  code = clEnqueueMarkerWithWaitList(chain->queue, count, events, &joined);
+  const cl_int code = clEnqueueMarkerWithWaitList(chain->queue, count, events, &joined);
   if (code != CL_SUCCESS)
     return clattn_fail_cl(error, code, "clEnqueueMarkerWithWaitList on the %u given events", count);
   advance(chain, joined);
@@ -53,7 +47,7 @@ clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_ev
 }
 
 static size_t groups(size_t elements, size_t of_group) {
-  return of_group == 0 ? 1 : (elements + of_group - 1) / of_group;
+  return (elements + of_group - 1) / of_group;
 }
 
 clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
@@ -121,7 +115,7 @@ clattn_status clattn_chain_resume(clattn_chain *chain, cl_event event, double st
    */
   const double seconds = clattn_now() - started;
   chain->profile->wall[chain->slot] += seconds;
-  chain->profile->event[chain->slot] += seconds;
+  chain->profile->library[chain->slot] += seconds;
   ++chain->profile->launches[chain->slot];
   return CLATTN_OK;
 }

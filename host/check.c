@@ -12,11 +12,12 @@ static clattn_status check_report_arguments(const clattn_plan *plan, const clatt
   if (outputs->q == NULL || outputs->k == NULL || outputs->v == NULL || outputs->scores == NULL ||
       outputs->weights == NULL || outputs->context == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "an output is NULL (clattn_check needs all six)");
-  if (rows == NULL) return CLATTN_OK;
+  const clattn_status status = clattn_check_rows(&plan->problem, rows, error);
+  if (rows == NULL || status != CLATTN_OK) return status;
   if (outputs->rows != NULL && (rows->count != outputs->rows->count ||
                                 memcmp(rows->row, outputs->rows->row, rows->count * sizeof *rows->row) != 0))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "rows differ from outputs.rows (allowed: NULL or the same)");
-  return clattn_check_rows(&plan->problem, rows, error);
+  return CLATTN_OK;
 }
 
 static void extrapolate(const clattn_checker *c) {

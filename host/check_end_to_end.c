@@ -16,6 +16,7 @@
  * since a change of the scores moves context by sum of p_j (v_j - context) * change_j. Without the last term a problem
  * with large scores failed by chance: its largest error comes from one row, and there one float computation is easily
  * more than twice as lucky as another. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -47,6 +48,8 @@ static bool allocate(head *h, const clattn_problem *p) {
   float **const floats[] = {&h->k_naive, &h->v_naive, &h->q_naive, &h->scores_naive, &h->weights_naive};
   const size_t float_counts[] = {keys * dim, keys * value_dim, dim, keys, keys};
   size_t bytes = 0;
+  const size_t most = SIZE_MAX / 256; /* all parts together take at most 15 x 8 bytes for each element of the largest */
+  if (keys * dim > most || keys * value_dim > most || p->model_dim > most) return false;
   for (size_t i = 0; i < 10; ++i) bytes += double_counts[i] * sizeof(double);
   for (size_t i = 0; i < 5; ++i) bytes += float_counts[i] * sizeof(float);
   double *next = h->memory = malloc(bytes);
@@ -55,6 +58,12 @@ static bool allocate(head *h, const clattn_problem *p) {
   float *next_float = (float *)(void *)next;
   for (size_t i = 0; i < 5; next_float += float_counts[i++]) *floats[i] = next_float;
   return true;
+}
+
+/* Where float must overflow, the truth overflows, too: the stages that follow then see what any float path sees. */
+static void overflow_as_float(double *values, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (fabs(values[i]) > (double)FLT_MAX) values[i] = values[i] > 0 ? INFINITY : -INFINITY;
 }
 
 static void load_token(const clattn_checker *c, head *h, size_t token) {
@@ -72,6 +81,7 @@ static void project(const clattn_checker *c, const head *h, clattn_tensor tensor
   const size_t chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
   clattn_project_double(p, h->x, w, all, columns, value, bound);
   for (size_t i = 0; i < dim; ++i) bound[i] = clattn_bound_product(bound[i], p->model_dim, chain);
+  overflow_as_float(value, dim);
   clattn_project_float(p, c->inputs->x + token * p->model_dim, w_float, all, columns, naive, NULL);
 }
 
@@ -99,6 +109,7 @@ static score_error score_row(const clattn_checker *c, head *h, size_t live) {
   const double bound_of_one = clattn_bound_product(1.0, p->model_dim, project_chain); /* turns bounds into magnitudes */
   score_error error = {0.0, 0.0};
   clattn_scores_double(p, h->q, h->k, p->head_dim, live, h->scores, h->score_bound);
+  overflow_as_float(h->scores, live);
   for (size_t j = 0; j < live; ++j) {
     const double *k = h->k + j * p->head_dim, *dk = h->k_bound + j * p->head_dim;
     double passed_on = 0.0, squares = 0.0;
@@ -134,9 +145,9 @@ static void context_bounds(const clattn_checker *c, const head *h, size_t live, 
     for (size_t j = 0; j < live; ++j) {
       const size_t at = j * p->value_dim + d;
       const double weight = h->weights[j], v = h->v[at], v_bound = h->v_bound[at];
-      const double weight_error =
-          weight * (grown - 1.0) + clattn_bound_weight(weight, largest, p->key_len, softmax_chain);
-      bound += weight * grown * v_bound + weight_error * fabs(v);
+      const double moved = isfinite(grown) ? fmin(1.0, weight * (grown - 1.0)) : 1.0; /* no weight exceeds 1 */
+      const double weight_error = moved + clattn_bound_weight(weight, largest, p->key_len, softmax_chain);
+      bound += fmin(1.0, weight + moved) * v_bound + weight_error * fabs(v);
       magnitude += weight * (v_bound / bound_of_one + error.typical * fabs(v - b->expected[d]));
     }
     b->bound[d] = bound;

@@ -18,6 +18,7 @@ size_t clattn_place_offset(clattn_strides strides, clattn_place at, size_t row) 
 }
 
 bool clattn_row_buffers_allocate(clattn_row_buffers *b, size_t width, size_t input_width) {
+  if (width > SIZE_MAX / 64 || input_width > SIZE_MAX / 64) return false;
   b->memory = malloc((3 * width + input_width) * sizeof(double) + width * sizeof(float));
   if (b->memory == NULL) return false;
   b->expected = b->memory;
@@ -29,7 +30,7 @@ bool clattn_row_buffers_allocate(clattn_row_buffers *b, size_t width, size_t inp
 }
 
 double *clattn_to_double(const float *from, size_t count) {
-  double *to = malloc(count * sizeof *to);
+  double *to = count <= SIZE_MAX / sizeof *to ? malloc(count * sizeof *to) : NULL;
   for (size_t i = 0; to != NULL && i < count; ++i) to[i] = (double)from[i];
   return to;
 }

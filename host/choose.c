@@ -41,9 +41,12 @@ static clattn_status split_kernels(const char *kernels, span wanted[CLATTN_STAGE
     while (stage < CLATTN_STAGE_COUNT && !equals(name, clattn_stage_name((clattn_stage)stage))) ++stage;
     if (stage == CLATTN_STAGE_COUNT || kernel.length == 0)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                         "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, STAGE one of project, scores, "
-                         "softmax, context)",
+                         "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; "
+                         "STAGE one of project, scores, softmax, context)",
                          (int)item.length, item.start);
+    if (wanted[stage].start != NULL)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "stage %s is named twice in '%s'",
+                         clattn_stage_name((clattn_stage)stage), kernels);
     wanted[stage] = kernel;
   }
   return CLATTN_OK;

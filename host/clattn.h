@@ -4,16 +4,19 @@
  *                      (X.W)                 Q.K^T     rows       weights.V
  *
  * Describe, plan, run: a clattn_problem says what is computed, a clattn_device says where, a clattn_plan says how.
- * Planning is slow and done once; running is fast, allocates nothing and can be repeated.
+ * Planning is slow and done once; running is fast, allocates nothing (CLBlast may) and can be repeated.
  *
  * All tensors are float, row-major, without padding. Sizes count elements unless a name says bytes; times are seconds.
  *
- * Threads: nothing is global. Different devices and plans may be used from different threads at the same time; one
- * plan, and plans that share a device, belong to one thread at a time.
+ * Threads: devices share no state. Different devices may be used from different threads at the same time; one device
+ * with its plans belongs to one thread at a time. (CLBlast keeps caches of its own for the process, with a reference to
+ * the context; before its version 1.6.1 it is not thread-safe, and clattn makes its calls one at a time. A program that
+ * calls such a CLBlast itself, from another thread, has to do the same.)
  *
  * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL. After a failure the
- * outputs of the call are not to be used and nothing needs to be freed. The library never prints, never exits and
- * reads no environment variable.
+ * outputs of the call are not to be used and nothing needs to be freed. Pointers that these calls must not be given as
+ * NULL are CLATTN_INVALID_ARGUMENT; the calls that return nothing, a number or a pointer take none but where it says
+ * so. The library never prints, never exits and reads no environment variable.
  */
 #ifndef CLATTN_H
 #define CLATTN_H
@@ -22,13 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(CLATTN_SHARED) && defined(_WIN32)
-#ifdef CLATTN_BUILDING
-#define CLATTN_API __declspec(dllexport)
-#else
-#define CLATTN_API __declspec(dllimport)
-#endif
-#elif defined(__GNUC__)
+#ifdef __GNUC__
 #define CLATTN_API __attribute__((visibility("default")))
 #else
 #define CLATTN_API
@@ -78,8 +75,8 @@ typedef enum clattn_device_type {
 } clattn_device_type;
 
 typedef struct clattn_device_info {
-  uint32_t platform_index; /* what --platform and clattn_device_choice.platform call it */
-  uint32_t index;          /* within the platforms that were asked for: likewise for the device */
+  uint32_t platform_index; /* what clattn_device_choice.platform calls it; 0 for an adopted device */
+  uint32_t index;          /* likewise for the device, within the platforms that were asked for */
   char platform[128];
   char name[128];
   char vendor[128];
@@ -246,7 +243,7 @@ typedef struct clattn_plan_options {
   size_t size; /* sizeof(clattn_plan_options) */
   clattn_pipeline pipeline;
   clattn_io io;
-  const char *kernels;    /* NULL, or choices by hand: "scores=2,softmax=naive" (rung number or kernel name) */
+  const char *kernels;    /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes) */
   const char *kernel_dir; /* NULL: the kernels inside the library; else the folder that holds project/, scores/, ... */
   uint64_t memory_bytes;  /* most device memory to use; 0: what the device reports */
   uint64_t block_bytes;   /* scores are worked off in blocks of at most this size; 0: the library chooses */
@@ -278,7 +275,7 @@ typedef struct clattn_plan_info {
   size_t block_heads;   /* (batch, head) pairs in one piece */
   size_t block_rows;    /* query rows of each pair in one piece */
   uint64_t block_bytes; /* of the scores buffer */
-  uint64_t total_bytes; /* of all device buffers of the plan */
+  uint64_t total_bytes; /* of all device buffers of the plan; what CLBlast allocates by itself is not in it */
   clattn_stage_info stages[CLATTN_STAGE_COUNT];
 } clattn_plan_info;
 
@@ -322,10 +319,11 @@ CLATTN_API clattn_status clattn_kernel_supported(size_t index, const clattn_devi
 CLATTN_API clattn_status clattn_reference_run(const clattn_problem *problem, const clattn_inputs *inputs,
                                               const clattn_outputs *outputs, clattn_error *error);
 
-/* Chooses rows for a check: all when the scalar path would need fewer than `most_flops` operations, else a sample drawn
- * with `seed` that always has the first and the last row. Free `*row` with free(). */
-CLATTN_API clattn_status clattn_check_choose_rows(const clattn_problem *problem, double most_flops, uint64_t seed,
-                                                  size_t **row, size_t *count, clattn_error *error);
+/* Chooses rows for a check: all when the scalar path would need no more than `most_flops` operations, else a sample
+ * drawn with `seed` that always has the first and the last row. Free with clattn_rows_destroy. */
+CLATTN_API clattn_status clattn_rows_choose(const clattn_problem *problem, double most_flops, uint64_t seed,
+                                            clattn_rows **rows, clattn_error *error);
+CLATTN_API void clattn_rows_destroy(clattn_rows *rows); /* of clattn_rows_choose; NULL is fine */
 
 /* One tensor held against the scalar path in double. docs/correctness.md derives the bounds. */
 typedef struct clattn_tensor_check {

@@ -4,6 +4,10 @@
  *     options.io = CLATTN_IO_DEVICE;
  *     clattn_plan_create(device, &problem, &options, &plan, &error);
  *     clattn_plan_enqueue(plan, &buffers, 1, &uploaded, &done, &error);
+ *
+ * Enqueueing does not wait. Other calls do, also for what the caller has enqueued before on an in-order queue, and must
+ * not be made while that depends on an event which the same thread has yet to set: clattn_plan_create, clattn_plan_run,
+ * and clattn_plan_destroy (for the plan's last run).
  */
 #ifndef CLATTN_CL_H
 #define CLATTN_CL_H
@@ -21,7 +25,9 @@ extern "C" {
 #endif
 
 /* A device made from the caller's queue, its context and its device; all are retained until clattn_device_close. The
- * queue may be in-order or out-of-order and need not record times (clattn_timings then come from the wall clock). */
+ * queue may be in-order or out-of-order and need not record times (clattn_timings then come from the wall clock). After
+ * plans of the blas pipeline CLBlast keeps a reference to the context until the process ends, or CLBlastClearCache is
+ * called. */
 CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **device, clattn_error *error);
 
 /* Buffers of the same context, as large as the tensors' shapes in clattn.h say, or larger. x, wq, wk, wv and context
@@ -34,7 +40,8 @@ typedef struct clattn_buffers {
 
 /* Enqueues all stages on the device's queue and returns without waiting. The work begins after the `wait_count` events
  * of `wait` and after the plan's previous run; *event (may be NULL), to be released by the caller, completes with it.
- * The buffers must live until then. */
+ * The buffers must live until then. The queue is flushed. After a failure commands may have been enqueued already: call
+ * clFinish, or destroy the plan, before the buffers are used for something else. */
 CLATTN_API clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffers, cl_uint wait_count,
                                              const cl_event *wait, cl_event *event, clattn_error *error);
 

@@ -14,7 +14,8 @@
 #define SMALLEST_NORMAL 1.1754943508222875e-38 /* 2^-126: devices may flush what is smaller to 0 */
 
 double clattn_bound_product(double magnitude, size_t terms, size_t chain) {
-  return UNIT_ROUNDOFF * (8.0 + 2.0 * sqrt((double)terms) + (double)chain / 3.0) * magnitude + SMALLEST_NORMAL;
+  return UNIT_ROUNDOFF * (8.0 + 2.0 * sqrt((double)terms) + (double)chain / 3.0) * magnitude +
+         (double)terms * SMALLEST_NORMAL;
 }
 
 double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain) {

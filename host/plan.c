@@ -1,6 +1,7 @@
 /* Plans: what fits into memory, which buffers, in which blocks. */
 #include "plan.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,9 @@
 #define BLOCK_BYTES_CPU (8ull << 20)
 #define BLOCK_BYTES_GPU (256ull << 20)
 #define NAN_PIECE_BYTES ((size_t)1 << 20)
-#define BLOCK_ROWS_MULTIPLE 64 /* a block that is cut within a head begins at a tile's border */
+#define MOST_PAIRS 65535u                   /* some drivers launch no more work-groups along a third dimension */
+#define MOST_ROWS ((size_t)INT_MAX - 1024u) /* kernels count rows in int */
+#define BLOCK_ROWS_MULTIPLE 64              /* a block that is cut within a head begins at a tile's border */
 
 static const clattn_tensor io_tensors[] = {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_CONTEXT};
 static const clattn_tensor between_tensors[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
@@ -83,7 +86,8 @@ clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *o
   if (rows == 0) rows = 1; /* the memory suffices for a row, only the preferred size does not */
   const size_t pairs = problem->batch * problem->heads;
   if (rows >= problem->query_len) {
-    plan->largest.pairs = (size_t)smallest(rows / problem->query_len, pairs);
+    plan->largest.pairs = (size_t)smallest(smallest(rows / problem->query_len, pairs), MOST_PAIRS);
+    if (plan->largest.pairs > MOST_ROWS / problem->query_len) plan->largest.pairs = MOST_ROWS / problem->query_len;
     plan->largest.rows = problem->query_len;
   } else {
     plan->largest.pairs = 1;
@@ -183,6 +187,16 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
   return CLATTN_OK;
 }
 
+/* Tensors travel as they lie in memory. */
+static clattn_status check_byte_order(const clattn_device *device, clattn_error *error) {
+  const union {
+    uint16_t number;
+    unsigned char byte[2];
+  } one = {.number = 1};
+  if (device->info.little_endian == (one.byte[0] == 1)) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_UNSUPPORTED, "'%s' has the other byte order than this machine", device->info.name);
+}
+
 clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
                                  const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
   static const clattn_plan_options standard = CLATTN_PLAN_OPTIONS_INIT;
@@ -199,7 +213,8 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   plan->device = device;
   plan->problem = *problem;
   plan->io = options->io;
-  status = clattn_plan_memory(plan, options, error);
+  status = check_byte_order(device, error);
+  if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);
   if (status == CLATTN_OK) status = clattn_choose_kernels(plan, options, error);
   if (status == CLATTN_OK) status = allocate_all(plan, error);
   if (status != CLATTN_OK) {

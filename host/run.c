@@ -1,50 +1,41 @@
-/* Runs plans: uploads, stages block by block, downloads. */
-#include <string.h>
-
+/* Runs plans: all stages, block by block; and clattn_plan_run, with host memory in and out. */
 #include "arguments.h"
-#include "clattn_cl.h"
 #include "clock.h"
+#include "run.h"
 #include "shape.h"
 #include "stage.h"
 #include "status.h"
 
-/* Where results go: host memory (clattn_plan_run) or the caller's buffers (clattn_plan_enqueue); one of them is NULL.
- */
-typedef struct destination {
-  const clattn_outputs *host;
-  const clattn_buffers *device;
-} destination;
-
-static bool is_wanted(const destination *to, clattn_tensor tensor) {
+static bool is_wanted(const clattn_destination *to, clattn_tensor tensor) {
   if (to->host != NULL) return (tensor == CLATTN_SCORES ? to->host->scores : to->host->weights) != NULL;
   return (tensor == CLATTN_SCORES ? to->device->scores : to->device->weights) != NULL;
 }
 
+/* A block is a contiguous run of the rows of (batch, head, query): this is its first. */
+static size_t first_row(const clattn_work *work) {
+  return work->block.first_pair * work->plan->problem.query_len + work->block.first_row;
+}
+
 /* The rows of `wanted` that lie in the block, each to its place among the wanted ones. */
 static clattn_status download_rows(const clattn_work *work, const clattn_rows *wanted, float *to, clattn_error *error) {
-  const clattn_problem *problem = &work->plan->problem;
-  const clattn_block *block = &work->block;
-  const size_t row_bytes = problem->key_len * sizeof(float);
+  const size_t key_len = work->plan->problem.key_len, row_bytes = key_len * sizeof(float);
+  const size_t start = first_row(work), end = start + work->block.pairs * work->block.rows;
   clattn_status status = CLATTN_OK;
-  for (size_t i = 0; i < wanted->count && status == CLATTN_OK; ++i) {
-    const size_t pair = wanted->row[i] / problem->query_len, row = wanted->row[i] % problem->query_len;
-    if (pair < block->first_pair || pair >= block->first_pair + block->pairs) continue;
-    if (row < block->first_row || row >= block->first_row + block->rows) continue;
-    const size_t place = (pair - block->first_pair) * block->rows + (row - block->first_row);
-    status = clattn_chain_read(work->chain, work->tensor[CLATTN_SCORES], place * row_bytes, row_bytes,
-                               to + i * problem->key_len, error);
-  }
+  for (size_t i = 0; i < wanted->count && wanted->row[i] < end && status == CLATTN_OK; ++i)
+    if (wanted->row[i] >= start)
+      status = clattn_chain_read(work->chain, work->tensor[CLATTN_SCORES], (wanted->row[i] - start) * row_bytes,
+                                 row_bytes, to + i * key_len, error);
   return status;
 }
 
 /* Hands a block of scores or weights over, if it is wanted. Blocks are contiguous parts of the whole tensor. */
-static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor, const destination *to,
+static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
                                    clattn_error *error) {
   if (!is_wanted(to, tensor)) return CLATTN_OK;
   const clattn_problem *problem = &work->plan->problem;
   const clattn_block *block = &work->block;
   const size_t bytes = block->pairs * block->rows * problem->key_len * sizeof(float);
-  const size_t start = (block->first_pair * problem->query_len + block->first_row) * problem->key_len;
+  const size_t start = first_row(work) * problem->key_len;
   work->chain->slot = CLATTN_SLOT_DOWNLOAD;
   if (to->device != NULL)
     return clattn_chain_copy(work->chain, work->tensor[tensor],
@@ -62,7 +53,7 @@ static clattn_status run_stage(const clattn_work *work, clattn_stage stage, clat
   return stages[stage](work, error);
 }
 
-static clattn_status run_block(const clattn_work *work, const destination *to, clattn_error *error) {
+static clattn_status run_block(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
   clattn_status status = run_stage(work, CLATTN_STAGE_SCORES, error);
   if (status == CLATTN_OK) status = deliver_block(work, CLATTN_SCORES, to, error);
   if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_SOFTMAX, error);
@@ -71,8 +62,8 @@ static clattn_status run_block(const clattn_work *work, const destination *to, c
   return status;
 }
 
-static clattn_status run_stages(const clattn_plan *plan, clattn_chain *chain, const cl_mem *tensor,
-                                const destination *to, clattn_error *error) {
+clattn_status clattn_run_stages(const clattn_plan *plan, clattn_chain *chain, const cl_mem *tensor,
+                                const clattn_destination *to, clattn_error *error) {
   clattn_work work = {.plan = plan, .chain = chain, .tensor = tensor};
   clattn_status status = run_stage(&work, CLATTN_STAGE_PROJECT, error);
   while (status == CLATTN_OK && clattn_next_block(plan, &work.block)) status = run_block(&work, to, error);
@@ -119,13 +110,14 @@ static void fill_timings(const clattn_profile *profile, double total, clattn_tim
   double events = 0.0, wall = 0.0;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     events += profile->event[stage];
-    wall += profile->wall[stage];
+    wall += profile->wall[stage] - profile->library[stage];
   }
   timings->events_used = events > EVENTS_CREDIBLE * wall;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     timings->launches[stage] = profile->launches[stage];
     timings->stage_wall[stage] = profile->wall[stage];
-    timings->stage[stage] = timings->events_used ? profile->event[stage] : profile->wall[stage];
+    timings->stage[stage] =
+        timings->events_used ? profile->event[stage] + profile->library[stage] : profile->wall[stage];
   }
   timings->upload = profile->wall[CLATTN_SLOT_UPLOAD];
   timings->download = profile->wall[CLATTN_SLOT_DOWNLOAD];
@@ -142,13 +134,13 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   if (status != CLATTN_OK) return status;
 
   const double started = clattn_now();
-  clattn_profile profile = {{0}, {0}, {0}};
+  clattn_profile profile = {{0}, {0}, {0}, {0}};
   clattn_chain chain = {.queue = plan->device->queue,
                         .profile = timings != NULL ? &profile : NULL,
                         .events_timed = plan->device->profiling};
-  const destination to = {.host = outputs};
+  const clattn_destination to = {.host = outputs};
   status = upload(plan, &chain, inputs, error);
-  if (status == CLATTN_OK) status = run_stages(plan, &chain, plan->buffer, &to, error);
+  if (status == CLATTN_OK) status = clattn_run_stages(plan, &chain, plan->buffer, &to, error);
   if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
   /* The first failure is the one to report, but host memory must be out of use either way. */
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
@@ -156,70 +148,4 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   clattn_chain_release(&chain);
   if (status == CLATTN_OK && timings != NULL) fill_timings(&profile, clattn_now() - started, timings);
   return status;
-}
-
-/* ---- the caller's buffers in and out ----------------------------------------------------------------------------- */
-
-static clattn_status check_buffer(const clattn_problem *problem, clattn_tensor tensor, cl_mem buffer, bool required,
-                                  clattn_error *error) {
-  if (buffer == NULL)
-    return required ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
-                    : CLATTN_OK;
-  size_t bytes = 0;
-  const cl_int code = clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking for the size of %s", clattn_tensor_name(tensor));
-  const size_t needed = clattn_tensor_elements(problem, tensor) * sizeof(float);
-  if (bytes >= needed) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s has %zu bytes (allowed: at least %zu)",
-                     clattn_tensor_name(tensor), bytes, needed);
-}
-
-/* Fills `tensor` with the caller's buffer where there is one, else with the plan's own. */
-static clattn_status bind_buffers(const clattn_plan *plan, const clattn_buffers *buffers,
-                                  cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
-  const struct {
-    clattn_tensor tensor;
-    cl_mem buffer;
-    bool required;
-  } all[] = {{CLATTN_X, buffers->x, true},
-             {CLATTN_WQ, buffers->wq, true},
-             {CLATTN_WK, buffers->wk, true},
-             {CLATTN_WV, buffers->wv, true},
-             {CLATTN_CONTEXT, buffers->context, true},
-             {CLATTN_Q, buffers->q, false},
-             {CLATTN_K, buffers->k, false},
-             {CLATTN_V, buffers->v, false},
-             {CLATTN_SCORES, buffers->scores, false},
-             {CLATTN_WEIGHTS, buffers->weights, false}};
-  memcpy(tensor, plan->buffer, CLATTN_TENSOR_COUNT * sizeof *tensor);
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
-    const clattn_status status = check_buffer(&plan->problem, all[i].tensor, all[i].buffer, all[i].required, error);
-    if (status != CLATTN_OK) return status;
-    const bool in_blocks = all[i].tensor == CLATTN_SCORES || all[i].tensor == CLATTN_WEIGHTS;
-    if (all[i].buffer != NULL && !in_blocks) tensor[all[i].tensor] = all[i].buffer;
-  }
-  return CLATTN_OK;
-}
-
-clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffers, cl_uint wait_count,
-                                  const cl_event *wait, cl_event *event, clattn_error *error) {
-  if (plan == NULL || buffers == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "plan or buffers is NULL");
-  if ((wait_count == 0) != (wait == NULL))
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%u events to wait for at %s", wait_count,
-                       wait == NULL ? "NULL" : "an address that is not NULL");
-  cl_mem tensor[CLATTN_TENSOR_COUNT];
-  clattn_status status = bind_buffers(plan, buffers, tensor, error);
-  if (status != CLATTN_OK) return status;
-
-  clattn_chain chain = {.queue = plan->device->queue, .last = plan->previous};
-  plan->previous = NULL;
-  const destination to = {.device = buffers};
-  status = clattn_chain_after(&chain, wait_count, wait, error);
-  if (status == CLATTN_OK) status = run_stages(plan, &chain, tensor, &to, error);
-  plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
-  if (status != CLATTN_OK || event == NULL) return status;
-  const cl_int code = clRetainEvent(plan->previous);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clRetainEvent");
-  *event = plan->previous;
-  return CLATTN_OK;
 }

@@ -1,4 +1,5 @@
 /* Which rows to check when checking all would take too long. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "shape.h"
@@ -35,13 +36,26 @@ static size_t limit(double wanted, size_t least, size_t most) {
   return wanted <= (double)least ? least : (size_t)wanted;
 }
 
-clattn_status clattn_check_choose_rows(const clattn_problem *problem, double most_flops, uint64_t seed, size_t **row,
-                                       size_t *count, clattn_error *error) {
-  if (row == NULL || count == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the rows or their number is NULL");
-  *row = NULL;
-  *count = 0;
-  const clattn_status status = clattn_problem_validate(problem, error);
+static clattn_status allocate_rows(size_t count, clattn_rows **rows, clattn_error *error) {
+  if (count > SIZE_MAX / 2 / sizeof(size_t))
+    return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for a list of %zu rows", count);
+  *rows = malloc(sizeof **rows + count * sizeof(size_t)); /* the list follows its head */
+  if (*rows == NULL) return clattn_fail_malloc(error, sizeof **rows + count * sizeof(size_t), "a list of rows");
+  (*rows)->row = (size_t *)(void *)(*rows + 1);
+  (*rows)->count = count;
+  return CLATTN_OK;
+}
+
+void clattn_rows_destroy(clattn_rows *rows) {
+  free(rows);
+}
+
+clattn_status clattn_rows_choose(const clattn_problem *problem, double most_flops, uint64_t seed, clattn_rows **result,
+                                 clattn_error *error) {
+  if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the rows is NULL");
+  *result = NULL;
+  if (isnan(most_flops)) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "most_flops is NaN (allowed: any number)");
+  clattn_status status = clattn_problem_validate(problem, error);
   if (status != CLATTN_OK) return status;
 
   const size_t pairs_total = problem->batch * problem->heads, queries = problem->query_len;
@@ -60,22 +74,22 @@ clattn_status clattn_check_choose_rows(const clattn_problem *problem, double mos
                   pairs_total < MOST_PAIRS ? pairs_total : MOST_PAIRS);
     rows = limit(most_flops / 2.0 / (double)pairs / row_flops, queries < 4 ? queries : 4, queries);
   }
-  size_t *chosen = malloc(pairs * rows * sizeof *chosen), *pair = malloc(pairs * sizeof *pair);
-  size_t *query = malloc(rows * sizeof *query);
-  if (chosen == NULL || pair == NULL || query == NULL) {
-    free(chosen);
-    free(pair);
-    free(query);
-    return clattn_fail_malloc(error, pairs * rows * sizeof *chosen, "a sample of rows");
-  }
-  choose(pair, pairs, pairs_total, &seed);
-  for (size_t p = 0; p < pairs; ++p) {
-    choose(query, rows, queries, &seed);
-    for (size_t i = 0; i < rows; ++i) chosen[p * rows + i] = pair[p] * queries + query[i];
+  status = allocate_rows(pairs * rows, result, error);
+  size_t *pair = malloc(pairs * sizeof *pair), *query = malloc(rows * sizeof *query);
+  if (status == CLATTN_OK && (pair == NULL || query == NULL))
+    status = clattn_fail_malloc(error, (pairs + rows) * sizeof *pair, "a sample of rows");
+  if (status == CLATTN_OK) {
+    size_t *chosen = (size_t *)(void *)(*result + 1);
+    choose(pair, pairs, pairs_total, &seed);
+    for (size_t p = 0; p < pairs; ++p) {
+      choose(query, rows, queries, &seed);
+      for (size_t i = 0; i < rows; ++i) chosen[p * rows + i] = pair[p] * queries + query[i];
+    }
+  } else {
+    clattn_rows_destroy(*result);
+    *result = NULL;
   }
   free(pair);
   free(query);
-  *row = chosen;
-  *count = pairs * rows;
-  return CLATTN_OK;
+  return status;
 }

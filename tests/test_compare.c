@@ -84,18 +84,19 @@ static void sample_has_the_ends(void **state) {
   (void)state;
   clattn_problem problem = support_problem(1000, 64, 16);
   problem.heads = 12;
-  size_t *row = NULL, count = 0;
+  clattn_rows *rows = NULL;
   clattn_error error;
-  assert_ok(clattn_check_choose_rows(&problem, 1e7, 5, &row, &count, &error), &error);
-  assert_true(count >= 8 && count < 12000);
-  assert_int_equal(row[0], 0);
-  assert_int_equal(row[count - 1], 11999);
-  for (size_t i = 1; i < count; ++i) assert_true(row[i] > row[i - 1]);
-  free(row);
-  assert_ok(clattn_check_choose_rows(&problem, 1e12, 5, &row, &count, &error), &error);
-  assert_int_equal(count, 12000);
-  for (size_t i = 0; i < count; ++i) assert_int_equal(row[i], i);
-  free(row);
+  assert_ok(clattn_rows_choose(&problem, 1e7, 5, &rows, &error), &error);
+  assert_true(rows->count >= 8 && rows->count < 12000);
+  assert_int_equal(rows->row[0], 0);
+  assert_int_equal(rows->row[rows->count - 1], 11999);
+  for (size_t i = 1; i < rows->count; ++i) assert_true(rows->row[i] > rows->row[i - 1]);
+  clattn_rows_destroy(rows);
+  assert_ok(clattn_rows_choose(&problem, 1e12, 5, &rows, &error), &error);
+  assert_int_equal(rows->count, 12000);
+  for (size_t i = 0; i < rows->count; ++i) assert_int_equal(rows->row[i], i);
+  clattn_rows_destroy(rows);
+  clattn_rows_destroy(NULL);
 }
 
 int main(void) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog.h"
 #include "support.h"
 
 static clattn_device *device;
@@ -117,6 +118,7 @@ static void plans(void **state) {
   REFUSED(o.io = (clattn_io)9, CLATTN_INVALID_ARGUMENT, "io is 9");
   REFUSED(o.kernels = "scores", CLATTN_INVALID_ARGUMENT, "'scores'");
   REFUSED(o.kernels = "score=1", CLATTN_INVALID_ARGUMENT, "'score=1'");
+  REFUSED(o.kernels = "scores=1,scores=2", CLATTN_INVALID_ARGUMENT, "twice");
   REFUSED(o.kernels = "scores=9", CLATTN_INVALID_ARGUMENT, "1 naive, 2 tiled");
   REFUSED(o.kernels = "scores=tiled:TILE=7", CLATTN_INVALID_ARGUMENT, "allowed: 8, 16");
   REFUSED(o.kernels = "scores=tiled:TOLL=8", CLATTN_INVALID_ARGUMENT, "allowed: TILE");
@@ -158,7 +160,14 @@ static void runs(void **state) {
   assert_int_equal(clattn_check(plan, &c.inputs, &partial, NULL, &report, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_check(plan, &c.inputs, &c.outputs, &bad_row, &report, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_check(NULL, &c.inputs, &c.outputs, NULL, &report, &error), CLATTN_INVALID_ARGUMENT);
-  assert_int_equal(clattn_check_choose_rows(&p, 1.0, 1, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  const clattn_rows given = {descending, 1};
+  c.outputs.rows = &given;
+  assert_int_equal(clattn_check(plan, &c.inputs, &c.outputs, &no_list, &report, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_check(plan, &c.inputs, &c.outputs, &bad_order, &report, &error), CLATTN_INVALID_ARGUMENT);
+  clattn_rows *rows = NULL;
+  assert_int_equal(clattn_rows_choose(&p, 1.0, 1, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_rows_choose(&p, NAN, 1, &rows, &error), CLATTN_INVALID_ARGUMENT);
+  assert_null(rows);
   clattn_plan_destroy(plan);
   support_free(&c);
 }
@@ -170,6 +179,7 @@ static void kernels(void **state) {
   clattn_device_info small = *clattn_device_get_info(device);
   assert_false(clattn_kernel_get_info(clattn_kernel_count(), &info));
   assert_int_equal(clattn_kernel_supported(clattn_kernel_count(), &small, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_kernel_supported(0, NULL, &error), CLATTN_INVALID_ARGUMENT);
   /* A device without local memory and with groups of 16 can run the plain formulas alone (and the CPU's softmax). */
   small.local_memory_bytes = 0;
   small.max_work_group = 16;
@@ -179,6 +189,24 @@ static void kernels(void **state) {
     if (strcmp(info.name, "tiled") == 0 || strcmp(info.name, "panel") == 0)
       assert_int_equal(status, CLATTN_UNSUPPORTED);
   }
+}
+
+/* Half a work-group of what the register rung wants: one size becomes smaller, the others stay. */
+static void tiles_fit_the_device(void **state) {
+  (void)state;
+  const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_PROJECT, "register", 8);
+  assert_non_null(row);
+  clattn_device_info small = *clattn_device_get_info(device);
+  small.max_work_group = 128;
+  small.local_memory_bytes = 32768;
+  int value[CLATTN_TILES_MOST];
+  clattn_error error;
+  assert_ok(clattn_fit_tiles(row, &small, value, &error), &error);
+  assert_int_equal(value[0] * value[1], 128);
+  for (size_t t = 2; t < CLATTN_TILES_MOST; ++t) assert_int_equal(value[t], row->tile[t].standard);
+  small.max_work_group = 8;
+  assert_int_equal(clattn_fit_tiles(row, &small, value, &error), CLATTN_UNSUPPORTED);
+  assert_says(&error, "work-groups of 256");
 }
 
 /* ---- kernels from a folder --------------------------------------------------------------------------------------- */
@@ -224,8 +252,14 @@ static void failing_builds(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(names), cmocka_unit_test(problems), cmocka_unit_test(devices),        cmocka_unit_test(plans),
-      cmocka_unit_test(runs),  cmocka_unit_test(kernels),  cmocka_unit_test(failing_builds),
+      cmocka_unit_test(names),
+      cmocka_unit_test(problems),
+      cmocka_unit_test(devices),
+      cmocka_unit_test(plans),
+      cmocka_unit_test(runs),
+      cmocka_unit_test(kernels),
+      cmocka_unit_test(tiles_fit_the_device),
+      cmocka_unit_test(failing_builds),
   };
   return cmocka_run_group_tests_name("errors", tests, open_device, close_device);
 }

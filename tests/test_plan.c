@@ -302,6 +302,23 @@ static void large_scores(void **state) {
     }
 }
 
+/* Scores of 1e7, and scores that float cannot hold at all: the same as the scalar path, to the NaN. */
+static void enormous_scores(void **state) {
+  (void)state;
+  static const float scales[] = {1e6f, -1e6f, 1e30f}, sizes[] = {1.0f, 1.0f, 1e12f};
+  for (size_t i = 0; i < 3; ++i) {
+    clattn_problem p = support_problem(64, 32, 16);
+    p.scale_mode = CLATTN_SCALE_GIVEN;
+    p.scale = scales[i];
+    support_case c;
+    support_allocate(&c, &p, 57);
+    for (size_t k = 0; k < 64 * 32; ++k) support_tensor(&c, CLATTN_X)[k] *= sizes[i];
+    const clattn_check_report report = support_run(device, &c, NULL);
+    assert_passed(&report, "enormous scores");
+    support_free(&c);
+  }
+}
+
 static void scale_zero_gives_equal_weights(void **state) {
   (void)state;
   clattn_problem p = support_problem(10, 4, 4);
@@ -373,6 +390,7 @@ int main(void) {
       cmocka_unit_test(infinity_behind_the_mask),
       cmocka_unit_test(nan_shows),
       cmocka_unit_test(large_scores),
+      cmocka_unit_test(enormous_scores),
       cmocka_unit_test(scale_zero_gives_equal_weights),
       cmocka_unit_test(two_threads),
   };

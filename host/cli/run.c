@@ -19,8 +19,7 @@ typedef struct run_job {
   clattn_plan *plan;
   float *memory[6]; /* of the outputs */
   clattn_outputs outputs;
-  size_t *row; /* a sample of rows, NULL: all */
-  clattn_rows rows;
+  clattn_rows *rows; /* to check */
   report report;
 } run_job;
 
@@ -57,10 +56,8 @@ static int choose_rows(run_job *job) {
     most = fmin(most, all / 4.0);
   }
   clattn_error error;
-  if (clattn_check_choose_rows(&job->input.problem, most, job->options->number[NUMBER_SEED], &job->row,
-                               &job->rows.count, &error) != CLATTN_OK)
+  if (clattn_rows_choose(&job->input.problem, most, job->options->number[NUMBER_SEED], &job->rows, &error) != CLATTN_OK)
     return complain_of(&error);
-  job->rows.row = job->row;
   return -1;
 }
 
@@ -80,8 +77,8 @@ static int allocate_outputs(run_job *job) {
     const int code = choose_rows(job);
     if (code != -1) return code;
   }
-  const bool sampled = check && !save && job->rows.count < rows_total;
-  const size_t score_elements = sampled ? job->rows.count * p->key_len : elements(p, CLATTN_SCORES);
+  const bool sampled = check && !save && job->rows->count < rows_total;
+  const size_t score_elements = sampled ? job->rows->count * p->key_len : elements(p, CLATTN_SCORES);
   const size_t counts[6] = {elements(p, CLATTN_Q), elements(p, CLATTN_K), elements(p, CLATTN_V),
                             score_elements,        score_elements,        elements(p, CLATTN_CONTEXT)};
   for (int i = 0; i < 6; ++i) {
@@ -99,7 +96,7 @@ static int allocate_outputs(run_job *job) {
                                   .scores = job->memory[3],
                                   .weights = job->memory[4],
                                   .context = job->memory[5],
-                                  .rows = sampled ? &job->rows : NULL};
+                                  .rows = sampled ? job->rows : NULL};
   job->report.outputs = &job->outputs;
   return -1;
 }
@@ -130,7 +127,7 @@ static int check(run_job *job) {
   if (job->options->check == CHECK_OFF) return -1;
   const clattn_inputs inputs = inputs_of(job);
   clattn_error error;
-  if (clattn_check(job->plan, &inputs, &job->outputs, &job->rows, &job->report.check, &error) != CLATTN_OK)
+  if (clattn_check(job->plan, &inputs, &job->outputs, job->rows, &job->report.check, &error) != CLATTN_OK)
     return complain_of(&error);
   job->report.checked = true;
   return -1;
@@ -150,7 +147,7 @@ static void free_job(run_job *job) {
   clattn_plan_destroy(job->plan);
   clattn_device_close(job->device);
   for (int i = 0; i < 6; ++i) free(job->memory[i]);
-  free(job->row);
+  clattn_rows_destroy(job->rows);
   input_free(&job->input);
 }
 

@@ -17,7 +17,7 @@
 #define VECTORS 4 /* 1, 2, 4 */
 #endif
 #ifndef STRIP
-#define STRIP 256 /* 64 ... 1024; the panel takes STRIP * VECTORS * 64 bytes */
+#define STRIP 256 /* 64, 128, 256, 512; the panel takes STRIP * VECTORS * 64 bytes */
 #endif
 #ifndef B_ALONG_DEPTH
 #define B_ALONG_DEPTH 0 /* 1: B is contiguous along k, 0: along its columns */

@@ -13,7 +13,7 @@
  * Wins nowhere: a GPU has far more lanes than there are rows, and neighbouring work-items read a whole row apart.
  */
 kernel void softmax(global const float *scores, global float *weights, int rows, int key_len) {
-  const int row = get_global_id(1);
+  const int row = get_global_id(0);
   if (row >= rows) return;
   global const float *from = scores + (size_t)row * key_len;
   global float *to = weights + (size_t)row * key_len;

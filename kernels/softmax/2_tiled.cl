@@ -15,7 +15,7 @@
 kernel __attribute__((reqd_work_group_size(LOCAL_X, 1, 1))) void softmax(global const float *scores,
                                                                          global float *weights, int rows, int key_len) {
   local float part[LOCAL_X];
-  const int me = get_local_id(0), row = get_group_id(1);
+  const int me = get_local_id(0), row = get_group_id(0);
   global const float *from = scores + (size_t)row * key_len;
   global float *to = weights + (size_t)row * key_len;
 

@@ -58,7 +58,7 @@ void softmax_row(global const float *from, global float *to, int key_len) {
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void softmax(global const float *scores, global float *weights,
                                                                    int rows, int key_len) {
-  const int row0 = get_global_id(1) * ITEM_ROWS, row_end = min(row0 + ITEM_ROWS, rows);
+  const int row0 = get_global_id(0) * ITEM_ROWS, row_end = min(row0 + ITEM_ROWS, rows);
   for (int row = row0; row < row_end; ++row)
     softmax_row(scores + (size_t)row * key_len, weights + (size_t)row * key_len, key_len);
 }
