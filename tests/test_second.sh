@@ -2,13 +2,13 @@
 # The main job on a second implementation, rusticl on llvmpipe: the limits of a GPU (32 KiB of local memory), and no event
 # times.
 #
-# usage: test_second.sh PROGRAM; exits with 77 (skipped) where rusticl is not installed.
+# usage: test_second.sh PROGRAM; exits with 77 (skipped), or CLATTN_SKIPPED, where rusticl is not installed.
 set -euo pipefail
 program=$1
 icd=$(find /etc/OpenCL/vendors /usr/share/OpenCL/vendors -name rusticl.icd 2>/dev/null | head -n 1 || true)
 if [ -z "$icd" ]; then
   echo "skipped: rusticl is not installed (Debian: mesa-opencl-icd)"
-  exit 77
+  exit "${CLATTN_SKIPPED:-77}"
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
