@@ -1,5 +1,5 @@
 /* The catalogue: one row for each kernel. Planner, listing and tests all read this table; a new kernel is one .cl file
- * and one row. */
+ * and one row (CONTRIBUTING.md has the steps). */
 #ifndef CLATTN_CATALOG_H
 #define CLATTN_CATALOG_H
 

@@ -106,7 +106,7 @@ static void no_other_family(void **state) {
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     bool found = false;
     for (size_t k = 0; k < sizeof known / sizeof known[0]; ++k) found = found || strcmp(kernel.name, known[k]) == 0;
-    assert_true(found);
+    if (!found) fail_msg("kernel '%s' has no test here: add its name to `known` and a test of its family", kernel.name);
   }
 }
 

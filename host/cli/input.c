@@ -13,7 +13,7 @@
 
 static float *allocate(size_t count) {
   float *memory = count <= SIZE_MAX / sizeof(float) ? malloc((count > 0 ? count : 1) * sizeof *memory) : NULL;
-  if (memory == NULL) complain("no host memory for %zu elements of the input", count);
+  if (memory == NULL) complain("no host memory for a matrix of %.1f GiB", (double)count * sizeof(float) / 1073741824.0);
   return memory;
 }
 

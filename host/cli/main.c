@@ -66,11 +66,12 @@ static int help(FILE *to) {
   fprintf(to, "usage: clattn COMMAND [OPTIONS]\n\n");
   for (int i = 0; i < COMMANDS; ++i) fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
   fprintf(to, "  %-9s %s\n\n", "help", "this page, or 'clattn help COMMAND' for a command's options");
-  fprintf(to, "environment:\n"
-              "  CLATTN_DEVICE      which device when --device is not given: an index or a part of its name\n"
-              "  CLATTN_KERNEL_DIR  read the kernels from this folder instead of the program\n"
-              "  NO_COLOR           no colour, not even on a terminal\n\n"
-              "exit codes: 0 passed, 1 a result is wrong, 2 bad input, 3 no device or it failed\n");
+  fprintf(to,
+          "environment:\n"
+          "  CLATTN_DEVICE      which device when --device is not given: an index or a part of its name\n"
+          "  CLATTN_KERNEL_DIR  read the kernels from this folder instead of the program\n"
+          "  NO_COLOR           no colour, not even on a terminal\n\n"
+          "exit codes: 0 passed, 1 a result is wrong, 2 bad input (or no memory for it), 3 no device or it failed\n");
   return EXIT_PASSED;
 }
 

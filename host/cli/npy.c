@@ -484,6 +484,29 @@ static bool replace_file(const char *from, const char *path) {
 #endif
 }
 
+/* The temporary name, malloc'ed; refuses a path that cannot be replaced. */
+static npy_status name_part(const char *path, char **part, const reporter *to) {
+  static const char suffix[] = ".part";
+  if (path[0] == '\0') return fail(to, NPY_WRITE_FAILED, "an empty name");
+  if (!is_regular_file(path)) return fail(to, NPY_WRITE_FAILED, "exists and is no regular file; it is not replaced");
+  *part = malloc(strlen(path) + sizeof suffix);
+  if (!*part) return fail(to, NPY_OUT_OF_MEMORY, "no memory for the name of the temporary file");
+  strcpy(*part, path);
+  strcat(*part, suffix);
+  return NPY_OK;
+}
+
+npy_status npy_try_write(const char *path, char *message, size_t message_size) {
+  const reporter to = {path, message, message_size};
+  char *part = NULL;
+  npy_status status = name_part(path, &part, &to);
+  if (status != NPY_OK) return status;
+  status = write_part(part, "", 0, NULL, 0, &to);
+  if (status == NPY_OK) remove(part);
+  free(part);
+  return status;
+}
+
 npy_status npy_write(const char *path, const float *data, const size_t *shape, int rank, char *message,
                      size_t message_size) {
   const reporter to = {path, message, message_size};
@@ -494,17 +517,12 @@ npy_status npy_write(const char *path, const float *data, const size_t *shape, i
   if (!count_elements(shape, rank, sizeof *data, &count)) {
     return fail(&to, NPY_TOO_LARGE, "the shape is too large (allowed: up to %zu bytes)", (size_t)PTRDIFF_MAX);
   }
-  if (!is_regular_file(path)) return fail(&to, NPY_WRITE_FAILED, "exists and is no regular file; it is not replaced");
+  char *part = NULL;
+  npy_status status = name_part(path, &part, &to);
+  if (status != NPY_OK) return status;
   char head[WRITTEN_HEADER_SIZE];
   const size_t head_bytes = format_header(head, shape, rank);
-  static const char suffix[] = ".part";
-  const size_t path_length = strlen(path);
-  char *part = malloc(path_length + sizeof suffix);
-  if (!part) return fail(&to, NPY_OUT_OF_MEMORY, "no memory for the name of the temporary file");
-  strcpy(part, path);
-  strcat(part, suffix);
-
-  npy_status status = write_part(part, head, head_bytes, data, count, &to);
+  status = write_part(part, head, head_bytes, data, count, &to);
   errno = 0;
   if (status == NPY_OK && !replace_file(part, path)) {
     status = fail(&to, NPY_WRITE_FAILED, "cannot rename '%s': %s", part, reason(errno));

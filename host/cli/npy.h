@@ -48,6 +48,9 @@ npy_status npy_read(const char *path, npy_array *array, char *message, size_t me
 npy_status npy_write(const char *path, const float *data, const size_t *shape, int rank, char *message,
                      size_t message_size);
 
+/* Whether npy_write could write to `path`, found out by trial under the temporary name; nothing stays behind. */
+npy_status npy_try_write(const char *path, char *message, size_t message_size);
+
 /* Frees the data and empties the array; NULL and an empty array are fine. */
 void npy_free(npy_array *array);
 

@@ -22,6 +22,8 @@ double report_rate(double amount, double seconds);
 /* Time of the scalar path for the whole problem; 0 without a check. */
 double report_cpu_seconds(const report *report);
 
+/* The first lines, before the work begins, and the rest behind it. */
+void report_text_plan(const report *report);
 void report_text(const report *report);
 /* false without memory. */
 bool report_json(const report *report);

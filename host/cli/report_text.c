@@ -39,7 +39,7 @@ static const char *bytes_text(uint64_t bytes, char text[16]) {
   return text;
 }
 
-static void print_problem(const report *r) {
+void report_text_plan(const report *r) {
   static const char *const types[] = {"GPU", "accelerator", "CPU", "other"};
   const clattn_problem *p = &r->input->problem;
   const clattn_device_info *d = r->device;
@@ -55,6 +55,7 @@ static void print_problem(const report *r) {
          style(BOLD), style(PLAIN), r->pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged", r->plan.blocks,
          r->plan.blocks == 1 ? "" : "s", r->plan.block_heads, r->plan.block_heads == 1 ? "" : "s", r->plan.block_rows,
          bytes_text(r->plan.block_bytes, block), bytes_text(r->plan.total_bytes, total));
+  fflush(stdout); /* a long run shows what it is doing */
 }
 
 static void print_stage(const char *name, const char *kernel, double seconds, double flops, double bytes,
@@ -108,16 +109,34 @@ static void print_index(const clattn_tensor_check *check, const clattn_problem *
   snprintf(text + used, size - used, ")");
 }
 
+/* The first wrong tensor is where to look: what comes behind it may be wrong because of it. */
+static void print_verdict(const report *r) {
+  const char *colour = style(r->check.passed ? GREEN : RED);
+  const size_t checked = r->check.rows_checked, total = r->check.rows_total;
+  size_t first = 0;
+  while (first < r->check.count && r->check.check[first].passed) ++first;
+  if (first < r->check.count)
+    printf("\n%sFAILED%s: %s%s is the first wrong result", colour, style(PLAIN),
+           clattn_tensor_name(r->check.check[first].tensor), r->check.check[first].end_to_end ? " from x" : "");
+  else
+    printf("\n%spassed%s", colour, style(PLAIN));
+  if (checked < total)
+    printf(": a sample of %zu of %zu rows was checked (--check full checks all)\n", checked, total);
+  else
+    printf(": all %zu rows were checked\n", total);
+}
+
 static void print_checks(const report *r) {
   printf("\n%s%-16s%10s%10s%10s  %-20s%14s%14s  %s%s\n", style(BOLD), "check", "error", "bound", "of bound", "worst at",
          "got", "expected", "verdict", style(PLAIN));
   for (size_t i = 0; i < r->check.count; ++i) {
     const clattn_tensor_check *c = &r->check.check[i];
-    char name[32], index[96];
+    char name[32], index[96], share[16];
     snprintf(name, sizeof name, "%s%s", clattn_tensor_name(c->tensor), c->end_to_end ? " from x" : "");
     print_index(c, &r->input->problem, index, sizeof index);
-    printf("%-16s%10.1e%10.1e%8.0f %%  %-20s%14.7g%14.7g  ", name, fabs(c->got - c->expected), c->bound,
-           100.0 * c->ratio, index, c->got, c->expected);
+    snprintf(share, sizeof share, c->ratio <= 9.99 ? "%.0f %%" : "> 999 %%", 100.0 * c->ratio);
+    printf("%-16s%10.1e%10.1e%10s  %-20s%14.7g%14.7g  ", name, fabs(c->got - c->expected), c->bound, share, index,
+           c->got, c->expected);
     if (c->passed)
       printf("%sok%s\n", style(GREEN), style(PLAIN));
     else if (c->failed > 0)
@@ -126,12 +145,7 @@ static void print_checks(const report *r) {
       printf("%sFAILED%s, largest error %.1e, allowed %.1e\n", style(RED), style(PLAIN), c->largest_error,
              c->allowed_error);
   }
-  printf("\n%s%s%s: ", style(r->check.passed ? GREEN : RED), r->check.passed ? "passed" : "FAILED", style(PLAIN));
-  if (r->check.rows_checked < r->check.rows_total)
-    printf("a sample of %zu of %zu rows was checked (--check full checks all)\n", r->check.rows_checked,
-           r->check.rows_total);
-  else
-    printf("all %zu rows were checked\n", r->check.rows_total);
+  print_verdict(r);
 }
 
 /* ---- an example's own numbers ------------------------------------------------------------------------------------ */
@@ -169,7 +183,6 @@ static void print_example(const report *r) {
 }
 
 void report_text(const report *r) {
-  print_problem(r);
   print_example(r);
   print_stages(r);
   if (!r->checked) {

@@ -85,7 +85,7 @@ static int allocate_outputs(run_job *job) {
     if (!check && !save && i < 5) continue;
     job->memory[i] = malloc(counts[i] * sizeof(float));
     if (job->memory[i] == NULL) {
-      complain("no host memory for %zu elements of a result", counts[i]);
+      complain("no host memory for a result of %.1f GiB", (double)counts[i] * sizeof(float) / 1073741824.0);
       return EXIT_BAD_INPUT;
     }
     for (size_t e = 0; e < counts[i]; ++e) job->memory[i][e] = NAN; /* what no kernel writes must not look right */
@@ -160,6 +160,7 @@ int command_run(int argc, const char **argv) {
   job.report.input = &job.input;
   if (code == -1) code = make_plan(&job);
   if (code == -1) code = allocate_outputs(&job);
+  if (code == -1 && !options.json) report_text_plan(&job.report);
   if (code == -1) code = run_repeatedly(&job);
   if (code == -1) code = check(&job);
   if (code == -1) code = save_outputs(&job.input.problem, &job.outputs, options.out, options.save);

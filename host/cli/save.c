@@ -19,28 +19,30 @@
 #define make_folder(path) mkdir(path, 0777)
 #endif
 
-/* A trial under the temporary name that npy_write will use, too. */
-static bool can_write(const char *file) {
-  char part[4096];
-  if (file[0] == '\0' || snprintf(part, sizeof part, "%s.part", file) >= (int)sizeof part) {
-    complain("--out '%s': no usable name of a file", file);
-    return false;
-  }
-  FILE *stream = fopen(part, "wb");
-  if (stream == NULL) {
-    complain("--out %s: cannot be written: %s", file, strerror(errno));
-    return false;
-  }
-  fclose(stream);
-  remove(part);
-  return true;
+static bool can_write(const char *path) {
+  char message[1024];
+  if (npy_try_write(path, message, sizeof message) == NPY_OK) return true;
+  complain("%s", message);
+  return false;
+}
+
+static bool path_in(const char *folder, clattn_tensor tensor, char *path, size_t size) {
+  if (snprintf(path, size, "%s/%s.npy", folder, clattn_tensor_name(tensor)) < (int)size) return true;
+  complain("--save: the path of a file would be longer than %zu bytes", size);
+  return false;
 }
 
 int save_prepare(const char *file, const char *folder) {
+  char path[4096];
   if (file != NULL && !can_write(file)) return EXIT_BAD_INPUT;
-  if (folder == NULL || make_folder(folder) == 0 || errno == EEXIST) return -1;
-  complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
-  return EXIT_BAD_INPUT;
+  if (folder == NULL) return -1;
+  if (make_folder(folder) != 0 && errno != EEXIST) {
+    complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
+    return EXIT_BAD_INPUT;
+  }
+  for (int tensor = CLATTN_Q; tensor <= CLATTN_CONTEXT; ++tensor)
+    if (!path_in(folder, (clattn_tensor)tensor, path, sizeof path) || !can_write(path)) return EXIT_BAD_INPUT;
+  return -1;
 }
 
 static bool save(const clattn_problem *problem, clattn_tensor tensor, const float *data, const char *path) {
@@ -65,10 +67,7 @@ int save_outputs(const clattn_problem *problem, const clattn_outputs *outputs, c
   if (file != NULL && !save(problem, CLATTN_CONTEXT, outputs->context, file)) return EXIT_BAD_INPUT;
   for (size_t i = 0; folder != NULL && i < sizeof all / sizeof all[0]; ++i) {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/%s.npy", folder, clattn_tensor_name(all[i].tensor)) >= (int)sizeof path) {
-      complain("--save: the path of a file would be longer than %zu bytes", sizeof path);
-      return EXIT_BAD_INPUT;
-    }
+    if (!path_in(folder, all[i].tensor, path, sizeof path)) return EXIT_BAD_INPUT;
     if (!save(problem, all[i].tensor, all[i].data, path)) return EXIT_BAD_INPUT;
   }
   return -1;
