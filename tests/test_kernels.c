@@ -36,15 +36,17 @@ static void run_case(clattn_device *device, clattn_problem problem, const char *
   support_free(&c);
 }
 
-/* Each length meets each of the dims once, layout and mask in turn so that all four pairs of them occur for each. */
+/* Every length with both layouts, with and without the mask, each time with two of the dims in turn. */
 static void run_shapes(clattn_device *device, const char *kernels) {
   for (size_t length = 0; length < LENGTHS; ++length)
-    for (size_t dim = 0; dim < DIMS; ++dim) {
-      clattn_problem p = problem_at(length, dim);
-      p.layout = (length + dim) % 2 ? CLATTN_LAYOUT_XWT : CLATTN_LAYOUT_XW;
-      p.mask = (length + dim) / 2 % 2 ? CLATTN_MASK_CAUSAL : CLATTN_MASK_NONE;
-      run_case(device, p, kernels);
-    }
+    for (size_t layout = 0; layout < 2; ++layout)
+      for (size_t causal = 0; causal < 2; ++causal)
+        for (size_t i = 0; i < 2; ++i) {
+          clattn_problem p = problem_at(length, (length + 2 * layout + causal + 3 * i) % DIMS);
+          p.layout = layout ? CLATTN_LAYOUT_XWT : CLATTN_LAYOUT_XW;
+          p.mask = causal ? CLATTN_MASK_CAUSAL : CLATTN_MASK_NONE;
+          run_case(device, p, kernels);
+        }
 }
 
 /* The kernels of one family together; where a stage has none of that name the plan chooses. */
