@@ -111,8 +111,7 @@ clattn_status clattn_chain_resume(clattn_chain *chain, cl_event event, double st
   if (chain->profile == NULL) return CLATTN_OK;
   const cl_int code = clWaitForEvents(1, &chain->last);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "waiting for a library's command");
-  /* A library may launch several kernels and hands out the event of the last: the wall clock is the only full measure.
-   */
+  /* A library may launch several kernels and hands out the event of the last: only the wall clock measures them all. */
   const double seconds = clattn_now() - started;
   chain->profile->wall[chain->slot] += seconds;
   chain->profile->library[chain->slot] += seconds;

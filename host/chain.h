@@ -10,10 +10,9 @@
 enum { CLATTN_SLOT_UPLOAD = CLATTN_STAGE_COUNT, CLATTN_SLOT_DOWNLOAD, CLATTN_SLOT_COUNT };
 
 typedef struct clattn_profile {
-  double event[CLATTN_SLOT_COUNT]; /* from the events' start to their end */
-  double wall[CLATTN_SLOT_COUNT];  /* from enqueueing to the end of waiting */
-  double
-      library[CLATTN_SLOT_COUNT]; /* the part of `wall` that a library's calls took; they have no events of their own */
+  double event[CLATTN_SLOT_COUNT];   /* from the events' start to their end */
+  double wall[CLATTN_SLOT_COUNT];    /* from enqueueing to the end of waiting */
+  double library[CLATTN_SLOT_COUNT]; /* the part of `wall` that a library took; its calls have no events of their own */
   size_t launches[CLATTN_SLOT_COUNT];
 } clattn_profile;
 

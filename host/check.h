@@ -36,6 +36,9 @@ size_t clattn_place_offset(clattn_strides strides, clattn_place at, size_t row);
 bool clattn_row_buffers_allocate(clattn_row_buffers *buffers, size_t width, size_t input_width);
 double *clattn_to_double(const float *from, size_t count); /* malloc'ed; NULL without memory */
 
+/* Largest absolute value; NaN and infinities do not count. */
+double clattn_largest_finite(const double *values, size_t count);
+
 clattn_comparison clattn_check_begin(clattn_tensor tensor, bool end_to_end);
 /* One row of a head of context, from buffers->expected, bound, magnitude and naive. */
 void clattn_check_context_row(const clattn_checker *checker, clattn_comparison *comparison, clattn_place at,

@@ -70,6 +70,10 @@ static void load_token(const clattn_checker *c, head *h, size_t token) {
   for (size_t k = 0; k < c->problem->model_dim; ++k) h->x[k] = (double)c->inputs->x[token * c->problem->model_dim + k];
 }
 
+static double projection_bound(const clattn_checker *c, double magnitude) {
+  return clattn_bound_product(magnitude, c->problem->model_dim, c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition);
+}
+
 /* The head's columns of one projection of the loaded token: value and bound in double, value in float. */
 static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t head_index, size_t token,
                     double *value, double *bound, float *naive) {
@@ -78,9 +82,8 @@ static void project(const clattn_checker *c, const head *h, clattn_tensor tensor
   const clattn_columns columns = {head_index * dim, dim};
   const double *w = tensor == CLATTN_Q ? h->wq : tensor == CLATTN_K ? h->wk : h->wv;
   const float *w_float = tensor == CLATTN_Q ? c->inputs->wq : tensor == CLATTN_K ? c->inputs->wk : c->inputs->wv;
-  const size_t chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
   clattn_project_double(p, h->x, w, all, columns, value, bound);
-  for (size_t i = 0; i < dim; ++i) bound[i] = clattn_bound_product(bound[i], p->model_dim, chain);
+  for (size_t i = 0; i < dim; ++i) bound[i] = projection_bound(c, bound[i]);
   overflow_as_float(value, dim);
   clattn_project_float(p, c->inputs->x + token * p->model_dim, w_float, all, columns, naive, NULL);
 }
@@ -104,9 +107,8 @@ typedef struct score_error {
 static score_error score_row(const clattn_checker *c, head *h, size_t live) {
   const clattn_problem *p = c->problem;
   const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
-  const size_t project_chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
   const double scale = fabs((double)clattn_problem_scale(p));
-  const double bound_of_one = clattn_bound_product(1.0, p->model_dim, project_chain); /* turns bounds into magnitudes */
+  const double bound_of_one = projection_bound(c, 1.0); /* turns bounds into magnitudes */
   score_error error = {0.0, 0.0};
   clattn_scores_double(p, h->q, h->k, p->head_dim, live, h->scores, h->score_bound);
   overflow_as_float(h->scores, live);
@@ -124,22 +126,14 @@ static score_error score_row(const clattn_checker *c, head *h, size_t live) {
   return error;
 }
 
-static double largest_score(const double *scores, size_t live) {
-  double largest = 0.0;
-  for (size_t j = 0; j < live; ++j)
-    if (isfinite(scores[j])) largest = fmax(largest, fabs(scores[j]));
-  return largest;
-}
-
 /* From b->expected and the plain magnitude in b->magnitude: the bound, and the magnitude of all stages. */
 static void context_bounds(const clattn_checker *c, const head *h, size_t live, score_error error,
                            clattn_row_buffers *b) {
   const clattn_problem *p = c->problem;
-  const double grown = exp(2.0 * error.worst), largest = largest_score(h->scores, live);
+  const double grown = exp(2.0 * error.worst), largest = clattn_largest_finite(h->scores, live);
   const size_t softmax_chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
   const size_t context_chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
-  const size_t project_chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
-  const double bound_of_one = clattn_bound_product(1.0, p->model_dim, project_chain);
+  const double bound_of_one = projection_bound(c, 1.0);
   for (size_t d = 0; d < p->value_dim; ++d) {
     double bound = clattn_bound_product(b->magnitude[d], p->key_len, context_chain), magnitude = b->magnitude[d];
     for (size_t j = 0; j < live; ++j) {

@@ -1,4 +1,5 @@
 /* What the parts of a check share: rows, their buffers, and the beginning and end of a comparison. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -33,6 +34,13 @@ double *clattn_to_double(const float *from, size_t count) {
   double *to = count <= SIZE_MAX / sizeof *to ? malloc(count * sizeof *to) : NULL;
   for (size_t i = 0; to != NULL && i < count; ++i) to[i] = (double)from[i];
   return to;
+}
+
+double clattn_largest_finite(const double *values, size_t count) {
+  double largest = 0.0;
+  for (size_t i = 0; i < count; ++i)
+    if (isfinite(values[i])) largest = fmax(largest, fabs(values[i]));
+  return largest;
 }
 
 clattn_comparison clattn_check_begin(clattn_tensor tensor, bool end_to_end) {

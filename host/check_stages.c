@@ -1,5 +1,6 @@
 /* Each stage judged on its own, its truth computed from the device's own input of that stage, so that an error shows
  * where it arises. Rows are computed one at a time, in double for the truth and in float for gate 2. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -72,8 +73,7 @@ cleanup:
   return status;
 }
 
-/* ---- scores, softmax, context: each from the device's own input -----------------------------------------------------
- */
+/* ---- scores, softmax, context ------------------------------------------------------------------------------------ */
 
 static clattn_status check_scores(clattn_checker *c, clattn_error *error) {
   const clattn_problem *problem = c->problem;
@@ -109,13 +109,6 @@ cleanup:
   return status;
 }
 
-static double largest_finite(const double *values, size_t count) {
-  double largest = 0.0;
-  for (size_t i = 0; i < count; ++i)
-    if (isfinite(values[i])) largest = fmax(largest, fabs(values[i]));
-  return largest;
-}
-
 static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
   const clattn_problem *problem = c->problem;
   const size_t key_len = problem->key_len, chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
@@ -127,7 +120,7 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
     const float *scores = output_row(c, c->outputs->scores, i);
     for (size_t j = 0; j < key_len; ++j) b.input[j] = (double)scores[j];
     clattn_softmax_double(b.input, key_len, b.expected);
-    const double largest = largest_finite(b.input, key_len);
+    const double largest = clattn_largest_finite(b.input, key_len);
     for (size_t j = 0; j < key_len; ++j) {
       b.magnitude[j] = b.expected[j];
       b.bound[j] = clattn_bound_weight(b.expected[j], largest, key_len, chain);
@@ -148,7 +141,7 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
 static double flushed_weights(const double *v, size_t v_row, size_t live, size_t column) {
   double sum = 0.0;
   for (size_t j = 0; j < live; ++j) sum += fabs(v[j * v_row + column]);
-  return 1.1754943508222875e-38 * sum;
+  return (double)FLT_MIN * sum;
 }
 
 static clattn_status check_context(clattn_checker *c, clattn_error *error) {

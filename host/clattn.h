@@ -186,6 +186,9 @@ CLATTN_API const char *clattn_tensor_name(clattn_tensor tensor);
 /* Fills shape with the tensor's dimensions and returns their number, 2 to 4. The problem must be valid. */
 CLATTN_API int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]);
 
+/* The product of that shape. The problem must be valid. */
+CLATTN_API size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tensor);
+
 /* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
 /* Host pointers, owned by the caller, read only during the call; none may be NULL. Shapes as in clattn_tensor. */

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-#define UNIT_ROUNDOFF 5.9604644775390625e-08   /* 2^-24 */
-#define SMALLEST_NORMAL 1.1754943508222875e-38 /* 2^-126: devices may flush what is smaller to 0 */
+#define UNIT_ROUNDOFF 5.9604644775390625e-08 /* 2^-24 */
+#define SMALLEST_NORMAL ((double)FLT_MIN)    /* 2^-126: devices may flush what is smaller to 0 */
 
 double clattn_bound_product(double magnitude, size_t terms, size_t chain) {
   return UNIT_ROUNDOFF * (8.0 + 2.0 * sqrt((double)terms) + (double)chain / 3.0) * magnitude +

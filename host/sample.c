@@ -2,18 +2,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "random.h"
 #include "shape.h"
 #include "status.h"
 
 #define MOST_PAIRS 8 /* (batch, head) pairs of a sample; each needs all its keys and values projected */
-
-/* SplitMix64 (Steele, Lea and Flood 2014): any seed gives a good sequence. */
-static uint64_t next_random(uint64_t *state) {
-  uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
-}
 
 /* `count` of 0 ... total-1, ascending: the first, the last, and one from each of the equal parts in between. */
 static void choose(size_t *chosen, size_t count, size_t total, uint64_t *state) {
@@ -26,7 +19,7 @@ static void choose(size_t *chosen, size_t count, size_t total, uint64_t *state) 
       const size_t inner = total - 2, parts = count - 2;
       const size_t start = 1 + (size_t)((double)inner * (double)(i - 1) / (double)parts);
       const size_t end = 1 + (size_t)((double)inner * (double)i / (double)parts);
-      chosen[i] = start + (size_t)(next_random(state) % (end > start ? end - start : 1));
+      chosen[i] = start + (size_t)(clattn_random(state) % (end > start ? end - start : 1));
     }
   }
 }

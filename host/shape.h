@@ -10,7 +10,6 @@ typedef struct clattn_strides {
 } clattn_strides;
 
 /* The problem must be valid for all of these. */
-size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tensor);
 clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tensor tensor); /* q, k, v, context */
 size_t clattn_projection_columns(const clattn_problem *problem, clattn_tensor tensor);     /* of q, k or v */
 size_t clattn_live_keys(const clattn_problem *problem, size_t query); /* keys 0 ... n-1 are not masked */

@@ -35,9 +35,7 @@ static clattn_status read_embedded(const char *file, text *to, clattn_error *err
   for (size_t i = 0; i < clattn_embedded_count; ++i)
     if (strcmp(clattn_embedded_files[i].file, file) == 0)
       return append(to, (const char *)clattn_embedded_files[i].text, clattn_embedded_files[i].size, error);
-  return clattn_fail(
-      error, CLATTN_KERNEL_SOURCE,
-      "there is no kernel file '%s' in this library (kernel_files in CMakeLists.txt lists what is built in)", file);
+  return clattn_fail(error, CLATTN_KERNEL_SOURCE, "there is no kernel file '%s' in this library", file);
 }
 
 static clattn_status read_file(const char *path, text *to, clattn_error *error) {

@@ -45,13 +45,6 @@ clattn_problem support_problem(size_t tokens, size_t model_dim, size_t dim) {
   return problem;
 }
 
-static size_t elements(const clattn_problem *problem, clattn_tensor tensor) {
-  size_t shape[4], product = 1;
-  const int rank = clattn_problem_shape(problem, tensor, shape);
-  for (int i = 0; i < rank; ++i) product *= shape[i];
-  return product;
-}
-
 /* Guard, elements, guard. */
 static float *guarded(void **memory, size_t count) {
   const size_t bytes = count * sizeof(float);
@@ -80,16 +73,18 @@ float *support_tensor(support_case *c, clattn_tensor tensor) {
 
 void support_poison(support_case *c) {
   for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
-    memset(support_tensor(c, (clattn_tensor)t), 0xFF, elements(&c->problem, (clattn_tensor)t) * sizeof(float));
+    memset(support_tensor(c, (clattn_tensor)t), 0xFF,
+           clattn_tensor_elements(&c->problem, (clattn_tensor)t) * sizeof(float));
 }
 
 void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed) {
   c->problem = *problem;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) guarded(&c->memory[t], elements(problem, (clattn_tensor)t));
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
+    guarded(&c->memory[t], clattn_tensor_elements(problem, (clattn_tensor)t));
   const float size = 2.0f / sqrtf((float)problem->model_dim);
   fill(support_tensor(c, CLATTN_X), problem->batch * problem->query_len, problem->model_dim, 1.5f, &seed);
   for (int t = CLATTN_WQ; t <= CLATTN_WV; ++t)
-    fill(support_tensor(c, (clattn_tensor)t), 1, elements(problem, (clattn_tensor)t), size, &seed);
+    fill(support_tensor(c, (clattn_tensor)t), 1, clattn_tensor_elements(problem, (clattn_tensor)t), size, &seed);
   c->inputs = (clattn_inputs){support_tensor(c, CLATTN_X), support_tensor(c, CLATTN_WQ), support_tensor(c, CLATTN_WK),
                               support_tensor(c, CLATTN_WV)};
   c->outputs = (clattn_outputs){.q = support_tensor(c, CLATTN_Q),
@@ -104,7 +99,7 @@ void support_allocate(support_case *c, const clattn_problem *problem, uint32_t s
 void support_check_guards(const support_case *c) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const unsigned char *all = c->memory[t];
-    const size_t bytes = elements(&c->problem, (clattn_tensor)t) * sizeof(float);
+    const size_t bytes = clattn_tensor_elements(&c->problem, (clattn_tensor)t) * sizeof(float);
     for (size_t i = 0; i < GUARD_BYTES; ++i) {
       assert_int_equal(all[i], GUARD_BYTE);
       assert_int_equal(all[GUARD_BYTES + bytes + i], GUARD_BYTE);

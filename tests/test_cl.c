@@ -17,10 +17,7 @@ typedef struct owner {
 } owner;
 
 static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
-  size_t shape[4], bytes = sizeof(float);
-  const int rank = clattn_problem_shape(problem, tensor, shape);
-  for (int i = 0; i < rank; ++i) bytes *= shape[i];
-  return bytes;
+  return clattn_tensor_elements(problem, tensor) * sizeof(float);
 }
 
 /* The caller's own OpenCL, on the device that the other tests use: found by its name. */

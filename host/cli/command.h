@@ -26,6 +26,9 @@ void complain(const char *format, ...);
  * device. */
 int complain_of(const clattn_error *error);
 
+/* "GPU", "accelerator", ... */
+const char *device_type_name(clattn_device_type type);
+
 /* --device and --platform as given, else CLATTN_DEVICE, else any. */
 clattn_device_choice device_choice(const char *platform, const char *device);
 

@@ -37,9 +37,8 @@ static void print_kernels(const clattn_device_info *d) {
 }
 
 static void print_device(size_t index, const clattn_device_info *d) {
-  static const char *const types[] = {"GPU", "accelerator", "CPU", "other"};
   printf("%s[%zu] %s%s\n", style(BOLD), index, d->name, style(PLAIN));
-  printf("    type            %s, %s\n", types[d->type], d->vendor);
+  printf("    type            %s, %s\n", device_type_name(d->type), d->vendor);
   printf("    platform        [%u] %s\n", d->platform_index, d->platform);
   print_limits(d);
   print_kernels(d);

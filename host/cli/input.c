@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "npy.h"
+#include "random.h"
 
 /* ---- memory and layout ------------------------------------------------------------------------------------------- */
 
@@ -96,12 +97,9 @@ static int load_example(const run_options *o, input *in) {
 
 /* ---- random ------------------------------------------------------------------------------------------------------ */
 
-/* SplitMix64 (Steele, Lea and Flood 2014), as a number in (0, 1). */
+/* In (0, 1). */
 static double uniform(uint64_t *state) {
-  uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return ((double)((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
+  return ((double)(clattn_random(state) >> 11) + 0.5) / 9007199254740992.0;
 }
 
 /* Normally distributed (Box and Muller 1958). */

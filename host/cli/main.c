@@ -61,6 +61,11 @@ clattn_device_choice device_choice(const char *platform, const char *device) {
   return (clattn_device_choice){.platform = platform, .device = device};
 }
 
+const char *device_type_name(clattn_device_type type) {
+  static const char *const names[] = {"GPU", "accelerator", "CPU", "other"};
+  return names[type];
+}
+
 static int help(FILE *to) {
   fprintf(to, "clattn %s: attention on any OpenCL device, checked against a scalar path\n\n", CLATTN_VERSION);
   fprintf(to, "usage: clattn COMMAND [OPTIONS]\n\n");

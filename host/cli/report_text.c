@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "report.h"
 #include "terminal.h"
 
@@ -40,12 +41,11 @@ static const char *bytes_text(uint64_t bytes, char text[16]) {
 }
 
 void report_text_plan(const report *r) {
-  static const char *const types[] = {"GPU", "accelerator", "CPU", "other"};
   const clattn_problem *p = &r->input->problem;
   const clattn_device_info *d = r->device;
   char block[16], total[16];
   printf("%sdevice%s    %s, %u compute units, %s (%s)\n", style(BOLD), style(PLAIN), d->name, d->compute_units,
-         types[d->type], d->platform);
+         device_type_name(d->type), d->platform);
   printf("%sproblem%s   %s: batch %zu, tokens %zu, model_dim %zu, heads %zu, head_dim %zu, value_dim %zu\n",
          style(BOLD), style(PLAIN), r->input->name, p->batch, p->query_len, p->model_dim, p->heads, p->head_dim,
          p->value_dim);

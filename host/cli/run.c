@@ -61,13 +61,6 @@ static int choose_rows(run_job *job) {
   return -1;
 }
 
-static size_t elements(const clattn_problem *problem, clattn_tensor tensor) {
-  size_t shape[4], product = 1;
-  const int rank = clattn_problem_shape(problem, tensor, shape);
-  for (int i = 0; i < rank; ++i) product *= shape[i];
-  return product;
-}
-
 /* Scores and weights as a whole only where they are saved or all checked; else the rows to check alone. */
 static int allocate_outputs(run_job *job) {
   const clattn_problem *p = &job->input.problem;
@@ -78,9 +71,13 @@ static int allocate_outputs(run_job *job) {
     if (code != -1) return code;
   }
   const bool sampled = check && !save && job->rows->count < rows_total;
-  const size_t score_elements = sampled ? job->rows->count * p->key_len : elements(p, CLATTN_SCORES);
-  const size_t counts[6] = {elements(p, CLATTN_Q), elements(p, CLATTN_K), elements(p, CLATTN_V),
-                            score_elements,        score_elements,        elements(p, CLATTN_CONTEXT)};
+  const size_t score_elements = sampled ? job->rows->count * p->key_len : clattn_tensor_elements(p, CLATTN_SCORES);
+  const size_t counts[6] = {clattn_tensor_elements(p, CLATTN_Q),
+                            clattn_tensor_elements(p, CLATTN_K),
+                            clattn_tensor_elements(p, CLATTN_V),
+                            score_elements,
+                            score_elements,
+                            clattn_tensor_elements(p, CLATTN_CONTEXT)};
   for (int i = 0; i < 6; ++i) {
     if (!check && !save && i < 5) continue;
     job->memory[i] = malloc(counts[i] * sizeof(float));
@@ -101,8 +98,7 @@ static int allocate_outputs(run_job *job) {
   return -1;
 }
 
-/* ---- run and check ------------------------------------------------------------------------------------------------
- */
+/* ---- run and check ----------------------------------------------------------------------------------------------- */
 
 /* The first run warms up (drivers compile on first launch) and delivers everything that is checked or saved. The others
  * are timed, with context alone as their result; that of the last stays and is what is checked. */
@@ -155,10 +151,10 @@ int command_run(int argc, const char **argv) {
   run_options options;
   run_job job = {.options = &options};
   int code = run_options_read(argc, argv, &options);
-  if (code == -1) code = save_prepare(options.out, options.save);
   if (code == -1) code = input_load(&options, &job.input);
   job.report.input = &job.input;
   if (code == -1) code = make_plan(&job);
+  if (code == -1) code = save_prepare(options.out, options.save);
   if (code == -1) code = allocate_outputs(&job);
   if (code == -1 && !options.json) report_text_plan(&job.report);
   if (code == -1) code = run_repeatedly(&job);
