@@ -2,6 +2,7 @@
 #include "arguments.h"
 
 #include "status.h"
+#include "tensor.h"
 
 clattn_status clattn_check_rows(const clattn_problem *problem, const clattn_rows *rows, clattn_error *error) {
   if (rows == NULL) return CLATTN_OK;
@@ -15,11 +16,58 @@ clattn_status clattn_check_rows(const clattn_problem *problem, const clattn_rows
   return CLATTN_OK;
 }
 
+static clattn_status check_key_lengths(const clattn_problem *p, const int32_t *lengths, clattn_error *error) {
+  if (lengths == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "key_lengths is NULL");
+  for (size_t b = 0; b < p->batch; ++b)
+    if (lengths[b] < 0 || (size_t)lengths[b] > p->key_len)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "key_lengths[%zu] is %d (allowed: 0 to %zu, key_len)", b,
+                         (int)lengths[b], p->key_len);
+  return CLATTN_OK;
+}
+
+/* One of the two tables of packed sequences. */
+typedef struct packed_offsets {
+  const char *name;
+  const int32_t *offset;
+  size_t total, longest;
+} packed_offsets;
+
+static clattn_status check_offsets(const clattn_problem *p, const packed_offsets *o, clattn_error *error) {
+  if (o->offset == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s is NULL", o->name);
+  if (o->offset[0] != 0)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s[0] is %d (allowed: 0)", o->name, (int)o->offset[0]);
+  for (size_t b = 0; b < p->batch; ++b) {
+    const int64_t length = (int64_t)o->offset[b + 1] - o->offset[b];
+    if (length < 0 || (size_t)length > o->longest)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                         "%s[%zu] is %d, %lld behind the one before it (allowed: 0 to %zu behind it)", o->name, b + 1,
+                         (int)o->offset[b + 1], (long long)length, o->longest);
+  }
+  if ((size_t)o->offset[p->batch] != o->total)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s[%zu] is %d (allowed: all tokens, %zu)", o->name, p->batch,
+                       (int)o->offset[p->batch], o->total);
+  return CLATTN_OK;
+}
+
+clattn_status clattn_check_lengths(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
+  if (p->lengths == CLATTN_LENGTHS_KEYS) return check_key_lengths(p, inputs->key_lengths, error);
+  if (p->lengths != CLATTN_LENGTHS_PACKED) return CLATTN_OK;
+  const packed_offsets queries = {"query_offsets", inputs->query_offsets, p->packed_queries, p->query_len};
+  const packed_offsets keys = {"key_offsets", inputs->key_offsets, p->packed_keys, p->key_len};
+  const clattn_status status = check_offsets(p, &queries, error);
+  return status == CLATTN_OK && p->source != CLATTN_SOURCE_X ? check_offsets(p, &keys, error) : status;
+}
+
 clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,
                                      const clattn_outputs *outputs, clattn_error *error) {
   if (inputs == NULL || outputs == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "inputs or outputs is NULL");
-  if (inputs->x == NULL || inputs->wq == NULL || inputs->wk == NULL || inputs->wv == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "an input is NULL (x, wq, wk and wv are all needed)");
-  return clattn_check_rows(problem, outputs->rows, error);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (clattn_is_input(problem, tensor) && clattn_inputs_get(inputs, tensor) == NULL)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "input %s is NULL; the problem has one",
+                         clattn_tensor_name(tensor));
+  }
+  const clattn_status status = clattn_check_lengths(problem, inputs, error);
+  return status == CLATTN_OK ? clattn_check_rows(problem, outputs->rows, error) : status;
 }

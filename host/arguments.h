@@ -8,6 +8,9 @@
 clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,
                                      const clattn_outputs *outputs, clattn_error *error);
 
+/* The lengths of the sequences that the problem has, in order. */
+clattn_status clattn_check_lengths(const clattn_problem *problem, const clattn_inputs *inputs, clattn_error *error);
+
 /* NULL (all rows), or strictly ascending and within the problem. */
 clattn_status clattn_check_rows(const clattn_problem *problem, const clattn_rows *rows, clattn_error *error);
 

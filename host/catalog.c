@@ -35,11 +35,12 @@ static void tiled(const int *value, size_t terms, clattn_geometry *g) {
 static void registers(const int *value, size_t terms, clattn_geometry *g) {
   const size_t x = (size_t)value[0], y = (size_t)value[1], depth = (size_t)value[4];
   const size_t rows = y * (size_t)value[2], cols = x * (size_t)value[3];
-  *g = (clattn_geometry){.local = {x, y},
-                         .cols = cols,
-                         .rows = rows,
-                         .local_bytes = depth * (rows + cols + 2) * sizeof(float),
-                         .longest_addition = terms};
+  *g =
+      (clattn_geometry){.local = {x, y},
+                        .cols = cols,
+                        .rows = rows,
+                        .local_bytes = (depth * (rows + cols + 2) + 1) * sizeof(float), /* 1: context's note of a NaN */
+                        .longest_addition = terms};
 }
 
 /* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
@@ -101,59 +102,46 @@ static void library(const int *value, size_t terms, clattn_geometry *g) {
     }                                                                                                                  \
   }
 
+#define NO_SIZES                                                                                                       \
+  {                                                                                                                    \
+    { 0 }                                                                                                              \
+  }
+
+/* clang-format off: a table is read by its columns */
 static const clattn_kernel catalog[] = {
-    {CLATTN_STAGE_PROJECT,
-     1,
-     "naive",
-     CLATTN_FORM_ANY,
-     "project/1_naive.cl",
-     "the formula, one work-item an element",
-     {{0}},
-     naive},
-    {CLATTN_STAGE_PROJECT, 2, "tiled", CLATTN_FORM_GPU, "project/2_tiled.cl", "tiles shared through local memory",
-     TILED_SIZES, tiled},
-    {CLATTN_STAGE_PROJECT, 3, "register", CLATTN_FORM_GPU, "project/3_register.cl",
-     "a block of results in each work-item's registers", REGISTER_SIZES, registers},
-    {CLATTN_STAGE_PROJECT, 4, "panel", CLATTN_FORM_CPU, "project/4_panel.cl", "packed panels, float16, no barriers",
-     PANEL_SIZES(256), panel},
-    {CLATTN_STAGE_PROJECT, 0, "clblast", CLATTN_FORM_LIBRARY, NULL, "CLBlast's GEMM", {{0}}, library},
+    {CLATTN_STAGE_CONVERT, 1, "naive", CLATTN_FORM_ANY, "convert/1_naive.cl", "convert", "one work-item an element",
+     NO_SIZES, naive},
 
-    {CLATTN_STAGE_SCORES,
-     1,
-     "naive",
-     CLATTN_FORM_ANY,
-     "scores/1_naive.cl",
-     "the formula, one work-item an element",
-     {{0}},
-     naive},
-    {CLATTN_STAGE_SCORES, 2, "tiled", CLATTN_FORM_GPU, "scores/2_tiled.cl", "tiles shared through local memory",
-     TILED_SIZES, tiled},
-    {CLATTN_STAGE_SCORES, 3, "register", CLATTN_FORM_GPU, "scores/3_register.cl",
+    {CLATTN_STAGE_PROJECT, 1, "naive", CLATTN_FORM_ANY, "project/1_naive.cl", "project",
+     "the formula, one work-item an element", NO_SIZES, naive},
+    {CLATTN_STAGE_PROJECT, 2, "tiled", CLATTN_FORM_GPU, "project/2_tiled.cl", "project",
+     "tiles shared through local memory", TILED_SIZES, tiled},
+    {CLATTN_STAGE_PROJECT, 3, "register", CLATTN_FORM_GPU, "project/3_register.cl", "project",
      "a block of results in each work-item's registers", REGISTER_SIZES, registers},
-    {CLATTN_STAGE_SCORES, 4, "panel", CLATTN_FORM_CPU, "scores/4_panel.cl", "packed panels, float16, no barriers",
-     PANEL_SIZES(256), panel},
-    {CLATTN_STAGE_SCORES,
-     0,
-     "clblast",
-     CLATTN_FORM_LIBRARY,
-     "scores/mask.cl",
-     "CLBlast's GEMM, then the mask",
-     {{0}},
-     library},
+    {CLATTN_STAGE_PROJECT, 4, "panel", CLATTN_FORM_CPU, "project/4_panel.cl", "project",
+     "packed panels, float16, no barriers", PANEL_SIZES(256), panel},
+    {CLATTN_STAGE_PROJECT, 0, "clblast", CLATTN_FORM_LIBRARY, "project/bias.cl", "bias",
+     "CLBlast's GEMM, then the bias", NO_SIZES, library},
 
-    {CLATTN_STAGE_SOFTMAX,
-     1,
-     "naive",
-     CLATTN_FORM_ANY,
-     "softmax/1_naive.cl",
-     "the formula, one work-item a row",
-     {{0}},
-     naive},
+    {CLATTN_STAGE_SCORES, 1, "naive", CLATTN_FORM_ANY, "scores/1_naive.cl", "scores",
+     "the formula, one work-item an element", NO_SIZES, naive},
+    {CLATTN_STAGE_SCORES, 2, "tiled", CLATTN_FORM_GPU, "scores/2_tiled.cl", "scores",
+     "tiles shared through local memory", TILED_SIZES, tiled},
+    {CLATTN_STAGE_SCORES, 3, "register", CLATTN_FORM_GPU, "scores/3_register.cl", "scores",
+     "a block of results in each work-item's registers", REGISTER_SIZES, registers},
+    {CLATTN_STAGE_SCORES, 4, "panel", CLATTN_FORM_CPU, "scores/4_panel.cl", "scores",
+     "packed panels, float16, no barriers", PANEL_SIZES(256), panel},
+    {CLATTN_STAGE_SCORES, 0, "clblast", CLATTN_FORM_LIBRARY, "scores/finish.cl", "finish",
+     "CLBlast's GEMM, then softcap, bias and mask", NO_SIZES, library},
+
+    {CLATTN_STAGE_SOFTMAX, 1, "naive", CLATTN_FORM_ANY, "softmax/1_naive.cl", "softmax",
+     "the formula, one work-item a row", NO_SIZES, naive},
     {CLATTN_STAGE_SOFTMAX,
      2,
      "tiled",
      CLATTN_FORM_GPU,
      "softmax/2_tiled.cl",
+     "softmax",
      "a work-group a row, joined through local memory",
      {{"LOCAL_X", 128, {32, 64, 128, 256}}},
      row_group},
@@ -162,6 +150,7 @@ static const clattn_kernel catalog[] = {
      "register",
      CLATTN_FORM_GPU,
      "softmax/3_register.cl",
+     "softmax",
      "the row stays in registers: one read, one exp",
      {{"LOCAL_X", 128, {32, 64, 128, 256}}, {"ITEM_KEYS", 16, {4, 8, 16, 32}}},
      row_group},
@@ -170,33 +159,23 @@ static const clattn_kernel catalog[] = {
      "vector",
      CLATTN_FORM_CPU,
      "softmax/4_vector.cl",
+     "softmax",
      "float16, no barriers",
      {{"ITEM_ROWS", 16, {1, 4, 16, 64}}},
      vector_rows},
 
-    {CLATTN_STAGE_CONTEXT,
-     1,
-     "naive",
-     CLATTN_FORM_ANY,
-     "context/1_naive.cl",
-     "the formula, one work-item an element",
-     {{0}},
-     naive},
-    {CLATTN_STAGE_CONTEXT, 2, "tiled", CLATTN_FORM_GPU, "context/2_tiled.cl", "tiles shared through local memory",
-     TILED_SIZES, tiled},
-    {CLATTN_STAGE_CONTEXT, 3, "register", CLATTN_FORM_GPU, "context/3_register.cl",
+    {CLATTN_STAGE_CONTEXT, 1, "naive", CLATTN_FORM_ANY, "context/1_naive.cl", "context",
+     "the formula, one work-item an element", NO_SIZES, naive},
+    {CLATTN_STAGE_CONTEXT, 2, "tiled", CLATTN_FORM_GPU, "context/2_tiled.cl", "context",
+     "tiles shared through local memory", TILED_SIZES, tiled},
+    {CLATTN_STAGE_CONTEXT, 3, "register", CLATTN_FORM_GPU, "context/3_register.cl", "context",
      "a block of results in each work-item's registers", REGISTER_SIZES, registers},
-    {CLATTN_STAGE_CONTEXT, 4, "panel", CLATTN_FORM_CPU, "context/4_panel.cl", "packed panels, float16, no barriers",
-     PANEL_SIZES(128), panel},
-    {CLATTN_STAGE_CONTEXT,
-     0,
-     "clblast",
-     CLATTN_FORM_LIBRARY,
-     "context/1_naive.cl",
-     "CLBlast's GEMM, then NaN behind the mask repaired",
-     {{0}},
-     library},
+    {CLATTN_STAGE_CONTEXT, 4, "panel", CLATTN_FORM_CPU, "context/4_panel.cl", "context",
+     "packed panels, float16, no barriers", PANEL_SIZES(128), panel},
+    {CLATTN_STAGE_CONTEXT, 0, "clblast", CLATTN_FORM_LIBRARY, "context/1_naive.cl", "context",
+     "CLBlast's GEMM, then NaN behind the mask repaired", NO_SIZES, library},
 };
+/* clang-format on */
 
 size_t clattn_kernel_count(void) {
   return sizeof catalog / sizeof catalog[0];
@@ -206,10 +185,14 @@ const clattn_kernel *clattn_catalog_at(size_t index) {
   return index < clattn_kernel_count() ? &catalog[index] : NULL;
 }
 
+clattn_stage clattn_catalog_stage(clattn_stage stage) {
+  return stage == CLATTN_STAGE_OUTPUT ? CLATTN_STAGE_PROJECT : stage;
+}
+
 const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length) {
   for (size_t i = 0; i < clattn_kernel_count(); ++i) {
     const clattn_kernel *row = &catalog[i];
-    if (row->stage != stage) continue;
+    if (row->stage != clattn_catalog_stage(stage)) continue;
     if (strlen(row->name) == length && strncmp(row->name, rung_or_name, length) == 0) return row;
     if (length == 1 && row->rung > 0 && rung_or_name[0] == '0' + row->rung) return row;
   }

@@ -30,15 +30,19 @@ typedef struct clattn_kernel {
   int rung;         /* 1 is the plain formula; 0: not on the ladder */
   const char *name; /* unique within the stage */
   clattn_form form;
-  const char *file; /* below kernels/; of a library row: the kernel that gives its product our meaning of a mask */
+  const char *file;     /* below kernels/; of a library row: what does with its product what the library cannot */
+  const char *function; /* the kernel's name in it */
   const char *idea;
   clattn_tile tile[CLATTN_TILES_MOST + 1];
-  /* `terms` is the length of the sums: model_dim, head_dim, key_len, key_len. */
+  /* `terms` is the length of the stage's sums: model_dim, head_dim, key_len. */
   void (*geometry)(const int *value, size_t terms, clattn_geometry *geometry);
 } clattn_kernel;
 
 /* The row at index; NULL when index >= clattn_kernel_count(). */
 const clattn_kernel *clattn_catalog_at(size_t index);
+
+/* Whose rows this stage's kernels are: project's for output. */
+clattn_stage clattn_catalog_stage(clattn_stage stage);
 
 /* The row of this stage with this rung number (digits) or name; NULL if there is none. */
 const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length);

@@ -100,6 +100,17 @@ clattn_status clattn_chain_copy(clattn_chain *chain, cl_mem from, cl_mem to, siz
   return time_command(chain, started, error);
 }
 
+clattn_status clattn_chain_clear(clattn_chain *chain, cl_mem buffer, size_t offset, size_t bytes, clattn_error *error) {
+  static const cl_float zero = 0.0f;
+  const double started = clattn_now();
+  cl_event event = NULL;
+  const cl_int code = clEnqueueFillBuffer(chain->queue, buffer, &zero, sizeof zero, offset, bytes, wait_count(chain),
+                                          wait_list(chain), &event);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clearing %zu bytes on the device", bytes);
+  advance(chain, event);
+  return time_command(chain, started, error);
+}
+
 clattn_status clattn_chain_hold(clattn_chain *chain, clattn_error *error) {
   if (chain->last == NULL) return CLATTN_OK;
   const cl_int code = clEnqueueBarrierWithWaitList(chain->queue, 1, &chain->last, NULL);

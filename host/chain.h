@@ -43,6 +43,8 @@ clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset,
 clattn_status clattn_chain_copy(clattn_chain *chain, cl_mem from, cl_mem to, size_t to_offset, size_t bytes,
                                 clattn_error *error);
 
+clattn_status clattn_chain_clear(clattn_chain *chain, cl_mem buffer, size_t offset, size_t bytes, clattn_error *error);
+
 /* Around a library call that takes no wait list: before it, whatever is enqueued next waits for the chain; after it,
  * the chain goes on from `event`, which it now owns. */
 clattn_status clattn_chain_hold(clattn_chain *chain, clattn_error *error);

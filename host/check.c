@@ -1,17 +1,23 @@
-/* Holds the outputs of a run against the scalar path: here the two meet, and nowhere else. The stages one by one are in
- * check_stages.c, the way from X to context in check_end_to_end.c. */
+/* Holds the outputs of a run against the scalar path: here the two meet, and nowhere else. The projections
+ * are in check_projections.c, the stages of the blocks in check_stages.c, the way from the inputs to context in
+ * check_end_to_end.c. */
 #include "check.h"
 
 #include <string.h>
 
 #include "arguments.h"
 #include "status.h"
+#include "tensor.h"
 
 static clattn_status check_report_arguments(const clattn_plan *plan, const clattn_outputs *outputs,
                                             const clattn_rows *rows, clattn_error *error) {
-  if (outputs->q == NULL || outputs->k == NULL || outputs->v == NULL || outputs->scores == NULL ||
-      outputs->weights == NULL || outputs->context == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "an output is NULL (clattn_check needs all six)");
+  static const clattn_tensor needed[] = {CLATTN_Q,       CLATTN_K,       CLATTN_V,     CLATTN_SCORES,
+                                         CLATTN_WEIGHTS, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; ++i)
+    if (clattn_output_bytes(&plan->problem, needed[i]) > 0 && clattn_outputs_get(outputs, needed[i]) == NULL)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                         "output %s is NULL (clattn_check needs q, k, v, scores, weights, context and the output)",
+                         clattn_tensor_name(needed[i]));
   const clattn_status status = clattn_check_rows(&plan->problem, rows, error);
   if (rows == NULL || status != CLATTN_OK) return status;
   if (outputs->rows != NULL && (rows->count != outputs->rows->count ||
@@ -38,15 +44,21 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
   if (outputs->rows != NULL) rows = outputs->rows;
   report->rows_total = problem->batch * problem->heads * problem->query_len;
   report->rows_checked = rows != NULL ? rows->count : report->rows_total;
+  clattn_floats floats;
   clattn_checker c = {.problem = problem,
                       .inputs = inputs,
+                      .floats = &floats,
                       .outputs = outputs,
                       .plan = &plan->info,
                       .row = rows != NULL ? rows->row : NULL,
                       .row_count = report->rows_checked,
                       .report = report};
-  status = clattn_check_stages(&c, error);
+  status = clattn_floats_of(problem, inputs, &floats, error);
+  if (status == CLATTN_OK) status = clattn_check_projections(&c, error);
+  if (status == CLATTN_OK) status = clattn_check_stages(&c, error);
+  if (status == CLATTN_OK) status = clattn_check_output(&c, error);
   if (status == CLATTN_OK) status = clattn_check_end_to_end(&c, error);
+  clattn_floats_release(&floats);
   if (status != CLATTN_OK) return status;
   extrapolate(&c);
   report->passed = true;

@@ -3,12 +3,14 @@
 #define CLATTN_CHECK_H
 
 #include "compare.h"
+#include "linear.h"
 #include "plan.h"
 #include "shape.h"
 
 typedef struct clattn_checker {
   const clattn_problem *problem;
   const clattn_inputs *inputs;
+  const clattn_floats *floats; /* the same, as floats */
   const clattn_outputs *outputs;
   const clattn_plan_info *plan;
   const size_t *row; /* to check, ascending; NULL: all */
@@ -16,11 +18,6 @@ typedef struct clattn_checker {
   clattn_check_report *report;
   double flops[CLATTN_STAGE_COUNT]; /* of the scalar path in float so far; its time is in the report */
 } clattn_checker;
-
-/* Where a row of (batch, head, query) lies, and how many keys it sees. */
-typedef struct clattn_place {
-  size_t batch, head, query, live;
-} clattn_place;
 
 /* Everything a stage needs for one row of `width` results; one allocation. */
 typedef struct clattn_row_buffers {
@@ -30,27 +27,49 @@ typedef struct clattn_row_buffers {
 } clattn_row_buffers;
 
 size_t clattn_checker_row(const clattn_checker *checker, size_t i);
-clattn_place clattn_place_of(const clattn_problem *problem, size_t row);
-size_t clattn_place_offset(clattn_strides strides, clattn_place at, size_t row);
+clattn_sight clattn_checker_sight(const clattn_checker *checker, size_t i);
+
+/* Whether the sequence has this row's query: packed sequences may be shorter than the longest. */
+bool clattn_row_exists(const clattn_sight *sight);
+clattn_columns clattn_keys_in_sight(const clattn_sight *sight);
 
 bool clattn_row_buffers_allocate(clattn_row_buffers *buffers, size_t width, size_t input_width);
 double *clattn_to_double(const float *from, size_t count); /* malloc'ed; NULL without memory */
+
+/* A projection's matrix and bias in double; NULL without memory. */
+typedef struct clattn_matrix {
+  clattn_linear_double linear;
+  double *w, *bias; /* free() both */
+} clattn_matrix;
+bool clattn_matrix_load(const clattn_checker *checker, const clattn_linear *linear, clattn_matrix *matrix);
+void clattn_matrix_release(clattn_matrix *matrix);
 
 /* Largest absolute value; NaN and infinities do not count. */
 double clattn_largest_finite(const double *values, size_t count);
 
 clattn_comparison clattn_check_begin(clattn_tensor tensor, bool end_to_end);
-/* One row of a head of context, from buffers->expected, bound, magnitude and naive. */
-void clattn_check_context_row(const clattn_checker *checker, clattn_comparison *comparison, clattn_place at,
-                              const clattn_row_buffers *buffers);
+/* Compares `width` results from buffers->expected, bound, magnitude and naive; index's last entry counts on from what
+ * it is. */
+void clattn_check_row(clattn_comparison *comparison, const size_t *index, int rank, const float *got, size_t width,
+                      const clattn_row_buffers *buffers);
+/* One head's part of a row of context, likewise. */
+void clattn_check_context(const clattn_checker *checker, const clattn_sight *sight, const clattn_row_buffers *buffers,
+                          clattn_comparison *comparison);
 void clattn_check_finish(clattn_checker *checker, clattn_comparison *comparison);
+
+/* The index of a row's first element in a tensor of tokens: (batch, token, first column), or (token, first column)
+ * where sequences are packed. Returns the rank. */
+int clattn_token_index(const clattn_problem *problem, size_t token, size_t tokens_of_batch, size_t column,
+                       size_t index[3]);
 
 clattn_status clattn_fail_check_memory(clattn_error *error);
 
-/* Every tensor from the device's own input of its stage. */
+/* Each from the device's own input of its stage: q, k, v and output; scores, weights, their like, and context. */
+clattn_status clattn_check_projections(clattn_checker *checker, clattn_error *error);
+clattn_status clattn_check_output(clattn_checker *checker, clattn_error *error);
 clattn_status clattn_check_stages(clattn_checker *checker, clattn_error *error);
 
-/* Context all the way from X. */
+/* Context all the way from the inputs. */
 clattn_status clattn_check_end_to_end(clattn_checker *checker, clattn_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* Context all the way from X, in double, with a bound that carries the errors of each stage into the next.
+/* Context all the way from the inputs, in double, with a bound that carries the errors of each stage into the next.
  *
  * Let dq, dk, dv be the bounds of the projections and ds that of the scores themselves. In the worst case, for query i:
  *
@@ -6,7 +6,9 @@
  *     |error of weight j|  <= p_j (exp(2 D) - 1) + its own rounding,  D = max over live j of D_j
  *     |error of context c| <= sum over j of (p_j exp(2 D) dv_jc + |error of weight j| |v_jc|) + its own rounding
  *
- * (Each exp is off by a factor of at most exp(D), and so is their sum.) That is gate 1; it is loose, because errors
+ * (Each exp is off by a factor of at most exp(D), and so is their sum; a softcap makes D no larger, its slope is at
+ * most
+ * 1. Given q, k and v have bounds of 0.) That is gate 1; it is loose, because errors
  * that differ in sign are added up as if they did not. Gate 2, the error that plain scalar code makes on the same way,
  * is the sharper one. Its magnitude M is that of the sums of all stages together: with E_j = what D_j becomes when
  * independent errors are added as the root of their squares and in units of one rounding,
@@ -21,16 +23,15 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "reference.h"
 #include "status.h"
 
-/* One (batch, head): its keys and values from X, with bounds, and the same in float. */
+/* One (batch, head): its keys and values from the inputs, with bounds, and the same in float. */
 typedef struct head {
-  double *wq, *wk, *wv;                /* whole matrices */
+  clattn_matrix wq, wk, wv;            /* whole; unused when q, k and v are given */
   double *k, *k_bound;                 /* (key_len, head_dim) */
   double *v, *v_bound;                 /* (key_len, value_dim) */
   float *k_naive, *v_naive;            /* likewise */
-  double *x;                           /* (model_dim), the token at hand */
+  double *x;                           /* the token at hand */
   double *q, *q_bound;                 /* (head_dim) */
   float *q_naive;                      /* (head_dim) */
   double *scores, *score_bound;        /* (key_len) */
@@ -39,17 +40,22 @@ typedef struct head {
   void *memory;
 } head;
 
+static size_t largest_terms(const clattn_problem *p) {
+  const size_t kv = clattn_kv_model_dim(p);
+  return p->model_dim > kv ? p->model_dim : kv;
+}
+
 static bool allocate(head *h, const clattn_problem *p) {
-  const size_t keys = p->key_len, dim = p->head_dim, value_dim = p->value_dim;
+  const size_t keys = p->key_len, dim = p->head_dim, value_dim = p->value_dim, terms = largest_terms(p);
   double **const doubles[] = {&h->k, &h->k_bound, &h->v,      &h->v_bound,     &h->x,
                               &h->q, &h->q_bound, &h->scores, &h->score_bound, &h->weights};
-  const size_t double_counts[] = {
-      keys * dim, keys * dim, keys * value_dim, keys * value_dim, p->model_dim, dim, dim, keys, keys, keys};
+  const size_t double_counts[] = {keys * dim, keys * dim, keys * value_dim, keys * value_dim, terms, dim, dim, keys,
+                                  keys,       keys};
   float **const floats[] = {&h->k_naive, &h->v_naive, &h->q_naive, &h->scores_naive, &h->weights_naive};
   const size_t float_counts[] = {keys * dim, keys * value_dim, dim, keys, keys};
   size_t bytes = 0;
   const size_t most = SIZE_MAX / 256; /* all parts together take at most 15 x 8 bytes for each element of the largest */
-  if (keys * dim > most || keys * value_dim > most || p->model_dim > most) return false;
+  if (keys * dim > most || keys * value_dim > most || terms > most) return false;
   for (size_t i = 0; i < 10; ++i) bytes += double_counts[i] * sizeof(double);
   for (size_t i = 0; i < 5; ++i) bytes += float_counts[i] * sizeof(float);
   double *next = h->memory = malloc(bytes);
@@ -60,41 +66,85 @@ static bool allocate(head *h, const clattn_problem *p) {
   return true;
 }
 
+static bool load_matrices(const clattn_checker *c, head *h) {
+  if (c->problem->source == CLATTN_SOURCE_QKV) return true;
+  const clattn_linear q = clattn_linear_of(c->problem, CLATTN_Q), k = clattn_linear_of(c->problem, CLATTN_K);
+  const clattn_linear v = clattn_linear_of(c->problem, CLATTN_V);
+  return clattn_matrix_load(c, &q, &h->wq) && clattn_matrix_load(c, &k, &h->wk) && clattn_matrix_load(c, &v, &h->wv);
+}
+
+static void release(head *h) {
+  clattn_matrix_release(&h->wq);
+  clattn_matrix_release(&h->wk);
+  clattn_matrix_release(&h->wv);
+  free(h->memory);
+}
+
 /* Where float must overflow, the truth overflows, too: the stages that follow then see what any float path sees. */
 static void overflow_as_float(double *values, size_t count) {
   for (size_t i = 0; i < count; ++i)
     if (fabs(values[i]) > (double)FLT_MAX) values[i] = values[i] > 0 ? INFINITY : -INFINITY;
 }
 
-static void load_token(const clattn_checker *c, head *h, size_t token) {
-  for (size_t k = 0; k < c->problem->model_dim; ++k) h->x[k] = (double)c->inputs->x[token * c->problem->model_dim + k];
-}
-
 static double projection_bound(const clattn_checker *c, double magnitude) {
-  return clattn_bound_product(magnitude, c->problem->model_dim, c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition);
+  if (c->problem->source == CLATTN_SOURCE_QKV) return 0.0;
+  return clattn_bound_product(magnitude, largest_terms(c->problem),
+                              c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition);
 }
 
-/* The head's columns of one projection of the loaded token: value and bound in double, value in float. */
-static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t head_index, size_t token,
-                    double *value, double *bound, float *naive) {
-  const clattn_problem *p = c->problem;
-  const size_t dim = tensor == CLATTN_V ? p->value_dim : p->head_dim, all = clattn_projection_columns(p, tensor);
-  const clattn_columns columns = {head_index * dim, dim};
-  const double *w = tensor == CLATTN_Q ? h->wq : tensor == CLATTN_K ? h->wk : h->wv;
-  const float *w_float = tensor == CLATTN_Q ? c->inputs->wq : tensor == CLATTN_K ? c->inputs->wk : c->inputs->wv;
-  clattn_project_double(p, h->x, w, all, columns, value, bound);
-  for (size_t i = 0; i < dim; ++i) bound[i] = projection_bound(c, bound[i]);
-  overflow_as_float(value, dim);
-  clattn_project_float(p, c->inputs->x + token * p->model_dim, w_float, all, columns, naive, NULL);
+/* Turns bounds of projections into the magnitudes that they came from. */
+static double bound_of_one(const clattn_checker *c) {
+  return c->problem->source == CLATTN_SOURCE_QKV ? 1.0 : projection_bound(c, 1.0);
 }
 
-static void load_head(const clattn_checker *c, head *h, size_t batch, size_t head_index) {
+/* One vector of q, k or v: value and bound in double, value in float. */
+typedef struct vector {
+  double *value, *bound;
+  float *naive;
+} vector;
+
+/* `start` is where the vector begins in the tensor when that is (tokens, heads, dim). */
+static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
+  const clattn_linear l = clattn_linear_of(c->problem, tensor);
+  const clattn_linear_float linear = clattn_linear_in_float(&l, c->floats);
+  const clattn_matrix *matrix = tensor == CLATTN_Q ? &h->wq : tensor == CLATTN_K ? &h->wk : &h->wv;
+  const size_t dim = tensor == CLATTN_V ? c->problem->value_dim : c->problem->head_dim;
+  const size_t token = start / l.columns.count;
+  const clattn_columns columns = {l.columns.first + start % l.columns.count, dim};
+  const float *x = c->floats->tensor[l.in] + token * l.terms;
+  for (size_t k = 0; k < l.terms; ++k) h->x[k] = (double)x[k];
+  clattn_project_double(&matrix->linear, h->x, columns, to->value, to->bound);
+  for (size_t i = 0; i < dim; ++i) to->bound[i] = projection_bound(c, to->bound[i]);
+  overflow_as_float(to->value, dim);
+  clattn_project_float(&linear, x, columns, to->naive, NULL);
+}
+
+/* Given vectors: what the device was handed, which q, k and v of the outputs repeat (and which was checked). */
+static void take(const clattn_checker *c, clattn_tensor tensor, size_t start, const vector *to) {
+  const float *given = tensor == CLATTN_Q ? c->outputs->q : tensor == CLATTN_K ? c->outputs->k : c->outputs->v;
+  const size_t dim = tensor == CLATTN_V ? c->problem->value_dim : c->problem->head_dim;
+  for (size_t i = 0; i < dim; ++i) {
+    to->naive[i] = given[start + i];
+    to->value[i] = (double)to->naive[i];
+    to->bound[i] = 0.0;
+  }
+}
+
+static void make(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
+  if (c->problem->source == CLATTN_SOURCE_QKV)
+    take(c, tensor, start, to);
+  else
+    project(c, h, tensor, start, to);
+}
+
+static void load_head(const clattn_checker *c, head *h, const clattn_sight *s) {
   const clattn_problem *p = c->problem;
-  for (size_t j = 0; j < p->key_len; ++j) {
-    const size_t token = batch * p->key_len + j, k = j * p->head_dim, v = j * p->value_dim;
-    load_token(c, h, token);
-    project(c, h, CLATTN_K, head_index, token, h->k + k, h->k_bound + k, h->k_naive + k);
-    project(c, h, CLATTN_V, head_index, token, h->v + v, h->v_bound + v, h->v_naive + v);
+  const size_t k_start = clattn_key_start(p, s, CLATTN_K), k_step = clattn_tensor_columns(p, CLATTN_K);
+  const size_t v_start = clattn_key_start(p, s, CLATTN_V), v_step = clattn_tensor_columns(p, CLATTN_V);
+  for (size_t j = 0; j < s->sequence.key_len; ++j) {
+    const size_t k = j * p->head_dim, v = j * p->value_dim;
+    make(c, h, CLATTN_K, k_start + j * k_step, &(vector){h->k + k, h->k_bound + k, h->k_naive + k});
+    make(c, h, CLATTN_V, v_start + j * v_step, &(vector){h->v + v, h->v_bound + v, h->v_naive + v});
   }
 }
 
@@ -104,97 +154,95 @@ typedef struct score_error {
   double typical; /* E, in units of one rounding */
 } score_error;
 
-static score_error score_row(const clattn_checker *c, head *h, size_t live) {
+static score_error score_row(const clattn_checker *c, head *h, const clattn_sight *s) {
   const clattn_problem *p = c->problem;
   const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
-  const double scale = fabs((double)clattn_problem_scale(p));
-  const double bound_of_one = projection_bound(c, 1.0); /* turns bounds into magnitudes */
+  const double scale = fabs((double)clattn_problem_scale(p)), one = bound_of_one(c);
   score_error error = {0.0, 0.0};
-  clattn_scores_double(p, h->q, h->k, p->head_dim, live, h->scores, h->score_bound);
-  overflow_as_float(h->scores, live);
-  for (size_t j = 0; j < live; ++j) {
+  const clattn_score_row_double truth = {NULL, NULL, h->scores, h->score_bound};
+  clattn_scores_double(p, s, h->q, (clattn_vectors_double){h->k, p->head_dim}, truth);
+  overflow_as_float(h->scores + s->keys.first, s->keys.end - s->keys.first);
+  for (size_t j = s->keys.first; j < s->keys.end; ++j) {
     const double *k = h->k + j * p->head_dim, *dk = h->k_bound + j * p->head_dim;
     double passed_on = 0.0, squares = 0.0;
+    if (h->scores[j] == -INFINITY) continue;
     for (size_t d = 0; d < p->head_dim; ++d) {
       const double from_k = fabs(h->q[d]) * dk[d], from_q = fabs(k[d]) * h->q_bound[d];
       passed_on += from_k + from_q + h->q_bound[d] * dk[d];
       squares += from_k * from_k + from_q * from_q;
     }
-    error.worst = fmax(error.worst, clattn_bound_product(h->score_bound[j], p->head_dim, chain) + scale * passed_on);
-    error.typical = fmax(error.typical, scale * sqrt(squares) / bound_of_one + h->score_bound[j]);
+    error.worst = fmax(error.worst, clattn_bound_score(p, h->score_bound[j], chain) + scale * passed_on);
+    error.typical = fmax(error.typical, scale * sqrt(squares) / one + h->score_bound[j]);
   }
   return error;
 }
 
 /* From b->expected and the plain magnitude in b->magnitude: the bound, and the magnitude of all stages. */
-static void context_bounds(const clattn_checker *c, const head *h, size_t live, score_error error,
+static void context_bounds(const clattn_checker *c, const head *h, const clattn_sight *s, score_error error,
                            clattn_row_buffers *b) {
   const clattn_problem *p = c->problem;
-  const double grown = exp(2.0 * error.worst), largest = clattn_largest_finite(h->scores, live);
+  const double grown = exp(2.0 * error.worst), one = bound_of_one(c);
+  const double largest_key = clattn_largest_finite(h->scores + s->keys.first, s->keys.end - s->keys.first);
+  const double largest = isfinite(s->sink) ? fmax(largest_key, fabs(s->sink)) : largest_key;
   const size_t softmax_chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
   const size_t context_chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
-  const double bound_of_one = projection_bound(c, 1.0);
   for (size_t d = 0; d < p->value_dim; ++d) {
     double bound = clattn_bound_product(b->magnitude[d], p->key_len, context_chain), magnitude = b->magnitude[d];
-    for (size_t j = 0; j < live; ++j) {
+    for (size_t j = s->keys.first; j < s->keys.end; ++j) {
       const size_t at = j * p->value_dim + d;
       const double weight = h->weights[j], v = h->v[at], v_bound = h->v_bound[at];
+      if (weight == 0.0) continue;                                                    /* masked */
       const double moved = isfinite(grown) ? fmin(1.0, weight * (grown - 1.0)) : 1.0; /* no weight exceeds 1 */
       const double weight_error = moved + clattn_bound_weight(weight, largest, p->key_len, softmax_chain);
       bound += fmin(1.0, weight + moved) * v_bound + weight_error * fabs(v);
-      magnitude += weight * (v_bound / bound_of_one + error.typical * fabs(v - b->expected[d]));
+      magnitude += weight * (v_bound / one + error.typical * fabs(v - b->expected[d]));
     }
     b->bound[d] = bound;
     b->magnitude[d] = magnitude;
   }
 }
 
-static void check_row(const clattn_checker *c, head *h, clattn_comparison *comparison, clattn_place at,
-                      clattn_row_buffers *b) {
+static void check_row(const clattn_checker *c, head *h, const clattn_sight *s, clattn_row_buffers *b,
+                      clattn_comparison *comparison) {
   const clattn_problem *p = c->problem;
-  const size_t token = at.batch * p->query_len + at.query;
-  load_token(c, h, token);
-  project(c, h, CLATTN_Q, at.head, token, h->q, h->q_bound, h->q_naive);
-  const score_error error = score_row(c, h, at.live);
-  clattn_softmax_double(h->scores, p->key_len, h->weights);
-  clattn_context_double(h->weights, at.live, h->v, p->value_dim, p->value_dim, b->expected, b->magnitude);
-  context_bounds(c, h, at.live, error, b);
+  const clattn_columns keys = clattn_keys_in_sight(s);
+  make(c, h, CLATTN_Q, clattn_query_start(p, s, CLATTN_Q), &(vector){h->q, h->q_bound, h->q_naive});
+  const score_error error = score_row(c, h, s);
+  clattn_softmax_double(h->scores, p->key_len, s->sink, h->weights);
+  clattn_context_double(keys, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim, b->expected,
+                        b->magnitude);
+  context_bounds(c, h, s, error, b);
 
-  clattn_scores_float(p, h->q_naive, h->k_naive, p->head_dim, at.live, h->scores_naive, NULL);
-  clattn_softmax_float(h->scores_naive, p->key_len, h->weights_naive);
-  clattn_context_float(h->weights_naive, at.live, h->v_naive, p->value_dim, p->value_dim, b->naive, NULL);
-  clattn_check_context_row(c, comparison, at, b);
+  const clattn_score_row_float naive = {NULL, NULL, h->scores_naive, NULL};
+  clattn_scores_float(p, s, h->q_naive, (clattn_vectors_float){h->k_naive, p->head_dim}, naive);
+  clattn_softmax_float(h->scores_naive, p->key_len, (float)s->sink, h->weights_naive);
+  clattn_context_float(keys, h->weights_naive, (clattn_vectors_float){h->v_naive, p->value_dim}, p->value_dim, b->naive,
+                       NULL);
+  clattn_check_context(c, s, b, comparison);
 }
 
 clattn_status clattn_check_end_to_end(clattn_checker *c, clattn_error *error) {
   const clattn_problem *p = c->problem;
-  const size_t key_matrix = p->model_dim * p->heads * p->head_dim;
-  const size_t value_matrix = p->model_dim * p->heads * p->value_dim;
   clattn_comparison comparison = clattn_check_begin(CLATTN_CONTEXT, true);
   clattn_row_buffers b = {0};
-  head h = {.wq = clattn_to_double(c->inputs->wq, key_matrix),
-            .wk = clattn_to_double(c->inputs->wk, key_matrix),
-            .wv = clattn_to_double(c->inputs->wv, value_matrix)};
+  head h = {.memory = NULL};
   clattn_status status = CLATTN_OK;
-  if (h.wq == NULL || h.wk == NULL || h.wv == NULL || !allocate(&h, p) ||
-      !clattn_row_buffers_allocate(&b, p->value_dim, 0)) {
+  if (!load_matrices(c, &h) || !allocate(&h, p) || !clattn_row_buffers_allocate(&b, p->value_dim, 0)) {
     status = clattn_fail_check_memory(error);
     goto cleanup;
   }
-  size_t loaded = SIZE_MAX; /* rows ascend, so all rows of a (batch, head) come in a row */
+  size_t loaded = SIZE_MAX; /* rows ascend, so all rows of a (batch, key head) come in a row */
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_place at = clattn_place_of(p, clattn_checker_row(c, i));
-    const size_t pair = at.batch * p->heads + at.head;
-    if (pair != loaded) load_head(c, &h, at.batch, at.head);
-    loaded = pair;
-    check_row(c, &h, &comparison, at, &b);
+    const clattn_sight s = clattn_checker_sight(c, i);
+    if (!clattn_row_exists(&s)) continue;
+    const size_t kv_pair = s.batch * clattn_kv_heads(p) + s.kv_head;
+    if (kv_pair != loaded) load_head(c, &h, &s);
+    loaded = kv_pair;
+    check_row(c, &h, &s, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);
 cleanup:
-  free(h.wq);
-  free(h.wk);
-  free(h.wv);
-  free(h.memory);
+  release(&h);
   free(b.memory);
   return status;
 }

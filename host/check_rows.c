@@ -1,6 +1,7 @@
 /* What the parts of a check share: rows, their buffers, and the beginning and end of a comparison. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 #include "status.h"
@@ -9,13 +10,16 @@ size_t clattn_checker_row(const clattn_checker *c, size_t i) {
   return c->row == NULL ? i : c->row[i];
 }
 
-clattn_place clattn_place_of(const clattn_problem *problem, size_t row) {
-  const size_t query = row % problem->query_len, pair = row / problem->query_len;
-  return (clattn_place){pair / problem->heads, pair % problem->heads, query, clattn_live_keys(problem, query)};
+clattn_sight clattn_checker_sight(const clattn_checker *c, size_t i) {
+  return clattn_sight_of(c->problem, c->inputs, clattn_checker_row(c, i));
 }
 
-size_t clattn_place_offset(clattn_strides strides, clattn_place at, size_t row) {
-  return at.batch * strides.batch + at.head * strides.head + row * strides.row;
+bool clattn_row_exists(const clattn_sight *sight) {
+  return sight->query < sight->sequence.query_len;
+}
+
+clattn_columns clattn_keys_in_sight(const clattn_sight *sight) {
+  return (clattn_columns){sight->keys.first, sight->keys.end - sight->keys.first};
 }
 
 bool clattn_row_buffers_allocate(clattn_row_buffers *b, size_t width, size_t input_width) {
@@ -36,6 +40,23 @@ double *clattn_to_double(const float *from, size_t count) {
   return to;
 }
 
+bool clattn_matrix_load(const clattn_checker *c, const clattn_linear *l, clattn_matrix *matrix) {
+  const bool biased = l->bias != CLATTN_TENSOR_COUNT;
+  *matrix = (clattn_matrix){.w = clattn_to_double(c->floats->tensor[l->w], l->terms * l->all_columns),
+                            .bias = biased ? clattn_to_double(c->floats->tensor[l->bias], l->all_columns) : NULL};
+  matrix->linear = (clattn_linear_double){.w = matrix->w,
+                                          .bias = matrix->bias,
+                                          .terms = l->terms,
+                                          .all_columns = l->all_columns,
+                                          .transposed = l->transposed};
+  return matrix->w != NULL && (!biased || matrix->bias != NULL);
+}
+
+void clattn_matrix_release(clattn_matrix *matrix) {
+  free(matrix->w);
+  free(matrix->bias);
+}
+
 double clattn_largest_finite(const double *values, size_t count) {
   double largest = 0.0;
   for (size_t i = 0; i < count; ++i)
@@ -47,23 +68,43 @@ clattn_comparison clattn_check_begin(clattn_tensor tensor, bool end_to_end) {
   return (clattn_comparison){.check = {.tensor = tensor, .end_to_end = end_to_end}};
 }
 
+void clattn_check_row(clattn_comparison *comparison, const size_t *first, int rank, const float *got, size_t width,
+                      const clattn_row_buffers *b) {
+  size_t index[4];
+  memcpy(index, first, (size_t)rank * sizeof *index);
+  for (size_t i = 0; i < width; ++i, ++index[rank - 1]) {
+    const clattn_element element = {got[i], b->expected[i], b->naive[i], b->bound[i], b->magnitude[i]};
+    clattn_compare(comparison, index, rank, &element);
+  }
+}
+
+void clattn_check_context(const clattn_checker *c, const clattn_sight *s, const clattn_row_buffers *b,
+                          clattn_comparison *comparison) {
+  const clattn_problem *p = c->problem;
+  const size_t start = clattn_query_start(p, s, CLATTN_CONTEXT), columns = clattn_tensor_columns(p, CLATTN_CONTEXT);
+  size_t index[3];
+  const int rank = clattn_token_index(p, start / columns, p->query_len, start % columns, index);
+  clattn_check_row(comparison, index, rank, c->outputs->context + start, p->value_dim, b);
+}
+
 void clattn_check_finish(clattn_checker *c, clattn_comparison *comparison) {
   clattn_comparison_finish(comparison);
   c->report->check[c->report->count++] = comparison->check;
 }
 
-clattn_status clattn_fail_check_memory(clattn_error *error) {
-  return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the scalar path");
+int clattn_token_index(const clattn_problem *problem, size_t token, size_t tokens_of_batch, size_t column,
+                       size_t index[3]) {
+  if (problem->lengths == CLATTN_LENGTHS_PACKED) {
+    index[0] = token;
+    index[1] = column;
+    return 2;
+  }
+  index[0] = token / tokens_of_batch;
+  index[1] = token % tokens_of_batch;
+  index[2] = column;
+  return 3;
 }
 
-void clattn_check_context_row(const clattn_checker *c, clattn_comparison *comparison, clattn_place at,
-                              const clattn_row_buffers *b) {
-  const size_t value_dim = c->problem->value_dim;
-  const float *got =
-      c->outputs->context + clattn_place_offset(clattn_tensor_strides(c->problem, CLATTN_CONTEXT), at, at.query);
-  for (size_t d = 0; d < value_dim; ++d) { /* (batch, query, heads * value_dim): the head is a part of the column */
-    const size_t index[3] = {at.batch, at.query, at.head * value_dim + d};
-    const clattn_element element = {got[d], b->expected[d], b->naive[d], b->bound[d], b->magnitude[d]};
-    clattn_compare(comparison, index, 3, &element);
-  }
+clattn_status clattn_fail_check_memory(clattn_error *error) {
+  return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the scalar path");
 }

@@ -1,189 +1,180 @@
-/* Each stage judged on its own, its truth computed from the device's own input of that stage, so that an error shows
- * where it arises. Rows are computed one at a time, in double for the truth and in float for gate 2. */
+/* scores and their like, weights, log-sum-exp and context, each judged on its own: its truth computed from the device's
+ * own input of that stage, so that an error shows where it arises. Rows are computed one at a time, in double for the
+ * truth and in float for gate 2. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "check.h"
 #include "clock.h"
-#include "reference.h"
 #include "status.h"
 
-/* The i-th checked row in outputs->scores or outputs->weights. */
+/* The i-th checked row in one of the outputs that have rows. */
 static const float *output_row(const clattn_checker *c, const float *all, size_t i) {
   return all + (c->outputs->rows != NULL ? i : clattn_checker_row(c, i)) * c->problem->key_len;
 }
 
-/* index's last entry runs over the row. */
-static void compare_row(clattn_comparison *comparison, size_t *index, int rank, const float *got, size_t width,
-                        const clattn_row_buffers *b) {
-  for (size_t i = 0; i < width; ++i) {
-    const clattn_element element = {got[i], b->expected[i], b->naive[i], b->bound[i], b->magnitude[i]};
-    index[rank - 1] = i;
-    clattn_compare(comparison, index, rank, &element);
-  }
+static void compare_keys(const clattn_checker *c, clattn_comparison *comparison, const clattn_sight *s,
+                         const float *got, const clattn_row_buffers *b) {
+  const size_t index[4] = {s->batch, s->head, s->query, 0};
+  clattn_check_row(comparison, index, 4, got, c->problem->key_len, b);
 }
 
-/* ---- project ----------------------------------------------------------------------------------------------------- */
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-/* Marks the tokens (batch, query) that the checked rows belong to. */
-static bool *checked_tokens(const clattn_checker *c) {
-  const size_t tokens = c->problem->batch * c->problem->query_len;
-  bool *checked = calloc(tokens, sizeof *checked);
-  for (size_t i = 0; checked != NULL && i < c->row_count; ++i) {
-    const clattn_place at = clattn_place_of(c->problem, clattn_checker_row(c, i));
-    checked[at.batch * c->problem->query_len + at.query] = true;
+static void score_row(clattn_checker *c, const clattn_sight *s, const double *k, clattn_tensor tensor,
+                      clattn_row_buffers *b) {
+  const clattn_problem *p = c->problem;
+  const size_t start = clattn_key_start(p, s, CLATTN_K), step = clattn_tensor_columns(p, CLATTN_K);
+  const float *q = clattn_row_exists(s) ? c->outputs->q + clattn_query_start(p, s, CLATTN_Q) : NULL;
+  /* What the stage makes on the way goes to where the tensor's own is wanted, else nowhere. */
+  clattn_score_row_double truth = {NULL, NULL, b->expected, b->magnitude};
+  clattn_score_row_float naive = {NULL, NULL, b->naive, NULL};
+  double *const unused = b->input + p->head_dim;
+  float *const unused_naive = (float *)(void *)(unused + p->key_len);
+  if (tensor != CLATTN_SCORES) {
+    truth.scores = unused;
+    naive.scores = unused_naive;
+    *(tensor == CLATTN_SCALED ? &truth.scaled : &truth.softcapped) = b->expected;
+    *(tensor == CLATTN_SCALED ? &naive.scaled : &naive.softcapped) = b->naive;
   }
-  return checked;
+  for (size_t d = 0; q != NULL && d < p->head_dim; ++d) b->input[d] = (double)q[d];
+  clattn_scores_double(p, s, b->input, (clattn_vectors_double){k + start, step}, truth);
+  const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
+  for (size_t j = 0; j < p->key_len; ++j) b->bound[j] = clattn_bound_score(p, b->magnitude[j], chain);
+  const double started = clattn_now();
+  clattn_scores_float(p, s, q, (clattn_vectors_float){c->outputs->k + start, step}, naive);
+  if (tensor != CLATTN_SCORES) return;
+  c->report->reference_seconds[CLATTN_STAGE_SCORES] += clattn_now() - started;
+  c->flops[CLATTN_STAGE_SCORES] += 2.0 * (double)(s->keys.end - s->keys.first) * (double)p->head_dim;
 }
 
-static clattn_status check_projection(clattn_checker *c, clattn_tensor tensor, const float *w, const float *got,
-                                      clattn_error *error) {
-  const clattn_problem *problem = c->problem;
-  const size_t columns = clattn_projection_columns(problem, tensor), model_dim = problem->model_dim;
-  const clattn_columns all = {0, columns};
-  const size_t chain = c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition;
+static clattn_status check_scores(clattn_checker *c, clattn_tensor tensor, const float *got, clattn_error *error) {
+  const clattn_problem *p = c->problem;
+  if (got == NULL) return CLATTN_OK;
   clattn_comparison comparison = clattn_check_begin(tensor, false);
   clattn_row_buffers b = {0};
-  bool *checked = checked_tokens(c);
-  double *w_double = clattn_to_double(w, model_dim * columns);
+  double *k = clattn_to_double(c->outputs->k, clattn_tensor_elements(p, CLATTN_K));
   clattn_status status = CLATTN_OK;
-  if (checked == NULL || w_double == NULL || !clattn_row_buffers_allocate(&b, columns, model_dim)) {
-    status = clattn_fail_check_memory(error);
-    goto cleanup;
-  }
-  for (size_t token = 0; token < problem->batch * problem->query_len; ++token) {
-    if (!checked[token]) continue;
-    const float *x = c->inputs->x + token * model_dim;
-    for (size_t k = 0; k < model_dim; ++k) b.input[k] = (double)x[k];
-    clattn_project_double(problem, b.input, w_double, columns, all, b.expected, b.magnitude);
-    for (size_t i = 0; i < columns; ++i) b.bound[i] = clattn_bound_product(b.magnitude[i], model_dim, chain);
-    const double started = clattn_now();
-    clattn_project_float(problem, x, w, columns, all, b.naive, NULL);
-    c->report->reference_seconds[CLATTN_STAGE_PROJECT] += clattn_now() - started;
-    c->flops[CLATTN_STAGE_PROJECT] += 2.0 * (double)model_dim * (double)columns;
-    size_t index[3] = {token / problem->query_len, token % problem->query_len, 0};
-    compare_row(&comparison, index, 3, got + token * columns, columns, &b);
-  }
-  clattn_check_finish(c, &comparison);
-cleanup:
-  free(checked);
-  free(w_double);
-  free(b.memory);
-  return status;
-}
-
-/* ---- scores, softmax, context ------------------------------------------------------------------------------------ */
-
-static clattn_status check_scores(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *problem = c->problem;
-  const clattn_strides q = clattn_tensor_strides(problem, CLATTN_Q), k = clattn_tensor_strides(problem, CLATTN_K);
-  const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
-  clattn_comparison comparison = clattn_check_begin(CLATTN_SCORES, false);
-  clattn_row_buffers b = {0};
-  double *k_double = clattn_to_double(c->outputs->k, clattn_tensor_elements(problem, CLATTN_K));
-  clattn_status status = CLATTN_OK;
-  if (k_double == NULL || !clattn_row_buffers_allocate(&b, problem->key_len, problem->head_dim)) {
+  if (k == NULL || !clattn_row_buffers_allocate(&b, p->key_len, p->head_dim + 2 * p->key_len)) {
     status = clattn_fail_check_memory(error);
     goto cleanup;
   }
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_place at = clattn_place_of(problem, clattn_checker_row(c, i));
-    const float *q_row = c->outputs->q + clattn_place_offset(q, at, at.query);
-    for (size_t d = 0; d < problem->head_dim; ++d) b.input[d] = (double)q_row[d];
-    clattn_scores_double(problem, b.input, k_double + clattn_place_offset(k, at, 0), k.row, at.live, b.expected,
-                         b.magnitude);
-    for (size_t j = 0; j < problem->key_len; ++j)
-      b.bound[j] = clattn_bound_product(b.magnitude[j], problem->head_dim, chain);
-    const double started = clattn_now();
-    clattn_scores_float(problem, q_row, c->outputs->k + clattn_place_offset(k, at, 0), k.row, at.live, b.naive, NULL);
-    c->report->reference_seconds[CLATTN_STAGE_SCORES] += clattn_now() - started;
-    c->flops[CLATTN_STAGE_SCORES] += 2.0 * (double)at.live * (double)problem->head_dim;
-    size_t index[4] = {at.batch, at.head, at.query, 0};
-    compare_row(&comparison, index, 4, output_row(c, c->outputs->scores, i), problem->key_len, &b);
+    const clattn_sight s = clattn_checker_sight(c, i);
+    score_row(c, &s, k, tensor, &b);
+    compare_keys(c, &comparison, &s, output_row(c, got, i), &b);
   }
   clattn_check_finish(c, &comparison);
 cleanup:
-  free(k_double);
+  free(k);
   free(b.memory);
   return status;
 }
 
+/* ---- softmax ----------------------------------------------------------------------------------------------------- */
+
+/* The largest score of the row in absolute value, the sink among them. */
+static double largest_score(const double *scores, size_t count, double sink) {
+  const double largest = clattn_largest_finite(scores, count);
+  return isfinite(sink) ? fmax(largest, fabs(sink)) : largest;
+}
+
+static clattn_element judge_lse(const clattn_checker *c, double expected, float naive, double largest, size_t row) {
+  const size_t chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
+  return (clattn_element){.got = c->outputs->lse[row],
+                          .expected = expected,
+                          .naive = naive,
+                          .bound = clattn_bound_lse(expected, largest, c->problem->key_len, chain),
+                          .magnitude = 1.0 + largest};
+}
+
+/* weights and, where it is wanted, lse: one comes with the other. */
 static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *problem = c->problem;
-  const size_t key_len = problem->key_len, chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
-  clattn_comparison comparison = clattn_check_begin(CLATTN_WEIGHTS, false);
+  const size_t key_len = c->problem->key_len, chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
+  clattn_comparison weights = clattn_check_begin(CLATTN_WEIGHTS, false), lse = clattn_check_begin(CLATTN_LSE, false);
   clattn_row_buffers b = {0};
   if (!clattn_row_buffers_allocate(&b, key_len, key_len)) return clattn_fail_check_memory(error);
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_place at = clattn_place_of(problem, clattn_checker_row(c, i));
+    const clattn_sight s = clattn_checker_sight(c, i);
     const float *scores = output_row(c, c->outputs->scores, i);
     for (size_t j = 0; j < key_len; ++j) b.input[j] = (double)scores[j];
-    clattn_softmax_double(b.input, key_len, b.expected);
-    const double largest = clattn_largest_finite(b.input, key_len);
+    const double expected = clattn_softmax_double(b.input, key_len, s.sink, b.expected);
+    const double largest = largest_score(b.input, key_len, s.sink);
     for (size_t j = 0; j < key_len; ++j) {
       b.magnitude[j] = b.expected[j];
       b.bound[j] = clattn_bound_weight(b.expected[j], largest, key_len, chain);
     }
     const double started = clattn_now();
-    clattn_softmax_float(scores, key_len, b.naive);
+    const float naive = clattn_softmax_float(scores, key_len, (float)s.sink, b.naive);
     c->report->reference_seconds[CLATTN_STAGE_SOFTMAX] += clattn_now() - started;
-    c->flops[CLATTN_STAGE_SOFTMAX] += 4.0 * (double)at.live;
-    size_t index[4] = {at.batch, at.head, at.query, 0};
-    compare_row(&comparison, index, 4, output_row(c, c->outputs->weights, i), key_len, &b);
+    c->flops[CLATTN_STAGE_SOFTMAX] += 4.0 * (double)(s.keys.end - s.keys.first);
+    compare_keys(c, &weights, &s, output_row(c, c->outputs->weights, i), &b);
+    if (c->outputs->lse == NULL) continue;
+    const clattn_element element = judge_lse(c, expected, naive, largest, clattn_checker_row(c, i));
+    clattn_compare(&lse, (const size_t[]){s.batch, s.head, s.query}, 3, &element);
   }
-  clattn_check_finish(c, &comparison);
+  clattn_check_finish(c, &weights);
+  if (c->outputs->lse != NULL) clattn_check_finish(c, &lse);
   free(b.memory);
   return CLATTN_OK;
 }
 
+/* ---- context ----------------------------------------------------------------------------------------------------- */
+
 /* Devices may flush weights below 2^-126 to 0; what they would have added is at most that times the values. */
-static double flushed_weights(const double *v, size_t v_row, size_t live, size_t column) {
+static double flushed_weights(const clattn_sight *s, clattn_vectors_double v, size_t column) {
   double sum = 0.0;
-  for (size_t j = 0; j < live; ++j) sum += fabs(v[j * v_row + column]);
+  for (size_t j = s->keys.first; j < s->keys.end; ++j)
+    if (isfinite(v.at[j * v.step + column])) sum += fabs(v.at[j * v.step + column]);
   return (double)FLT_MIN * sum;
 }
 
+static void context_row(clattn_checker *c, const clattn_sight *s, const double *v_double, const float *weights,
+                        clattn_row_buffers *b) {
+  const clattn_problem *p = c->problem;
+  const size_t start = clattn_key_start(p, s, CLATTN_V), step = clattn_tensor_columns(p, CLATTN_V);
+  const size_t chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
+  const clattn_vectors_double v = {v_double + start, step};
+  const clattn_columns keys = clattn_keys_in_sight(s);
+  for (size_t j = 0; j < p->key_len; ++j) b->input[j] = (double)weights[j];
+  clattn_context_double(keys, b->input, v, p->value_dim, b->expected, b->magnitude);
+  for (size_t d = 0; d < p->value_dim; ++d)
+    b->bound[d] = clattn_bound_product(b->magnitude[d], p->key_len, chain) + flushed_weights(s, v, d);
+  const double started = clattn_now();
+  clattn_context_float(keys, weights, (clattn_vectors_float){c->outputs->v + start, step}, p->value_dim, b->naive,
+                       NULL);
+  c->report->reference_seconds[CLATTN_STAGE_CONTEXT] += clattn_now() - started;
+  c->flops[CLATTN_STAGE_CONTEXT] += 2.0 * (double)keys.count * (double)p->value_dim;
+}
+
 static clattn_status check_context(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *problem = c->problem;
-  const clattn_strides v = clattn_tensor_strides(problem, CLATTN_V);
-  const size_t value_dim = problem->value_dim, chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
+  const clattn_problem *p = c->problem;
   clattn_comparison comparison = clattn_check_begin(CLATTN_CONTEXT, false);
   clattn_row_buffers b = {0};
-  double *v_double = clattn_to_double(c->outputs->v, clattn_tensor_elements(problem, CLATTN_V));
+  double *v = clattn_to_double(c->outputs->v, clattn_tensor_elements(p, CLATTN_V));
   clattn_status status = CLATTN_OK;
-  if (v_double == NULL || !clattn_row_buffers_allocate(&b, value_dim, problem->key_len)) {
+  if (v == NULL || !clattn_row_buffers_allocate(&b, p->value_dim, p->key_len)) {
     status = clattn_fail_check_memory(error);
     goto cleanup;
   }
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_place at = clattn_place_of(problem, clattn_checker_row(c, i));
-    const float *weights = output_row(c, c->outputs->weights, i);
-    const double *v_head = v_double + clattn_place_offset(v, at, 0);
-    for (size_t j = 0; j < problem->key_len; ++j) b.input[j] = (double)weights[j];
-    clattn_context_double(b.input, at.live, v_head, v.row, value_dim, b.expected, b.magnitude);
-    for (size_t d = 0; d < value_dim; ++d)
-      b.bound[d] =
-          clattn_bound_product(b.magnitude[d], problem->key_len, chain) + flushed_weights(v_head, v.row, at.live, d);
-    const double started = clattn_now();
-    clattn_context_float(weights, at.live, c->outputs->v + clattn_place_offset(v, at, 0), v.row, value_dim, b.naive,
-                         NULL);
-    c->report->reference_seconds[CLATTN_STAGE_CONTEXT] += clattn_now() - started;
-    c->flops[CLATTN_STAGE_CONTEXT] += 2.0 * (double)at.live * (double)value_dim;
-    clattn_check_context_row(c, &comparison, at, &b);
+    const clattn_sight s = clattn_checker_sight(c, i);
+    if (!clattn_row_exists(&s)) continue;
+    context_row(c, &s, v, output_row(c, c->outputs->weights, i), &b);
+    clattn_check_context(c, &s, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);
 cleanup:
-  free(v_double);
+  free(v);
   free(b.memory);
   return status;
 }
 
 clattn_status clattn_check_stages(clattn_checker *c, clattn_error *error) {
-  clattn_status status = check_projection(c, CLATTN_Q, c->inputs->wq, c->outputs->q, error);
-  if (status == CLATTN_OK) status = check_projection(c, CLATTN_K, c->inputs->wk, c->outputs->k, error);
-  if (status == CLATTN_OK) status = check_projection(c, CLATTN_V, c->inputs->wv, c->outputs->v, error);
-  if (status == CLATTN_OK) status = check_scores(c, error);
+  clattn_status status = check_scores(c, CLATTN_SCALED, c->outputs->scaled, error);
+  if (status == CLATTN_OK) status = check_scores(c, CLATTN_SOFTCAPPED, c->outputs->softcapped, error);
+  if (status == CLATTN_OK) status = check_scores(c, CLATTN_SCORES, c->outputs->scores, error);
   if (status == CLATTN_OK) status = check_weights(c, error);
   if (status == CLATTN_OK) status = check_context(c, error);
   return status;

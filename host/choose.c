@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "program.h"
+#include "shape.h"
 #include "status.h"
 
 /* A part of a string. */
@@ -42,7 +43,7 @@ static clattn_status split_kernels(const char *kernels, span wanted[CLATTN_STAGE
     if (stage == CLATTN_STAGE_COUNT || kernel.length == 0)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                          "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; "
-                         "STAGE one of project, scores, softmax, context)",
+                         "STAGE one of convert, project, scores, softmax, context, output)",
                          (int)item.length, item.start);
     if (wanted[stage].start != NULL)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "stage %s is named twice in '%s'",
@@ -56,7 +57,7 @@ static clattn_status fail_unknown_kernel(clattn_stage stage, span name, clattn_e
   char allowed[256] = "";
   for (size_t i = 0; i < clattn_kernel_count(); ++i) {
     const clattn_kernel *row = clattn_catalog_at(i);
-    if (row->stage != stage) continue;
+    if (row->stage != clattn_catalog_stage(stage)) continue;
     const size_t used = strlen(allowed);
     if (row->rung > 0)
       snprintf(allowed + used, sizeof allowed - used, "%s%d %s", used > 0 ? ", " : "", row->rung, row->name);
@@ -97,7 +98,7 @@ static clattn_status choose_by_hand(clattn_choice *choice, clattn_stage stage, s
   const span name = cut(&wanted, ':');
   const clattn_kernel *row = clattn_catalog_find(stage, name.start, name.length);
   if (row == NULL) return fail_unknown_kernel(stage, name, error);
-  *choice = (clattn_choice){.row = row};
+  *choice = (clattn_choice){.stage = stage, .row = row};
   clattn_standard_tiles(row, choice->value);
   clattn_status status = CLATTN_OK;
   while (status == CLATTN_OK && wanted.length > 0) status = set_tile(choice, cut(&wanted, ':'), error);
@@ -108,18 +109,22 @@ static clattn_status choose_by_hand(clattn_choice *choice, clattn_stage stage, s
 
 static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {
+  case CLATTN_STAGE_CONVERT:
+    return 1;
   case CLATTN_STAGE_PROJECT:
-    return problem->model_dim;
+    return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
   case CLATTN_STAGE_SCORES:
     return problem->head_dim;
+  case CLATTN_STAGE_OUTPUT:
+    return problem->heads * problem->value_dim;
   default:
     return problem->key_len;
   }
 }
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
-  size_t used = (size_t)snprintf(options, size, "-cl-std=CL1.2 -DW_TRANSPOSED=%d -DCAUSAL=%d",
-                                 problem->layout == CLATTN_LAYOUT_XWT, problem->mask == CLATTN_MASK_CAUSAL);
+  size_t used =
+      (size_t)snprintf(options, size, "-cl-std=CL1.2 -DW_TRANSPOSED=%d", problem->layout == CLATTN_LAYOUT_XWT);
   if (choice->row->form == CLATTN_FORM_LIBRARY)
     used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
@@ -140,7 +145,7 @@ static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_
 
 /* What the driver says of the kernel that it has built; before, only the device's own limits are known. */
 static clattn_status check_built(const clattn_device *device, const clattn_choice *choice, clattn_error *error) {
-  const char *name = choice->row->name, *stage = clattn_stage_name(choice->row->stage);
+  const char *name = choice->row->name, *stage = clattn_stage_name(choice->stage);
   size_t most = 0;
   cl_ulong local_bytes = 0;
   cl_int code = largest_group(device, choice->kernel, &most);
@@ -160,20 +165,33 @@ static clattn_status check_built(const clattn_device *device, const clattn_choic
   return CLATTN_OK;
 }
 
+/* Whether there is anything to do behind the library's product. */
+static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
+  switch (stage) {
+  case CLATTN_STAGE_PROJECT:
+    return (problem->biases & ~(unsigned)CLATTN_BIAS_O) != 0;
+  case CLATTN_STAGE_OUTPUT:
+    return (problem->biases & CLATTN_BIAS_O) != 0;
+  default:
+    return problem->causal || problem->window_left != CLATTN_UNBOUNDED || problem->window_right != CLATTN_UNBOUNDED ||
+           problem->mask != CLATTN_MASK_NONE || problem->lengths != CLATTN_LENGTHS_FULL || problem->softcap > 0.0f ||
+           problem->alibi;
+  }
+}
+
 static clattn_status build(const clattn_plan *plan, clattn_choice *choice, const char *folder, clattn_error *error) {
   const clattn_kernel *row = choice->row;
   clattn_error reason;
-  row->geometry(choice->value, terms_of(&plan->problem, row->stage), &choice->geometry);
+  row->geometry(choice->value, terms_of(&plan->problem, choice->stage), &choice->geometry);
   if (clattn_row_supported(row, choice->value, &plan->device->info, &reason) != CLATTN_OK)
-    return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name, clattn_stage_name(row->stage),
-                       reason.message);
-  const bool companion = row->form == CLATTN_FORM_LIBRARY;
-  if (companion && (row->file == NULL || plan->problem.mask == CLATTN_MASK_NONE)) return CLATTN_OK;
+    return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name,
+                       clattn_stage_name(choice->stage), reason.message);
+  if (row->form == CLATTN_FORM_LIBRARY && !needs_companion(&plan->problem, choice->stage)) return CLATTN_OK;
 
   char options[512];
   build_options(&plan->problem, choice, options, sizeof options);
-  const char *name = companion && row->stage == CLATTN_STAGE_SCORES ? "mask" : clattn_stage_name(row->stage);
-  clattn_status status = clattn_kernel_build(plan->device, folder, row->file, name, options, &choice->kernel, error);
+  clattn_status status =
+      clattn_kernel_build(plan->device, folder, row->file, row->function, options, &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
   if (status != CLATTN_OK && choice->kernel != NULL) {
     clReleaseKernel(choice->kernel);
@@ -214,14 +232,18 @@ static clattn_status choose_best(const clattn_plan *plan, clattn_choice *choice,
       clattn_fail(error, CLATTN_UNSUPPORTED, "no kernel of stage %s suits the device", clattn_stage_name(stage));
   for (size_t i = clattn_kernel_count(); i-- > 0;) {
     const clattn_kernel *row = clattn_catalog_at(i);
-    if (row->stage != stage || !suits(row, &plan->device->info)) continue;
-    *choice = (clattn_choice){.row = row};
+    if (row->stage != clattn_catalog_stage(stage) || !suits(row, &plan->device->info)) continue;
+    *choice = (clattn_choice){.stage = stage, .row = row};
     status = clattn_fit_tiles(row, &plan->device->info, choice->value, error);
     if (status == CLATTN_OK) status = build(plan, choice, folder, error);
     if (status == CLATTN_UNSUPPORTED || (status == CLATTN_BUILD_FAILED && folder == NULL)) continue;
     return status;
   }
   return status;
+}
+
+static bool has_product(clattn_stage stage) {
+  return stage != CLATTN_STAGE_CONVERT && stage != CLATTN_STAGE_SOFTMAX;
 }
 
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
@@ -231,7 +253,8 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
   for (int s = 0; s < CLATTN_STAGE_COUNT && status == CLATTN_OK; ++s) {
     const clattn_stage stage = (clattn_stage)s;
     clattn_choice *choice = &plan->choice[stage];
-    if (wanted[stage].start == NULL && options->pipeline == CLATTN_PIPELINE_BLAS && stage != CLATTN_STAGE_SOFTMAX)
+    if (!clattn_stage_used(&plan->problem, stage)) continue;
+    if (wanted[stage].start == NULL && options->pipeline == CLATTN_PIPELINE_BLAS && has_product(stage))
       wanted[stage] = clblast;
     if (wanted[stage].start == NULL) {
       status = choose_best(plan, choice, stage, options->kernel_dir, error);

@@ -1,12 +1,13 @@
 /* clattn: attention on any OpenCL device, checked against a scalar path on the CPU.
  *
- *     X, Wq, Wk, Wv -> project -> Q, K, V -> scores -> softmax -> context
- *                      (X.W)                 Q.K^T     rows       weights.V
+ *     X, Wq, Wk, Wv -> project -> Q, K, V -> scores -> softmax -> context -> output
+ *                      (X.W)                 Q.K^T     rows       weights.V  (.Wo)
  *
  * Describe, plan, run: a clattn_problem says what is computed, a clattn_device says where, a clattn_plan says how.
  * Planning is slow and done once; running is fast, allocates nothing (CLBlast may) and can be repeated.
  *
- * All tensors are float, row-major, without padding. Sizes count elements unless a name says bytes; times are seconds.
+ * All tensors are row-major and without padding unless strides say otherwise. Sizes count elements unless a name says
+ * bytes; times are seconds.
  *
  * Threads: devices share no state. Different devices may be used from different threads at the same time; one device
  * with its plans belongs to one thread at a time. (CLBlast keeps caches of its own for the process, with a reference to
@@ -124,39 +125,121 @@ CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device 
 
 /* ---- the problem ------------------------------------------------------------------------------------------------- */
 
+typedef enum clattn_source {
+  CLATTN_SOURCE_X,   /* Q, K and V are projected from x: self-attention */
+  CLATTN_SOURCE_XKV, /* Q is projected from x, K and V from xkv: cross attention */
+  CLATTN_SOURCE_QKV  /* q, k and v are given; nothing is projected */
+} clattn_source;
+
 typedef enum clattn_weight_layout {
   CLATTN_LAYOUT_XW, /* Q = X.W, W is (model_dim, columns) */
   CLATTN_LAYOUT_XWT /* Q = X.W^T, W is (columns, model_dim), as torch.nn.Linear stores it */
 } clattn_weight_layout;
 
-typedef enum clattn_mask {
-  CLATTN_MASK_NONE,
-  CLATTN_MASK_CAUSAL /* query i sees keys 0 ... i */
-} clattn_mask;
+/* Which projections have a bias, as bits. */
+enum { CLATTN_BIAS_Q = 1, CLATTN_BIAS_K = 2, CLATTN_BIAS_V = 4, CLATTN_BIAS_O = 8 };
+
+/* How given q, k and v lie in memory. What the library makes itself is (batch, tokens, heads, dim). */
+typedef enum clattn_order {
+  CLATTN_ORDER_TOKENS, /* (batch, tokens, heads, dim), as a projection leaves it */
+  CLATTN_ORDER_HEADS,  /* (batch, heads, tokens, dim) */
+  CLATTN_ORDER_STRIDES /* as clattn_problem.q_strides, k_strides and v_strides say */
+} clattn_order;
+
+/* Elements from one batch, head or token to the next; the elements of one head's vector are neighbours. */
+typedef struct clattn_strides {
+  size_t batch, head, row;
+} clattn_strides;
+
+/* How inputs and the output are stored. Arithmetic is float throughout. */
+typedef enum clattn_type {
+  CLATTN_F32, /* float */
+  CLATTN_F16, /* IEEE half, 2 bytes */
+  CLATTN_BF16 /* the upper half of a float, 2 bytes */
+} clattn_type;
+
+/* From a storage type to float, exactly, and back, rounded to the nearest, ties to even: `count` elements. */
+CLATTN_API void clattn_widen(clattn_type type, const void *from, size_t count, float *to);
+CLATTN_API void clattn_narrow(clattn_type type, const float *from, size_t count, void *to);
 
 typedef enum clattn_scale {
   CLATTN_SCALE_DEFAULT, /* 1 / sqrt(head_dim) */
   CLATTN_SCALE_GIVEN    /* clattn_problem.scale */
 } clattn_scale;
 
-/* Start from CLATTN_PROBLEM_INIT and set what differs. */
+/* A query's position among the keys is its number plus an offset: */
+typedef enum clattn_alignment {
+  CLATTN_ALIGN_TOP_LEFT,     /* 0: the first query stands at the first key */
+  CLATTN_ALIGN_BOTTOM_RIGHT, /* key_len - query_len of its sequence: the last query stands at the last key */
+  CLATTN_ALIGN_OFFSET        /* clattn_problem.offset */
+} clattn_alignment;
+
+typedef enum clattn_mask {
+  CLATTN_MASK_NONE,
+  CLATTN_MASK_FLOAT, /* added to the scores; -inf masks */
+  CLATTN_MASK_BOOL   /* one byte for each place: 0 masks, any other value does not */
+} clattn_mask;
+
+typedef enum clattn_lengths {
+  CLATTN_LENGTHS_FULL,  /* every sequence of the batch has query_len queries and key_len keys */
+  CLATTN_LENGTHS_KEYS,  /* sequence b has clattn_inputs.key_lengths[b] keys; those behind are padding */
+  CLATTN_LENGTHS_PACKED /* sequences lie one behind the other, without padding, as the offsets in clattn_inputs say */
+} clattn_lengths;
+
+enum { CLATTN_UNBOUNDED = -1 }; /* a window without end */
+
+/* Start from CLATTN_PROBLEM_INIT and set what differs. The order in which scores come into being is that of ONNX's
+ * Attention: scale, softcap, bias and mask, softmax. A masked score is -inf; a row in which every key is masked has
+ * weights and context 0. */
 typedef struct clattn_problem {
-  size_t size;  /* sizeof(clattn_problem); tells the library which version of this struct it is given */
-  size_t batch; /* 1 */
-  size_t query_len;
-  size_t key_len; /* equal to query_len: queries, keys and values come from the same X */
-  size_t model_dim;
+  size_t size; /* sizeof(clattn_problem); tells the library which version of this struct it is given */
+
+  /* sizes */
+  size_t batch;     /* 1 */
+  size_t query_len; /* of a sequence; packed: of the longest */
+  size_t key_len;   /* likewise; with CLATTN_SOURCE_X it equals query_len */
+  size_t model_dim; /* columns of x; 0 with CLATTN_SOURCE_QKV */
   size_t heads;     /* 1 */
-  size_t head_dim;  /* of a query and a key */
-  size_t value_dim; /* of a value and of a context vector */
+  size_t kv_heads; /* of keys and values; divides heads: query head h reads key head h / (heads / kv_heads). 0: heads */
+  size_t head_dim; /* of a query and a key */
+  size_t value_dim; /* of a value and of a head's context vector */
+
+  /* where Q, K and V come from */
+  clattn_source source;
+  size_t kv_model_dim; /* columns of xkv; 0: model_dim */
   clattn_weight_layout layout;
-  clattn_mask mask;
+  bool fused_qkv; /* wqkv (and bqkv) instead of wq, wk, wv: their columns one behind the other; CLATTN_SOURCE_X alone */
+  unsigned biases;
+  size_t output_dim; /* columns of wo: output = context.wo + bo; 0: there is no wo, the output is the context */
+  clattn_order order;
+  clattn_strides q_strides, k_strides, v_strides; /* with CLATTN_ORDER_STRIDES */
+  clattn_type type;
+
+  /* what scores mean */
   clattn_scale scale_mode;
-  float scale; /* what Q.K^T is multiplied with when scale_mode is CLATTN_SCALE_GIVEN; finite, any sign */
+  float scale;   /* what Q.K^T is multiplied with when scale_mode is CLATTN_SCALE_GIVEN; finite, any sign */
+  float softcap; /* c > 0: scores become c * tanh(scores / c); 0: they do not */
+  bool causal;   /* a query at position p sees keys 0 ... p */
+  clattn_alignment alignment;
+  int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative */
+  int64_t window_left;  /* a query at position p sees keys from p - window_left on; CLATTN_UNBOUNDED */
+  int64_t window_right; /* ... up to p + window_right; CLATTN_UNBOUNDED */
+  clattn_mask mask;
+  size_t mask_shape[4]; /* (batch, heads, query_len, key_len), each 1 where the mask is the same along it; the last may
+                           also be shorter than key_len: keys behind it are masked */
+  bool alibi;           /* adds -slopes[head] * |position - key| */
+  bool sinks;           /* exp(sinks[head]) is added to what each row of weights is divided by */
+
+  /* batches of sequences that differ in length */
+  clattn_lengths lengths;
+  size_t packed_queries, packed_keys; /* with CLATTN_LENGTHS_PACKED: tokens of all sequences together */
 } clattn_problem;
 
 #define CLATTN_PROBLEM_INIT                                                                                            \
-  { sizeof(clattn_problem), 1, 0, 0, 0, 1, 0, 0, CLATTN_LAYOUT_XW, CLATTN_MASK_NONE, CLATTN_SCALE_DEFAULT, 1.0f }
+  {                                                                                                                    \
+    .size = sizeof(clattn_problem), .batch = 1, .heads = 1, .scale = 1.0f, .window_left = CLATTN_UNBOUNDED,            \
+    .window_right = CLATTN_UNBOUNDED                                                                                   \
+  }
 
 /* CLATTN_OK, or CLATTN_INVALID_PROBLEM / CLATTN_UNSUPPORTED with a message that says what is allowed. Called by
  * everything that takes a problem. */
@@ -165,42 +248,75 @@ CLATTN_API clattn_status clattn_problem_validate(const clattn_problem *problem, 
 /* The factor that scores = Q.K^T * scale will use. */
 CLATTN_API float clattn_problem_scale(const clattn_problem *problem);
 
-/* The tensors of a problem, in the order in which they come into being. */
+/* The tensors of a problem. "tokens" below means (batch, query_len) or (batch, key_len), or, when the sequences are
+ * packed, (packed_queries) or (packed_keys). Elements are of the problem's type where it says "stored", else float. */
 typedef enum clattn_tensor {
-  CLATTN_X,       /* (batch, query_len, model_dim) */
-  CLATTN_WQ,      /* layout XW: (model_dim, heads.head_dim);  XWT: (heads.head_dim, model_dim) */
-  CLATTN_WK,      /* likewise */
-  CLATTN_WV,      /* layout XW: (model_dim, heads.value_dim); XWT: (heads.value_dim, model_dim) */
-  CLATTN_Q,       /* (batch, query_len, heads.head_dim) */
-  CLATTN_K,       /* (batch, key_len, heads.head_dim) */
-  CLATTN_V,       /* (batch, key_len, heads.value_dim) */
-  CLATTN_SCORES,  /* (batch, heads, query_len, key_len): scaled, masked keys hold -inf */
-  CLATTN_WEIGHTS, /* (batch, heads, query_len, key_len): softmax of each row; a fully masked row holds 0 */
-  CLATTN_CONTEXT, /* (batch, query_len, heads.value_dim) */
+  /* inputs */
+  CLATTN_X,      /* stored, (tokens, model_dim) */
+  CLATTN_XKV,    /* stored, (tokens, kv_model_dim) */
+  CLATTN_WQ,     /* stored; layout XW: (model_dim, heads.head_dim);  XWT: (heads.head_dim, model_dim) */
+  CLATTN_WK,     /* stored, likewise, with kv_heads and kv_model_dim */
+  CLATTN_WV,     /* stored, likewise, with kv_heads.value_dim */
+  CLATTN_WQKV,   /* stored, likewise, with the columns of wq, wk and wv one behind the other */
+  CLATTN_BQ,     /* stored, (heads.head_dim) */
+  CLATTN_BK,     /* stored, (kv_heads.head_dim) */
+  CLATTN_BV,     /* stored, (kv_heads.value_dim) */
+  CLATTN_BQKV,   /* stored, all three one behind the other */
+  CLATTN_WO,     /* stored; layout XW: (heads.value_dim, output_dim); XWT: (output_dim, heads.value_dim) */
+  CLATTN_BO,     /* stored, (output_dim) */
+  CLATTN_MASK,   /* float, or bytes with CLATTN_MASK_BOOL, mask_shape */
+  CLATTN_SLOPES, /* float, (heads) */
+  CLATTN_SINKS,  /* float, (heads) */
+  /* made from x, or given: then stored, and in the order that the problem says */
+  CLATTN_Q, /* (tokens, heads.head_dim) */
+  CLATTN_K, /* (tokens, kv_heads.head_dim) */
+  CLATTN_V, /* (tokens, kv_heads.value_dim) */
+  /* results. ONNX calls the next four the qk_matmul_output of modes 0 to 3. */
+  CLATTN_SCALED,     /* (batch, heads, query_len, key_len): Q.K^T * scale, nothing masked */
+  CLATTN_SOFTCAPPED, /* likewise, after the softcap */
+  CLATTN_SCORES,     /* likewise, after bias and mask: masked keys hold -inf */
+  CLATTN_WEIGHTS,    /* likewise: softmax of each row */
+  CLATTN_LSE, /* (batch, heads, query_len): log of the sum of exp(scores), the sink with it; -inf if all is masked */
+  CLATTN_CONTEXT, /* (tokens, heads.value_dim) */
+  CLATTN_OUTPUT,  /* stored, (tokens, output_dim); without wo the context in the problem's type, unless that is float */
   CLATTN_TENSOR_COUNT
 } clattn_tensor;
 
 /* "x", "wq", ...; never NULL. */
 CLATTN_API const char *clattn_tensor_name(clattn_tensor tensor);
 
-/* Fills shape with the tensor's dimensions and returns their number, 2 to 4. The problem must be valid. */
+/* Fills shape with the tensor's dimensions and returns their number, 1 to 4, or 0 if the problem has no such tensor.
+ * Given q, k and v have the dimensions of those that are made. The problem must be valid. */
 CLATTN_API int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]);
 
-/* The product of that shape. The problem must be valid. */
+/* The product of that shape, 0 without one. */
 CLATTN_API size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tensor);
+
+/* What the tensor takes in memory, in the caller's and on the device, as an input or an output of this problem. For
+ * given q, k and v that is what their strides reach over. */
+CLATTN_API size_t clattn_input_bytes(const clattn_problem *problem, clattn_tensor tensor);
+CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tensor tensor);
 
 /* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
-/* Host pointers, owned by the caller, read only during the call; none may be NULL. Shapes as in clattn_tensor. */
+/* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
+ * NULL, the others are not looked at. Shapes and elements as in clattn_tensor. Use designated initialisers. */
 typedef struct clattn_inputs {
-  const float *x;
-  const float *wq;
-  const float *wk;
-  const float *wv;
+  const void *x, *xkv;
+  const void *wq, *wk, *wv, *wqkv;
+  const void *bq, *bk, *bv, *bqkv;
+  const void *wo, *bo;
+  const void *q, *k, *v; /* with CLATTN_SOURCE_QKV */
+  const void *mask;
+  const float *slopes, *sinks;
+  const int32_t *key_lengths;   /* (batch), each 0 ... key_len */
+  const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1; the
+                                   first is 0, the last packed_queries, no sequence longer than query_len */
+  const int32_t *key_offsets;   /* likewise; with CLATTN_SOURCE_X, where they are the same, not looked at */
 } clattn_inputs;
 
-/* Some rows of scores and weights. A row number counts (batch, head, query) row-major: (b * heads + h) * query_len + i.
- * `row` is strictly ascending and owned by the caller. */
+/* Some rows of scores, weights and their like. A row number counts (batch, head, query) row-major:
+ * (b * heads + h) * query_len + i. `row` is strictly ascending and owned by the caller. */
 typedef struct clattn_rows {
   const size_t *row;
   size_t count;
@@ -208,22 +324,33 @@ typedef struct clattn_rows {
 
 /* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. */
 typedef struct clattn_outputs {
-  float *q;
-  float *k;
-  float *v;
-  float *scores;           /* (batch, heads, query_len, key_len), or (rows->count, key_len) */
-  float *weights;          /* likewise */
-  float *context;          /* (batch, query_len, heads.value_dim) */
-  const clattn_rows *rows; /* NULL: all rows of scores and weights are written; else only these */
+  float *q, *k, *v;  /* as scores and context read them, (tokens, heads, dim), whatever was given */
+  float *scaled;     /* (batch, heads, query_len, key_len), or (rows->count, key_len); costs a product of its own */
+  float *softcapped; /* likewise */
+  float *scores;     /* likewise, at no cost */
+  float *weights;    /* likewise */
+  float *lse;        /* (batch, heads, query_len), whatever `rows` says */
+  float *context;    /* (tokens, heads.value_dim) */
+  void *output;      /* stored, (tokens, output_dim), or the context, (tokens, heads.value_dim), as CLATTN_OUTPUT */
+  const clattn_rows *rows; /* NULL: all rows of scores and the like are written; else only these */
 } clattn_outputs;
+
+/* For programs that go over tensors instead of naming them: sets or reads the field of that tensor. Reading gives NULL,
+ * setting does nothing where the struct has no such field. */
+CLATTN_API void clattn_inputs_set(clattn_inputs *inputs, clattn_tensor tensor, const void *data);
+CLATTN_API const void *clattn_inputs_get(const clattn_inputs *inputs, clattn_tensor tensor);
+CLATTN_API void clattn_outputs_set(clattn_outputs *outputs, clattn_tensor tensor, void *data);
+CLATTN_API void *clattn_outputs_get(const clattn_outputs *outputs, clattn_tensor tensor);
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 typedef enum clattn_stage {
+  CLATTN_STAGE_CONVERT, /* stored types to float, and the output back */
   CLATTN_STAGE_PROJECT,
   CLATTN_STAGE_SCORES,
   CLATTN_STAGE_SOFTMAX,
   CLATTN_STAGE_CONTEXT,
+  CLATTN_STAGE_OUTPUT, /* context.Wo; its kernels are those of project */
   CLATTN_STAGE_COUNT
 } clattn_stage;
 
@@ -331,9 +458,9 @@ CLATTN_API void clattn_rows_destroy(clattn_rows *rows); /* of clattn_rows_choose
 /* One tensor held against the scalar path in double. docs/correctness.md derives the bounds. */
 typedef struct clattn_tensor_check {
   clattn_tensor tensor;
-  bool end_to_end;       /* false: computed from the device's own input of that stage; true: all the way from X */
-  size_t elements;       /* that were compared */
-  size_t failed;         /* elements outside their bound */
+  bool end_to_end; /* false: computed from the device's own input of that stage; true: all the way from the inputs */
+  size_t elements; /* that were compared */
+  size_t failed;   /* elements outside their bound */
   size_t worst_index[4]; /* where |got - expected| / bound is largest; as many entries as the tensor has dimensions */
   double got;
   double expected;
@@ -344,7 +471,7 @@ typedef struct clattn_tensor_check {
   bool passed;          /* both gates */
 } clattn_tensor_check;
 
-#define CLATTN_CHECK_MOST 7 /* q, k, v, scores, weights, context, and context from X */
+#define CLATTN_CHECK_MOST 11 /* all outputs, and context all the way from the inputs */
 
 typedef struct clattn_check_report {
   clattn_tensor_check check[CLATTN_CHECK_MOST];
@@ -357,7 +484,8 @@ typedef struct clattn_check_report {
   double reference_seconds[CLATTN_STAGE_COUNT];
 } clattn_check_report;
 
-/* Compares all outputs with the scalar path; every pointer of `outputs` must be set. `rows` limits the check to some
+/* Compares the outputs with the scalar path. q, k, v, scores, weights and context must be set, and output where the
+ * problem has one; scaled, softcapped and lse are compared where they are set. `rows` limits the check to some
  * rows (NULL: all that `outputs` holds); when outputs->rows is set, that list is checked and `rows` must be NULL or the
  * same. CLATTN_OK means that the comparison took place: report->passed says how it ended. */
 CLATTN_API clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,

@@ -30,13 +30,25 @@ extern "C" {
  * called. */
 CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **device, clattn_error *error);
 
-/* Buffers of the same context, as large as the tensors' shapes in clattn.h say, or larger. x, wq, wk, wv and context
- * are required. The others may be NULL: not wanted. Inputs and outputs must not overlap. */
+/* Buffers of the same context, as large as clattn_input_bytes and clattn_output_bytes say, or larger. Inputs that the
+ * problem has, context, and output where the problem has one are required; but context may be NULL where there is an
+ * output. The others may be NULL: not wanted. q, k and v are inputs when the problem's source is CLATTN_SOURCE_QKV,
+ * else results. Inputs and results must not overlap. Lengths are host memory, read during the call. */
 typedef struct clattn_buffers {
-  cl_mem x, wq, wk, wv;
-  cl_mem q, k, v, scores, weights;
-  cl_mem context;
+  cl_mem x, xkv;
+  cl_mem wq, wk, wv, wqkv;
+  cl_mem bq, bk, bv, bqkv;
+  cl_mem wo, bo;
+  cl_mem mask, slopes, sinks;
+  cl_mem q, k, v;
+  cl_mem scaled, softcapped, scores, weights, lse;
+  cl_mem context, output;
+  const int32_t *key_lengths, *query_offsets, *key_offsets; /* as in clattn_inputs */
 } clattn_buffers;
+
+/* As clattn_inputs_set and clattn_inputs_get. */
+CLATTN_API void clattn_buffers_set(clattn_buffers *buffers, clattn_tensor tensor, cl_mem buffer);
+CLATTN_API cl_mem clattn_buffers_get(const clattn_buffers *buffers, clattn_tensor tensor);
 
 /* Enqueues all stages on the device's queue and returns without waiting. The work begins after the `wait_count` events
  * of `wait` and after the plan's previous run; *event (may be NULL), to be released by the caller, completes with it.

@@ -18,6 +18,32 @@ double clattn_bound_product(double magnitude, size_t terms, size_t chain) {
          (double)terms * SMALLEST_NORMAL;
 }
 
+/* The softcap's quotient, tanh (5 units by the OpenCL specification) and product: 8 roundings of a value no larger than
+ * the magnitude. ALiBi's product and the two additions behind it: 4. */
+double clattn_bound_score(const clattn_problem *problem, double magnitude, size_t chain) {
+  const double softcap = problem->softcap > 0.0f ? 8.0 : 0.0;
+  const double bias = problem->mask == CLATTN_MASK_FLOAT || problem->alibi ? 4.0 : 0.0;
+  return clattn_bound_product(magnitude, problem->head_dim, chain) + UNIT_ROUNDOFF * (softcap + bias) * magnitude;
+}
+
+/* Relative to the value, and where the type has no smaller numbers, half of its smallest; 1 % for the value itself
+ * being off by its own rounding. */
+double clattn_bound_narrowing(clattn_type type, double value) {
+  switch (type) {
+  case CLATTN_F16:
+    return 1.01 * ldexp(fabs(value), -11) + ldexp(1.0, -25);
+  case CLATTN_BF16:
+    return 1.01 * ldexp(fabs(value), -8) + SMALLEST_NORMAL;
+  case CLATTN_F32:
+    break;
+  }
+  return 0.0;
+}
+
+double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain) {
+  return clattn_bound_weight(1.0, largest_score, keys, chain) + 4.0 * UNIT_ROUNDOFF * fabs(lse);
+}
+
 double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain) {
   return UNIT_ROUNDOFF * weight * (16.0 + 2.0 * sqrt((double)keys) + (double)chain / 3.0 + 4.0 * largest_score) +
          SMALLEST_NORMAL;

@@ -29,6 +29,15 @@ void clattn_comparison_finish(clattn_comparison *comparison);
 /* Gate 1 of a sum of `terms` products of total magnitude `magnitude`; `chain` is the longest chain of additions. */
 double clattn_bound_product(double magnitude, size_t terms, size_t chain);
 
+/* Gate 1 of a score: the same, and what softcap and bias add. */
+double clattn_bound_score(const clattn_problem *problem, double magnitude, size_t chain);
+
+/* Rounding once to a storage type. */
+double clattn_bound_narrowing(clattn_type type, double value);
+
+/* Gate 1 of the log of a row's sum: that of a weight, which is as far off as the sum, and the log's own rounding. */
+double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain);
+
 /* Gate 1 of a weight: largest_score is the largest absolute value in the row. */
 double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain);
 

@@ -1,49 +1,69 @@
 /* clattn_plan_enqueue: the caller's buffers in and out, nothing waited for. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "run.h"
-#include "shape.h"
 #include "status.h"
+#include "tensor.h"
 
-static clattn_status check_buffer(const clattn_problem *problem, clattn_tensor tensor, cl_mem buffer, bool required,
-                                  clattn_error *error) {
-  if (buffer == NULL)
-    return required ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
-                    : CLATTN_OK;
+static clattn_status check_buffer(clattn_tensor tensor, cl_mem buffer, size_t needed, clattn_error *error) {
   size_t bytes = 0;
   const cl_int code = clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking for the size of %s", clattn_tensor_name(tensor));
-  const size_t needed = clattn_tensor_elements(problem, tensor) * sizeof(float);
   if (bytes >= needed) return CLATTN_OK;
   return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s has %zu bytes (allowed: at least %zu)",
                      clattn_tensor_name(tensor), bytes, needed);
 }
 
-/* Fills `tensor` with the caller's buffer where there is one, else with the plan's own. */
-static clattn_status bind_buffers(const clattn_plan *plan, const clattn_buffers *buffers,
-                                  cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
-  const struct {
-    clattn_tensor tensor;
-    cl_mem buffer;
-    bool required;
-  } all[] = {{CLATTN_X, buffers->x, true},
-             {CLATTN_WQ, buffers->wq, true},
-             {CLATTN_WK, buffers->wk, true},
-             {CLATTN_WV, buffers->wv, true},
-             {CLATTN_CONTEXT, buffers->context, true},
-             {CLATTN_Q, buffers->q, false},
-             {CLATTN_K, buffers->k, false},
-             {CLATTN_V, buffers->v, false},
-             {CLATTN_SCORES, buffers->scores, false},
-             {CLATTN_WEIGHTS, buffers->weights, false}};
-  memcpy(tensor, plan->buffer, CLATTN_TENSOR_COUNT * sizeof *tensor);
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
-    const clattn_status status = check_buffer(&plan->problem, all[i].tensor, all[i].buffer, all[i].required, error);
-    if (status != CLATTN_OK) return status;
-    const bool in_blocks = all[i].tensor == CLATTN_SCORES || all[i].tensor == CLATTN_WEIGHTS;
-    if (all[i].buffer != NULL && !in_blocks) tensor[all[i].tensor] = all[i].buffer;
-  }
-  return CLATTN_OK;
+static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
+  if (tensor == CLATTN_CONTEXT) return !clattn_has_output(problem);
+  return clattn_is_input(problem, tensor) || (tensor == CLATTN_OUTPUT && clattn_has_output(problem));
+}
+
+/* The buffers of a run: the caller's where there is one, else the plan's own. */
+typedef struct binding {
+  cl_mem tensor[CLATTN_TENSOR_COUNT], stored[CLATTN_TENSOR_COUNT];
+} binding;
+
+static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *buffers, clattn_tensor tensor,
+                                 binding *bound, clattn_error *error) {
+  const clattn_problem *p = &plan->problem;
+  const bool input = clattn_is_input(p, tensor);
+  const size_t bytes = input ? clattn_input_bytes(p, tensor) : clattn_output_bytes(p, tensor);
+  const cl_mem buffer = bytes > 0 ? clattn_buffers_get(buffers, tensor) : NULL;
+  if (buffer == NULL)
+    return is_required(p, tensor)
+               ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
+               : CLATTN_OK;
+  const clattn_status status = check_buffer(tensor, buffer, bytes, error);
+  const bool typed = p->type != CLATTN_F32 && ((input && clattn_is_stored(tensor)) || tensor == CLATTN_OUTPUT);
+  const bool in_blocks = tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
+  if (!in_blocks) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
+  return status;
+}
+
+static clattn_status bind_buffers(const clattn_plan *plan, const clattn_buffers *buffers, binding *bound,
+                                  clattn_error *error) {
+  memcpy(bound->tensor, plan->buffer, sizeof bound->tensor);
+  memcpy(bound->stored, plan->stored, sizeof bound->stored);
+  clattn_status status = CLATTN_OK;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t)
+    status = bind_tensor(plan, buffers, (clattn_tensor)t, bound, error);
+  return status;
+}
+
+/* A buffer of its own for each run: an earlier run may still read its lengths. The commands that use it keep it alive.
+ */
+static clattn_status create_sequences(const clattn_plan *plan, const clattn_inputs *lengths, cl_mem *sequences,
+                                      clattn_error *error) {
+  const size_t bytes = plan->problem.batch * SEQUENCE_INTS * sizeof(cl_int);
+  cl_int *host = malloc(bytes), code = CL_SUCCESS;
+  if (host == NULL) return clattn_fail_malloc(error, bytes, "the lengths of a batch");
+  clattn_describe_sequences(&plan->problem, lengths, host);
+  *sequences = clCreateBuffer(plan->device->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, bytes, host, &code);
+  free(host);
+  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "allocating %zu bytes for the lengths", bytes);
 }
 
 /* Nobody need wait for a run that has ended; and after one that failed, because an event it waited for did, everything
@@ -65,16 +85,32 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   if ((wait_count == 0) != (wait == NULL))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%u events to wait for at %s", wait_count,
                        wait == NULL ? "NULL" : "an address that is not NULL");
-  cl_mem tensor[CLATTN_TENSOR_COUNT];
-  clattn_status status = bind_buffers(plan, buffers, tensor, error);
+  const clattn_inputs lengths = {.key_lengths = buffers->key_lengths,
+                                 .query_offsets = buffers->query_offsets,
+                                 .key_offsets = buffers->key_offsets};
+  binding bound;
+  cl_mem sequences = NULL;
+  clattn_status status = bind_buffers(plan, buffers, &bound, error);
+  if (status == CLATTN_OK) status = clattn_check_lengths(&plan->problem, &lengths, error);
+  if (status == CLATTN_OK && plan->problem.lengths != CLATTN_LENGTHS_FULL)
+    status = create_sequences(plan, &lengths, &sequences, error);
   if (status != CLATTN_OK) return status;
 
   forget_what_has_ended(plan);
   clattn_chain chain = {.queue = plan->device->queue, .last = plan->previous};
   plan->previous = NULL;
   const clattn_destination to = {.device = buffers};
+  const clattn_work work = {.plan = plan,
+                            .chain = &chain,
+                            .tensor = bound.tensor,
+                            .stored = bound.stored,
+                            .inputs = &lengths,
+                            .sequences = sequences,
+                            .lse_wanted = buffers->lse != NULL,
+                            .until = UNTIL_MASKED};
   status = clattn_chain_after(&chain, wait_count, wait, error);
-  if (status == CLATTN_OK) status = clattn_run_stages(plan, &chain, tensor, &to, error);
+  if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);
+  if (sequences != NULL) clReleaseMemObject(sequences);
   plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
   if (status != CLATTN_OK) return status;
   cl_int code = clFlush(chain.queue); /* other queues may wait for the event */

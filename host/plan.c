@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel_arguments.h"
+#include "sequence.h"
 #include "shape.h"
 #include "status.h"
+#include "tensor.h"
 
 /* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to
  * each other through the cache; on a GPU it only needs to be large enough to fill the device. */
@@ -17,14 +20,50 @@
 #define MOST_ROWS ((size_t)INT_MAX - 1024u) /* kernels count rows in int */
 #define BLOCK_ROWS_MULTIPLE 64              /* a block that is cut within a head begins at a tile's border */
 
-static const clattn_tensor io_tensors[] = {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_CONTEXT};
-static const clattn_tensor between_tensors[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
-enum { IO_TENSORS = sizeof io_tensors / sizeof io_tensors[0], BETWEEN_TENSORS = 3 };
-
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t tensor_bytes(const clattn_problem *problem, clattn_tensor tensor) {
-  return (uint64_t)clattn_tensor_elements(problem, tensor) * sizeof(float);
+/* What the plan allocates for a tensor. */
+typedef struct tensor_memory {
+  uint64_t floats; /* bytes that the kernels work on */
+  uint64_t stored; /* bytes in the problem's type, besides */
+} tensor_memory;
+
+static bool is_of_block(clattn_tensor tensor) {
+  return tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
+}
+
+static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor) {
+  const clattn_problem *p = &plan->problem;
+  const uint64_t bytes = clattn_input_bytes(p, tensor);
+  const bool ours = plan->io == CLATTN_IO_HOST;
+  if (!clattn_is_stored(tensor) || p->type == CLATTN_F32) return (tensor_memory){.floats = ours ? bytes : 0};
+  return (tensor_memory){.floats = bytes / clattn_type_bytes(p->type) * sizeof(float), .stored = ours ? bytes : 0};
+}
+
+static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
+  const clattn_problem *p = &plan->problem;
+  const uint64_t floats = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
+  const bool ours = plan->io == CLATTN_IO_HOST, typed = p->type != CLATTN_F32;
+  if (clattn_is_input(p, tensor)) return input_memory(plan, tensor);
+  switch (tensor) {
+  case CLATTN_Q:
+  case CLATTN_K:
+  case CLATTN_V:
+    return (tensor_memory){.floats = floats};
+  case CLATTN_LSE:
+    return (tensor_memory){.floats = ours ? floats : 0};
+  case CLATTN_CONTEXT:
+    return (tensor_memory){.floats = ours || clattn_has_output(p) ? floats : 0};
+  case CLATTN_OUTPUT:
+    return (tensor_memory){.floats = p->output_dim != 0 && (ours || typed) ? floats : 0,
+                           .stored = ours && typed ? clattn_output_bytes(p, tensor) : 0};
+  default:
+    return (tensor_memory){0};
+  }
+}
+
+static uint64_t sequences_bytes(const clattn_problem *problem) {
+  return problem->lengths == CLATTN_LENGTHS_FULL ? 0 : (uint64_t)problem->batch * SEQUENCE_INTS * sizeof(cl_int);
 }
 
 static uint64_t memory_budget(const clattn_plan *plan, const clattn_plan_options *options) {
@@ -32,8 +71,9 @@ static uint64_t memory_budget(const clattn_plan *plan, const clattn_plan_options
   return options->memory_bytes != 0 && options->memory_bytes < device ? options->memory_bytes : device;
 }
 
-static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor tensor, clattn_error *error) {
-  const uint64_t bytes = tensor_bytes(&plan->problem, tensor), most = plan->device->info.max_allocation_bytes;
+static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor tensor, uint64_t bytes,
+                                      clattn_error *error) {
+  const uint64_t most = plan->device->info.max_allocation_bytes;
   if (bytes <= most) return CLATTN_OK;
   return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY, "%s takes %llu bytes; '%s' allows %llu in one buffer",
                      clattn_tensor_name(tensor), (unsigned long long)bytes, plan->device->info.name,
@@ -43,14 +83,16 @@ static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor ten
 /* Bytes of everything but the block of scores. */
 static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clattn_error *error) {
   clattn_status status = CLATTN_OK;
-  *bytes = 0;
-  for (int i = 0; i < BETWEEN_TENSORS && status == CLATTN_OK; ++i) {
-    status = check_allocation(plan, between_tensors[i], error);
-    *bytes += tensor_bytes(&plan->problem, between_tensors[i]);
-  }
-  for (int i = 0; i < IO_TENSORS && status == CLATTN_OK; ++i) {
-    status = check_allocation(plan, io_tensors[i], error);
-    if (plan->io == CLATTN_IO_HOST) *bytes += tensor_bytes(&plan->problem, io_tensors[i]);
+  *bytes = plan->io == CLATTN_IO_HOST ? sequences_bytes(&plan->problem) : 0;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    const tensor_memory memory = memory_of(plan, tensor);
+    if (is_of_block(tensor)) continue;
+    const bool input = clattn_is_input(&plan->problem, tensor); /* with CLATTN_IO_DEVICE the caller's buffer */
+    const size_t whole = (input ? clattn_input_bytes : clattn_output_bytes)(&plan->problem, tensor);
+    status = check_allocation(plan, tensor, whole, error);
+    if (status == CLATTN_OK) status = check_allocation(plan, tensor, memory.floats, error);
+    *bytes += memory.floats + memory.stored;
   }
   return status;
 }
@@ -119,6 +161,17 @@ bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
   return true;
 }
 
+void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to) {
+  for (size_t b = 0; b < problem->batch; ++b, to += SEQUENCE_INTS) {
+    const clattn_sequence s = clattn_sequence_of(problem, inputs, b);
+    to[SEQUENCE_FIRST_QUERY] = (cl_int)s.first_query;
+    to[SEQUENCE_QUERY_LEN] = (cl_int)s.query_len;
+    to[SEQUENCE_FIRST_KEY] = (cl_int)s.first_key;
+    to[SEQUENCE_KEY_LEN] = (cl_int)s.key_len;
+    to[SEQUENCE_POSITION] = (cl_int)s.position;
+  }
+}
+
 /* New memory often holds an earlier run's right results, and a kernel that forgets to write some would pass every
  * check: it is filled with NaN first. (By writing: what clEnqueueFillBuffer fills counts as uninitialised for
  * oclgrind.) */
@@ -137,21 +190,34 @@ static clattn_status fill_with_nan(const clattn_plan *plan, cl_mem buffer, size_
   return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "filling a buffer of %zu bytes", bytes);
 }
 
-static clattn_status allocate(clattn_plan *plan, clattn_tensor tensor, uint64_t bytes, clattn_error *error) {
+static clattn_status allocate(clattn_plan *plan, const char *name, uint64_t bytes, cl_mem *buffer,
+                              clattn_error *error) {
+  if (bytes == 0) return CLATTN_OK;
   cl_int code = CL_SUCCESS;
-  plan->buffer[tensor] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
-  if (code == CL_SUCCESS) return fill_with_nan(plan, plan->buffer[tensor], (size_t)bytes, error);
-  return clattn_fail_cl(error, code, "allocating %llu bytes for %s on '%s'", (unsigned long long)bytes,
-                        clattn_tensor_name(tensor), plan->device->info.name);
+  *buffer = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
+  if (code == CL_SUCCESS) return fill_with_nan(plan, *buffer, (size_t)bytes, error);
+  return clattn_fail_cl(error, code, "allocating %llu bytes for %s on '%s'", (unsigned long long)bytes, name,
+                        plan->device->info.name);
+}
+
+static clattn_status allocate_sequences(clattn_plan *plan, clattn_error *error) {
+  const uint64_t bytes = sequences_bytes(&plan->problem);
+  if (bytes == 0 || plan->io != CLATTN_IO_HOST) return CLATTN_OK;
+  plan->sequences_host = malloc((size_t)bytes);
+  if (plan->sequences_host == NULL) return clattn_fail_malloc(error, (size_t)bytes, "the lengths of a batch");
+  return allocate(plan, "the lengths", bytes, &plan->sequences, error);
 }
 
 static clattn_status allocate_all(clattn_plan *plan, clattn_error *error) {
-  clattn_status status = CLATTN_OK;
-  for (int i = 0; i < BETWEEN_TENSORS && status == CLATTN_OK; ++i)
-    status = allocate(plan, between_tensors[i], tensor_bytes(&plan->problem, between_tensors[i]), error);
-  for (int i = 0; i < IO_TENSORS && status == CLATTN_OK && plan->io == CLATTN_IO_HOST; ++i)
-    status = allocate(plan, io_tensors[i], tensor_bytes(&plan->problem, io_tensors[i]), error);
-  if (status == CLATTN_OK) status = allocate(plan, CLATTN_SCORES, plan->info.block_bytes, error);
+  clattn_status status = allocate_sequences(plan, error);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+    const tensor_memory memory = memory_of(plan, (clattn_tensor)t);
+    const char *name = clattn_tensor_name((clattn_tensor)t);
+    status = allocate(plan, name, memory.floats, &plan->buffer[t], error);
+    if (status == CLATTN_OK) status = allocate(plan, name, memory.stored, &plan->stored[t], error);
+  }
+  if (status == CLATTN_OK)
+    status = allocate(plan, "scores", plan->info.block_bytes, &plan->buffer[CLATTN_SCORES], error);
   if (status != CLATTN_OK) return status;
   plan->buffer[CLATTN_WEIGHTS] = plan->buffer[CLATTN_SCORES]; /* softmax works in place */
   const cl_int code = clRetainMemObject(plan->buffer[CLATTN_SCORES]);
@@ -164,6 +230,7 @@ static void fill_info(clattn_plan *plan) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
     const clattn_choice *choice = &plan->choice[stage];
+    if (choice->row == NULL) continue;
     plan->info.stages[stage] = (clattn_stage_info){.kernel = choice->row->name,
                                                    .rung = choice->row->rung,
                                                    .flops = clattn_stage_flops(&plan->problem, stage),
@@ -234,8 +301,12 @@ void clattn_plan_destroy(clattn_plan *plan) {
   }
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage)
     if (plan->choice[stage].kernel != NULL) clReleaseKernel(plan->choice[stage].kernel);
-  for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor)
+  for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor) {
     if (plan->buffer[tensor] != NULL) clReleaseMemObject(plan->buffer[tensor]);
+    if (plan->stored[tensor] != NULL) clReleaseMemObject(plan->stored[tensor]);
+  }
+  if (plan->sequences != NULL) clReleaseMemObject(plan->sequences);
+  free(plan->sequences_host);
   free(plan);
 }
 

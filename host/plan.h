@@ -12,7 +12,8 @@ typedef struct clattn_block {
 } clattn_block;
 
 typedef struct clattn_choice {
-  const clattn_kernel *row;
+  clattn_stage stage;
+  const clattn_kernel *row; /* NULL: the problem has nothing to do for the stage */
   int value[CLATTN_TILES_MOST];
   clattn_geometry geometry;
   cl_kernel kernel; /* of a library row its companion, or NULL where the problem needs none */
@@ -23,7 +24,11 @@ struct clattn_plan {
   clattn_problem problem;
   clattn_io io;
   clattn_choice choice[CLATTN_STAGE_COUNT];
-  cl_mem buffer[CLATTN_TENSOR_COUNT]; /* scores and weights are one buffer, of a block's size */
+  cl_mem
+      buffer[CLATTN_TENSOR_COUNT]; /* floats (of a mask, what it is); scores and weights are one, of a block's size */
+  cl_mem stored[CLATTN_TENSOR_COUNT]; /* inputs and output in the problem's type, where that is not float */
+  cl_mem sequences;                   /* NULL where all are alike */
+  cl_int *sequences_host;             /* its contents for the run at hand */
   clattn_block largest;               /* pairs and rows of a full block */
   clattn_plan_info info;
   cl_event previous; /* the end of the last run that was enqueued; the buffers in between are in use until then */
@@ -34,6 +39,9 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
 
 /* Sizes the blocks and refuses what does not fit; nothing is allocated yet. */
 clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error);
+
+/* Fills to[batch * SEQUENCE_INTS] with what kernels are told of the sequences. */
+void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to);
 
 /* The block after this one; false behind the last. Starts from all zero. */
 bool clattn_next_block(const clattn_plan *plan, clattn_block *block);

@@ -1,71 +1,152 @@
 /* The scalar path. */
 #include "reference.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arguments.h"
+#include "element.h"
+#include "linear.h"
 #include "shape.h"
 #include "status.h"
 
 #define REAL double
 #define NAME(stage) stage##_double
+#define LINEAR clattn_linear_double
+#define VECTORS clattn_vectors_double
+#define SCORE_ROW clattn_score_row_double
 #define EXP exp
+#define LOG log
+#define TANH tanh
 #include "reference_stages.inc"
 #undef REAL
 #undef NAME
+#undef LINEAR
+#undef VECTORS
+#undef SCORE_ROW
 #undef EXP
+#undef LOG
+#undef TANH
 
 #define REAL float
 #define NAME(stage) stage##_float
+#define LINEAR clattn_linear_float
+#define VECTORS clattn_vectors_float
+#define SCORE_ROW clattn_score_row_float
 #define EXP expf
+#define LOG logf
+#define TANH tanhf
 #include "reference_stages.inc"
 #undef REAL
 #undef NAME
+#undef LINEAR
+#undef VECTORS
+#undef SCORE_ROW
 #undef EXP
+#undef LOG
+#undef TANH
 
-/* All rows of one projection. */
-static void project_all(const clattn_problem *problem, const float *x, const float *w, clattn_tensor tensor,
-                        float *out) {
-  const size_t columns = clattn_projection_columns(problem, tensor);
-  const clattn_columns all = {0, columns};
-  for (size_t row = 0; row < problem->batch * problem->query_len; ++row)
-    clattn_project_float(problem, x + row * problem->model_dim, w, columns, all, out + row * columns, NULL);
-}
+/* ---- the whole way ----------------------------------------------------------------------------------------------- */
 
-typedef struct tensors {
-  float *q, *k, *v;
-} tensors;
+typedef struct reference {
+  const clattn_problem *problem;
+  const clattn_inputs *inputs;
+  const clattn_outputs *outputs;
+  clattn_floats floats;
+  float *q, *k, *v, *context, *output;           /* whole; output in float */
+  float *scaled, *softcapped, *scores, *weights; /* one row */
+  float *own[9];
+  size_t own_count;
+} reference;
 
-/* Row `row` of all (batch, head, query): scores, weights and context. */
-static void attend(const clattn_problem *problem, const tensors *t, size_t row, float *scores, float *weights,
-                   float *context) {
-  const size_t query = row % problem->query_len, pair = row / problem->query_len;
-  const size_t batch = pair / problem->heads, head = pair % problem->heads;
-  const clattn_strides q = clattn_tensor_strides(problem, CLATTN_Q), k = clattn_tensor_strides(problem, CLATTN_K);
-  const clattn_strides v = clattn_tensor_strides(problem, CLATTN_V);
-  const clattn_strides c = clattn_tensor_strides(problem, CLATTN_CONTEXT);
-  const size_t live = clattn_live_keys(problem, query);
-  clattn_scores_float(problem, t->q + batch * q.batch + head * q.head + query * q.row,
-                      t->k + batch * k.batch + head * k.head, k.row, live, scores, NULL);
-  clattn_softmax_float(scores, problem->key_len, weights);
-  clattn_context_float(weights, live, t->v + batch * v.batch + head * v.head, v.row, problem->value_dim,
-                       context + batch * c.batch + head * c.head + query * c.row, NULL);
-}
-
-/* Where row `row` of scores or weights goes: NULL if it is not wanted. `next` counts the wanted rows. */
-static float *place(float *all, const clattn_rows *rows, size_t next, size_t row, size_t key_len) {
-  if (all == NULL) return NULL;
-  if (rows == NULL) return all + row * key_len;
-  return next < rows->count && rows->row[next] == row ? all + next * key_len : NULL;
-}
-
-/* The caller's memory where there is some, else our own, noted for freeing. */
-static float *own_or_given(float *given, size_t elements, float **own) {
+/* The caller's memory where there is some, else our own. */
+static float *place(reference *r, float *given, size_t elements) {
   if (given != NULL) return given;
-  *own = malloc(elements * sizeof **own);
-  return *own;
+  return r->own[r->own_count++] = elements <= SIZE_MAX / sizeof(float) ? malloc(elements * sizeof(float)) : NULL;
+}
+
+static bool allocate(reference *r) {
+  const clattn_problem *p = r->problem;
+  const clattn_outputs *o = r->outputs;
+  r->q = place(r, o->q, clattn_tensor_elements(p, CLATTN_Q));
+  r->k = place(r, o->k, clattn_tensor_elements(p, CLATTN_K));
+  r->v = place(r, o->v, clattn_tensor_elements(p, CLATTN_V));
+  r->context = place(r, o->context, clattn_tensor_elements(p, CLATTN_CONTEXT));
+  if (p->output_dim != 0) r->output = place(r, NULL, clattn_tensor_elements(p, CLATTN_OUTPUT));
+  r->scaled = place(r, NULL, p->key_len);
+  r->softcapped = place(r, NULL, p->key_len);
+  r->scores = place(r, NULL, p->key_len);
+  r->weights = place(r, NULL, p->key_len);
+  for (size_t i = 0; i < r->own_count; ++i)
+    if (r->own[i] == NULL) return false;
+  return true;
+}
+
+/* All rows of q, k, v or the output: projected, or given. */
+static void project_all(const reference *r, clattn_tensor tensor, const float *in, float *out) {
+  const clattn_linear l = clattn_linear_of(r->problem, tensor);
+  const clattn_linear_float linear = clattn_linear_in_float(&l, &r->floats);
+  if (in == NULL) in = r->floats.tensor[l.in];
+  for (size_t row = 0; row < l.rows; ++row)
+    clattn_project_float(&linear, in + row * l.terms, l.columns, out + row * l.columns.count, NULL);
+}
+
+static void make(const reference *r, clattn_tensor tensor, float *out) {
+  if (r->problem->source != CLATTN_SOURCE_QKV)
+    project_all(r, tensor, NULL, out);
+  else
+    clattn_gather_given(r->problem, tensor, r->floats.tensor[tensor], out);
+}
+
+/* Row `row` of one of the tensors of rows: NULL if it is not wanted. `next` counts the wanted rows. */
+static float *row_of(const reference *r, float *all, size_t next, size_t row) {
+  const clattn_rows *rows = r->outputs->rows;
+  if (all == NULL) return NULL;
+  if (rows == NULL) return all + row * r->problem->key_len;
+  return next < rows->count && rows->row[next] == row ? all + next * r->problem->key_len : NULL;
+}
+
+static void deliver_row(const reference *r, size_t next, size_t row) {
+  const clattn_outputs *o = r->outputs;
+  float *const to[] = {row_of(r, o->scaled, next, row), row_of(r, o->softcapped, next, row),
+                       row_of(r, o->scores, next, row), row_of(r, o->weights, next, row)};
+  const float *const from[] = {r->scaled, r->softcapped, r->scores, r->weights};
+  for (int i = 0; i < 4; ++i)
+    if (to[i] != NULL && from[i] != NULL) memcpy(to[i], from[i], r->problem->key_len * sizeof(float));
+}
+
+static void attend(const reference *r, size_t row) {
+  const clattn_problem *p = r->problem;
+  const clattn_sight s = clattn_sight_of(p, r->inputs, row);
+  const clattn_vectors_float k = {r->k + clattn_key_start(p, &s, CLATTN_K), clattn_tensor_columns(p, CLATTN_K)};
+  const clattn_vectors_float v = {r->v + clattn_key_start(p, &s, CLATTN_V), clattn_tensor_columns(p, CLATTN_V)};
+  const clattn_score_row_float scores = {r->scaled, r->softcapped, r->scores, NULL};
+  const bool exists = s.query < s.sequence.query_len;
+  clattn_scores_float(p, &s, exists ? r->q + clattn_query_start(p, &s, CLATTN_Q) : NULL, k, scores);
+  const float lse = clattn_softmax_float(r->scores, p->key_len, (float)s.sink, r->weights);
+  if (r->outputs->lse != NULL) r->outputs->lse[row] = lse;
+  if (exists)
+    clattn_context_float((clattn_columns){s.keys.first, s.keys.end - s.keys.first}, r->weights, v, p->value_dim,
+                         r->context + clattn_query_start(p, &s, CLATTN_CONTEXT), NULL);
+}
+
+static void run(const reference *r) {
+  const clattn_problem *p = r->problem;
+  const clattn_rows *rows = r->outputs->rows;
+  make(r, CLATTN_Q, r->q);
+  make(r, CLATTN_K, r->k);
+  make(r, CLATTN_V, r->v);
+  for (size_t row = 0, next = 0; row < p->batch * p->heads * p->query_len; ++row) {
+    attend(r, row);
+    deliver_row(r, next, row);
+    if (rows != NULL && next < rows->count && rows->row[next] == row) ++next;
+  }
+  if (!clattn_has_output(p) || r->outputs->output == NULL) return;
+  if (p->output_dim != 0) project_all(r, CLATTN_OUTPUT, r->context, r->output);
+  clattn_narrow(p->type, p->output_dim != 0 ? r->output : r->context, clattn_tensor_elements(p, CLATTN_OUTPUT),
+                r->outputs->output);
 }
 
 clattn_status clattn_reference_run(const clattn_problem *problem, const clattn_inputs *inputs,
@@ -73,33 +154,12 @@ clattn_status clattn_reference_run(const clattn_problem *problem, const clattn_i
   clattn_status status = clattn_problem_validate(problem, error);
   if (status == CLATTN_OK) status = clattn_check_arguments(problem, inputs, outputs, error);
   if (status != CLATTN_OK) return status;
-
-  const size_t key_len = problem->key_len, rows = problem->batch * problem->heads * problem->query_len;
-  float *own[6] = {NULL};
-  const tensors t = {
-      .q = own_or_given(outputs->q, clattn_tensor_elements(problem, CLATTN_Q), &own[0]),
-      .k = own_or_given(outputs->k, clattn_tensor_elements(problem, CLATTN_K), &own[1]),
-      .v = own_or_given(outputs->v, clattn_tensor_elements(problem, CLATTN_V), &own[2]),
-  };
-  float *context = own_or_given(outputs->context, clattn_tensor_elements(problem, CLATTN_CONTEXT), &own[3]);
-  float *scores = own[4] = malloc(key_len * sizeof *scores);
-  float *weights = own[5] = malloc(key_len * sizeof *weights);
-  if (t.q == NULL || t.k == NULL || t.v == NULL || context == NULL || scores == NULL || weights == NULL) {
+  reference r = {.problem = problem, .inputs = inputs, .outputs = outputs};
+  status = clattn_floats_of(problem, inputs, &r.floats, error);
+  if (status == CLATTN_OK && !allocate(&r))
     status = clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the scalar path");
-    goto cleanup;
-  }
-  project_all(problem, inputs->x, inputs->wq, CLATTN_Q, t.q);
-  project_all(problem, inputs->x, inputs->wk, CLATTN_K, t.k);
-  project_all(problem, inputs->x, inputs->wv, CLATTN_V, t.v);
-  for (size_t row = 0, next = 0; row < rows; ++row) {
-    attend(problem, &t, row, scores, weights, context);
-    float *scores_place = place(outputs->scores, outputs->rows, next, row, key_len);
-    float *weights_place = place(outputs->weights, outputs->rows, next, row, key_len);
-    if (scores_place != NULL) memcpy(scores_place, scores, key_len * sizeof *scores);
-    if (weights_place != NULL) memcpy(weights_place, weights, key_len * sizeof *weights);
-    if (outputs->rows != NULL && next < outputs->rows->count && outputs->rows->row[next] == row) ++next;
-  }
-cleanup:
-  for (size_t i = 0; i < sizeof own / sizeof own[0]; ++i) free(own[i]);
+  if (status == CLATTN_OK) run(&r);
+  for (size_t i = 0; i < r.own_count; ++i) free(r.own[i]);
+  clattn_floats_release(&r.floats);
   return status;
 }

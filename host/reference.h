@@ -6,24 +6,41 @@
 #ifndef CLATTN_REFERENCE_H
 #define CLATTN_REFERENCE_H
 
-#include "clattn.h"
+#include "sequence.h"
 
-/* Some columns of a projection matrix. */
+/* Some columns of a matrix. */
 typedef struct clattn_columns {
   size_t first, count;
 } clattn_columns;
 
 #define CLATTN_REFERENCE_STAGES(REAL, SUFFIX)                                                                          \
-  /* out[c] = sum over k < model_dim of x[k] * w(k, columns.first + c) */                                              \
-  void clattn_project_##SUFFIX(const clattn_problem *problem, const REAL *x, const REAL *w, size_t matrix_columns,     \
-                               clattn_columns columns, REAL *out, REAL *magnitude);                                    \
-  /* out[j] = scale * sum over c < head_dim of q[c] * k[j * k_row + c] for j < live; -inf for the other keys */        \
-  void clattn_scores_##SUFFIX(const clattn_problem *problem, const REAL *q, const REAL *k, size_t k_row, size_t live,  \
-                              REAL *out, REAL *magnitude);                                                             \
-  /* weights[j] = exp(scores[j] - largest) / sum, or 0 if all scores are -inf; both (key_len) */                       \
-  void clattn_softmax_##SUFFIX(const REAL *scores, size_t key_len, REAL *weights);                                     \
-  /* out[c] = sum over j < live of weights[j] * v[j * v_row + c] */                                                    \
-  void clattn_context_##SUFFIX(const REAL *weights, size_t live, const REAL *v, size_t v_row, size_t value_dim,        \
+  /* w (terms, all_columns), or (all_columns, terms) when transposed; bias (all_columns), NULL without */              \
+  typedef struct clattn_linear_##SUFFIX {                                                                              \
+    const REAL *w, *bias;                                                                                              \
+    size_t terms, all_columns;                                                                                         \
+    bool transposed;                                                                                                   \
+  } clattn_linear_##SUFFIX;                                                                                            \
+  /* Vectors `step` elements apart; at: that of the sequence's first key. */                                           \
+  typedef struct clattn_vectors_##SUFFIX {                                                                             \
+    const REAL *at;                                                                                                    \
+    size_t step;                                                                                                       \
+  } clattn_vectors_##SUFFIX;                                                                                           \
+  /* (key_len) each; scaled, softcapped and magnitude may be NULL */                                                   \
+  typedef struct clattn_score_row_##SUFFIX {                                                                           \
+    REAL *scaled, *softcapped, *scores, *magnitude;                                                                    \
+  } clattn_score_row_##SUFFIX;                                                                                         \
+  /* out[c] = bias(columns.first + c) + sum over k < terms of x[k] * w(k, columns.first + c) */                        \
+  void clattn_project_##SUFFIX(const clattn_linear_##SUFFIX *linear, const REAL *x, clattn_columns columns, REAL *out, \
+                               REAL *magnitude);                                                                       \
+  /* scaled[j] = scale * sum over c < head_dim of q[c] * k_j[c], then softcap, then bias and mask; keys and rows that  \
+   * the sequence does not have are -inf in all of them */                                                             \
+  void clattn_scores_##SUFFIX(const clattn_problem *problem, const clattn_sight *sight, const REAL *q,                 \
+                              clattn_vectors_##SUFFIX k, clattn_score_row_##SUFFIX out);                               \
+  /* weights[j] = exp(scores[j] - largest) / sum; 0 where the score is -inf, elsewhere at least 2^-126. Both           \
+   * (key_len). The logit `sink` is part of the sum, -inf: there is none. Returns log(sum of exp(scores)). */          \
+  REAL clattn_softmax_##SUFFIX(const REAL *scores, size_t key_len, REAL sink, REAL *weights);                          \
+  /* out[c] = sum over the keys j with weights[j] != 0 of weights[j] * v_j[c] */                                       \
+  void clattn_context_##SUFFIX(clattn_columns keys, const REAL *weights, clattn_vectors_##SUFFIX v, size_t value_dim,  \
                                REAL *out, REAL *magnitude);
 
 CLATTN_REFERENCE_STAGES(double, double)

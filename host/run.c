@@ -1,15 +1,14 @@
 /* Runs plans: all stages, block by block; and clattn_plan_run, with host memory in and out. */
+#include "run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #include "arguments.h"
 #include "clock.h"
-#include "run.h"
-#include "shape.h"
-#include "stage.h"
+#include "linear.h"
 #include "status.h"
-
-static bool is_wanted(const clattn_destination *to, clattn_tensor tensor) {
-  if (to->host != NULL) return (tensor == CLATTN_SCORES ? to->host->scores : to->host->weights) != NULL;
-  return (tensor == CLATTN_SCORES ? to->device->scores : to->device->weights) != NULL;
-}
+#include "tensor.h"
 
 /* A block is a contiguous run of the rows of (batch, head, query): this is its first. */
 static size_t first_row(const clattn_work *work) {
@@ -28,77 +27,120 @@ static clattn_status download_rows(const clattn_work *work, const clattn_rows *w
   return status;
 }
 
-/* Hands a block of scores or weights over, if it is wanted. Blocks are contiguous parts of the whole tensor. */
+static bool is_wanted(const clattn_destination *to, clattn_tensor tensor) {
+  return to->host != NULL ? clattn_outputs_get(to->host, tensor) != NULL
+                          : clattn_buffers_get(to->device, tensor) != NULL;
+}
+
+/* Hands a block of scores or the like over, if it is wanted. Blocks are contiguous parts of the whole tensor. */
 static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
                                    clattn_error *error) {
   if (!is_wanted(to, tensor)) return CLATTN_OK;
   const clattn_problem *problem = &work->plan->problem;
   const clattn_block *block = &work->block;
+  const cl_mem scores = work->tensor[CLATTN_SCORES];
   const size_t bytes = block->pairs * block->rows * problem->key_len * sizeof(float);
   const size_t start = first_row(work) * problem->key_len;
   work->chain->slot = CLATTN_SLOT_DOWNLOAD;
   if (to->device != NULL)
-    return clattn_chain_copy(work->chain, work->tensor[tensor],
-                             tensor == CLATTN_SCORES ? to->device->scores : to->device->weights, start * sizeof(float),
-                             bytes, error);
-  float *host = tensor == CLATTN_SCORES ? to->host->scores : to->host->weights;
+    return clattn_chain_copy(work->chain, scores, clattn_buffers_get(to->device, tensor), start * sizeof(float), bytes,
+                             error);
+  float *host = clattn_outputs_get(to->host, tensor);
   if (to->host->rows != NULL) return download_rows(work, to->host->rows, host, error);
-  return clattn_chain_read(work->chain, work->tensor[tensor], 0, bytes, host + start, error);
+  return clattn_chain_read(work->chain, scores, 0, bytes, host + start, error);
 }
 
 static clattn_status run_stage(const clattn_work *work, clattn_stage stage, clattn_error *error) {
   static clattn_status (*const stages[CLATTN_STAGE_COUNT])(const clattn_work *, clattn_error *) = {
-      clattn_stage_project, clattn_stage_scores, clattn_stage_softmax, clattn_stage_context};
+      clattn_stage_convert, clattn_stage_project, clattn_stage_scores,
+      clattn_stage_softmax, clattn_stage_context, clattn_stage_output};
+  if (work->plan->choice[stage].row == NULL) return CLATTN_OK;
   work->chain->slot = (int)stage;
   return stages[stage](work, error);
 }
 
+/* Scores as far as `until` go into the block's buffer, and from there to whoever wants them. */
+static clattn_status make_scores(const clattn_work *work, clattn_tensor tensor, int until, const clattn_destination *to,
+                                 clattn_error *error) {
+  clattn_work part = *work;
+  part.until = until;
+  const clattn_status status = run_stage(&part, CLATTN_STAGE_SCORES, error);
+  return status == CLATTN_OK ? deliver_block(&part, tensor, to, error) : status;
+}
+
 static clattn_status run_block(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
-  clattn_status status = run_stage(work, CLATTN_STAGE_SCORES, error);
-  if (status == CLATTN_OK) status = deliver_block(work, CLATTN_SCORES, to, error);
+  clattn_status status = CLATTN_OK;
+  if (is_wanted(to, CLATTN_SCALED)) status = make_scores(work, CLATTN_SCALED, UNTIL_SCALED, to, error);
+  if (status == CLATTN_OK && is_wanted(to, CLATTN_SOFTCAPPED))
+    status = make_scores(work, CLATTN_SOFTCAPPED, UNTIL_SOFTCAPPED, to, error);
+  if (status == CLATTN_OK) status = make_scores(work, CLATTN_SCORES, UNTIL_MASKED, to, error);
   if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_SOFTMAX, error);
   if (status == CLATTN_OK) status = deliver_block(work, CLATTN_WEIGHTS, to, error);
   if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_CONTEXT, error);
   return status;
 }
 
-clattn_status clattn_run_stages(const clattn_plan *plan, clattn_chain *chain, const cl_mem *tensor,
-                                const clattn_destination *to, clattn_error *error) {
-  clattn_work work = {.plan = plan, .chain = chain, .tensor = tensor};
-  clattn_status status = run_stage(&work, CLATTN_STAGE_PROJECT, error);
-  while (status == CLATTN_OK && clattn_next_block(plan, &work.block)) status = run_block(&work, to, error);
-  return status;
+clattn_status clattn_run_stages(const clattn_work *given, const clattn_destination *to, clattn_error *error) {
+  clattn_work work = *given;
+  clattn_status status = run_stage(&work, CLATTN_STAGE_CONVERT, error);
+  if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_PROJECT, error);
+  while (status == CLATTN_OK && clattn_next_block(work.plan, &work.block)) status = run_block(&work, to, error);
+  if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_OUTPUT, error);
+  if (status != CLATTN_OK || work.plan->choice[CLATTN_STAGE_CONVERT].row == NULL) return status;
+  work.chain->slot = CLATTN_STAGE_CONVERT;
+  return clattn_stage_convert_output(&work, error);
 }
 
 /* ---- host memory in and out -------------------------------------------------------------------------------------- */
 
 static clattn_status upload(clattn_plan *plan, clattn_chain *chain, const clattn_inputs *inputs, clattn_error *error) {
-  const struct {
-    clattn_tensor tensor;
-    const float *from;
-  } all[] = {{CLATTN_X, inputs->x}, {CLATTN_WQ, inputs->wq}, {CLATTN_WK, inputs->wk}, {CLATTN_WV, inputs->wv}};
+  const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
   chain->slot = CLATTN_SLOT_UPLOAD;
-  for (size_t i = 0; i < sizeof all / sizeof all[0] && status == CLATTN_OK; ++i)
-    status = clattn_chain_write(chain, plan->buffer[all[i].tensor], all[i].from,
-                                clattn_tensor_elements(&plan->problem, all[i].tensor) * sizeof(float), error);
+  if (plan->sequences != NULL) {
+    clattn_describe_sequences(p, inputs, plan->sequences_host);
+    status = clattn_chain_write(chain, plan->sequences, plan->sequences_host, p->batch * SEQUENCE_INTS * sizeof(cl_int),
+                                error);
+  }
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (!clattn_is_input(p, tensor)) continue;
+    const cl_mem to = plan->stored[t] != NULL ? plan->stored[t] : plan->buffer[t];
+    status = clattn_chain_write(chain, to, clattn_inputs_get(inputs, tensor), clattn_input_bytes(p, tensor), error);
+  }
+  return status;
+}
+
+/* Those that are read in place are delivered as (tokens, heads, dim), whatever their strides. */
+static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain, clattn_tensor tensor, float *to,
+                                    clattn_error *error) {
+  const size_t bytes = clattn_given_extent(&plan->problem, tensor) * sizeof(float);
+  float *all = malloc(bytes);
+  if (all == NULL) return clattn_fail_malloc(error, bytes, "given q, k or v");
+  clattn_status status = clattn_chain_read(chain, plan->buffer[tensor], 0, bytes, all, error);
+  const clattn_status finished = clattn_chain_finish(chain, status == CLATTN_OK ? error : NULL);
+  if (status == CLATTN_OK) status = finished;
+  if (status == CLATTN_OK) clattn_gather_given(&plan->problem, tensor, all, to);
+  free(all);
   return status;
 }
 
 static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clattn_outputs *outputs,
                               clattn_error *error) {
-  const struct {
-    clattn_tensor tensor;
-    float *to;
-  } all[] = {
-      {CLATTN_Q, outputs->q}, {CLATTN_K, outputs->k}, {CLATTN_V, outputs->v}, {CLATTN_CONTEXT, outputs->context}};
+  static const clattn_tensor whole[] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_LSE, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
   chain->slot = CLATTN_SLOT_DOWNLOAD;
-  for (size_t i = 0; i < sizeof all / sizeof all[0] && status == CLATTN_OK; ++i)
-    if (all[i].to != NULL)
-      status =
-          clattn_chain_read(chain, plan->buffer[all[i].tensor], 0,
-                            clattn_tensor_elements(&plan->problem, all[i].tensor) * sizeof(float), all[i].to, error);
+  for (size_t i = 0; i < sizeof whole / sizeof whole[0] && status == CLATTN_OK; ++i) {
+    const clattn_tensor tensor = whole[i];
+    const bool narrowed = tensor == CLATTN_OUTPUT && plan->stored[tensor] != NULL;
+    const cl_mem from = narrowed ? plan->stored[tensor] : plan->buffer[tensor];
+    void *to = clattn_outputs_get(outputs, tensor);
+    const size_t bytes = clattn_output_bytes(p, tensor);
+    if (to == NULL || bytes == 0) continue;
+    status = clattn_is_input(p, tensor) ? download_given(plan, chain, tensor, to, error)
+                                        : clattn_chain_read(chain, from, 0, bytes, to, error);
+  }
   return status;
 }
 
@@ -139,8 +181,16 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
                         .profile = timings != NULL ? &profile : NULL,
                         .events_timed = plan->device->profiling};
   const clattn_destination to = {.host = outputs};
+  const clattn_work work = {.plan = plan,
+                            .chain = &chain,
+                            .tensor = plan->buffer,
+                            .stored = plan->stored,
+                            .inputs = inputs,
+                            .sequences = plan->sequences,
+                            .lse_wanted = outputs->lse != NULL,
+                            .until = UNTIL_MASKED};
   status = upload(plan, &chain, inputs, error);
-  if (status == CLATTN_OK) status = clattn_run_stages(plan, &chain, plan->buffer, &to, error);
+  if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);
   if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
   /* The first failure is the one to report, but host memory must be out of use either way. */
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);

@@ -3,7 +3,7 @@
 #define CLATTN_RUN_H
 
 #include "clattn_cl.h"
-#include "plan.h"
+#include "stage.h"
 
 /* Where results go: host memory (clattn_plan_run) or the caller's buffers (clattn_plan_enqueue); one of them is NULL.
  */
@@ -12,8 +12,7 @@ typedef struct clattn_destination {
   const clattn_buffers *device;
 } clattn_destination;
 
-/* `tensor` by clattn_tensor; scores and weights hold one block. */
-clattn_status clattn_run_stages(const clattn_plan *plan, clattn_chain *chain, const cl_mem *tensor,
-                                const clattn_destination *to, clattn_error *error);
+/* All stages, from converted inputs to the output. The work's block is not looked at. */
+clattn_status clattn_run_stages(const clattn_work *work, const clattn_destination *to, clattn_error *error);
 
 #endif

@@ -54,15 +54,17 @@ clattn_status clattn_rows_choose(const clattn_problem *problem, double most_flop
   const size_t pairs_total = problem->batch * problem->heads, queries = problem->query_len;
   const double keys = (double)problem->key_len, model_dim = (double)problem->model_dim;
   const double head_dim = (double)problem->head_dim, value_dim = (double)problem->value_dim;
-  const double heads = (double)problem->heads;
+  const double outputs = (double)problem->output_dim, contexts = (double)(problem->heads * problem->value_dim);
   double all_flops = 0.0;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage)
     all_flops += clattn_stage_flops(problem, (clattn_stage)stage);
   size_t pairs = pairs_total, rows = queries;
   if (!(all_flops <= most_flops)) {
-    const double pair_flops = 2.0 * keys * model_dim * (head_dim + value_dim);
-    const double row_flops =
-        2.0 * keys * (head_dim + value_dim) + 2.0 * model_dim * heads * (2.0 * head_dim + value_dim);
+    const double columns =
+        (double)(clattn_tensor_columns(problem, CLATTN_Q) + clattn_tensor_columns(problem, CLATTN_K) +
+                 clattn_tensor_columns(problem, CLATTN_V));
+    const double pair_flops = 2.0 * keys * fmax(1.0, (double)clattn_kv_model_dim(problem)) * (head_dim + value_dim);
+    const double row_flops = 2.0 * keys * (head_dim + value_dim) + 2.0 * model_dim * columns + 2.0 * contexts * outputs;
     pairs = limit(most_flops / 2.0 / pair_flops, pairs_total < 2 ? pairs_total : 2,
                   pairs_total < MOST_PAIRS ? pairs_total : MOST_PAIRS);
     rows = limit(most_flops / 2.0 / (double)pairs / row_flops, queries < 4 ? queries : 4, queries);

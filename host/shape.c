@@ -1,99 +1,14 @@
-/* Problems: validation, shapes, strides and costs. Knows nothing of devices. */
+/* Shapes, strides and costs of a problem. Knows nothing of devices. */
 #include "shape.h"
 
-#include <limits.h>
 #include <math.h>
 
-#include "status.h"
-
-/* Kernels count rows, columns and terms in int, and round them up to tiles of at most 1024. Element offsets are size_t.
- */
-#define LARGEST_SIZE ((size_t)INT_MAX - 1024)
+#include "sequence.h"
 
 bool clattn_multiply(size_t a, size_t b, size_t *product) {
   if (b != 0 && a > SIZE_MAX / b) return false;
   *product = a * b;
   return true;
-}
-
-static clattn_status check_size(const char *name, size_t value, clattn_error *error) {
-  if (value >= 1 && value <= LARGEST_SIZE) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_INVALID_PROBLEM, "%s is %zu (allowed: 1 to %zu)", name, value, LARGEST_SIZE);
-}
-
-static clattn_status check_product(const char *name, size_t a, size_t b, clattn_error *error) {
-  size_t product;
-  if (clattn_multiply(a, b, &product) && product <= LARGEST_SIZE) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_INVALID_PROBLEM, "%s is %zu x %zu (allowed: a product of at most %zu)", name, a, b,
-                     LARGEST_SIZE);
-}
-
-static clattn_status check_sizes(const clattn_problem *problem, clattn_error *error) {
-  const struct {
-    const char *name;
-    size_t value;
-  } sizes[] = {{"batch", problem->batch},         {"query_len", problem->query_len}, {"key_len", problem->key_len},
-               {"model_dim", problem->model_dim}, {"heads", problem->heads},         {"head_dim", problem->head_dim},
-               {"value_dim", problem->value_dim}};
-  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
-    const clattn_status status = check_size(sizes[i].name, sizes[i].value, error);
-    if (status != CLATTN_OK) return status;
-  }
-  const struct {
-    const char *name;
-    size_t a, b;
-  } products[] = {{"batch x query_len", problem->batch, problem->query_len},
-                  {"batch x key_len", problem->batch, problem->key_len},
-                  {"batch x heads", problem->batch, problem->heads},
-                  {"heads x head_dim", problem->heads, problem->head_dim},
-                  {"heads x value_dim", problem->heads, problem->value_dim}};
-  for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) {
-    const clattn_status status = check_product(products[i].name, products[i].a, products[i].b, error);
-    if (status != CLATTN_OK) return status;
-  }
-  return CLATTN_OK;
-}
-
-/* After this, elements and bytes of every tensor can be computed in size_t. */
-static clattn_status check_bytes(const clattn_problem *problem, clattn_error *error) {
-  for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor) {
-    size_t shape[4], bytes = sizeof(float);
-    const int rank = clattn_problem_shape(problem, (clattn_tensor)tensor, shape);
-    for (int i = 0; i < rank; ++i)
-      if (!clattn_multiply(bytes, shape[i], &bytes))
-        return clattn_fail(error, CLATTN_INVALID_PROBLEM, "the bytes of %s do not fit into %zu bits",
-                           clattn_tensor_name((clattn_tensor)tensor), sizeof(size_t) * CHAR_BIT);
-  }
-  return CLATTN_OK;
-}
-
-clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error) {
-  if (problem == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the problem is NULL");
-  if (problem->size != sizeof(clattn_problem))
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "clattn_problem.size is %zu, this library's is %zu (start from CLATTN_PROBLEM_INIT)",
-                       problem->size, sizeof(clattn_problem));
-  clattn_status status = check_sizes(problem, error);
-  if (status == CLATTN_OK) status = check_bytes(problem, error);
-  if (status != CLATTN_OK) return status;
-  if (problem->layout != CLATTN_LAYOUT_XW && problem->layout != CLATTN_LAYOUT_XWT)
-    return clattn_fail(error, CLATTN_INVALID_PROBLEM, "layout is %d (allowed: CLATTN_LAYOUT_XW, CLATTN_LAYOUT_XWT)",
-                       (int)problem->layout);
-  if (problem->mask != CLATTN_MASK_NONE && problem->mask != CLATTN_MASK_CAUSAL)
-    return clattn_fail(error, CLATTN_INVALID_PROBLEM, "mask is %d (allowed: CLATTN_MASK_NONE, CLATTN_MASK_CAUSAL)",
-                       (int)problem->mask);
-  if (problem->scale_mode != CLATTN_SCALE_DEFAULT && problem->scale_mode != CLATTN_SCALE_GIVEN)
-    return clattn_fail(error, CLATTN_INVALID_PROBLEM,
-                       "scale_mode is %d (allowed: CLATTN_SCALE_DEFAULT, CLATTN_SCALE_GIVEN)",
-                       (int)problem->scale_mode);
-  if (problem->scale_mode == CLATTN_SCALE_GIVEN && !isfinite(problem->scale))
-    return clattn_fail(error, CLATTN_INVALID_PROBLEM, "scale is %g (allowed: any finite number)",
-                       (double)problem->scale);
-  if (problem->key_len != problem->query_len)
-    return clattn_fail(error, CLATTN_UNSUPPORTED,
-                       "key_len %zu differs from query_len %zu: cross attention is not supported yet", problem->key_len,
-                       problem->query_len);
-  return CLATTN_OK;
 }
 
 float clattn_problem_scale(const clattn_problem *problem) {
@@ -102,122 +17,303 @@ float clattn_problem_scale(const clattn_problem *problem) {
 }
 
 const char *clattn_tensor_name(clattn_tensor tensor) {
-  static const char *const names[CLATTN_TENSOR_COUNT] = {"x", "wq", "wk",     "wv",      "q",
-                                                         "k", "v",  "scores", "weights", "context"};
+  static const char *const names[CLATTN_TENSOR_COUNT] = {
+      "x",      "xkv",        "wq",     "wk",      "wv",     "wqkv",    "bq",    "bk", "bv",
+      "bqkv",   "wo",         "bo",     "mask",    "slopes", "sinks",   "q",     "k",  "v",
+      "scaled", "softcapped", "scores", "weights", "lse",    "context", "output"};
   if ((int)tensor < 0 || tensor >= CLATTN_TENSOR_COUNT) return "unknown tensor";
   return names[tensor];
 }
 
 const char *clattn_stage_name(clattn_stage stage) {
-  static const char *const names[CLATTN_STAGE_COUNT] = {"project", "scores", "softmax", "context"};
+  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "scores", "softmax", "context", "output"};
   if ((int)stage < 0 || stage >= CLATTN_STAGE_COUNT) return "unknown stage";
   return names[stage];
 }
 
-size_t clattn_projection_columns(const clattn_problem *problem, clattn_tensor tensor) {
-  return problem->heads * (tensor == CLATTN_V ? problem->value_dim : problem->head_dim);
+size_t clattn_kv_heads(const clattn_problem *problem) {
+  return problem->kv_heads != 0 ? problem->kv_heads : problem->heads;
 }
 
-static int matrix_shape(const clattn_problem *problem, size_t columns, size_t shape[4]) {
+size_t clattn_kv_model_dim(const clattn_problem *problem) {
+  const bool own = problem->source == CLATTN_SOURCE_XKV && problem->kv_model_dim != 0;
+  return own ? problem->kv_model_dim : problem->model_dim;
+}
+
+size_t clattn_query_tokens(const clattn_problem *problem) {
+  return problem->lengths == CLATTN_LENGTHS_PACKED ? problem->packed_queries : problem->batch * problem->query_len;
+}
+
+size_t clattn_key_tokens(const clattn_problem *problem) {
+  return problem->lengths == CLATTN_LENGTHS_PACKED ? problem->packed_keys : problem->batch * problem->key_len;
+}
+
+bool clattn_has_output(const clattn_problem *problem) {
+  return problem->output_dim != 0 || problem->type != CLATTN_F32;
+}
+
+size_t clattn_type_bytes(clattn_type type) {
+  return type == CLATTN_F32 ? 4 : 2;
+}
+
+size_t clattn_tensor_columns(const clattn_problem *problem, clattn_tensor tensor) {
+  switch (tensor) {
+  case CLATTN_Q:
+    return problem->heads * problem->head_dim;
+  case CLATTN_K:
+    return clattn_kv_heads(problem) * problem->head_dim;
+  case CLATTN_V:
+    return clattn_kv_heads(problem) * problem->value_dim;
+  case CLATTN_OUTPUT:
+    if (problem->output_dim != 0) return problem->output_dim;
+    break;
+  default:
+    break;
+  }
+  return problem->heads * problem->value_dim;
+}
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
+
+static int vector_shape(bool exists, size_t length, size_t shape[4]) {
+  shape[0] = length;
+  return exists ? 1 : 0;
+}
+
+static int matrix_shape(const clattn_problem *problem, bool exists, size_t inputs, size_t columns, size_t shape[4]) {
   const bool transposed = problem->layout == CLATTN_LAYOUT_XWT;
-  shape[0] = transposed ? columns : problem->model_dim;
-  shape[1] = transposed ? problem->model_dim : columns;
-  return 2;
+  shape[0] = transposed ? columns : inputs;
+  shape[1] = transposed ? inputs : columns;
+  return exists ? 2 : 0;
 }
 
-static int rows_shape(size_t batch, size_t rows, size_t columns, size_t shape[4]) {
-  shape[0] = batch;
-  shape[1] = rows;
+static int tokens_shape(const clattn_problem *problem, bool exists, bool of_queries, size_t columns, size_t shape[4]) {
+  if (!exists) return 0;
+  if (problem->lengths == CLATTN_LENGTHS_PACKED) {
+    shape[0] = of_queries ? problem->packed_queries : problem->packed_keys;
+    shape[1] = columns;
+    return 2;
+  }
+  shape[0] = problem->batch;
+  shape[1] = of_queries ? problem->query_len : problem->key_len;
   shape[2] = columns;
   return 3;
 }
 
-int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]) {
-  const size_t key_columns = problem->heads * problem->head_dim, value_columns = problem->heads * problem->value_dim;
+static int rows_shape(const clattn_problem *problem, int rank, size_t shape[4]) {
+  shape[0] = problem->batch;
+  shape[1] = problem->heads;
+  shape[2] = problem->query_len;
+  shape[3] = problem->key_len;
+  return rank;
+}
+
+static int input_shape(const clattn_problem *p, clattn_tensor tensor, size_t shape[4]) {
+  const bool projected = p->source != CLATTN_SOURCE_QKV, fused = projected && p->fused_qkv;
+  const bool own = projected && !fused;
+  const size_t q = clattn_tensor_columns(p, CLATTN_Q), k = clattn_tensor_columns(p, CLATTN_K);
+  const size_t v = clattn_tensor_columns(p, CLATTN_V), kv_dim = clattn_kv_model_dim(p);
   switch (tensor) {
   case CLATTN_X:
-    return rows_shape(problem->batch, problem->query_len, problem->model_dim, shape);
+    return tokens_shape(p, projected, true, p->model_dim, shape);
+  case CLATTN_XKV:
+    return tokens_shape(p, p->source == CLATTN_SOURCE_XKV, false, kv_dim, shape);
   case CLATTN_WQ:
+    return matrix_shape(p, own, p->model_dim, q, shape);
   case CLATTN_WK:
-    return matrix_shape(problem, key_columns, shape);
+    return matrix_shape(p, own, kv_dim, k, shape);
   case CLATTN_WV:
-    return matrix_shape(problem, value_columns, shape);
+    return matrix_shape(p, own, kv_dim, v, shape);
+  case CLATTN_WQKV:
+    return matrix_shape(p, fused, p->model_dim, q + k + v, shape);
+  case CLATTN_BQ:
+    return vector_shape(own && (p->biases & CLATTN_BIAS_Q) != 0, q, shape);
+  case CLATTN_BK:
+    return vector_shape(own && (p->biases & CLATTN_BIAS_K) != 0, k, shape);
+  case CLATTN_BV:
+    return vector_shape(own && (p->biases & CLATTN_BIAS_V) != 0, v, shape);
+  case CLATTN_BQKV:
+    return vector_shape(fused && (p->biases & CLATTN_BIAS_Q) != 0, q + k + v, shape);
+  case CLATTN_WO:
+    return matrix_shape(p, p->output_dim != 0, p->heads * p->value_dim, p->output_dim, shape);
+  case CLATTN_BO:
+    return vector_shape((p->biases & CLATTN_BIAS_O) != 0, p->output_dim, shape);
+  case CLATTN_MASK:
+    for (int i = 0; i < 4; ++i) shape[i] = p->mask_shape[i];
+    return p->mask != CLATTN_MASK_NONE ? 4 : 0;
+  case CLATTN_SLOPES:
+    return vector_shape(p->alibi, p->heads, shape);
+  case CLATTN_SINKS:
+    return vector_shape(p->sinks, p->heads, shape);
+  default:
+    return 0;
+  }
+}
+
+int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]) {
+  switch (tensor) {
   case CLATTN_Q:
-    return rows_shape(problem->batch, problem->query_len, key_columns, shape);
-  case CLATTN_K:
-    return rows_shape(problem->batch, problem->key_len, key_columns, shape);
-  case CLATTN_V:
-    return rows_shape(problem->batch, problem->key_len, value_columns, shape);
   case CLATTN_CONTEXT:
-    return rows_shape(problem->batch, problem->query_len, value_columns, shape);
+    return tokens_shape(problem, true, true, clattn_tensor_columns(problem, tensor), shape);
+  case CLATTN_OUTPUT:
+    return tokens_shape(problem, clattn_has_output(problem), true, clattn_tensor_columns(problem, tensor), shape);
+  case CLATTN_K:
+  case CLATTN_V:
+    return tokens_shape(problem, true, false, clattn_tensor_columns(problem, tensor), shape);
+  case CLATTN_SCALED:
+  case CLATTN_SOFTCAPPED:
   case CLATTN_SCORES:
   case CLATTN_WEIGHTS:
-    shape[0] = problem->batch;
-    shape[1] = problem->heads;
-    shape[2] = problem->query_len;
-    shape[3] = problem->key_len;
-    return 4;
-  case CLATTN_TENSOR_COUNT:
-    break;
+    return rows_shape(problem, 4, shape);
+  case CLATTN_LSE:
+    return rows_shape(problem, 3, shape);
+  default:
+    return input_shape(problem, tensor, shape);
   }
-  return 0;
 }
 
 size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tensor) {
   size_t shape[4], elements = 1;
   const int rank = clattn_problem_shape(problem, tensor, shape);
   for (int i = 0; i < rank; ++i) elements *= shape[i];
-  return elements;
+  return rank > 0 ? elements : 0;
+}
+
+/* ---- strides and bytes ------------------------------------------------------------------------------------------- */
+
+/* Of what the library makes itself: (batch, tokens, heads, dim). */
+static clattn_strides own_strides(const clattn_problem *problem, clattn_tensor tensor) {
+  const bool of_keys = tensor == CLATTN_K || tensor == CLATTN_V;
+  const size_t heads = of_keys ? clattn_kv_heads(problem) : problem->heads;
+  const size_t row = clattn_tensor_columns(problem, tensor), rows = of_keys ? problem->key_len : problem->query_len;
+  const bool packed = problem->lengths == CLATTN_LENGTHS_PACKED;
+  return (clattn_strides){.batch = packed ? 0 : rows * row, .head = row / heads, .row = row};
 }
 
 clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tensor tensor) {
-  const bool of_values = tensor == CLATTN_V || tensor == CLATTN_CONTEXT;
-  const size_t dim = of_values ? problem->value_dim : problem->head_dim;
-  const size_t rows = tensor == CLATTN_K || tensor == CLATTN_V ? problem->key_len : problem->query_len;
-  const size_t row = problem->heads * dim;
-  return (clattn_strides){.batch = rows * row, .head = dim, .row = row};
+  const clattn_strides own = own_strides(problem, tensor);
+  const bool given = problem->source == CLATTN_SOURCE_QKV && tensor != CLATTN_CONTEXT;
+  if (!given || problem->order == CLATTN_ORDER_TOKENS) return own;
+  if (problem->order == CLATTN_ORDER_STRIDES)
+    return tensor == CLATTN_Q ? problem->q_strides : tensor == CLATTN_K ? problem->k_strides : problem->v_strides;
+  const size_t dim = own.head, rows = tensor == CLATTN_Q ? problem->query_len : problem->key_len;
+  return (clattn_strides){.batch = own.batch, .head = rows * dim, .row = dim};
 }
 
-size_t clattn_live_keys(const clattn_problem *problem, size_t query) {
-  if (problem->mask == CLATTN_MASK_CAUSAL && query + 1 < problem->key_len) return query + 1;
-  return problem->key_len;
+size_t clattn_given_extent(const clattn_problem *problem, clattn_tensor tensor) {
+  const clattn_strides s = clattn_tensor_strides(problem, tensor);
+  const bool of_queries = tensor == CLATTN_Q, packed = problem->lengths == CLATTN_LENGTHS_PACKED;
+  const size_t heads = of_queries ? problem->heads : clattn_kv_heads(problem);
+  const size_t dim = tensor == CLATTN_V ? problem->value_dim : problem->head_dim;
+  const size_t rows = packed ? (of_queries ? problem->packed_queries : problem->packed_keys)
+                             : (of_queries ? problem->query_len : problem->key_len);
+  const size_t batches = packed ? 1 : problem->batch;
+  return (batches - 1) * s.batch + (heads - 1) * s.head + (rows - 1) * s.row + dim;
 }
 
-/* (query, key) places that the mask leaves, over all batches and heads. */
+size_t clattn_input_bytes(const clattn_problem *problem, clattn_tensor tensor) {
+  const size_t stored = clattn_type_bytes(problem->type);
+  if (tensor == CLATTN_MASK && problem->mask == CLATTN_MASK_BOOL) return clattn_tensor_elements(problem, tensor);
+  if (tensor == CLATTN_MASK || tensor == CLATTN_SLOPES || tensor == CLATTN_SINKS)
+    return clattn_tensor_elements(problem, tensor) * sizeof(float);
+  if (tensor == CLATTN_Q || tensor == CLATTN_K || tensor == CLATTN_V)
+    return problem->source == CLATTN_SOURCE_QKV ? clattn_given_extent(problem, tensor) * stored : 0;
+  return tensor < CLATTN_Q ? clattn_tensor_elements(problem, tensor) * stored : 0;
+}
+
+size_t clattn_output_bytes(const clattn_problem *problem, clattn_tensor tensor) {
+  if (tensor < CLATTN_Q) return 0;
+  const size_t element = tensor == CLATTN_OUTPUT ? clattn_type_bytes(problem->type) : sizeof(float);
+  return clattn_tensor_elements(problem, tensor) * element;
+}
+
+bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage) {
+  switch (stage) {
+  case CLATTN_STAGE_CONVERT:
+    return problem->type != CLATTN_F32;
+  case CLATTN_STAGE_PROJECT:
+    return problem->source != CLATTN_SOURCE_QKV;
+  case CLATTN_STAGE_OUTPUT:
+    return problem->output_dim != 0;
+  default:
+    return true;
+  }
+}
+
+/* ---- costs ------------------------------------------------------------------------------------------------------- */
+
+static double limit(double value, double least, double most) {
+  return value < least ? least : value > most ? most : value;
+}
+
+/* The sum over query = 0 ... queries-1 of query + shift, held within 0 ... keys. */
+static double sum_of_borders(double queries, double keys, double shift) {
+  const double rise = limit(-shift, 0.0, queries), level = limit(keys - shift, rise, queries);
+  return (level - rise) * (shift + (rise + level - 1.0) / 2.0) + (queries - level) * keys;
+}
+
+/* (query, key) places that causality and window leave, over all batches and heads; lengths count as full. */
 static double live_pairs(const clattn_problem *problem) {
+  const double position = (double)clattn_sequence_of(problem, NULL, 0).position;
   const double queries = (double)problem->query_len, keys = (double)problem->key_len;
-  const double pairs = (double)problem->batch * (double)problem->heads;
-  if (problem->mask != CLATTN_MASK_CAUSAL) return pairs * queries * keys;
-  const double triangle = queries < keys ? queries : keys; /* queries behind the last key see all keys */
-  return pairs * (triangle * (triangle + 1) / 2 + (queries - triangle) * keys);
+  const double live = sum_of_borders(queries, keys, position + (double)clattn_window_right(problem) + 1.0) -
+                      sum_of_borders(queries, keys, position - (double)clattn_window_left(problem));
+  return live * (double)problem->batch * (double)problem->heads;
+}
+
+static double projection_flops(const clattn_problem *problem) {
+  if (problem->source == CLATTN_SOURCE_QKV) return 0.0;
+  const double q = (double)clattn_tensor_columns(problem, CLATTN_Q);
+  const double kv = (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
+  return 2.0 * ((double)clattn_query_tokens(problem) * (double)problem->model_dim * q +
+                (double)clattn_key_tokens(problem) * (double)clattn_kv_model_dim(problem) * kv);
 }
 
 double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
-  const double columns = (double)problem->heads * (2.0 * (double)problem->head_dim + (double)problem->value_dim);
   switch (stage) {
   case CLATTN_STAGE_PROJECT:
-    return 2.0 * (double)problem->batch * (double)problem->query_len * (double)problem->model_dim * columns;
+    return projection_flops(problem);
   case CLATTN_STAGE_SCORES:
     return 2.0 * live_pairs(problem) * (double)problem->head_dim;
   case CLATTN_STAGE_SOFTMAX: /* a subtraction, an exp, an addition and a division for each weight */
     return 4.0 * live_pairs(problem);
   case CLATTN_STAGE_CONTEXT:
     return 2.0 * live_pairs(problem) * (double)problem->value_dim;
+  case CLATTN_STAGE_OUTPUT:
+    return 2.0 * (double)clattn_query_tokens(problem) * (double)problem->heads * (double)problem->value_dim *
+           (double)problem->output_dim;
+  case CLATTN_STAGE_CONVERT:
   case CLATTN_STAGE_COUNT:
     break;
   }
   return 0.0;
 }
 
+/* What is widened and narrowed, as stored and as float. */
+static double convert_bytes(const clattn_problem *problem) {
+  if (problem->type == CLATTN_F32) return 0.0;
+  double bytes = (double)clattn_tensor_elements(problem, CLATTN_OUTPUT) * 6.0;
+  for (int t = 0; t <= CLATTN_V; ++t)
+    if (t != CLATTN_MASK && t != CLATTN_SLOPES && t != CLATTN_SINKS)
+      bytes += (double)clattn_input_bytes(problem, (clattn_tensor)t) * 3.0;
+  return bytes;
+}
+
 double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
-  static const clattn_tensor touched[CLATTN_STAGE_COUNT][8] = {
-      {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_TENSOR_COUNT},
-      {CLATTN_Q, CLATTN_K, CLATTN_SCORES, CLATTN_TENSOR_COUNT},
-      {CLATTN_SCORES, CLATTN_WEIGHTS, CLATTN_TENSOR_COUNT},
-      {CLATTN_WEIGHTS, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
+  static const clattn_tensor touched[CLATTN_STAGE_COUNT][14] = {
+      [CLATTN_STAGE_CONVERT] = {CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_PROJECT] = {CLATTN_X, CLATTN_XKV, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_WQKV, CLATTN_BQ,
+                                CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_SCORES] = {CLATTN_Q, CLATTN_K, CLATTN_SCORES, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_SOFTMAX] = {CLATTN_SCORES, CLATTN_WEIGHTS, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_CONTEXT] = {CLATTN_WEIGHTS, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
   };
+  if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem);
+  if (!clattn_stage_used(problem, stage)) return 0.0;
   double elements = 0.0;
   for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor)
     elements += (double)clattn_tensor_elements(problem, *tensor);
-  return elements * sizeof(float);
+  return elements * sizeof(float) +
+         (stage == CLATTN_STAGE_SCORES ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
 }

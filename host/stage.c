@@ -1,12 +1,50 @@
-/* What the stages share: launching, strides, and the heads of a block. */
+/* What the stages share: launching, what kernels are told, and the heads of a block. */
 #include "stage.h"
 
-#include "shape.h"
+static kernel_strides strides_of(const clattn_problem *problem, clattn_tensor tensor) {
+  const clattn_strides s = clattn_tensor_strides(problem, tensor);
+  return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};
+}
 
-cl_ulong4 clattn_kernel_strides(const clattn_problem *problem, clattn_tensor tensor) {
-  const clattn_strides strides = clattn_tensor_strides(problem, tensor);
-  const cl_ulong4 result = {{strides.batch, strides.head, strides.row, 1}};
-  return result;
+static void describe_mask(const clattn_problem *p, attention *a) {
+  static const int kinds[] = {NO_MASK, FLOAT_MASK, BOOL_MASK};
+  const size_t *shape = p->mask_shape;
+  a->mask_kind = kinds[p->mask];
+  if (p->mask == CLATTN_MASK_NONE) return;
+  a->mask_key = shape[3] > 1 ? 1 : 0;
+  a->mask_len = shape[3] > 1 ? (cl_int)shape[3] : (cl_int)p->key_len;
+  a->mask.row = shape[2] > 1 ? shape[3] : 0;
+  a->mask.head = shape[1] > 1 ? shape[2] * shape[3] : 0;
+  a->mask.batch = shape[0] > 1 ? shape[1] * shape[2] * shape[3] : 0;
+}
+
+attention clattn_kernel_attention(const clattn_work *work) {
+  const clattn_problem *p = &work->plan->problem;
+  attention a = {.q = strides_of(p, CLATTN_Q),
+                 .k = strides_of(p, CLATTN_K),
+                 .v = strides_of(p, CLATTN_V),
+                 .context = strides_of(p, CLATTN_CONTEXT),
+                 .heads = (cl_int)p->heads,
+                 .group = (cl_int)(p->heads / clattn_kv_heads(p)),
+                 .query_len = (cl_int)p->query_len,
+                 .key_len = (cl_int)p->key_len,
+                 .head_dim = (cl_int)p->head_dim,
+                 .value_dim = (cl_int)p->value_dim,
+                 .position = (cl_int)clattn_sequence_of(p, NULL, 0).position,
+                 .left = (cl_int)clattn_window_left(p),
+                 .right = (cl_int)clattn_window_right(p),
+                 .first_pair = (cl_int)work->block.first_pair,
+                 .first_row = (cl_int)work->block.first_row,
+                 .rows = (cl_int)work->block.rows,
+                 .until = work->until,
+                 .scale = clattn_problem_scale(p),
+                 .softcap = p->softcap};
+  describe_mask(p, &a);
+  return a;
+}
+
+bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
+  return work->plan->choice[stage].row->form == CLATTN_FORM_LIBRARY;
 }
 
 clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
@@ -17,14 +55,24 @@ clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, 
   return clattn_chain_launch(work->chain, choice->kernel, &choice->geometry, size, error);
 }
 
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
 bool clattn_next_heads(const clattn_work *work, clattn_heads *heads) {
   const clattn_block *block = &work->block;
-  const size_t all = work->plan->problem.heads;
+  const clattn_problem *p = &work->plan->problem;
+  const size_t group = p->heads / clattn_kv_heads(p);
   heads->in_block += heads->count;
   if (heads->in_block == block->pairs) return false;
   const size_t pair = block->first_pair + heads->in_block, left = block->pairs - heads->in_block;
-  heads->batch = pair / all;
-  heads->head = pair % all;
-  heads->count = left < all - heads->head ? left : all - heads->head;
+  heads->batch = pair / p->heads;
+  heads->head = pair % p->heads;
+  heads->kv_head = heads->head / group;
+  heads->kv_step = group == 1 ? 1 : 0;
+  heads->count = smaller(left, group == 1 ? p->heads - heads->head : group - heads->head % group);
+  heads->sequence = clattn_sequence_of(p, work->inputs, heads->batch);
+  const size_t first = block->first_row, end = heads->sequence.query_len;
+  heads->rows = end > first ? smaller(end - first, block->rows) : 0;
   return true;
 }

@@ -2,34 +2,53 @@
 #ifndef CLATTN_STAGE_H
 #define CLATTN_STAGE_H
 
+#include "kernel_arguments.h"
 #include "plan.h"
+#include "sequence.h"
+#include "shape.h"
 
 /* What a stage works on: the plan's own buffers or the caller's. */
 typedef struct clattn_work {
   const clattn_plan *plan;
   clattn_chain *chain;
-  const cl_mem *tensor; /* by clattn_tensor; scores and weights hold one block */
-  clattn_block block;   /* project takes no notice of it */
+  const cl_mem *tensor;        /* floats, by clattn_tensor; scores and weights hold one block */
+  const cl_mem *stored;        /* likewise, in the problem's type, where that is not float */
+  const clattn_inputs *inputs; /* the lengths are looked at */
+  cl_mem sequences;            /* NULL: all alike */
+  bool lse_wanted;
+  clattn_block block; /* of the scores; for the stages of the blocks alone */
+  int until;          /* how far scores are taken: UNTIL_... */
 } clattn_work;
 
-/* Each enqueues one stage; project all three projections. */
+/* Each enqueues one stage; project all three projections, convert all inputs. */
+clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_project(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_scores(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_context(const clattn_work *work, clattn_error *error);
+clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error);
+
+/* The output into its stored type. */
+clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error *error);
 
 /* Sets the arguments of the stage's kernel and launches it over cols x rows x pairs results. */
 clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
                                    size_t count, const size_t size[3], clattn_error *error);
 
-/* How kernels see strides: (batch, head, row, 1). */
-cl_ulong4 clattn_kernel_strides(const clattn_problem *problem, clattn_tensor tensor);
+bool clattn_uses_library(const clattn_work *work, clattn_stage stage);
 
-/* Heads of one batch that lie in a block: evenly spaced in memory, so that one library call can take them all. */
+/* What the kernels of scores and context are told of the problem and the block. */
+attention clattn_kernel_attention(const clattn_work *work);
+
+/* Heads of one batch that lie in a block and read key heads that are evenly spaced in memory, so that one library call
+ * can take them all. */
 typedef struct clattn_heads {
-  size_t batch, head; /* the first */
+  size_t batch, head, kv_head; /* the first */
   size_t count;
+  size_t kv_step;  /* key heads from one to the next: 0 or 1 */
   size_t in_block; /* pairs of the block before it */
+  clattn_sequence sequence;
+  size_t rows; /* of the block that the sequence has */
 } clattn_heads;
 
 /* The next such heads of the block; false behind the last. Starts from all zero. */

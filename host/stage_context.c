@@ -1,68 +1,65 @@
 /* context: weights.V of one block. */
 #include "blas.h"
-#include "shape.h"
 #include "stage.h"
 
 /* The same arguments for the product and, behind CLBlast, for the repair of what it made non-finite. */
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
-  const clattn_problem *problem = &work->plan->problem;
-  const clattn_block *block = &work->block;
-  const cl_ulong4 v_stride = clattn_kernel_strides(problem, CLATTN_V);
-  const cl_ulong4 context_stride = clattn_kernel_strides(problem, CLATTN_CONTEXT);
-  const cl_int heads = (cl_int)problem->heads, first_pair = (cl_int)block->first_pair;
-  const cl_int first_row = (cl_int)block->first_row, rows = (cl_int)block->rows;
-  const cl_int key_len = (cl_int)problem->key_len, value_dim = (cl_int)problem->value_dim;
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_WEIGHTS]),
-                                       CLATTN_ARGUMENT(work->tensor[CLATTN_V]),
-                                       CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]),
-                                       CLATTN_ARGUMENT(v_stride),
-                                       CLATTN_ARGUMENT(context_stride),
-                                       CLATTN_ARGUMENT(heads),
-                                       CLATTN_ARGUMENT(first_pair),
-                                       CLATTN_ARGUMENT(first_row),
-                                       CLATTN_ARGUMENT(rows),
-                                       CLATTN_ARGUMENT(key_len),
-                                       CLATTN_ARGUMENT(value_dim)};
-  const size_t size[3] = {problem->value_dim, block->rows, block->pairs};
+  const attention a = clattn_kernel_attention(work);
+  const clattn_argument arguments[] = {
+      CLATTN_ARGUMENT(work->tensor[CLATTN_WEIGHTS]), CLATTN_ARGUMENT(work->tensor[CLATTN_V]),
+      CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]), CLATTN_ARGUMENT(a), CLATTN_ARGUMENT(work->sequences)};
+  const size_t size[3] = {work->plan->problem.value_dim, work->block.rows, work->block.pairs};
   return clattn_launch_choice(work, CLATTN_STAGE_CONTEXT, arguments, sizeof arguments / sizeof arguments[0], size,
                               error);
 }
 
-static clattn_status with_blas(const clattn_work *work, clattn_error *error) {
+static clattn_blas_product product_of(const clattn_work *work, const clattn_heads *heads) {
   const clattn_problem *problem = &work->plan->problem;
   const clattn_block *block = &work->block;
   const clattn_strides v = clattn_tensor_strides(problem, CLATTN_V);
   const clattn_strides context = clattn_tensor_strides(problem, CLATTN_CONTEXT);
   const size_t pair_elements = block->rows * problem->key_len;
+  const size_t query = heads->sequence.first_query + block->first_row;
+  return (clattn_blas_product){
+      .rows = heads->rows,
+      .columns = problem->value_dim,
+      .terms = heads->sequence.key_len,
+      .count = heads->count,
+      .factor = 1.0f,
+      .a = {.buffer = work->tensor[CLATTN_WEIGHTS],
+            .offset = heads->in_block * pair_elements,
+            .row = problem->key_len,
+            .step = pair_elements},
+      .b = {.buffer = work->tensor[CLATTN_V],
+            .offset = heads->batch * v.batch + heads->kv_head * v.head + heads->sequence.first_key * v.row,
+            .row = v.row,
+            .step = heads->kv_step * v.head},
+      .c = {.buffer = work->tensor[CLATTN_CONTEXT],
+            .offset = heads->batch * context.batch + heads->head * context.head + query * context.row,
+            .row = context.row,
+            .step = context.head},
+  };
+}
+
+/* Without keys there is no product: the rows are 0, in all heads at once. */
+static clattn_status clear(const clattn_work *work, const clattn_blas_product *product, clattn_error *error) {
+  const size_t row_bytes = product->c.row * sizeof(float);
+  const size_t first = product->c.offset / product->c.row;
+  return clattn_chain_clear(work->chain, product->c.buffer, first * row_bytes, product->rows * row_bytes, error);
+}
+
+static clattn_status with_blas(const clattn_work *work, clattn_error *error) {
   clattn_status status = CLATTN_OK;
   clattn_heads heads = {0};
   while (status == CLATTN_OK && clattn_next_heads(work, &heads)) {
-    const clattn_blas_product product = {
-        .rows = block->rows,
-        .columns = problem->value_dim,
-        .terms = problem->key_len,
-        .count = heads.count,
-        .factor = 1.0f,
-        .a = {.buffer = work->tensor[CLATTN_WEIGHTS],
-              .offset = heads.in_block * pair_elements,
-              .row = problem->key_len,
-              .step = pair_elements},
-        .b = {.buffer = work->tensor[CLATTN_V],
-              .offset = heads.batch * v.batch + heads.head * v.head,
-              .row = v.row,
-              .step = v.head},
-        .c = {.buffer = work->tensor[CLATTN_CONTEXT],
-              .offset = heads.batch * context.batch + heads.head * context.head + block->first_row * context.row,
-              .row = context.row,
-              .step = context.head},
-    };
-    status = clattn_blas_multiply(work->chain, &product, error);
+    const clattn_blas_product product = product_of(work, &heads);
+    if (product.rows == 0) continue;
+    status = product.terms > 0 ? clattn_blas_multiply(work->chain, &product, error) : clear(work, &product, error);
   }
-  if (status == CLATTN_OK && problem->mask != CLATTN_MASK_NONE) status = with_kernel(work, error);
+  if (status == CLATTN_OK && work->plan->choice[CLATTN_STAGE_CONTEXT].kernel != NULL) status = with_kernel(work, error);
   return status;
 }
 
 clattn_status clattn_stage_context(const clattn_work *work, clattn_error *error) {
-  const bool blas = work->plan->choice[CLATTN_STAGE_CONTEXT].row->form == CLATTN_FORM_LIBRARY;
-  return (blas ? with_blas : with_kernel)(work, error);
+  return (clattn_uses_library(work, CLATTN_STAGE_CONTEXT) ? with_blas : with_kernel)(work, error);
 }

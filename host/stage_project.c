@@ -1,46 +1,76 @@
-/* project: Q = X.Wq, K = X.Wk, V = X.Wv. */
+/* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias; and output = context.Wo, the same product once more. */
 #include "blas.h"
-#include "shape.h"
+#include "linear.h"
 #include "stage.h"
 
-static clattn_status with_kernel(const clattn_work *work, cl_mem w, cl_mem out, size_t columns, clattn_error *error) {
-  const clattn_problem *problem = &work->plan->problem;
-  const size_t rows = problem->batch * problem->query_len;
-  const cl_int kernel_rows = (cl_int)rows, model_dim = (cl_int)problem->model_dim, kernel_columns = (cl_int)columns;
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_X]),
-                                       CLATTN_ARGUMENT(w),
-                                       CLATTN_ARGUMENT(out),
-                                       CLATTN_ARGUMENT(kernel_rows),
-                                       CLATTN_ARGUMENT(model_dim),
-                                       CLATTN_ARGUMENT(kernel_columns)};
-  return clattn_launch_choice(work, CLATTN_STAGE_PROJECT, arguments, sizeof arguments / sizeof arguments[0],
-                              (const size_t[]){columns, rows, 1}, error);
+/* One projection at work. */
+typedef struct launch {
+  clattn_stage stage;
+  const clattn_linear *linear;
+  projection p;
+  cl_mem in, w, bias, out; /* bias NULL: none */
+} launch;
+
+static projection describe(const clattn_linear *l) {
+  return (projection){.w_offset = l->transposed ? l->columns.first * l->terms : l->columns.first,
+                      .w_row = l->transposed ? l->terms : l->all_columns,
+                      .bias_offset = l->columns.first,
+                      .rows = (cl_int)l->rows,
+                      .model_dim = (cl_int)l->terms,
+                      .columns = (cl_int)l->columns.count};
 }
 
-static clattn_status with_blas(const clattn_work *work, cl_mem w, cl_mem out, size_t columns, clattn_error *error) {
-  const clattn_problem *problem = &work->plan->problem;
-  const bool transposed = problem->layout == CLATTN_LAYOUT_XWT;
+static clattn_status with_kernel(const clattn_work *work, const launch *l, clattn_error *error) {
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(l->in), CLATTN_ARGUMENT(l->w), CLATTN_ARGUMENT(l->bias),
+                                       CLATTN_ARGUMENT(l->out), CLATTN_ARGUMENT(l->p)};
+  const size_t size[3] = {l->linear->columns.count, l->linear->rows, 1};
+  return clattn_launch_choice(work, l->stage, arguments, sizeof arguments / sizeof arguments[0], size, error);
+}
+
+static clattn_status add_bias(const clattn_work *work, const launch *l, clattn_error *error) {
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(l->bias), CLATTN_ARGUMENT(l->out), CLATTN_ARGUMENT(l->p)};
+  const size_t size[3] = {l->linear->columns.count, l->linear->rows, 1};
+  return clattn_launch_choice(work, l->stage, arguments, sizeof arguments / sizeof arguments[0], size, error);
+}
+
+static clattn_status with_blas(const clattn_work *work, const launch *l, clattn_error *error) {
+  const clattn_linear *linear = l->linear;
   const clattn_blas_product product = {
-      .rows = problem->batch * problem->query_len,
-      .columns = columns,
-      .terms = problem->model_dim,
+      .rows = linear->rows,
+      .columns = linear->columns.count,
+      .terms = linear->terms,
       .count = 1,
       .factor = 1.0f,
-      .a = {.buffer = work->tensor[CLATTN_X], .row = problem->model_dim},
-      .b = {.buffer = w, .row = transposed ? problem->model_dim : columns, .transposed = transposed},
-      .c = {.buffer = out, .row = columns},
+      .a = {.buffer = l->in, .row = linear->terms},
+      .b = {.buffer = l->w,
+            .offset = (size_t)l->p.w_offset,
+            .row = (size_t)l->p.w_row,
+            .transposed = linear->transposed},
+      .c = {.buffer = l->out, .row = linear->columns.count},
   };
-  return clattn_blas_multiply(work->chain, &product, error);
+  const clattn_status status = clattn_blas_multiply(work->chain, &product, error);
+  return status == CLATTN_OK && l->bias != NULL ? add_bias(work, l, error) : status;
+}
+
+static clattn_status project(const clattn_work *work, clattn_stage stage, clattn_tensor tensor, clattn_error *error) {
+  const clattn_linear linear = clattn_linear_of(&work->plan->problem, tensor);
+  const launch l = {.stage = stage,
+                    .linear = &linear,
+                    .p = describe(&linear),
+                    .in = work->tensor[linear.in],
+                    .w = work->tensor[linear.w],
+                    .bias = linear.bias != CLATTN_TENSOR_COUNT ? work->tensor[linear.bias] : NULL,
+                    .out = work->tensor[tensor]};
+  return (clattn_uses_library(work, stage) ? with_blas : with_kernel)(work, &l, error);
 }
 
 clattn_status clattn_stage_project(const clattn_work *work, clattn_error *error) {
-  static const clattn_tensor pairs[][2] = {{CLATTN_WQ, CLATTN_Q}, {CLATTN_WK, CLATTN_K}, {CLATTN_WV, CLATTN_V}};
-  const bool blas = work->plan->choice[CLATTN_STAGE_PROJECT].row->form == CLATTN_FORM_LIBRARY;
-  clattn_status status = CLATTN_OK;
-  for (int i = 0; i < 3 && status == CLATTN_OK; ++i) {
-    const cl_mem w = work->tensor[pairs[i][0]], out = work->tensor[pairs[i][1]];
-    const size_t columns = clattn_projection_columns(&work->plan->problem, pairs[i][1]);
-    status = (blas ? with_blas : with_kernel)(work, w, out, columns, error);
-  }
+  clattn_status status = project(work, CLATTN_STAGE_PROJECT, CLATTN_Q, error);
+  if (status == CLATTN_OK) status = project(work, CLATTN_STAGE_PROJECT, CLATTN_K, error);
+  if (status == CLATTN_OK) status = project(work, CLATTN_STAGE_PROJECT, CLATTN_V, error);
   return status;
+}
+
+clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error) {
+  return project(work, CLATTN_STAGE_OUTPUT, CLATTN_OUTPUT, error);
 }

@@ -45,14 +45,12 @@ clattn_problem support_problem(size_t tokens, size_t model_dim, size_t dim) {
   return problem;
 }
 
-/* Guard, elements, guard. */
-static float *guarded(void **memory, size_t count) {
-  const size_t bytes = count * sizeof(float);
+/* Guard, bytes, guard. */
+static void guarded(void **memory, size_t bytes) {
   unsigned char *all = malloc(bytes + 2 * GUARD_BYTES);
   assert_non_null(all);
   memset(all, GUARD_BYTE, bytes + 2 * GUARD_BYTES);
   *memory = all;
-  return (float *)(void *)(all + GUARD_BYTES);
 }
 
 static float uniform(uint32_t *state) {
@@ -71,44 +69,92 @@ float *support_tensor(support_case *c, clattn_tensor tensor) {
   return (float *)(void *)((unsigned char *)c->memory[tensor] + GUARD_BYTES);
 }
 
+/* Results that the problem has, but for given q, k and v, which have their place among the inputs. */
+static size_t result_bytes(const clattn_problem *p, clattn_tensor tensor) {
+  const bool given = p->source == CLATTN_SOURCE_QKV && (tensor == CLATTN_Q || tensor == CLATTN_K || tensor == CLATTN_V);
+  return given ? 0 : clattn_output_bytes(p, tensor);
+}
+
 void support_poison(support_case *c) {
   for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
-    memset(support_tensor(c, (clattn_tensor)t), 0xFF,
-           clattn_tensor_elements(&c->problem, (clattn_tensor)t) * sizeof(float));
+    if (result_bytes(&c->problem, (clattn_tensor)t) > 0)
+      memset(support_tensor(c, (clattn_tensor)t), 0xFF, result_bytes(&c->problem, (clattn_tensor)t));
+  for (int i = 0; i < 3; ++i)
+    if (c->given[i] != NULL) memset(c->given[i], 0xFF, clattn_output_bytes(&c->problem, (clattn_tensor)(CLATTN_Q + i)));
+}
+
+static bool is_float_always(clattn_tensor tensor) {
+  return tensor == CLATTN_MASK || tensor == CLATTN_SLOPES || tensor == CLATTN_SINKS;
+}
+
+static float size_of(const clattn_problem *p, clattn_tensor tensor) {
+  const size_t kv = p->kv_model_dim != 0 ? p->kv_model_dim : p->model_dim;
+  if (tensor == CLATTN_WO) return 2.0f / sqrtf((float)(p->heads * p->value_dim));
+  if (tensor >= CLATTN_WQ && tensor <= CLATTN_WQKV)
+    return 2.0f / sqrtf((float)(tensor == CLATTN_WQ ? p->model_dim : kv));
+  return tensor == CLATTN_SLOPES ? 0.1f : 1.5f;
+}
+
+/* Random values of the tensor's type; rows of tokens have outliers. */
+static void fill_input(support_case *c, clattn_tensor tensor, uint32_t *seed) {
+  const clattn_problem *p = &c->problem;
+  const size_t bytes = clattn_input_bytes(p, tensor);
+  if (tensor == CLATTN_MASK && p->mask == CLATTN_MASK_BOOL) {
+    unsigned char *allowed = (unsigned char *)support_tensor(c, tensor);
+    for (size_t i = 0; i < bytes; ++i) allowed[i] = uniform(seed) < 0.3f;
+    return;
+  }
+  const bool stored = p->type != CLATTN_F32 && !is_float_always(tensor);
+  const size_t count = bytes / (stored ? 2 : 4);
+  float *values = malloc(count * sizeof *values);
+  assert_non_null(values);
+  const bool tokens = tensor == CLATTN_X || tensor == CLATTN_XKV;
+  const size_t columns = tensor == CLATTN_X ? p->model_dim : p->kv_model_dim != 0 ? p->kv_model_dim : p->model_dim;
+  fill(values, tokens ? count / columns : 1, tokens ? columns : count, size_of(p, tensor), seed);
+  if (tensor == CLATTN_MASK)
+    for (size_t i = 0; i < count; ++i)
+      if (values[i] > 1.0f) values[i] = -INFINITY;
+  clattn_narrow(stored ? p->type : CLATTN_F32, values, count, support_tensor(c, tensor));
+  free(values);
 }
 
 void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed) {
+  memset(c, 0, sizeof *c);
   c->problem = *problem;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
-    guarded(&c->memory[t], clattn_tensor_elements(problem, (clattn_tensor)t));
-  const float size = 2.0f / sqrtf((float)problem->model_dim);
-  fill(support_tensor(c, CLATTN_X), problem->batch * problem->query_len, problem->model_dim, 1.5f, &seed);
-  for (int t = CLATTN_WQ; t <= CLATTN_WV; ++t)
-    fill(support_tensor(c, (clattn_tensor)t), 1, clattn_tensor_elements(problem, (clattn_tensor)t), size, &seed);
-  c->inputs = (clattn_inputs){support_tensor(c, CLATTN_X), support_tensor(c, CLATTN_WQ), support_tensor(c, CLATTN_WK),
-                              support_tensor(c, CLATTN_WV)};
-  c->outputs = (clattn_outputs){.q = support_tensor(c, CLATTN_Q),
-                                .k = support_tensor(c, CLATTN_K),
-                                .v = support_tensor(c, CLATTN_V),
-                                .scores = support_tensor(c, CLATTN_SCORES),
-                                .weights = support_tensor(c, CLATTN_WEIGHTS),
-                                .context = support_tensor(c, CLATTN_CONTEXT)};
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    const size_t input = clattn_input_bytes(problem, tensor), output = result_bytes(problem, tensor);
+    if (input + output == 0) continue;
+    c->bytes[t] = input > 0 ? input : output;
+    guarded(&c->memory[t], c->bytes[t]);
+    if (input > 0) {
+      fill_input(c, tensor, &seed);
+      clattn_inputs_set(&c->inputs, tensor, support_tensor(c, tensor));
+    } else {
+      clattn_outputs_set(&c->outputs, tensor, support_tensor(c, tensor));
+    }
+  }
+  for (int i = 0; i < 3 && problem->source == CLATTN_SOURCE_QKV; ++i) {
+    c->given[i] = malloc(clattn_output_bytes(problem, (clattn_tensor)(CLATTN_Q + i)));
+    assert_non_null(c->given[i]);
+    clattn_outputs_set(&c->outputs, (clattn_tensor)(CLATTN_Q + i), c->given[i]);
+  }
   support_poison(c);
 }
 
 void support_check_guards(const support_case *c) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const unsigned char *all = c->memory[t];
-    const size_t bytes = clattn_tensor_elements(&c->problem, (clattn_tensor)t) * sizeof(float);
-    for (size_t i = 0; i < GUARD_BYTES; ++i) {
+    for (size_t i = 0; all != NULL && i < GUARD_BYTES; ++i) {
       assert_int_equal(all[i], GUARD_BYTE);
-      assert_int_equal(all[GUARD_BYTES + bytes + i], GUARD_BYTE);
+      assert_int_equal(all[GUARD_BYTES + c->bytes[t] + i], GUARD_BYTE);
     }
   }
 }
 
 void support_free(support_case *c) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(c->memory[t]);
+  for (int i = 0; i < 3; ++i) free(c->given[i]);
   memset(c, 0, sizeof *c);
 }
 

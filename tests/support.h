@@ -19,13 +19,15 @@ typedef struct support_case {
   clattn_problem problem;
   clattn_inputs inputs;
   clattn_outputs outputs;
-  void *memory[10]; /* x, wq, wk, wv, q, k, v, scores, weights, context */
+  void *memory[CLATTN_TENSOR_COUNT]; /* of those that the problem has */
+  size_t bytes[CLATTN_TENSOR_COUNT];
+  float *given[3]; /* results q, k and v where the inputs are q, k and v */
 } support_case;
 
 /* batch 1, one head, tokens x model_dim -> dim; change what differs before support_allocate. */
 clattn_problem support_problem(size_t tokens, size_t model_dim, size_t dim);
 
-/* Random inputs (some rows are outliers), poisoned outputs. */
+/* Random inputs (some rows are outliers; a mask masks about a third), poisoned outputs. Lengths are the caller's. */
 void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed);
 void support_poison(support_case *c); /* outputs again full of NaN */
 void support_free(support_case *c);

@@ -17,7 +17,8 @@ typedef struct owner {
 } owner;
 
 static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
-  return clattn_tensor_elements(problem, tensor) * sizeof(float);
+  const size_t input = clattn_input_bytes(problem, tensor);
+  return input > 0 ? input : clattn_output_bytes(problem, tensor);
 }
 
 /* The caller's own OpenCL, on the device that the other tests use: found by its name. */
@@ -58,11 +59,12 @@ static void set_up(owner *o, cl_command_queue_properties properties, const suppo
   assert_int_equal(code, CL_SUCCESS);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const size_t bytes = bytes_of(&c->problem, (clattn_tensor)t) + GUARD;
+    if (bytes == GUARD) continue; /* the problem has no such tensor */
     unsigned char *start = malloc(bytes);
     assert_non_null(start);
     memset(start, 0xA5, bytes);
-    if (t <= CLATTN_WV)
-      memcpy(start, (const float *const[]){c->inputs.x, c->inputs.wq, c->inputs.wk, c->inputs.wv}[t], bytes - GUARD);
+    const void *input = clattn_inputs_get(&c->inputs, (clattn_tensor)t);
+    if (input != NULL) memcpy(start, input, bytes - GUARD);
     o->buffer[t] = clCreateBuffer(o->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, bytes, start, &code);
     assert_int_equal(code, CL_SUCCESS);
     free(start);
@@ -70,16 +72,9 @@ static void set_up(owner *o, cl_command_queue_properties properties, const suppo
 }
 
 static clattn_buffers buffers_of(const owner *o) {
-  return (clattn_buffers){.x = o->buffer[CLATTN_X],
-                          .wq = o->buffer[CLATTN_WQ],
-                          .wk = o->buffer[CLATTN_WK],
-                          .wv = o->buffer[CLATTN_WV],
-                          .q = o->buffer[CLATTN_Q],
-                          .k = o->buffer[CLATTN_K],
-                          .v = o->buffer[CLATTN_V],
-                          .scores = o->buffer[CLATTN_SCORES],
-                          .weights = o->buffer[CLATTN_WEIGHTS],
-                          .context = o->buffer[CLATTN_CONTEXT]};
+  clattn_buffers buffers = {.x = NULL};
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) clattn_buffers_set(&buffers, (clattn_tensor)t, o->buffer[t]);
+  return buffers;
 }
 
 /* Downloads everything into the case's outputs and looks behind the end of every buffer. */
@@ -87,6 +82,7 @@ static void download(const owner *o, support_case *c) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const size_t bytes = bytes_of(&c->problem, (clattn_tensor)t);
     unsigned char guard[GUARD];
+    if (bytes == 0) continue;
     assert_int_equal(clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, bytes, GUARD, guard, 0, NULL, NULL),
                      CL_SUCCESS);
     for (size_t i = 0; i < GUARD; ++i) assert_int_equal(guard[i], 0xA5);
@@ -98,7 +94,8 @@ static void download(const owner *o, support_case *c) {
 }
 
 static void tear_down(owner *o) {
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) clReleaseMemObject(o->buffer[t]);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
+    if (o->buffer[t] != NULL) clReleaseMemObject(o->buffer[t]);
   clReleaseCommandQueue(o->queue);
   clReleaseContext(o->context);
 }
@@ -108,7 +105,7 @@ static clattn_problem problem(void) {
   p.heads = 3;
   p.batch = 2;
   p.value_dim = 7;
-  p.mask = CLATTN_MASK_CAUSAL;
+  p.causal = true;
   return p;
 }
 
@@ -219,7 +216,7 @@ static void run_with(clattn_pipeline pipeline) {
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
   assert_false(timings.events_used);
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
-    assert_true(timings.stage[stage] > 0.0);
+    assert_true((timings.stage[stage] > 0.0) == (timings.launches[stage] > 0));
     assert_true(timings.stage[stage] == timings.stage_wall[stage]);
   }
   assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);

@@ -60,9 +60,35 @@ static void problems(void **state) {
   REFUSED(p.mask = (clattn_mask)7, CLATTN_INVALID_PROBLEM, "mask is 7");
   REFUSED(p.scale_mode = (clattn_scale)7, CLATTN_INVALID_PROBLEM, "scale_mode is 7");
   REFUSED(p.scale_mode = CLATTN_SCALE_GIVEN; p.scale = NAN, CLATTN_INVALID_PROBLEM, "scale is nan");
-  REFUSED(p.key_len = 5, CLATTN_UNSUPPORTED, "cross attention");
+  REFUSED(p.key_len = 5, CLATTN_INVALID_PROBLEM, "CLATTN_SOURCE_XKV");
+  REFUSED(p.source = (clattn_source)3, CLATTN_INVALID_PROBLEM, "source is 3");
+  REFUSED(p.source = CLATTN_SOURCE_QKV, CLATTN_INVALID_PROBLEM, "model_dim is");
+  REFUSED(p.heads = 6; p.kv_heads = 4, CLATTN_INVALID_PROBLEM, "kv_heads is 4");
+  REFUSED(p.kv_heads = 2, CLATTN_INVALID_PROBLEM, "a divisor of heads");
+  REFUSED(p.kv_model_dim = 3, CLATTN_INVALID_PROBLEM, "kv_model_dim is 3");
+  REFUSED(p.source = CLATTN_SOURCE_XKV; p.fused_qkv = true, CLATTN_INVALID_PROBLEM, "fused_qkv");
+  REFUSED(p.fused_qkv = true; p.biases = CLATTN_BIAS_K, CLATTN_INVALID_PROBLEM, "all of q, k and v");
+  REFUSED(p.biases = 16, CLATTN_INVALID_PROBLEM, "biases is 0x10");
+  REFUSED(p.biases = CLATTN_BIAS_O, CLATTN_INVALID_PROBLEM, "no output projection");
+  REFUSED(p.output_dim = SIZE_MAX, CLATTN_INVALID_PROBLEM, "output_dim");
+  REFUSED(p.order = CLATTN_ORDER_HEADS, CLATTN_INVALID_PROBLEM, "order is 1");
+  REFUSED(p.type = (clattn_type)3, CLATTN_INVALID_PROBLEM, "type is 3");
+  REFUSED(p.softcap = -1.0f, CLATTN_INVALID_PROBLEM, "softcap is -1");
+  REFUSED(p.softcap = INFINITY, CLATTN_INVALID_PROBLEM, "softcap is inf");
+  REFUSED(p.window_left = -2, CLATTN_INVALID_PROBLEM, "window_left is -2");
+  REFUSED(p.window_right = INT64_MAX, CLATTN_INVALID_PROBLEM, "window_right is");
+  REFUSED(p.offset = INT64_MIN, CLATTN_INVALID_PROBLEM, "offset is");
+  REFUSED(p.alignment = (clattn_alignment)3, CLATTN_INVALID_PROBLEM, "alignment is 3");
+  REFUSED(p.mask = CLATTN_MASK_BOOL, CLATTN_INVALID_PROBLEM, "mask_shape[0] is 0");
+  REFUSED(p.mask = CLATTN_MASK_FLOAT; p.mask_shape[0] = p.mask_shape[1] = p.mask_shape[2] = 1;
+          p.mask_shape[3] = p.key_len + 1, CLATTN_INVALID_PROBLEM, "mask_shape[3] is");
+  REFUSED(p.lengths = (clattn_lengths)3, CLATTN_INVALID_PROBLEM, "lengths is 3");
+  REFUSED(p.packed_queries = 3, CLATTN_INVALID_PROBLEM, "packed_queries is 3");
+  REFUSED(p.lengths = CLATTN_LENGTHS_PACKED, CLATTN_INVALID_PROBLEM, "packed_queries is 0");
+  REFUSED(p.source = CLATTN_SOURCE_QKV; p.model_dim = 0; p.order = CLATTN_ORDER_STRIDES;
+          p.k_strides.row = SIZE_MAX / 2, CLATTN_INVALID_PROBLEM, "k_strides reach");
   REFUSED(p.query_len = p.key_len = 2000000000; p.heads = 1000000000;
-          p.head_dim = p.value_dim = 2, CLATTN_INVALID_PROBLEM, "the bytes of scores");
+          p.head_dim = p.value_dim = 2, CLATTN_INVALID_PROBLEM, "the bytes of scaled");
 #undef REFUSED
 }
 

@@ -30,8 +30,7 @@ static void run_case(clattn_device *device, clattn_problem problem, const char *
   char what[256];
   snprintf(what, sizeof what, "%s, %zu tokens, model_dim %zu, %zu heads, head_dim %zu, value_dim %zu, %s, %s", kernels,
            problem.query_len, problem.model_dim, problem.heads, problem.head_dim, problem.value_dim,
-           problem.layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw",
-           problem.mask == CLATTN_MASK_CAUSAL ? "causal" : "no mask");
+           problem.layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", problem.causal ? "causal" : "no mask");
   assert_passed(&report, what);
   support_free(&c);
 }
@@ -44,7 +43,7 @@ static void run_shapes(clattn_device *device, const char *kernels) {
         for (size_t i = 0; i < 2; ++i) {
           clattn_problem p = problem_at(length, (length + 2 * layout + causal + 3 * i) % DIMS);
           p.layout = layout ? CLATTN_LAYOUT_XWT : CLATTN_LAYOUT_XW;
-          p.mask = causal ? CLATTN_MASK_CAUSAL : CLATTN_MASK_NONE;
+          p.causal = causal;
           run_case(device, p, kernels);
         }
 }
@@ -130,7 +129,7 @@ static void tile_sizes(void **state) {
       p.heads = 2;
       p.value_dim = 19;
       p.layout = causal ? CLATTN_LAYOUT_XW : CLATTN_LAYOUT_XWT;
-      p.mask = causal ? CLATTN_MASK_CAUSAL : CLATTN_MASK_NONE;
+      p.causal = causal;
       char kernels[512];
       snprintf(kernels, sizeof kernels, "%s,%s,%s,%s", settings[s][0], settings[s][1], settings[s][2], settings[s][3]);
       run_case(device, p, kernels);

@@ -221,32 +221,37 @@ def saved(folder, batch, tokens, heads, head_dim, value_dim, causal, scale):
     batch, tokens, heads, head_dim, value_dim = (int(n) for n in (batch, tokens, heads, head_dim, value_dim))
     scale = 1 / math.sqrt(head_dim) if scale == "default" else float(scale)
     shapes = {"q": (batch, tokens, heads * head_dim), "k": (batch, tokens, heads * head_dim),
-              "v": (batch, tokens, heads * value_dim), "scores": (batch, heads, tokens, tokens),
-              "weights": (batch, heads, tokens, tokens), "context": (batch, tokens, heads * value_dim)}
+              "v": (batch, tokens, heads * value_dim), "scaled": (batch, heads, tokens, tokens),
+              "scores": (batch, heads, tokens, tokens), "weights": (batch, heads, tokens, tokens),
+              "lse": (batch, heads, tokens), "context": (batch, tokens, heads * value_dim)}
     assert sorted(os.listdir(folder)) == sorted(name + ".npy" for name in shapes), os.listdir(folder)
     data = {}
     for name, shape in shapes.items():
         got, data[name] = load(os.path.join(folder, name + ".npy"))
         assert got == shape, "%s is %r instead of %r" % (name, got, shape)
     tensors = tuple(data[name] for name in shapes)
-    q, k, v, got_scores, got_weights, got_context = tensors
-    scores, weights, context = [], [], [0.0] * len(got_context)
+    q, k, v, got_scaled, got_scores, got_weights, got_lse, got_context = tensors
+    scaled, scores, weights, lse, context = [], [], [], [], [0.0] * len(got_context)
     for b, h, i in itertools.product(range(batch), range(heads), range(tokens)):
         q_at = (b * tokens + i) * heads * head_dim + h * head_dim
         for j in range(tokens):
             k_at = (b * tokens + j) * heads * head_dim + h * head_dim
             live = causal != "causal" or j <= i
-            scores.append(scale * sum(q[q_at + c] * k[k_at + c] for c in range(head_dim)) if live else -math.inf)
+            scaled.append(scale * sum(q[q_at + c] * k[k_at + c] for c in range(head_dim)))
+            scores.append(scaled[-1] if live else -math.inf)
         row = got_scores[len(scores) - tokens : len(scores)]
         largest = max(row)
         powers = [math.exp(score - largest) for score in row]
         weights += [power / math.fsum(powers) for power in powers]
+        lse.append(largest + math.log(math.fsum(powers)))
         row = got_weights[len(weights) - tokens : len(weights)]
         for c in range(value_dim):
             v_at = b * tokens * heads * value_dim + h * value_dim + c
             context[(b * tokens + i) * heads * value_dim + h * value_dim + c] = math.fsum(
                 row[j] * v[v_at + j * heads * value_dim] for j in range(tokens))
+    compare("scaled", got_scaled, scaled, 1e-5)
     compare("scores", got_scores, scores, 1e-5)
+    compare("lse", got_lse, lse, 1e-5)
     compare("weights", got_weights, weights, 1e-5)
     compare("context", got_context, context, 1e-5)
 
@@ -299,8 +304,9 @@ def no_constant(name):
 
 KEYS = {"version": None,
         "device": {"platform", "name", "vendor", "version", "driver_version", "type", "compute_units"},
-        "problem": {"input", "batch", "query_len", "key_len", "model_dim", "heads", "head_dim", "value_dim", "layout",
-                    "mask", "scale"},
+        "problem": {"input", "batch", "query_len", "key_len", "model_dim", "heads", "kv_heads", "head_dim",
+                    "value_dim", "output_dim", "source", "layout", "type", "fused_qkv", "biases", "scale", "softcap",
+                    "causal", "alignment", "offset", "window_left", "window_right", "mask", "lengths", "alibi", "sinks"},
         "plan": {"pipeline", "blocks", "block_heads", "block_rows", "block_bytes", "total_bytes"},
         "stages": {"stage", "kernel", "rung", "launches", "seconds", "wall_seconds", "gflops", "gbytes_per_second",
                    "share"},
@@ -545,10 +551,10 @@ same "a saved file is read again: context" "$folder/please.npy" "$folder/out.npy
 # ---- JSON
 
 report "--json" 0 'r["check"]["passed"] is True and not failed and r["problem"]["input"] == "please-study-man"
-  and r["problem"]["query_len"] == 3 and r["problem"]["mask"] == "none" and r["plan"]["pipeline"] == "staged"
-  and [t["tensor"] for t in r["check"]["tensors"]] == "q k v scores weights context context".split()
+  and r["problem"]["query_len"] == 3 and r["problem"]["causal"] is False and r["plan"]["pipeline"] == "staged"
+  and [t["tensor"] for t in r["check"]["tensors"]] == "q k v scores weights lse context context".split()
   and r["check"]["rows_checked"] == r["check"]["rows_total"] == 3' -- "$clattn" run --json
-report "--json says what was asked" 0 'r["check"]["passed"] is True and r["problem"]["mask"] == "causal"
+report "--json says what was asked" 0 'r["check"]["passed"] is True and r["problem"]["causal"] is True
   and r["problem"]["layout"] == "xwt" and r["problem"]["scale"] == 0.5 and r["timings"]["runs"] == 2
   and r["problem"]["batch"] == 2 and r["problem"]["heads"] == 3 and r["problem"]["value_dim"] == 5
   and r["stages"][1]["kernel"] == "tiled" and r["stages"][1]["rung"] == 2
@@ -594,7 +600,7 @@ done
 reject 2 "scores has no kernel '9' \(allowed: 1 naive, 2 tiled, 3 register, 4 panel, clblast\)" --kernel scores=9
 reject 2 "softmax has no kernel 'panel' \(allowed: 1 naive, 2 tiled, 3 register, 4 vector\)" --kernel softmax=panel
 for kernel in foo=1 scores scores= =1 1; do
-  reject 2 "'$kernel' \(allowed: STAGE=RUNG or STAGE=NAME.*one of project, scores, softmax, context\)" --kernel "$kernel"
+  reject 2 "'$kernel' \(allowed: STAGE=RUNG or STAGE=NAME.*one of convert, project, scores, softmax, context, output\)" --kernel "$kernel"
 done
 reject 2 "'TILE=7' of kernel tiled \(allowed: 8, 16\)" --kernel scores=tiled:TILE=7
 reject 2 "'FOO=8' of kernel tiled \(allowed: TILE\)" --kernel scores=tiled:FOO=8
@@ -618,17 +624,17 @@ wrong_file() {
   refuse "files with $name${1:+ $*}" 2 "$pattern" -- "$clattn" run "${given[@]}" "$@"
 }
 
-wrong_file '--wq: .*w-3x2.npy is \(3, 2\), but X has model_dim 2 \(allowed with --layout xw: ' wq=w-3x2.npy
-wrong_file '--wk: .*w-3x2.npy is \(3, 2\), but X has model_dim 2 \(allowed ' wk=w-3x2.npy
-wrong_file '--wv: .*w-3x2.npy is \(3, 2\), but X has model_dim 2 \(allowed ' wv=w-3x2.npy
-wrong_file '--wv: .*w-2x3.npy is \(2, 3\), but X has model_dim 2 \(allowed with --layout xwt: ' \
+wrong_file '--wq: .*w-3x2.npy is \(3, 2\), but what it is multiplied with has 2 columns \(allowed with --layout xw: ' wq=w-3x2.npy
+wrong_file '--wk: .*w-3x2.npy is \(3, 2\), but what it is multiplied with has 2 columns \(allowed ' wk=w-3x2.npy
+wrong_file '--wv: .*w-3x2.npy is \(3, 2\), but what it is multiplied with has 2 columns \(allowed ' wv=w-3x2.npy
+wrong_file '--wv: .*w-2x3.npy is \(2, 3\), but what it is multiplied with has 2 columns \(allowed with --layout xwt: ' \
   wv=w-2x3.npy --layout xwt
-wrong_file '--wq has 2 columns and --wk 3 \(allowed: ' wk=w-2x3.npy
+wrong_file '--wk has 3 columns \(allowed with 1 heads of keys ' wk=w-2x3.npy
 wrong_file '--wv has 3 columns, which 2 heads do not divide \(allowed: ' wv=w-2x3.npy --heads 2
-wrong_file '--wq: .*w-rank-1.npy has 1 dimensions \(allowed: 2\)' wq=w-rank-1.npy
-wrong_file '--wq: .*w-rank-3.npy has 3 dimensions \(allowed: 2\)' wq=w-rank-3.npy
-wrong_file '--x: .*x-rank-1.npy has 1 dimensions \(allowed: 2, ' x=x-rank-1.npy
-wrong_file '--x: .*x-rank-4.npy has 4 dimensions \(allowed: 2, ' x=x-rank-4.npy
+wrong_file '--wq: .*w-rank-1.npy is \(4,\) \(allowed: 2 dimensions\)' wq=w-rank-1.npy
+wrong_file '--wq: .*w-rank-3.npy is \(1, 2, 2\) \(allowed: 2 dimensions\)' wq=w-rank-3.npy
+wrong_file '--x: .*x-rank-1.npy is \(6,\) \(allowed: \(tokens, ' x=x-rank-1.npy
+wrong_file '--x: .*x-rank-4.npy is \(1, 1, 3, 2\) \(allowed: \(tokens, ' x=x-rank-4.npy
 wrong_file ' is 0 \(allowed: 1 to ' x=x-empty.npy
 wrong_file "x-int.npy: element type '<i4' is not supported \(allowed: " x=x-int.npy
 wrong_file 'x-huge.npy: .*1e\+?300' x=x-huge.npy
@@ -723,16 +729,16 @@ same "CLATTN_KERNEL_DIR, a copy: context" "$folder/odd.npy" "$folder/out.npy"
 echo 'this is no OpenCL C;' >>"$folder/kernels/scores/1_naive.cl"
 line=$(grep -n 'this is no' "$folder/kernels/scores/1_naive.cl" | cut -d : -f 1)
 refuse "CLATTN_KERNEL_DIR, a kernel that does not compile" 3 "kernel file 'scores/1_naive.cl'
- with options '-cl-std=CL1.2 .*CAUSAL=0.*'
+ with options '-cl-std=CL1.2 .*W_TRANSPOSED=0.*'
 scores/1_naive.cl:$line
 error" -- "${from_folder[@]}" --kernel scores=1
 expect "CLATTN_KERNEL_DIR, other kernels than the broken one" 0 '^passed: ' -- "${from_folder[@]}" --kernel scores=2
 expect "the program's own kernels are as before" 0 '^passed: ' -- "$clattn" run --kernel scores=1
 copy
-echo 'this is no OpenCL C;' >>"$folder/kernels/common/layout.cl"
-line=$(grep -n 'this is no' "$folder/kernels/common/layout.cl" | cut -d : -f 1)
+echo 'this is no OpenCL C;' >>"$folder/kernels/common/attention.cl"
+line=$(grep -n 'this is no' "$folder/kernels/common/attention.cl" | cut -d : -f 1)
 refuse "CLATTN_KERNEL_DIR, a broken file that others include" 3 "kernel file 'scores/
-common/layout.cl:$line" -- "${from_folder[@]}"
+common/attention.cl:$line" -- "${from_folder[@]}"
 copy
 rm "$folder/kernels/softmax/1_naive.cl"
 refuse "CLATTN_KERNEL_DIR, a file is missing" 3 "'.*kernels/softmax/1_naive.cl'" -- \
@@ -751,7 +757,7 @@ zeros() {
     quoted="$quoted, '$tensor'"
   done
   copy
-  sed -e 's/= sum;$/= 0.0f;/' -e 's/sum \* scale/0.0f/' -e 's|exp(from\[j\] - largest) / sum|0.0f|' \
+  sed -e 's/= sum;$/= 0.0f;/' -e 's/= sum + bias_of.*;$/= 0.0f;/' -e 's/sum \* a.scale/0.0f/' -e 's/= live_weight(.*;$/= 0.0f;/' \
     "$kernels/$stage/1_naive.cl" >"$folder/kernels/$stage/1_naive.cl"
   if cmp -s "$kernels/$stage/1_naive.cl" "$folder/kernels/$stage/1_naive.cl"; then
     seen="this script does not find what to replace in $stage/1_naive.cl"

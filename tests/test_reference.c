@@ -23,7 +23,7 @@ static void please_study_man(void **state) {
   support_case c;
   const clattn_problem problem = support_problem(3, 2, 2);
   support_allocate(&c, &problem, 1);
-  const clattn_inputs inputs = {e->x, e->wq, e->wk, e->wv};
+  const clattn_inputs inputs = {.x = e->x, .wq = e->wq, .wk = e->wk, .wv = e->wv};
   clattn_error error;
   assert_ok(clattn_reference_run(&problem, &inputs, &c.outputs, &error), &error);
   assert_all_near(c.outputs.k, k, 6);
@@ -39,7 +39,7 @@ static void rows_sum_to_one(void **state) {
   (void)state;
   clattn_problem problem = support_problem(37, 11, 5);
   problem.heads = 3;
-  problem.mask = CLATTN_MASK_CAUSAL;
+  problem.causal = true;
   support_case c;
   support_allocate(&c, &problem, 3);
   clattn_error error;
@@ -80,7 +80,7 @@ static void wanted_rows_alone(void **state) {
 static void nan_behind_the_mask(void **state) {
   (void)state;
   clattn_problem problem = support_problem(6, 4, 4);
-  problem.mask = CLATTN_MASK_CAUSAL;
+  problem.causal = true;
   support_case c;
   support_allocate(&c, &problem, 9);
   float *x = support_tensor(&c, CLATTN_X), *wq = support_tensor(&c, CLATTN_WQ), *wk = support_tensor(&c, CLATTN_WK);

@@ -1,4 +1,4 @@
-/* Builds the problem: from an example, from .npy files, or at random. */
+/* Builds the problem: from an example, from files, or at random; then what its meaning is, and its storage type. */
 #include "input.h"
 
 #include <math.h>
@@ -7,42 +7,17 @@
 #include <string.h>
 
 #include "command.h"
-#include "npy.h"
-#include "random.h"
+#include "tensor_file.h"
 
 /* ---- memory and layout ------------------------------------------------------------------------------------------- */
 
-static float *allocate(size_t count) {
+float *input_allocate(size_t count) {
   float *memory = count <= SIZE_MAX / sizeof(float) ? malloc((count > 0 ? count : 1) * sizeof *memory) : NULL;
   if (memory == NULL) complain("no host memory for a matrix of %.1f GiB", (double)count * sizeof(float) / 1073741824.0);
   return memory;
 }
 
-/* (rows, columns) -> (columns, rows) */
-static bool transpose(float **matrix, size_t rows, size_t columns) {
-  float *transposed = allocate(rows * columns);
-  if (transposed == NULL) return false;
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t c = 0; c < columns; ++c) transposed[c * rows + r] = (*matrix)[r * columns + c];
-  free(*matrix);
-  *matrix = transposed;
-  return true;
-}
-
-/* Matrices that came in `from` are turned into the layout that was asked for, so that Q, K and V stay the same. */
-static bool change_layout(input *in, clattn_weight_layout from, clattn_weight_layout to) {
-  in->problem.layout = to;
-  if (from == to) return true;
-  const size_t model_dim = in->problem.model_dim;
-  const size_t key_columns = in->problem.heads * in->problem.head_dim;
-  const size_t value_columns = in->problem.heads * in->problem.value_dim;
-  const bool was_transposed = from == CLATTN_LAYOUT_XWT;
-  return transpose(&in->wq, was_transposed ? key_columns : model_dim, was_transposed ? model_dim : key_columns) &&
-         transpose(&in->wk, was_transposed ? key_columns : model_dim, was_transposed ? model_dim : key_columns) &&
-         transpose(&in->wv, was_transposed ? value_columns : model_dim, was_transposed ? model_dim : value_columns);
-}
-
-static bool divide(const char *what, size_t columns, size_t heads, size_t *dim) {
+bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim) {
   if (columns % heads != 0 || columns == 0) {
     complain("%s has %zu columns, which %zu heads do not divide (allowed: a number of heads that does)", what, columns,
              heads);
@@ -52,17 +27,7 @@ static bool divide(const char *what, size_t columns, size_t heads, size_t *dim) 
   return true;
 }
 
-static size_t or_else(size_t given, size_t standard) {
-  return given != 0 ? given : standard;
-}
-
 /* ---- examples ---------------------------------------------------------------------------------------------------- */
-
-static float *copy(const float *from, size_t count) {
-  float *to = allocate(count);
-  if (to != NULL) memcpy(to, from, count * sizeof *to);
-  return to;
-}
 
 static int complain_of_example(const char *name) {
   char allowed[256] = "";
@@ -74,7 +39,17 @@ static int complain_of_example(const char *name) {
   return EXIT_BAD_INPUT;
 }
 
-static int load_example(const run_options *o, input *in) {
+/* The example's matrix as it is, or turned into the layout that was asked for, so that Q, K and V stay the same. */
+static float *example_matrix(const example *e, const float *w, size_t columns, clattn_weight_layout wanted) {
+  float *copy = input_allocate(e->model_dim * columns);
+  const size_t height = e->layout == CLATTN_LAYOUT_XWT ? columns : e->model_dim;
+  const size_t width = e->layout == CLATTN_LAYOUT_XWT ? e->model_dim : columns;
+  for (size_t r = 0; copy != NULL && r < height; ++r)
+    for (size_t c = 0; c < width; ++c) copy[wanted == e->layout ? r * width + c : c * height + r] = w[r * width + c];
+  return copy;
+}
+
+static int input_from_example(const run_options *o, input *in) {
   const char *name = o->example != NULL ? o->example : "please-study-man";
   const example *e = example_find(name);
   if (e == NULL) return complain_of_example(name);
@@ -83,151 +58,197 @@ static int load_example(const run_options *o, input *in) {
   snprintf(in->name, sizeof in->name, "%s", e->name);
   p->query_len = p->key_len = e->token_count;
   p->model_dim = e->model_dim;
-  p->heads = or_else(o->number[NUMBER_HEADS], e->heads);
-  if (!divide("wq", e->key_columns, p->heads, &p->head_dim) || !divide("wv", e->value_columns, p->heads, &p->value_dim))
-    return EXIT_BAD_INPUT;
-  in->x = allocate(e->token_count * e->model_dim);
-  in->wq = copy(e->wq, e->model_dim * e->key_columns);
-  in->wk = copy(e->wk, e->model_dim * e->key_columns);
-  in->wv = copy(e->wv, e->model_dim * e->value_columns);
-  if (in->x == NULL || in->wq == NULL || in->wk == NULL || in->wv == NULL) return EXIT_BAD_INPUT;
-  example_input(e, in->x);
-  return change_layout(in, e->layout, o->layout_given ? o->layout : e->layout) ? -1 : EXIT_BAD_INPUT;
-}
-
-/* ---- random ------------------------------------------------------------------------------------------------------ */
-
-/* In (0, 1). */
-static double uniform(uint64_t *state) {
-  return ((double)(clattn_random(state) >> 11) + 0.5) / 9007199254740992.0;
-}
-
-/* Normally distributed (Box and Muller 1958). */
-static float *random_normal(size_t count, double deviation, uint64_t *state) {
-  float *values = allocate(count);
-  for (size_t i = 0; values != NULL && i < count; i += 2) {
-    const double radius = deviation * sqrt(-2.0 * log(uniform(state))), angle = 6.283185307179586 * uniform(state);
-    values[i] = (float)(radius * cos(angle));
-    if (i + 1 < count) values[i + 1] = (float)(radius * sin(angle));
-  }
-  return values;
-}
-
-static int load_random(const run_options *o, input *in) {
-  clattn_problem *p = &in->problem;
-  snprintf(in->name, sizeof in->name, "random, seed %zu", o->number[NUMBER_SEED]);
-  p->batch = or_else(o->number[NUMBER_BATCH], 1);
-  p->query_len = p->key_len = or_else(o->number[NUMBER_TOKENS], 1024);
-  p->model_dim = or_else(o->number[NUMBER_MODEL_DIM], 512);
-  p->heads = or_else(o->number[NUMBER_HEADS], 8);
-  if (o->number[NUMBER_HEAD_DIM] == 0 && p->model_dim % p->heads != 0) {
-    complain("--heads %zu does not divide --model-dim %zu (allowed: one that does, or --head-dim N)", p->heads,
-             p->model_dim);
+  p->heads = o->number[NUMBER_HEADS] != 0 ? o->number[NUMBER_HEADS] : e->heads;
+  p->layout = o->meaning.layout_given ? o->meaning.layout : e->layout;
+  if (o->number[NUMBER_KV_HEADS] != 0 && o->number[NUMBER_KV_HEADS] != p->heads) {
+    complain("--kv-heads %zu (allowed with an example: as many as heads, %zu)", o->number[NUMBER_KV_HEADS], p->heads);
     return EXIT_BAD_INPUT;
   }
-  p->head_dim = or_else(o->number[NUMBER_HEAD_DIM], p->model_dim / p->heads);
-  p->value_dim = or_else(o->number[NUMBER_VALUE_DIM], p->head_dim);
-  clattn_error error;
-  if (clattn_problem_validate(p, &error) != CLATTN_OK) return complain_of(&error); /* before the sizes are multiplied */
-
-  /* Deviations that make q, k and v about 1, as trained models keep them. */
-  uint64_t state = o->number[NUMBER_SEED];
-  const double deviation = 1.0 / sqrt((double)p->model_dim);
-  in->x = random_normal(p->batch * p->query_len * p->model_dim, 1.0, &state);
-  in->wq = random_normal(p->model_dim * p->heads * p->head_dim, deviation, &state);
-  in->wk = random_normal(p->model_dim * p->heads * p->head_dim, deviation, &state);
-  in->wv = random_normal(p->model_dim * p->heads * p->value_dim, deviation, &state);
-  if (in->x == NULL || in->wq == NULL || in->wk == NULL || in->wv == NULL) return EXIT_BAD_INPUT;
-  return change_layout(in, CLATTN_LAYOUT_XW, o->layout) ? -1 : EXIT_BAD_INPUT;
-}
-
-/* ---- files ------------------------------------------------------------------------------------------------------- */
-
-static bool read_file(const char *path, npy_array *array) {
-  char message[1024];
-  if (npy_read(path, array, message, sizeof message) == NPY_OK) return true;
-  complain("%s", message);
-  return false;
-}
-
-static bool check_matrix(const char *option, const char *path, const npy_array *w, clattn_weight_layout layout,
-                         size_t model_dim) {
-  if (w->rank != 2) {
-    complain("%s: %s has %d dimensions (allowed: 2)", option, path, w->rank);
-    return false;
-  }
-  const bool transposed = layout == CLATTN_LAYOUT_XWT;
-  if (w->shape[transposed ? 1 : 0] == model_dim) return true;
-  complain("%s: %s is (%zu, %zu), but X has model_dim %zu (allowed with --layout %s: %s)", option, path, w->shape[0],
-           w->shape[1], model_dim, transposed ? "xwt" : "xw",
-           transposed ? "(columns, model_dim)" : "(model_dim, columns)");
-  return false;
-}
-
-static bool set_sizes(const run_options *o, const npy_array arrays[4], clattn_problem *p) {
-  const npy_array *x = &arrays[0];
-  if (x->rank != 2 && x->rank != 3) {
-    complain("--x: %s has %d dimensions (allowed: 2, (tokens, model_dim), or 3, (batch, tokens, model_dim))", o->x,
-             x->rank);
-    return false;
-  }
-  p->batch = x->rank == 3 ? x->shape[0] : 1;
-  p->query_len = p->key_len = x->shape[x->rank - 2];
-  p->model_dim = x->shape[x->rank - 1];
-  p->heads = or_else(o->number[NUMBER_HEADS], 1);
-  p->layout = o->layout;
-  if (!check_matrix("--wq", o->wq, &arrays[1], o->layout, p->model_dim) ||
-      !check_matrix("--wk", o->wk, &arrays[2], o->layout, p->model_dim) ||
-      !check_matrix("--wv", o->wv, &arrays[3], o->layout, p->model_dim))
-    return false;
-  const int column_axis = o->layout == CLATTN_LAYOUT_XWT ? 0 : 1;
-  const size_t q_columns = arrays[1].shape[column_axis], k_columns = arrays[2].shape[column_axis];
-  if (q_columns != k_columns) {
-    complain("--wq has %zu columns and --wk %zu (allowed: the same number)", q_columns, k_columns);
-    return false;
-  }
-  return divide("--wq", q_columns, p->heads, &p->head_dim) &&
-         divide("--wv", arrays[3].shape[column_axis], p->heads, &p->value_dim);
-}
-
-static int load_files(const run_options *o, input *in) {
-  const char *const paths[4] = {o->x, o->wq, o->wk, o->wv};
-  npy_array arrays[4];
-  memset(arrays, 0, sizeof arrays);
-  snprintf(in->name, sizeof in->name, "files");
-  bool good = true;
-  for (int i = 0; i < 4 && good; ++i) good = read_file(paths[i], &arrays[i]);
-  good = good && set_sizes(o, arrays, &in->problem);
-  if (!good) {
-    for (int i = 0; i < 4; ++i) npy_free(&arrays[i]);
+  if (!input_divide("wq", e->key_columns, p->heads, &p->head_dim) ||
+      !input_divide("wv", e->value_columns, p->heads, &p->value_dim))
     return EXIT_BAD_INPUT;
-  }
-  in->x = arrays[0].data;
-  in->wq = arrays[1].data;
-  in->wk = arrays[2].data;
-  in->wv = arrays[3].data;
+  in->tensor[CLATTN_X] = input_allocate(e->token_count * e->model_dim);
+  in->tensor[CLATTN_WQ] = example_matrix(e, e->wq, e->key_columns, p->layout);
+  in->tensor[CLATTN_WK] = example_matrix(e, e->wk, e->key_columns, p->layout);
+  in->tensor[CLATTN_WV] = example_matrix(e, e->wv, e->value_columns, p->layout);
+  for (int t = CLATTN_WQ; t <= CLATTN_WV; ++t)
+    if (in->tensor[CLATTN_X] == NULL || in->tensor[t] == NULL) return EXIT_BAD_INPUT;
+  example_input(e, in->tensor[CLATTN_X]);
   return -1;
+}
+
+/* ---- lengths ----------------------------------------------------------------------------------------------------- */
+
+/* The longest of the sequences that begin at these offsets; the library looks at them more closely. */
+static size_t longest(const number_list *offsets) {
+  int64_t most = 0;
+  for (size_t i = 1; i < offsets->count; ++i) {
+    const int64_t length = (int64_t)offsets->number[i] - offsets->number[i - 1];
+    if (length > most) most = length;
+  }
+  return (size_t)most;
+}
+
+static bool set_packed(const number_list *queries, const number_list *keys, clattn_problem *p) {
+  if (p->source == CLATTN_SOURCE_X) keys = queries;
+  if (queries->number == NULL || keys->number == NULL) {
+    complain("%s is missing: packed sequences need both, unless all come from X",
+             queries->number == NULL ? "--query-offsets" : "--key-offsets");
+    return false;
+  }
+  if (p->batch != 1 || p->order == CLATTN_ORDER_HEADS || queries->count < 2 || queries->count != keys->count) {
+    complain(
+        "--query-offsets and --key-offsets: %zu and %zu numbers for a batch of %zu (allowed: the same number, 2 or "
+        "more, and tokens without a batch, (tokens, columns))",
+        queries->count, keys->count, p->batch);
+    return false;
+  }
+  p->lengths = CLATTN_LENGTHS_PACKED;
+  p->packed_queries = p->query_len;
+  p->packed_keys = p->key_len;
+  p->batch = queries->count - 1;
+  p->query_len = longest(queries);
+  p->key_len = longest(keys);
+  return true;
+}
+
+static bool set_lengths(const run_options *o, input *in) {
+  const number_list *key_lengths = &o->list[LIST_KEY_LENGTHS], *queries = &o->list[LIST_QUERY_OFFSETS];
+  const number_list *keys = &o->list[LIST_KEY_OFFSETS];
+  clattn_problem *p = &in->problem;
+  in->inputs.key_lengths = key_lengths->number;
+  in->inputs.query_offsets = queries->number;
+  in->inputs.key_offsets = keys->number;
+  if (queries->number != NULL || keys->number != NULL) {
+    if (key_lengths->number == NULL) return set_packed(queries, keys, p);
+    complain("--key-lengths does not go with packed sequences");
+    return false;
+  }
+  if (key_lengths->number == NULL) return true;
+  p->lengths = CLATTN_LENGTHS_KEYS;
+  if (key_lengths->count == p->batch) return true;
+  complain("--key-lengths has %zu numbers (allowed: one for each sequence, %zu)", key_lengths->count, p->batch);
+  return false;
+}
+
+/* ---- mask, slopes, sinks ----------------------------------------------------------------------------------------- */
+
+/* Dimensions that a mask of lower rank does not have are the first ones, and 1. */
+static bool load_mask(const run_options *o, input *in) {
+  array mask;
+  char message[1024];
+  if (o->file[CLATTN_MASK] == NULL) return true;
+  if (tensor_file_read(o->file[CLATTN_MASK], &mask, message, sizeof message) != FILE_OK) {
+    complain("%s", message);
+    return false;
+  }
+  for (int i = 0; i < 4; ++i) {
+    const int from = i - (4 - mask.rank);
+    in->problem.mask_shape[i] = from >= 0 ? mask.shape[from] : 1;
+  }
+  in->problem.mask = mask.type == NPY_BOOL ? CLATTN_MASK_BOOL : CLATTN_MASK_FLOAT;
+  in->tensor[CLATTN_MASK] = mask.data;
+  if (mask.type != NPY_BOOL) return true;
+  unsigned char *bytes = malloc(mask.count > 0 ? mask.count : 1);
+  in->stored[CLATTN_MASK] = bytes;
+  if (bytes == NULL) complain("no host memory for a mask of %zu bytes", mask.count);
+  for (size_t i = 0; bytes != NULL && i < mask.count; ++i) bytes[i] = mask.data[i] != 0.0f;
+  return bytes != NULL;
+}
+
+/* Press, Smith and Lewis 2022: a geometric sequence from 2^(-8/n) on for n heads, a power of two; else that of the next
+ * smaller power of two, and every other one of the sequence of the next larger. */
+static void standard_slopes(size_t heads, float *slopes) {
+  size_t power = 1;
+  while (2 * power <= heads) power *= 2;
+  for (size_t i = 0; i < heads; ++i) {
+    const double exponent =
+        i < power ? 8.0 * (double)(i + 1) / (double)power : 8.0 * (double)(2 * (i - power) + 1) / (double)(2 * power);
+    slopes[i] = (float)pow(2.0, -exponent);
+  }
+}
+
+static bool load_per_head(const run_options *o, clattn_tensor tensor, input *in) {
+  const size_t heads = in->problem.heads;
+  const char *path = o->file[tensor];
+  array values;
+  char message[1024];
+  if (path == NULL) return true;
+  if (tensor == CLATTN_SLOPES && strcmp(path, "auto") == 0) {
+    in->tensor[tensor] = input_allocate(heads);
+    if (in->tensor[tensor] != NULL) standard_slopes(heads, in->tensor[tensor]);
+    return in->tensor[tensor] != NULL;
+  }
+  if (tensor_file_read(path, &values, message, sizeof message) != FILE_OK) {
+    complain("%s", message);
+    return false;
+  }
+  in->tensor[tensor] = values.data;
+  if (values.rank == 1 && values.shape[0] == heads) return true;
+  complain("%s: %s has %zu numbers in %d dimensions (allowed: 1 dimension, one number for each head, %zu)",
+           file_option_name(tensor), path, values.count, values.rank, heads);
+  return false;
+}
+
+/* ---- meaning and storage ----------------------------------------------------------------------------------------- */
+
+static bool set_meaning(const run_options *o, input *in) {
+  const meaning_options *m = &o->meaning;
+  clattn_problem *p = &in->problem;
+  p->type = m->type;
+  p->scale_mode = m->scale_given ? CLATTN_SCALE_GIVEN : CLATTN_SCALE_DEFAULT;
+  if (m->scale_given) p->scale = m->scale;
+  p->softcap = m->softcap;
+  p->causal = m->causal != 0;
+  p->alignment = m->alignment;
+  p->offset = m->offset;
+  p->window_left = m->window_left;
+  p->window_right = m->window_right;
+  p->alibi = o->file[CLATTN_SLOPES] != NULL;
+  p->sinks = o->file[CLATTN_SINKS] != NULL;
+  return set_lengths(o, in) && load_mask(o, in) && load_per_head(o, CLATTN_SLOPES, in) &&
+         load_per_head(o, CLATTN_SINKS, in);
+}
+
+/* Stored inputs in the type that was asked for, and all of them where the library looks for them. */
+static bool store(input *in) {
+  const clattn_problem *p = &in->problem;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    const bool always_float = t == CLATTN_MASK || t == CLATTN_SLOPES || t == CLATTN_SINKS;
+    const size_t bytes = clattn_input_bytes(p, (clattn_tensor)t);
+    if (in->tensor[t] == NULL) continue;
+    if (p->type != CLATTN_F32 && !always_float) {
+      in->stored[t] = malloc(bytes);
+      if (in->stored[t] == NULL) {
+        complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name((clattn_tensor)t));
+        return false;
+      }
+      clattn_narrow(p->type, in->tensor[t], bytes / sizeof(uint16_t), in->stored[t]);
+    }
+    clattn_inputs_set(&in->inputs, (clattn_tensor)t, in->stored[t] != NULL ? in->stored[t] : in->tensor[t]);
+  }
+  return true;
 }
 
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
 int input_load(const run_options *o, input *in) {
   *in = (input){.problem = CLATTN_PROBLEM_INIT};
-  const int code = o->random != 0 ? load_random(o, in) : o->x != NULL ? load_files(o, in) : load_example(o, in);
+  const bool files = o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
+  const int code = o->random != 0 ? input_from_random(o, in)
+                   : files        ? input_from_files(o, in)
+                                  : input_from_example(o, in);
   if (code != -1) return code;
-  if (o->causal) in->problem.mask = CLATTN_MASK_CAUSAL;
-  if (o->scale_given) {
-    in->problem.scale_mode = CLATTN_SCALE_GIVEN;
-    in->problem.scale = o->scale;
-  }
   clattn_error error;
-  return clattn_problem_validate(&in->problem, &error) == CLATTN_OK ? -1 : complain_of(&error);
+  if (!set_meaning(o, in)) return EXIT_BAD_INPUT;
+  if (clattn_problem_validate(&in->problem, &error) != CLATTN_OK) return complain_of(&error);
+  return store(in) ? -1 : EXIT_BAD_INPUT;
 }
 
 void input_free(input *in) {
-  free(in->x);
-  free(in->wq);
-  free(in->wk);
-  free(in->wv);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    free(in->tensor[t]);
+    free(in->stored[t]);
+  }
   *in = (input){.problem = CLATTN_PROBLEM_INIT};
 }

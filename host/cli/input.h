@@ -1,4 +1,4 @@
-/* From options to a problem with its matrices. */
+/* From options to a problem with its inputs. */
 #ifndef CLATTN_CLI_INPUT_H
 #define CLATTN_CLI_INPUT_H
 
@@ -8,13 +8,27 @@
 
 typedef struct input {
   clattn_problem problem;
-  const example *example; /* NULL: files or random */
-  char name[64];          /* of the example, "files" or "random, seed 1" */
-  float *x, *wq, *wk, *wv;
+  const example *example;             /* NULL: files or random */
+  char name[64];                      /* of the example, "files" or "random, seed 1" */
+  float *tensor[CLATTN_TENSOR_COUNT]; /* as they came; NULL where there is none */
+  void *stored[CLATTN_TENSOR_COUNT];  /* in the problem's type, a bool mask in bytes; NULL where `tensor` will do */
+  clattn_inputs inputs;               /* what the library takes */
 } input;
 
 /* Returns -1 to go on, or the exit code after a complaint. Free in every case. */
 int input_load(const run_options *options, input *input);
 void input_free(input *input);
+
+/* ---- for the files that fill an input ---------------------------------------------------------------------------- */
+
+/* Each sets the sizes of the problem and its tensors, in their own layout; returns as input_load does. */
+int input_from_random(const run_options *options, input *input);
+int input_from_files(const run_options *options, input *input);
+
+/* NULL after a complaint. */
+float *input_allocate(size_t count);
+
+/* dim = columns / heads, or a complaint about `what`. */
+bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim);
 
 #endif

@@ -1,39 +1,79 @@
 /* Reads the options of `clattn run`, with popt, and refuses what contradicts itself. */
 #include "options.h"
 
-#include <math.h>
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "option_values.h"
 
-/* One of a few words; the words themselves are in the message when it is none of them. */
-static bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value) {
-  for (int i = 0; i < count; ++i) {
-    if (strcmp(text, words[i]) != 0) continue;
-    *value = i;
-    return true;
-  }
-  char allowed[128] = "";
-  for (int i = 0; i < count; ++i) {
-    const size_t used = strlen(allowed);
-    snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", words[i]);
-  }
-  complain("%s %s (allowed: %s)", option, text, allowed);
-  return false;
+/* ---- the tables -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+  clattn_tensor tensor;
+  const char *name, *help;
+} files[] = {
+    {CLATTN_X, "--x", "X, (tokens, model_dim) or (batch, tokens, model_dim)"},
+    {CLATTN_XKV, "--context", "cross attention: what keys and values are projected from, like X"},
+    {CLATTN_WQ, "--wq", "Wq, (model_dim, heads.head_dim), or the other way round with --layout xwt"},
+    {CLATTN_WK, "--wk", "Wk, likewise"},
+    {CLATTN_WV, "--wv", "Wv, (model_dim, heads.value_dim), likewise"},
+    {CLATTN_WQKV, "--wqkv", "all three in one matrix, the columns of Wq, Wk and Wv one behind the other"},
+    {CLATTN_BQ, "--bq", "bias of Q, (heads.head_dim)"},
+    {CLATTN_BK, "--bk", "bias of K, likewise"},
+    {CLATTN_BV, "--bv", "bias of V, likewise"},
+    {CLATTN_BQKV, "--bqkv", "all three one behind the other, with --wqkv"},
+    {CLATTN_WO, "--wo", "output projection, (heads.value_dim, columns), or the other way round"},
+    {CLATTN_BO, "--bo", "its bias, (columns)"},
+    {CLATTN_Q, "--q",
+     "Q itself, (batch, heads, tokens, head_dim), or (batch, tokens, heads.head_dim), or without batch"},
+    {CLATTN_K, "--k", "K, likewise, with --kv-heads"},
+    {CLATTN_V, "--v", "V, likewise"},
+    {CLATTN_MASK, "--mask", "bool (true: may see) or float (added), broadcast to (batch, heads, tokens, keys)"},
+    {CLATTN_SLOPES, "--alibi", "ALiBi: slopes, (heads), or the word auto for the standard ones"},
+    {CLATTN_SINKS, "--sinks", "a logit for each head that takes part in softmax alone, (heads)"},
+};
+enum { FILES = sizeof files / sizeof files[0], INPUT_FILES = FILES - 3 };
+
+static const struct {
+  const char *name, *help;
+  size_t least;
+} numbers[NUMBER_COUNT] = {
+    [NUMBER_BATCH] = {"--batch", "(1)", 1},
+    [NUMBER_TOKENS] = {"--tokens", "(1024)", 1},
+    [NUMBER_KEY_TOKENS] = {"--key-tokens", "cross attention: keys and values from another input of that length", 1},
+    [NUMBER_MODEL_DIM] = {"--model-dim", "(512)", 1},
+    [NUMBER_KV_MODEL_DIM] = {"--kv-model-dim", "of that other input (model_dim)", 1},
+    [NUMBER_HEAD_DIM] = {"--head-dim", "of queries and keys (model_dim / heads)", 1},
+    [NUMBER_VALUE_DIM] = {"--value-dim", "of values (head_dim)", 1},
+    [NUMBER_OUTPUT_DIM] = {"--output-dim", "columns of an output projection, with biases all round (none)", 1},
+    [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", 1},
+    [NUMBER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", 1},
+    [NUMBER_REPEAT] = {"--repeat", "timed runs behind one to warm up; the fastest counts (3)", 1},
+    [NUMBER_SEED] = {"--seed", "of the random input and of the sample of rows (1)", 0},
+};
+
+static const struct {
+  const char *name, *help;
+} lists[LIST_COUNT] = {
+    [LIST_KEY_LENGTHS] = {"--key-lengths", "keys of each sequence; those behind are padding"},
+    [LIST_QUERY_OFFSETS] = {"--query-offsets", "packed sequences: where each begins, and the end: 0,3,7"},
+    [LIST_KEY_OFFSETS] = {"--key-offsets", "likewise, of the keys"},
+};
+
+const char *file_option_name(clattn_tensor tensor) {
+  for (int i = 0; i < FILES; ++i)
+    if (files[i].tensor == tensor) return files[i].name;
+  return NULL;
 }
 
+/* ---- what goes together ------------------------------------------------------------------------------------------ */
+
 static bool parse_words(run_options *o) {
-  static const char *const layouts[] = {"xw", "xwt"}, *const pipelines[] = {"staged", "blas"};
-  static const char *const checks[] = {"auto", "full", "sample", "off"};
+  static const char *const pipelines[] = {"staged", "blas"}, *const checks[] = {"auto", "full", "sample", "off"};
   int value = 0;
-  if (o->layout_text != NULL) {
-    if (!parse_word("--layout", o->layout_text, layouts, 2, &value)) return false;
-    o->layout = (clattn_weight_layout)value;
-    o->layout_given = true;
-  }
   if (o->pipeline_text != NULL) {
     if (!parse_word("--pipeline", o->pipeline_text, pipelines, 2, &value)) return false;
     o->pipeline = (clattn_pipeline)value;
@@ -42,154 +82,224 @@ static bool parse_words(run_options *o) {
     if (!parse_word("--check", o->check_text, checks, 4, &value)) return false;
     o->check = (check_mode)value;
   }
-  if (o->scale_text != NULL) {
-    char *end = NULL;
-    o->scale = strtof(o->scale_text, &end);
-    o->scale_given = true;
-    if (end == o->scale_text || *end != '\0' || !isfinite(o->scale)) {
-      complain("--scale %s (allowed: any finite number)", o->scale_text);
-      return false;
-    }
-  }
   return true;
 }
 
-static const struct {
-  const char *name;
-  size_t least;
-} numbers[NUMBER_COUNT] = {
-    [NUMBER_BATCH] = {"--batch", 1},         [NUMBER_TOKENS] = {"--tokens", 1},
-    [NUMBER_MODEL_DIM] = {"--model-dim", 1}, [NUMBER_HEAD_DIM] = {"--head-dim", 1},
-    [NUMBER_VALUE_DIM] = {"--value-dim", 1}, [NUMBER_HEADS] = {"--heads", 1},
-    [NUMBER_REPEAT] = {"--repeat", 1},       [NUMBER_SEED] = {"--seed", 0},
-};
-
-/* Decimal digits and nothing else. popt's own numbers take 010 for 8 and do not name the option when they fail. */
 static bool parse_numbers(run_options *o) {
   o->number[NUMBER_SEED] = 1;
   for (int i = 0; i < NUMBER_COUNT; ++i) {
-    const char *text = o->number_text[i];
-    if (text == NULL) continue;
-    const bool digits = text[0] != '\0' && strlen(text) <= 10 && strspn(text, "0123456789") == strlen(text);
-    const unsigned long long value = digits ? strtoull(text, NULL, 10) : 0;
-    if (!digits || value < numbers[i].least || value > INT32_MAX) {
-      complain("%s %s (allowed: %zu to %d)", numbers[i].name, text, numbers[i].least, INT32_MAX);
-      return false;
-    }
+    int64_t value = 0;
+    if (o->number_text[i] == NULL) continue;
+    if (!parse_integer(numbers[i].name, o->number_text[i], (int64_t)numbers[i].least, &value)) return false;
     o->number[i] = (size_t)value;
   }
+  for (int i = 0; i < LIST_COUNT; ++i)
+    if (o->list_text[i] != NULL && !parse_list(lists[i].name, o->list_text[i], &o->list[i])) return false;
   return true;
 }
 
+static bool needs(const run_options *o, const clattn_tensor *tensors, int count, const char *together) {
+  for (int i = 0; i < count; ++i)
+    if (o->file[tensors[i]] == NULL) {
+      complain("%s is missing (%s go together)", file_option_name(tensors[i]), together);
+      return false;
+    }
+  return true;
+}
+
+static bool refuses(const run_options *o, const clattn_tensor *tensors, int count, const char *with) {
+  for (int i = 0; i < count; ++i)
+    if (o->file[tensors[i]] != NULL) {
+      complain("%s does not go with %s", file_option_name(tensors[i]), with);
+      return false;
+    }
+  return true;
+}
+
+/* One of: q, k and v; x with wqkv; x with wq, wk and wv. */
+static bool check_files(const run_options *o) {
+  static const clattn_tensor given[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+  static const clattn_tensor fused[] = {CLATTN_X, CLATTN_WQKV};
+  static const clattn_tensor separate[] = {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV};
+  static const clattn_tensor projections[] = {CLATTN_X,    CLATTN_XKV, CLATTN_WQ, CLATTN_WK, CLATTN_WV,
+                                              CLATTN_WQKV, CLATTN_BQ,  CLATTN_BK, CLATTN_BV, CLATTN_BQKV};
+  static const clattn_tensor own[] = {CLATTN_XKV, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_BQ, CLATTN_BK, CLATTN_BV};
+  static const clattn_tensor of_fused[] = {CLATTN_BQKV};
+  if (o->file[CLATTN_BO] != NULL && o->file[CLATTN_WO] == NULL) {
+    complain("--bo is given without --wo");
+    return false;
+  }
+  if (o->file[CLATTN_Q] != NULL || o->file[CLATTN_K] != NULL || o->file[CLATTN_V] != NULL)
+    return needs(o, given, 3, "--q, --k and --v") && refuses(o, projections, 10, "--q, --k and --v");
+  if (o->file[CLATTN_WQKV] != NULL) return needs(o, fused, 2, "--x and --wqkv") && refuses(o, own, 7, "--wqkv");
+  return needs(o, separate, 4, "--x, --wq, --wk and --wv") && refuses(o, of_fused, 1, "--wq, --wk and --wv");
+}
+
 static bool check_input(const run_options *o) {
-  const int files = (o->x != NULL) + (o->wq != NULL) + (o->wk != NULL) + (o->wv != NULL);
-  if ((o->example != NULL) + (o->random != 0) + (files > 0) > 1) {
-    complain("more than one input (allowed: --example, or --random, or --x with --wq, --wk and --wv)");
+  int input_files = 0;
+  for (int i = 0; i < INPUT_FILES; ++i) input_files += o->file[files[i].tensor] != NULL;
+  if ((o->example != NULL) + (o->random != 0) + (input_files > 0) > 1) {
+    complain("more than one input (allowed: --example, or --random, or files: --x with --wq, --wk and --wv, --x with "
+             "--wqkv, --q with --k and --v)");
     return false;
   }
-  if (files > 0 && files < 4) {
-    complain("%s is missing (--x, --wq, --wk and --wv go together)", o->x == NULL    ? "--x"
-                                                                     : o->wq == NULL ? "--wq"
-                                                                     : o->wk == NULL ? "--wk"
-                                                                                     : "--wv");
-    return false;
-  }
-  for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_VALUE_DIM; ++i)
+  if (input_files > 0 && !check_files(o)) return false;
+  for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_OUTPUT_DIM; ++i)
     if (o->number[i] != 0) {
       complain("%s goes with --random alone; here the input has its own size", numbers[i].name);
       return false;
     }
+  if (o->number[NUMBER_KV_MODEL_DIM] != 0 && o->number[NUMBER_KEY_TOKENS] == 0) {
+    complain("--kv-model-dim is given without --key-tokens");
+    return false;
+  }
   return true;
 }
 
-int run_options_read(int argc, const char **argv, run_options *o) {
-  *o = (run_options){.random = 0};
-  const struct poptOption input[] = {
-      {"example", 0, POPT_ARG_STRING, &o->example, 0,
-       "an article's example, please-study-man if no input is given; "
-       "also dog-chased-ball, cat-sat-down, love-apple-phones",
-       "NAME"},
-      {"x", 0, POPT_ARG_STRING, &o->x, 0, "X as .npy, (tokens, model_dim) or (batch, tokens, model_dim)", "FILE"},
-      {"wq", 0, POPT_ARG_STRING, &o->wq, 0,
-       "Wq as .npy, (model_dim, heads.head_dim), or the other way round with --layout xwt; all files are f4 or f8",
-       "FILE"},
-      {"wk", 0, POPT_ARG_STRING, &o->wk, 0, "Wk, likewise", "FILE"},
-      {"wv", 0, POPT_ARG_STRING, &o->wv, 0, "Wv, (model_dim, heads.value_dim), likewise", "FILE"},
-      {"random", 0, POPT_ARG_NONE, &o->random, 0, "random X and matrices of the sizes below", NULL},
-      {"seed", 0, POPT_ARG_STRING, &o->number_text[NUMBER_SEED], 0, "of the random input and of the sample of rows (1)",
-       "N"},
-      {"batch", 0, POPT_ARG_STRING, &o->number_text[NUMBER_BATCH], 0, "(1)", "N"},
-      {"tokens", 0, POPT_ARG_STRING, &o->number_text[NUMBER_TOKENS], 0, "(1024)", "N"},
-      {"model-dim", 0, POPT_ARG_STRING, &o->number_text[NUMBER_MODEL_DIM], 0, "(512)", "N"},
-      {"head-dim", 0, POPT_ARG_STRING, &o->number_text[NUMBER_HEAD_DIM], 0, "of queries and keys (model_dim / heads)",
-       "N"},
-      {"value-dim", 0, POPT_ARG_STRING, &o->number_text[NUMBER_VALUE_DIM], 0, "of values (head_dim)", "N"},
-      POPT_TABLEEND};
-  const struct poptOption meaning[] = {
-      {"heads", 0, POPT_ARG_STRING, &o->number_text[NUMBER_HEADS], 0,
-       "(1; with --random 8); head_dim = columns of the matrix / heads", "N"},
-      {"layout", 0, POPT_ARG_STRING, &o->layout_text, 0,
-       "xw: Q = X.W (default), or xwt: Q = X.W^T; examples and "
-       "random matrices are transposed to fit, files are taken to be so",
-       "LAYOUT"},
-      {"causal", 0, POPT_ARG_NONE, &o->causal, 0, "query i sees keys 0 ... i only", NULL},
-      {"scale", 0, POPT_ARG_STRING, &o->scale_text, 0, "factor of Q.K^T (1 / sqrt(head_dim))", "S"},
-      POPT_TABLEEND};
-  const struct poptOption device[] = {
-      {"device", 0, POPT_ARG_STRING, &o->device, 0, "index or part of the name (CLATTN_DEVICE, else the best)", "D"},
-      {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
-      {"pipeline", 0, POPT_ARG_STRING, &o->pipeline_text, 0, "staged (default) or blas", "NAME"},
-      {"kernel", 0, POPT_ARG_STRING, &o->kernels, 0,
-       "choose rungs by hand: scores=2,softmax=naive; tile sizes behind "
-       "colons: scores=tiled:TILE=8",
-       "LIST"},
-      POPT_TABLEEND};
-  const struct poptOption output[] = {
-      {"check", 0, POPT_ARG_STRING, &o->check_text, 0,
-       "auto (default: full, or a sample of rows when full would take "
-       "long), full, sample or off",
-       "HOW"},
-      {"repeat", 0, POPT_ARG_STRING, &o->number_text[NUMBER_REPEAT], 0,
-       "timed runs behind one to warm up; the fastest counts (3)", "N"},
-      {"out", 0, POPT_ARG_STRING, &o->out, 0, "write context as .npy", "FILE"},
-      {"save", 0, POPT_ARG_STRING, &o->save, 0, "write q, k, v, scores, weights and context as .npy", "DIR"},
-      {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
-      POPT_TABLEEND};
-#define SECTION(table, title)                                                                                          \
-  { NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)(uintptr_t)(table), 0, title, NULL }
-  const struct poptOption all[] = {SECTION(input, "input:"),
-                                   SECTION(meaning, "meaning:"),
-                                   SECTION(device, "device and plan:"),
-                                   SECTION(output, "output:"),
-                                   HELP_OPTION,
-                                   POPT_TABLEEND};
-#undef SECTION
-  poptContext context = poptGetContext("clattn", argc, argv, all, 0);
-  poptSetOtherOptionHelp(context, "[OPTIONS]");
+/* ---- popt -------------------------------------------------------------------------------------------------------- */
+
+/* A popt table that is filled line by line; the last line stays empty, as popt wants it. */
+typedef struct option_table {
+  struct poptOption line[24];
+  int count;
+} option_table;
+
+static void add(option_table *table, const char *name, int kind, void *to, const char *help, const char *what) {
+  table->line[table->count++] = (struct poptOption){name + 2, 0, kind, to, 0, help, what};
+}
+
+static void add_text(option_table *table, const char *name, char **to, const char *help, const char *what) {
+  add(table, name, POPT_ARG_STRING, to, help, what);
+}
+
+static void add_number(option_table *table, run_options *o, number_option number) {
+  add_text(table, numbers[number].name, &o->number_text[number], numbers[number].help, "N");
+}
+
+static void fill_input(option_table *table, run_options *o) {
+  add_text(table, "--example", &o->example,
+           "an article's example, please-study-man if no input is given; also dog-chased-ball, cat-sat-down, "
+           "love-apple-phones",
+           "NAME");
+  for (int i = 0; i < INPUT_FILES; ++i)
+    add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
+}
+
+static void fill_random(option_table *table, run_options *o) {
+  add(table, "--random", POPT_ARG_NONE, &o->random, "random X and matrices of the sizes below", NULL);
+  add_number(table, o, NUMBER_SEED);
+  for (int i = NUMBER_BATCH; i <= NUMBER_OUTPUT_DIM; ++i) add_number(table, o, (number_option)i);
+}
+
+static void fill_meaning(option_table *table, run_options *o) {
+  meaning_options *m = &o->meaning;
+  add_number(table, o, NUMBER_HEADS);
+  add_number(table, o, NUMBER_KV_HEADS);
+  add_text(table, "--layout", &m->layout_text,
+           "xw: Q = X.W (default), or xwt: Q = X.W^T; examples and random matrices are transposed to fit, files are "
+           "taken to be so",
+           "LAYOUT");
+  add_text(table, "--type", &m->type_text, "how inputs and output are stored: f32 (default), f16 or bf16", "TYPE");
+  add_text(table, "--scale", &m->scale_text, "factor of Q.K^T (1 / sqrt(head_dim))", "S");
+  add_text(table, "--softcap", &m->softcap_text, "scores become C tanh(scores / C) (0: they do not)", "C");
+  add(table, "--causal", POPT_ARG_NONE, &m->causal, "a query at position p sees keys 0 ... p only", NULL);
+  add_text(table, "--align", &m->align_text,
+           "key position of the first query: top-left, which is 0 (default), bottom-right, so that the last query "
+           "stands at the last key, or a number",
+           "WHERE");
+  add_text(table, "--window-left", &m->window_left_text, "keys in sight before a query's position (-1: all)", "N");
+  add_text(table, "--window-right", &m->window_right_text, "keys in sight behind it (-1: all)", "N");
+  for (int i = INPUT_FILES; i < FILES; ++i)
+    add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
+  for (int i = 0; i < LIST_COUNT; ++i) add_text(table, lists[i].name, &o->list_text[i], lists[i].help, "N,N,...");
+}
+
+static void fill_device(option_table *table, run_options *o) {
+  add_text(table, "--device", &o->device, "index or part of the name (CLATTN_DEVICE, else the best)", "D");
+  add_text(table, "--platform", &o->platform, "index or part of the name", "P");
+  add_text(table, "--pipeline", &o->pipeline_text, "staged (default) or blas", "NAME");
+  add_text(table, "--kernel", &o->kernels,
+           "choose rungs by hand: scores=2,softmax=naive; tile sizes behind colons: scores=tiled:TILE=8", "LIST");
+}
+
+static void fill_output(option_table *table, run_options *o) {
+  add_text(table, "--check", &o->check_text,
+           "auto (default: full, or a sample of rows when full would take long), full, sample or off", "HOW");
+  add_number(table, o, NUMBER_REPEAT);
+  add_text(table, "--out", &o->out, "write the output, or else the context, as .npy", "FILE");
+  add_text(table, "--save", &o->save,
+           "write q, k, v, scaled (and softcapped) products, scores, weights, lse, context and output as .npy", "DIR");
+  add(table, "--json", POPT_ARG_NONE, &o->json, "print JSON", NULL);
+}
+
+static int read_with_popt(poptContext context, run_options *o) {
   const int code = poptGetNextOpt(context);
-  int result = -1;
   const char *unexpected = poptPeekArg(context);
   if (code == OPTION_HELP) {
     poptPrintHelp(context, stdout, 0);
-    result = EXIT_PASSED;
-  } else if (code < -1) {
-    complain("%s: %s (see 'clattn help run')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code));
-    result = EXIT_BAD_INPUT;
-  } else if (unexpected != NULL) {
-    complain("unexpected argument '%s' (see 'clattn help run')", unexpected);
-    result = EXIT_BAD_INPUT;
-  } else if (!parse_words(o) || !parse_numbers(o) || !check_input(o)) {
-    result = EXIT_BAD_INPUT;
+    puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16.");
+    return EXIT_PASSED;
   }
+  if (code < -1) {
+    complain("%s: %s (see 'clattn help run')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code));
+    return EXIT_BAD_INPUT;
+  }
+  if (unexpected != NULL) {
+    complain("unexpected argument '%s' (see 'clattn help run')", unexpected);
+    return EXIT_BAD_INPUT;
+  }
+  return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? -1 : EXIT_BAD_INPUT;
+}
+
+int run_options_read(int argc, const char **argv, run_options *o) {
+  static const struct {
+    const char *title;
+    void (*fill)(option_table *, run_options *);
+  } sections[] = {{"input (FILE: see below):", fill_input},
+                  {"random input:", fill_random},
+                  {"meaning:", fill_meaning},
+                  {"device and plan:", fill_device},
+                  {"output:", fill_output}};
+  enum { SECTIONS = sizeof sections / sizeof sections[0] };
+  option_table table[SECTIONS];
+  struct poptOption all[SECTIONS + 3] = {{NULL, 0, 0, NULL, 0, NULL, NULL}};
+  memset(table, 0, sizeof table);
+  *o = (run_options){.random = 0};
+  for (int i = 0; i < SECTIONS; ++i) {
+    sections[i].fill(&table[i], o);
+    all[i] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, table[i].line, 0, sections[i].title, NULL};
+  }
+  all[SECTIONS] = (struct poptOption)HELP_OPTION;
+  poptContext context = poptGetContext("clattn", argc, argv, all, 0);
+  poptSetOtherOptionHelp(context, "[OPTIONS]");
+  const int result = read_with_popt(context, o);
   poptFreeContext(context);
   return result;
 }
 
 void run_options_free(run_options *o) {
-  char *const all[] = {o->example,       o->x,          o->wq,     o->wk,       o->wv,
-                       o->layout_text,   o->scale_text, o->device, o->platform, o->kernels,
-                       o->pipeline_text, o->check_text, o->out,    o->save};
+  meaning_options *m = &o->meaning;
+  char *const all[] = {o->example,
+                       o->device,
+                       o->platform,
+                       o->kernels,
+                       o->pipeline_text,
+                       o->check_text,
+                       o->out,
+                       o->save,
+                       m->layout_text,
+                       m->type_text,
+                       m->scale_text,
+                       m->align_text,
+                       m->window_left_text,
+                       m->window_right_text,
+                       m->softcap_text};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
   for (int i = 0; i < NUMBER_COUNT; ++i) free(o->number_text[i]);
+  for (int i = 0; i < CLATTN_TENSOR_COUNT; ++i) free(o->file[i]);
+  for (int i = 0; i < LIST_COUNT; ++i) {
+    free(o->list_text[i]);
+    free(o->list[i].number);
+  }
   *o = (run_options){.random = 0};
 }

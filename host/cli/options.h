@@ -8,33 +8,53 @@
 
 typedef enum check_mode { CHECK_AUTO, CHECK_FULL, CHECK_SAMPLE, CHECK_OFF } check_mode;
 
-/* Options that take a whole number. */
+/* Options that take a whole number; the first ones are sizes of random input. */
 typedef enum number_option {
   NUMBER_BATCH,
   NUMBER_TOKENS,
+  NUMBER_KEY_TOKENS,
   NUMBER_MODEL_DIM,
+  NUMBER_KV_MODEL_DIM,
   NUMBER_HEAD_DIM,
   NUMBER_VALUE_DIM,
+  NUMBER_OUTPUT_DIM,
   NUMBER_HEADS,
+  NUMBER_KV_HEADS,
   NUMBER_REPEAT,
   NUMBER_SEED,
   NUMBER_COUNT
 } number_option;
 
+/* Options that take a list of whole numbers. */
+typedef enum list_option { LIST_KEY_LENGTHS, LIST_QUERY_OFFSETS, LIST_KEY_OFFSETS, LIST_COUNT } list_option;
+
+typedef struct number_list {
+  int32_t *number; /* NULL: not given */
+  size_t count;
+} number_list;
+
+/* What a word or a number says of the meaning; `text` fields are as they were given. */
+typedef struct meaning_options {
+  char *layout_text, *type_text, *scale_text, *softcap_text, *align_text, *window_left_text, *window_right_text;
+  bool layout_given, scale_given;
+  clattn_weight_layout layout;
+  clattn_type type;
+  float scale, softcap;
+  int causal;
+  clattn_alignment alignment;
+  int64_t offset, window_left, window_right;
+} meaning_options;
+
 typedef struct run_options {
   /* input: an example, files, or random */
-  char *example, *x, *wq, *wk, *wv;
+  char *example;
+  char *file[CLATTN_TENSOR_COUNT]; /* NULL: not given; of the slopes also "auto" */
   int random;
   char *number_text[NUMBER_COUNT];
   size_t number[NUMBER_COUNT]; /* 0: not given; the seed is 1 then */
-  /* meaning */
-  char *layout_text;
-  bool layout_given;
-  clattn_weight_layout layout;
-  int causal;
-  char *scale_text;
-  bool scale_given;
-  float scale;
+  char *list_text[LIST_COUNT];
+  number_list list[LIST_COUNT];
+  meaning_options meaning;
   /* device and plan */
   char *platform, *device, *pipeline_text, *kernels;
   clattn_pipeline pipeline;
@@ -43,6 +63,9 @@ typedef struct run_options {
   check_mode check;
   int json;
 } run_options;
+
+/* "--x", "--context", ...; NULL where a tensor has no option. */
+const char *file_option_name(clattn_tensor tensor);
 
 /* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
 int run_options_read(int argc, const char **argv, run_options *options);

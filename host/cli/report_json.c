@@ -23,13 +23,30 @@ static json_t *device_json(const clattn_device_info *d) {
                    (int)d->compute_units);
 }
 
+static json_t *meaning_json(const clattn_problem *p) {
+  static const char *const alignments[] = {"top-left", "bottom-right", "offset"};
+  static const char *const masks[] = {"none", "float", "bool"}, *const lengths[] = {"full", "keys", "packed"};
+  return json_pack("{s:o, s:o, s:b, s:s, s:I, s:I, s:I, s:s, s:s, s:b, s:b}", "scale",
+                   number((double)clattn_problem_scale(p)), "softcap", number((double)p->softcap), "causal",
+                   (int)p->causal, "alignment", alignments[p->alignment], "offset", (json_int_t)p->offset,
+                   "window_left", (json_int_t)p->window_left, "window_right", (json_int_t)p->window_right, "mask",
+                   masks[p->mask], "lengths", lengths[p->lengths], "alibi", (int)p->alibi, "sinks", (int)p->sinks);
+}
+
 static json_t *problem_json(const input *in) {
+  static const char *const sources[] = {"x", "x and context", "q, k and v"}, *const types[] = {"f32", "f16", "bf16"};
   const clattn_problem *p = &in->problem;
-  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "input", in->name, "batch",
-                   count(p->batch), "query_len", count(p->query_len), "key_len", count(p->key_len), "model_dim",
-                   count(p->model_dim), "heads", count(p->heads), "head_dim", count(p->head_dim), "value_dim",
-                   count(p->value_dim), "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "mask",
-                   p->mask == CLATTN_MASK_CAUSAL ? "causal" : "none", "scale", number((double)clattn_problem_scale(p)));
+  json_t *sizes = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:i}", "input",
+                            in->name, "batch", count(p->batch), "query_len", count(p->query_len), "key_len",
+                            count(p->key_len), "model_dim", count(p->model_dim), "heads", count(p->heads), "kv_heads",
+                            count(p->kv_heads != 0 ? p->kv_heads : p->heads), "head_dim", count(p->head_dim),
+                            "value_dim", count(p->value_dim), "output_dim", count(p->output_dim), "source",
+                            sources[p->source], "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "type",
+                            types[p->type], "fused_qkv", (int)p->fused_qkv, "biases", (int)p->biases);
+  json_t *meaning = meaning_json(p);
+  json_object_update(sizes, meaning);
+  json_decref(meaning);
+  return sizes;
 }
 
 static json_t *plan_json(const report *r) {
@@ -46,6 +63,7 @@ static json_t *stages_json(const report *r) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage_info *stage = &r->plan.stages[s];
     const double time = r->timings.stage[s];
+    if (stage->kernel == NULL) continue;
     json_array_append_new(
         stages, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "stage", clattn_stage_name((clattn_stage)s),
                           "kernel", stage->kernel, "rung", stage->rung, "launches", count(r->timings.launches[s]),

@@ -40,17 +40,48 @@ static const char *bytes_text(uint64_t bytes, char text[16]) {
   return text;
 }
 
-void report_text_plan(const report *r) {
+/* What differs from plain self-attention, in words. */
+static void print_meaning(const clattn_problem *p) {
+  static const char *const types[] = {"", ", stored as f16", ", stored as bf16"};
+  printf("          ");
+  if (p->source == CLATTN_SOURCE_QKV)
+    printf("Q, K and V given");
+  else
+    printf("Q = %s%s%s", p->layout == CLATTN_LAYOUT_XWT ? "X.W^T" : "X.W",
+           (p->biases & ~(unsigned)CLATTN_BIAS_O) != 0 ? " + bias" : "",
+           p->source == CLATTN_SOURCE_XKV ? ", K and V from the context" : "");
+  printf(", scores = Q.K^T * %.7g", (double)clattn_problem_scale(p));
+  if (p->softcap > 0.0f) printf(", softcap %g", (double)p->softcap);
+  if (p->causal) printf(", causal");
+  if (p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT) printf(", aligned at the bottom right");
+  if (p->alignment == CLATTN_ALIGN_OFFSET) printf(", aligned at key %lld", (long long)p->offset);
+  if (p->window_left != CLATTN_UNBOUNDED) printf(", %lld keys back", (long long)p->window_left);
+  if (p->window_right != CLATTN_UNBOUNDED) printf(", %lld keys ahead", (long long)p->window_right);
+  if (p->mask != CLATTN_MASK_NONE) printf(", %s mask", p->mask == CLATTN_MASK_BOOL ? "bool" : "float");
+  if (p->alibi) printf(", ALiBi");
+  if (p->sinks) printf(", sinks");
+  if (p->lengths != CLATTN_LENGTHS_FULL) printf(", %s", p->lengths == CLATTN_LENGTHS_KEYS ? "padded keys" : "packed");
+  if (p->output_dim != 0) printf(", output %zu%s", p->output_dim, (p->biases & CLATTN_BIAS_O) != 0 ? " with bias" : "");
+  printf("%s\n", types[p->type]);
+}
+
+static void print_problem(const report *r) {
   const clattn_problem *p = &r->input->problem;
+  printf("%sproblem%s   %s: batch %zu, tokens %zu", style(BOLD), style(PLAIN), r->input->name, p->batch, p->query_len);
+  if (p->key_len != p->query_len) printf(", keys %zu", p->key_len);
+  if (p->source != CLATTN_SOURCE_QKV) printf(", model_dim %zu", p->model_dim);
+  printf(", heads %zu", p->heads);
+  if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
+  printf(", head_dim %zu, value_dim %zu\n", p->head_dim, p->value_dim);
+  print_meaning(p);
+}
+
+void report_text_plan(const report *r) {
   const clattn_device_info *d = r->device;
   char block[16], total[16];
   printf("%sdevice%s    %s, %u compute units, %s (%s)\n", style(BOLD), style(PLAIN), d->name, d->compute_units,
          device_type_name(d->type), d->platform);
-  printf("%sproblem%s   %s: batch %zu, tokens %zu, model_dim %zu, heads %zu, head_dim %zu, value_dim %zu\n",
-         style(BOLD), style(PLAIN), r->input->name, p->batch, p->query_len, p->model_dim, p->heads, p->head_dim,
-         p->value_dim);
-  printf("          Q = %s, scores = Q.K^T * %.7g%s\n", p->layout == CLATTN_LAYOUT_XWT ? "X.W^T" : "X.W",
-         (double)clattn_problem_scale(p), p->mask == CLATTN_MASK_CAUSAL ? ", causal" : "");
+  print_problem(r);
   printf("%splan%s      pipeline %s; scores in %zu block%s of %zu head%s x %zu rows, %s; %s on the device\n\n",
          style(BOLD), style(PLAIN), r->pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged", r->plan.blocks,
          r->plan.blocks == 1 ? "" : "s", r->plan.block_heads, r->plan.block_heads == 1 ? "" : "s", r->plan.block_rows,
@@ -78,6 +109,7 @@ static void print_stages(const report *r) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage_info *stage = &r->plan.stages[s];
     char kernel[32];
+    if (stage->kernel == NULL) continue;
     if (stage->rung > 0)
       snprintf(kernel, sizeof kernel, "%d %s", stage->rung, stage->kernel);
     else
@@ -109,6 +141,11 @@ static void print_index(const clattn_tensor_check *check, const clattn_problem *
   snprintf(text + used, size - used, ")");
 }
 
+/* Where the whole way begins. */
+static const char *from(const report *r) {
+  return r->input->problem.source == CLATTN_SOURCE_QKV ? " from q, k" : " from x";
+}
+
 /* The first wrong tensor is where to look: what comes behind it may be wrong because of it. */
 static void print_verdict(const report *r) {
   const char *colour = style(r->check.passed ? GREEN : RED);
@@ -117,7 +154,7 @@ static void print_verdict(const report *r) {
   while (first < r->check.count && r->check.check[first].passed) ++first;
   if (first < r->check.count)
     printf("\n%sFAILED%s: %s%s is the first wrong result", colour, style(PLAIN),
-           clattn_tensor_name(r->check.check[first].tensor), r->check.check[first].end_to_end ? " from x" : "");
+           clattn_tensor_name(r->check.check[first].tensor), r->check.check[first].end_to_end ? from(r) : "");
   else
     printf("\n%spassed%s", colour, style(PLAIN));
   if (checked < total)
@@ -132,7 +169,7 @@ static void print_checks(const report *r) {
   for (size_t i = 0; i < r->check.count; ++i) {
     const clattn_tensor_check *c = &r->check.check[i];
     char name[32], index[96], share[16];
-    snprintf(name, sizeof name, "%s%s", clattn_tensor_name(c->tensor), c->end_to_end ? " from x" : "");
+    snprintf(name, sizeof name, "%s%s", clattn_tensor_name(c->tensor), c->end_to_end ? from(r) : "");
     print_index(c, &r->input->problem, index, sizeof index);
     snprintf(share, sizeof share, c->ratio <= 9.99 ? "%.0f %%" : "> 999 %%", 100.0 * c->ratio);
     printf("%-16s%10.1e%10.1e%10s  %-20s%14.7g%14.7g  ", name, fabs(c->got - c->expected), c->bound, share, index,
@@ -176,7 +213,9 @@ static void print_example(const report *r) {
   print_matrix("context", e->tokens, p->query_len, e->value_features, e->value_columns, r->outputs->context,
                e->value_columns);
   printf("\n%s\n", e->question);
-  const bool as_asked = p->mask == CLATTN_MASK_NONE && p->scale_mode == CLATTN_SCALE_DEFAULT && p->heads == e->heads;
+  const bool as_asked = !p->causal && p->window_left == CLATTN_UNBOUNDED && p->window_right == CLATTN_UNBOUNDED &&
+                        p->mask == CLATTN_MASK_NONE && p->lengths == CLATTN_LENGTHS_FULL && !p->alibi && !p->sinks &&
+                        p->softcap == 0.0f && p->scale_mode == CLATTN_SCALE_DEFAULT && p->heads == e->heads;
   if (as_asked) printf("%s\n", e->answer);
   if (e->note != NULL) printf("%s\n", e->note);
   putchar('\n');

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "report.h"
@@ -17,15 +18,11 @@ typedef struct run_job {
   input input;
   clattn_device *device;
   clattn_plan *plan;
-  float *memory[6]; /* of the outputs */
+  void *memory[CLATTN_TENSOR_COUNT]; /* of the outputs */
   clattn_outputs outputs;
   clattn_rows *rows; /* to check */
   report report;
 } run_job;
-
-static clattn_inputs inputs_of(const run_job *job) {
-  return (clattn_inputs){job->input.x, job->input.wq, job->input.wk, job->input.wv};
-}
 
 static int make_plan(run_job *job) {
   const run_options *o = job->options;
@@ -61,57 +58,63 @@ static int choose_rows(run_job *job) {
   return -1;
 }
 
-/* Scores and weights as a whole only where they are saved or all checked; else the rows to check alone. */
+static bool has_rows(clattn_tensor tensor) {
+  return tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
+}
+
+/* The result alone, or everything where it is checked or saved; what only a file would show, only for a file. */
+static bool is_wanted(const run_job *job, clattn_tensor tensor) {
+  const clattn_problem *p = &job->input.problem;
+  const bool save = job->options->save != NULL, check = job->options->check != CHECK_OFF;
+  if (clattn_output_bytes(p, tensor) == 0) return false;
+  if (tensor == CLATTN_SOFTCAPPED) return save && p->softcap > 0.0f;
+  if (tensor == CLATTN_SCALED) return save;
+  return save || check || tensor == CLATTN_OUTPUT || tensor == CLATTN_CONTEXT;
+}
+
+static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
+  job->memory[tensor] = malloc(bytes);
+  if (job->memory[tensor] == NULL) {
+    complain("no host memory for a result of %.1f GiB", (double)bytes / 1073741824.0);
+    return EXIT_BAD_INPUT;
+  }
+  memset(job->memory[tensor], 0xFF, bytes); /* NaN: what no kernel writes must not look right */
+  clattn_outputs_set(&job->outputs, tensor, job->memory[tensor]);
+  return -1;
+}
+
+/* Scores and the like as a whole only where they are saved or all checked; else the rows to check alone. */
 static int allocate_outputs(run_job *job) {
   const clattn_problem *p = &job->input.problem;
   const bool check = job->options->check != CHECK_OFF, save = job->options->save != NULL;
-  const size_t rows_total = p->batch * p->heads * p->query_len;
-  if (check) {
-    const int code = choose_rows(job);
-    if (code != -1) return code;
+  int code = check ? choose_rows(job) : -1;
+  const bool sampled = code == -1 && check && !save && job->rows->count < p->batch * p->heads * p->query_len;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (!is_wanted(job, tensor)) continue;
+    const bool rows_alone = sampled && has_rows(tensor);
+    code = allocate_output(job, tensor,
+                           rows_alone ? job->rows->count * p->key_len * sizeof(float) : clattn_output_bytes(p, tensor));
   }
-  const bool sampled = check && !save && job->rows->count < rows_total;
-  const size_t score_elements = sampled ? job->rows->count * p->key_len : clattn_tensor_elements(p, CLATTN_SCORES);
-  const size_t counts[6] = {clattn_tensor_elements(p, CLATTN_Q),
-                            clattn_tensor_elements(p, CLATTN_K),
-                            clattn_tensor_elements(p, CLATTN_V),
-                            score_elements,
-                            score_elements,
-                            clattn_tensor_elements(p, CLATTN_CONTEXT)};
-  for (int i = 0; i < 6; ++i) {
-    if (!check && !save && i < 5) continue;
-    job->memory[i] = malloc(counts[i] * sizeof(float));
-    if (job->memory[i] == NULL) {
-      complain("no host memory for a result of %.1f GiB", (double)counts[i] * sizeof(float) / 1073741824.0);
-      return EXIT_BAD_INPUT;
-    }
-    for (size_t e = 0; e < counts[i]; ++e) job->memory[i][e] = NAN; /* what no kernel writes must not look right */
-  }
-  job->outputs = (clattn_outputs){.q = job->memory[0],
-                                  .k = job->memory[1],
-                                  .v = job->memory[2],
-                                  .scores = job->memory[3],
-                                  .weights = job->memory[4],
-                                  .context = job->memory[5],
-                                  .rows = sampled ? job->rows : NULL};
+  if (sampled) job->outputs.rows = job->rows;
   job->report.outputs = &job->outputs;
-  return -1;
+  return code;
 }
 
 /* ---- run and check ----------------------------------------------------------------------------------------------- */
 
 /* The first run warms up (drivers compile on first launch) and delivers everything that is checked or saved. The others
- * are timed, with context alone as their result; that of the last stays and is what is checked. */
+ * are timed, with context and output as their only results; those of the last stay and are what is checked. */
 static int run_repeatedly(run_job *job) {
   const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
-  const clattn_inputs inputs = inputs_of(job);
-  const clattn_outputs context = {.context = job->outputs.context};
+  const clattn_inputs *inputs = &job->input.inputs;
+  const clattn_outputs result = {.context = job->outputs.context, .output = job->outputs.output};
   clattn_error error;
   double spent = 0.0;
-  if (clattn_plan_run(job->plan, &inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
+  if (clattn_plan_run(job->plan, inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
   for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
     clattn_timings timings;
-    if (clattn_plan_run(job->plan, &inputs, &context, &timings, &error) != CLATTN_OK) return complain_of(&error);
+    if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
     spent += timings.total;
     if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
     ++job->report.runs;
@@ -121,9 +124,8 @@ static int run_repeatedly(run_job *job) {
 
 static int check(run_job *job) {
   if (job->options->check == CHECK_OFF) return -1;
-  const clattn_inputs inputs = inputs_of(job);
   clattn_error error;
-  if (clattn_check(job->plan, &inputs, &job->outputs, job->rows, &job->report.check, &error) != CLATTN_OK)
+  if (clattn_check(job->plan, &job->input.inputs, &job->outputs, job->rows, &job->report.check, &error) != CLATTN_OK)
     return complain_of(&error);
   job->report.checked = true;
   return -1;
@@ -142,7 +144,7 @@ static int print(const run_job *job) {
 static void free_job(run_job *job) {
   clattn_plan_destroy(job->plan);
   clattn_device_close(job->device);
-  for (int i = 0; i < 6; ++i) free(job->memory[i]);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(job->memory[t]);
   clattn_rows_destroy(job->rows);
   input_free(&job->input);
 }
@@ -154,7 +156,7 @@ int command_run(int argc, const char **argv) {
   if (code == -1) code = input_load(&options, &job.input);
   job.report.input = &job.input;
   if (code == -1) code = make_plan(&job);
-  if (code == -1) code = save_prepare(options.out, options.save);
+  if (code == -1) code = save_prepare(&job.input.problem, options.out, options.save);
   if (code == -1) code = allocate_outputs(&job);
   if (code == -1 && !options.json) report_text_plan(&job.report);
   if (code == -1) code = run_repeatedly(&job);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -21,7 +22,7 @@
 
 static bool can_write(const char *path) {
   char message[1024];
-  if (npy_try_write(path, message, sizeof message) == NPY_OK) return true;
+  if (npy_try_write(path, message, sizeof message) == FILE_OK) return true;
   complain("%s", message);
   return false;
 }
@@ -32,7 +33,12 @@ static bool path_in(const char *folder, clattn_tensor tensor, char *path, size_t
   return false;
 }
 
-int save_prepare(const char *file, const char *folder) {
+/* Softcapped products are scaled ones where there is no softcap. */
+static bool is_saved(const clattn_problem *problem, clattn_tensor tensor) {
+  return clattn_output_bytes(problem, tensor) > 0 && (tensor != CLATTN_SOFTCAPPED || problem->softcap > 0.0f);
+}
+
+int save_prepare(const clattn_problem *problem, const char *file, const char *folder) {
   char path[4096];
   if (file != NULL && !can_write(file)) return EXIT_BAD_INPUT;
   if (folder == NULL) return -1;
@@ -40,35 +46,51 @@ int save_prepare(const char *file, const char *folder) {
     complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
     return EXIT_BAD_INPUT;
   }
-  for (int tensor = CLATTN_Q; tensor <= CLATTN_CONTEXT; ++tensor)
-    if (!path_in(folder, (clattn_tensor)tensor, path, sizeof path) || !can_write(path)) return EXIT_BAD_INPUT;
+  for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor)
+    if (is_saved(problem, (clattn_tensor)tensor) &&
+        (!path_in(folder, (clattn_tensor)tensor, path, sizeof path) || !can_write(path)))
+      return EXIT_BAD_INPUT;
   return -1;
 }
 
-static bool save(const clattn_problem *problem, clattn_tensor tensor, const float *data, const char *path) {
+static bool write_file(const clattn_problem *problem, clattn_tensor tensor, npy_type type, const float *data,
+                       const char *path) {
   size_t shape[4];
   char message[1024];
   const int rank = clattn_problem_shape(problem, tensor, shape);
-  if (npy_write(path, data, shape, rank, message, sizeof message) == NPY_OK) return true;
+  if (npy_write(path, type, data, shape, rank, message, sizeof message) == FILE_OK) return true;
   complain("%s", message);
   return false;
 }
 
+/* The output is in the problem's type: widened here and rounded back by the writer, which changes nothing. */
+static bool save_stored(const clattn_problem *problem, const void *data, const char *path) {
+  static const npy_type types[] = {NPY_F4, NPY_F2, NPY_BF16};
+  const size_t count = clattn_tensor_elements(problem, CLATTN_OUTPUT);
+  float *widened = malloc(count * sizeof *widened);
+  if (widened == NULL) {
+    complain("no host memory to write %s", path);
+    return false;
+  }
+  clattn_widen(problem->type, data, count, widened);
+  const bool written = write_file(problem, CLATTN_OUTPUT, types[problem->type], widened, path);
+  free(widened);
+  return written;
+}
+
+static bool save(const clattn_problem *problem, const clattn_outputs *outputs, clattn_tensor tensor, const char *path) {
+  const void *data = clattn_outputs_get(outputs, tensor);
+  return tensor == CLATTN_OUTPUT ? save_stored(problem, data, path) : write_file(problem, tensor, NPY_F4, data, path);
+}
+
 int save_outputs(const clattn_problem *problem, const clattn_outputs *outputs, const char *file, const char *folder) {
-  const struct {
-    clattn_tensor tensor;
-    const float *data;
-  } all[] = {{CLATTN_Q, outputs->q},
-             {CLATTN_K, outputs->k},
-             {CLATTN_V, outputs->v},
-             {CLATTN_SCORES, outputs->scores},
-             {CLATTN_WEIGHTS, outputs->weights},
-             {CLATTN_CONTEXT, outputs->context}};
-  if (file != NULL && !save(problem, CLATTN_CONTEXT, outputs->context, file)) return EXIT_BAD_INPUT;
-  for (size_t i = 0; folder != NULL && i < sizeof all / sizeof all[0]; ++i) {
+  const clattn_tensor result = clattn_output_bytes(problem, CLATTN_OUTPUT) > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT;
+  if (file != NULL && !save(problem, outputs, result, file)) return EXIT_BAD_INPUT;
+  for (int t = 0; folder != NULL && t < CLATTN_TENSOR_COUNT; ++t) {
     char path[4096];
-    if (!path_in(folder, all[i].tensor, path, sizeof path)) return EXIT_BAD_INPUT;
-    if (!save(problem, all[i].tensor, all[i].data, path)) return EXIT_BAD_INPUT;
+    if (!is_saved(problem, (clattn_tensor)t)) continue;
+    if (!path_in(folder, (clattn_tensor)t, path, sizeof path)) return EXIT_BAD_INPUT;
+    if (!save(problem, outputs, (clattn_tensor)t, path)) return EXIT_BAD_INPUT;
   }
   return -1;
 }

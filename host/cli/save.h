@@ -6,9 +6,9 @@
 
 /* Before anything is computed: whether `file` can be written, and `folder` made if it is not there. Each may be NULL.
  * Returns -1 to go on, or the exit code after a complaint. */
-int save_prepare(const char *file, const char *folder);
+int save_prepare(const clattn_problem *problem, const char *file, const char *folder);
 
-/* Context to `file`, everything to `folder`. Returns as save_prepare. */
+/* The output, or else the context, to `file`, everything to `folder`. Returns as save_prepare. */
 int save_outputs(const clattn_problem *problem, const clattn_outputs *outputs, const char *file, const char *folder);
 
 #endif

@@ -22,10 +22,14 @@
 #ifndef B_ALONG_DEPTH
 #define B_ALONG_DEPTH 0 /* 1: B is contiguous along k, 0: along its columns */
 #endif
+#ifndef A_IS_WEIGHTS
+#define A_IS_WEIGHTS 0
+#endif
 #define PANEL_COLS (VECTORS * 16)
 
-/* Packs `terms` <= STRIP terms of the columns that b points to; `columns` are left from there, the others become 0. */
-void pack_panel(global const float *b, size_t b_stride, int columns, int terms, local float16 *panel) {
+/* Packs `terms` <= STRIP terms of the columns that b points to; `columns` are left from there, the others become 0.
+ * False if one of the values is not finite: 0 times such a one is not 0. */
+int pack_panel(global const float *b, size_t b_stride, int columns, int terms, local float16 *panel) {
   local float *to = (local float *)panel;
 #if B_ALONG_DEPTH
   for (int column = 0; column < PANEL_COLS; ++column) {
@@ -36,7 +40,9 @@ void pack_panel(global const float *b, size_t b_stride, int columns, int terms, 
       for (int k = 0; k < terms; ++k) to[k * PANEL_COLS + column] = 0.0f;
     }
   }
+  return 1; /* nobody asks: A is not weights */
 #else
+  float16 zeros = 0.0f; /* or NaN, wherever a value was not finite */
   for (int k = 0; k < terms; ++k) {
     global const float *from = b + k * b_stride;
     if (columns >= PANEL_COLS) {
@@ -45,23 +51,33 @@ void pack_panel(global const float *b, size_t b_stride, int columns, int terms, 
       for (int column = 0; column < PANEL_COLS; ++column)
         to[k * PANEL_COLS + column] = column < columns ? from[column] : 0.0f;
     }
+    if (A_IS_WEIGHTS)
+      for (int v = 0; v < VECTORS; ++v) zeros = fma(panel[k * VECTORS + v], (float16)0.0f, zeros);
   }
+  return !any(isnan(zeros));
 #endif
 }
 
-/* sum[r][v] = sum over k < terms of a[r][k] * panel[k][v]. The rows that a[] points to are contiguous. */
-void multiply_rows(global const float *const a[ROWS], local const float16 *panel, int terms,
+/* sum[r][v] = sum over first <= k < end of a[r][k] * panel[k][v]. The rows that a[] points to are contiguous. */
+void multiply_rows(global const float *const a[ROWS], local const float16 *panel, int first, int end,
                    float16 sum[ROWS][VECTORS]) {
 #pragma unroll
   for (int r = 0; r < ROWS; ++r)
 #pragma unroll
     for (int v = 0; v < VECTORS; ++v) sum[r][v] = 0.0f;
-  for (int k = 0; k < terms; ++k) {
+  for (int k = first; k < end; ++k) {
 #pragma unroll
     for (int r = 0; r < ROWS; ++r)
 #pragma unroll
       for (int v = 0; v < VECTORS; ++v) sum[r][v] = fma((float16)a[r][k], panel[k * VECTORS + v], sum[r][v]);
   }
+}
+
+/* The first `columns` of what `from` points to, 0 behind them; all 0 if it is NULL. */
+void load_columns(global const float *from, int columns, float16 to[VECTORS]) {
+  float values[PANEL_COLS];
+  for (int column = 0; column < PANEL_COLS; ++column) values[column] = from && column < columns ? from[column] : 0.0f;
+  for (int v = 0; v < VECTORS; ++v) to[v] = vload16(v, values);
 }
 
 /* Stores, or adds, the first `columns` of one row's sums. */

@@ -8,7 +8,9 @@
  * Why: product_tiled reads two words of local memory for each multiply-add. Here ITEM_ROWS + ITEM_COLS words serve
  * ITEM_ROWS * ITEM_COLS multiply-adds, 8 for 16 by default.
  *
- * A's rows are contiguous; B_ALONG_DEPTH as in product_tiled.cl.
+ * B_ALONG_DEPTH and A_IS_WEIGHTS as in product_tiled.cl. What a masked key holds needs care only where it is not
+ * finite, since 0 times anything else is 0: the product goes the slow way, term by term, from the first tile of B on in
+ * which a work-item has seen a NaN or an infinity.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 16
@@ -28,52 +30,78 @@
 #ifndef B_ALONG_DEPTH
 #define B_ALONG_DEPTH 0
 #endif
+#ifndef A_IS_WEIGHTS
+#define A_IS_WEIGHTS 0
+#endif
 #define BLOCK_ROWS (LOCAL_Y * ITEM_ROWS)
 #define BLOCK_COLS (LOCAL_X * ITEM_COLS)
+#include "common/matrix.cl"
 
 /* Depth runs along the first index of both, so that the inner loop reads whole rows of them; the extra column keeps
  * the transposing stores on different memory banks. */
 typedef float a_tile_row[BLOCK_ROWS + 1];
 typedef float b_tile_row[BLOCK_COLS + 1];
 
-void load_tiles(global const float *a, size_t a_stride, int rows, global const float *b, size_t b_stride, int columns,
-                int k0, int depth, local a_tile_row *a_tile, local b_tile_row *b_tile) {
+/* What a work-group shares. */
+typedef struct product_tiles {
+  local a_tile_row *a;  /* [TILE_DEPTH] */
+  local b_tile_row *b;  /* [TILE_DEPTH] */
+  local int *nonfinite; /* with A_IS_WEIGHTS */
+} product_tiles;
+
+/* B's element at (k, column); 0 behind its borders. */
+float load_b(const matrix b, int column, int k, int end) {
+  if (column >= b.count || k >= end) return 0.0f;
+#if B_ALONG_DEPTH
+  return b.at[column * b.row + k];
+#else
+  return b.at[k * b.row + column];
+#endif
+}
+
+/* Terms k0 ... of both, those from `end` on as 0; true if this work-item met a B that is not finite. */
+int load_tiles(const matrix a, const matrix b, int k0, int end, const product_tiles tiles) {
   const int me = get_local_id(1) * LOCAL_X + get_local_id(0);
+  int nonfinite = 0;
   for (int i = me; i < BLOCK_ROWS * TILE_DEPTH; i += LOCAL_X * LOCAL_Y) {
     const int row = i / TILE_DEPTH, k = i - row * TILE_DEPTH;
-    a_tile[k][row] = row < rows && k0 + k < depth ? a[row * a_stride + k0 + k] : 0.0f;
+    tiles.a[k][row] = row < a.count && k0 + k < end ? a.at[row * a.row + k0 + k] : 0.0f;
   }
   for (int i = me; i < BLOCK_COLS * TILE_DEPTH; i += LOCAL_X * LOCAL_Y) {
 #if B_ALONG_DEPTH
     const int column = i / TILE_DEPTH, k = i - column * TILE_DEPTH;
-    b_tile[k][column] = column < columns && k0 + k < depth ? b[column * b_stride + k0 + k] : 0.0f;
 #else
     const int k = i / BLOCK_COLS, column = i - k * BLOCK_COLS;
-    b_tile[k][column] = column < columns && k0 + k < depth ? b[(k0 + k) * b_stride + column] : 0.0f;
 #endif
+    const float value = load_b(b, column, k0 + k, end);
+    tiles.b[k][column] = value;
+    if (A_IS_WEIGHTS && !isfinite(value)) nonfinite = 1;
   }
+  return nonfinite;
 }
 
-/* Adds this work-item's elements of the block whose corner a and b point to into sum. `rows` and `columns` count what
- * is left from that corner, `depth` is common to the work-group, row_depth[r] <= depth is the number of terms of this
- * work-item's r-th row: terms behind it are left out, not multiplied by zero, so that a NaN behind a mask stays there.
- */
-void product_register(global const float *a, size_t a_stride, int rows, global const float *b, size_t b_stride,
-                      int columns, int depth, const int row_depth[ITEM_ROWS], local a_tile_row *a_tile,
-                      local b_tile_row *b_tile, float sum[ITEM_ROWS][ITEM_COLS]) {
+/* The sums over first <= k < end for this work-item's elements of the block at the corners of a and b. first and end
+ * are common to the work-group. */
+void product_register(const matrix a, const matrix b, int first, int end, const product_tiles tiles,
+                      float sum[ITEM_ROWS][ITEM_COLS]) {
   const int x = get_local_id(0), y = get_local_id(1);
-  int shortest = depth;
-  for (int r = 0; r < ITEM_ROWS; ++r) shortest = min(shortest, row_depth[r]);
-  for (int k0 = 0; k0 < depth; k0 += TILE_DEPTH) {
-    load_tiles(a, a_stride, rows, b, b_stride, columns, k0, depth, a_tile, b_tile);
-    barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
-    const int whole = k0 + TILE_DEPTH <= shortest;
+  for (int r = 0; r < ITEM_ROWS; ++r)
+    for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = 0.0f;
+#if A_IS_WEIGHTS
+  if (x == 0 && y == 0) *tiles.nonfinite = 0;
+  barrier(CLK_LOCAL_MEM_FENCE); /* it is 0 before anyone sets it */
+#endif
+  for (int k0 = first; k0 < end; k0 += TILE_DEPTH) {
+    const int found = load_tiles(a, b, k0, end, tiles);
+    if (A_IS_WEIGHTS && found) *tiles.nonfinite = 1; /* all who write it write the same */
+    barrier(CLK_LOCAL_MEM_FENCE);                    /* the tiles are complete before anyone reads them */
+    const int careful = A_IS_WEIGHTS ? *tiles.nonfinite : 0;
     for (int k = 0; k < TILE_DEPTH; ++k) {
       float b_value[ITEM_COLS];
-      for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = b_tile[k][x + c * LOCAL_X];
+      for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];
       for (int r = 0; r < ITEM_ROWS; ++r) {
-        if (!whole && k0 + k >= row_depth[r]) continue;
-        const float a_value = a_tile[k][y + r * LOCAL_Y];
+        const float a_value = tiles.a[k][y + r * LOCAL_Y];
+        if (careful && a_value == 0.0f) continue;
         for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = fma(a_value, b_value[c], sum[r][c]);
       }
     }

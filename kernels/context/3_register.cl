@@ -2,36 +2,36 @@
  * in rung 1.
  *
  * One work-group computes BLOCK_ROWS queries x BLOCK_COLS value columns; see common/product_register.cl for the
- * picture, with A = weights and B = V. Keys that are masked for all queries of the block are not read.
+ * picture, with A = weights and B = V. Keys that are out of sight for all queries of the block are not read.
  *
  * Wins on GPUs when value_dim fills the block's columns (64 by default). Loses on narrow values and on CPU devices.
  */
-#include "common/layout.cl"
+#define A_IS_WEIGHTS 1
+#include "common/attention.cl"
 #include "common/product_register.cl"
 
-kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
-context(global const float *weights, global const float *v, global float *context, ulong4 v_stride,
-        ulong4 context_stride, int heads, int first_pair, int first_row, int rows, int key_len, int value_dim) {
+kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void context(global const float *weights,
+                                                                               global const float *v,
+                                                                               global float *context, const attention a,
+                                                                               global const int *sequences) {
   local float weights_tile[TILE_DEPTH][BLOCK_ROWS + 1], v_tile[TILE_DEPTH][BLOCK_COLS + 1];
+  local int nonfinite;
   const int c0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
-  global const float *weights_corner = weights + ((size_t)pair * rows + row0) * key_len;
-  global const float *v_corner = v + head_offset(v_stride, first_pair + pair, heads) + c0;
-  global float *to = context + head_offset(context_stride, first_pair + pair, heads);
+  const sequence s = sequence_of(a, sequences, pair);
+  const int rows = rows_of(a, s);
+  const matrix weights_part = {weights + ((size_t)pair * a.rows + row0) * a.key_len, a.key_len, rows - row0};
+  const matrix v_part = {v + key_offset(a, a.v, s) + c0, a.v.row, a.value_dim - c0};
+  global float *to = context + query_offset(a, a.context, s);
 
+  /* The first query of the block sees the first of its keys, the last the last. */
   float sum[ITEM_ROWS][ITEM_COLS];
-  int row_depth[ITEM_ROWS];
-  for (int r = 0; r < ITEM_ROWS; ++r) {
-    row_depth[r] = live_keys(first_row + row0 + get_local_id(1) + r * LOCAL_Y, key_len);
-    for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = 0.0f;
-  }
-  const int depth = live_keys(first_row + row0 + BLOCK_ROWS - 1, key_len); /* the last query sees the most keys */
-  product_register(weights_corner, key_len, rows - row0, v_corner, v_stride.z, value_dim - c0, depth, row_depth,
-                   weights_tile, v_tile, sum);
+  const product_tiles tiles = {weights_tile, v_tile, &nonfinite};
+  product_register(weights_part, v_part, first_key(a, s, row0), end_key(a, s, row0 + BLOCK_ROWS - 1), tiles, sum);
 
   for (int r = 0; r < ITEM_ROWS; ++r) {
     for (int c = 0; c < ITEM_COLS; ++c) {
       const int row = row0 + get_local_id(1) + r * LOCAL_Y, column = c0 + get_local_id(0) + c * LOCAL_X;
-      if (row < rows && column < value_dim) to[(first_row + row) * context_stride.z + column] = sum[r][c];
+      if (row < rows && column < a.value_dim) to[row * a.context.row + column] = sum[r][c];
     }
   }
 }

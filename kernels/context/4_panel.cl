@@ -4,48 +4,60 @@
  * STRIP keys into a panel that stays in the cache and multiplies its rows of weights with it, ROWS at a time; see
  * common/product_panel.cl for the picture. The sums of the strips are added up in the result.
  *
+ * A masked key's weight is 0, and 0 times its value is 0 where that is finite; a panel that is not all finite goes the
+ * slow way, term by term.
+ *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
 #ifndef ITEM_ROWS
 #define ITEM_ROWS 128 /* 64 ... 1024; more rows use a packed panel more often, fewer make more work-items */
 #endif
-#include "common/layout.cl"
+#define A_IS_WEIGHTS 1
+#include "common/attention.cl"
 #include "common/product_panel.cl"
 
-/* Keys from ... to-1 of the panel, for one row: the few that only some of a group of rows may see. */
-void add_keys(global const float *weights_row, local const float16 *panel, int from, int to, float16 sum[VECTORS]) {
-  for (int key = from; key < to; ++key)
-#pragma unroll
-    for (int v = 0; v < VECTORS; ++v) sum[v] = fma((float16)weights_row[key], panel[key * VECTORS + v], sum[v]);
+/* As multiply_rows, without the terms whose weight is 0. */
+void multiply_live(global const float *const weights[ROWS], local const float16 *panel, int first, int end,
+                   float16 sum[ROWS][VECTORS]) {
+  for (int r = 0; r < ROWS; ++r) {
+    for (int v = 0; v < VECTORS; ++v) sum[r][v] = 0.0f;
+    for (int key = first; key < end; ++key)
+      if (weights[r][key] != 0.0f)
+        for (int v = 0; v < VECTORS; ++v)
+          sum[r][v] = fma((float16)weights[r][key], panel[key * VECTORS + v], sum[r][v]);
+  }
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-context(global const float *weights, global const float *v, global float *context, ulong4 v_stride,
-        ulong4 context_stride, int heads, int first_pair, int first_row, int rows, int key_len, int value_dim) {
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void context(global const float *weights, global const float *v,
+                                                                   global float *context, const attention a,
+                                                                   global const int *sequences) {
   local float16 panel[STRIP * VECTORS];
   const int c0 = get_global_id(0) * PANEL_COLS, row0 = get_global_id(1) * ITEM_ROWS, pair = get_global_id(2);
-  const int row_end = min(row0 + ITEM_ROWS, rows);
-  global const float *weights_pair = weights + (size_t)pair * rows * key_len;
-  global const float *v_corner = v + head_offset(v_stride, first_pair + pair, heads) + c0;
-  global float *to =
-      context + head_offset(context_stride, first_pair + pair, heads) + first_row * context_stride.z + c0;
+  const sequence s = sequence_of(a, sequences, pair);
+  const int row_end = min(row0 + ITEM_ROWS, rows_of(a, s)), columns = a.value_dim - c0;
+  if (row0 >= row_end) return;
+  global const float *weights_pair = weights + (size_t)pair * a.rows * a.key_len;
+  global const float *v_corner = v + key_offset(a, a.v, s) + c0;
+  global float *to = context + query_offset(a, a.context, s) + c0;
 
-  for (int key0 = 0; key0 < live_keys(first_row + row_end - 1, key_len); key0 += STRIP) {
-    const int terms = min(STRIP, key_len - key0);
-    pack_panel(v_corner + key0 * v_stride.z, v_stride.z, value_dim - c0, terms, panel);
+  /* At least one strip: where no key is in sight it stores zeros. */
+  const int begin = first_key(a, s, row0), end = end_key(a, s, row_end - 1);
+  for (int key0 = begin; key0 == begin || key0 < end; key0 += STRIP) {
+    const int terms = clamp(end - key0, 0, STRIP);
+    const int finite = pack_panel(v_corner + key0 * a.v.row, a.v.row, columns, terms, panel);
     for (int row = row0; row < row_end; row += ROWS) {
-      global const float *a[ROWS];
-      for (int r = 0; r < ROWS; ++r) a[r] = weights_pair + (size_t)min(row + r, row_end - 1) * key_len + key0;
+      global const float *rows[ROWS];
+      for (int r = 0; r < ROWS; ++r) rows[r] = weights_pair + (size_t)min(row + r, row_end - 1) * a.key_len + key0;
+      /* What these rows can see of the strip; the others hold weights of 0. */
+      const int first = clamp(first_key(a, s, row) - key0, 0, terms);
+      const int last = clamp(end_key(a, s, min(row + ROWS, row_end) - 1) - key0, 0, terms);
       float16 sum[ROWS][VECTORS];
-      /* All of these rows see the keys that the first of them sees. */
-      const int shared_keys = clamp(live_keys(first_row + row, key_len) - key0, 0, terms);
-      multiply_rows(a, panel, shared_keys, sum);
-      for (int r = 0; r < ROWS; ++r) {
-        if (row + r >= row_end) continue;
-        const int live = clamp(live_keys(first_row + row + r, key_len) - key0, 0, terms);
-        add_keys(a[r], panel, shared_keys, live, sum[r]);
-        store_row(sum[r], value_dim - c0, key0 > 0, to + (row + r) * context_stride.z);
-      }
+      if (finite)
+        multiply_rows(rows, panel, first, last, sum);
+      else
+        multiply_live(rows, panel, first, last, sum);
+      for (int r = 0; r < ROWS; ++r)
+        if (row + r < row_end) store_row(sum[r], columns, key0 > begin, to + (row + r) * a.context.row);
     }
   }
 }

@@ -1,25 +1,32 @@
 /* scores, rung 1: the formula, one work-item an element of the result.
  *
  *     for (query i ...) for (key j ...)
- *       scores[i][j] = j is live for i ? scale * (sum over c < head_dim of q[i][c] * k[j][c]) : -infinity
+ *       scores[i][j] = finish(scale * (sum over c < head_dim of q[i][c] * k[j][c]))
  *
- * q and k lie in memory as q_stride and k_stride say (common/layout.cl). scores is a block, (pairs, rows, key_len): the
- * pairs first_pair ..., of each pair the queries first_row ... first_row + rows - 1. Work-item (j, i, pair in the
- * block).
+ * where finish is softcap, bias and mask, in this order (common/attention.cl); a masked key's score is -infinity.
+ *
+ * q and k lie in memory as the strides of `a` say. scores is a block, (pairs, rows, key_len): the pairs a.first_pair
+ * ..., of each pair the queries a.first_row ... a.first_row + a.rows - 1. sequences, mask and slopes are NULL where the
+ * problem has none. Work-item (j, i, pair in the block).
  *
  * Wins nowhere. Neighbouring work-items read rows of K, head_dim or more values apart: on a GPU no two of these reads
  * share a memory transaction.
  */
-#include "common/layout.cl"
+#include "common/attention.cl"
 
-kernel void scores(global const float *q, global const float *k, global float *scores, ulong4 q_stride, ulong4 k_stride,
-                   int heads, int first_pair, int first_row, int rows, int key_len, int head_dim, float scale) {
+kernel void scores(global const float *q, global const float *k, global float *scores, const attention a,
+                   global const int *sequences, global const void *mask, global const float *slopes) {
   const int key = get_global_id(0), row = get_global_id(1), pair = get_global_id(2);
-  if (key >= key_len || row >= rows) return;
-  global const float *query_row = q + head_offset(q_stride, first_pair + pair, heads) + (first_row + row) * q_stride.z;
-  global const float *key_row = k + head_offset(k_stride, first_pair + pair, heads) + key * k_stride.z;
+  if (key >= a.key_len || row >= a.rows) return;
+  const sequence s = sequence_of(a, sequences, pair);
+  global float *to = scores + ((size_t)pair * a.rows + row) * a.key_len + key;
+  if (row >= rows_of(a, s) || !tile_is_seen(a, s, row, row + 1, key, 1) || key >= s.key_len) {
+    *to = -INFINITY;
+    return;
+  }
+  global const float *query_row = q + query_offset(a, a.q, s) + row * a.q.row;
+  global const float *key_row = k + key_offset(a, a.k, s) + key * a.k.row;
   float sum = 0.0f;
-  for (int c = 0; c < head_dim; ++c) sum = fma(query_row[c], key_row[c], sum);
-  scores[((size_t)pair * rows + row) * key_len + key] =
-      key < live_keys(first_row + row, key_len) ? sum * scale : -INFINITY;
+  for (int c = 0; c < a.head_dim; ++c) sum = fma(query_row[c], key_row[c], sum);
+  *to = finish_score(a, view_row(a, s, row, mask, slopes), key, sum * a.scale);
 }

@@ -2,29 +2,31 @@
  *
  * One work-group computes a TILE x TILE tile of scores, one work-item one element; see common/product_tiled.cl for the
  * picture, with A = Q and B = K^T. K is stored as rows, so its tile is transposed on the way into local memory.
- * A tile whose keys are all masked for all its queries is not computed.
+ * A tile whose keys are out of sight for all its queries is not computed.
  *
  * Wins over rung 1 on GPUs: the scattered reads of K become contiguous ones. Loses on CPU devices.
  */
 #define B_ALONG_DEPTH 1
-#include "common/layout.cl"
+#include "common/attention.cl"
 #include "common/product_tiled.cl"
 
 kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void
-scores(global const float *q, global const float *k, global float *scores, ulong4 q_stride, ulong4 k_stride, int heads,
-       int first_pair, int first_row, int rows, int key_len, int head_dim, float scale) {
+scores(global const float *q, global const float *k, global float *scores, const attention a,
+       global const int *sequences, global const void *mask, global const float *slopes) {
   local float q_tile[TILE][TILE + 1], k_tile[TILE][TILE + 1];
   const int key0 = get_group_id(0) * TILE, row0 = get_group_id(1) * TILE, pair = get_global_id(2);
   const int key = get_global_id(0), row = get_global_id(1);
-  global const float *q_corner = q + head_offset(q_stride, first_pair + pair, heads) + (first_row + row0) * q_stride.z;
-  global const float *k_corner = k + head_offset(k_stride, first_pair + pair, heads) + key0 * k_stride.z;
+  const sequence s = sequence_of(a, sequences, pair);
+  const int rows = rows_of(a, s);
+  const matrix q_part = {q + query_offset(a, a.q, s) + row0 * a.q.row, a.q.row, rows - row0};
+  const matrix k_part = {k + key_offset(a, a.k, s) + key0 * a.k.row, a.k.row, s.key_len - key0};
 
-  /* The last query of the tile sees the most keys. The choice is the same for the whole work-group. */
-  const int depth = key0 < live_keys(first_row + row0 + TILE - 1, key_len) ? head_dim : 0;
-  const float sum = product_tiled(q_corner, q_stride.z, rows - row0, k_corner, k_stride.z, key_len - key0, depth, depth,
-                                  q_tile, k_tile);
+  /* The choice is the same for the whole work-group. */
+  const int depth = tile_is_seen(a, s, row0, row0 + TILE, key0, TILE) ? a.head_dim : 0;
+  const float sum = product_tiled(q_part, k_part, 0, depth, q_tile, k_tile);
 
-  if (key < key_len && row < rows)
-    scores[((size_t)pair * rows + row) * key_len + key] =
-        key < live_keys(first_row + row, key_len) ? sum * scale : -INFINITY;
+  if (key >= a.key_len || row >= a.rows) return;
+  scores[((size_t)pair * a.rows + row) * a.key_len + key] =
+      row < rows && key < s.key_len ? finish_score(a, view_row(a, s, row, mask, slopes), key, sum * a.scale)
+                                    : -INFINITY;
 }

@@ -3,7 +3,7 @@
  * One work-item, a work-group of its own, computes ITEM_ROWS queries x PANEL_COLS keys: it packs those keys,
  * transposed, into a panel that stays in the cache and multiplies its queries with it, ROWS at a time; see
  * common/product_panel.cl for the picture. head_dim beyond STRIP is worked off in strips whose sums are added up in the
- * result.
+ * result. Softcap, bias and mask go over the result at the end, while it is in the cache.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
@@ -11,42 +11,57 @@
 #define ITEM_ROWS 256 /* 64 ... 1024; more rows use a packed panel more often, fewer make more work-items */
 #endif
 #define B_ALONG_DEPTH 1
-#include "common/layout.cl"
+#include "common/attention.cl"
 #include "common/product_panel.cl"
 
 void fill_masked(global float *row, int from, int to) {
   for (int key = from; key < to; ++key) row[key] = -INFINITY;
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-scores(global const float *q, global const float *k, global float *scores, ulong4 q_stride, ulong4 k_stride, int heads,
-       int first_pair, int first_row, int rows, int key_len, int head_dim, float scale) {
+/* Keys key0 ... key0 + columns - 1 of a row of scaled products become scores. */
+void finish_row(const attention a, const row_view view, int plain, int key0, int columns, global float *row) {
+  if (plain && a.until == UNTIL_MASKED) {
+    fill_masked(row, 0, clamp(view.first - key0, 0, columns));
+    fill_masked(row, clamp(view.end - key0, 0, columns), columns);
+  } else if (!plain) {
+    for (int i = 0; i < columns; ++i) row[i] = finish_score(a, view, key0 + i, row[i]);
+  }
+}
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void scores(global const float *q, global const float *k,
+                                                                  global float *scores, const attention a,
+                                                                  global const int *sequences, global const void *mask,
+                                                                  global const float *slopes) {
   local float16 panel[STRIP * VECTORS];
   const int key0 = get_global_id(0) * PANEL_COLS, row0 = get_global_id(1) * ITEM_ROWS, pair = get_global_id(2);
-  const int row_end = min(row0 + ITEM_ROWS, rows), columns = min(PANEL_COLS, key_len - key0);
-  global const float *q_head = q + head_offset(q_stride, first_pair + pair, heads) + first_row * q_stride.z;
-  global const float *k_corner = k + head_offset(k_stride, first_pair + pair, heads) + key0 * k_stride.z;
-  global float *to = scores + ((size_t)pair * rows) * key_len + key0;
+  const sequence s = sequence_of(a, sequences, pair);
+  const int row_end = min(row0 + ITEM_ROWS, rows_of(a, s)), columns = min(PANEL_COLS, s.key_len - key0);
+  global const float *q_head = q + query_offset(a, a.q, s);
+  global const float *k_corner = k + key_offset(a, a.k, s) + key0 * a.k.row;
+  global float *to = scores + ((size_t)pair * a.rows) * a.key_len + key0;
 
-  for (int c0 = 0; c0 < head_dim; c0 += STRIP) {
-    const int terms = min(STRIP, head_dim - c0);
-    pack_panel(k_corner + c0, k_stride.z, columns, terms, panel);
+  for (int c0 = 0; c0 < a.head_dim && columns > 0 && row0 < row_end; c0 += STRIP) {
+    const int terms = min(STRIP, a.head_dim - c0);
+    pack_panel(k_corner + c0, a.k.row, columns, terms, panel);
     for (int row = row0; row < row_end; row += ROWS) {
-      /* Live keys of this panel for the last of these queries; it sees the most. */
-      if (live_keys(first_row + min(row + ROWS, row_end) - 1, key_len) <= key0) continue;
-      global const float *a[ROWS];
-      for (int r = 0; r < ROWS; ++r) a[r] = q_head + min(row + r, row_end - 1) * q_stride.z + c0;
+      if (!tile_is_seen(a, s, row, min(row + ROWS, row_end), key0, columns)) continue;
+      global const float *q_rows[ROWS];
+      for (int r = 0; r < ROWS; ++r) q_rows[r] = q_head + min(row + r, row_end - 1) * a.q.row + c0;
       float16 sum[ROWS][VECTORS];
-      multiply_rows(a, panel, terms, sum);
+      multiply_rows(q_rows, panel, 0, terms, sum);
       for (int r = 0; r < ROWS; ++r) {
         if (row + r >= row_end) continue;
-        for (int v = 0; v < VECTORS; ++v) sum[r][v] *= scale;
-        store_row(sum[r], columns, c0 > 0, to + (size_t)(row + r) * key_len);
+        for (int v = 0; v < VECTORS; ++v) sum[r][v] *= a.scale;
+        store_row(sum[r], columns, c0 > 0, to + (size_t)(row + r) * a.key_len);
       }
     }
   }
-#if CAUSAL
-  for (int row = row0; row < row_end; ++row)
-    fill_masked(to + (size_t)row * key_len, max(0, live_keys(first_row + row, key_len) - key0), columns);
-#endif
+
+  const int plain = is_plain(a, slopes), all_columns = min(PANEL_COLS, a.key_len - key0);
+  for (int row = row0; row < min(row0 + ITEM_ROWS, a.rows); ++row) {
+    global float *scores_row = to + (size_t)row * a.key_len;
+    if (row < row_end && columns > 0)
+      finish_row(a, view_row(a, s, row, mask, slopes), plain, key0, columns, scores_row);
+    fill_masked(scores_row, row < row_end ? max(columns, 0) : 0, all_columns);
+  }
 }

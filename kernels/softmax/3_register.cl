@@ -13,69 +13,41 @@
 #ifndef ITEM_KEYS
 #define ITEM_KEYS 16 /* 4 ... 32 */
 #endif
-
-float join_max(local float *part, float mine) {
-  const int me = get_local_id(0);
-  part[me] = mine;
-  barrier(CLK_LOCAL_MEM_FENCE); /* all partial maxima are there */
-  for (int half_size = LOCAL_X / 2; half_size > 0; half_size /= 2) {
-    if (me < half_size) {
-      const float other = part[me + half_size];
-      part[me] = isnan(part[me]) || part[me] > other ? part[me] : other; /* keeps a NaN, unlike fmax */
-    }
-    barrier(CLK_LOCAL_MEM_FENCE); /* a level of the tree is complete before the next reads it */
-  }
-  const float joined = part[0];
-  barrier(CLK_LOCAL_MEM_FENCE); /* everyone has the result before part is used again */
-  return joined;
-}
-
-float join_sum(local float *part, float mine) {
-  const int me = get_local_id(0);
-  part[me] = mine;
-  barrier(CLK_LOCAL_MEM_FENCE); /* all partial sums are there */
-  for (int half_size = LOCAL_X / 2; half_size > 0; half_size /= 2) {
-    if (me < half_size) part[me] += part[me + half_size];
-    barrier(CLK_LOCAL_MEM_FENCE); /* a level of the tree is complete before the next reads it */
-  }
-  return part[0];
-}
+#include "common/join.cl"
+#include "common/softmax.cl"
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, 1, 1))) void softmax(global const float *scores,
-                                                                         global float *weights, int rows, int key_len) {
+                                                                         global float *weights, const softmax_rows r,
+                                                                         global const float *sinks, global float *lse) {
   local float part[LOCAL_X];
   const int me = get_local_id(0), row = get_group_id(0);
-  global const float *from = scores + (size_t)row * key_len;
-  global float *to = weights + (size_t)row * key_len;
+  global const float *from = scores + (size_t)row * r.key_len;
+  global float *to = weights + (size_t)row * r.key_len;
+  const float sink = sink_of(r, sinks, row);
 
   float mine[ITEM_KEYS];
-  float largest = -INFINITY;
-  int nan = 0;
+  float largest = sink;
   for (int i = 0; i < ITEM_KEYS; ++i) {
     const int j = i * LOCAL_X + me;
-    mine[i] = j < key_len ? from[j] : -INFINITY;
+    mine[i] = j < r.key_len ? from[j] : -INFINITY;
     largest = fmax(largest, mine[i]);
-    nan |= isnan(mine[i]);
   }
-  for (int j = ITEM_KEYS * LOCAL_X + me; j < key_len; j += LOCAL_X) {
-    largest = fmax(largest, from[j]);
-    nan |= isnan(from[j]);
-  }
-  largest = join_max(part, nan ? NAN : largest);
+  for (int j = ITEM_KEYS * LOCAL_X + me; j < r.key_len; j += LOCAL_X) largest = fmax(largest, from[j]);
+  largest = join_max(part, largest);
 
-  float sum = 0.0f;
+  float sum = me == 0 ? live_exp(sink, largest) : 0.0f;
   for (int i = 0; i < ITEM_KEYS; ++i) {
-    mine[i] = exp(mine[i] - largest);
-    if (i * LOCAL_X + me < key_len) sum += mine[i];
+    mine[i] = live_exp(mine[i], largest); /* 0 behind the last key */
+    sum += mine[i];
   }
-  for (int j = ITEM_KEYS * LOCAL_X + me; j < key_len; j += LOCAL_X) sum += exp(from[j] - largest);
+  for (int j = ITEM_KEYS * LOCAL_X + me; j < r.key_len; j += LOCAL_X) sum += live_exp(from[j], largest);
   sum = join_sum(part, sum);
 
-  const int masked = largest == -INFINITY;
   for (int i = 0; i < ITEM_KEYS; ++i) {
     const int j = i * LOCAL_X + me;
-    if (j < key_len) to[j] = masked ? 0.0f : mine[i] / sum;
+    if (j < r.key_len) to[j] = live_weight(mine[i], sum);
   }
-  for (int j = ITEM_KEYS * LOCAL_X + me; j < key_len; j += LOCAL_X)
-    to[j] = masked ? 0.0f : exp(from[j] - largest) / sum;
+  for (int j = ITEM_KEYS * LOCAL_X + me; j < r.key_len; j += LOCAL_X)
+    to[j] = live_weight(live_exp(from[j], largest), sum);
+  if (me == 0) store_lse(r, lse, row, largest, sum);
 }

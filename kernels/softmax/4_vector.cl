@@ -8,57 +8,64 @@
 #ifndef ITEM_ROWS
 #define ITEM_ROWS 16 /* 1 ... 64; one row alone is little work for a launch */
 #endif
+#include "common/softmax.cl"
 
-void softmax_row(global const float *from, global float *to, int key_len) {
-  const int whole = key_len / 16 * 16;
+float16 live_exp16(float16 score, float largest) {
+  const float16 e = exp(score - largest);
+  return select(select(e, (float16)FLT_MIN, e < FLT_MIN), (float16)0.0f, score == -INFINITY);
+}
+
+float16 live_weight16(float16 e, float inverse) {
+  const float16 weight = e * inverse;
+  return select(select(weight, (float16)FLT_MIN, weight < FLT_MIN), (float16)0.0f, e == 0.0f);
+}
+
+float largest_of(global const float *from, int key_len, int whole, float sink) {
   float16 largest16 = -INFINITY;
-  int16 nan16 = 0;
-  for (int j = 0; j < whole; j += 16) {
-    const float16 s = vload16(0, from + j);
-    largest16 = fmax(largest16, s);
-    nan16 |= isnan(s);
-  }
+  for (int j = 0; j < whole; j += 16) largest16 = fmax(largest16, vload16(0, from + j));
   float lanes[16];
-  vstore16(select(largest16, (float16)NAN, nan16), 0, lanes);
-  float largest = -INFINITY;
-  int nan = 0;
-  for (int lane = 0; lane < 16; ++lane) {
-    largest = fmax(largest, lanes[lane]);
-    nan |= isnan(lanes[lane]);
-  }
-  for (int j = whole; j < key_len; ++j) {
-    largest = fmax(largest, from[j]);
-    nan |= isnan(from[j]);
-  }
-  if (largest == -INFINITY && !nan) {
-    for (int j = 0; j < key_len; ++j) to[j] = 0.0f;
-    return;
-  }
+  vstore16(largest16, 0, lanes);
+  float largest = sink;
+  for (int lane = 0; lane < 16; ++lane) largest = fmax(largest, lanes[lane]);
+  for (int j = whole; j < key_len; ++j) largest = fmax(largest, from[j]);
+  return largest;
+}
 
+/* exp of all scores into `to`; their sum. */
+float sum_of(global const float *from, int key_len, int whole, float largest, global float *to) {
   float16 sum16 = 0.0f;
   for (int j = 0; j < whole; j += 16) {
-    const float16 e = exp(vload16(0, from + j) - largest);
+    const float16 e = live_exp16(vload16(0, from + j), largest);
     sum16 += e;
     vstore16(e, 0, to + j);
   }
   /* A tree over the lanes. Not written as .lo + .hi: oclgrind 21.10 fails on the shuffles that become of it. */
+  float lanes[16];
   vstore16(sum16, 0, lanes);
   for (int half_size = 8; half_size > 0; half_size /= 2)
     for (int lane = 0; lane < half_size; ++lane) lanes[lane] += lanes[lane + half_size];
   float sum = lanes[0];
   for (int j = whole; j < key_len; ++j) {
-    to[j] = exp(from[j] - largest);
+    to[j] = live_exp(from[j], largest);
     sum += to[j];
   }
-
-  const float inverse = 1.0f / sum;
-  for (int j = 0; j < whole; j += 16) vstore16(vload16(0, to + j) * inverse, 0, to + j);
-  for (int j = whole; j < key_len; ++j) to[j] *= inverse;
+  return sum;
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void softmax(global const float *scores, global float *weights,
-                                                                   int rows, int key_len) {
-  const int row0 = get_global_id(0) * ITEM_ROWS, row_end = min(row0 + ITEM_ROWS, rows);
-  for (int row = row0; row < row_end; ++row)
-    softmax_row(scores + (size_t)row * key_len, weights + (size_t)row * key_len, key_len);
+                                                                   const softmax_rows r, global const float *sinks,
+                                                                   global float *lse) {
+  const int row0 = get_global_id(0) * ITEM_ROWS, row_end = min(row0 + ITEM_ROWS, r.rows);
+  const int whole = r.key_len / 16 * 16;
+  for (int row = row0; row < row_end; ++row) {
+    global const float *from = scores + (size_t)row * r.key_len;
+    global float *to = weights + (size_t)row * r.key_len;
+    const float sink = sink_of(r, sinks, row);
+    const float largest = largest_of(from, r.key_len, whole, sink);
+    const float sum = sum_of(from, r.key_len, whole, largest, to) + live_exp(sink, largest);
+    const float inverse = 1.0f / sum;
+    for (int j = 0; j < whole; j += 16) vstore16(live_weight16(vload16(0, to + j), inverse), 0, to + j);
+    for (int j = whole; j < r.key_len; ++j) to[j] = live_weight(to[j], sum);
+    store_lse(r, lse, row, largest, sum);
+  }
 }

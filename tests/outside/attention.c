@@ -9,8 +9,8 @@ int main(void) {
   clattn_problem problem = CLATTN_PROBLEM_INIT; /* batch 1, 1 head, Q = X.W, no mask, scale 1 / sqrt(head_dim) */
   problem.query_len = problem.key_len = 3;
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
-  const clattn_inputs inputs = {x, identity, wk, identity};
-  const clattn_outputs outputs = {q, k, v, scores, weights, context, NULL}; /* each may be NULL: not wanted */
+  const clattn_inputs inputs = {.x = x, .wq = identity, .wk = wk, .wv = identity};
+  const clattn_outputs outputs = {.q = q, .k = k, .v = v, .scores = scores, .weights = weights, .context = context};
 
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;

@@ -1,0 +1,114 @@
+/* Words, numbers and lists of numbers. */
+#include "option_values.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value) {
+  for (int i = 0; i < count; ++i) {
+    if (strcmp(text, words[i]) != 0) continue;
+    *value = i;
+    return true;
+  }
+  char allowed[128] = "";
+  for (int i = 0; i < count; ++i) {
+    const size_t used = strlen(allowed);
+    snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", words[i]);
+  }
+  complain("%s %s (allowed: %s)", option, text, allowed);
+  return false;
+}
+
+bool parse_float(const char *option, const char *text, float least, float *value) {
+  char *end = NULL;
+  *value = strtof(text, &end);
+  if (end != text && *end == '\0' && isfinite(*value) && *value >= least) return true;
+  if (isfinite(least))
+    complain("%s %s (allowed: any finite number from %g on)", option, text, (double)least);
+  else
+    complain("%s %s (allowed: any finite number)", option, text);
+  return false;
+}
+
+bool parse_integer(const char *option, const char *text, int64_t least, int64_t *value) {
+  const char *digits = text[0] == '-' ? text + 1 : text;
+  const bool good = digits[0] != '\0' && strlen(digits) <= 10 && strspn(digits, "0123456789") == strlen(digits);
+  *value = good ? strtoll(text, NULL, 10) : 0;
+  if (good && *value >= least && *value <= INT32_MAX) return true;
+  complain("%s %s (allowed: %lld to %d)", option, text, (long long)least, INT32_MAX);
+  return false;
+}
+
+/* The number up to the next comma. */
+static bool parse_item(const char *option, const char *from, size_t length, int32_t *value) {
+  char item[16];
+  int64_t number = 0;
+  if (length >= sizeof item) {
+    complain("%s %s (allowed: numbers from 0 to %d, with commas between them)", option, from, INT32_MAX);
+    return false;
+  }
+  memcpy(item, from, length);
+  item[length] = '\0';
+  if (!parse_integer(option, item, 0, &number)) return false;
+  *value = (int32_t)number;
+  return true;
+}
+
+bool parse_list(const char *option, const char *text, number_list *list) {
+  size_t count = 1;
+  for (const char *at = text; *at != '\0'; ++at) count += *at == ',';
+  list->number = malloc(count * sizeof *list->number);
+  if (list->number == NULL) {
+    complain("no host memory for the numbers of %s", option);
+    return false;
+  }
+  for (const char *at = text; list->count < count; at += strcspn(at, ",") + 1)
+    if (!parse_item(option, at, strcspn(at, ","), &list->number[list->count++])) return false;
+  return true;
+}
+
+static bool parse_alignment(meaning_options *m) {
+  static const char *const words[] = {"top-left", "bottom-right"};
+  const char first = m->align_text[0];
+  int value = 0;
+  if (first == '-' || (first >= '0' && first <= '9')) {
+    m->alignment = CLATTN_ALIGN_OFFSET;
+    return parse_integer("--align", m->align_text, -INT32_MAX, &m->offset);
+  }
+  for (value = 0; value < 2; ++value)
+    if (strcmp(m->align_text, words[value]) == 0) {
+      m->alignment = (clattn_alignment)value;
+      return true;
+    }
+  complain("--align %s (allowed: top-left, bottom-right, or the key position of the first query, a number)",
+           m->align_text);
+  return false;
+}
+
+bool parse_meaning(meaning_options *m) {
+  static const char *const layouts[] = {"xw", "xwt"}, *const types[] = {"f32", "f16", "bf16"};
+  int value = 0;
+  m->window_left = m->window_right = CLATTN_UNBOUNDED;
+  if (m->layout_text != NULL) {
+    if (!parse_word("--layout", m->layout_text, layouts, 2, &value)) return false;
+    m->layout = (clattn_weight_layout)value;
+    m->layout_given = true;
+  }
+  if (m->type_text != NULL) {
+    if (!parse_word("--type", m->type_text, types, 3, &value)) return false;
+    m->type = (clattn_type)value;
+  }
+  if (m->scale_text != NULL && !parse_float("--scale", m->scale_text, -INFINITY, &m->scale)) return false;
+  m->scale_given = m->scale_text != NULL;
+  if (m->softcap_text != NULL && !parse_float("--softcap", m->softcap_text, 0.0f, &m->softcap)) return false;
+  if (m->align_text != NULL && !parse_alignment(m)) return false;
+  if (m->window_left_text != NULL &&
+      !parse_integer("--window-left", m->window_left_text, CLATTN_UNBOUNDED, &m->window_left))
+    return false;
+  return m->window_right_text == NULL ||
+         parse_integer("--window-right", m->window_right_text, CLATTN_UNBOUNDED, &m->window_right);
+}

@@ -1,0 +1,23 @@
+/* From the text of an option to its value, with a complaint when it is none. */
+#ifndef CLATTN_CLI_OPTION_VALUES_H
+#define CLATTN_CLI_OPTION_VALUES_H
+
+#include "options.h"
+
+/* One of a few words; the words themselves are in the message when it is none of them. */
+bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value);
+
+/* Any finite number, of `least` or more. */
+bool parse_float(const char *option, const char *text, float least, float *value);
+
+/* Decimal digits, perhaps behind a minus sign, and nothing else. popt's own numbers take 010 for 8 and do not name the
+ * option when they fail. */
+bool parse_integer(const char *option, const char *text, int64_t least, int64_t *value);
+
+/* Such numbers, from 0 on, with commas between them. Allocates. */
+bool parse_list(const char *option, const char *text, number_list *list);
+
+/* A whole meaning, from its texts. */
+bool parse_meaning(meaning_options *meaning);
+
+#endif

@@ -1,0 +1,9 @@
+/* The structs that kernels take, as the host sees them. */
+#ifndef CLATTN_KERNEL_ARGUMENTS_H
+#define CLATTN_KERNEL_ARGUMENTS_H
+
+#include "opencl.h"
+
+#include "../kernels/common/attention.h"
+
+#endif

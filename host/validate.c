@@ -1,0 +1,207 @@
+/* clattn_problem_validate: the one place where a problem is refused, and why. */
+#include <limits.h>
+#include <math.h>
+
+#include "shape.h"
+#include "status.h"
+
+/* Kernels count rows, columns and terms in int, and round them up to tiles of at most 1024. Element offsets are size_t.
+ */
+#define LARGEST_SIZE ((size_t)INT_MAX - 1024)
+
+#define INVALID(...) clattn_fail(error, CLATTN_INVALID_PROBLEM, __VA_ARGS__)
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
+
+typedef struct named_size {
+  const char *name;
+  size_t value;
+} named_size;
+
+static clattn_status check_each(const named_size *sizes, size_t count, clattn_error *error) {
+  for (size_t i = 0; i < count; ++i)
+    if (sizes[i].value < 1 || sizes[i].value > LARGEST_SIZE)
+      return INVALID("%s is %zu (allowed: 1 to %zu)", sizes[i].name, sizes[i].value, LARGEST_SIZE);
+  return CLATTN_OK;
+}
+
+static clattn_status check_sizes(const clattn_problem *p, clattn_error *error) {
+  const named_size sizes[] = {
+      {"batch", p->batch},       {"query_len", p->query_len}, {"key_len", p->key_len},     {"heads", p->heads},
+      {"head_dim", p->head_dim}, {"value_dim", p->value_dim}, {"model_dim", p->model_dim},
+  };
+  const size_t all = sizeof sizes / sizeof sizes[0];
+  const clattn_status status = check_each(sizes, p->source == CLATTN_SOURCE_QKV ? all - 1 : all, error);
+  if (status != CLATTN_OK) return status;
+  if (p->source == CLATTN_SOURCE_QKV && p->model_dim != 0)
+    return INVALID("model_dim is %zu (allowed with given q, k and v: 0)", p->model_dim);
+  if (p->kv_heads > p->heads || (p->kv_heads != 0 && p->heads % p->kv_heads != 0))
+    return INVALID("kv_heads is %zu (allowed: a divisor of heads, %zu, or 0 for as many)", p->kv_heads, p->heads);
+  if (p->output_dim > LARGEST_SIZE || p->kv_model_dim > LARGEST_SIZE)
+    return INVALID("%s is larger than %zu", p->output_dim > LARGEST_SIZE ? "output_dim" : "kv_model_dim", LARGEST_SIZE);
+  if (p->source == CLATTN_SOURCE_X && p->lengths != CLATTN_LENGTHS_PACKED && p->key_len != p->query_len)
+    return INVALID("key_len is %zu and query_len %zu (allowed when all come from x: the same; keys from another input "
+                   "are CLATTN_SOURCE_XKV)",
+                   p->key_len, p->query_len);
+  return CLATTN_OK;
+}
+
+static clattn_status check_products(const clattn_problem *p, clattn_error *error) {
+  const struct {
+    const char *name;
+    size_t a, b;
+  } products[] = {{"batch x query_len", p->batch, p->query_len},
+                  {"batch x key_len", p->batch, p->key_len},
+                  {"batch x heads", p->batch, p->heads},
+                  {"heads x head_dim", p->heads, p->head_dim},
+                  {"heads x value_dim", p->heads, p->value_dim}};
+  for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) {
+    size_t product;
+    if (!clattn_multiply(products[i].a, products[i].b, &product) || product > LARGEST_SIZE)
+      return INVALID("%s is %zu x %zu (allowed: a product of at most %zu)", products[i].name, products[i].a,
+                     products[i].b, LARGEST_SIZE);
+  }
+  const size_t columns = p->heads * p->head_dim + clattn_kv_heads(p) * (p->head_dim + p->value_dim);
+  if (p->fused_qkv && columns > LARGEST_SIZE)
+    return INVALID("wqkv has %zu columns (allowed: at most %zu)", columns, LARGEST_SIZE);
+  return CLATTN_OK;
+}
+
+/* After this, elements and bytes of every tensor can be computed in size_t. */
+static clattn_status check_bytes(const clattn_problem *p, clattn_error *error) {
+  for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor) {
+    size_t shape[4], bytes = sizeof(float);
+    const int rank = clattn_problem_shape(p, (clattn_tensor)tensor, shape);
+    for (int i = 0; i < rank; ++i)
+      if (!clattn_multiply(bytes, shape[i], &bytes))
+        return INVALID("the bytes of %s do not fit into %zu bits", clattn_tensor_name((clattn_tensor)tensor),
+                       sizeof(size_t) * CHAR_BIT);
+  }
+  return CLATTN_OK;
+}
+
+/* ---- alternatives ------------------------------------------------------------------------------------------------ */
+
+static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
+  const struct {
+    const char *name;
+    int value, last;
+    const char *allowed;
+  } words[] = {
+      {"source", (int)p->source, CLATTN_SOURCE_QKV, "CLATTN_SOURCE_X, CLATTN_SOURCE_XKV, CLATTN_SOURCE_QKV"},
+      {"layout", (int)p->layout, CLATTN_LAYOUT_XWT, "CLATTN_LAYOUT_XW, CLATTN_LAYOUT_XWT"},
+      {"order", (int)p->order, CLATTN_ORDER_STRIDES, "CLATTN_ORDER_TOKENS, CLATTN_ORDER_HEADS, CLATTN_ORDER_STRIDES"},
+      {"type", (int)p->type, CLATTN_BF16, "CLATTN_F32, CLATTN_F16, CLATTN_BF16"},
+      {"scale_mode", (int)p->scale_mode, CLATTN_SCALE_GIVEN, "CLATTN_SCALE_DEFAULT, CLATTN_SCALE_GIVEN"},
+      {"alignment", (int)p->alignment, CLATTN_ALIGN_OFFSET,
+       "CLATTN_ALIGN_TOP_LEFT, CLATTN_ALIGN_BOTTOM_RIGHT, CLATTN_ALIGN_OFFSET"},
+      {"mask", (int)p->mask, CLATTN_MASK_BOOL, "CLATTN_MASK_NONE, CLATTN_MASK_FLOAT, CLATTN_MASK_BOOL"},
+      {"lengths", (int)p->lengths, CLATTN_LENGTHS_PACKED,
+       "CLATTN_LENGTHS_FULL, CLATTN_LENGTHS_KEYS, CLATTN_LENGTHS_PACKED"},
+  };
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i)
+    if (words[i].value < 0 || words[i].value > words[i].last)
+      return INVALID("%s is %d (allowed: %s)", words[i].name, words[i].value, words[i].allowed);
+  return CLATTN_OK;
+}
+
+static clattn_status check_projections(const clattn_problem *p, clattn_error *error) {
+  const unsigned qkv = CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V;
+  if (p->biases > (qkv | CLATTN_BIAS_O))
+    return INVALID("biases is %#x (allowed: CLATTN_BIAS_Q, _K, _V and _O added up)", p->biases);
+  if (p->source == CLATTN_SOURCE_QKV && ((p->biases & qkv) != 0 || p->fused_qkv))
+    return INVALID("%s is set, but q, k and v are given and nothing is projected",
+                   p->fused_qkv ? "fused_qkv" : "a bias of q, k or v");
+  if (p->fused_qkv && p->source != CLATTN_SOURCE_X)
+    return INVALID("fused_qkv is set, but keys and values have an input of their own (allowed: CLATTN_SOURCE_X)");
+  if (p->fused_qkv && (p->biases & qkv) != 0 && (p->biases & qkv) != qkv)
+    return INVALID("biases is %#x with fused_qkv (allowed: all of q, k and v, or none)", p->biases);
+  if ((p->biases & CLATTN_BIAS_O) != 0 && p->output_dim == 0)
+    return INVALID("CLATTN_BIAS_O is set, but output_dim is 0: there is no output projection");
+  if (p->source != CLATTN_SOURCE_XKV && p->kv_model_dim != 0)
+    return INVALID("kv_model_dim is %zu (allowed without CLATTN_SOURCE_XKV: 0)", p->kv_model_dim);
+  return CLATTN_OK;
+}
+
+/* What the strides of given q, k or v reach over must be addressable. */
+static clattn_status check_strides(const clattn_problem *p, clattn_error *error) {
+  static const char *const names[] = {"q_strides", "k_strides", "v_strides"};
+  const clattn_strides all[] = {p->q_strides, p->k_strides, p->v_strides};
+  if (p->source != CLATTN_SOURCE_QKV && p->order != CLATTN_ORDER_TOKENS)
+    return INVALID("order is %d (allowed where q, k and v are projected: CLATTN_ORDER_TOKENS)", (int)p->order);
+  if (p->order == CLATTN_ORDER_HEADS && p->lengths == CLATTN_LENGTHS_PACKED)
+    return INVALID("order is CLATTN_ORDER_HEADS (allowed with packed sequences: CLATTN_ORDER_TOKENS, _STRIDES)");
+  for (int i = 0; i < 3 && p->order == CLATTN_ORDER_STRIDES; ++i) {
+    const size_t rows = i == 0 ? clattn_query_tokens(p) : clattn_key_tokens(p);
+    const size_t counts[] = {p->batch, p->heads, rows}, steps[] = {all[i].batch, all[i].head, all[i].row};
+    for (int d = 0; d < 3; ++d) {
+      size_t reach;
+      if (!clattn_multiply(counts[d], steps[d], &reach) || reach > SIZE_MAX / 64)
+        return INVALID("%s reach over more than %zu elements", names[i], SIZE_MAX / 64);
+    }
+  }
+  return CLATTN_OK;
+}
+
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
+
+static clattn_status check_numbers(const clattn_problem *p, clattn_error *error) {
+  if (p->scale_mode == CLATTN_SCALE_GIVEN && !isfinite(p->scale))
+    return INVALID("scale is %g (allowed: any finite number)", (double)p->scale);
+  if (!isfinite(p->softcap) || p->softcap < 0.0f)
+    return INVALID("softcap is %g (allowed: a finite number above 0, or 0 for none)", (double)p->softcap);
+  const struct {
+    const char *name;
+    int64_t value, least;
+  } numbers[] = {{"window_left", p->window_left, CLATTN_UNBOUNDED},
+                 {"window_right", p->window_right, CLATTN_UNBOUNDED},
+                 {"offset", p->offset, -(int64_t)LARGEST_SIZE}};
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i)
+    if (numbers[i].value < numbers[i].least || numbers[i].value > (int64_t)LARGEST_SIZE)
+      return INVALID("%s is %lld (allowed: %lld to %zu)", numbers[i].name, (long long)numbers[i].value,
+                     (long long)numbers[i].least, LARGEST_SIZE);
+  return CLATTN_OK;
+}
+
+static clattn_status check_mask(const clattn_problem *p, clattn_error *error) {
+  const struct {
+    const char *name;
+    size_t size;
+  } dimensions[4] = {{"batch", p->batch}, {"heads", p->heads}, {"query_len", p->query_len}, {"key_len", p->key_len}};
+  for (int i = 0; i < 4 && p->mask != CLATTN_MASK_NONE; ++i) {
+    const size_t got = p->mask_shape[i], whole = dimensions[i].size;
+    const bool good = i < 3 ? got == 1 || got == whole : got >= 1 && got <= whole;
+    if (!good)
+      return INVALID("mask_shape[%d] is %zu (allowed: %s%zu, %s)", i, got, i < 3 ? "1 or " : "1 to ", whole,
+                     dimensions[i].name);
+  }
+  return CLATTN_OK;
+}
+
+static clattn_status check_lengths(const clattn_problem *p, clattn_error *error) {
+  const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
+  if (!packed && (p->packed_queries != 0 || p->packed_keys != 0))
+    return INVALID("packed_queries is %zu and packed_keys %zu (allowed without CLATTN_LENGTHS_PACKED: 0)",
+                   p->packed_queries, p->packed_keys);
+  if (!packed) return CLATTN_OK;
+  if (p->source == CLATTN_SOURCE_X && p->packed_queries != p->packed_keys)
+    return INVALID("packed_keys is %zu and packed_queries %zu (allowed when all come from x: the same)", p->packed_keys,
+                   p->packed_queries);
+  const named_size sizes[] = {{"packed_queries", p->packed_queries}, {"packed_keys", p->packed_keys}};
+  return check_each(sizes, 2, error);
+}
+
+clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error) {
+  static clattn_status (*const checks[])(const clattn_problem *, clattn_error *) = {
+      check_words,   check_sizes,   check_products, check_lengths, check_projections,
+      check_strides, check_numbers, check_mask,     check_bytes};
+  if (problem == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the problem is NULL");
+  if (problem->size != sizeof(clattn_problem))
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "clattn_problem.size is %zu, this library's is %zu (start from CLATTN_PROBLEM_INIT)",
+                       problem->size, sizeof(clattn_problem));
+  clattn_status status = CLATTN_OK;
+  for (size_t i = 0; i < sizeof checks / sizeof checks[0] && status == CLATTN_OK; ++i)
+    status = checks[i](problem, error);
+  return status;
+}

@@ -1,0 +1,10 @@
+/* bias: adds the bias to a projection, in place. Runs behind a product that knows of none (CLBlast).
+ *
+ * out (rows, columns), bias (columns). Work-item (column, row).
+ */
+#include "common/projection.cl"
+
+kernel void bias(global const float *bias, global float *out, const projection p) {
+  const int column = get_global_id(0), row = get_global_id(1);
+  if (column < p.columns && row < p.rows) out[(size_t)row * p.columns + column] += bias[p.bias_offset + column];
+}

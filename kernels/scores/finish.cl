@@ -1,0 +1,16 @@
+/* finish: makes scores of a block of scaled products, in place: softcap, bias and mask. Runs behind a product that
+ * knows of none of them (CLBlast).
+ *
+ * Arguments as scores/1_naive.cl, without q and k. Work-item (key, row, pair in the block).
+ */
+#include "common/attention.cl"
+
+kernel void finish(global float *scores, const attention a, global const int *sequences, global const void *mask,
+                   global const float *slopes) {
+  const int key = get_global_id(0), row = get_global_id(1), pair = get_global_id(2);
+  if (key >= a.key_len || row >= a.rows) return;
+  const sequence s = sequence_of(a, sequences, pair);
+  global float *to = scores + ((size_t)pair * a.rows + row) * a.key_len + key;
+  *to =
+      row < rows_of(a, s) && key < s.key_len ? finish_score(a, view_row(a, s, row, mask, slopes), key, *to) : -INFINITY;
+}
