@@ -68,6 +68,8 @@ clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "input %s is NULL; the problem has one",
                          clattn_tensor_name(tensor));
   }
+  if (problem->cache.capacity != 0 && inputs->cache == NULL)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "input cache is NULL; the problem has one");
   const clattn_status status = clattn_check_lengths(problem, inputs, error);
   return status == CLATTN_OK ? clattn_check_rows(problem, outputs->rows, error) : status;
 }

@@ -123,6 +123,12 @@ static const clattn_kernel catalog[] = {
     {CLATTN_STAGE_PROJECT, 0, "clblast", CLATTN_FORM_LIBRARY, "project/bias.cl", "bias",
      "CLBlast's GEMM, then the bias", NO_SIZES, library},
 
+    {CLATTN_STAGE_ROTARY, 1, "naive", CLATTN_FORM_ANY, "rotary/1_naive.cl", "rotary", "one work-item a pair", NO_SIZES,
+     naive},
+
+    {CLATTN_STAGE_CACHE, 1, "naive", CLATTN_FORM_ANY, "cache/1_naive.cl", "cache", "one work-item a vector", NO_SIZES,
+     naive},
+
     {CLATTN_STAGE_SCORES, 1, "naive", CLATTN_FORM_ANY, "scores/1_naive.cl", "scores",
      "the formula, one work-item an element", NO_SIZES, naive},
     {CLATTN_STAGE_SCORES, 2, "tiled", CLATTN_FORM_GPU, "scores/2_tiled.cl", "scores",

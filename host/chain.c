@@ -89,13 +89,12 @@ clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset,
   return time_command(chain, started, error);
 }
 
-clattn_status clattn_chain_copy(clattn_chain *chain, cl_mem from, cl_mem to, size_t to_offset, size_t bytes,
-                                clattn_error *error) {
+clattn_status clattn_chain_copy(clattn_chain *chain, const clattn_copy *copy, clattn_error *error) {
   const double started = clattn_now();
   cl_event event = NULL;
-  const cl_int code =
-      clEnqueueCopyBuffer(chain->queue, from, to, 0, to_offset, bytes, wait_count(chain), wait_list(chain), &event);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "copying %zu bytes on the device", bytes);
+  const cl_int code = clEnqueueCopyBuffer(chain->queue, copy->from, copy->to, copy->from_offset, copy->to_offset,
+                                          copy->bytes, wait_count(chain), wait_list(chain), &event);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "copying %zu bytes on the device", copy->bytes);
   advance(chain, event);
   return time_command(chain, started, error);
 }

@@ -40,8 +40,12 @@ clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const c
 clattn_status clattn_chain_write(clattn_chain *chain, cl_mem to, const void *from, size_t bytes, clattn_error *error);
 clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset, size_t bytes, void *to,
                                 clattn_error *error);
-clattn_status clattn_chain_copy(clattn_chain *chain, cl_mem from, cl_mem to, size_t to_offset, size_t bytes,
-                                clattn_error *error);
+/* A part of one buffer into another; bytes. */
+typedef struct clattn_copy {
+  cl_mem from, to;
+  size_t from_offset, to_offset, bytes;
+} clattn_copy;
+clattn_status clattn_chain_copy(clattn_chain *chain, const clattn_copy *copy, clattn_error *error);
 
 clattn_status clattn_chain_clear(clattn_chain *chain, cl_mem buffer, size_t offset, size_t bytes, clattn_error *error);
 

@@ -6,18 +6,22 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "cache.h"
 #include "status.h"
 #include "tensor.h"
 
 static clattn_status check_report_arguments(const clattn_plan *plan, const clattn_outputs *outputs,
                                             const clattn_rows *rows, clattn_error *error) {
-  static const clattn_tensor needed[] = {CLATTN_Q,       CLATTN_K,       CLATTN_V,     CLATTN_SCORES,
-                                         CLATTN_WEIGHTS, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  static const clattn_tensor needed[] = {CLATTN_Q,        CLATTN_K,        CLATTN_V,
+                                         CLATTN_SCORES,   CLATTN_WEIGHTS,  CLATTN_CONTEXT,
+                                         CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_OUTPUT};
   for (size_t i = 0; i < sizeof needed / sizeof needed[0]; ++i)
     if (clattn_output_bytes(&plan->problem, needed[i]) > 0 && clattn_outputs_get(outputs, needed[i]) == NULL)
-      return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                         "output %s is NULL (clattn_check needs q, k, v, scores, weights, context and the output)",
-                         clattn_tensor_name(needed[i]));
+      return clattn_fail(
+          error, CLATTN_INVALID_ARGUMENT,
+          "output %s is NULL (clattn_check needs q, k, v, scores, weights, context, and what there is of a cache and "
+          "an output)",
+          clattn_tensor_name(needed[i]));
   const clattn_status status = clattn_check_rows(&plan->problem, rows, error);
   if (rows == NULL || status != CLATTN_OK) return status;
   if (outputs->rows != NULL && (rows->count != outputs->rows->count ||
@@ -44,8 +48,13 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
   if (outputs->rows != NULL) rows = outputs->rows;
   report->rows_total = problem->batch * problem->heads * problem->query_len;
   report->rows_checked = rows != NULL ? rows->count : report->rows_total;
+  const bool cached = problem->cache.capacity != 0;
+  const clattn_problem seen = cached ? clattn_cache_seen(inputs->cache, problem) : *problem;
   clattn_floats floats;
-  clattn_checker c = {.problem = problem,
+  clattn_checker c = {.fresh = problem,
+                      .problem = &seen,
+                      .keys = cached ? outputs->cached_k : outputs->k,
+                      .values = cached ? outputs->cached_v : outputs->v,
                       .inputs = inputs,
                       .floats = &floats,
                       .outputs = outputs,
@@ -55,6 +64,7 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
                       .report = report};
   status = clattn_floats_of(problem, inputs, &floats, error);
   if (status == CLATTN_OK) status = clattn_check_projections(&c, error);
+  if (status == CLATTN_OK) status = clattn_check_cached(&c, error);
   if (status == CLATTN_OK) status = clattn_check_stages(&c, error);
   if (status == CLATTN_OK) status = clattn_check_output(&c, error);
   if (status == CLATTN_OK) status = clattn_check_end_to_end(&c, error);

@@ -8,12 +8,14 @@
 #include "shape.h"
 
 typedef struct clattn_checker {
-  const clattn_problem *problem;
+  const clattn_problem *fresh;   /* the plan's; its keys are those of the run */
+  const clattn_problem *problem; /* the same; with a cache as scores see it */
   const clattn_inputs *inputs;
   const clattn_floats *floats; /* the same, as floats */
   const clattn_outputs *outputs;
   const clattn_plan_info *plan;
-  const size_t *row; /* to check, ascending; NULL: all */
+  const float *keys, *values; /* what scores and context read: (tokens, heads, dim), or of a cache (batch, keys, ...) */
+  const size_t *row;          /* to check, ascending; NULL: all */
   size_t row_count;
   clattn_check_report *report;
   double flops[CLATTN_STAGE_COUNT]; /* of the scalar path in float so far; its time is in the report */
@@ -64,8 +66,13 @@ int clattn_token_index(const clattn_problem *problem, size_t token, size_t token
 
 clattn_status clattn_fail_check_memory(clattn_error *error);
 
-/* Each from the device's own input of its stage: q, k, v and output; scores, weights, their like, and context. */
+/* Elements of `keys` or `values`. */
+size_t clattn_checked_elements(const clattn_checker *checker, clattn_tensor k_or_v);
+
+/* Each from the device's own input of its stage: q, k, v, what the cache made of them, and output; scores, weights,
+ * their like, and context. */
 clattn_status clattn_check_projections(clattn_checker *checker, clattn_error *error);
+clattn_status clattn_check_cached(clattn_checker *checker, clattn_error *error);
 clattn_status clattn_check_output(clattn_checker *checker, clattn_error *error);
 clattn_status clattn_check_stages(clattn_checker *checker, clattn_error *error);
 

@@ -8,7 +8,7 @@
  *
  * (Each exp is off by a factor of at most exp(D), and so is their sum; a softcap makes D no larger, its slope is at
  * most
- * 1. Given q, k and v have bounds of 0.) That is gate 1; it is loose, because errors
+ * 1. Given q, k and v, and what a cache holds, have bounds of 0.) That is gate 1; it is loose, because errors
  * that differ in sign are added up as if they did not. Gate 2, the error that plain scalar code makes on the same way,
  * is the sharper one. Its magnitude M is that of the sums of all stages together: with E_j = what D_j becomes when
  * independent errors are added as the root of their squares and in units of one rounding,
@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "positions.h"
 #include "status.h"
 
 /* One (batch, head): its keys and values from the inputs, with bounds, and the same in float. */
@@ -68,8 +69,8 @@ static bool allocate(head *h, const clattn_problem *p) {
 
 static bool load_matrices(const clattn_checker *c, head *h) {
   if (c->problem->source == CLATTN_SOURCE_QKV) return true;
-  const clattn_linear q = clattn_linear_of(c->problem, CLATTN_Q), k = clattn_linear_of(c->problem, CLATTN_K);
-  const clattn_linear v = clattn_linear_of(c->problem, CLATTN_V);
+  const clattn_linear q = clattn_linear_of(c->fresh, CLATTN_Q), k = clattn_linear_of(c->fresh, CLATTN_K);
+  const clattn_linear v = clattn_linear_of(c->fresh, CLATTN_V);
   return clattn_matrix_load(c, &q, &h->wq) && clattn_matrix_load(c, &k, &h->wk) && clattn_matrix_load(c, &v, &h->wv);
 }
 
@@ -105,7 +106,7 @@ typedef struct vector {
 
 /* `start` is where the vector begins in the tensor when that is (tokens, heads, dim). */
 static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
-  const clattn_linear l = clattn_linear_of(c->problem, tensor);
+  const clattn_linear l = clattn_linear_of(c->fresh, tensor);
   const clattn_linear_float linear = clattn_linear_in_float(&l, c->floats);
   const clattn_matrix *matrix = tensor == CLATTN_Q ? &h->wq : tensor == CLATTN_K ? &h->wk : &h->wv;
   const size_t dim = tensor == CLATTN_V ? c->problem->value_dim : c->problem->head_dim;
@@ -119,9 +120,9 @@ static void project(const clattn_checker *c, const head *h, clattn_tensor tensor
   clattn_project_float(&linear, x, columns, to->naive, NULL);
 }
 
-/* Given vectors: what the device was handed, which q, k and v of the outputs repeat (and which was checked). */
+/* Given vectors, and those of a cache: what the device read, which the outputs repeat (and which was checked). */
 static void take(const clattn_checker *c, clattn_tensor tensor, size_t start, const vector *to) {
-  const float *given = tensor == CLATTN_Q ? c->outputs->q : tensor == CLATTN_K ? c->outputs->k : c->outputs->v;
+  const float *given = tensor == CLATTN_Q ? c->outputs->q : tensor == CLATTN_K ? c->keys : c->values;
   const size_t dim = tensor == CLATTN_V ? c->problem->value_dim : c->problem->head_dim;
   for (size_t i = 0; i < dim; ++i) {
     to->naive[i] = given[start + i];
@@ -131,10 +132,17 @@ static void take(const clattn_checker *c, clattn_tensor tensor, size_t start, co
 }
 
 static void make(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
-  if (c->problem->source == CLATTN_SOURCE_QKV)
+  const clattn_problem *p = c->fresh;
+  const bool cached = p->cache.capacity != 0 && tensor != CLATTN_Q;
+  if (p->source == CLATTN_SOURCE_QKV || cached) {
     take(c, tensor, start, to);
-  else
-    project(c, h, tensor, start, to);
+    return;
+  }
+  project(c, h, tensor, start, to);
+  if (!clattn_is_rotated(p, tensor)) return;
+  const size_t token = start / clattn_tensor_columns(p, tensor);
+  const clattn_turned turned = {to->value, to->bound, NULL, to->naive};
+  clattn_rotate(p, clattn_token_position(p, c->inputs, tensor, token), &turned);
 }
 
 static void load_head(const clattn_checker *c, head *h, const clattn_sight *s) {

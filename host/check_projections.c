@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "positions.h"
 #include "status.h"
 
 /* One of the tensors while it is checked. */
@@ -23,7 +24,7 @@ static bool mark_tokens(const clattn_checker *c, projected *p) {
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
     if (!clattn_row_exists(&s)) continue;
-    const size_t token = clattn_query_start(c->problem, &s, CLATTN_Q) / clattn_tensor_columns(c->problem, CLATTN_Q);
+    const size_t token = clattn_query_start(c->fresh, &s, CLATTN_Q) / clattn_tensor_columns(c->fresh, CLATTN_Q);
     if (of_keys)
       ++marked;
     else
@@ -37,7 +38,7 @@ static bool mark_tokens(const clattn_checker *c, projected *p) {
 }
 
 static bool begin(const clattn_checker *c, clattn_tensor tensor, projected *p) {
-  const clattn_problem *problem = c->problem;
+  const clattn_problem *problem = c->fresh;
   const bool of_keys = tensor == CLATTN_K || tensor == CLATTN_V;
   *p = (projected){.tensor = tensor,
                    .stage = tensor == CLATTN_OUTPUT ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_PROJECT,
@@ -50,8 +51,18 @@ static bool begin(const clattn_checker *c, clattn_tensor tensor, projected *p) {
 static void compare_token(const clattn_checker *c, const projected *p, size_t token, const float *got,
                           const clattn_row_buffers *b, clattn_comparison *comparison) {
   size_t index[3];
-  const int rank = clattn_token_index(c->problem, token, p->tokens_of_batch, 0, index);
+  const int rank = clattn_token_index(c->fresh, token, p->tokens_of_batch, 0, index);
   clattn_check_row(comparison, index, rank, got + token * p->columns, p->columns, b);
+}
+
+/* Queries and keys that the rotary stage turns, head by head. */
+static void rotate_row(const clattn_checker *c, const projected *p, size_t token, const clattn_row_buffers *b) {
+  if (!clattn_is_rotated(c->fresh, p->tensor)) return;
+  const size_t position = clattn_token_position(c->fresh, c->inputs, p->tensor, token);
+  for (size_t at = 0; at < p->columns; at += c->fresh->head_dim) {
+    const clattn_turned head = {b->expected + at, b->bound + at, b->magnitude + at, b->naive + at};
+    clattn_rotate(c->fresh, position, &head);
+  }
 }
 
 /* Rounding to the stored type, of the scalar path in float as well. A half holds up to 65504; what rounds to 65520 or
@@ -70,7 +81,7 @@ static void add_narrowing(const clattn_problem *problem, const clattn_row_buffer
 /* `in` (tokens, terms) is what the device multiplied, `got` what came of it. */
 static clattn_status check_product(clattn_checker *c, projected *p, const float *in, const float *got,
                                    clattn_error *error) {
-  const clattn_linear l = clattn_linear_of(c->problem, p->tensor);
+  const clattn_linear l = clattn_linear_of(c->fresh, p->tensor);
   const clattn_linear_float linear = clattn_linear_in_float(&l, c->floats);
   const size_t chain = c->plan->stages[p->stage].longest_addition;
   clattn_comparison comparison = clattn_check_begin(p->tensor, false);
@@ -91,7 +102,8 @@ static clattn_status check_product(clattn_checker *c, projected *p, const float 
     clattn_project_float(&linear, x, l.columns, b.naive, NULL);
     c->report->reference_seconds[p->stage] += clattn_now() - started;
     c->flops[p->stage] += 2.0 * (double)l.terms * (double)p->columns;
-    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->problem, &b, got + token * p->columns, p->columns);
+    rotate_row(c, p, token, &b);
+    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->fresh, &b, got + token * p->columns, p->columns);
     compare_token(c, p, token, got, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);
@@ -115,7 +127,8 @@ static clattn_status check_copy(clattn_checker *c, projected *p, const float *tr
       b.magnitude[i] = fabs(b.expected[i]);
       b.bound[i] = clattn_bound_product(0.0, 1, 1);
     }
-    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->problem, &b, got + token * p->columns, p->columns);
+    rotate_row(c, p, token, &b);
+    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->fresh, &b, got + token * p->columns, p->columns);
     compare_token(c, p, token, got, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);
@@ -124,17 +137,17 @@ static clattn_status check_copy(clattn_checker *c, projected *p, const float *tr
 }
 
 static clattn_status check_given(clattn_checker *c, projected *p, const float *got, clattn_error *error) {
-  const size_t elements = clattn_tensor_elements(c->problem, p->tensor);
+  const size_t elements = clattn_tensor_elements(c->fresh, p->tensor);
   float *truth = elements <= SIZE_MAX / sizeof *truth ? malloc(elements * sizeof *truth) : NULL;
   if (truth == NULL) return clattn_fail_check_memory(error);
-  clattn_gather_given(c->problem, p->tensor, c->floats->tensor[p->tensor], truth);
+  clattn_gather_given(c->fresh, p->tensor, c->floats->tensor[p->tensor], truth);
   const clattn_status status = check_copy(c, p, truth, got, error);
   free(truth);
   return status;
 }
 
 static clattn_status check_one(clattn_checker *c, clattn_tensor tensor, const float *got, clattn_error *error) {
-  const bool given = c->problem->source == CLATTN_SOURCE_QKV;
+  const bool given = c->fresh->source == CLATTN_SOURCE_QKV;
   projected p;
   clattn_status status = CLATTN_OK;
   if (!begin(c, tensor, &p))
@@ -142,7 +155,7 @@ static clattn_status check_one(clattn_checker *c, clattn_tensor tensor, const fl
   else if (given)
     status = check_given(c, &p, got, error);
   else
-    status = check_product(c, &p, c->floats->tensor[clattn_linear_of(c->problem, tensor).in], got, error);
+    status = check_product(c, &p, c->floats->tensor[clattn_linear_of(c->fresh, tensor).in], got, error);
   free(p.checked);
   return status;
 }
@@ -155,7 +168,7 @@ clattn_status clattn_check_projections(clattn_checker *c, clattn_error *error) {
 }
 
 clattn_status clattn_check_output(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *problem = c->problem;
+  const clattn_problem *problem = c->fresh;
   if (!clattn_has_output(problem)) return CLATTN_OK;
   const size_t elements = clattn_tensor_elements(problem, CLATTN_OUTPUT);
   float *got = elements <= SIZE_MAX / sizeof *got ? malloc(elements * sizeof *got) : NULL;

@@ -105,6 +105,11 @@ int clattn_token_index(const clattn_problem *problem, size_t token, size_t token
   return 3;
 }
 
+size_t clattn_checked_elements(const clattn_checker *c, clattn_tensor tensor) {
+  if (c->problem->cache.capacity == 0) return clattn_tensor_elements(c->problem, tensor);
+  return clattn_tensor_elements(c->problem, tensor == CLATTN_K ? CLATTN_CACHED_K : CLATTN_CACHED_V);
+}
+
 clattn_status clattn_fail_check_memory(clattn_error *error) {
   return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the scalar path");
 }

@@ -43,7 +43,7 @@ static void score_row(clattn_checker *c, const clattn_sight *s, const double *k,
   const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
   for (size_t j = 0; j < p->key_len; ++j) b->bound[j] = clattn_bound_score(p, b->magnitude[j], chain);
   const double started = clattn_now();
-  clattn_scores_float(p, s, q, (clattn_vectors_float){c->outputs->k + start, step}, naive);
+  clattn_scores_float(p, s, q, (clattn_vectors_float){c->keys + start, step}, naive);
   if (tensor != CLATTN_SCORES) return;
   c->report->reference_seconds[CLATTN_STAGE_SCORES] += clattn_now() - started;
   c->flops[CLATTN_STAGE_SCORES] += 2.0 * (double)(s->keys.end - s->keys.first) * (double)p->head_dim;
@@ -54,7 +54,7 @@ static clattn_status check_scores(clattn_checker *c, clattn_tensor tensor, const
   if (got == NULL) return CLATTN_OK;
   clattn_comparison comparison = clattn_check_begin(tensor, false);
   clattn_row_buffers b = {0};
-  double *k = clattn_to_double(c->outputs->k, clattn_tensor_elements(p, CLATTN_K));
+  double *k = clattn_to_double(c->keys, clattn_checked_elements(c, CLATTN_K));
   clattn_status status = CLATTN_OK;
   if (k == NULL || !clattn_row_buffers_allocate(&b, p->key_len, p->head_dim + 2 * p->key_len)) {
     status = clattn_fail_check_memory(error);
@@ -142,8 +142,7 @@ static void context_row(clattn_checker *c, const clattn_sight *s, const double *
   for (size_t d = 0; d < p->value_dim; ++d)
     b->bound[d] = clattn_bound_product(b->magnitude[d], p->key_len, chain) + flushed_weights(s, v, d);
   const double started = clattn_now();
-  clattn_context_float(keys, weights, (clattn_vectors_float){c->outputs->v + start, step}, p->value_dim, b->naive,
-                       NULL);
+  clattn_context_float(keys, weights, (clattn_vectors_float){c->values + start, step}, p->value_dim, b->naive, NULL);
   c->report->reference_seconds[CLATTN_STAGE_CONTEXT] += clattn_now() - started;
   c->flops[CLATTN_STAGE_CONTEXT] += 2.0 * (double)keys.count * (double)p->value_dim;
 }
@@ -152,7 +151,7 @@ static clattn_status check_context(clattn_checker *c, clattn_error *error) {
   const clattn_problem *p = c->problem;
   clattn_comparison comparison = clattn_check_begin(CLATTN_CONTEXT, false);
   clattn_row_buffers b = {0};
-  double *v = clattn_to_double(c->outputs->v, clattn_tensor_elements(p, CLATTN_V));
+  double *v = clattn_to_double(c->values, clattn_checked_elements(c, CLATTN_V));
   clattn_status status = CLATTN_OK;
   if (v == NULL || !clattn_row_buffers_allocate(&b, p->value_dim, p->key_len)) {
     status = clattn_fail_check_memory(error);

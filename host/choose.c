@@ -43,7 +43,7 @@ static clattn_status split_kernels(const char *kernels, span wanted[CLATTN_STAGE
     if (stage == CLATTN_STAGE_COUNT || kernel.length == 0)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                          "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; "
-                         "STAGE one of convert, project, scores, softmax, context, output)",
+                         "STAGE one of convert, project, rotary, cache, scores, softmax, context, output)",
                          (int)item.length, item.start);
     if (wanted[stage].start != NULL)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "stage %s is named twice in '%s'",
@@ -117,8 +117,11 @@ static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
     return problem->head_dim;
   case CLATTN_STAGE_OUTPUT:
     return problem->heads * problem->value_dim;
+  case CLATTN_STAGE_ROTARY:
+  case CLATTN_STAGE_CACHE:
+    return 1;
   default:
-    return problem->key_len;
+    return clattn_most_keys(problem);
   }
 }
 
@@ -174,7 +177,7 @@ static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
     return (problem->biases & CLATTN_BIAS_O) != 0;
   default:
     return problem->causal || problem->window_left != CLATTN_UNBOUNDED || problem->window_right != CLATTN_UNBOUNDED ||
-           problem->mask != CLATTN_MASK_NONE || problem->lengths != CLATTN_LENGTHS_FULL || problem->softcap > 0.0f ||
+           problem->mask != CLATTN_MASK_NONE || clattn_has_sequences(problem) || problem->softcap > 0.0f ||
            problem->alibi;
   }
 }
@@ -243,7 +246,8 @@ static clattn_status choose_best(const clattn_plan *plan, clattn_choice *choice,
 }
 
 static bool has_product(clattn_stage stage) {
-  return stage != CLATTN_STAGE_CONVERT && stage != CLATTN_STAGE_SOFTMAX;
+  return stage == CLATTN_STAGE_PROJECT || stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_CONTEXT ||
+         stage == CLATTN_STAGE_OUTPUT;
 }
 
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {

@@ -47,6 +47,7 @@ typedef enum clattn_status {
   CLATTN_UNSUPPORTED,          /* a meaningful request that this version, build or device cannot serve */
   CLATTN_NO_DEVICE,            /* no OpenCL platform, or no device that matches the choice */
   CLATTN_OUT_OF_HOST_MEMORY,   /* malloc failed */
+  CLATTN_CACHE_FULL,           /* a run would append more keys than the cache has room for; nothing was appended */
   CLATTN_OUT_OF_DEVICE_MEMORY, /* the problem does not fit, found before or while allocating */
   CLATTN_KERNEL_SOURCE,        /* a kernel file cannot be read */
   CLATTN_BUILD_FAILED,         /* the device's compiler refused a kernel; the message holds its log */
@@ -169,7 +170,8 @@ typedef enum clattn_scale {
 
 /* A query's position among the keys is its number plus an offset: */
 typedef enum clattn_alignment {
-  CLATTN_ALIGN_TOP_LEFT,     /* 0: the first query stands at the first key */
+  CLATTN_ALIGN_TOP_LEFT,     /* 0, or with a cache the keys it held before: the first query stands at the first key of
+                                this run */
   CLATTN_ALIGN_BOTTOM_RIGHT, /* key_len - query_len of its sequence: the last query stands at the last key */
   CLATTN_ALIGN_OFFSET        /* clattn_problem.offset */
 } clattn_alignment;
@@ -188,6 +190,36 @@ typedef enum clattn_lengths {
 
 enum { CLATTN_UNBOUNDED = -1 }; /* a window without end */
 
+typedef enum clattn_positions {
+  CLATTN_POSITIONS_NONE,
+  CLATTN_POSITIONS_SINUSOIDAL /* x + sin, cos (Vaswani et al. 2017, 3.5): column 2i is sin(position / 10000^(2i /
+                                 model_dim)), column 2i + 1 its cos */
+} clattn_positions;
+
+/* Rotary embedding (Su et al. 2021, eq. 34) of q and k: pair i of a vector is turned by position * base^(-2i / dim).
+ * The i-th pair are elements ... */
+typedef enum clattn_rotary {
+  CLATTN_ROTARY_NONE,
+  CLATTN_ROTARY_HALVES,     /* i and i + dim / 2, as Llama's and GPT-NeoX's checkpoints want it */
+  CLATTN_ROTARY_INTERLEAVED /* 2i and 2i + 1, as in the paper and in GPT-J */
+} clattn_rotary;
+
+typedef enum clattn_cache_type {
+  CLATTN_CACHE_F32,
+  CLATTN_CACHE_F16,
+  CLATTN_CACHE_BF16,
+  CLATTN_CACHE_I8_TOKEN, /* a byte for each element; a scale for each token and head, its largest element / 127 */
+  CLATTN_CACHE_I8_HEAD   /* likewise, with scales for each head that the caller gives; what is larger saturates */
+} clattn_cache_type;
+
+/* A cache of keys and values, on the device: each run appends its own and attends to all of them. */
+typedef struct clattn_cache_layout {
+  size_t capacity; /* keys that a sequence can have; 0: the problem has no cache */
+  clattn_cache_type type;
+  size_t page_len; /* tokens of a page; 0: each sequence has its capacity to itself */
+  size_t pages;    /* of all sequences together; 0: enough for all to reach the capacity */
+} clattn_cache_layout;
+
 /* Start from CLATTN_PROBLEM_INIT and set what differs. The order in which scores come into being is that of ONNX's
  * Attention: scale, softcap, bias and mask, softmax. A masked score is -inf; a row in which every key is masked has
  * weights and context 0. */
@@ -197,7 +229,7 @@ typedef struct clattn_problem {
   /* sizes */
   size_t batch;     /* 1 */
   size_t query_len; /* of a sequence; packed: of the longest */
-  size_t key_len;   /* likewise; with CLATTN_SOURCE_X it equals query_len */
+  size_t key_len;   /* likewise; with CLATTN_SOURCE_X it equals query_len; with a cache, new keys of one run */
   size_t model_dim; /* columns of x; 0 with CLATTN_SOURCE_QKV */
   size_t heads;     /* 1 */
   size_t kv_heads; /* of keys and values; divides heads: query head h reads key head h / (heads / kv_heads). 0: heads */
@@ -230,15 +262,23 @@ typedef struct clattn_problem {
   bool alibi;           /* adds -slopes[head] * |position - key| */
   bool sinks;           /* exp(sinks[head]) is added to what each row of weights is divided by */
 
+  /* positions */
+  clattn_positions positions;
+  clattn_rotary rotary;
+  size_t rotary_dim;  /* leading elements of each vector that are turned, an even number; 0: head_dim */
+  double rotary_base; /* 10000 */
+
   /* batches of sequences that differ in length */
   clattn_lengths lengths;
   size_t packed_queries, packed_keys; /* with CLATTN_LENGTHS_PACKED: tokens of all sequences together */
+
+  clattn_cache_layout cache;
 } clattn_problem;
 
 #define CLATTN_PROBLEM_INIT                                                                                            \
   {                                                                                                                    \
     .size = sizeof(clattn_problem), .batch = 1, .heads = 1, .scale = 1.0f, .window_left = CLATTN_UNBOUNDED,            \
-    .window_right = CLATTN_UNBOUNDED                                                                                   \
+    .window_right = CLATTN_UNBOUNDED, .rotary_base = 10000.0                                                           \
   }
 
 /* CLATTN_OK, or CLATTN_INVALID_PROBLEM / CLATTN_UNSUPPORTED with a message that says what is allowed. Called by
@@ -277,8 +317,10 @@ typedef enum clattn_tensor {
   CLATTN_SCORES,     /* likewise, after bias and mask: masked keys hold -inf */
   CLATTN_WEIGHTS,    /* likewise: softmax of each row */
   CLATTN_LSE, /* (batch, heads, query_len): log of the sum of exp(scores), the sink with it; -inf if all is masked */
-  CLATTN_CONTEXT, /* (tokens, heads.value_dim) */
-  CLATTN_OUTPUT,  /* stored, (tokens, output_dim); without wo the context in the problem's type, unless that is float */
+  CLATTN_CONTEXT,  /* (tokens, heads.value_dim) */
+  CLATTN_CACHED_K, /* (batch, keys, kv_heads.head_dim): what scores read of the cache, in float */
+  CLATTN_CACHED_V, /* likewise, with value_dim */
+  CLATTN_OUTPUT, /* stored, (tokens, output_dim); without wo the context in the problem's type, unless that is float */
   CLATTN_TENSOR_COUNT
 } clattn_tensor;
 
@@ -299,6 +341,8 @@ CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tens
 
 /* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
+typedef struct clattn_cache clattn_cache;
+
 /* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
  * NULL, the others are not looked at. Shapes and elements as in clattn_tensor. Use designated initialisers. */
 typedef struct clattn_inputs {
@@ -309,6 +353,7 @@ typedef struct clattn_inputs {
   const void *q, *k, *v; /* with CLATTN_SOURCE_QKV */
   const void *mask;
   const float *slopes, *sinks;
+  clattn_cache *cache;          /* of a problem that has one; the run appends to it */
   const int32_t *key_lengths;   /* (batch), each 0 ... key_len */
   const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1; the
                                    first is 0, the last packed_queries, no sequence longer than query_len */
@@ -331,6 +376,9 @@ typedef struct clattn_outputs {
   float *weights;    /* likewise */
   float *lse;        /* (batch, heads, query_len), whatever `rows` says */
   float *context;    /* (tokens, heads.value_dim) */
+  float *cached_k;   /* what the cache holds after the run, (batch, keys, kv_heads.head_dim); not written behind a
+                        sequence's   last key */
+  float *cached_v;   /* likewise, with value_dim */
   void *output;      /* stored, (tokens, output_dim), or the context, (tokens, heads.value_dim), as CLATTN_OUTPUT */
   const clattn_rows *rows; /* NULL: all rows of scores and the like are written; else only these */
 } clattn_outputs;
@@ -345,8 +393,10 @@ CLATTN_API void *clattn_outputs_get(const clattn_outputs *outputs, clattn_tensor
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 typedef enum clattn_stage {
-  CLATTN_STAGE_CONVERT, /* stored types to float, and the output back */
+  CLATTN_STAGE_CONVERT, /* stored types to float, and the output back; positions */
   CLATTN_STAGE_PROJECT,
+  CLATTN_STAGE_ROTARY,
+  CLATTN_STAGE_CACHE, /* appending, and bringing what is not plain floats in a row into that form */
   CLATTN_STAGE_SCORES,
   CLATTN_STAGE_SOFTMAX,
   CLATTN_STAGE_CONTEXT,
@@ -426,6 +476,32 @@ typedef struct clattn_timings {
 CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                                          clattn_timings *timings, clattn_error *error);
 
+/* ---- the cache --------------------------------------------------------------------------------------------------- */
+
+/* Makes an empty cache for problems with this batch, kv_heads, head_dim, value_dim and cache; other sizes and meanings
+ * may differ, so that one plan can fill it and another decode from it. With CLATTN_CACHE_I8_HEAD k_scale and v_scale
+ * (kv_heads) say what a step of each head's bytes stands for, else they are NULL. The device must outlive the cache,
+ * the cache the runs that use it. */
+CLATTN_API clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *problem, const float *k_scale,
+                                             const float *v_scale, clattn_cache **cache, clattn_error *error);
+CLATTN_API void clattn_cache_destroy(clattn_cache *cache); /* NULL is fine; waits for enqueued runs */
+
+/* Keys that a sequence of the batch has; 0 for one that there is not. */
+CLATTN_API size_t clattn_cache_length(const clattn_cache *cache, size_t sequence);
+
+/* Forgets the keys of a sequence from `length` on; its pages go back to the pool. Waits for enqueued runs.
+ * CLATTN_INVALID_ARGUMENT if it has fewer. */
+CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t length,
+                                               clattn_error *error);
+
+/* Bytes on the device. */
+CLATTN_API uint64_t clattn_cache_bytes(const clattn_cache *cache);
+
+/* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. Shapes and
+ * bytes of a run's scores, weights, their like and cached_k and cached_v are those of this problem. */
+CLATTN_API clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *problem,
+                                              const clattn_inputs *inputs, clattn_problem *seen, clattn_error *error);
+
 /* ---- the catalogue ----------------------------------------------------------------------------------------------- */
 
 typedef struct clattn_kernel_info {
@@ -471,7 +547,7 @@ typedef struct clattn_tensor_check {
   bool passed;          /* both gates */
 } clattn_tensor_check;
 
-#define CLATTN_CHECK_MOST 11 /* all outputs, and context all the way from the inputs */
+#define CLATTN_CHECK_MOST 13 /* all outputs, and context all the way from the inputs */
 
 typedef struct clattn_check_report {
   clattn_tensor_check check[CLATTN_CHECK_MOST];

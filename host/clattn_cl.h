@@ -42,7 +42,8 @@ typedef struct clattn_buffers {
   cl_mem mask, slopes, sinks;
   cl_mem q, k, v;
   cl_mem scaled, softcapped, scores, weights, lse;
-  cl_mem context, output;
+  cl_mem context, cached_k, cached_v, output;
+  clattn_cache *cache;
   const int32_t *key_lengths, *query_offsets, *key_offsets; /* as in clattn_inputs */
 } clattn_buffers;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "positions.h"
 #include "shape.h"
 #include "status.h"
 #include "tensor.h"
@@ -66,18 +67,28 @@ void clattn_narrow(clattn_type type, const float *from, size_t count, void *to) 
   for (size_t i = 0; type == CLATTN_BF16 && i < count; ++i) bits[i] = float_to_bfloat16(from[i]);
 }
 
+/* In float, as the device adds them. */
+static void add_positions(const clattn_problem *p, const clattn_inputs *inputs, float *x) {
+  for (size_t token = 0; token < clattn_query_tokens(p); ++token) {
+    const size_t position = clattn_token_position(p, inputs, CLATTN_X, token);
+    for (size_t c = 0; c < p->model_dim; ++c) x[token * p->model_dim + c] += (float)clattn_sinusoid(p, position, c);
+  }
+}
+
 clattn_status clattn_floats_of(const clattn_problem *problem, const clattn_inputs *inputs, clattn_floats *floats,
                                clattn_error *error) {
   *floats = (clattn_floats){{NULL}, {NULL}};
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!clattn_is_input(problem, tensor) || tensor == CLATTN_MASK) continue;
+    const bool placed = tensor == CLATTN_X && problem->positions != CLATTN_POSITIONS_NONE;
     floats->tensor[t] = clattn_inputs_get(inputs, tensor);
-    if (problem->type == CLATTN_F32 || !clattn_is_stored(tensor)) continue;
+    if ((problem->type == CLATTN_F32 && !placed) || !clattn_is_stored(tensor)) continue;
     const size_t count = clattn_input_bytes(problem, tensor) / clattn_type_bytes(problem->type);
     floats->copy[t] = malloc(count * sizeof(float));
     if (floats->copy[t] == NULL) return clattn_fail_malloc(error, count * sizeof(float), clattn_tensor_name(tensor));
     clattn_widen(problem->type, floats->tensor[t], count, floats->copy[t]);
+    if (placed) add_positions(problem, inputs, floats->copy[t]);
     floats->tensor[t] = floats->copy[t];
   }
   return CLATTN_OK;

@@ -4,8 +4,8 @@
 
 #include "clattn.h"
 
-/* Inputs as floats: the caller's own memory where they are floats already, else copies. By clattn_tensor; NULL where
- * the problem has no such input, and of a mask. */
+/* Inputs as floats, x with its positions: the caller's own memory where they are that already, else copies. By
+ * clattn_tensor; NULL where the problem has no such input, and of a mask. */
 typedef struct clattn_floats {
   const float *tensor[CLATTN_TENSOR_COUNT];
   float *copy[CLATTN_TENSOR_COUNT];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "cache.h"
 #include "run.h"
 #include "status.h"
 #include "tensor.h"
@@ -37,9 +38,11 @@ static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *
                ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
                : CLATTN_OK;
   const clattn_status status = check_buffer(tensor, buffer, bytes, error);
-  const bool typed = p->type != CLATTN_F32 && ((input && clattn_is_stored(tensor)) || tensor == CLATTN_OUTPUT);
-  const bool in_blocks = tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
-  if (!in_blocks) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
+  const bool typed = input ? clattn_is_stored(tensor) && clattn_is_separate(p, tensor)
+                           : tensor == CLATTN_OUTPUT && p->type != CLATTN_F32;
+  const bool copied =
+      (tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS) || tensor == CLATTN_CACHED_K || tensor == CLATTN_CACHED_V;
+  if (!copied) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
   return status;
 }
 
@@ -66,6 +69,29 @@ static clattn_status create_sequences(const clattn_plan *plan, const clattn_inpu
   return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "allocating %zu bytes for the lengths", bytes);
 }
 
+static clattn_status check_lengths(const clattn_problem *problem, const clattn_inputs *lengths, clattn_error *error) {
+  if (problem->cache.capacity != 0 && lengths->cache == NULL)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache is NULL; the problem has one");
+  return clattn_check_lengths(problem, lengths, error);
+}
+
+/* Scores and the like are as long as what is in the cache: that much their buffers must hold. */
+static clattn_status check_seen(const clattn_problem *seen, const clattn_buffers *buffers, clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  for (int t = CLATTN_SCALED; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+    const cl_mem buffer = clattn_buffers_get(buffers, (clattn_tensor)t);
+    const size_t bytes = clattn_output_bytes(seen, (clattn_tensor)t);
+    if (buffer != NULL && bytes > 0) status = check_buffer((clattn_tensor)t, buffer, bytes, error);
+  }
+  return status;
+}
+
+/* A run that failed has appended nothing. */
+static clattn_status take_back(const clattn_problem *seen, const clattn_inputs *inputs, clattn_status status) {
+  if (seen->cache.capacity != 0) clattn_cache_undo(inputs->cache);
+  return status;
+}
+
 /* Nobody need wait for a run that has ended; and after one that failed, because an event it waited for did, everything
  * that waits for it would fail, too. */
 static void forget_what_has_ended(clattn_plan *plan) {
@@ -85,22 +111,28 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   if ((wait_count == 0) != (wait == NULL))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%u events to wait for at %s", wait_count,
                        wait == NULL ? "NULL" : "an address that is not NULL");
-  const clattn_inputs lengths = {.key_lengths = buffers->key_lengths,
+  const clattn_inputs lengths = {.cache = buffers->cache,
+                                 .key_lengths = buffers->key_lengths,
                                  .query_offsets = buffers->query_offsets,
                                  .key_offsets = buffers->key_offsets};
   binding bound;
+  clattn_problem seen;
   cl_mem sequences = NULL;
-  clattn_status status = bind_buffers(plan, buffers, &bound, error);
-  if (status == CLATTN_OK) status = clattn_check_lengths(&plan->problem, &lengths, error);
-  if (status == CLATTN_OK && plan->problem.lengths != CLATTN_LENGTHS_FULL)
-    status = create_sequences(plan, &lengths, &sequences, error);
+  clattn_status status = check_lengths(&plan->problem, &lengths, error);
+  if (status == CLATTN_OK) status = bind_buffers(plan, buffers, &bound, error);
+  if (status == CLATTN_OK) status = clattn_run_begin(plan, &lengths, &seen, bound.tensor, error);
   if (status != CLATTN_OK) return status;
+  status = check_seen(&seen, buffers, error);
+  if (status == CLATTN_OK && clattn_has_sequences(&plan->problem))
+    status = create_sequences(plan, &lengths, &sequences, error);
+  if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
 
   forget_what_has_ended(plan);
   clattn_chain chain = {.queue = plan->device->queue, .last = plan->previous};
   plan->previous = NULL;
   const clattn_destination to = {.device = buffers};
   const clattn_work work = {.plan = plan,
+                            .problem = &seen,
                             .chain = &chain,
                             .tensor = bound.tensor,
                             .stored = bound.stored,
@@ -112,7 +144,7 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);
   if (sequences != NULL) clReleaseMemObject(sequences);
   plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
-  if (status != CLATTN_OK) return status;
+  if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
   cl_int code = clFlush(chain.queue); /* other queues may wait for the event */
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clFlush");
   if (event == NULL) return CLATTN_OK;

@@ -6,4 +6,6 @@
 
 #include "../kernels/common/attention.h"
 
+#define NO_ADDITION CL_ULONG_MAX /* conversion.add_offset on the host: the table that is added is NULL */
+
 #endif

@@ -61,13 +61,14 @@ size_t clattn_query_start(const clattn_problem *p, const clattn_sight *s, clattn
 
 size_t clattn_key_start(const clattn_problem *p, const clattn_sight *s, clattn_tensor tensor) {
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
+  const bool in_place = packed && p->cache.capacity == 0;
   const size_t columns = clattn_tensor_columns(p, tensor),
-               first = packed ? s->sequence.first_key : s->batch * p->key_len;
+               first = in_place ? s->sequence.first_key : s->batch * p->key_len;
   return first * columns + s->kv_head * (columns / clattn_kv_heads(p));
 }
 
 void clattn_gather_given(const clattn_problem *p, clattn_tensor tensor, const float *from, float *to) {
-  const clattn_strides s = clattn_tensor_strides(p, tensor);
+  const clattn_strides s = clattn_given_strides(p, tensor);
   const bool of_queries = tensor == CLATTN_Q, packed = p->lengths == CLATTN_LENGTHS_PACKED;
   const size_t heads = of_queries ? p->heads : clattn_kv_heads(p), dim = clattn_tensor_columns(p, tensor) / heads;
   const size_t tokens = of_queries ? clattn_query_tokens(p) : clattn_key_tokens(p);

@@ -35,9 +35,11 @@ static bool is_of_block(clattn_tensor tensor) {
 static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor) {
   const clattn_problem *p = &plan->problem;
   const uint64_t bytes = clattn_input_bytes(p, tensor);
-  const bool ours = plan->io == CLATTN_IO_HOST;
-  if (!clattn_is_stored(tensor) || p->type == CLATTN_F32) return (tensor_memory){.floats = ours ? bytes : 0};
-  return (tensor_memory){.floats = bytes / clattn_type_bytes(p->type) * sizeof(float), .stored = ours ? bytes : 0};
+  const uint64_t stored = plan->io == CLATTN_IO_HOST ? bytes : 0;
+  if (!clattn_is_stored(tensor) || !clattn_is_separate(p, tensor)) return (tensor_memory){.floats = stored};
+  const uint64_t rotated = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
+  const uint64_t widened = bytes / clattn_type_bytes(p->type) * sizeof(float);
+  return (tensor_memory){.floats = clattn_is_rotated(p, tensor) ? rotated : widened, .stored = stored};
 }
 
 static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
@@ -52,6 +54,11 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
     return (tensor_memory){.floats = floats};
   case CLATTN_LSE:
     return (tensor_memory){.floats = ours ? floats : 0};
+  case CLATTN_CACHED_K:
+  case CLATTN_CACHED_V:
+    return (tensor_memory){.floats = clattn_is_gathered(p) ? (uint64_t)p->batch * p->cache.capacity *
+                                                                 clattn_tensor_columns(p, tensor) * sizeof(float)
+                                                           : 0};
   case CLATTN_CONTEXT:
     return (tensor_memory){.floats = ours || clattn_has_output(p) ? floats : 0};
   case CLATTN_OUTPUT:
@@ -62,8 +69,12 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
   }
 }
 
+bool clattn_has_sequences(const clattn_problem *problem) {
+  return problem->lengths != CLATTN_LENGTHS_FULL || problem->cache.capacity != 0;
+}
+
 static uint64_t sequences_bytes(const clattn_problem *problem) {
-  return problem->lengths == CLATTN_LENGTHS_FULL ? 0 : (uint64_t)problem->batch * SEQUENCE_INTS * sizeof(cl_int);
+  return !clattn_has_sequences(problem) ? 0 : (uint64_t)problem->batch * SEQUENCE_INTS * sizeof(cl_int);
 }
 
 static uint64_t memory_budget(const clattn_plan *plan, const clattn_plan_options *options) {
@@ -83,7 +94,7 @@ static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor ten
 /* Bytes of everything but the block of scores. */
 static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clattn_error *error) {
   clattn_status status = CLATTN_OK;
-  *bytes = plan->io == CLATTN_IO_HOST ? sequences_bytes(&plan->problem) : 0;
+  *bytes = clattn_tables_bytes(&plan->problem) + (plan->io == CLATTN_IO_HOST ? sequences_bytes(&plan->problem) : 0);
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const tensor_memory memory = memory_of(plan, tensor);
@@ -109,7 +120,7 @@ static uint64_t preferred_block(const clattn_plan *plan, const clattn_plan_optio
 clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
   const clattn_problem *problem = &plan->problem;
   const uint64_t budget = memory_budget(plan, options);
-  const uint64_t row_bytes = (uint64_t)problem->key_len * sizeof(float);
+  const uint64_t row_bytes = (uint64_t)clattn_most_keys(problem) * sizeof(float);
   uint64_t fixed = 0;
   const clattn_status status = fixed_bytes(plan, &fixed, error);
   if (status != CLATTN_OK) return status;
@@ -169,6 +180,8 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
     to[SEQUENCE_FIRST_KEY] = (cl_int)s.first_key;
     to[SEQUENCE_KEY_LEN] = (cl_int)s.key_len;
     to[SEQUENCE_POSITION] = (cl_int)s.position;
+    to[SEQUENCE_FIRST_NEW] = (cl_int)s.first_new;
+    to[SEQUENCE_NEW_LEN] = (cl_int)s.new_len;
   }
 }
 
@@ -210,6 +223,7 @@ static clattn_status allocate_sequences(clattn_plan *plan, clattn_error *error) 
 
 static clattn_status allocate_all(clattn_plan *plan, clattn_error *error) {
   clattn_status status = allocate_sequences(plan, error);
+  if (status == CLATTN_OK) status = clattn_tables_create(plan, error);
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const tensor_memory memory = memory_of(plan, (clattn_tensor)t);
     const char *name = clattn_tensor_name((clattn_tensor)t);
@@ -231,10 +245,13 @@ static void fill_info(clattn_plan *plan) {
     const clattn_stage stage = (clattn_stage)s;
     const clattn_choice *choice = &plan->choice[stage];
     if (choice->row == NULL) continue;
+    /* With a cache the costs are those of the longest run: on a cache that it fills. */
+    clattn_problem full = plan->problem;
+    if (stage >= CLATTN_STAGE_CACHE) full.key_len = clattn_most_keys(&full);
     plan->info.stages[stage] = (clattn_stage_info){.kernel = choice->row->name,
                                                    .rung = choice->row->rung,
-                                                   .flops = clattn_stage_flops(&plan->problem, stage),
-                                                   .bytes = clattn_stage_bytes(&plan->problem, stage),
+                                                   .flops = clattn_stage_flops(&full, stage),
+                                                   .bytes = clattn_stage_bytes(&full, stage),
                                                    .longest_addition = choice->geometry.longest_addition};
   }
 }
@@ -306,6 +323,8 @@ void clattn_plan_destroy(clattn_plan *plan) {
     if (plan->stored[tensor] != NULL) clReleaseMemObject(plan->stored[tensor]);
   }
   if (plan->sequences != NULL) clReleaseMemObject(plan->sequences);
+  if (plan->sinusoids != NULL) clReleaseMemObject(plan->sinusoids);
+  if (plan->rotary != NULL) clReleaseMemObject(plan->rotary);
   free(plan->sequences_host);
   free(plan);
 }

@@ -27,6 +27,8 @@ struct clattn_plan {
   cl_mem
       buffer[CLATTN_TENSOR_COUNT]; /* floats (of a mask, what it is); scores and weights are one, of a block's size */
   cl_mem stored[CLATTN_TENSOR_COUNT]; /* inputs and output in the problem's type, where that is not float */
+  cl_mem sinusoids;                   /* (positions, model_dim); NULL where none are added */
+  cl_mem rotary;                      /* (positions, rotary_dim / 2, 2): cos and sin; likewise */
   cl_mem sequences;                   /* NULL where all are alike */
   cl_int *sequences_host;             /* its contents for the run at hand */
   clattn_block largest;               /* pairs and rows of a full block */
@@ -42,6 +44,13 @@ clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *o
 
 /* Fills to[batch * SEQUENCE_INTS] with what kernels are told of the sequences. */
 void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to);
+
+/* Whether sequences are described one by one. */
+bool clattn_has_sequences(const clattn_problem *problem);
+
+/* The tables of positions. */
+uint64_t clattn_tables_bytes(const clattn_problem *problem);
+clattn_status clattn_tables_create(clattn_plan *plan, clattn_error *error);
 
 /* The block after this one; false behind the last. Starts from all zero. */
 bool clattn_next_block(const clattn_plan *plan, clattn_block *block);

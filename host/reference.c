@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "element.h"
 #include "linear.h"
+#include "positions.h"
 #include "shape.h"
 #include "status.h"
 
@@ -93,11 +94,22 @@ static void project_all(const reference *r, clattn_tensor tensor, const float *i
     clattn_project_float(&linear, in + row * l.terms, l.columns, out + row * l.columns.count, NULL);
 }
 
+static void rotate_all(const reference *r, clattn_tensor tensor, float *out) {
+  const clattn_problem *p = r->problem;
+  const size_t columns = clattn_tensor_columns(p, tensor);
+  const size_t tokens = tensor == CLATTN_K ? clattn_key_tokens(p) : clattn_query_tokens(p);
+  for (size_t token = 0; token < tokens; ++token) {
+    const size_t position = clattn_token_position(p, r->inputs, tensor, token);
+    for (size_t c = 0; c < columns; c += p->head_dim) clattn_rotate_float(p, position, out + token * columns + c);
+  }
+}
+
 static void make(const reference *r, clattn_tensor tensor, float *out) {
   if (r->problem->source != CLATTN_SOURCE_QKV)
     project_all(r, tensor, NULL, out);
   else
     clattn_gather_given(r->problem, tensor, r->floats.tensor[tensor], out);
+  if (clattn_is_rotated(r->problem, tensor)) rotate_all(r, tensor, out);
 }
 
 /* Row `row` of one of the tensors of rows: NULL if it is not wanted. `next` counts the wanted rows. */
@@ -153,6 +165,8 @@ clattn_status clattn_reference_run(const clattn_problem *problem, const clattn_i
                                    const clattn_outputs *outputs, clattn_error *error) {
   clattn_status status = clattn_problem_validate(problem, error);
   if (status == CLATTN_OK) status = clattn_check_arguments(problem, inputs, outputs, error);
+  if (status == CLATTN_OK && problem->cache.capacity != 0)
+    status = clattn_fail(error, CLATTN_UNSUPPORTED, "the scalar path has no cache (give it all keys at once)");
   if (status != CLATTN_OK) return status;
   reference r = {.problem = problem, .inputs = inputs, .outputs = outputs};
   status = clattn_floats_of(problem, inputs, &r.floats, error);

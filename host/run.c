@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "cache.h"
 #include "clock.h"
 #include "linear.h"
 #include "status.h"
@@ -12,12 +13,12 @@
 
 /* A block is a contiguous run of the rows of (batch, head, query): this is its first. */
 static size_t first_row(const clattn_work *work) {
-  return work->block.first_pair * work->plan->problem.query_len + work->block.first_row;
+  return work->block.first_pair * work->problem->query_len + work->block.first_row;
 }
 
 /* The rows of `wanted` that lie in the block, each to its place among the wanted ones. */
 static clattn_status download_rows(const clattn_work *work, const clattn_rows *wanted, float *to, clattn_error *error) {
-  const size_t key_len = work->plan->problem.key_len, row_bytes = key_len * sizeof(float);
+  const size_t key_len = work->problem->key_len, row_bytes = key_len * sizeof(float);
   const size_t start = first_row(work), end = start + work->block.pairs * work->block.rows;
   clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < wanted->count && wanted->row[i] < end && status == CLATTN_OK; ++i)
@@ -36,14 +37,18 @@ static bool is_wanted(const clattn_destination *to, clattn_tensor tensor) {
 static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
                                    clattn_error *error) {
   if (!is_wanted(to, tensor)) return CLATTN_OK;
-  const clattn_problem *problem = &work->plan->problem;
+  const clattn_problem *problem = work->problem;
   const clattn_block *block = &work->block;
   const cl_mem scores = work->tensor[CLATTN_SCORES];
   const size_t bytes = block->pairs * block->rows * problem->key_len * sizeof(float);
   const size_t start = first_row(work) * problem->key_len;
   work->chain->slot = CLATTN_SLOT_DOWNLOAD;
   if (to->device != NULL)
-    return clattn_chain_copy(work->chain, scores, clattn_buffers_get(to->device, tensor), start * sizeof(float), bytes,
+    return clattn_chain_copy(work->chain,
+                             &(clattn_copy){.from = scores,
+                                            .to = clattn_buffers_get(to->device, tensor),
+                                            .to_offset = start * sizeof(float),
+                                            .bytes = bytes},
                              error);
   float *host = clattn_outputs_get(to->host, tensor);
   if (to->host->rows != NULL) return download_rows(work, to->host->rows, host, error);
@@ -52,8 +57,8 @@ static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor
 
 static clattn_status run_stage(const clattn_work *work, clattn_stage stage, clattn_error *error) {
   static clattn_status (*const stages[CLATTN_STAGE_COUNT])(const clattn_work *, clattn_error *) = {
-      clattn_stage_convert, clattn_stage_project, clattn_stage_scores,
-      clattn_stage_softmax, clattn_stage_context, clattn_stage_output};
+      clattn_stage_convert, clattn_stage_project, clattn_stage_rotary,  clattn_stage_cache,
+      clattn_stage_scores,  clattn_stage_softmax, clattn_stage_context, clattn_stage_output};
   if (work->plan->choice[stage].row == NULL) return CLATTN_OK;
   work->chain->slot = (int)stage;
   return stages[stage](work, error);
@@ -80,15 +85,82 @@ static clattn_status run_block(const clattn_work *work, const clattn_destination
   return status;
 }
 
+/* What the cache holds, sequence by sequence: it lies (batch, capacity, columns) and is handed over as (batch, keys,
+ * columns). */
+static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
+                                    clattn_error *error) {
+  const clattn_problem *p = work->problem;
+  const size_t row_bytes = clattn_tensor_columns(p, tensor) * sizeof(float);
+  clattn_status status = CLATTN_OK;
+  if (p->cache.capacity == 0 || !is_wanted(to, tensor)) return CLATTN_OK;
+  work->chain->slot = CLATTN_SLOT_DOWNLOAD;
+  for (size_t b = 0; b < p->batch && status == CLATTN_OK; ++b) {
+    const size_t bytes = clattn_sequence_of(p, work->inputs, b).key_len * row_bytes;
+    const size_t from = b * p->cache.capacity * row_bytes, start = b * p->key_len * row_bytes;
+    if (bytes == 0) continue;
+    if (to->host != NULL)
+      status = clattn_chain_read(work->chain, work->tensor[tensor], from, bytes,
+                                 (char *)clattn_outputs_get(to->host, tensor) + start, error);
+    else
+      status = clattn_chain_copy(
+          work->chain, &(clattn_copy){work->tensor[tensor], clattn_buffers_get(to->device, tensor), from, start, bytes},
+          error);
+  }
+  return status;
+}
+
+static clattn_status write_table(const clattn_work *work, clattn_error *error) {
+  const clattn_cache *cache = work->inputs->cache;
+  if (work->problem->cache.page_len == 0) return CLATTN_OK;
+  work->chain->slot = CLATTN_SLOT_UPLOAD;
+  return clattn_chain_write(work->chain, cache->table_buffer, cache->table,
+                            work->problem->batch * cache->table_width * sizeof *cache->table, error);
+}
+
 clattn_status clattn_run_stages(const clattn_work *given, const clattn_destination *to, clattn_error *error) {
   clattn_work work = *given;
-  clattn_status status = run_stage(&work, CLATTN_STAGE_CONVERT, error);
-  if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_PROJECT, error);
+  clattn_status status = write_table(&work, error);
+  for (int stage = CLATTN_STAGE_CONVERT; stage <= CLATTN_STAGE_CACHE && status == CLATTN_OK; ++stage)
+    status = run_stage(&work, (clattn_stage)stage, error);
+  if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_K, to, error);
+  if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_V, to, error);
   while (status == CLATTN_OK && clattn_next_block(work.plan, &work.block)) status = run_block(&work, to, error);
   if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_OUTPUT, error);
   if (status != CLATTN_OK || work.plan->choice[CLATTN_STAGE_CONVERT].row == NULL) return status;
   work.chain->slot = CLATTN_STAGE_CONVERT;
   return clattn_stage_convert_output(&work, error);
+}
+
+/* ---- what a cache changes ---------------------------------------------------------------------------------------- */
+
+/* Queries and keys that are turned stand at a position from 0 on. */
+static clattn_status check_positions(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
+  for (size_t b = 0; b < p->batch && p->rotary != CLATTN_ROTARY_NONE; ++b) {
+    const int64_t position = clattn_sequence_of(p, inputs, b).position;
+    if (position < 0)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                         "the first query of sequence %zu stands at position %lld (allowed with a rotary embedding: 0 "
+                         "and more)",
+                         b, (long long)position);
+  }
+  return CLATTN_OK;
+}
+
+clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inputs, clattn_problem *seen,
+                               cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
+  const clattn_problem *p = &plan->problem;
+  *seen = *p;
+  if (p->cache.capacity == 0) return check_positions(p, inputs, error);
+  if (inputs->cache->device != plan->device)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache was made for another device than the plan");
+  clattn_status status = clattn_cache_begin(inputs->cache, p, inputs, seen, error);
+  if (status != CLATTN_OK) return status;
+  status = check_positions(p, inputs, error);
+  if (status != CLATTN_OK) clattn_cache_undo(inputs->cache);
+  if (clattn_is_gathered(p)) return status;
+  tensor[CLATTN_CACHED_K] = inputs->cache->k;
+  tensor[CLATTN_CACHED_V] = inputs->cache->v;
+  return status;
 }
 
 /* ---- host memory in and out -------------------------------------------------------------------------------------- */
@@ -138,8 +210,9 @@ static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clat
     void *to = clattn_outputs_get(outputs, tensor);
     const size_t bytes = clattn_output_bytes(p, tensor);
     if (to == NULL || bytes == 0) continue;
-    status = clattn_is_input(p, tensor) ? download_given(plan, chain, tensor, to, error)
-                                        : clattn_chain_read(chain, from, 0, bytes, to, error);
+    const bool in_place = clattn_is_input(p, tensor) && !clattn_is_rotated(p, tensor);
+    status =
+        in_place ? download_given(plan, chain, tensor, to, error) : clattn_chain_read(chain, from, 0, bytes, to, error);
   }
   return status;
 }
@@ -175,6 +248,12 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   clattn_status status = clattn_check_arguments(&plan->problem, inputs, outputs, error);
   if (status != CLATTN_OK) return status;
 
+  clattn_problem seen;
+  cl_mem tensor[CLATTN_TENSOR_COUNT];
+  memcpy(tensor, plan->buffer, sizeof tensor);
+  status = clattn_run_begin(plan, inputs, &seen, tensor, error);
+  if (status != CLATTN_OK) return status;
+
   const double started = clattn_now();
   clattn_profile profile = {{0}, {0}, {0}, {0}};
   clattn_chain chain = {.queue = plan->device->queue,
@@ -182,8 +261,9 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
                         .events_timed = plan->device->profiling};
   const clattn_destination to = {.host = outputs};
   const clattn_work work = {.plan = plan,
+                            .problem = &seen,
                             .chain = &chain,
-                            .tensor = plan->buffer,
+                            .tensor = tensor,
                             .stored = plan->stored,
                             .inputs = inputs,
                             .sequences = plan->sequences,
@@ -196,6 +276,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   clattn_chain_release(&chain);
+  if (status != CLATTN_OK && inputs->cache != NULL && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);
   if (status == CLATTN_OK && timings != NULL) fill_timings(&profile, clattn_now() - started, timings);
   return status;
 }

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "cache.h"
 #include "shape.h"
 
 int64_t clattn_window_left(const clattn_problem *problem) {
@@ -24,6 +25,16 @@ clattn_sequence clattn_sequence_of(const clattn_problem *problem, const clattn_i
     s.query_len = (size_t)inputs->query_offsets[batch + 1] - s.first_query;
     s.first_key = (size_t)keys[batch];
     s.key_len = (size_t)keys[batch + 1] - s.first_key;
+  }
+  s.first_new = s.first_key;
+  s.new_len = s.key_len;
+  if (problem->cache.capacity != 0) {
+    s.first_key = 0;
+    if (inputs != NULL) {
+      s.new_len = inputs->cache->sequences[batch].appended;
+      s.key_len = inputs->cache->sequences[batch].before + s.new_len;
+    }
+    s.position = (int64_t)s.key_len - (int64_t)s.new_len;
   }
   if (problem->alignment == CLATTN_ALIGN_BOTTOM_RIGHT) s.position = (int64_t)s.key_len - (int64_t)s.query_len;
   if (problem->alignment == CLATTN_ALIGN_OFFSET) s.position = problem->offset;
@@ -69,12 +80,11 @@ clattn_sight clattn_sight_of(const clattn_problem *problem, const clattn_inputs 
   return s;
 }
 
-double clattn_sight_bias(const clattn_sight *s, size_t key) {
-  double bias = 0.0;
-  if (key < s->keys.first || key >= s->keys.end) return -INFINITY;
-  if ((s->bias != NULL || s->allowed != NULL) && key >= s->mask_len) return -INFINITY;
-  if (s->allowed != NULL && s->allowed[key * s->mask_step] == 0) return -INFINITY;
-  if (s->bias != NULL) bias = (double)s->bias[key * s->mask_step];
-  if (s->slope != 0.0) bias -= s->slope * fabs((double)s->position - (double)key);
-  return bias;
+bool clattn_sight_bias(const clattn_sight *s, size_t key, clattn_bias *bias) {
+  *bias = (clattn_bias){.slope = s->slope, .distance = fabs((double)s->position - (double)key)};
+  if (key < s->keys.first || key >= s->keys.end) return false;
+  if ((s->bias != NULL || s->allowed != NULL) && key >= s->mask_len) return false;
+  if (s->allowed != NULL && s->allowed[key * s->mask_step] == 0) return false;
+  if (s->bias != NULL) bias->mask = (double)s->bias[key * s->mask_step];
+  return bias->mask != -INFINITY;
 }

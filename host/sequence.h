@@ -8,7 +8,8 @@
 /* One of the batch. Tokens count from the sequence's beginning in the batch, or from that of the packed tensor. */
 typedef struct clattn_sequence {
   size_t first_query, query_len, first_key, key_len;
-  int64_t position; /* of its query 0 among its keys */
+  size_t first_new, new_len; /* keys of this run: where they are in k and v; with a cache the others came before them */
+  int64_t position;          /* of its query 0 among its keys */
 } clattn_sequence;
 
 /* Keys first ... end - 1; empty when first == end. */
@@ -35,8 +36,12 @@ clattn_span clattn_live_keys(const clattn_problem *problem, const clattn_sequenc
 /* Of the row that counts (batch, head, query). */
 clattn_sight clattn_sight_of(const clattn_problem *problem, const clattn_inputs *inputs, size_t row);
 
-/* What is added to the score of this key; -infinity: it is masked. */
-double clattn_sight_bias(const clattn_sight *sight, size_t key);
+/* What is added to the score of this key: the mask's value, and slope times distance taken away. False: it is masked.
+ */
+typedef struct clattn_bias {
+  double mask, slope, distance;
+} clattn_bias;
+bool clattn_sight_bias(const clattn_sight *sight, size_t key, clattn_bias *bias);
 
 /* How far position +- window reach: a side without end is as wide as anything can be. */
 int64_t clattn_window_left(const clattn_problem *problem);

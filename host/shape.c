@@ -18,15 +18,16 @@ float clattn_problem_scale(const clattn_problem *problem) {
 
 const char *clattn_tensor_name(clattn_tensor tensor) {
   static const char *const names[CLATTN_TENSOR_COUNT] = {
-      "x",      "xkv",        "wq",     "wk",      "wv",     "wqkv",    "bq",    "bk", "bv",
-      "bqkv",   "wo",         "bo",     "mask",    "slopes", "sinks",   "q",     "k",  "v",
-      "scaled", "softcapped", "scores", "weights", "lse",    "context", "output"};
+      "x",      "xkv",        "wq",     "wk",      "wv",     "wqkv",    "bq",       "bk",       "bv",
+      "bqkv",   "wo",         "bo",     "mask",    "slopes", "sinks",   "q",        "k",        "v",
+      "scaled", "softcapped", "scores", "weights", "lse",    "context", "cached_k", "cached_v", "output"};
   if ((int)tensor < 0 || tensor >= CLATTN_TENSOR_COUNT) return "unknown tensor";
   return names[tensor];
 }
 
 const char *clattn_stage_name(clattn_stage stage) {
-  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "scores", "softmax", "context", "output"};
+  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "rotary",  "cache",
+                                                        "scores",  "softmax", "context", "output"};
   if ((int)stage < 0 || stage >= CLATTN_STAGE_COUNT) return "unknown stage";
   return names[stage];
 }
@@ -61,8 +62,10 @@ size_t clattn_tensor_columns(const clattn_problem *problem, clattn_tensor tensor
   case CLATTN_Q:
     return problem->heads * problem->head_dim;
   case CLATTN_K:
+  case CLATTN_CACHED_K:
     return clattn_kv_heads(problem) * problem->head_dim;
   case CLATTN_V:
+  case CLATTN_CACHED_V:
     return clattn_kv_heads(problem) * problem->value_dim;
   case CLATTN_OUTPUT:
     if (problem->output_dim != 0) return problem->output_dim;
@@ -167,6 +170,12 @@ int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, si
     return rows_shape(problem, 4, shape);
   case CLATTN_LSE:
     return rows_shape(problem, 3, shape);
+  case CLATTN_CACHED_K:
+  case CLATTN_CACHED_V:
+    shape[0] = problem->batch;
+    shape[1] = problem->key_len;
+    shape[2] = clattn_tensor_columns(problem, tensor);
+    return problem->cache.capacity != 0 ? 3 : 0;
   default:
     return input_shape(problem, tensor, shape);
   }
@@ -177,6 +186,11 @@ size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tenso
   const int rank = clattn_problem_shape(problem, tensor, shape);
   for (int i = 0; i < rank; ++i) elements *= shape[i];
   return rank > 0 ? elements : 0;
+}
+
+size_t clattn_cache_element_bytes(clattn_cache_type type) {
+  static const size_t bytes[] = {4, 2, 2, 1, 1};
+  return bytes[type];
 }
 
 /* ---- strides and bytes ------------------------------------------------------------------------------------------- */
@@ -190,18 +204,29 @@ static clattn_strides own_strides(const clattn_problem *problem, clattn_tensor t
   return (clattn_strides){.batch = packed ? 0 : rows * row, .head = row / heads, .row = row};
 }
 
-clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tensor tensor) {
+clattn_strides clattn_given_strides(const clattn_problem *problem, clattn_tensor tensor) {
   const clattn_strides own = own_strides(problem, tensor);
-  const bool given = problem->source == CLATTN_SOURCE_QKV && tensor != CLATTN_CONTEXT;
-  if (!given || problem->order == CLATTN_ORDER_TOKENS) return own;
+  if (problem->source != CLATTN_SOURCE_QKV || problem->order == CLATTN_ORDER_TOKENS) return own;
   if (problem->order == CLATTN_ORDER_STRIDES)
     return tensor == CLATTN_Q ? problem->q_strides : tensor == CLATTN_K ? problem->k_strides : problem->v_strides;
   const size_t dim = own.head, rows = tensor == CLATTN_Q ? problem->query_len : problem->key_len;
   return (clattn_strides){.batch = own.batch, .head = rows * dim, .row = dim};
 }
 
+clattn_strides clattn_new_strides(const clattn_problem *problem, clattn_tensor tensor) {
+  return clattn_is_rotated(problem, tensor) ? own_strides(problem, tensor) : clattn_given_strides(problem, tensor);
+}
+
+clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tensor tensor) {
+  const clattn_strides own = own_strides(problem, tensor);
+  const bool of_keys = tensor == CLATTN_K || tensor == CLATTN_V;
+  if (of_keys && problem->cache.capacity != 0)
+    return (clattn_strides){.batch = problem->cache.capacity * own.row, .head = own.head, .row = own.row};
+  return tensor == CLATTN_CONTEXT ? own : clattn_new_strides(problem, tensor);
+}
+
 size_t clattn_given_extent(const clattn_problem *problem, clattn_tensor tensor) {
-  const clattn_strides s = clattn_tensor_strides(problem, tensor);
+  const clattn_strides s = clattn_given_strides(problem, tensor);
   const bool of_queries = tensor == CLATTN_Q, packed = problem->lengths == CLATTN_LENGTHS_PACKED;
   const size_t heads = of_queries ? problem->heads : clattn_kv_heads(problem);
   const size_t dim = tensor == CLATTN_V ? problem->value_dim : problem->head_dim;
@@ -227,10 +252,31 @@ size_t clattn_output_bytes(const clattn_problem *problem, clattn_tensor tensor) 
   return clattn_tensor_elements(problem, tensor) * element;
 }
 
+bool clattn_is_rotated(const clattn_problem *problem, clattn_tensor tensor) {
+  return problem->rotary != CLATTN_ROTARY_NONE && (tensor == CLATTN_Q || tensor == CLATTN_K);
+}
+
+bool clattn_is_gathered(const clattn_problem *problem) {
+  return problem->cache.capacity != 0 && (problem->cache.type != CLATTN_CACHE_F32 || problem->cache.page_len != 0);
+}
+
+bool clattn_is_separate(const clattn_problem *problem, clattn_tensor tensor) {
+  if (problem->type != CLATTN_F32 || clattn_is_rotated(problem, tensor)) return true;
+  return tensor == CLATTN_X && problem->positions != CLATTN_POSITIONS_NONE;
+}
+
+size_t clattn_most_keys(const clattn_problem *problem) {
+  return problem->cache.capacity != 0 ? problem->cache.capacity : problem->key_len;
+}
+
 bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {
   case CLATTN_STAGE_CONVERT:
-    return problem->type != CLATTN_F32;
+    return problem->type != CLATTN_F32 || problem->positions != CLATTN_POSITIONS_NONE;
+  case CLATTN_STAGE_ROTARY:
+    return problem->rotary != CLATTN_ROTARY_NONE;
+  case CLATTN_STAGE_CACHE:
+    return problem->cache.capacity != 0;
   case CLATTN_STAGE_PROJECT:
     return problem->source != CLATTN_SOURCE_QKV;
   case CLATTN_STAGE_OUTPUT:
@@ -282,7 +328,12 @@ double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
   case CLATTN_STAGE_OUTPUT:
     return 2.0 * (double)clattn_query_tokens(problem) * (double)problem->heads * (double)problem->value_dim *
            (double)problem->output_dim;
+  case CLATTN_STAGE_ROTARY: /* 4 products and 2 sums for each pair of elements */
+    return 3.0 * (double)(problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim) *
+           ((double)clattn_query_tokens(problem) * (double)problem->heads +
+            (double)clattn_key_tokens(problem) * (double)clattn_kv_heads(problem));
   case CLATTN_STAGE_CONVERT:
+  case CLATTN_STAGE_CACHE:
   case CLATTN_STAGE_COUNT:
     break;
   }
@@ -299,17 +350,28 @@ static double convert_bytes(const clattn_problem *problem) {
   return bytes;
 }
 
+/* New keys and values are written once; where the cache is gathered, all of it is read and written as float. */
+static double cache_bytes(const clattn_problem *problem) {
+  const double columns = (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
+  const double element = (double)clattn_cache_element_bytes(problem->cache.type);
+  const double all = clattn_is_gathered(problem) ? (double)problem->batch * (double)problem->key_len : 0.0;
+  return columns * ((double)clattn_key_tokens(problem) + all) * (sizeof(float) + element);
+}
+
 double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
   static const clattn_tensor touched[CLATTN_STAGE_COUNT][14] = {
       [CLATTN_STAGE_CONVERT] = {CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_PROJECT] = {CLATTN_X, CLATTN_XKV, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_WQKV, CLATTN_BQ,
                                 CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_ROTARY] = {CLATTN_Q, CLATTN_K, CLATTN_Q, CLATTN_K, CLATTN_TENSOR_COUNT}, /* read and written */
+      [CLATTN_STAGE_CACHE] = {CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_SCORES] = {CLATTN_Q, CLATTN_K, CLATTN_SCORES, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_SOFTMAX] = {CLATTN_SCORES, CLATTN_WEIGHTS, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_CONTEXT] = {CLATTN_WEIGHTS, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
   };
   if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem);
+  if (stage == CLATTN_STAGE_CACHE) return cache_bytes(problem);
   if (!clattn_stage_used(problem, stage)) return 0.0;
   double elements = 0.0;
   for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor)

@@ -14,8 +14,25 @@ size_t clattn_kv_model_dim(const clattn_problem *problem);
 size_t clattn_query_tokens(const clattn_problem *problem);
 size_t clattn_key_tokens(const clattn_problem *problem);
 
-/* Of q, k, v and context as the stages see them. Packed sequences have no batch stride. */
+/* Of q, k, v and context as scores and context see them; with a cache k and v are what is in it. Packed sequences have
+ * no batch stride. */
 clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tensor tensor);
+/* Of q, k and v as the caller gives them, and of those of this run that the cache stage sees. */
+clattn_strides clattn_given_strides(const clattn_problem *problem, clattn_tensor tensor);
+clattn_strides clattn_new_strides(const clattn_problem *problem, clattn_tensor tensor);
+
+/* Whether the rotary stage writes this tensor, as (tokens, heads, dim). */
+bool clattn_is_rotated(const clattn_problem *problem, clattn_tensor tensor);
+
+/* Whether a stored input is not what the stages work on: it is of another type, or turned, or positions are added. */
+bool clattn_is_separate(const clattn_problem *problem, clattn_tensor tensor);
+
+/* Keys that a row of scores can come to have. */
+size_t clattn_most_keys(const clattn_problem *problem);
+
+/* Whether the cache is not what scores can read in place. */
+bool clattn_is_gathered(const clattn_problem *problem);
+size_t clattn_cache_element_bytes(clattn_cache_type type);
 
 /* Columns of q, k, v, context or output: heads times dim. */
 size_t clattn_tensor_columns(const clattn_problem *problem, clattn_tensor tensor);

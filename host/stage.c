@@ -19,7 +19,7 @@ static void describe_mask(const clattn_problem *p, attention *a) {
 }
 
 attention clattn_kernel_attention(const clattn_work *work) {
-  const clattn_problem *p = &work->plan->problem;
+  const clattn_problem *p = work->problem;
   attention a = {.q = strides_of(p, CLATTN_Q),
                  .k = strides_of(p, CLATTN_K),
                  .v = strides_of(p, CLATTN_V),
@@ -43,6 +43,14 @@ attention clattn_kernel_attention(const clattn_work *work) {
   return a;
 }
 
+cl_mem clattn_keys(const clattn_work *work) {
+  return work->tensor[work->problem->cache.capacity != 0 ? CLATTN_CACHED_K : CLATTN_K];
+}
+
+cl_mem clattn_values(const clattn_work *work) {
+  return work->tensor[work->problem->cache.capacity != 0 ? CLATTN_CACHED_V : CLATTN_V];
+}
+
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
   return work->plan->choice[stage].row->form == CLATTN_FORM_LIBRARY;
 }
@@ -61,7 +69,7 @@ static size_t smaller(size_t a, size_t b) {
 
 bool clattn_next_heads(const clattn_work *work, clattn_heads *heads) {
   const clattn_block *block = &work->block;
-  const clattn_problem *p = &work->plan->problem;
+  const clattn_problem *p = work->problem;
   const size_t group = p->heads / clattn_kv_heads(p);
   heads->in_block += heads->count;
   if (heads->in_block == block->pairs) return false;

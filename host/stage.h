@@ -10,6 +10,8 @@
 /* What a stage works on: the plan's own buffers or the caller's. */
 typedef struct clattn_work {
   const clattn_plan *plan;
+  const clattn_problem
+      *problem; /* the plan's; with a cache, as scores see it: its key_len counts what is in the cache */
   clattn_chain *chain;
   const cl_mem *tensor;        /* floats, by clattn_tensor; scores and weights hold one block */
   const cl_mem *stored;        /* likewise, in the problem's type, where that is not float */
@@ -23,6 +25,8 @@ typedef struct clattn_work {
 /* Each enqueues one stage; project all three projections, convert all inputs. */
 clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_project(const clattn_work *work, clattn_error *error);
+clattn_status clattn_stage_rotary(const clattn_work *work, clattn_error *error);
+clattn_status clattn_stage_cache(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_scores(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_context(const clattn_work *work, clattn_error *error);
@@ -34,6 +38,10 @@ clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error 
 /* Sets the arguments of the stage's kernel and launches it over cols x rows x pairs results. */
 clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
                                    size_t count, const size_t size[3], clattn_error *error);
+
+/* What scores and context read: k and v, or what is in the cache. */
+cl_mem clattn_keys(const clattn_work *work);
+cl_mem clattn_values(const clattn_work *work);
 
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage);
 

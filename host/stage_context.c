@@ -5,16 +5,17 @@
 /* The same arguments for the product and, behind CLBlast, for the repair of what it made non-finite. */
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
   const attention a = clattn_kernel_attention(work);
-  const clattn_argument arguments[] = {
-      CLATTN_ARGUMENT(work->tensor[CLATTN_WEIGHTS]), CLATTN_ARGUMENT(work->tensor[CLATTN_V]),
-      CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]), CLATTN_ARGUMENT(a), CLATTN_ARGUMENT(work->sequences)};
-  const size_t size[3] = {work->plan->problem.value_dim, work->block.rows, work->block.pairs};
+  const cl_mem values = clattn_values(work);
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_WEIGHTS]), CLATTN_ARGUMENT(values),
+                                       CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]), CLATTN_ARGUMENT(a),
+                                       CLATTN_ARGUMENT(work->sequences)};
+  const size_t size[3] = {work->problem->value_dim, work->block.rows, work->block.pairs};
   return clattn_launch_choice(work, CLATTN_STAGE_CONTEXT, arguments, sizeof arguments / sizeof arguments[0], size,
                               error);
 }
 
 static clattn_blas_product product_of(const clattn_work *work, const clattn_heads *heads) {
-  const clattn_problem *problem = &work->plan->problem;
+  const clattn_problem *problem = work->problem;
   const clattn_block *block = &work->block;
   const clattn_strides v = clattn_tensor_strides(problem, CLATTN_V);
   const clattn_strides context = clattn_tensor_strides(problem, CLATTN_CONTEXT);
@@ -30,7 +31,7 @@ static clattn_blas_product product_of(const clattn_work *work, const clattn_head
             .offset = heads->in_block * pair_elements,
             .row = problem->key_len,
             .step = pair_elements},
-      .b = {.buffer = work->tensor[CLATTN_V],
+      .b = {.buffer = clattn_values(work),
             .offset = heads->batch * v.batch + heads->kv_head * v.head + heads->sequence.first_key * v.row,
             .row = v.row,
             .step = heads->kv_step * v.head},

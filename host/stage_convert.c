@@ -1,16 +1,45 @@
-/* convert: inputs from their stored type to float, the output from float to its stored type. */
+/* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
+#include "positions.h"
 #include "stage.h"
 #include "tensor.h"
 
-static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, size_t count, bool narrow,
+static const int kinds[] = {STORED_F32, STORED_F16, STORED_BF16};
+
+static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, const conversion *given,
                              clattn_error *error) {
-  static const int kinds[] = {STORED_F32, STORED_F16, STORED_BF16};
-  const cl_int stored = kinds[work->plan->problem.type];
-  const conversion c = {
-      .count = count, .from_type = narrow ? STORED_F32 : stored, .to_type = narrow ? stored : STORED_F32};
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(from), CLATTN_ARGUMENT(to), CLATTN_ARGUMENT(c)};
+  const conversion c = *given;
+  const cl_mem add = c.add_offset != NO_ADDITION ? work->plan->sinusoids : NULL;
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(from), CLATTN_ARGUMENT(to), CLATTN_ARGUMENT(add),
+                                       CLATTN_ARGUMENT(c)};
   return clattn_launch_choice(work, CLATTN_STAGE_CONVERT, arguments, sizeof arguments / sizeof arguments[0],
-                              (const size_t[]){count, 1, 1}, error);
+                              (const size_t[]){(size_t)c.count, 1, 1}, error);
+}
+
+/* Each sequence's tokens from the position on that it has come to. */
+static clattn_status add_positions(const clattn_work *work, clattn_error *error) {
+  const clattn_problem *p = &work->plan->problem;
+  const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
+  clattn_status status = CLATTN_OK;
+  for (size_t b = 0; b < p->batch && status == CLATTN_OK; ++b) {
+    const clattn_sequence s = clattn_sequence_of(p, work->inputs, b);
+    const size_t first = packed ? s.first_query : b * p->query_len;
+    const conversion c = {.count = s.query_len * p->model_dim,
+                          .offset = first * p->model_dim,
+                          .add_offset = (cl_ulong)clattn_first_key_position(&s) * p->model_dim,
+                          .from_type = kinds[p->type],
+                          .to_type = STORED_F32};
+    if (c.count > 0) status = convert(work, work->stored[CLATTN_X], work->tensor[CLATTN_X], &c, error);
+  }
+  return status;
+}
+
+static clattn_status widen(const clattn_work *work, clattn_tensor tensor, clattn_error *error) {
+  const clattn_problem *p = &work->plan->problem;
+  const conversion c = {.count = clattn_input_bytes(p, tensor) / clattn_type_bytes(p->type),
+                        .add_offset = NO_ADDITION,
+                        .from_type = kinds[p->type],
+                        .to_type = STORED_F32};
+  return convert(work, work->stored[tensor], work->tensor[tensor], &c, error);
 }
 
 clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error) {
@@ -18,9 +47,10 @@ clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error)
   clattn_status status = CLATTN_OK;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
-    if (!clattn_is_input(p, tensor) || !clattn_is_stored(tensor)) continue;
-    const size_t count = clattn_input_bytes(p, tensor) / clattn_type_bytes(p->type);
-    status = convert(work, work->stored[tensor], work->tensor[tensor], count, false, error);
+    if (!clattn_is_input(p, tensor) || !clattn_is_stored(tensor) || !clattn_is_separate(p, tensor)) continue;
+    if (clattn_is_rotated(p, tensor)) continue; /* the rotary stage reads what is stored */
+    const bool placed = tensor == CLATTN_X && p->positions != CLATTN_POSITIONS_NONE;
+    status = placed ? add_positions(work, error) : widen(work, tensor, error);
   }
   return status;
 }
@@ -28,5 +58,9 @@ clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error)
 clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error *error) {
   const clattn_problem *p = &work->plan->problem;
   const cl_mem from = work->tensor[p->output_dim != 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT];
-  return convert(work, from, work->stored[CLATTN_OUTPUT], clattn_tensor_elements(p, CLATTN_OUTPUT), true, error);
+  const conversion c = {.count = clattn_tensor_elements(p, CLATTN_OUTPUT),
+                        .add_offset = NO_ADDITION,
+                        .from_type = STORED_F32,
+                        .to_type = kinds[p->type]};
+  return p->type == CLATTN_F32 ? CLATTN_OK : convert(work, from, work->stored[CLATTN_OUTPUT], &c, error);
 }

@@ -3,7 +3,7 @@
 
 clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error) {
   const clattn_block *block = &work->block;
-  const clattn_problem *p = &work->plan->problem;
+  const clattn_problem *p = work->problem;
   const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;
   const softmax_rows rows = {.first = block->first_pair * p->query_len + block->first_row,
                              .rows = (cl_int)(block->pairs * block->rows),

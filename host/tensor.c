@@ -35,6 +35,8 @@ static const struct {
     [CLATTN_WEIGHTS] = {OUTPUT(weights)},
     [CLATTN_LSE] = {OUTPUT(lse)},
     [CLATTN_CONTEXT] = {OUTPUT(context)},
+    [CLATTN_CACHED_K] = {OUTPUT(cached_k)},
+    [CLATTN_CACHED_V] = {OUTPUT(cached_v)},
     [CLATTN_OUTPUT] = {OUTPUT(output)},
 };
 

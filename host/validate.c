@@ -95,6 +95,10 @@ static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
       {"scale_mode", (int)p->scale_mode, CLATTN_SCALE_GIVEN, "CLATTN_SCALE_DEFAULT, CLATTN_SCALE_GIVEN"},
       {"alignment", (int)p->alignment, CLATTN_ALIGN_OFFSET,
        "CLATTN_ALIGN_TOP_LEFT, CLATTN_ALIGN_BOTTOM_RIGHT, CLATTN_ALIGN_OFFSET"},
+      {"positions", (int)p->positions, CLATTN_POSITIONS_SINUSOIDAL,
+       "CLATTN_POSITIONS_NONE, CLATTN_POSITIONS_SINUSOIDAL"},
+      {"rotary", (int)p->rotary, CLATTN_ROTARY_INTERLEAVED,
+       "CLATTN_ROTARY_NONE, CLATTN_ROTARY_HALVES, CLATTN_ROTARY_INTERLEAVED"},
       {"mask", (int)p->mask, CLATTN_MASK_BOOL, "CLATTN_MASK_NONE, CLATTN_MASK_FLOAT, CLATTN_MASK_BOOL"},
       {"lengths", (int)p->lengths, CLATTN_LENGTHS_PACKED,
        "CLATTN_LENGTHS_FULL, CLATTN_LENGTHS_KEYS, CLATTN_LENGTHS_PACKED"},
@@ -167,7 +171,8 @@ static clattn_status check_mask(const clattn_problem *p, clattn_error *error) {
   const struct {
     const char *name;
     size_t size;
-  } dimensions[4] = {{"batch", p->batch}, {"heads", p->heads}, {"query_len", p->query_len}, {"key_len", p->key_len}};
+  } dimensions[4] = {
+      {"batch", p->batch}, {"heads", p->heads}, {"query_len", p->query_len}, {"key_len", clattn_most_keys(p)}};
   for (int i = 0; i < 4 && p->mask != CLATTN_MASK_NONE; ++i) {
     const size_t got = p->mask_shape[i], whole = dimensions[i].size;
     const bool good = i < 3 ? got == 1 || got == whole : got >= 1 && got <= whole;
@@ -191,10 +196,47 @@ static clattn_status check_lengths(const clattn_problem *p, clattn_error *error)
   return check_each(sizes, 2, error);
 }
 
+static clattn_status check_positions(const clattn_problem *p, clattn_error *error) {
+  const bool placed = p->positions != CLATTN_POSITIONS_NONE;
+  if (placed && p->source == CLATTN_SOURCE_QKV)
+    return INVALID("positions are to be added to x, but q, k and v are given");
+  if (p->rotary == CLATTN_ROTARY_NONE) return CLATTN_OK;
+  const size_t dim = p->rotary_dim != 0 ? p->rotary_dim : p->head_dim;
+  if (dim % 2 != 0 || dim > p->head_dim)
+    return INVALID("rotary_dim is %zu (allowed: an even number up to head_dim, %zu; 0: head_dim)", dim, p->head_dim);
+  if (!(p->rotary_base > 0.0) || !isfinite(p->rotary_base))
+    return INVALID("rotary_base is %g (allowed: a finite number above 0)", p->rotary_base);
+  return CLATTN_OK;
+}
+
+static clattn_status check_cache(const clattn_problem *p, clattn_error *error) {
+  const clattn_cache_layout *c = &p->cache;
+  size_t keys, bytes;
+  if (c->capacity == 0) {
+    if (c->page_len == 0 && c->pages == 0 && c->type == CLATTN_CACHE_F32) return CLATTN_OK;
+    return INVALID("cache.type, page_len or pages is set, but cache.capacity is 0: there is no cache");
+  }
+  if ((int)c->type < 0 || c->type > CLATTN_CACHE_I8_HEAD)
+    return INVALID("cache.type is %d (allowed: CLATTN_CACHE_F32, _F16, _BF16, _I8_TOKEN, _I8_HEAD)", (int)c->type);
+  if (c->capacity < p->key_len || !clattn_multiply(c->capacity, p->batch, &keys) || keys > LARGEST_SIZE)
+    return INVALID("cache.capacity is %zu (allowed: from key_len, %zu, on, and batch x capacity up to %zu)",
+                   c->capacity, p->key_len, LARGEST_SIZE);
+  if (c->page_len > c->capacity || (c->page_len == 0 && c->pages != 0) || c->pages > LARGEST_SIZE)
+    return INVALID(
+        "cache.page_len is %zu and cache.pages %zu (allowed: pages of up to %zu keys, the capacity, or 0 and "
+        "0 for none)",
+        c->page_len, c->pages, c->capacity);
+  if (!clattn_multiply(keys, (clattn_tensor_columns(p, CLATTN_K) + clattn_tensor_columns(p, CLATTN_V)) * sizeof(float),
+                       &bytes) ||
+      (c->page_len != 0 && c->pages > SIZE_MAX / 64 / c->page_len))
+    return INVALID("the bytes of the cache do not fit into %zu bits", sizeof(size_t) * CHAR_BIT);
+  return CLATTN_OK;
+}
+
 clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error) {
   static clattn_status (*const checks[])(const clattn_problem *, clattn_error *) = {
-      check_words,   check_sizes,   check_products, check_lengths, check_projections,
-      check_strides, check_numbers, check_mask,     check_bytes};
+      check_words,   check_sizes, check_products, check_lengths,   check_projections, check_strides,
+      check_numbers, check_mask,  check_bytes,    check_positions, check_cache};
   if (problem == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the problem is NULL");
   if (problem->size != sizeof(clattn_problem))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,

@@ -206,6 +206,14 @@ static bool set_meaning(const run_options *o, input *in) {
   p->window_right = m->window_right;
   p->alibi = o->file[CLATTN_SLOPES] != NULL;
   p->sinks = o->file[CLATTN_SINKS] != NULL;
+  p->positions = m->positions;
+  p->rotary = m->rotary;
+  p->rotary_dim = o->number[NUMBER_ROTARY_DIM];
+  if (m->rotary_base > 0.0f) p->rotary_base = (double)m->rotary_base;
+  p->cache = (clattn_cache_layout){.capacity = o->number[NUMBER_CACHE_CAPACITY],
+                                   .type = m->cache_type,
+                                   .page_len = o->number[NUMBER_CACHE_PAGE],
+                                   .pages = o->number[NUMBER_CACHE_PAGES]};
   return set_lengths(o, in) && load_mask(o, in) && load_per_head(o, CLATTN_SLOPES, in) &&
          load_per_head(o, CLATTN_SINKS, in);
 }
@@ -242,7 +250,7 @@ int input_load(const run_options *o, input *in) {
   clattn_error error;
   if (!set_meaning(o, in)) return EXIT_BAD_INPUT;
   if (clattn_problem_validate(&in->problem, &error) != CLATTN_OK) return complain_of(&error);
-  return store(in) ? -1 : EXIT_BAD_INPUT;
+  return store(in) && input_load_cache(o, in) ? -1 : EXIT_BAD_INPUT;
 }
 
 void input_free(input *in) {
@@ -250,5 +258,6 @@ void input_free(input *in) {
     free(in->tensor[t]);
     free(in->stored[t]);
   }
+  for (int i = 0; i < CACHE_FILES; ++i) free(in->cache[i]);
   *in = (input){.problem = CLATTN_PROBLEM_INIT};
 }

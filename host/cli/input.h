@@ -13,6 +13,8 @@ typedef struct input {
   float *tensor[CLATTN_TENSOR_COUNT]; /* as they came; NULL where there is none */
   void *stored[CLATTN_TENSOR_COUNT];  /* in the problem's type, a bool mask in bytes; NULL where `tensor` will do */
   clattn_inputs inputs;               /* what the library takes */
+  float *cache[CACHE_FILES]; /* the past, (batch, kv_heads, past_len, dim), and scales; NULL where there is none */
+  size_t past_len;
 } input;
 
 /* Returns -1 to go on, or the exit code after a complaint. Free in every case. */
@@ -24,6 +26,12 @@ void input_free(input *input);
 /* Each sets the sizes of the problem and its tensors, in their own layout; returns as input_load does. */
 int input_from_random(const run_options *options, input *input);
 int input_from_files(const run_options *options, input *input);
+
+/* What a cache holds before the run, and its scales: from files, or a random past. */
+bool input_load_cache(const run_options *options, input *input);
+
+/* Normally distributed. NULL after a complaint. */
+float *input_random_normal(size_t count, double deviation, uint64_t *state);
 
 /* NULL after a complaint. */
 float *input_allocate(size_t count);

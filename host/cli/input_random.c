@@ -17,7 +17,7 @@ static double uniform(uint64_t *state) {
 }
 
 /* Normally distributed (Box and Muller 1958). */
-static float *random_normal(size_t count, double deviation, uint64_t *state) {
+float *input_random_normal(size_t count, double deviation, uint64_t *state) {
   float *values = input_allocate(count);
   for (size_t i = 0; values != NULL && i < count; i += 2) {
     const double radius = deviation * sqrt(-2.0 * log(uniform(state))), angle = 6.283185307179586 * uniform(state);
@@ -75,7 +75,7 @@ static float *random_matrix(const clattn_problem *p, clattn_tensor tensor, uint6
   const int rank = clattn_problem_shape(p, tensor, shape);
   const size_t count = clattn_tensor_elements(p, tensor);
   const bool is_weight = rank == 2 && tensor >= CLATTN_WQ && tensor <= CLATTN_WO;
-  float *drawn = random_normal(count, deviation_of(p, tensor), state);
+  float *drawn = input_random_normal(count, deviation_of(p, tensor), state);
   if (drawn == NULL || !is_weight || p->layout == CLATTN_LAYOUT_XW) return drawn;
   float *turned = input_allocate(count);
   for (size_t c = 0; turned != NULL && c < shape[0]; ++c)

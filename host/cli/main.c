@@ -45,6 +45,7 @@ int complain_of(const clattn_error *error) {
   case CLATTN_INVALID_ARGUMENT:
   case CLATTN_INVALID_PROBLEM:
   case CLATTN_UNSUPPORTED:
+  case CLATTN_CACHE_FULL:
     return EXIT_BAD_INPUT;
   case CLATTN_NO_DEVICE:
     if (clattn_device_list_create(NULL, &list, NULL) != CLATTN_OK) say_what_to_install();

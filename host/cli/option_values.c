@@ -1,6 +1,7 @@
 /* Words, numbers and lists of numbers. */
 #include "option_values.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,19 +90,38 @@ static bool parse_alignment(meaning_options *m) {
   return false;
 }
 
-bool parse_meaning(meaning_options *m) {
+/* The fields that are one of a few words; all of them enums. */
+static bool parse_meaning_words(meaning_options *m) {
   static const char *const layouts[] = {"xw", "xwt"}, *const types[] = {"f32", "f16", "bf16"};
-  int value = 0;
+  static const char *const positions[] = {"none", "sinusoidal"}, *const rotary[] = {"none", "halves", "interleaved"};
+  static const char *const cache_types[] = {"f32", "f16", "bf16", "i8-token", "i8-head"};
+  int layout = 0, type = 0, position = 0, turned = 0, cache_type = 0;
+  const struct {
+    const char *option, *text;
+    const char *const *words;
+    int count, *value;
+  } all[] = {{"--layout", m->layout_text, layouts, 2, &layout},
+             {"--type", m->type_text, types, 3, &type},
+             {"--positions", m->positions_text, positions, 2, &position},
+             {"--rotary", m->rotary_text, rotary, 3, &turned},
+             {"--cache-type", m->cache_type_text, cache_types, 5, &cache_type}};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
+    if (all[i].text != NULL && !parse_word(all[i].option, all[i].text, all[i].words, all[i].count, all[i].value))
+      return false;
+  m->layout = (clattn_weight_layout)layout;
+  m->layout_given = m->layout_text != NULL;
+  m->type = (clattn_type)type;
+  m->positions = (clattn_positions)position;
+  m->rotary = (clattn_rotary)turned;
+  m->cache_type = (clattn_cache_type)cache_type;
+  return true;
+}
+
+bool parse_meaning(meaning_options *m) {
   m->window_left = m->window_right = CLATTN_UNBOUNDED;
-  if (m->layout_text != NULL) {
-    if (!parse_word("--layout", m->layout_text, layouts, 2, &value)) return false;
-    m->layout = (clattn_weight_layout)value;
-    m->layout_given = true;
-  }
-  if (m->type_text != NULL) {
-    if (!parse_word("--type", m->type_text, types, 3, &value)) return false;
-    m->type = (clattn_type)value;
-  }
+  if (!parse_meaning_words(m)) return false;
+  if (m->rotary_base_text != NULL && !parse_float("--rotary-base", m->rotary_base_text, FLT_MIN, &m->rotary_base))
+    return false;
   if (m->scale_text != NULL && !parse_float("--scale", m->scale_text, -INFINITY, &m->scale)) return false;
   m->scale_given = m->scale_text != NULL;
   if (m->softcap_text != NULL && !parse_float("--softcap", m->softcap_text, 0.0f, &m->softcap)) return false;

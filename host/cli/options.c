@@ -49,6 +49,11 @@ static const struct {
     [NUMBER_HEAD_DIM] = {"--head-dim", "of queries and keys (model_dim / heads)", 1},
     [NUMBER_VALUE_DIM] = {"--value-dim", "of values (head_dim)", 1},
     [NUMBER_OUTPUT_DIM] = {"--output-dim", "columns of an output projection, with biases all round (none)", 1},
+    [NUMBER_PAST_TOKENS] = {"--past-tokens", "with a cache: random keys and values that it holds before the run", 1},
+    [NUMBER_ROTARY_DIM] = {"--rotary-dim", "leading elements of each vector that are turned (head_dim)", 1},
+    [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "keys a sequence can have; keys and values go through a cache", 1},
+    [NUMBER_CACHE_PAGE] = {"--cache-page", "tokens of a page (no pages)", 1},
+    [NUMBER_CACHE_PAGES] = {"--cache-pages", "pages of all sequences together (enough for all)", 1},
     [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", 1},
     [NUMBER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", 1},
     [NUMBER_REPEAT] = {"--repeat", "timed runs behind one to warm up; the fastest counts (3)", 1},
@@ -62,6 +67,19 @@ static const struct {
     [LIST_QUERY_OFFSETS] = {"--query-offsets", "packed sequences: where each begins, and the end: 0,3,7"},
     [LIST_KEY_OFFSETS] = {"--key-offsets", "likewise, of the keys"},
 };
+
+static const struct {
+  const char *name, *help;
+} cache_files[CACHE_FILES] = {
+    [CACHE_FILE_PAST_K] = {"--past-k", "keys that the cache holds before the run, (batch, kv_heads, tokens, head_dim)"},
+    [CACHE_FILE_PAST_V] = {"--past-v", "values, likewise"},
+    [CACHE_FILE_K_SCALE] = {"--cache-k-scale", "with i8-head: what a step of each head's keys stands for, (kv_heads)"},
+    [CACHE_FILE_V_SCALE] = {"--cache-v-scale", "values, likewise"},
+};
+
+const char *cache_file_option(cache_file file) {
+  return cache_files[file].name;
+}
 
 const char *file_option_name(clattn_tensor tensor) {
   for (int i = 0; i < FILES; ++i)
@@ -135,6 +153,32 @@ static bool check_files(const run_options *o) {
   return needs(o, separate, 4, "--x, --wq, --wk and --wv") && refuses(o, of_fused, 1, "--wq, --wk and --wv");
 }
 
+/* What describes a cache needs one, and pairs go together. */
+static bool check_cache(const run_options *o) {
+  const char *without = o->number[NUMBER_CACHE_PAGE] != 0    ? "--cache-page"
+                        : o->number[NUMBER_CACHE_PAGES] != 0 ? "--cache-pages"
+                        : o->number[NUMBER_PAST_TOKENS] != 0 ? "--past-tokens"
+                        : o->meaning.cache_type_text != NULL ? "--cache-type"
+                                                             : NULL;
+  for (int i = 0; i < CACHE_FILES; ++i)
+    if (o->cache_file[i] != NULL && without == NULL) without = cache_files[i].name;
+  if (without != NULL && o->number[NUMBER_CACHE_CAPACITY] == 0) {
+    complain("%s is given without --cache-capacity", without);
+    return false;
+  }
+  for (int i = 0; i < CACHE_FILES; i += 2)
+    if ((o->cache_file[i] != NULL) != (o->cache_file[i + 1] != NULL)) {
+      complain("%s is missing (%s and %s go together)", cache_files[o->cache_file[i] == NULL ? i : i + 1].name,
+               cache_files[i].name, cache_files[i + 1].name);
+      return false;
+    }
+  const bool by_head = o->meaning.cache_type == CLATTN_CACHE_I8_HEAD;
+  if (by_head == (o->cache_file[CACHE_FILE_K_SCALE] != NULL)) return true;
+  complain("--cache-type %s: --cache-k-scale and --cache-v-scale go with i8-head, and with it alone",
+           o->meaning.cache_type_text == NULL ? "f32" : o->meaning.cache_type_text);
+  return false;
+}
+
 static bool check_input(const run_options *o) {
   int input_files = 0;
   for (int i = 0; i < INPUT_FILES; ++i) input_files += o->file[files[i].tensor] != NULL;
@@ -144,11 +188,12 @@ static bool check_input(const run_options *o) {
     return false;
   }
   if (input_files > 0 && !check_files(o)) return false;
-  for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_OUTPUT_DIM; ++i)
+  for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_PAST_TOKENS; ++i)
     if (o->number[i] != 0) {
       complain("%s goes with --random alone; here the input has its own size", numbers[i].name);
       return false;
     }
+  if (!check_cache(o)) return false;
   if (o->number[NUMBER_KV_MODEL_DIM] != 0 && o->number[NUMBER_KEY_TOKENS] == 0) {
     complain("--kv-model-dim is given without --key-tokens");
     return false;
@@ -188,7 +233,7 @@ static void fill_input(option_table *table, run_options *o) {
 static void fill_random(option_table *table, run_options *o) {
   add(table, "--random", POPT_ARG_NONE, &o->random, "random X and matrices of the sizes below", NULL);
   add_number(table, o, NUMBER_SEED);
-  for (int i = NUMBER_BATCH; i <= NUMBER_OUTPUT_DIM; ++i) add_number(table, o, (number_option)i);
+  for (int i = NUMBER_BATCH; i <= NUMBER_PAST_TOKENS; ++i) add_number(table, o, (number_option)i);
 }
 
 static void fill_meaning(option_table *table, run_options *o) {
@@ -212,6 +257,18 @@ static void fill_meaning(option_table *table, run_options *o) {
   for (int i = INPUT_FILES; i < FILES; ++i)
     add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
   for (int i = 0; i < LIST_COUNT; ++i) add_text(table, lists[i].name, &o->list_text[i], lists[i].help, "N,N,...");
+}
+
+static void fill_positions(option_table *table, run_options *o) {
+  meaning_options *m = &o->meaning;
+  add_text(table, "--positions", &m->positions_text, "sinusoidal: added to X (none)", "WHICH");
+  add_text(table, "--rotary", &m->rotary_text, "rotary embedding of Q and K: halves, interleaved (none)", "PAIRS");
+  add_text(table, "--rotary-base", &m->rotary_base_text, "(10000)", "B");
+  add_number(table, o, NUMBER_ROTARY_DIM);
+  for (int i = NUMBER_CACHE_CAPACITY; i <= NUMBER_CACHE_PAGES; ++i) add_number(table, o, (number_option)i);
+  add_text(table, "--cache-type", &m->cache_type_text, "f32 (default), f16, bf16, i8-token or i8-head", "TYPE");
+  for (int i = 0; i < CACHE_FILES; ++i)
+    add_text(table, cache_files[i].name, &o->cache_file[i], cache_files[i].help, "FILE");
 }
 
 static void fill_device(option_table *table, run_options *o) {
@@ -255,11 +312,9 @@ int run_options_read(int argc, const char **argv, run_options *o) {
   static const struct {
     const char *title;
     void (*fill)(option_table *, run_options *);
-  } sections[] = {{"input (FILE: see below):", fill_input},
-                  {"random input:", fill_random},
-                  {"meaning:", fill_meaning},
-                  {"device and plan:", fill_device},
-                  {"output:", fill_output}};
+  } sections[] = {
+      {"input (FILE: see below):", fill_input}, {"random input:", fill_random},    {"meaning:", fill_meaning},
+      {"positions and cache:", fill_positions}, {"device and plan:", fill_device}, {"output:", fill_output}};
   enum { SECTIONS = sizeof sections / sizeof sections[0] };
   option_table table[SECTIONS];
   struct poptOption all[SECTIONS + 3] = {{NULL, 0, 0, NULL, 0, NULL, NULL}};
@@ -293,10 +348,15 @@ void run_options_free(run_options *o) {
                        m->align_text,
                        m->window_left_text,
                        m->window_right_text,
-                       m->softcap_text};
+                       m->softcap_text,
+                       m->positions_text,
+                       m->rotary_text,
+                       m->rotary_base_text,
+                       m->cache_type_text};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
   for (int i = 0; i < NUMBER_COUNT; ++i) free(o->number_text[i]);
   for (int i = 0; i < CLATTN_TENSOR_COUNT; ++i) free(o->file[i]);
+  for (int i = 0; i < CACHE_FILES; ++i) free(o->cache_file[i]);
   for (int i = 0; i < LIST_COUNT; ++i) {
     free(o->list_text[i]);
     free(o->list[i].number);

@@ -18,8 +18,13 @@ typedef enum number_option {
   NUMBER_HEAD_DIM,
   NUMBER_VALUE_DIM,
   NUMBER_OUTPUT_DIM,
+  NUMBER_PAST_TOKENS,
   NUMBER_HEADS,
   NUMBER_KV_HEADS,
+  NUMBER_ROTARY_DIM,
+  NUMBER_CACHE_CAPACITY,
+  NUMBER_CACHE_PAGE,
+  NUMBER_CACHE_PAGES,
   NUMBER_REPEAT,
   NUMBER_SEED,
   NUMBER_COUNT
@@ -36,6 +41,7 @@ typedef struct number_list {
 /* What a word or a number says of the meaning; `text` fields are as they were given. */
 typedef struct meaning_options {
   char *layout_text, *type_text, *scale_text, *softcap_text, *align_text, *window_left_text, *window_right_text;
+  char *positions_text, *rotary_text, *rotary_base_text, *cache_type_text;
   bool layout_given, scale_given;
   clattn_weight_layout layout;
   clattn_type type;
@@ -43,12 +49,26 @@ typedef struct meaning_options {
   int causal;
   clattn_alignment alignment;
   int64_t offset, window_left, window_right;
+  clattn_positions positions;
+  clattn_rotary rotary;
+  float rotary_base; /* 0: not given */
+  clattn_cache_type cache_type;
 } meaning_options;
+
+/* Files that are no tensors of the problem. */
+typedef enum cache_file {
+  CACHE_FILE_PAST_K,
+  CACHE_FILE_PAST_V,
+  CACHE_FILE_K_SCALE,
+  CACHE_FILE_V_SCALE,
+  CACHE_FILES
+} cache_file;
 
 typedef struct run_options {
   /* input: an example, files, or random */
   char *example;
   char *file[CLATTN_TENSOR_COUNT]; /* NULL: not given; of the slopes also "auto" */
+  char *cache_file[CACHE_FILES];
   int random;
   char *number_text[NUMBER_COUNT];
   size_t number[NUMBER_COUNT]; /* 0: not given; the seed is 1 then */
@@ -66,6 +86,8 @@ typedef struct run_options {
 
 /* "--x", "--context", ...; NULL where a tensor has no option. */
 const char *file_option_name(clattn_tensor tensor);
+
+const char *cache_file_option(cache_file file); /* likewise */
 
 /* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
 int run_options_read(int argc, const char **argv, run_options *options);

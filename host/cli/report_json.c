@@ -23,6 +23,22 @@ static json_t *device_json(const clattn_device_info *d) {
                    (int)d->compute_units);
 }
 
+static json_t *cache_json(const input *in) {
+  static const char *const types[] = {"f32", "f16", "bf16", "i8-token", "i8-head"};
+  const clattn_cache_layout *c = &in->problem.cache;
+  if (c->capacity == 0) return json_null();
+  return json_pack("{s:o, s:s, s:o, s:o, s:o}", "capacity", count(c->capacity), "type", types[c->type], "page_len",
+                   count(c->page_len), "pages", count(c->pages), "past", count(in->past_len));
+}
+
+static json_t *positions_json(const input *in) {
+  static const char *const positions[] = {"none", "sinusoidal"}, *const rotary[] = {"none", "halves", "interleaved"};
+  const clattn_problem *p = &in->problem;
+  return json_pack("{s:s, s:s, s:o, s:o, s:o}", "positions", positions[p->positions], "rotary", rotary[p->rotary],
+                   "rotary_dim", count(p->rotary_dim != 0 ? p->rotary_dim : p->head_dim), "rotary_base",
+                   number(p->rotary_base), "cache", cache_json(in));
+}
+
 static json_t *meaning_json(const clattn_problem *p) {
   static const char *const alignments[] = {"top-left", "bottom-right", "offset"};
   static const char *const masks[] = {"none", "float", "bool"}, *const lengths[] = {"full", "keys", "packed"};
@@ -43,9 +59,11 @@ static json_t *problem_json(const input *in) {
                             "value_dim", count(p->value_dim), "output_dim", count(p->output_dim), "source",
                             sources[p->source], "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "type",
                             types[p->type], "fused_qkv", (int)p->fused_qkv, "biases", (int)p->biases);
-  json_t *meaning = meaning_json(p);
-  json_object_update(sizes, meaning);
-  json_decref(meaning);
+  json_t *parts[] = {meaning_json(p), positions_json(in)};
+  for (int i = 0; i < 2; ++i) {
+    json_object_update(sizes, parts[i]);
+    json_decref(parts[i]);
+  }
   return sizes;
 }
 

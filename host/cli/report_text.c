@@ -40,8 +40,16 @@ static const char *bytes_text(uint64_t bytes, char text[16]) {
   return text;
 }
 
+static void print_cache(const report *r) {
+  static const char *const types[] = {"f32", "f16", "bf16", "bytes scaled by token", "bytes scaled by head"};
+  const clattn_cache_layout *c = &r->input->problem.cache;
+  printf(", cache of %zu keys, %zu before, %s", c->capacity, r->input->past_len, types[c->type]);
+  if (c->page_len != 0) printf(", pages of %zu", c->page_len);
+}
+
 /* What differs from plain self-attention, in words. */
-static void print_meaning(const clattn_problem *p) {
+static void print_meaning(const report *r) {
+  const clattn_problem *p = &r->input->problem;
   static const char *const types[] = {"", ", stored as f16", ", stored as bf16"};
   printf("          ");
   if (p->source == CLATTN_SOURCE_QKV)
@@ -61,6 +69,10 @@ static void print_meaning(const clattn_problem *p) {
   if (p->alibi) printf(", ALiBi");
   if (p->sinks) printf(", sinks");
   if (p->lengths != CLATTN_LENGTHS_FULL) printf(", %s", p->lengths == CLATTN_LENGTHS_KEYS ? "padded keys" : "packed");
+  if (p->positions != CLATTN_POSITIONS_NONE) printf(", sinusoidal positions");
+  if (p->rotary != CLATTN_ROTARY_NONE)
+    printf(", rotary %s", p->rotary == CLATTN_ROTARY_HALVES ? "halves" : "interleaved");
+  if (p->cache.capacity != 0) print_cache(r);
   if (p->output_dim != 0) printf(", output %zu%s", p->output_dim, (p->biases & CLATTN_BIAS_O) != 0 ? " with bias" : "");
   printf("%s\n", types[p->type]);
 }
@@ -73,7 +85,7 @@ static void print_problem(const report *r) {
   printf(", heads %zu", p->heads);
   if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
   printf(", head_dim %zu, value_dim %zu\n", p->head_dim, p->value_dim);
-  print_meaning(p);
+  print_meaning(r);
 }
 
 void report_text_plan(const report *r) {

@@ -18,6 +18,8 @@ typedef struct run_job {
   input input;
   clattn_device *device;
   clattn_plan *plan;
+  clattn_cache *cache;
+  clattn_problem seen;               /* the problem; with a cache, as a run sees it */
   void *memory[CLATTN_TENSOR_COUNT]; /* of the outputs */
   clattn_outputs outputs;
   clattn_rows *rows; /* to check */
@@ -39,6 +41,67 @@ static int make_plan(run_job *job) {
   clattn_plan_get_info(job->plan, &job->report.plan);
   job->report.device = clattn_device_get_info(job->device);
   job->report.pipeline = o->pipeline;
+  return -1;
+}
+
+/* ---- the cache --------------------------------------------------------------------------------------------------- */
+
+/* The past goes in by a run whose own results nobody wants: one query of zeros. */
+static int append_past(run_job *job) {
+  const clattn_problem *p = &job->input.problem;
+  const size_t query = p->batch * p->heads * p->head_dim;
+  clattn_problem past = CLATTN_PROBLEM_INIT;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  if (job->input.past_len == 0) return -1;
+  past.batch = p->batch;
+  past.query_len = 1;
+  past.key_len = job->input.past_len;
+  past.heads = p->heads;
+  past.kv_heads = p->kv_heads;
+  past.head_dim = p->head_dim;
+  past.value_dim = p->value_dim;
+  past.source = CLATTN_SOURCE_QKV;
+  past.order = CLATTN_ORDER_HEADS;
+  past.cache = p->cache;
+  float *zeros = calloc(query, sizeof *zeros);
+  if (zeros == NULL) {
+    complain("no host memory for %zu zeros", query);
+    return EXIT_BAD_INPUT;
+  }
+  const clattn_inputs inputs = {.q = zeros,
+                                .k = job->input.cache[CACHE_FILE_PAST_K],
+                                .v = job->input.cache[CACHE_FILE_PAST_V],
+                                .cache = job->cache};
+  const clattn_outputs nothing = {.q = NULL};
+  clattn_status status = clattn_plan_create(job->device, &past, NULL, &plan, &error);
+  if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &nothing, NULL, &error);
+  clattn_plan_destroy(plan);
+  free(zeros);
+  return status == CLATTN_OK ? -1 : complain_of(&error);
+}
+
+static int make_cache(run_job *job) {
+  const clattn_problem *p = &job->input.problem;
+  clattn_error error;
+  job->seen = *p;
+  if (p->cache.capacity == 0) return -1;
+  if (clattn_cache_create(job->device, p, job->input.cache[CACHE_FILE_K_SCALE], job->input.cache[CACHE_FILE_V_SCALE],
+                          &job->cache, &error) != CLATTN_OK)
+    return complain_of(&error);
+  job->input.inputs.cache = job->cache;
+  const int code = append_past(job);
+  if (code != -1) return code;
+  if (clattn_cache_problem(job->cache, p, &job->input.inputs, &job->seen, &error) != CLATTN_OK)
+    return complain_of(&error);
+  return -1;
+}
+
+/* Each run appends; the next begins where the first did. */
+static int rewind_cache(const run_job *job) {
+  clattn_error error;
+  for (size_t b = 0; job->cache != NULL && b < job->seen.batch; ++b)
+    if (clattn_cache_truncate(job->cache, b, job->input.past_len, &error) != CLATTN_OK) return complain_of(&error);
   return -1;
 }
 
@@ -64,7 +127,7 @@ static bool has_rows(clattn_tensor tensor) {
 
 /* The result alone, or everything where it is checked or saved; what only a file would show, only for a file. */
 static bool is_wanted(const run_job *job, clattn_tensor tensor) {
-  const clattn_problem *p = &job->input.problem;
+  const clattn_problem *p = &job->seen;
   const bool save = job->options->save != NULL, check = job->options->check != CHECK_OFF;
   if (clattn_output_bytes(p, tensor) == 0) return false;
   if (tensor == CLATTN_SOFTCAPPED) return save && p->softcap > 0.0f;
@@ -85,7 +148,7 @@ static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
 
 /* Scores and the like as a whole only where they are saved or all checked; else the rows to check alone. */
 static int allocate_outputs(run_job *job) {
-  const clattn_problem *p = &job->input.problem;
+  const clattn_problem *p = &job->seen;
   const bool check = job->options->check != CHECK_OFF, save = job->options->save != NULL;
   int code = check ? choose_rows(job) : -1;
   const bool sampled = code == -1 && check && !save && job->rows->count < p->batch * p->heads * p->query_len;
@@ -114,6 +177,8 @@ static int run_repeatedly(run_job *job) {
   if (clattn_plan_run(job->plan, inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
   for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
     clattn_timings timings;
+    const int code = rewind_cache(job);
+    if (code != -1) return code;
     if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
     spent += timings.total;
     if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
@@ -142,6 +207,7 @@ static int print(const run_job *job) {
 }
 
 static void free_job(run_job *job) {
+  clattn_cache_destroy(job->cache);
   clattn_plan_destroy(job->plan);
   clattn_device_close(job->device);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(job->memory[t]);
@@ -156,12 +222,13 @@ int command_run(int argc, const char **argv) {
   if (code == -1) code = input_load(&options, &job.input);
   job.report.input = &job.input;
   if (code == -1) code = make_plan(&job);
-  if (code == -1) code = save_prepare(&job.input.problem, options.out, options.save);
+  if (code == -1) code = make_cache(&job);
+  if (code == -1) code = save_prepare(&job.seen, options.out, options.save);
   if (code == -1) code = allocate_outputs(&job);
   if (code == -1 && !options.json) report_text_plan(&job.report);
   if (code == -1) code = run_repeatedly(&job);
   if (code == -1) code = check(&job);
-  if (code == -1) code = save_outputs(&job.input.problem, &job.outputs, options.out, options.save);
+  if (code == -1) code = save_outputs(&job.seen, &job.outputs, options.out, options.save);
   if (code == -1) code = print(&job);
   free_job(&job);
   run_options_free(&options);

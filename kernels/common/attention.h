@@ -40,13 +40,16 @@ typedef struct attention {
   kernel_int pad;
 } attention;
 
-/* One sequence of a batch in which they differ: 5 ints. */
+/* One sequence of a batch in which they differ. New keys are those of this run; with a cache, others come before them.
+ */
 enum {
   SEQUENCE_FIRST_QUERY,
   SEQUENCE_QUERY_LEN,
   SEQUENCE_FIRST_KEY,
   SEQUENCE_KEY_LEN,
   SEQUENCE_POSITION,
+  SEQUENCE_FIRST_NEW,
+  SEQUENCE_NEW_LEN,
   SEQUENCE_INTS
 };
 
@@ -69,7 +72,27 @@ enum { STORED_F32, STORED_F16, STORED_BF16 };
 
 typedef struct conversion {
   kernel_ulong count;
+  kernel_ulong offset, add_offset; /* of the first element in from and to, and in what is added to it */
   kernel_int from_type, to_type;
 } conversion;
+
+/* Of rotary: vectors of q or of the new keys, from wherever they are to (tokens, heads, dim). */
+typedef struct rotation {
+  kernel_strides from, to;
+  kernel_int heads, dim, rotary_dim, interleaved;
+  kernel_int of_keys, from_type, packed, pad;
+  kernel_int rows, position; /* of every sequence, where all are alike */
+} rotation;
+
+enum { CACHE_F32, CACHE_F16, CACHE_BF16, CACHE_I8_TOKEN, CACHE_I8_HEAD };
+
+/* Of cache: vectors of keys or values between float tensors and the cache. */
+typedef struct cache_move {
+  kernel_strides floats; /* of the new ones, or of those that are gathered */
+  kernel_ulong capacity; /* rows of each sequence; pages do not care */
+  kernel_int heads, dim;
+  kernel_int type, append;          /* append 1: new ones into the cache; 0: all of it into floats */
+  kernel_int page_len, table_width; /* page_len 0: no pages */
+} cache_move;
 
 #endif

