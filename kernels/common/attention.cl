@@ -62,6 +62,11 @@ int tile_is_seen(const attention a, const sequence s, int row0, int row_end, int
   return a.until != UNTIL_MASKED || (key0 < end_key(a, s, row_end - 1) && key0 + keys > first_key(a, s, row0));
 }
 
+/* Whether all of the rows see all of these keys. */
+int all_are_seen(const attention a, const sequence s, int row0, int row_end, int key0, int keys) {
+  return a.until != UNTIL_MASKED || (key0 >= first_key(a, s, row_end - 1) && key0 + keys <= end_key(a, s, row0));
+}
+
 /* Whether scores are scaled products and nothing else, but for the range of keys. */
 int is_plain(const attention a, global const float *slopes) {
   return a.until == UNTIL_SCALED || (a.softcap == 0.0f && a.mask_kind == NO_MASK && !slopes);
