@@ -63,6 +63,23 @@ static void attend_head(const example *e, size_t head, size_t heads, attention *
   }
 }
 
+/* As in "Attention Is All You Need": columns 2i and 2i + 1 hold sine and cosine of p / 10000^(2i / model_dim). */
+static double position_at(size_t position, size_t column, size_t model_dim) {
+  size_t even = column - column % 2;
+  double angle = (double)position / pow(10000.0, (double)even / (double)model_dim);
+  return column == even ? sin(angle) : cos(angle);
+}
+
+/* What is projected: x, with positions where the example has them. */
+static void example_input(const example *source, float *x) {
+  for (size_t t = 0; t < source->token_count; ++t)
+    for (size_t c = 0; c < source->model_dim; ++c) {
+      size_t at = t * source->model_dim + c;
+      double position = source->sinusoidal_positions ? position_at(t, c, source->model_dim) : 0.0;
+      x[at] = (float)((double)source->x[at] + position);
+    }
+}
+
 static attention attend(const example *e, size_t heads) {
   attention a;
   float x[MOST_TOKENS * MOST_COLUMNS];

@@ -10,10 +10,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0
 
-check() { # NAME PROGRAM
-  local output
+check() { # NAME PROGRAM [OUTPUT]
+  local output wanted=${3:-$'0.802224 0.796664\n0.554192 1.337425\n0.751745 1.000000'}
   output=$("$2")
-  if [ "$output" != $'0.802224 0.796664\n0.554192 1.337425\n0.751745 1.000000' ]; then
+  if [ "$output" != "$wanted" ]; then
     printf 'FAIL %s: %s\n' "$1" "$output"
     exit 1
   fi
@@ -25,19 +25,24 @@ check() { # NAME PROGRAM
 libdir=$(dirname "$(find "$work/usr" -name clattn.pc | head -n 1)")
 libdir=${libdir%/pkgconfig}
 
-# shellcheck disable=SC2016 # the backquotes are README's
-# README shows the program; what it shows is what is tested.
-if ! diff <(sed -n '/^```c$/,/^```$/p' "$here/../README.md" | sed '1d;$d') <(tail -n +2 "$here/outside/attention.c"); then
-  echo "FAIL README's program differs from tests/outside/attention.c"
-  exit 1
-fi
-echo "ok   README's program is the tested one"
-passed=$((passed + 1))
+# What a page shows is what is tested.
+shown() { # PAGE PROGRAM
+  # shellcheck disable=SC2016 # the backquotes are the page's
+  if ! diff <(sed -n '/^```c$/,/^```$/p' "$here/../$1" | sed '1d;$d') <(tail -n +2 "$here/outside/$2"); then
+    echo "FAIL the program in $1 differs from tests/outside/$2"
+    exit 1
+  fi
+  echo "ok   the program in $1 is the tested one"
+  passed=$((passed + 1))
+}
+shown README.md attention.c
+shown docs/features.md decode.c
 
 "$cmake" -G Ninja -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$work/usr" >/dev/null
 "$cmake" --build "$work/outside" >/dev/null
 check "CMake, shared" "$work/outside/outside_shared"
 check "CMake, static" "$work/outside/outside_static"
+check "decoding with a cache" "$work/outside/outside_decode" $'1.000000 0.000000\n0.195570 1.608859\n0.751745 1.000000'
 
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 read -ra flags < <(pkg-config --cflags --libs clattn)

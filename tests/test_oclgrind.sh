@@ -30,10 +30,14 @@ under_oclgrind() { # ARGUMENTS of clattn run
 }
 
 shape=(--random --batch 2 --tokens 19 --model-dim 18 --heads 2 --head-dim 17 --value-dim 5)
-for kernels in project=naive,scores=naive,softmax=naive,context=naive \
-  project=tiled:TILE=8,scores=tiled:TILE=8,softmax=tiled:LOCAL_X=32,context=tiled:TILE=8 \
-  project=register:ITEM_ROWS=2:ITEM_COLS=2,scores=register:ITEM_ROWS=2:ITEM_COLS=2,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register:ITEM_ROWS=2:ITEM_COLS=2 \
-  project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64; do
+# shellcheck disable=SC2054 # the commas are the program's
+families=(
+  project=naive,scores=naive,softmax=naive,context=naive,output=naive
+  project=tiled:TILE=8,scores=tiled:TILE=8,softmax=tiled:LOCAL_X=32,context=tiled:TILE=8,output=tiled:TILE=8
+  project=register:ITEM_ROWS=2:ITEM_COLS=2,scores=register:ITEM_ROWS=2:ITEM_COLS=2,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register:ITEM_ROWS=2:ITEM_COLS=2,output=register:ITEM_ROWS=2:ITEM_COLS=2
+  project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64
+)
+for kernels in "${families[@]}"; do
   for layout in xw xwt; do
     for causal in "" --causal; do under_oclgrind "${shape[@]}" --layout $layout $causal --kernel "$kernels"; done
   done
@@ -43,6 +47,15 @@ under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --caus
   --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
 under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 66 \
   --kernel project=panel:STRIP=64,scores=panel:STRIP=64,softmax=tiled:LOCAL_X=32,context=panel:STRIP=64
+# Every feature with every family.
+# shellcheck source=tests/features.sh
+. "$(dirname "$0")/features.sh"
+for kernels in "${families[@]}"; do
+  for feature in "${features[@]}"; do
+    read -ra options <<<"$feature"
+    under_oclgrind "${feature_shape[@]}" "${options[@]}" --kernel "$kernels"
+  done
+done
 for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
   under_oclgrind --example $example
 done

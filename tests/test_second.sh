@@ -37,6 +37,15 @@ for kernels in project=1,scores=1,softmax=1,context=1 project=2,scores=2,softmax
   passes "${shape[@]}" --layout xwt --causal --kernel $kernels
 done
 passes "${shape[@]}" --pipeline blas --causal
+# Every feature in both pipelines; with the GPU's kernels, which this device gets by itself, and with the plain ones.
+# shellcheck source=tests/features.sh
+. "$(dirname "$0")/features.sh"
+for feature in "${features[@]}"; do
+  read -ra options <<<"$feature"
+  passes "${feature_shape[@]}" "${options[@]}"
+  passes "${feature_shape[@]}" "${options[@]}" --pipeline blas
+  passes "${feature_shape[@]}" "${options[@]}" --kernel project=1,scores=1,softmax=1,context=1
+done
 passes --random --tokens 1024 --model-dim 512 --heads 8
 passes --random --tokens 1024 --model-dim 512 --heads 8 --pipeline blas
 echo "$passed passed, $failed failed"

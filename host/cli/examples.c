@@ -7,7 +7,6 @@
  */
 #include "examples.h"
 
-#include <math.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -309,21 +308,4 @@ const example *example_find(const char *name) {
   for (size_t i = 0; i < COUNT(examples); ++i)
     if (strcmp(examples[i].name, name) == 0) return &examples[i];
   return NULL;
-}
-
-/* As in "Attention Is All You Need": columns 2i and 2i + 1 hold sine and cosine of p / 10000^(2i / model_dim). */
-static double position_at(size_t position, size_t column, size_t model_dim) {
-  size_t even = column - column % 2;
-  double angle = (double)position / pow(10000.0, (double)even / (double)model_dim);
-  return column == even ? sin(angle) : cos(angle);
-}
-
-/* The sum is taken in double and rounded once, so that it does not depend on who adds. */
-void example_input(const example *source, float *x) {
-  for (size_t t = 0; t < source->token_count; ++t)
-    for (size_t c = 0; c < source->model_dim; ++c) {
-      size_t at = t * source->model_dim + c;
-      double position = source->sinusoidal_positions ? position_at(t, c, source->model_dim) : 0.0;
-      x[at] = (float)((double)source->x[at] + position);
-    }
 }

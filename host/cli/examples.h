@@ -1,5 +1,5 @@
 /* The sentences of the four articles as problems that can be run: tokens, embeddings, matrices, and a name for every
- * number. Everything here is constant data; nothing is computed but example_input, and nothing is printed.
+ * number. Everything here is constant data; nothing is computed and nothing is printed.
  */
 #ifndef CLATTN_CLI_EXAMPLES_H
 #define CLATTN_CLI_EXAMPLES_H
@@ -24,11 +24,11 @@ typedef struct example {
   size_t key_columns;   /* heads.head_dim */
   size_t value_columns; /* heads.value_dim */
   clattn_weight_layout layout;
-  const float *x;  /* (token_count, model_dim), before positions are added */
-  const float *wq; /* layout XW: (model_dim, key_columns);   XWT: (key_columns, model_dim) */
-  const float *wk; /* likewise */
-  const float *wv; /* layout XW: (model_dim, value_columns); XWT: (value_columns, model_dim) */
-  bool sinusoidal_positions;
+  const float *x;                    /* (token_count, model_dim), before positions are added */
+  const float *wq;                   /* layout XW: (model_dim, key_columns);   XWT: (key_columns, model_dim) */
+  const float *wk;                   /* likewise */
+  const float *wv;                   /* layout XW: (model_dim, value_columns); XWT: (value_columns, model_dim) */
+  bool sinusoidal_positions;         /* are added to x before it is projected */
   const char *const *features;       /* model_dim names: what a column of x says of a token */
   const char *const *key_features;   /* key_columns names: what a query asks for and a key offers there */
   const char *const *value_features; /* value_columns names: what a value brings along */
@@ -41,8 +41,5 @@ const example *example_at(size_t index);
 
 /* By its exact name; NULL if there is none. */
 const example *example_find(const char *name);
-
-/* Writes what is to be projected: x, with positions added where the example has them; x is (token_count, model_dim). */
-void example_input(const example *source, float *x);
 
 #endif

@@ -67,13 +67,14 @@ static int input_from_example(const run_options *o, input *in) {
   if (!input_divide("wq", e->key_columns, p->heads, &p->head_dim) ||
       !input_divide("wv", e->value_columns, p->heads, &p->value_dim))
     return EXIT_BAD_INPUT;
+  p->positions = e->sinusoidal_positions ? CLATTN_POSITIONS_SINUSOIDAL : CLATTN_POSITIONS_NONE;
   in->tensor[CLATTN_X] = input_allocate(e->token_count * e->model_dim);
   in->tensor[CLATTN_WQ] = example_matrix(e, e->wq, e->key_columns, p->layout);
   in->tensor[CLATTN_WK] = example_matrix(e, e->wk, e->key_columns, p->layout);
   in->tensor[CLATTN_WV] = example_matrix(e, e->wv, e->value_columns, p->layout);
   for (int t = CLATTN_WQ; t <= CLATTN_WV; ++t)
     if (in->tensor[CLATTN_X] == NULL || in->tensor[t] == NULL) return EXIT_BAD_INPUT;
-  example_input(e, in->tensor[CLATTN_X]);
+  memcpy(in->tensor[CLATTN_X], e->x, e->token_count * e->model_dim * sizeof(float));
   return -1;
 }
 
@@ -206,7 +207,7 @@ static bool set_meaning(const run_options *o, input *in) {
   p->window_right = m->window_right;
   p->alibi = o->file[CLATTN_SLOPES] != NULL;
   p->sinks = o->file[CLATTN_SINKS] != NULL;
-  p->positions = m->positions;
+  if (m->positions_text != NULL) p->positions = m->positions; /* else an example's own */
   p->rotary = m->rotary;
   p->rotary_dim = o->number[NUMBER_ROTARY_DIM];
   if (m->rotary_base > 0.0f) p->rotary_base = (double)m->rotary_base;

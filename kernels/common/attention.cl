@@ -13,25 +13,22 @@ typedef struct sequence {
   int position; /* of its query 0 among its keys */
 } sequence;
 
-sequence sequence_of(const attention a, global const int *sequences, int pair_in_block) {
+/* By pointer: of a struct that is returned oclgrind 21.10 makes something it does not know itself. */
+void find_sequence(const attention a, global const int *sequences, int pair_in_block, sequence *s) {
   const int pair = a.first_pair + pair_in_block;
-  sequence s;
-  s.batch = pair / a.heads;
-  s.head = pair - s.batch * a.heads;
-  if (sequences) {
-    global const int *at = sequences + s.batch * SEQUENCE_INTS;
-    s.first_query = at[SEQUENCE_FIRST_QUERY];
-    s.query_len = at[SEQUENCE_QUERY_LEN];
-    s.first_key = at[SEQUENCE_FIRST_KEY];
-    s.key_len = at[SEQUENCE_KEY_LEN];
-    s.position = at[SEQUENCE_POSITION];
-  } else {
-    s.first_query = s.first_key = 0;
-    s.query_len = a.query_len;
-    s.key_len = a.key_len;
-    s.position = a.position;
-  }
-  return s;
+  s->batch = pair / a.heads;
+  s->head = pair - s->batch * a.heads;
+  s->first_query = s->first_key = 0;
+  s->query_len = a.query_len;
+  s->key_len = a.key_len;
+  s->position = a.position;
+  if (!sequences) return;
+  global const int *at = sequences + s->batch * SEQUENCE_INTS;
+  s->first_query = at[SEQUENCE_FIRST_QUERY];
+  s->query_len = at[SEQUENCE_QUERY_LEN];
+  s->first_key = at[SEQUENCE_FIRST_KEY];
+  s->key_len = at[SEQUENCE_KEY_LEN];
+  s->position = at[SEQUENCE_POSITION];
 }
 
 /* Rows of this block that the sequence has; the block may be longer. */
@@ -81,16 +78,15 @@ typedef struct row_view {
   global const uchar *allowed; /* likewise */
 } row_view;
 
-row_view view_row(const attention a, const sequence s, int row, global const void *mask, global const float *slopes) {
+void view_row(const attention a, const sequence s, int row, global const void *mask, global const float *slopes,
+              row_view *view) {
   const size_t at = s.batch * a.mask.batch + s.head * a.mask.head + (size_t)(a.first_row + row) * a.mask.row;
-  row_view view;
-  view.first = first_key(a, s, row);
-  view.end = end_key(a, s, row);
-  view.position = a.first_row + row + s.position;
-  view.slope = slopes ? slopes[s.head] : 0.0f;
-  view.bias = a.mask_kind == FLOAT_MASK ? (global const float *)mask + at : 0;
-  view.allowed = a.mask_kind == BOOL_MASK ? (global const uchar *)mask + at : 0;
-  return view;
+  view->first = first_key(a, s, row);
+  view->end = end_key(a, s, row);
+  view->position = a.first_row + row + s.position;
+  view->slope = slopes ? slopes[s.head] : 0.0f;
+  view->bias = a.mask_kind == FLOAT_MASK ? (global const float *)mask + at : 0;
+  view->allowed = a.mask_kind == BOOL_MASK ? (global const uchar *)mask + at : 0;
 }
 
 /* From the scaled product to the score: softcap, then bias and mask, in ONNX's order. What is masked is replaced, not

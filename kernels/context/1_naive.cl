@@ -22,7 +22,8 @@
 kernel void context(global const float *weights, global const float *v, global float *context, const attention a,
                     global const int *sequences) {
   const int c = get_global_id(0), row = get_global_id(1), pair = get_global_id(2);
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   if (c >= a.value_dim || row >= rows_of(a, s)) return;
   global const float *weights_row = weights + ((size_t)pair * a.rows + row) * a.key_len;
   global const float *v_head = v + key_offset(a, a.v, s);

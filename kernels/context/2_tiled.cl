@@ -17,7 +17,8 @@ kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void context(global 
   local float weights_tile[TILE][TILE + 1], v_tile[TILE][TILE + 1];
   const int c0 = get_group_id(0) * TILE, row0 = get_group_id(1) * TILE, pair = get_global_id(2);
   const int c = get_global_id(0), row = get_global_id(1);
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   const int rows = rows_of(a, s);
   const matrix weights_part = {weights + ((size_t)pair * a.rows + row0) * a.key_len, a.key_len, rows - row0};
   const matrix v_part = {v + key_offset(a, a.v, s) + c0, a.v.row, a.value_dim - c0};

@@ -17,7 +17,8 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void context(g
   local float weights_tile[TILE_DEPTH][BLOCK_ROWS + 1], v_tile[TILE_DEPTH][BLOCK_COLS + 1];
   local int nonfinite;
   const int c0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   const int rows = rows_of(a, s);
   const matrix weights_part = {weights + ((size_t)pair * a.rows + row0) * a.key_len, a.key_len, rows - row0};
   const matrix v_part = {v + key_offset(a, a.v, s) + c0, a.v.row, a.value_dim - c0};

@@ -33,7 +33,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void context(global const 
                                                                    global const int *sequences) {
   local float16 panel[STRIP * VECTORS];
   const int c0 = get_global_id(0) * PANEL_COLS, row0 = get_global_id(1) * ITEM_ROWS, pair = get_global_id(2);
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   const int row_end = min(row0 + ITEM_ROWS, rows_of(a, s)), columns = a.value_dim - c0;
   if (row0 >= row_end) return;
   global const float *weights_pair = weights + (size_t)pair * a.rows * a.key_len;

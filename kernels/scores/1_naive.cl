@@ -18,7 +18,8 @@ kernel void scores(global const float *q, global const float *k, global float *s
                    global const int *sequences, global const void *mask, global const float *slopes) {
   const int key = get_global_id(0), row = get_global_id(1), pair = get_global_id(2);
   if (key >= a.key_len || row >= a.rows) return;
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   global float *to = scores + ((size_t)pair * a.rows + row) * a.key_len + key;
   if (row >= rows_of(a, s) || !tile_is_seen(a, s, row, row + 1, key, 1) || key >= s.key_len) {
     *to = -INFINITY;
@@ -28,5 +29,7 @@ kernel void scores(global const float *q, global const float *k, global float *s
   global const float *key_row = k + key_offset(a, a.k, s) + key * a.k.row;
   float sum = 0.0f;
   for (int c = 0; c < a.head_dim; ++c) sum = fma(query_row[c], key_row[c], sum);
-  *to = finish_score(a, view_row(a, s, row, mask, slopes), key, sum * a.scale);
+  row_view view;
+  view_row(a, s, row, mask, slopes, &view);
+  *to = finish_score(a, view, key, sum * a.scale);
 }

@@ -16,7 +16,8 @@ scores(global const float *q, global const float *k, global float *scores, const
   local float q_tile[TILE][TILE + 1], k_tile[TILE][TILE + 1];
   const int key0 = get_group_id(0) * TILE, row0 = get_group_id(1) * TILE, pair = get_global_id(2);
   const int key = get_global_id(0), row = get_global_id(1);
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   const int rows = rows_of(a, s);
   const matrix q_part = {q + query_offset(a, a.q, s) + row0 * a.q.row, a.q.row, rows - row0};
   const matrix k_part = {k + key_offset(a, a.k, s) + key0 * a.k.row, a.k.row, s.key_len - key0};
@@ -26,7 +27,8 @@ scores(global const float *q, global const float *k, global float *scores, const
   const float sum = product_tiled(q_part, k_part, 0, depth, q_tile, k_tile);
 
   if (key >= a.key_len || row >= a.rows) return;
+  row_view view;
+  view_row(a, s, row, mask, slopes, &view);
   scores[((size_t)pair * a.rows + row) * a.key_len + key] =
-      row < rows && key < s.key_len ? finish_score(a, view_row(a, s, row, mask, slopes), key, sum * a.scale)
-                                    : -INFINITY;
+      row < rows && key < s.key_len ? finish_score(a, view, key, sum * a.scale) : -INFINITY;
 }

@@ -15,7 +15,8 @@ scores(global const float *q, global const float *k, global float *scores, const
        global const int *sequences, global const void *mask, global const float *slopes) {
   local float q_tile[TILE_DEPTH][BLOCK_ROWS + 1], k_tile[TILE_DEPTH][BLOCK_COLS + 1];
   const int key0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   const int rows = rows_of(a, s);
   const matrix q_part = {q + query_offset(a, a.q, s) + row0 * a.q.row, a.q.row, rows - row0};
   const matrix k_part = {k + key_offset(a, a.k, s) + key0 * a.k.row, a.k.row, s.key_len - key0};
@@ -29,7 +30,8 @@ scores(global const float *q, global const float *k, global float *scores, const
   for (int r = 0; r < ITEM_ROWS; ++r) {
     const int row = row0 + get_local_id(1) + r * LOCAL_Y;
     if (row >= a.rows) continue;
-    const row_view view = view_row(a, s, row, mask, slopes);
+    row_view view;
+    view_row(a, s, row, mask, slopes, &view);
     for (int c = 0; c < ITEM_COLS; ++c) {
       const int key = key0 + get_local_id(0) + c * LOCAL_X;
       if (key >= a.key_len) continue;

@@ -34,7 +34,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void scores(global const f
                                                                   global const float *slopes) {
   local float16 panel[STRIP * VECTORS];
   const int key0 = get_global_id(0) * PANEL_COLS, row0 = get_global_id(1) * ITEM_ROWS, pair = get_global_id(2);
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   const int row_end = min(row0 + ITEM_ROWS, rows_of(a, s)), columns = min(PANEL_COLS, s.key_len - key0);
   global const float *q_head = q + query_offset(a, a.q, s);
   global const float *k_corner = k + key_offset(a, a.k, s) + key0 * a.k.row;
@@ -63,8 +64,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void scores(global const f
   if (plain && whole && all_are_seen(a, s, row0, row_end, key0, columns)) return;
   for (int row = row0; row < all_row_end; ++row) {
     global float *scores_row = to + (size_t)row * a.key_len;
-    if (row < row_end && columns > 0)
-      finish_row(a, view_row(a, s, row, mask, slopes), plain, key0, columns, scores_row);
+    row_view view;
+    view_row(a, s, row, mask, slopes, &view);
+    if (row < row_end && columns > 0) finish_row(a, view, plain, key0, columns, scores_row);
     fill_masked(scores_row, row < row_end ? max(columns, 0) : 0, all_columns);
   }
 }

@@ -9,8 +9,10 @@ kernel void finish(global float *scores, const attention a, global const int *se
                    global const float *slopes) {
   const int key = get_global_id(0), row = get_global_id(1), pair = get_global_id(2);
   if (key >= a.key_len || row >= a.rows) return;
-  const sequence s = sequence_of(a, sequences, pair);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
   global float *to = scores + ((size_t)pair * a.rows + row) * a.key_len + key;
-  *to =
-      row < rows_of(a, s) && key < s.key_len ? finish_score(a, view_row(a, s, row, mask, slopes), key, *to) : -INFINITY;
+  row_view view;
+  view_row(a, s, row, mask, slopes, &view);
+  *to = row < rows_of(a, s) && key < s.key_len ? finish_score(a, view, key, *to) : -INFINITY;
 }
