@@ -423,7 +423,8 @@ typedef struct clattn_plan_options {
   size_t size; /* sizeof(clattn_plan_options) */
   clattn_pipeline pipeline;
   clattn_io io;
-  const char *kernels;    /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes) */
+  const char *kernels;    /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes);
+                             those    of stages that the problem does not have are not looked at */
   const char *kernel_dir; /* NULL: the kernels inside the library; else the folder that holds project/, scores/, ... */
   uint64_t memory_bytes;  /* most device memory to use; 0: what the device reports */
   uint64_t block_bytes;   /* scores are worked off in blocks of at most this size; 0: the library chooses */
@@ -443,7 +444,7 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan); /* NULL is fine */
 
 /* What a plan chose for a stage, and what the stage costs. Strings live as long as the plan. */
 typedef struct clattn_stage_info {
-  const char *kernel;      /* name in the catalogue: "naive", "tiled", ..., "clblast" */
+  const char *kernel;      /* name in the catalogue: "naive", ..., "clblast"; NULL: the problem has no such stage */
   int rung;                /* number in the catalogue; 0 for what is not on the ladder */
   double flops;            /* operations of one run: 2 for each multiply-add that the mask leaves, 4 for each weight */
   double bytes;            /* of one run when each tensor of the stage is read or written once */
@@ -459,7 +460,11 @@ typedef struct clattn_plan_info {
   clattn_stage_info stages[CLATTN_STAGE_COUNT];
 } clattn_plan_info;
 
+/* With a cache the costs are those of the longest run, which fills it. */
 CLATTN_API void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info);
+
+/* Makes the costs in `info` those of a run that sees this problem (clattn_cache_problem). */
+CLATTN_API void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info);
 
 typedef struct clattn_timings {
   double stage[CLATTN_STAGE_COUNT];      /* on the device, from events, or the wall clock where events say nothing */
@@ -561,9 +566,10 @@ typedef struct clattn_check_report {
 } clattn_check_report;
 
 /* Compares the outputs with the scalar path. q, k, v, scores, weights and context must be set, and output where the
- * problem has one; scaled, softcapped and lse are compared where they are set. `rows` limits the check to some
- * rows (NULL: all that `outputs` holds); when outputs->rows is set, that list is checked and `rows` must be NULL or the
- * same. CLATTN_OK means that the comparison took place: report->passed says how it ended. */
+ * problem has one, and cached_k and cached_v (with a cache: right behind the run); scaled, softcapped and lse are
+ * compared where they are set. `rows` limits the check to some rows (NULL: all that `outputs` holds); when
+ * outputs->rows is set, that list is checked and `rows` must be NULL or the same. CLATTN_OK means that the comparison
+ * took place: report->passed says how it ended. */
 CLATTN_API clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
                                       const clattn_outputs *outputs, const clattn_rows *rows,
                                       clattn_check_report *report, clattn_error *error);

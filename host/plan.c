@@ -240,20 +240,29 @@ static clattn_status allocate_all(clattn_plan *plan, clattn_error *error) {
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static void fill_info(clattn_plan *plan) {
+/* Of the stages behind the cache the problem as they see it counts, of the others the plan's own. */
+void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
+    const bool of_scores =
+        stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_SOFTMAX || stage == CLATTN_STAGE_CONTEXT;
+    const clattn_problem *problem = of_scores ? seen : &plan->problem;
+    info->stages[stage].flops = clattn_stage_flops(problem, stage);
+    info->stages[stage].bytes = clattn_stage_bytes(problem, stage);
+  }
+  info->stages[CLATTN_STAGE_CACHE].bytes += clattn_gather_bytes(seen);
+}
+
+static void fill_info(clattn_plan *plan) {
+  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     const clattn_choice *choice = &plan->choice[stage];
     if (choice->row == NULL) continue;
-    /* With a cache the costs are those of the longest run: on a cache that it fills. */
-    clattn_problem full = plan->problem;
-    if (stage >= CLATTN_STAGE_CACHE) full.key_len = clattn_most_keys(&full);
-    plan->info.stages[stage] = (clattn_stage_info){.kernel = choice->row->name,
-                                                   .rung = choice->row->rung,
-                                                   .flops = clattn_stage_flops(&full, stage),
-                                                   .bytes = clattn_stage_bytes(&full, stage),
-                                                   .longest_addition = choice->geometry.longest_addition};
+    plan->info.stages[stage] = (clattn_stage_info){
+        .kernel = choice->row->name, .rung = choice->row->rung, .longest_addition = choice->geometry.longest_addition};
   }
+  clattn_problem full = plan->problem;
+  full.key_len = clattn_most_keys(&full);
+  clattn_plan_costs(plan, &full, &plan->info);
 }
 
 static clattn_status check_options(const clattn_plan_options *options, clattn_error *error) {

@@ -30,6 +30,7 @@ clattn_sequence clattn_sequence_of(const clattn_problem *problem, const clattn_i
   s.new_len = s.key_len;
   if (problem->cache.capacity != 0) {
     s.first_key = 0;
+    if (inputs == NULL && s.query_len < s.key_len) s.new_len = s.query_len; /* as many new keys as queries */
     if (inputs != NULL) {
       s.new_len = inputs->cache->sequences[batch].appended;
       s.key_len = inputs->cache->sequences[batch].before + s.new_len;

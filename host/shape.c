@@ -350,12 +350,21 @@ static double convert_bytes(const clattn_problem *problem) {
   return bytes;
 }
 
-/* New keys and values are written once; where the cache is gathered, all of it is read and written as float. */
-static double cache_bytes(const clattn_problem *problem) {
-  const double columns = (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
+static double cached_columns(const clattn_problem *problem) {
+  return (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
+}
+
+/* New keys and values are read as floats and written as what the cache holds. */
+static double append_bytes(const clattn_problem *problem) {
+  if (problem->cache.capacity == 0) return 0.0;
   const double element = (double)clattn_cache_element_bytes(problem->cache.type);
-  const double all = clattn_is_gathered(problem) ? (double)problem->batch * (double)problem->key_len : 0.0;
-  return columns * ((double)clattn_key_tokens(problem) + all) * (sizeof(float) + element);
+  return cached_columns(problem) * (double)clattn_key_tokens(problem) * (sizeof(float) + element);
+}
+
+double clattn_gather_bytes(const clattn_problem *seen) {
+  if (!clattn_is_gathered(seen)) return 0.0;
+  const double element = (double)clattn_cache_element_bytes(seen->cache.type);
+  return cached_columns(seen) * (double)seen->batch * (double)seen->key_len * (sizeof(float) + element);
 }
 
 double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
@@ -371,7 +380,7 @@ double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
       [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
   };
   if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem);
-  if (stage == CLATTN_STAGE_CACHE) return cache_bytes(problem);
+  if (stage == CLATTN_STAGE_CACHE) return append_bytes(problem);
   if (!clattn_stage_used(problem, stage)) return 0.0;
   double elements = 0.0;
   for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor)

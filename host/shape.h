@@ -50,7 +50,10 @@ size_t clattn_type_bytes(clattn_type type);
 size_t clattn_given_extent(const clattn_problem *problem, clattn_tensor tensor);
 
 double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage);
-double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage);
+double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage); /* of the cache, of appending to it */
+
+/* Of bringing what is in the cache into floats: the problem is that which scores see. */
+double clattn_gather_bytes(const clattn_problem *seen);
 
 /* false if a * b overflows. */
 bool clattn_multiply(size_t a, size_t b, size_t *product);

@@ -94,6 +94,8 @@ static int make_cache(run_job *job) {
   if (code != -1) return code;
   if (clattn_cache_problem(job->cache, p, &job->input.inputs, &job->seen, &error) != CLATTN_OK)
     return complain_of(&error);
+  clattn_plan_costs(job->plan, &job->seen, &job->report.plan);
+  job->report.plan.total_bytes += clattn_cache_bytes(job->cache);
   return -1;
 }
 
