@@ -1,6 +1,16 @@
-/* Elements from one storage type to another, on the host. */
+/* Elements from one storage type to another, on the host, by the bits.
+ *
+ *     float     sign 1, exponent 8, fraction 23
+ *     half      sign 1, exponent 5, fraction 10
+ *     bfloat16  sign 1, exponent 8, fraction 7
+ *
+ * It asks nothing of the compiler: neither _Float16 nor CL/cl_half.h is everywhere. A NaN stays a NaN, with as much of
+ * its payload as fits.
+ */
 #include "element.h"
 
+#include <float.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +18,12 @@
 #include "shape.h"
 #include "status.h"
 #include "tensor.h"
+
+_Static_assert(CHAR_BIT == 8 && sizeof(float) == 4 && FLT_MANT_DIG == 24, "float must be IEEE binary32");
+
+#define FLOAT_INF 0x7f800000u
+#define HALF_INF 0x7c00u
+#define BIAS_DIFFERENCE 112u /* 127 of float, 15 of half */
 
 static float from_bits(uint32_t bits) {
   float value;
@@ -21,50 +37,60 @@ static uint32_t to_bits(float value) {
   return bits;
 }
 
-/* half: 1 sign, 5 exponent (bias 15), 10 fraction; a float: 1, 8 (bias 127), 23. */
-static float half_to_float(uint16_t half) {
-  const uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 0x3ff;
-  if (exponent == 31) return from_bits(sign | 0x7f800000 | fraction << 13);
-  if (exponent != 0) return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-  const float tiny = (float)fraction * 5.9604644775390625e-08f; /* 2^-24, the smallest half */
-  return sign != 0 ? -tiny : tiny;
+static uint32_t widen_half(uint32_t half) {
+  const uint32_t sign = (half & 0x8000u) << 16;
+  uint32_t exponent = half >> 10 & 0x1fu;
+  uint32_t fraction = half & 0x3ffu;
+  if (exponent == 0x1f) return sign | FLOAT_INF | fraction << 13;
+  if (exponent > 0) return sign | (exponent + BIAS_DIFFERENCE) << 23 | fraction << 13;
+  if (fraction == 0) return sign;
+  /* Subnormal: float has exponents enough to make it a normal number. */
+  for (exponent = BIAS_DIFFERENCE + 1; (fraction & 0x400u) == 0; --exponent) fraction <<= 1;
+  return sign | exponent << 23 | (fraction & 0x3ffu) << 13;
 }
 
-/* Removes the lowest `count` bits, 1 to 31, rounding to the nearest, ties to even. */
-static uint32_t round_off(uint32_t value, unsigned count) {
-  const uint32_t half = 1u << (count - 1), rest = value & ((half << 1) - 1), kept = value >> count;
-  return kept + (rest > half || (rest == half && (kept & 1) != 0) ? 1 : 0);
+/* value / 2^shift to the nearest integer, of two the even one. */
+static uint32_t shift_right(uint32_t value, uint32_t shift) {
+  const uint32_t almost_half = (1u << (shift - 1)) - 1;
+  return (value + almost_half + (value >> shift & 1u)) >> shift;
 }
 
-static uint16_t float_to_half(float value) {
-  const uint32_t bits = to_bits(value), magnitude = bits & 0x7fffffff;
-  const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-  if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00);  /* NaN */
-  if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* 65520 and more: rounds to infinity */
-  if (magnitude < 0x33000000) return sign;                       /* less than half of the smallest half */
-  if (magnitude >= 0x38800000) return (uint16_t)(sign | round_off(magnitude - 0x38000000, 13));
-  const unsigned exponent = magnitude >> 23; /* a subnormal half: the fraction shifted into place */
-  return (uint16_t)(sign | round_off((magnitude & 0x7fffff) | 0x800000, 126 - exponent));
+static uint32_t round_half(uint32_t sign, uint32_t magnitude) {
+  const uint32_t exponent = magnitude >> 23;
+  if (magnitude > FLOAT_INF) {
+    const uint32_t payload = magnitude >> 13 & 0x3ffu;
+    return sign | HALF_INF | (payload ? payload : 0x200u); /* without payload it would be inf */
+  }
+  if (exponent >= 127 + 16) return sign | HALF_INF; /* from 65536; 65520 gets there by rounding, from carry to carry */
+  if (exponent > BIAS_DIFFERENCE) return sign | shift_right(magnitude - (BIAS_DIFFERENCE << 23), 13);
+  const uint32_t shift = 126 - exponent; /* subnormals count in steps of 2^-24 */
+  if (shift > 24) return sign;
+  return sign | shift_right((magnitude & 0x7fffffu) | 0x800000u, shift);
 }
 
-static uint16_t float_to_bfloat16(float value) {
+static uint32_t round_bfloat16(uint32_t sign, uint32_t magnitude) {
+  if (magnitude <= FLOAT_INF) return sign | shift_right(magnitude, 16);
+  const uint32_t payload = magnitude >> 16 & 0x7fu;
+  return sign | FLOAT_INF >> 16 | (payload ? payload : 0x40u);
+}
+
+static uint16_t narrow(float value, uint32_t (*round)(uint32_t sign, uint32_t magnitude)) {
   const uint32_t bits = to_bits(value);
-  if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40); /* must not be carried into infinity */
-  return (uint16_t)(round_off(bits, 16));
+  return (uint16_t)round(bits >> 16 & 0x8000u, bits & 0x7fffffffu);
 }
 
 void clattn_widen(clattn_type type, const void *from, size_t count, float *to) {
   const uint16_t *bits = from;
   if (type == CLATTN_F32) memcpy(to, from, count * sizeof *to);
-  for (size_t i = 0; type == CLATTN_F16 && i < count; ++i) to[i] = half_to_float(bits[i]);
+  for (size_t i = 0; type == CLATTN_F16 && i < count; ++i) to[i] = from_bits(widen_half(bits[i]));
   for (size_t i = 0; type == CLATTN_BF16 && i < count; ++i) to[i] = from_bits((uint32_t)bits[i] << 16);
 }
 
 void clattn_narrow(clattn_type type, const float *from, size_t count, void *to) {
   uint16_t *bits = to;
   if (type == CLATTN_F32) memcpy(to, from, count * sizeof *from);
-  for (size_t i = 0; type == CLATTN_F16 && i < count; ++i) bits[i] = float_to_half(from[i]);
-  for (size_t i = 0; type == CLATTN_BF16 && i < count; ++i) bits[i] = float_to_bfloat16(from[i]);
+  for (size_t i = 0; type == CLATTN_F16 && i < count; ++i) bits[i] = narrow(from[i], round_half);
+  for (size_t i = 0; type == CLATTN_BF16 && i < count; ++i) bits[i] = narrow(from[i], round_bfloat16);
 }
 
 /* In float, as the device adds them. */
