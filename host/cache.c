@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "sequence.h"
 #include "shape.h"
 #include "status.h"
@@ -223,6 +224,7 @@ clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_probl
   size_t longest = 0;
   clattn_status status = clattn_problem_validate(problem, error);
   if (status == CLATTN_OK) status = check_match(cache, problem, error);
+  if (status == CLATTN_OK) status = clattn_check_lengths(problem, inputs, error);
   if (status == CLATTN_OK) status = check_room(cache, problem, inputs, &longest, error);
   if (status != CLATTN_OK) return status;
   *seen = *problem;

@@ -1,0 +1,604 @@
+/* Caches: decoding gives what one run over all tokens gives; types, pages, lengths, and every refusal. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+static clattn_device *device;
+
+static int open_device(void **state) {
+  (void)state;
+  device = support_device();
+  return 0;
+}
+
+static int close_device(void **state) {
+  (void)state;
+  clattn_device_close(device);
+  return 0;
+}
+
+#define assert_says(error, part) assert_non_null(strstr((error)->message, part))
+
+/* As a decoder has it: `tokens` new ones in each run. */
+static clattn_problem decoder(size_t tokens) {
+  clattn_problem p = support_problem(tokens, 20, 10);
+  p.batch = 2;
+  p.heads = 4;
+  p.kv_heads = 2;
+  p.value_dim = 7;
+  p.causal = true;
+  p.rotary = CLATTN_ROTARY_HALVES;
+  p.cache.capacity = 20;
+  return p;
+}
+
+static clattn_problem paged(size_t tokens) {
+  clattn_problem p = decoder(tokens);
+  p.cache.page_len = 3;
+  return p;
+}
+
+static clattn_cache *new_cache(const clattn_problem *p) {
+  static const float k_scale[] = {0.02f, 0.05f}, v_scale[] = {0.03f, 0.01f};
+  const bool scaled = p->cache.type == CLATTN_CACHE_I8_HEAD;
+  clattn_cache *cache = NULL;
+  clattn_error error;
+  assert_ok(clattn_cache_create(device, p, scaled ? k_scale : NULL, scaled ? v_scale : NULL, &cache, &error), &error);
+  return cache;
+}
+
+static clattn_plan *new_plan(const clattn_problem *p, const clattn_plan_options *options) {
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  assert_ok(clattn_plan_create(device, p, options, &plan, &error), &error);
+  return plan;
+}
+
+/* Random inputs of one run, and outputs for as many keys as the cache then holds. */
+static void allocate(support_case *c, const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths) {
+  clattn_problem seen;
+  clattn_error error;
+  const clattn_inputs none = {.cache = cache}, *given = lengths != NULL ? lengths : &none;
+  assert_ok(clattn_cache_problem(cache, p, given, &seen, &error), &error);
+  support_allocate(c, &seen, 5u + (uint32_t)clattn_cache_length(cache, 0));
+  c->inputs.cache = cache;
+  c->inputs.key_lengths = given->key_lengths;
+  c->inputs.query_offsets = given->query_offsets;
+  c->inputs.key_offsets = given->key_offsets;
+}
+
+/* One run that must be right. */
+static void run_plan(clattn_plan *plan, const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths,
+                     const char *what) {
+  support_case c;
+  clattn_error error;
+  clattn_check_report report;
+  allocate(&c, p, cache, lengths);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+  support_check_guards(&c);
+  assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+  assert_passed(&report, what);
+  support_free(&c);
+}
+
+/* The same with a plan of its own. */
+static void run(const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths, const char *what) {
+  clattn_plan *plan = new_plan(p, NULL);
+  run_plan(plan, p, cache, lengths, what);
+  clattn_plan_destroy(plan);
+}
+
+/* One run that the cache has no room for: nothing is appended. */
+static void expect_full(const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths, const char *part) {
+  const size_t before[] = {clattn_cache_length(cache, 0), clattn_cache_length(cache, 1)};
+  clattn_plan *plan = new_plan(p, NULL);
+  clattn_problem seen;
+  clattn_error error;
+  support_case c;
+  support_allocate(&c, p, 3);
+  c.inputs.cache = cache;
+  if (lengths != NULL) c.inputs.key_lengths = lengths->key_lengths;
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), CLATTN_CACHE_FULL);
+  assert_says(&error, part);
+  assert_int_equal(clattn_cache_problem(cache, p, &c.inputs, &seen, &error), CLATTN_CACHE_FULL);
+  for (size_t b = 0; b < 2; ++b) assert_int_equal(clattn_cache_length(cache, b), before[b]);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
+/* ---- decoding ---------------------------------------------------------------------------------------------------- */
+
+enum { TOKENS = 13 };
+
+/* The inputs of all tokens, but x: that of token t of every sequence. */
+static void decode_step(clattn_plan *plan, const clattn_problem *p, clattn_cache *cache, const support_case *whole,
+                        size_t t) {
+  const size_t dim = p->model_dim, columns = p->heads * p->value_dim;
+  const float *all = whole->inputs.x;
+  float x[2 * 20], context[2 * 4 * 7];
+  clattn_error error;
+  for (size_t b = 0; b < 2; ++b) memcpy(x + b * dim, all + (b * TOKENS + t) * dim, dim * sizeof *x);
+  clattn_inputs inputs = whole->inputs;
+  inputs.x = x;
+  inputs.cache = cache;
+  const clattn_outputs outputs = {.context = context};
+  assert_ok(clattn_plan_run(plan, &inputs, &outputs, NULL, &error), &error);
+  for (size_t i = 0; i < 2 * columns; ++i) {
+    const float expected = whole->outputs.context[(i / columns * TOKENS + t) * columns + i % columns];
+    if (!(fabsf(context[i] - expected) <= 1e-5f * (1.0f + fabsf(expected))))
+      fail_msg("token %zu, element %zu: %.9g, in one run %.9g", t, i, (double)context[i], (double)expected);
+  }
+}
+
+static void decode(const clattn_problem *step) {
+  clattn_problem at_once = *step;
+  at_once.query_len = at_once.key_len = TOKENS;
+  at_once.cache = (clattn_cache_layout){0};
+  support_case whole;
+  support_allocate(&whole, &at_once, 71);
+  const clattn_check_report report = support_run(device, &whole, NULL);
+  assert_passed(&report, "all tokens at once");
+  clattn_cache *cache = new_cache(step);
+  clattn_plan *plan = new_plan(step, NULL);
+  for (size_t t = 0; t < TOKENS; ++t) decode_step(plan, step, cache, &whole, t);
+  assert_int_equal(clattn_cache_length(cache, 0), TOKENS);
+  clattn_plan_destroy(plan);
+  clattn_cache_destroy(cache);
+  support_free(&whole);
+}
+
+static void token_by_token_as_at_once(void **state) {
+  (void)state;
+  const clattn_problem contiguous = decoder(1), in_pages = paged(1);
+  decode(&contiguous);
+  decode(&in_pages);
+}
+
+static void decoding_with_all_features(void **state) {
+  (void)state;
+  clattn_problem p = paged(1);
+  p.positions = CLATTN_POSITIONS_SINUSOIDAL;
+  p.rotary = CLATTN_ROTARY_INTERLEAVED;
+  p.rotary_dim = 6;
+  p.alibi = p.sinks = true;
+  p.softcap = 15.0f;
+  p.window_left = 5;
+  p.biases = CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V;
+  p.fused_qkv = true;
+  decode(&p);
+}
+
+/* ---- types, pages, forms ----------------------------------------------------------------------------------------- */
+
+static const char gpu_form[] = "project=register,scores=register,softmax=register,context=register,output=register";
+
+static bool can_be_planned(const clattn_problem *p, const clattn_plan_options *options) {
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  const clattn_status status = clattn_plan_create(device, p, options, &plan, &error);
+  clattn_plan_destroy(plan);
+  if (status == CLATTN_UNSUPPORTED) print_message("not run: %s\n", error.message);
+  return status != CLATTN_UNSUPPORTED;
+}
+
+/* A prompt, then token by token, with another plan on the same cache. */
+static void prefill_and_decode(clattn_problem p, const clattn_plan_options *options, const char *what) {
+  if (!can_be_planned(&p, options)) return;
+  clattn_cache *cache = new_cache(&p);
+  clattn_plan *prefill = new_plan(&p, options);
+  run_plan(prefill, &p, cache, NULL, what);
+  clattn_plan_destroy(prefill);
+  p.query_len = p.key_len = 1;
+  clattn_plan *step = new_plan(&p, options);
+  for (size_t i = 0; i < 3; ++i) run_plan(step, &p, cache, NULL, what);
+  assert_int_equal(clattn_cache_length(cache, 1), 7 + 3);
+  clattn_plan_destroy(step);
+  clattn_cache_destroy(cache);
+}
+
+static void every_type_and_form(void **state) {
+  (void)state;
+  static const char *const types[] = {"f32", "f16", "bf16", "i8 by token", "i8 by head"};
+  static const struct {
+    const char *name, *kernels;
+    clattn_pipeline pipeline;
+  } forms[] = {{"staged", NULL, CLATTN_PIPELINE_STAGED},
+               {"blas", NULL, CLATTN_PIPELINE_BLAS},
+               {"GPU form", gpu_form, CLATTN_PIPELINE_STAGED}};
+  for (size_t f = 0; f < sizeof forms / sizeof forms[0]; ++f)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
+      for (size_t page_len = 0; page_len <= 3; page_len += 3) {
+        clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+        options.kernels = forms[f].kernels;
+        options.pipeline = forms[f].pipeline;
+        clattn_problem p = decoder(7);
+        p.cache.type = (clattn_cache_type)type;
+        p.cache.page_len = page_len;
+        char what[128];
+        snprintf(what, sizeof what, "%s, %s, pages of %zu", types[type], forms[f].name, page_len);
+        prefill_and_decode(p, &options, what);
+      }
+}
+
+/* Other sources of q, k and v, other types of input, blocks of a few rows. */
+static void other_sources(void **state) {
+  (void)state;
+  clattn_plan_options small_blocks = CLATTN_PLAN_OPTIONS_INIT;
+  small_blocks.block_bytes = 100;
+  clattn_problem p = paged(7);
+  p.source = CLATTN_SOURCE_XKV;
+  p.kv_model_dim = 9;
+  prefill_and_decode(p, NULL, "xkv");
+  p.type = CLATTN_BF16;
+  p.output_dim = 5;
+  prefill_and_decode(p, &small_blocks, "xkv in bf16 with an output projection");
+  p = decoder(7);
+  p.source = CLATTN_SOURCE_QKV;
+  p.model_dim = 0;
+  prefill_and_decode(p, &small_blocks, "given, contiguous");
+  p.order = CLATTN_ORDER_HEADS;
+  p.rotary = CLATTN_ROTARY_NONE;
+  p.cache.type = CLATTN_CACHE_F16;
+  p.type = CLATTN_F16;
+  prefill_and_decode(p, NULL, "given in f16, heads first");
+}
+
+/* ---- room -------------------------------------------------------------------------------------------------------- */
+
+static void full(void **state) {
+  (void)state;
+  clattn_problem p = decoder(7), four = decoder(4), three = decoder(3);
+  p.cache.capacity = four.cache.capacity = three.cache.capacity = 10;
+  clattn_cache *cache = new_cache(&p);
+  run(&p, cache, NULL, "seven keys");
+  expect_full(&four, cache, NULL, "allowed: 10, the capacity");
+  run(&three, cache, NULL, "the last three keys");
+  assert_int_equal(clattn_cache_length(cache, 0), 10);
+  clattn_problem one = decoder(1);
+  one.cache.capacity = 10;
+  expect_full(&one, cache, NULL, "sequence 0 has 10 keys");
+  clattn_cache_destroy(cache);
+}
+
+/* Five pages of three keys for two sequences that could have 20 keys each. */
+static void pool_exhausted(void **state) {
+  (void)state;
+  clattn_problem p = paged(6), ragged = paged(4);
+  p.cache.pages = ragged.cache.pages = 5;
+  ragged.lengths = CLATTN_LENGTHS_KEYS;
+  const int32_t none_and_three[] = {0, 3}, none_and_four[] = {0, 4}, one_each[] = {1, 1}, one_and_none[] = {1, 0};
+  clattn_cache *cache = new_cache(&p);
+  clattn_error error;
+  run(&p, cache, NULL, "two pages each");
+  expect_full(&ragged, cache, &(clattn_inputs){.key_lengths = none_and_four},
+              "2 more pages of 3 keys; 1 of 5 are free");
+  run(&ragged, cache, &(clattn_inputs){.key_lengths = none_and_three}, "the last page");
+  assert_int_equal(clattn_cache_length(cache, 0), 6);
+  assert_int_equal(clattn_cache_length(cache, 1), 9);
+  expect_full(&ragged, cache, &(clattn_inputs){.key_lengths = one_each}, "0 of 5 are free");
+
+  /* Both of sequence 0's pages go to sequence 1, and one of them comes back. */
+  assert_ok(clattn_cache_truncate(cache, 0, 0, &error), &error);
+  run(&ragged, cache, &(clattn_inputs){.key_lengths = none_and_four}, "pages of the other sequence");
+  assert_int_equal(clattn_cache_length(cache, 1), 13);
+  expect_full(&ragged, cache, &(clattn_inputs){.key_lengths = one_and_none}, "0 of 5 are free");
+  assert_ok(clattn_cache_truncate(cache, 1, 11, &error), &error);
+  run(&ragged, cache, &(clattn_inputs){.key_lengths = one_and_none}, "a page given back");
+  clattn_cache_destroy(cache);
+}
+
+/* Cutting within a page keeps it; what was cut off is written anew. */
+static void truncated(void **state) {
+  (void)state;
+  for (size_t page_len = 0; page_len <= 3; page_len += 3) {
+    clattn_problem p = decoder(7);
+    p.cache.page_len = page_len;
+    clattn_cache *cache = new_cache(&p);
+    clattn_error error;
+    run(&p, cache, NULL, "before the cut");
+    assert_ok(clattn_cache_truncate(cache, 0, 4, &error), &error);
+    assert_ok(clattn_cache_truncate(cache, 1, 7, &error), &error);
+    run(&p, cache, NULL, "after the cut");
+    assert_int_equal(clattn_cache_length(cache, 0), 11);
+    assert_int_equal(clattn_cache_length(cache, 1), 14);
+    clattn_cache_destroy(cache);
+  }
+}
+
+/* Runs that add different numbers of keys, none among them, to the sequences of one pool. */
+static void ragged_lengths(void **state) {
+  (void)state;
+  static const int32_t added[][2] = {{5, 2}, {0, 4}, {0, 0}, {3, 1}, {1, 5}, {5, 5}};
+  for (size_t page_len = 0; page_len <= 3; page_len += 3)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_TOKEN; type += CLATTN_CACHE_I8_TOKEN) {
+      clattn_problem p = decoder(5);
+      p.lengths = CLATTN_LENGTHS_KEYS;
+      p.cache.page_len = page_len;
+      p.cache.type = (clattn_cache_type)type;
+      clattn_cache *cache = new_cache(&p);
+      clattn_plan *plan = new_plan(&p, NULL);
+      for (size_t i = 0; i < sizeof added / sizeof added[0]; ++i)
+        run_plan(plan, &p, cache, &(clattn_inputs){.key_lengths = added[i]}, "ragged");
+      assert_int_equal(clattn_cache_length(cache, 0), 14);
+      assert_int_equal(clattn_cache_length(cache, 1), 17);
+      clattn_plan_destroy(plan);
+      clattn_cache_destroy(cache);
+    }
+}
+
+/* The tokens of a run without padding; one sequence gets none. */
+static void packed_appends(void **state) {
+  (void)state;
+  static const int32_t offsets[][4] = {{0, 4, 4, 9}, {0, 2, 7, 9}, {0, 0, 5, 9}};
+  static const size_t expected[] = {6, 10, 11};
+  for (size_t page_len = 0; page_len <= 3; page_len += 3) {
+    clattn_problem p = decoder(5);
+    p.batch = 3;
+    p.lengths = CLATTN_LENGTHS_PACKED;
+    p.packed_queries = p.packed_keys = 9;
+    p.cache.page_len = page_len;
+    clattn_cache *cache = new_cache(&p);
+    clattn_plan *plan = new_plan(&p, NULL);
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; ++i)
+      run_plan(plan, &p, cache, &(clattn_inputs){.query_offsets = offsets[i]}, "packed");
+    for (size_t b = 0; b < 3; ++b) assert_int_equal(clattn_cache_length(cache, b), expected[b]);
+    assert_int_equal(clattn_cache_length(cache, 3), 0);
+    clattn_plan_destroy(plan);
+    clattn_cache_destroy(cache);
+  }
+}
+
+/* Five queries and two new keys, aligned either way. */
+static void more_queries_than_new_keys(void **state) {
+  (void)state;
+  for (int alignment = CLATTN_ALIGN_TOP_LEFT; alignment <= CLATTN_ALIGN_BOTTOM_RIGHT; ++alignment) {
+    clattn_problem first = paged(7);
+    first.alignment = (clattn_alignment)alignment;
+    clattn_problem p = first;
+    p.source = CLATTN_SOURCE_XKV;
+    p.query_len = 5;
+    p.key_len = 2;
+    clattn_cache *cache = new_cache(&p);
+    run(&first, cache, NULL, "seven keys");
+    run(&p, cache, NULL, "five queries, two keys");
+    run(&p, cache, NULL, "five queries, two keys once more");
+    assert_int_equal(clattn_cache_length(cache, 0), 11);
+    clattn_cache_destroy(cache);
+  }
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
+
+static void problems_refused(void **state) {
+  (void)state;
+  clattn_error error;
+#define REFUSED(change, part)                                                                                          \
+  do {                                                                                                                 \
+    clattn_problem p = decoder(7);                                                                                     \
+    change;                                                                                                            \
+    assert_int_equal(clattn_problem_validate(&p, &error), CLATTN_INVALID_PROBLEM);                                     \
+    assert_says(&error, part);                                                                                         \
+  } while (0)
+  REFUSED(p.cache = (clattn_cache_layout){.page_len = 3}, "cache.capacity is 0");
+  REFUSED(p.cache = (clattn_cache_layout){.pages = 3}, "cache.capacity is 0");
+  REFUSED(p.cache = (clattn_cache_layout){.type = CLATTN_CACHE_F16}, "cache.capacity is 0");
+  REFUSED(p.cache.type = (clattn_cache_type)5, "cache.type is 5");
+  REFUSED(p.cache.type = (clattn_cache_type)-1, "cache.type is -1");
+  REFUSED(p.cache.capacity = 6, "from key_len, 7, on");
+  REFUSED(p.cache.capacity = SIZE_MAX, "cache.capacity is");
+  REFUSED(p.cache.page_len = 21, "cache.page_len is 21");
+  REFUSED(p.cache.pages = 4, "cache.pages 4");
+  REFUSED(p.cache.page_len = 3; p.cache.pages = SIZE_MAX, "cache.pages");
+  REFUSED(p.positions = (clattn_positions)2, "positions is 2");
+  REFUSED(p.rotary = (clattn_rotary)3, "rotary is 3");
+  REFUSED(p.rotary_dim = 5, "rotary_dim is 5");
+  REFUSED(p.rotary_dim = 12, "rotary_dim is 12");
+  REFUSED(p.head_dim = 9, "rotary_dim is 9");
+  REFUSED(p.rotary_base = 0.0, "rotary_base is 0");
+  REFUSED(p.rotary_base = (double)NAN, "rotary_base is nan");
+  REFUSED(p.rotary_base = (double)INFINITY, "rotary_base is inf");
+  REFUSED(p.source = CLATTN_SOURCE_QKV; p.model_dim = 0;
+          p.positions = CLATTN_POSITIONS_SINUSOIDAL, "positions are to be added to x");
+#undef REFUSED
+}
+
+static void expect_no_cache(const clattn_problem *p, const float *k_scale, const float *v_scale, clattn_status status,
+                            const char *part) {
+  clattn_cache *cache = NULL;
+  clattn_error error;
+  assert_int_equal(clattn_cache_create(device, p, k_scale, v_scale, &cache, &error), status);
+  assert_null(cache);
+  assert_says(&error, part);
+}
+
+static void caches_refused(void **state) {
+  (void)state;
+  clattn_problem good = decoder(7), by_head = decoder(7), none = decoder(7), broken = decoder(7), huge = paged(7);
+  by_head.cache.type = CLATTN_CACHE_I8_HEAD;
+  none.cache = (clattn_cache_layout){0};
+  broken.cache.capacity = 1;
+  huge.cache.pages = 2000000000;
+  static const float scale[] = {1.0f, 2.0f};
+  static const float bad[][2] = {{1.0f, 0.0f}, {-1.0f, 1.0f}, {NAN, 1.0f}, {INFINITY, 1.0f}};
+  clattn_cache *cache = NULL;
+  clattn_error error;
+  expect_no_cache(&none, NULL, NULL, CLATTN_INVALID_ARGUMENT, "has no cache");
+  expect_no_cache(&broken, NULL, NULL, CLATTN_INVALID_PROBLEM, "cache.capacity is 1");
+  expect_no_cache(NULL, NULL, NULL, CLATTN_INVALID_ARGUMENT, "problem is NULL");
+  expect_no_cache(&good, scale, scale, CLATTN_INVALID_ARGUMENT, "given (allowed: with CLATTN_CACHE_I8_HEAD alone)");
+  expect_no_cache(&by_head, NULL, NULL, CLATTN_INVALID_ARGUMENT, "missing (allowed: both)");
+  expect_no_cache(&by_head, scale, NULL, CLATTN_INVALID_ARGUMENT, "allowed: both");
+  expect_no_cache(&by_head, NULL, scale, CLATTN_INVALID_ARGUMENT, "allowed: both");
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
+    expect_no_cache(&by_head, bad[i], scale, CLATTN_INVALID_ARGUMENT, "allowed: above 0");
+    expect_no_cache(&by_head, scale, bad[i], CLATTN_INVALID_ARGUMENT, "allowed: above 0");
+  }
+  expect_no_cache(&huge, NULL, NULL, CLATTN_OUT_OF_DEVICE_MEMORY, "the cached keys takes");
+  assert_int_equal(clattn_cache_create(device, &good, NULL, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_create(NULL, &good, NULL, NULL, &cache, &error), CLATTN_INVALID_ARGUMENT);
+  clattn_cache_destroy(NULL);
+}
+
+static void cuts_refused(void **state) {
+  (void)state;
+  const clattn_problem p = paged(7);
+  clattn_cache *cache = new_cache(&p);
+  clattn_error error;
+  run(&p, cache, NULL, "seven keys");
+  assert_int_equal(clattn_cache_truncate(NULL, 0, 0, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_truncate(cache, 2, 0, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "sequence 2 (allowed: below 2)");
+  assert_int_equal(clattn_cache_truncate(cache, 1, 8, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "allowed: up to 7");
+  assert_int_equal(clattn_cache_length(cache, 1), 7);
+  assert_int_equal(clattn_cache_length(cache, 2), 0);
+  clattn_cache_destroy(cache);
+}
+
+/* keys and values 2 x 20 x 2 x (10 + 7), in pages 2 x 7 pages of 3 and a table; scales for each row and head */
+static void bytes(void **state) {
+  (void)state;
+  clattn_problem p = decoder(7);
+  const size_t elements = 2 * 20 * 2 * 17, in_pages = 2 * 7 * 3 * 2 * 17, rows = 2 * 7 * 3;
+  const uint64_t expected[][2] = {{elements * 4, in_pages * 4 + 2 * 7 * 4},
+                                  {elements * 2, in_pages * 2 + 2 * 7 * 4},
+                                  {elements * 2, in_pages * 2 + 2 * 7 * 4},
+                                  {elements + 2 * 20 * 2 * 2 * 4, in_pages + rows * 2 * 2 * 4 + 2 * 7 * 4},
+                                  {elements + 2 * 2 * 4, in_pages + 2 * 2 * 4 + 2 * 7 * 4}};
+  for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
+    for (size_t i = 0; i < 2; ++i) {
+      p.cache.type = (clattn_cache_type)type;
+      p.cache.page_len = 3 * i;
+      clattn_cache *cache = new_cache(&p);
+      assert_int_equal(clattn_cache_bytes(cache), expected[type][i]);
+      clattn_cache_destroy(cache);
+    }
+}
+
+/* A run with this cache, of the problem as it is. */
+static void expect_run(const clattn_problem *p, clattn_cache *cache, clattn_status status, const char *part) {
+  clattn_plan *plan = new_plan(p, NULL);
+  clattn_error error;
+  support_case c;
+  support_allocate(&c, p, 9);
+  c.inputs.cache = cache;
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), status);
+  assert_says(&error, part);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
+static void other_caches_refused(void **state) {
+  (void)state;
+  const clattn_problem p = paged(7);
+  clattn_cache *cache = new_cache(&p);
+#define REFUSED(change, part)                                                                                          \
+  do {                                                                                                                 \
+    clattn_problem other = p;                                                                                          \
+    change;                                                                                                            \
+    expect_run(&other, cache, CLATTN_INVALID_ARGUMENT, part);                                                          \
+  } while (0)
+  REFUSED(other.batch = 3, "made for a batch of 2, the problem has 3");
+  REFUSED(other.kv_heads = 4, "made for a kv_heads of 2");
+  REFUSED(other.head_dim = 12, "made for a head_dim of 10");
+  REFUSED(other.value_dim = 8, "made for a value_dim of 7");
+  REFUSED(other.cache.capacity = 21, "made for a cache.capacity of 20");
+  REFUSED(other.cache.type = CLATTN_CACHE_F16, "made for a cache.type of 0");
+  REFUSED(other.cache.page_len = 4, "made for a cache.page_len of 3");
+#undef REFUSED
+  expect_run(&p, NULL, CLATTN_INVALID_ARGUMENT, "input cache is NULL");
+  clattn_problem early = p; /* five queries at the end of two keys */
+  early.source = CLATTN_SOURCE_XKV;
+  early.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
+  early.query_len = 5;
+  early.key_len = 2;
+  expect_run(&early, cache, CLATTN_INVALID_ARGUMENT, "position -3");
+  for (size_t b = 0; b < 2; ++b) assert_int_equal(clattn_cache_length(cache, b), 0);
+  run(&p, cache, NULL, "after refusals");
+  clattn_cache_destroy(cache);
+}
+
+static void cache_of_another_device_refused(void **state) {
+  (void)state;
+  const clattn_problem p = decoder(7);
+  clattn_device *const mine = device;
+  device = support_device();
+  clattn_cache *cache = new_cache(&p);
+  clattn_device *const other = device;
+  device = mine;
+  expect_run(&p, cache, CLATTN_INVALID_ARGUMENT, "made for another device");
+  clattn_cache_destroy(cache);
+  clattn_device_close(other);
+}
+
+static void other_calls_refused(void **state) {
+  (void)state;
+  const clattn_problem p = decoder(7);
+  clattn_cache *cache = new_cache(&p);
+  const clattn_inputs inputs = {.cache = cache};
+  clattn_problem seen, broken = p;
+  broken.heads = 0;
+  clattn_error error;
+  assert_int_equal(clattn_cache_problem(NULL, &p, &inputs, &seen, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_problem(cache, &p, NULL, &seen, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_problem(cache, &p, &inputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_problem(cache, NULL, &inputs, &seen, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_problem(cache, &broken, &inputs, &seen, &error), CLATTN_INVALID_PROBLEM);
+  assert_ok(clattn_cache_problem(cache, &p, &inputs, &seen, &error), &error);
+  assert_int_equal(seen.key_len, 7);
+  support_case c;
+  support_allocate(&c, &p, 1);
+  c.inputs.cache = cache;
+  assert_int_equal(clattn_reference_run(&p, &c.inputs, &c.outputs, &error), CLATTN_UNSUPPORTED);
+  assert_says(&error, "no cache");
+  support_free(&c);
+  clattn_cache_destroy(cache);
+}
+
+/* Lengths that are lacking or out of order: refused before anything is appended. */
+static void lengths_refused(void **state) {
+  (void)state;
+  clattn_problem p = decoder(5), packed = decoder(5);
+  p.lengths = CLATTN_LENGTHS_KEYS;
+  packed.lengths = CLATTN_LENGTHS_PACKED;
+  packed.packed_queries = packed.packed_keys = 8;
+  clattn_cache *cache = new_cache(&p);
+  const clattn_inputs inputs = {.cache = cache};
+  clattn_problem seen;
+  clattn_error error;
+  expect_run(&p, cache, CLATTN_INVALID_ARGUMENT, "key_lengths is NULL");
+  expect_run(&packed, cache, CLATTN_INVALID_ARGUMENT, "query_offsets is NULL");
+  assert_int_equal(clattn_cache_problem(cache, &p, &inputs, &seen, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "key_lengths is NULL");
+  const clattn_inputs too_long = {.cache = cache, .key_lengths = (const int32_t[]){6, 1}};
+  assert_int_equal(clattn_cache_problem(cache, &p, &too_long, &seen, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "key_lengths[0] is 6");
+  clattn_cache_destroy(cache);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(token_by_token_as_at_once),
+      cmocka_unit_test(decoding_with_all_features),
+      cmocka_unit_test(every_type_and_form),
+      cmocka_unit_test(other_sources),
+      cmocka_unit_test(full),
+      cmocka_unit_test(pool_exhausted),
+      cmocka_unit_test(truncated),
+      cmocka_unit_test(ragged_lengths),
+      cmocka_unit_test(packed_appends),
+      cmocka_unit_test(more_queries_than_new_keys),
+      cmocka_unit_test(problems_refused),
+      cmocka_unit_test(caches_refused),
+      cmocka_unit_test(cuts_refused),
+      cmocka_unit_test(bytes),
+      cmocka_unit_test(other_caches_refused),
+      cmocka_unit_test(cache_of_another_device_refused),
+      cmocka_unit_test(other_calls_refused),
+      cmocka_unit_test(lengths_refused),
+  };
+  return cmocka_run_group_tests_name("cache", tests, open_device, close_device);
+}
