@@ -13,7 +13,8 @@ static clattn_device *device;
 /* ---- forms ------------------------------------------------------------------------------------------------------- */
 
 #define ALL_STAGES(name) "project=" name ",scores=" name ",softmax=" name ",context=" name ",output=" name
-#define PANELS "project=panel,scores=panel,softmax=vector,context=panel,output=panel"
+#define PANELS                                                                                                         \
+  "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64"
 
 typedef struct form {
   const char *name;
