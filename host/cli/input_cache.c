@@ -1,7 +1,8 @@
 /* What a cache holds before the run, and the scales of its bytes. */
+#include <math.h>
+
 #include "command.h"
 #include "input.h"
-#include "tensor_file.h"
 
 /* Vectors of a key and of a value. */
 static size_t dim_of(const clattn_problem *p, cache_file file) {
@@ -29,29 +30,52 @@ static bool past_fits(const run_options *o, cache_file file, const array *a, inp
 }
 
 static bool scales_fit(const run_options *o, cache_file file, const array *a, const clattn_problem *p) {
-  if (a->rank == 1 && a->shape[0] == kv_heads_of(p)) return true;
-  complain("%s: %s has %zu numbers in %d dimensions (allowed: 1 dimension, one for each head of keys, %zu)",
-           cache_file_option(file), o->cache_file[file], a->count, a->rank, kv_heads_of(p));
-  return false;
+  if (a->rank != 1 || a->shape[0] != kv_heads_of(p)) {
+    complain("%s: %s has %zu numbers in %d dimensions (allowed: 1 dimension, one for each head of keys, %zu)",
+             cache_file_option(file), o->cache_file[file], a->count, a->rank, kv_heads_of(p));
+    return false;
+  }
+  for (size_t i = 0; i < a->count; ++i)
+    if (!(a->data[i] > 0.0f && isfinite(a->data[i]))) {
+      complain("%s: %s holds %g (allowed: finite numbers above 0)", cache_file_option(file), o->cache_file[file],
+               (double)a->data[i]);
+      return false;
+    }
+  return true;
 }
 
 static bool load(const run_options *o, cache_file file, input *in) {
   array a;
-  char message[1024];
   if (o->cache_file[file] == NULL) return true;
-  if (tensor_file_read(o->cache_file[file], &a, message, sizeof message) != FILE_OK) {
-    complain("%s", message);
-    return false;
-  }
+  if (!input_read(cache_file_option(file), o->cache_file[file], &a)) return false;
   in->cache[file] = a.data;
   const bool past = file == CACHE_FILE_PAST_K || file == CACHE_FILE_PAST_V;
   return past ? past_fits(o, file, &a, in) : scales_fit(o, file, &a, &in->problem);
+}
+
+static bool has_room(const input *in) {
+  const clattn_problem *p = &in->problem;
+  const clattn_cache_layout *c = &p->cache;
+  size_t pages = 0;
+  for (size_t b = 0; c->capacity != 0 && b < p->batch; ++b) {
+    const size_t added = input_new_keys(in, b), keys = in->past_len + added;
+    if (keys > c->capacity) {
+      complain("--cache-capacity %zu: sequence %zu has %zu keys before the run and gets %zu (allowed: from %zu on)",
+               c->capacity, b, in->past_len, added, keys);
+      return false;
+    }
+    if (c->pages != 0) pages += (keys + c->page_len - 1) / c->page_len;
+  }
+  if (pages <= c->pages) return true;
+  complain("--cache-pages %zu (allowed: from %zu on, for the keys before the run and its own)", c->pages, pages);
+  return false;
 }
 
 static bool make_past(const run_options *o, input *in) {
   const clattn_problem *p = &in->problem;
   uint64_t state = o->number[NUMBER_SEED] + 1;
   in->past_len = o->number[NUMBER_PAST_TOKENS];
+  if (!has_room(in)) return false; /* before that many are drawn */
   for (int i = CACHE_FILE_PAST_K; i <= CACHE_FILE_PAST_V && in->past_len > 0; ++i) {
     const size_t count = p->batch * kv_heads_of(p) * in->past_len * dim_of(p, (cache_file)i);
     in->cache[i] = input_random_normal(count, 1.0, &state);
@@ -64,5 +88,5 @@ bool input_load_cache(const run_options *o, input *in) {
   if (!make_past(o, in)) return false;
   for (int i = 0; i < CACHE_FILES; ++i)
     if (!load(o, (cache_file)i, in)) return false;
-  return true;
+  return has_room(in);
 }
