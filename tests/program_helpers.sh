@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # What the tests of the program share; sourced, with the arguments of the script: PROGRAM [...].
 #
-# Sets clattn, here and folder, a fresh one that goes with the script, and counts cases. Needs bash, coreutils, grep, sed
-# and python3 without packages.
+# Sets clattn, here and folder, a fresh one that goes with the script, and counts cases. Needs bash, coreutils, grep,
+# sed and python3 without packages.
 set -u
 
 [ $# -ge 1 ] || { echo "usage: $(basename "$0") PROGRAM" >&2; exit 2; }
