@@ -68,7 +68,7 @@ def inputs(folder):
         store(to(name), shape, DATA[name])
     for name in ("wq", "wk", "wv", "wo"):
         store(to(name + "-t"), SHAPES[name][::-1], turned(name))
-    for name in ("q", "k", "v"):
+    for name in ("q", "k", "v", "past-k", "past-v"):
         b, h, n, d = SHAPES[name]
         store(to(name + "-3"), (b, n, h * d), joined(name))
         store(to(name + "-2"), (b * n, h * d), joined(name))

@@ -111,6 +111,12 @@ paths past-k=past-k past-v=past-v
 past=(--cache-capacity 8 "${given[@]}")
 agrees past "${separate[@]}" "${past[@]}" --causal --save "$folder/past"
 expect "past: cached_k and cached_v" 0 '' -- "${features[@]}" cached "$folder/past"
+paths past-k=past-k-3 past-v=past-v-3
+expect "past of rank 3" 0 '^passed: ' -- "$clattn" run "${separate[@]}" --causal --cache-capacity 8 "${given[@]}" \
+  --out "$folder/out.npy"
+same "past of rank 3: as of rank 4" "$folder/past.out.npy" "$folder/out.npy" 0
+expect "a saved cache is a past" 0 ', cache of 13 keys, 8 before, f32$' -- "$clattn" run "${separate[@]}" \
+  --cache-capacity 13 --past-k "$folder/past/cached_k.npy" --past-v "$folder/past/cached_v.npy"
 agrees past-rotary "${separate[@]}" "${past[@]}" --causal --rotary halves
 for pages in "" "--cache-pages 4"; do
   # shellcheck disable=SC2086
@@ -376,10 +382,10 @@ misshapen --context "6 1x1x9x9 2x5x6" "${cross[@]}"
 misshapen --wqkv "6 9x9 2x2x2" "${fused[@]}"
 misshapen --bqkv "1 3x6" "${fused[@]}"
 for given_file in q k v; do misshapen --$given_file "6" "${four[@]}"; done
-wrong '--past-v: .*past-v.npy is \(1, 2, 3, 2\) \(allowed: \(1, 2, tokens, 4\), as many tokens ' \
+wrong '--past-v: .*past-v.npy is \(1, 2, 3, 2\) \(allowed: \(1, 2, tokens, 4\) or \(1, tokens, 8\), as many tokens ' \
   "${separate[@]:0:6}" --wv "$folder/wide-wv.npy" --heads 4 --kv-heads 2 "${past[@]}"
 paths past-k=past-k past-v=v
-wrong '--past-v: .*v.npy is \(2, 2, 7, 2\) \(allowed: \(1, 2, tokens, 2\), as many tokens ' \
+wrong '--past-v: .*v.npy is \(2, 2, 7, 2\) \(allowed: \(1, 2, tokens, 2\) or \(1, tokens, 4\), as many tokens ' \
   "${separate[@]}" --cache-capacity 20 "${given[@]}"
 instead "$folder/scales-zero.npy" --cache-k-scale "${all[@]}"
 wrong '--cache-k-scale: .*scales-zero.npy holds 0 \(allowed: finite numbers above 0\)$' "${given[@]}"

@@ -1,5 +1,7 @@
 /* What a cache holds before the run, and the scales of its bytes. */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "input.h"
@@ -16,17 +18,32 @@ static size_t kv_heads_of(const clattn_problem *p) {
 /* Whether the past has the shape that the problem asks for; its length is its own. */
 static bool past_fits(const run_options *o, cache_file file, const array *a, input *in) {
   const clattn_problem *p = &in->problem;
+  const size_t heads = kv_heads_of(p), dim = dim_of(p, file), tokens = a->shape[a->rank == 4 ? 2 : 1];
   char text[ARRAY_TUPLE_SIZE];
-  const bool fits = a->rank == 4 && a->shape[0] == p->batch && a->shape[1] == kv_heads_of(p) &&
-                    a->shape[3] == dim_of(p, file) && (file == CACHE_FILE_PAST_K || a->shape[2] == in->past_len);
-  if (fits) {
-    in->past_len = a->shape[2];
+  const bool by_head = a->rank == 4 && a->shape[1] == heads && a->shape[3] == dim;
+  const bool by_token = a->rank == 3 && a->shape[2] == heads * dim;
+  if ((by_head || by_token) && a->shape[0] == p->batch && (file == CACHE_FILE_PAST_K || tokens == in->past_len)) {
+    in->past_len = tokens;
     return true;
   }
   array_format_tuple(text, a->shape, a->rank);
-  complain("%s: %s is %s (allowed: (%zu, %zu, tokens, %zu), as many tokens of keys as of values)",
-           cache_file_option(file), o->cache_file[file], text, p->batch, kv_heads_of(p), dim_of(p, file));
+  complain("%s: %s is %s (allowed: (%zu, %zu, tokens, %zu) or (%zu, tokens, %zu), as many tokens of keys as of values)",
+           cache_file_option(file), o->cache_file[file], text, p->batch, heads, dim, p->batch, heads * dim);
   return false;
+}
+
+/* From (batch, tokens, kv_heads, dim), as a run saves them, to (batch, kv_heads, tokens, dim). */
+static bool order_by_head(cache_file file, input *in) {
+  const size_t heads = kv_heads_of(&in->problem), dim = dim_of(&in->problem, file), tokens = in->past_len;
+  float *from = in->cache[file], *to = input_allocate(in->problem.batch * heads * tokens * dim);
+  for (size_t row = 0; to != NULL && row < in->problem.batch * tokens * heads; ++row) {
+    const size_t b = row / (tokens * heads), token = row / heads % tokens, head = row % heads;
+    memcpy(to + ((b * heads + head) * tokens + token) * dim, from + row * dim, dim * sizeof *to);
+  }
+  if (to == NULL) return false;
+  free(from);
+  in->cache[file] = to;
+  return true;
 }
 
 static bool scales_fit(const run_options *o, cache_file file, const array *a, const clattn_problem *p) {
@@ -50,7 +67,8 @@ static bool load(const run_options *o, cache_file file, input *in) {
   if (!input_read(cache_file_option(file), o->cache_file[file], &a)) return false;
   in->cache[file] = a.data;
   const bool past = file == CACHE_FILE_PAST_K || file == CACHE_FILE_PAST_V;
-  return past ? past_fits(o, file, &a, in) : scales_fit(o, file, &a, &in->problem);
+  if (!past) return scales_fit(o, file, &a, &in->problem);
+  return past_fits(o, file, &a, in) && (a.rank == 4 || order_by_head(file, in));
 }
 
 static bool has_room(const input *in) {

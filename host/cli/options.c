@@ -71,7 +71,9 @@ static const struct {
 static const struct {
   const char *name, *help;
 } cache_files[CACHE_FILES] = {
-    [CACHE_FILE_PAST_K] = {"--past-k", "keys that the cache holds before the run, (batch, kv_heads, tokens, head_dim)"},
+    [CACHE_FILE_PAST_K] = {"--past-k",
+                           "keys that the cache holds before the run, (batch, kv_heads, tokens, head_dim), or as "
+                           "--save writes them, (batch, tokens, kv_heads.head_dim)"},
     [CACHE_FILE_PAST_V] = {"--past-v", "values, likewise"},
     [CACHE_FILE_K_SCALE] = {"--cache-k-scale", "with i8-head: what a step of each head's keys stands for, (kv_heads)"},
     [CACHE_FILE_V_SCALE] = {"--cache-v-scale", "values, likewise"},
