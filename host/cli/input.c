@@ -27,6 +27,42 @@ bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim) {
   return true;
 }
 
+bool input_groups_fit(const clattn_problem *p) {
+  if (p->kv_heads == 0 || p->heads % p->kv_heads == 0) return true;
+  complain("--kv-heads %zu (allowed: a divisor of the heads, %zu)", p->kv_heads, p->heads);
+  return false;
+}
+
+bool input_read(const char *option, const char *argument, array *a) {
+  char message[1024];
+  if (argument[0] == '\0') {
+    complain("%s: an empty name (allowed: the name of a file)", option);
+    return false;
+  }
+  if (tensor_file_read(argument, a, message, sizeof message) == FILE_OK) return true;
+  complain("%s: %s", option, message);
+  return false;
+}
+
+/* Only fields that nothing but their option sets. */
+int input_complain_of(const clattn_error *error) {
+  static const struct {
+    const char *field, *option;
+  } names[] = {{"window_left is", "--window-left is"},
+               {"window_right is", "--window-right is"},
+               {"offset is", "--align is"},
+               {"rotary_dim is", "--rotary-dim is"},
+               {"cache.capacity is", "--cache-capacity is"},
+               {"positions are", "--positions: they are"}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+    const size_t length = strlen(names[i].field);
+    if (error->status != CLATTN_INVALID_PROBLEM || strncmp(error->message, names[i].field, length) != 0) continue;
+    complain("%s%s", names[i].option, error->message + length);
+    return EXIT_BAD_INPUT;
+  }
+  return complain_of(error);
+}
+
 /* ---- examples ---------------------------------------------------------------------------------------------------- */
 
 static int complain_of_example(const char *name) {
@@ -90,20 +126,47 @@ static size_t longest(const number_list *offsets) {
   return (size_t)most;
 }
 
-static bool set_packed(const number_list *queries, const number_list *keys, clattn_problem *p) {
-  if (p->source == CLATTN_SOURCE_X) keys = queries;
-  if (queries->number == NULL || keys->number == NULL) {
+/* From 0 to the number of tokens, and never back. */
+static bool offsets_fit(const char *option, const char *text, const number_list *offsets, size_t tokens) {
+  bool good = offsets->count >= 2 && offsets->number[0] == 0;
+  for (size_t i = 1; good && i < offsets->count; ++i) good = offsets->number[i] >= offsets->number[i - 1];
+  if (good && (size_t)offsets->number[offsets->count - 1] == tokens) return true;
+  complain("%s %s (allowed: 0, then where each sequence ends, the last at %zu, the number of tokens)", option, text,
+           tokens);
+  return false;
+}
+
+/* Whether there are tokens to pack, and as many sequences of keys as of queries. */
+static bool can_pack(const number_list *queries, const number_list *keys, const clattn_problem *p) {
+  if (queries->number == NULL || keys->number == NULL)
     complain("%s is missing: packed sequences need both, unless all come from X",
              queries->number == NULL ? "--query-offsets" : "--key-offsets");
-    return false;
-  }
-  if (p->batch != 1 || p->order == CLATTN_ORDER_HEADS || queries->count < 2 || queries->count != keys->count) {
+  else if (p->order == CLATTN_ORDER_HEADS)
     complain(
-        "--query-offsets and --key-offsets: %zu and %zu numbers for a batch of %zu (allowed: the same number, 2 or "
-        "more, and tokens without a batch, (tokens, columns))",
-        queries->count, keys->count, p->batch);
+        "--query-offsets: Q, K and V have 4 dimensions (allowed: (tokens, heads.dim), with --heads and --kv-heads)");
+  else if (p->batch != 1)
+    complain("--query-offsets: the input has a batch of %zu (allowed: 1, sequences one behind the other)", p->batch);
+  else if (queries->count != keys->count)
+    complain("--query-offsets has %zu numbers, --key-offsets %zu (allowed: as many)", queries->count, keys->count);
+  else
+    return true;
+  return false;
+}
+
+static bool set_packed(const run_options *o, clattn_problem *p) {
+  const number_list *queries = &o->list[LIST_QUERY_OFFSETS], *keys = &o->list[LIST_KEY_OFFSETS];
+  const bool one_input = p->source == CLATTN_SOURCE_X;
+  if (one_input && keys->number != NULL && queries->number != NULL &&
+      (keys->count != queries->count || memcmp(keys->number, queries->number, keys->count * sizeof(int32_t)) != 0)) {
+    complain("--key-offsets %s (allowed where all come from X: none, or those of the queries, %s)",
+             o->list_text[LIST_KEY_OFFSETS], o->list_text[LIST_QUERY_OFFSETS]);
     return false;
   }
+  if (one_input) keys = queries;
+  if (!can_pack(queries, keys, p) ||
+      !offsets_fit("--query-offsets", o->list_text[LIST_QUERY_OFFSETS], queries, p->query_len) ||
+      (!one_input && !offsets_fit("--key-offsets", o->list_text[LIST_KEY_OFFSETS], keys, p->key_len)))
+    return false;
   p->lengths = CLATTN_LENGTHS_PACKED;
   p->packed_queries = p->query_len;
   p->packed_keys = p->key_len;
@@ -121,34 +184,67 @@ static bool set_lengths(const run_options *o, input *in) {
   in->inputs.query_offsets = queries->number;
   in->inputs.key_offsets = keys->number;
   if (queries->number != NULL || keys->number != NULL) {
-    if (key_lengths->number == NULL) return set_packed(queries, keys, p);
+    if (key_lengths->number == NULL) return set_packed(o, p);
     complain("--key-lengths does not go with packed sequences");
     return false;
   }
   if (key_lengths->number == NULL) return true;
   p->lengths = CLATTN_LENGTHS_KEYS;
-  if (key_lengths->count == p->batch) return true;
-  complain("--key-lengths has %zu numbers (allowed: one for each sequence, %zu)", key_lengths->count, p->batch);
-  return false;
+  if (key_lengths->count != p->batch) {
+    complain("--key-lengths has %zu numbers (allowed: one for each sequence, %zu)", key_lengths->count, p->batch);
+    return false;
+  }
+  for (size_t b = 0; b < p->batch; ++b)
+    if ((size_t)key_lengths->number[b] > p->key_len) {
+      complain("--key-lengths %s: %d is too many (allowed: 0 to %zu, the keys there are)",
+               o->list_text[LIST_KEY_LENGTHS], (int)key_lengths->number[b], p->key_len);
+      return false;
+    }
+  return true;
+}
+
+size_t input_new_keys(const input *in, size_t b) {
+  const clattn_problem *p = &in->problem;
+  const int32_t *offsets = p->source == CLATTN_SOURCE_X ? in->inputs.query_offsets : in->inputs.key_offsets;
+  if (p->lengths == CLATTN_LENGTHS_PACKED) return (size_t)(offsets[b + 1] - offsets[b]);
+  return p->lengths == CLATTN_LENGTHS_KEYS ? (size_t)in->inputs.key_lengths[b] : p->key_len;
+}
+
+size_t input_queries(const input *in, size_t b) {
+  const int32_t *offsets = in->inputs.query_offsets;
+  return in->problem.lengths == CLATTN_LENGTHS_PACKED ? (size_t)(offsets[b + 1] - offsets[b]) : in->problem.query_len;
 }
 
 /* ---- mask, slopes, sinks ----------------------------------------------------------------------------------------- */
 
+/* With a cache a mask has to do with all keys it can hold. */
+static bool mask_fits(const char *path, const array *mask, const clattn_problem *p) {
+  const size_t keys = p->cache.capacity != 0 ? p->cache.capacity : p->key_len;
+  const size_t whole[4] = {p->batch, p->heads, p->query_len, keys};
+  char is[ARRAY_TUPLE_SIZE], wanted[ARRAY_TUPLE_SIZE];
+  bool good = true;
+  for (int i = 0; i < 3; ++i) good = good && (p->mask_shape[i] == 1 || p->mask_shape[i] == whole[i]);
+  if (good && p->mask_shape[3] >= 1 && p->mask_shape[3] <= keys) return true;
+  array_format_tuple(is, mask->shape, mask->rank);
+  array_format_tuple(wanted, whole, 4);
+  complain("--mask: %s is %s (allowed: what broadcasts to %s, (batch, heads, tokens, keys); fewer keys: the others are "
+           "masked)",
+           path, is, wanted);
+  return false;
+}
+
 /* Dimensions that a mask of lower rank does not have are the first ones, and 1. */
 static bool load_mask(const run_options *o, input *in) {
   array mask;
-  char message[1024];
   if (o->file[CLATTN_MASK] == NULL) return true;
-  if (tensor_file_read(o->file[CLATTN_MASK], &mask, message, sizeof message) != FILE_OK) {
-    complain("%s", message);
-    return false;
-  }
+  if (!input_read("--mask", o->file[CLATTN_MASK], &mask)) return false;
   for (int i = 0; i < 4; ++i) {
     const int from = i - (4 - mask.rank);
     in->problem.mask_shape[i] = from >= 0 ? mask.shape[from] : 1;
   }
   in->problem.mask = mask.type == NPY_BOOL ? CLATTN_MASK_BOOL : CLATTN_MASK_FLOAT;
   in->tensor[CLATTN_MASK] = mask.data;
+  if (!mask_fits(o->file[CLATTN_MASK], &mask, &in->problem)) return false;
   if (mask.type != NPY_BOOL) return true;
   unsigned char *bytes = malloc(mask.count > 0 ? mask.count : 1);
   in->stored[CLATTN_MASK] = bytes;
@@ -173,17 +269,13 @@ static bool load_per_head(const run_options *o, clattn_tensor tensor, input *in)
   const size_t heads = in->problem.heads;
   const char *path = o->file[tensor];
   array values;
-  char message[1024];
   if (path == NULL) return true;
   if (tensor == CLATTN_SLOPES && strcmp(path, "auto") == 0) {
     in->tensor[tensor] = input_allocate(heads);
     if (in->tensor[tensor] != NULL) standard_slopes(heads, in->tensor[tensor]);
     return in->tensor[tensor] != NULL;
   }
-  if (tensor_file_read(path, &values, message, sizeof message) != FILE_OK) {
-    complain("%s", message);
-    return false;
-  }
+  if (!input_read(file_option_name(tensor), path, &values)) return false;
   in->tensor[tensor] = values.data;
   if (values.rank == 1 && values.shape[0] == heads) return true;
   complain("%s: %s has %zu numbers in %d dimensions (allowed: 1 dimension, one number for each head, %zu)",
@@ -239,6 +331,21 @@ static bool store(input *in) {
   return true;
 }
 
+/* Found by the library too, but only during the run. */
+static bool check_positions(const input *in) {
+  const clattn_problem *p = &in->problem;
+  for (size_t b = 0; p->rotary != CLATTN_ROTARY_NONE && b < p->batch; ++b) {
+    const size_t keys = in->past_len + input_new_keys(in, b);
+    int64_t position = p->alignment == CLATTN_ALIGN_OFFSET ? p->offset : 0;
+    if (p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT) position = (int64_t)keys - (int64_t)input_queries(in, b);
+    if (position >= 0) continue;
+    complain("--align: the first query of sequence %zu stands at position %lld (allowed with --rotary: 0 and more)", b,
+             (long long)position);
+    return false;
+  }
+  return true;
+}
+
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
 int input_load(const run_options *o, input *in) {
@@ -250,8 +357,8 @@ int input_load(const run_options *o, input *in) {
   if (code != -1) return code;
   clattn_error error;
   if (!set_meaning(o, in)) return EXIT_BAD_INPUT;
-  if (clattn_problem_validate(&in->problem, &error) != CLATTN_OK) return complain_of(&error);
-  return store(in) && input_load_cache(o, in) ? -1 : EXIT_BAD_INPUT;
+  if (clattn_problem_validate(&in->problem, &error) != CLATTN_OK) return input_complain_of(&error);
+  return store(in) && input_load_cache(o, in) && check_positions(in) ? -1 : EXIT_BAD_INPUT;
 }
 
 void input_free(input *in) {

@@ -2,6 +2,7 @@
 #ifndef CLATTN_CLI_INPUT_H
 #define CLATTN_CLI_INPUT_H
 
+#include "array.h"
 #include "clattn.h"
 #include "examples.h"
 #include "options.h"
@@ -35,6 +36,19 @@ float *input_random_normal(size_t count, double deviation, uint64_t *state);
 
 /* NULL after a complaint. */
 float *input_allocate(size_t count);
+
+/* Reads the file of an option, or complains of both. */
+bool input_read(const char *option, const char *argument, array *a);
+
+/* Whether the heads of keys divide the heads, or a complaint. */
+bool input_groups_fit(const clattn_problem *problem);
+
+/* Complains of a field of the problem by the name of the option that sets it; returns the exit code. */
+int input_complain_of(const clattn_error *error);
+
+/* Keys of sequence `b` that a run brings itself, and its queries. */
+size_t input_new_keys(const input *in, size_t b);
+size_t input_queries(const input *in, size_t b);
 
 /* dim = columns / heads, or a complaint about `what`. */
 bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim);

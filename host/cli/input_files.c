@@ -4,7 +4,6 @@
 
 #include "command.h"
 #include "input.h"
-#include "tensor_file.h"
 
 /* What was read, by clattn_tensor. */
 typedef struct files {
@@ -69,11 +68,15 @@ static bool columns_of(const files *f, clattn_tensor tensor, size_t inputs, size
   const bool transposed = f->options->meaning.layout == CLATTN_LAYOUT_XWT;
   char text[ARRAY_TUPLE_SIZE];
   if (w->rank != 2) return wrong_shape(f, tensor, "2 dimensions");
-  *columns = w->shape[transposed ? 0 : 1];
-  if (w->shape[transposed ? 1 : 0] == inputs) return true;
-  complain("%s: %s is %s, but what it is multiplied with has %zu columns (allowed with --layout %s: %s)",
+  const size_t width = w->shape[transposed ? 0 : 1], height = w->shape[transposed ? 1 : 0];
+  *columns = width;
+  if (height == inputs) return true;
+  complain("%s: %s is %s, but what it is multiplied with has %zu columns (allowed with --layout %s: (%s%zu%s)%s)",
            file_option_name(tensor), path_of(f, tensor), shape_text(w, text), inputs, transposed ? "xwt" : "xw",
-           transposed ? "(columns, inputs)" : "(inputs, columns)");
+           transposed ? "columns, " : "", inputs, transposed ? "" : ", columns",
+           width != inputs ? ""
+           : transposed    ? "; it fits --layout xw"
+                           : "; it fits --layout xwt");
   return false;
 }
 
@@ -89,8 +92,10 @@ static bool set_heads(const clattn_problem *sizes, const size_t columns[3], clat
   const size_t kv_heads = sizes->kv_heads != 0 ? sizes->kv_heads : sizes->heads;
   if (!input_divide("--wq", columns[0], p->heads, &p->head_dim)) return false;
   if (columns[1] != kv_heads * p->head_dim) {
-    complain("--wk has %zu columns (allowed with %zu heads of keys and a head_dim of %zu: %zu)", columns[1], kv_heads,
-             p->head_dim, kv_heads * p->head_dim);
+    complain(
+        "--wk has %zu columns (allowed with %zu heads of keys and a head_dim of %zu: %zu; --kv-heads says how many "
+        "heads of keys)",
+        columns[1], kv_heads, p->head_dim, kv_heads * p->head_dim);
     return false;
   }
   return input_divide("--wv", columns[2], kv_heads, &p->value_dim);
@@ -114,7 +119,12 @@ static bool set_fused(const files *f, clattn_problem *p) {
   const size_t kv_heads = p->kv_heads != 0 ? p->kv_heads : p->heads;
   size_t columns;
   if (!columns_of(f, CLATTN_WQKV, p->model_dim, &columns) || !bias_fits(f, CLATTN_BQKV, columns)) return false;
-  if (!input_divide("--wqkv", columns, p->heads + 2 * kv_heads, &p->head_dim)) return false;
+  if (columns == 0 || columns % (p->heads + 2 * kv_heads) != 0) {
+    complain("--wqkv has %zu columns (allowed: a multiple of %zu, %zu heads and twice %zu of keys and values)", columns,
+             p->heads + 2 * kv_heads, p->heads, kv_heads);
+    return false;
+  }
+  p->head_dim = columns / (p->heads + 2 * kv_heads);
   p->value_dim = p->head_dim;
   p->fused_qkv = true;
   if (path_of(f, CLATTN_BQKV) != NULL) p->biases |= CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V;
@@ -148,6 +158,20 @@ static bool given_size(const files *f, clattn_tensor tensor, size_t heads, size_
   return input_divide(file_option_name(tensor), a->shape[a->rank - 1], heads, &size[3]);
 }
 
+/* A size that two of q, k and v must share. */
+static bool agree(const char *what, const char *first, size_t a, const char *second, size_t b) {
+  if (a == b) return true;
+  complain("%s and %s: %s of %zu and %zu (allowed: the same)", first, second, what, a, b);
+  return false;
+}
+
+static bool heads_agree(const files *f, const char *option, bool asked, size_t heads, clattn_tensor tensor,
+                        size_t own) {
+  if (!asked || heads == own) return true;
+  complain("%s %zu (allowed: as many as %s has, %zu)", option, heads, path_of(f, tensor), own);
+  return false;
+}
+
 static bool set_given(const files *f, clattn_problem *p) {
   const size_t heads = p->heads, kv_heads = p->kv_heads != 0 ? p->kv_heads : heads;
   size_t q[4], k[4], v[4];
@@ -155,16 +179,13 @@ static bool set_given(const files *f, clattn_problem *p) {
       !given_size(f, CLATTN_V, kv_heads, v))
     return false;
   const bool asked = f->options->number[NUMBER_HEADS] != 0, kv_asked = f->options->number[NUMBER_KV_HEADS] != 0;
-  if ((asked && q[2] != heads) || (kv_asked && k[2] != kv_heads)) {
-    complain("--q and --k have %zu and %zu heads of their own, not %zu and %zu", q[2], k[2], heads, kv_heads);
+  if (!heads_agree(f, "--heads", asked, heads, CLATTN_Q, q[2]) ||
+      !heads_agree(f, "--kv-heads", kv_asked, kv_heads, CLATTN_K, k[2]))
     return false;
-  }
-  if (q[0] != k[0] || k[0] != v[0] || k[1] != v[1] || k[2] != v[2] || q[3] != k[3]) {
-    complain("--q, --k and --v do not fit: batch %zu, %zu, %zu (allowed: the same), keys and values %zu, %zu (the "
-             "same), their heads %zu, %zu (the same), dim of q and k %zu, %zu (the same)",
-             q[0], k[0], v[0], k[1], v[1], k[2], v[2], q[3], k[3]);
+  if (!agree("a batch", "--q", q[0], "--k", k[0]) || !agree("a batch", "--k", k[0], "--v", v[0]) ||
+      !agree("a number of tokens", "--k", k[1], "--v", v[1]) || !agree("a number of heads", "--k", k[2], "--v", v[2]) ||
+      !agree("a dim", "--q", q[3], "--k", k[3]))
     return false;
-  }
   p->source = CLATTN_SOURCE_QKV;
   p->order = f->all[CLATTN_Q].rank == 4 ? CLATTN_ORDER_HEADS : CLATTN_ORDER_TOKENS;
   p->batch = q[0];
@@ -181,12 +202,9 @@ static bool set_given(const files *f, clattn_problem *p) {
 
 static bool read_all(files *f) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    char message[1024];
     const bool here = t < CLATTN_MASK || (t >= CLATTN_Q && t <= CLATTN_V); /* mask and the like come later */
     if (!here || f->options->file[t] == NULL) continue;
-    if (tensor_file_read(f->options->file[t], &f->all[t], message, sizeof message) == FILE_OK) continue;
-    complain("%s", message);
-    return false;
+    if (!input_read(file_option_name((clattn_tensor)t), f->options->file[t], &f->all[t])) return false;
   }
   return true;
 }
@@ -196,6 +214,8 @@ static bool set_sizes(const files *f, clattn_problem *p) {
   p->heads = number[NUMBER_HEADS] != 0 ? number[NUMBER_HEADS] : 1;
   p->kv_heads = number[NUMBER_KV_HEADS];
   p->layout = f->options->meaning.layout;
+  const bool own_heads = f->all[CLATTN_Q].rank == 4;
+  if (!own_heads && !input_groups_fit(p)) return false;
   if (path_of(f, CLATTN_Q) != NULL) return set_given(f, p) && set_output(f, p);
   return set_tokens(f, p) && (path_of(f, CLATTN_WQKV) != NULL ? set_fused(f, p) : set_separate(f, p)) &&
          set_output(f, p);

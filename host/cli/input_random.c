@@ -40,6 +40,7 @@ static bool set_sizes(const run_options *o, clattn_problem *p) {
   p->layout = o->meaning.layout;
   p->output_dim = n[NUMBER_OUTPUT_DIM];
   p->biases = p->output_dim != 0 ? CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V | CLATTN_BIAS_O : 0;
+  if (!input_groups_fit(p)) return false;
   if (n[NUMBER_HEAD_DIM] == 0 && p->model_dim % p->heads != 0) {
     complain("--heads %zu does not divide --model-dim %zu (allowed: one that does, or --head-dim N)", p->heads,
              p->model_dim);
@@ -92,7 +93,8 @@ int input_from_random(const run_options *o, input *in) {
   uint64_t state = o->number[NUMBER_SEED];
   snprintf(in->name, sizeof in->name, "random, seed %zu", o->number[NUMBER_SEED]);
   if (!set_sizes(o, p)) return EXIT_BAD_INPUT;
-  if (clattn_problem_validate(p, &error) != CLATTN_OK) return complain_of(&error); /* before the sizes are multiplied */
+  if (clattn_problem_validate(p, &error) != CLATTN_OK)
+    return input_complain_of(&error); /* before the sizes are multiplied */
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
     if (clattn_tensor_elements(p, all[i]) == 0) continue;
     in->tensor[all[i]] = random_matrix(p, all[i], &state);

@@ -28,7 +28,9 @@ bool parse_float(const char *option, const char *text, float least, float *value
   char *end = NULL;
   *value = strtof(text, &end);
   if (end != text && *end == '\0' && isfinite(*value) && *value >= least) return true;
-  if (isfinite(least))
+  if (least > 0.0f) /* the smallest there is */
+    complain("%s %s (allowed: any finite number above 0)", option, text);
+  else if (isfinite(least))
     complain("%s %s (allowed: any finite number from %g on)", option, text, (double)least);
   else
     complain("%s %s (allowed: any finite number)", option, text);
@@ -45,18 +47,12 @@ bool parse_integer(const char *option, const char *text, int64_t least, int64_t 
 }
 
 /* The number up to the next comma. */
-static bool parse_item(const char *option, const char *from, size_t length, int32_t *value) {
-  char item[16];
+static bool parse_item(const char *from, size_t length, int32_t *value) {
   int64_t number = 0;
-  if (length >= sizeof item) {
-    complain("%s %s (allowed: numbers from 0 to %d, with commas between them)", option, from, INT32_MAX);
-    return false;
-  }
-  memcpy(item, from, length);
-  item[length] = '\0';
-  if (!parse_integer(option, item, 0, &number)) return false;
+  if (length == 0 || length > 10 || strspn(from, "0123456789") < length) return false;
+  for (size_t i = 0; i < length; ++i) number = 10 * number + (from[i] - '0');
   *value = (int32_t)number;
-  return true;
+  return number <= INT32_MAX;
 }
 
 bool parse_list(const char *option, const char *text, number_list *list) {
@@ -68,15 +64,18 @@ bool parse_list(const char *option, const char *text, number_list *list) {
     return false;
   }
   for (const char *at = text; list->count < count; at += strcspn(at, ",") + 1)
-    if (!parse_item(option, at, strcspn(at, ","), &list->number[list->count++])) return false;
+    if (!parse_item(at, strcspn(at, ","), &list->number[list->count++])) {
+      complain("%s %s (allowed: numbers from 0 to %d, with commas between them)", option, text, INT32_MAX);
+      return false;
+    }
   return true;
 }
 
 static bool parse_alignment(meaning_options *m) {
   static const char *const words[] = {"top-left", "bottom-right"};
-  const char first = m->align_text[0];
+  const char *digits = m->align_text + (m->align_text[0] == '-');
   int value = 0;
-  if (first == '-' || (first >= '0' && first <= '9')) {
+  if (digits[0] >= '0' && digits[0] <= '9') {
     m->alignment = CLATTN_ALIGN_OFFSET;
     return parse_integer("--align", m->align_text, -INT32_MAX, &m->offset);
   }

@@ -71,7 +71,9 @@ static const struct {
 static const struct {
   const char *name, *help;
 } cache_files[CACHE_FILES] = {
-    [CACHE_FILE_PAST_K] = {"--past-k", "keys that the cache holds before the run, (batch, kv_heads, tokens, head_dim)"},
+    [CACHE_FILE_PAST_K] = {"--past-k",
+                           "keys that the cache holds before the run, (batch, kv_heads, tokens, head_dim), or as "
+                           "--save writes them, (batch, tokens, kv_heads.head_dim)"},
     [CACHE_FILE_PAST_V] = {"--past-v", "values, likewise"},
     [CACHE_FILE_K_SCALE] = {"--cache-k-scale", "with i8-head: what a step of each head's keys stands for, (kv_heads)"},
     [CACHE_FILE_V_SCALE] = {"--cache-v-scale", "values, likewise"},
@@ -162,8 +164,21 @@ static bool check_cache(const run_options *o) {
                                                              : NULL;
   for (int i = 0; i < CACHE_FILES; ++i)
     if (o->cache_file[i] != NULL && without == NULL) without = cache_files[i].name;
-  if (without != NULL && o->number[NUMBER_CACHE_CAPACITY] == 0) {
+  const size_t *n = o->number;
+  if (without != NULL && n[NUMBER_CACHE_CAPACITY] == 0) {
     complain("%s is given without --cache-capacity", without);
+    return false;
+  }
+  if (n[NUMBER_CACHE_PAGES] != 0 && n[NUMBER_CACHE_PAGE] == 0) {
+    complain("--cache-pages is given without --cache-page");
+    return false;
+  }
+  if (n[NUMBER_CACHE_PAGE] > n[NUMBER_CACHE_CAPACITY]) {
+    complain("--cache-page %zu (allowed: up to --cache-capacity, %zu)", n[NUMBER_CACHE_PAGE], n[NUMBER_CACHE_CAPACITY]);
+    return false;
+  }
+  if (n[NUMBER_PAST_TOKENS] != 0 && (o->cache_file[CACHE_FILE_PAST_K] != NULL || o->cache_file[CACHE_FILE_PAST_V])) {
+    complain("--past-tokens does not go with --past-k and --past-v");
     return false;
   }
   for (int i = 0; i < CACHE_FILES; i += 2)
@@ -193,6 +208,13 @@ static bool check_input(const run_options *o) {
       complain("%s goes with --random alone; here the input has its own size", numbers[i].name);
       return false;
     }
+  const char *turn = o->number[NUMBER_ROTARY_DIM] != 0     ? "--rotary-dim"
+                     : o->meaning.rotary_base_text != NULL ? "--rotary-base"
+                                                           : NULL;
+  if (turn != NULL && o->meaning.rotary == CLATTN_ROTARY_NONE) {
+    complain("%s is given without --rotary", turn);
+    return false;
+  }
   if (!check_cache(o)) return false;
   if (o->number[NUMBER_KV_MODEL_DIM] != 0 && o->number[NUMBER_KEY_TOKENS] == 0) {
     complain("--kv-model-dim is given without --key-tokens");
@@ -285,7 +307,9 @@ static void fill_output(option_table *table, run_options *o) {
   add_number(table, o, NUMBER_REPEAT);
   add_text(table, "--out", &o->out, "write the output, or else the context, as .npy", "FILE");
   add_text(table, "--save", &o->save,
-           "write q, k, v, scaled (and softcapped) products, scores, weights, lse, context and output as .npy", "DIR");
+           "write q, k, v, scaled (and softcapped) products, scores, weights, lse, context, output and "
+           "what the cache holds as .npy",
+           "DIR");
   add(table, "--json", POPT_ARG_NONE, &o->json, "print JSON", NULL);
 }
 

@@ -52,13 +52,15 @@ static json_t *meaning_json(const clattn_problem *p) {
 static json_t *problem_json(const input *in) {
   static const char *const sources[] = {"x", "x and context", "q, k and v"}, *const types[] = {"f32", "f16", "bf16"};
   const clattn_problem *p = &in->problem;
-  json_t *sizes = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:i}", "input",
-                            in->name, "batch", count(p->batch), "query_len", count(p->query_len), "key_len",
-                            count(p->key_len), "model_dim", count(p->model_dim), "heads", count(p->heads), "kv_heads",
-                            count(p->kv_heads != 0 ? p->kv_heads : p->heads), "head_dim", count(p->head_dim),
-                            "value_dim", count(p->value_dim), "output_dim", count(p->output_dim), "source",
-                            sources[p->source], "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "type",
-                            types[p->type], "fused_qkv", (int)p->fused_qkv, "biases", (int)p->biases);
+  const size_t kv_model_dim = p->kv_model_dim != 0 ? p->kv_model_dim : p->model_dim;
+  json_t *sizes =
+      json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:i}", "input", in->name,
+                "batch", count(p->batch), "query_len", count(p->query_len), "key_len", count(p->key_len), "model_dim",
+                count(p->model_dim), "kv_model_dim", count(kv_model_dim), "heads", count(p->heads), "kv_heads",
+                count(p->kv_heads != 0 ? p->kv_heads : p->heads), "head_dim", count(p->head_dim), "value_dim",
+                count(p->value_dim), "output_dim", count(p->output_dim), "source", sources[p->source], "layout",
+                p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "type", types[p->type], "fused_qkv", (int)p->fused_qkv,
+                "biases", (int)p->biases);
   json_t *parts[] = {meaning_json(p), positions_json(in)};
   for (int i = 0; i < 2; ++i) {
     json_object_update(sizes, parts[i]);

@@ -45,6 +45,7 @@ static void print_cache(const report *r) {
   const clattn_cache_layout *c = &r->input->problem.cache;
   printf(", cache of %zu keys, %zu before, %s", c->capacity, r->input->past_len, types[c->type]);
   if (c->page_len != 0) printf(", pages of %zu", c->page_len);
+  if (c->pages != 0) printf(" (%zu of them)", c->pages);
 }
 
 /* What differs from plain self-attention, in words. */
@@ -58,6 +59,7 @@ static void print_meaning(const report *r) {
     printf("Q = %s%s%s", p->layout == CLATTN_LAYOUT_XWT ? "X.W^T" : "X.W",
            (p->biases & ~(unsigned)CLATTN_BIAS_O) != 0 ? " + bias" : "",
            p->source == CLATTN_SOURCE_XKV ? ", K and V from the context" : "");
+  if (p->kv_model_dim != 0 && p->kv_model_dim != p->model_dim) printf(" of %zu columns", p->kv_model_dim);
   printf(", scores = Q.K^T * %.7g", (double)clattn_problem_scale(p));
   if (p->softcap > 0.0f) printf(", softcap %g", (double)p->softcap);
   if (p->causal) printf(", causal");
@@ -70,8 +72,11 @@ static void print_meaning(const report *r) {
   if (p->sinks) printf(", sinks");
   if (p->lengths != CLATTN_LENGTHS_FULL) printf(", %s", p->lengths == CLATTN_LENGTHS_KEYS ? "padded keys" : "packed");
   if (p->positions != CLATTN_POSITIONS_NONE) printf(", sinusoidal positions");
-  if (p->rotary != CLATTN_ROTARY_NONE)
+  if (p->rotary != CLATTN_ROTARY_NONE) {
     printf(", rotary %s", p->rotary == CLATTN_ROTARY_HALVES ? "halves" : "interleaved");
+    if (p->rotary_dim != 0) printf(" of %zu", p->rotary_dim);
+    if (p->rotary_base != 10000.0) printf(", base %g", p->rotary_base);
+  }
   if (p->cache.capacity != 0) print_cache(r);
   if (p->output_dim != 0) printf(", output %zu%s", p->output_dim, (p->biases & CLATTN_BIAS_O) != 0 ? " with bias" : "");
   printf("%s\n", types[p->type]);

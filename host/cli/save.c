@@ -20,10 +20,10 @@
 #define make_folder(path) mkdir(path, 0777)
 #endif
 
-static bool can_write(const char *path) {
+static bool can_write(const char *option, const char *path) {
   char message[1024];
   if (npy_try_write(path, message, sizeof message) == FILE_OK) return true;
-  complain("%s", message);
+  complain("%s: %s", option, message);
   return false;
 }
 
@@ -40,7 +40,7 @@ static bool is_saved(const clattn_problem *problem, clattn_tensor tensor) {
 
 int save_prepare(const clattn_problem *problem, const char *file, const char *folder) {
   char path[4096];
-  if (file != NULL && !can_write(file)) return EXIT_BAD_INPUT;
+  if (file != NULL && !can_write("--out", file)) return EXIT_BAD_INPUT;
   if (folder == NULL) return -1;
   if (make_folder(folder) != 0 && errno != EEXIST) {
     complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
@@ -48,7 +48,7 @@ int save_prepare(const clattn_problem *problem, const char *file, const char *fo
   }
   for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor)
     if (is_saved(problem, (clattn_tensor)tensor) &&
-        (!path_in(folder, (clattn_tensor)tensor, path, sizeof path) || !can_write(path)))
+        (!path_in(folder, (clattn_tensor)tensor, path, sizeof path) || !can_write("--save", path)))
       return EXIT_BAD_INPUT;
   return -1;
 }

@@ -1,0 +1,245 @@
+"""Input files for every option of 'clattn run', and what must come out, in plain Python."""
+import itertools
+import math
+import os
+import random
+import struct
+
+import program_tool
+from program_tool import compare, load, product, store
+
+HEADS, KV_HEADS, HEAD_DIM, VALUE_DIM = 4, 2, 4, 2
+TOKENS, KEYS, BATCH, MODEL_DIM, KV_MODEL_DIM, OUTPUT_DIM, PAST = 5, 7, 2, 6, 3, 3, 3
+
+SHAPES = {"x": (TOKENS, MODEL_DIM), "context": (KEYS, KV_MODEL_DIM), "wq": (MODEL_DIM, HEADS * HEAD_DIM),
+          "wk": (MODEL_DIM, KV_HEADS * HEAD_DIM), "wv": (MODEL_DIM, KV_HEADS * VALUE_DIM),
+          "wide-wv": (MODEL_DIM, KV_HEADS * HEAD_DIM), "cross-wk": (KV_MODEL_DIM, KV_HEADS * HEAD_DIM),
+          "cross-wv": (KV_MODEL_DIM, KV_HEADS * VALUE_DIM), "bq": (HEADS * HEAD_DIM,), "bk": (KV_HEADS * HEAD_DIM,),
+          "bv": (KV_HEADS * VALUE_DIM,), "wide-bv": (KV_HEADS * HEAD_DIM,), "wo": (HEADS * VALUE_DIM, OUTPUT_DIM),
+          "bo": (OUTPUT_DIM,), "mask": (BATCH, 1, TOKENS, KEYS), "cache-mask": (1, 8), "slopes": (HEADS,),
+          "sinks": (HEADS,), "past-k": (1, KV_HEADS, PAST, HEAD_DIM), "past-v": (1, KV_HEADS, PAST, VALUE_DIM),
+          "q": (BATCH, HEADS, TOKENS, HEAD_DIM), "k": (BATCH, KV_HEADS, KEYS, HEAD_DIM),
+          "v": (BATCH, KV_HEADS, KEYS, VALUE_DIM)}
+
+
+def float_of(value):
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+def draw(name):
+    generator = random.Random(name)
+    return [float_of(generator.gauss(0, 1)) for _ in range(math.prod(SHAPES[name]))]
+
+
+DATA = {name: draw(name) for name in SHAPES}
+ALLOWED = [i % 3 != 0 and i // KEYS != 1 for i in range(TOKENS * KEYS)]  # the second query sees nothing
+
+
+def beside(matrices, rows):
+    """The columns of matrices one behind the other."""
+    widths = [len(m) // rows for m in matrices]
+    return [m[r * w + c] for r in range(rows) for m, w in zip(matrices, widths) for c in range(w)]
+
+
+def turned(name):
+    rows, columns = SHAPES[name]
+    return [DATA[name][r * columns + c] for c in range(columns) for r in range(rows)]
+
+
+def joined(name):
+    """From (batch, heads, tokens, dim) to (batch, tokens, heads.dim)."""
+    b, h, n, d = SHAPES[name]
+    return [DATA[name][((i * h + k) * n + j) * d + c] for i in range(b) for j in range(n) for k in range(h)
+            for c in range(d)]
+
+
+def store_bits(path, shape, values, descr, code):
+    header = repr({"descr": descr, "fortran_order": False, "shape": tuple(shape)}).encode() + b"\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+        file.write(struct.pack("<%d%s" % (len(values), code), *values))
+
+
+def inputs(folder):
+    def to(name):
+        return os.path.join(folder, name + ".npy")
+
+    for name, shape in SHAPES.items():
+        store(to(name), shape, DATA[name])
+    for name in ("wq", "wk", "wv", "wo"):
+        store(to(name + "-t"), SHAPES[name][::-1], turned(name))
+    for name in ("q", "k", "v", "past-k", "past-v"):
+        b, h, n, d = SHAPES[name]
+        store(to(name + "-3"), (b, n, h * d), joined(name))
+        store(to(name + "-2"), (b * n, h * d), joined(name))
+    fused = beside([DATA["wq"], DATA["wk"], DATA["wide-wv"]], MODEL_DIM)
+    store(to("wqkv"), (MODEL_DIM, len(fused) // MODEL_DIM), fused)
+    store(to("bqkv"), (len(fused) // MODEL_DIM,), DATA["bq"] + DATA["bk"] + DATA["wide-bv"])
+    store_bits(to("mask-bool"), (TOKENS, KEYS), ALLOWED, "|b1", "?")
+    store_bits(to("x-f16"), SHAPES["x"], DATA["x"], "<f2", "e")
+    store(to("scales"), (KV_HEADS,), [0.05, 0.04])
+    store(to("scales-zero"), (KV_HEADS,), [0.05, 0])
+    for shape in ((6,), (1,), (3, 6), (9, 9), (1, 1, 9, 9), (2, 2, 2), (2, TOKENS, MODEL_DIM), (TOKENS, KEYS + 1)):
+        store(to("wrong-" + "x".join(str(n) for n in shape)), shape, [1] * math.prod(shape))
+    store(to("wrong-int"), (3,), [1, 2, 3], descr="<i4")
+    with open(to("wrong-text"), "w", encoding="ascii") as file:
+        file.write("1 2 3\n")
+
+
+# ---- attention
+
+def attention(q, k, v, **case):
+    """One sequence, (tokens, heads.dim) each; returns its context."""
+    heads, kv_heads = case.get("heads", HEADS), case.get("kv_heads", KV_HEADS)
+    head_dim, value_dim = case.get("head_dim", HEAD_DIM), case.get("value_dim", VALUE_DIM)
+    queries, keys = len(q) // (heads * head_dim), len(k) // (kv_heads * head_dim)
+    live = min(keys, case.get("keys", keys))
+    offset, softcap = case.get("offset", 0), case.get("softcap", 0)
+    left, right = case.get("left", math.inf), 0 if case.get("causal") else case.get("right", math.inf)
+    context = []
+    for i, h in itertools.product(range(queries), range(heads)):
+        g = h // (heads // kv_heads)
+        position, scores = i + offset, {}
+        for j in range(live):
+            bias = case["bias"](h, i, j) if "bias" in case else 0
+            if not position - left <= j <= position + right or bias == -math.inf:
+                continue
+            score = sum(q[(i * heads + h) * head_dim + c] * k[(j * kv_heads + g) * head_dim + c]
+                        for c in range(head_dim)) * case.get("scale", 1 / math.sqrt(head_dim))
+            score = softcap * math.tanh(score / softcap) if softcap else score
+            scores[j] = score + bias - case["slopes"][h] * abs(position - j) if "slopes" in case else score + bias
+        total = math.fsum(math.exp(s) for s in scores.values())
+        total += math.exp(case["sinks"][h]) if "sinks" in case else 0
+        context += [math.fsum(math.exp(s) / total * v[(j * kv_heads + g) * value_dim + c] for j, s in scores.items())
+                    for c in range(value_dim)]
+    return context
+
+
+def given(**case):
+    """The two sequences of q, k and v."""
+    result = []
+    for b in range(BATCH):
+        q, k, v = (joined(n)[b * len(joined(n)) // BATCH:(b + 1) * len(joined(n)) // BATCH] for n in "qkv")
+        mine = {name: value[b] if isinstance(value, tuple) else value for name, value in case.items()}
+        result += attention(q, k, v, **mine)
+    return result
+
+
+def project(x, w, b=None):
+    """x and w are names or values."""
+    inner = SHAPES[w][0]
+    x = DATA[x] if isinstance(x, str) else x
+    rows, columns = len(x) // inner, SHAPES[w][1]
+    bias = DATA[b] if b else [0] * columns
+    return [value + bias[i % columns] for i, value in enumerate(product(x, DATA[w], rows, inner, columns))]
+
+
+def rotate(x, heads, pairs, dim=HEAD_DIM, base=10000.0, first=0):
+    """pairs: the places of pair i."""
+    result = list(x)
+    for n, h, i in itertools.product(range(len(x) // (heads * HEAD_DIM)), range(heads), range(dim // 2)):
+        angle = (n + first) * base ** (-2 * i / dim)
+        a, b = ((n * heads + h) * HEAD_DIM + place for place in pairs(i, dim))
+        result[a] = x[a] * math.cos(angle) - x[b] * math.sin(angle)
+        result[b] = x[a] * math.sin(angle) + x[b] * math.cos(angle)
+    return result
+
+
+def halves(i, dim):
+    return i, i + dim // 2
+
+
+def interleaved(i, _):
+    return 2 * i, 2 * i + 1
+
+
+def self_attention(x="x", turn=None, past=False, **case):
+    q, k, v = project(x, "wq"), project(x, "wk"), project(x, "wv")
+    if turn:
+        q, k = turn(q, HEADS), turn(k, KV_HEADS)
+    if past:
+        k, v = joined("past-k") + k, joined("past-v") + v
+    return attention(q, k, v, **case)
+
+
+def positions():
+    def of(n, column):
+        angle = n / 10000 ** (column // 2 * 2 / MODEL_DIM)
+        return math.cos(angle) if column % 2 else math.sin(angle)
+    return [value + of(i // MODEL_DIM, i % MODEL_DIM) for i, value in enumerate(DATA["x"])]
+
+
+def packed():
+    """x as sequences of two and three tokens."""
+    return [value for part in (DATA["x"][:2 * MODEL_DIM], DATA["x"][2 * MODEL_DIM:])
+            for value in self_attention(part, causal=True)]
+
+
+def mask_bias(b):
+    return lambda h, i, j: DATA["mask"][(b * TOKENS + i) * KEYS + j]
+
+
+SLOPES = [2.0 ** -(2 * (h + 1)) for h in range(HEADS)]
+CASES = {
+    "grouped": given,
+    "mask": lambda: given(bias=(mask_bias(0), mask_bias(1))),
+    "mask-bool": lambda: given(bias=lambda h, i, j: 0 if ALLOWED[i * KEYS + j] else -math.inf),
+    "softcap": lambda: given(softcap=0.5),
+    "scale": lambda: given(scale=-0.5),
+    "window": lambda: given(left=1, right=2),
+    "causal": lambda: given(causal=True),
+    "bottom-right": lambda: given(causal=True, offset=KEYS - TOKENS),
+    "offset": lambda: given(causal=True, offset=-1),
+    "key-lengths": lambda: given(keys=(0, 4)),
+    "alibi": lambda: given(slopes=SLOPES),
+    "slopes": lambda: given(slopes=DATA["slopes"]),
+    "sinks": lambda: given(sinks=DATA["sinks"]),
+    "separate": self_attention,
+    "biases": lambda: attention(project("x", "wq", "bq"), project("x", "wk", "bk"), project("x", "wv", "bv")),
+    "output": lambda: project(self_attention(), "wo", "bo"),
+    "cross": lambda: attention(project("x", "wq", "bq"), project("context", "cross-wk"),
+                               project("context", "cross-wv", "bv")),
+    "halves": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, halves)),
+    "interleaved": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, interleaved, 2, 500.0)),
+    "sinusoidal": lambda: self_attention(positions()),
+    "packed": packed,
+    "past": lambda: self_attention(past=True, causal=True, offset=PAST),
+    "past-rotary": lambda: self_attention(past=True, causal=True, offset=PAST, turn=lambda x, heads: rotate(
+        x, heads, halves, first=PAST)),
+}
+
+
+def agrees(path, case):
+    compare(case, load(path)[1], CASES[case](), 1e-5)
+
+
+def cached(folder):
+    """What the cache holds is the past, and k and v behind it."""
+    for name in "kv":
+        shape, got = load(os.path.join(folder, "cached_%s.npy" % name))
+        wanted = joined("past-" + name) + project("x", "w" + name)
+        assert shape == (1, PAST + TOKENS, len(wanted) // (PAST + TOKENS)), shape
+        compare("cached_" + name, got, wanted, 1e-5)
+
+
+def stored(path, descr, wanted):
+    """A file of two-byte numbers holds what a file of floats holds, rounded."""
+    with open(path, "rb") as file:
+        raw = file.read()
+    start = 10 + struct.unpack("<H", raw[8:10])[0]
+    assert b"'descr': '%s'" % descr.encode() in raw[:start], raw[:start]
+    shape, values = load(wanted)
+    assert b"'shape': %s" % repr(shape).encode() in raw[:start], raw[:start]
+    if descr == "<f2":
+        got = struct.unpack("<%de" % len(values), raw[start:])
+    else:
+        bits = struct.unpack("<%dH" % len(values), raw[start:])
+        got = [struct.unpack("<f", struct.pack("<I", b << 16))[0] for b in bits]
+    compare(descr, got, values, 4e-3 if descr == "<f2" else 3e-2)
+
+
+def holds(folder, *names):
+    assert sorted(os.listdir(folder)) == sorted(name + ".npy" for name in names), sorted(os.listdir(folder))
+
+
+program_tool.main({"inputs": inputs, "agrees": agrees, "cached": cached, "stored": stored, "holds": holds})

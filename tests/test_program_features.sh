@@ -1,0 +1,398 @@
+#!/usr/bin/env bash
+# The options of 'clattn run' beyond plain self-attention, from outside: test_program_features.sh PROGRAM
+#
+# Results are held against plain Python, and wrong use must be found before a device is needed. See test_program.sh.
+
+# shellcheck source=tests/program_helpers.sh
+. "$(dirname "$0")/program_helpers.sh"
+features=(python3 "$here/program_features.py")
+expect "input files are built" 0 '' -- "${features[@]}" inputs "$folder"
+
+# paths NAME=FILE...: options that read these files of the folder, in $given.
+paths() {
+  local pair
+  given=()
+  for pair in "$@"; do given+=("--${pair%%=*}" "$folder/${pair#*=}.npy"); done
+}
+
+# agrees CASE OPTION...: the output is that of the Python formulas.
+agrees() {
+  local name=$1
+  shift
+  expect "$name" 0 '^passed: all ' -- "$clattn" run "$@" --out "$folder/$name.out.npy"
+  expect "$name: as in Python" 0 '' -- "${features[@]}" agrees "$folder/$name.out.npy" "$name"
+}
+
+# shows TEXT JSON OPTION...: what was asked for is in the text, and in the problem p of the JSON report.
+shows() {
+  local text=$1 json=$2
+  shift 2
+  local name="$*"
+  name="run ${name//"$folder"\//}"
+  expect "$name: text" 0 "^passed: 
+$text" -- "$clattn" run "$@"
+  report "$name: JSON" 0 "(lambda p: r['check']['passed'] is True and ($json))(r['problem'])" -- \
+    "$clattn" run "$@" --json
+}
+
+# wrong PATTERN OPTION...: refused with a message that begins with PATTERN, although there is no device to be had (where
+# the loader reads OCL_ICD_VENDORS), and without a trace.
+mkdir "$folder/no-vendors"
+nowhere=(env -u OCL_ICD_FILENAMES -u CLATTN_DEVICE "OCL_ICD_VENDORS=$folder/no-vendors/" "$clattn")
+wrong() {
+  local pattern=$1
+  shift
+  local name="run $*"
+  examine 2 "^clattn: $pattern" "${nowhere[@]}" run "$@" --out "$folder/wrong.npy" \
+    --save "$folder/wrong"
+  [ ! -s "$folder/out" ] || see "something on standard output"
+  [ "$(wc -l <"$folder/err")" = 1 ] || see "more than one line on standard error"
+  { [ ! -e "$folder/wrong.npy" ] && [ ! -e "$folder/wrong" ]; } || see "files were written"
+  judge "${name//"$folder"\//}"
+}
+
+# ---- given Q, K and V
+
+paths q=q k=k v=v
+four=("${given[@]}")
+paths q=q-3 k=k-3 v=v-3
+three=("${given[@]}" --heads 4 --kv-heads 2)
+agrees grouped "${four[@]}"
+expect "rank 3" 0 '^passed: all 40 rows' -- "$clattn" run "${three[@]}" --out "$folder/three.npy"
+same "rank 3: as rank 4" "$folder/grouped.out.npy" "$folder/three.npy"
+agrees mask "${four[@]}" --mask "$folder/mask.npy"
+agrees mask-bool "${four[@]}" --mask "$folder/mask-bool.npy"
+agrees softcap "${four[@]}" --softcap 0.5
+agrees scale "${four[@]}" --scale=-0.5
+agrees window "${four[@]}" --window-left 1 --window-right 2
+agrees causal "${four[@]}" --causal --align top-left
+agrees bottom-right "${four[@]}" --causal --align bottom-right
+agrees offset "${four[@]}" --causal --align=-1
+agrees key-lengths "${four[@]}" --key-lengths 0,4
+agrees alibi "${four[@]}" --alibi auto
+agrees slopes "${three[@]}" --alibi "$folder/slopes.npy"
+agrees sinks "${three[@]}" --sinks "$folder/sinks.npy"
+for option in "--window-left -1" "--window-right -1" "--softcap 0" "--positions none" "--rotary none" "--type f32"; do
+  # shellcheck disable=SC2086
+  expect "$option" 0 '^passed: ' -- "$clattn" run "${four[@]}" $option --out "$folder/none.npy"
+  same "$option is the default" "$folder/grouped.out.npy" "$folder/none.npy" 0
+done
+
+# ---- projections
+
+paths x=x wq=wq wk=wk wv=wv
+separate=("${given[@]}" --heads 4 --kv-heads 2)
+agrees separate "${separate[@]}"
+paths x=x wq=wq-t wk=wk-t wv=wv-t
+expect "--layout xwt" 0 '^passed: ' -- "$clattn" run "${given[@]}" --layout xwt --heads 4 --kv-heads 2 \
+  --out "$folder/xwt.npy"
+same "--layout xwt: as xw" "$folder/separate.out.npy" "$folder/xwt.npy"
+paths bq=bq bk=bk bv=bv
+agrees biases "${separate[@]}" "${given[@]}"
+paths wo=wo bo=bo
+agrees output "${separate[@]}" "${given[@]}"
+paths x=x context=context wq=wq wk=cross-wk wv=cross-wv bq=bq bv=bv
+cross=("${given[@]}" --heads 4 --kv-heads 2)
+agrees cross "${cross[@]}"
+paths x=x wqkv=wqkv bqkv=bqkv
+fused=("${given[@]}" --heads 4 --kv-heads 2)
+paths x=x wq=wq wk=wk wv=wide-wv bq=bq bk=bk bv=wide-bv
+expect "--wqkv" 0 '^passed: ' -- "$clattn" run "${fused[@]}" --out "$folder/fused.npy"
+expect "three matrices" 0 '^passed: ' -- "$clattn" run "${given[@]}" --heads 4 --kv-heads 2 --out "$folder/three.npy"
+same "--wqkv: as three matrices" "$folder/three.npy" "$folder/fused.npy"
+agrees halves "${separate[@]}" --rotary halves
+agrees interleaved "${separate[@]}" --rotary interleaved --rotary-dim 2 --rotary-base 500
+agrees sinusoidal "${separate[@]}" --positions sinusoidal
+agrees packed "${separate[@]}" --causal --query-offsets 0,2,5
+
+# ---- the cache
+
+paths past-k=past-k past-v=past-v
+past=(--cache-capacity 8 "${given[@]}")
+agrees past "${separate[@]}" "${past[@]}" --causal --save "$folder/past"
+expect "past: cached_k and cached_v" 0 '' -- "${features[@]}" cached "$folder/past"
+paths past-k=past-k-3 past-v=past-v-3
+expect "past of rank 3" 0 '^passed: ' -- "$clattn" run "${separate[@]}" --causal --cache-capacity 8 "${given[@]}" \
+  --out "$folder/out.npy"
+same "past of rank 3: as of rank 4" "$folder/past.out.npy" "$folder/out.npy" 0
+expect "a saved cache is a past" 0 ', cache of 13 keys, 8 before, f32$' -- "$clattn" run "${separate[@]}" \
+  --cache-capacity 13 --past-k "$folder/past/cached_k.npy" --past-v "$folder/past/cached_v.npy"
+agrees past-rotary "${separate[@]}" "${past[@]}" --causal --rotary halves
+for pages in "" "--cache-pages 4"; do
+  # shellcheck disable=SC2086
+  expect "pages of 2, $pages" 0 '^passed: ' -- "$clattn" run "${separate[@]}" "${past[@]}" --causal --cache-page 2 \
+    $pages --out "$folder/out.npy"
+  same "pages of 2, $pages: as without" "$folder/past.out.npy" "$folder/out.npy"
+done
+for type in f16=1e-2 bf16=1e-1 i8-token=1e-1; do
+  expect "--cache-type ${type%=*}" 0 '^passed: ' -- "$clattn" run "${separate[@]}" "${past[@]}" --causal \
+    --cache-type "${type%=*}" --out "$folder/out.npy"
+  same "--cache-type ${type%=*}: about as float" "$folder/past.out.npy" "$folder/out.npy" "${type#*=}"
+done
+
+# ---- types and files
+
+for type in "f16 <f2" "bf16 <u2"; do
+  expect "--type ${type% *}" 0 '^passed: ' -- "$clattn" run "${three[@]}" --type "${type% *}" --out "$folder/out.npy"
+  expect "--type ${type% *}: the file" 0 '' -- "${features[@]}" stored "$folder/out.npy" "${type#* }" \
+    "$folder/grouped.out.npy"
+done
+paths x=x-f16 wq=wq wk=wk wv=wv
+expect "an f16 file with f32 matrices" 0 '^passed: ' -- "$clattn" run "${given[@]}" --heads 4 --kv-heads 2 \
+  --out "$folder/out.npy"
+same "an f16 file with f32 matrices: about as f32" "$folder/separate.out.npy" "$folder/out.npy" 1e-2
+
+# saves NAME FILE... -- OPTION...: a --save folder holds these files and no others.
+saves() {
+  local name=$1 wanted=(q k v scaled scores weights lse context)
+  shift
+  while [ "$1" != -- ]; do wanted+=("$1") && shift; done
+  shift
+  expect "--save, $name" 0 '^passed: ' -- "$clattn" run "$@" --save "$folder/save-$name"
+  expect "--save, $name: files" 0 '' -- "${features[@]}" holds "$folder/save-$name" "${wanted[@]}"
+}
+saves plain -- "${separate[@]}"
+saves softcap softcapped -- "${separate[@]}" --softcap 2
+saves cache cached_k cached_v -- "${separate[@]}" "${past[@]}"
+saves output output -- "${separate[@]}" --wo "$folder/wo.npy"
+saves f16 output -- "${separate[@]}" --type f16
+saves given -- "${four[@]}"
+saves all softcapped cached_k cached_v output -- "${separate[@]}" "${past[@]}" --wo "$folder/wo.npy" --softcap 2
+
+# ---- what was asked for is shown
+
+shows '^problem +files: batch 2, tokens 5, keys 7, heads 4 \(2 of keys\), head_dim 4, value_dim 2$
+^ +Q, K and V given, scores = Q.K\^T \* 0\.5$' \
+  'p["source"] == "q, k and v" and p["kv_heads"] == 2 and p["key_len"] == 7' "${four[@]}"
+shows 'softcap 2\.5$' 'p["softcap"] == 2.5' "${four[@]}" --softcap 2.5
+shows ', causal, aligned at the bottom right$' 'p["alignment"] == "bottom-right"' \
+  "${four[@]}" --causal --align bottom-right
+shows ', aligned at key -2$' 'p["alignment"] == "offset" and p["offset"] == -2' "${four[@]}" --align=-2
+shows ', 3 keys back, 0 keys ahead$' 'p["window_left"] == 3 and p["window_right"] == 0' \
+  "${four[@]}" --window-left 3 --window-right 0
+shows ', float mask$' 'p["mask"] == "float"' "${four[@]}" --mask "$folder/mask.npy"
+shows ', bool mask$' 'p["mask"] == "bool"' "${four[@]}" --mask "$folder/mask-bool.npy"
+shows ', ALiBi$' 'p["alibi"] is True' "${four[@]}" --alibi auto
+shows ', sinks$' 'p["sinks"] is True' "${four[@]}" --sinks "$folder/sinks.npy"
+shows ', padded keys$' 'p["lengths"] == "keys"' "${four[@]}" --key-lengths 7,3
+paths q=q-2 k=k-2 v=v-2
+flat=("${given[@]}" --heads 4 --kv-heads 2)
+shows '^problem .* batch 3, tokens 7, keys 10,
+, packed$' 'p["lengths"] == "packed" and p["batch"] == 3' "${flat[@]}" --query-offsets 0,3,3,10 --key-offsets 0,4,4,14
+shows '^ +Q = X\.W \+ bias, K and V from the context of 3 columns,' \
+  'p["source"] == "x and context" and p["kv_model_dim"] == 3 and p["biases"] == 5' "${cross[@]}"
+shows '^ +Q = X\.W \+ bias,' 'p["fused_qkv"] is True and p["biases"] == 7' "${fused[@]}"
+shows ', output 3$' 'p["output_dim"] == 3 and p["biases"] == 0' "${separate[@]}" --wo "$folder/wo.npy"
+shows ', output 3 with bias$' 'p["output_dim"] == 3 and p["biases"] == 8' \
+  "${separate[@]}" --wo "$folder/wo.npy" --bo "$folder/bo.npy"
+shows ', sinusoidal positions$' 'p["positions"] == "sinusoidal"' "${separate[@]}" --positions sinusoidal
+shows ', rotary halves$' 'p["rotary"] == "halves" and p["rotary_dim"] == 4 and p["rotary_base"] == 10000' \
+  "${separate[@]}" --rotary halves
+shows ', rotary interleaved of 2, base 500$' 'p["rotary_dim"] == 2 and p["rotary_base"] == 500' \
+  "${separate[@]}" --rotary interleaved --rotary-dim 2 --rotary-base 500
+shows ', cache of 8 keys, 3 before, f32$' 'p["cache"]["capacity"] == 8 and p["cache"]["past"] == 3' \
+  "${separate[@]}" "${past[@]}"
+shows ', cache of 9 keys, 0 before, bytes scaled by token, pages of 2 \(4 of them\)$' \
+  'p["cache"]["type"] == "i8-token" and p["cache"]["page_len"] == 2 and p["cache"]["pages"] == 4' \
+  "${separate[@]}" --cache-capacity 9 --cache-page 2 --cache-pages 4 --cache-type i8-token
+scales=(--cache-capacity 9 --cache-type i8-head --cache-k-scale "$folder/scales.npy"
+  --cache-v-scale "$folder/scales.npy")
+shows ', cache of 9 keys, 0 before, bytes scaled by head$' 'p["cache"]["type"] == "i8-head"' \
+  "${separate[@]}" "${scales[@]}"
+shows ', stored as f16$' 'p["type"] == "f16"' "${separate[@]}" --type f16
+shows ', stored as bf16$' 'p["type"] == "bf16"' "${separate[@]}" --type bf16
+sizes=(--random --tokens 4 --model-dim 8 --heads 4)
+shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4 \(1 of keys\), head_dim 2,
+, K and V from the context of 5 columns,
+, output 3 with bias$' 'p["key_len"] == 6 and p["kv_model_dim"] == 5 and p["kv_heads"] == 1 and p["output_dim"] == 3' \
+  "${sizes[@]}" --key-tokens 6 --kv-model-dim 5 --kv-heads 1 --output-dim 3
+shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --past-tokens 5 --cache-capacity 9
+
+# ---- words and numbers that are wrong
+
+wrong '--type fp16 \(allowed: f32, f16, bf16\)$' --type fp16
+wrong '--positions learned \(allowed: none, sinusoidal\)$' --positions learned
+wrong '--rotary half \(allowed: none, halves, interleaved\)$' --rotary half
+wrong '--cache-type int8 \(allowed: f32, f16, bf16, i8-token, i8-head\)$' --cache-type int8
+for option in type positions rotary cache-type layout; do
+  wrong "--$option  \(allowed: " "--$option="
+  wrong "--$option F16 \(allowed: " "--$option" F16
+done
+for option in kv-heads key-tokens kv-model-dim output-dim past-tokens rotary-dim cache-capacity cache-page \
+  cache-pages; do
+  for value in -1 0 x 1.5 '' 99999999999; do
+    wrong "--$option $value \(allowed: 1 to 2147483647\)$" --random "--$option=$value"
+  done
+done
+for option in window-left window-right; do
+  for value in -2 x 1.5 ''; do wrong "--$option $value \(allowed: -1 to 2147483647\)$" "--$option=$value"; done
+  wrong "--$option is 2147483647 \(allowed: -1 to " "--$option=2147483647"
+done
+for value in -1 nan inf x ''; do
+  wrong "--softcap $value \(allowed: any finite number from 0 on\)$" "--softcap=$value"
+done
+for value in -1 0 nan inf x ''; do
+  wrong "--rotary-base $value \(allowed: any finite number above 0\)$" --rotary halves "--rotary-base=$value"
+done
+for value in middle -x - ''; do wrong "--align $value \(allowed: top-left, bottom-right, or " "--align=$value"; done
+wrong '--align 1.5 \(allowed: -2147483647 to 2147483647\)$' --align 1.5
+wrong '--align is 2147483647 \(allowed: ' --align 2147483647
+for option in key-lengths query-offsets key-offsets; do
+  for value in '' x -1 0,-1 1,,2 '1,' ,1 1.5 2147483648 99999999999,1; do
+    wrong "--$option $value \(allowed: numbers from 0 to 2147483647, with commas between them\)$" "--$option=$value"
+  done
+done
+
+# ---- numbers that do not fit the input
+
+wrong '--kv-heads 3 \(allowed: a divisor of the heads, 4\)$' "${sizes[@]}" --kv-heads 3
+wrong '--kv-heads 8 \(allowed: a divisor of the heads, 4\)$' "${separate[@]:0:8}" --heads 4 --kv-heads 8
+wrong '--kv-heads 2 \(allowed with an example: as many as heads, 1\)$' --kv-heads 2
+wrong '--kv-heads 4 \(allowed: as many as .*k.npy has, 2\)$' "${four[@]}" --kv-heads 4
+wrong '--heads 2 \(allowed: as many as .*q.npy has, 4\)$' "${four[@]}" --heads 2
+wrong '--q has 16 columns, which 3 heads do not divide \(allowed: ' "${three[@]:0:6}" --heads 3
+wrong '--q and --k: a dim of 16 and 8 \(allowed: the same\)$' "${three[@]:0:6}"
+wrong '--k: .*k-3.npy is \(2, 7, 8\) \(allowed: .*, the same for q, k and v\)$' "${four[@]:0:2}" "${three[@]:2:4}"
+paths q=q k=past-k v=past-v
+wrong '--q and --k: a batch of 2 and 1 \(allowed: the same\)$' "${given[@]}"
+paths q=q k=k v=q
+wrong '--k and --v: a number of tokens of 7 and 5 \(allowed: the same\)$' "${given[@]}"
+wrong '--wk has 8 columns \(allowed with 4 heads of keys and a head_dim of 4: 16; --kv-heads ' \
+  "${separate[@]:0:8}" --heads 4
+wrong '--wqkv has 32 columns \(allowed: a multiple of 9, 3 heads and twice 3 of keys ' "${fused[@]:0:4}" --heads 3
+wrong '--key-lengths has 1 numbers \(allowed: one for each sequence, 2\)$' "${four[@]}" --key-lengths 3
+wrong '--key-lengths has 3 numbers \(allowed: one for each sequence, 2\)$' "${four[@]}" --key-lengths 3,4,5
+wrong '--key-lengths 3,8: 8 is too many \(allowed: 0 to 7, ' "${four[@]}" --key-lengths 3,8
+wrong '--key-lengths 9: 9 is too many \(allowed: 0 to 5, ' "${separate[@]}" --cache-capacity 20 --key-lengths 9
+for offsets in 0 5 1,5 0,4 0,6 0,3,2,5 0,0; do
+  wrong "--query-offsets $offsets \(allowed: 0, then where each sequence ends, the last at 5, " \
+    "${separate[@]}" --query-offsets "$offsets"
+  wrong "--query-offsets $offsets \(allowed: " "${separate[@]}" --cache-capacity 20 --query-offsets "$offsets"
+done
+wrong '--key-offsets 0,5,13 \(allowed: 0, then where each sequence ends, the last at 14, ' \
+  "${flat[@]}" --query-offsets 0,5,10 --key-offsets 0,5,13
+wrong '--query-offsets has 3 numbers, --key-offsets 2 \(allowed: as many\)$' \
+  "${flat[@]}" --query-offsets 0,5,10 --key-offsets 0,14
+wrong '--key-offsets is missing: ' "${flat[@]}" --query-offsets 0,5,10
+wrong '--query-offsets is missing: ' "${flat[@]}" --key-offsets 0,14
+wrong '--key-offsets 0,1,5 \(allowed where all come from X: none, or those of the queries, 0,2,5\)$' \
+  "${separate[@]}" --query-offsets 0,2,5 --key-offsets 0,1,5
+wrong '--query-offsets: the input has a batch of 2 \(allowed: 1, ' "${three[@]}" --query-offsets 0,5 --key-offsets 0,7
+wrong '--query-offsets: Q, K and V have 4 dimensions \(allowed: ' "${four[@]}" --query-offsets 0,5 --key-offsets 0,7
+wrong '--key-lengths does not go with packed sequences$' \
+  "${flat[@]}" --query-offsets 0,10 --key-offsets 0,14 --key-lengths 3
+wrong '--rotary-dim is 3 \(allowed: an even number up to head_dim, 4' "${separate[@]}" --rotary halves --rotary-dim 3
+wrong '--rotary-dim is 6 \(allowed: an even number up to head_dim, 4' "${separate[@]}" --rotary halves --rotary-dim 6
+wrong '--align: the first query of sequence 0 stands at position -1 \(allowed with --rotary: 0 and more\)$' \
+  "${separate[@]}" --rotary halves --align=-1
+wrong '--align: the first query of sequence 1 stands at position -2 \(allowed ' \
+  "${four[@]}" --rotary halves --align bottom-right --key-lengths 5,3
+wrong '--cache-capacity is 4 \(allowed: from key_len, 5, on' "${separate[@]}" --cache-capacity 4
+wrong '--cache-capacity 7: sequence 0 has 3 keys before the run and gets 5 \(allowed: from 8 on\)$' \
+  "${separate[@]}" --cache-capacity 7 "${past[@]:2}"
+wrong '--cache-capacity 8: sequence 0 has 2147483640 keys before the run and gets 4 \(allowed: from 2147483644 on\)$' \
+  "${sizes[@]}" --cache-capacity 8 --past-tokens 2147483640
+wrong '--cache-pages 3 \(allowed: from 4 on, ' "${separate[@]}" "${past[@]}" --cache-page 2 --cache-pages 3
+wrong '--cache-page 9 \(allowed: up to --cache-capacity, 8\)$' "${separate[@]}" "${past[@]}" --cache-page 9
+
+# ---- what goes together, and what does not
+
+for option in page=2 pages=2 type=f16 k-scale=scales.npy v-scale=scales.npy; do
+  wrong "--cache-${option%=*} is given without --cache-capacity$" "${separate[@]}" "--cache-$option"
+done
+wrong '--past-k is given without --cache-capacity$' "${separate[@]}" "${past[@]:2}"
+wrong '--past-tokens is given without --cache-capacity$' "${sizes[@]}" --past-tokens 2
+wrong '--past-tokens goes with --random alone' "${separate[@]}" --cache-capacity 8 --past-tokens 2
+wrong '--past-tokens does not go with --past-k and --past-v$' "${sizes[@]}" "${past[@]}" --past-tokens 2
+wrong '--past-v is missing \(--past-k and --past-v go together\)$' "${separate[@]}" "${past[@]:0:4}"
+wrong '--past-k is missing \(--past-k and --past-v go together\)$' "${separate[@]}" "${past[@]:0:2}" "${past[@]:4}"
+wrong '--cache-v-scale is missing \(--cache-k-scale and --cache-v-scale go together\)$' \
+  "${separate[@]}" "${scales[@]:0:6}"
+wrong '--cache-type i8-head: --cache-k-scale and --cache-v-scale go with i8-head' "${separate[@]}" "${scales[@]:0:4}"
+wrong '--cache-type f32: --cache-k-scale and --cache-v-scale go with i8-head' \
+  "${separate[@]}" "${scales[@]:0:2}" "${scales[@]:4}"
+wrong '--cache-pages is given without --cache-page$' "${separate[@]}" "${past[@]}" --cache-pages 4
+for option in dim=2 base=500; do
+  wrong "--rotary-${option%=*} is given without --rotary$" "${separate[@]}" "--rotary-$option"
+done
+wrong '--kv-model-dim is given without --key-tokens$' "${sizes[@]}" --kv-model-dim 3
+for option in key-tokens kv-model-dim output-dim; do
+  wrong "--$option goes with --random alone" "${separate[@]}" "--$option" 3
+done
+wrong '--bo is given without --wo$' "${separate[@]}" --bo "$folder/bo.npy"
+wrong '--k is missing \(--q, --k and --v go together\)$' "${four[@]:0:2}"
+wrong '--v is missing \(--q, --k and --v go together\)$' "${four[@]:0:4}"
+wrong '--q is missing \(--q, --k and --v go together\)$' "${four[@]:2}"
+wrong '--x is missing \(--x and --wqkv go together\)$' "${fused[@]:2}"
+for option in x context wq wk wv wqkv bq bk bv bqkv; do
+  wrong "--$option does not go with --q, --k and --v$" "${four[@]}" "--$option" "$folder/x.npy"
+done
+for option in context wq wk wv bq bk bv; do
+  wrong "--$option does not go with --wqkv$" "${fused[@]}" "--$option" "$folder/x.npy"
+done
+wrong '--bqkv does not go with --wq, --wk and --wv$' "${separate[@]}" --bqkv "$folder/bqkv.npy"
+wrong '--positions: they are to be added to x, but q, k and v are given$' "${four[@]}" --positions sinusoidal
+for option in x context wqkv wo bo q; do
+  wrong 'more than one input \(allowed: ' --random "--$option" "$folder/x.npy"
+  wrong 'more than one input \(allowed: ' --example cat-sat-down "--$option" "$folder/x.npy"
+done
+
+# ---- wrong files
+
+# instead FILE OPTION OPTIONS...: the same options, with another file for that one, in $given.
+instead() {
+  local file=$1 option=$2
+  shift 2
+  given=()
+  while [ $# -gt 0 ]; do
+    if [ "$1" = "$option" ]; then given+=("$1" "$file") && shift 2; else given+=("$1") && shift; fi
+  done
+}
+
+# misshapen OPTION FILES OPTIONS...: a missing file, no file, no array, no floats, and each of FILES, is refused.
+misshapen() {
+  local option=$1 files=$2 file
+  shift 2
+  instead "$folder/no-such.npy" "$option" "$@"
+  wrong "$option: .*no-such.npy: cannot be opened: " "${given[@]}"
+  instead "" "$option" "$@"
+  wrong "$option: an empty name \(allowed: the name of a file\)$" "${given[@]}"
+  instead "$folder" "$option" "$@"
+  wrong "$option: .*: not a regular file \(allowed: " "${given[@]}"
+  instead "$folder/wrong-text.npy" "$option" "$@"
+  wrong "$option: .*wrong-text.npy: not a .npy file \(allowed: " "${given[@]}"
+  instead "$folder/wrong-int.npy" "$option" "$@"
+  wrong "$option: .*wrong-int.npy: element type '<i4' is not supported \(allowed: " "${given[@]}"
+  for file in $files; do
+    instead "$folder/wrong-$file.npy" "$option" "$@"
+    wrong "$option: .*wrong-$file.npy .*\(allowed" "${given[@]}"
+  done
+}
+
+paths bq=bq bk=bk bv=bv wo=wo bo=bo mask=cache-mask alibi=slopes sinks=sinks past-k=past-k past-v=past-v
+all=("${separate[@]}" "${given[@]}" "${scales[@]}")
+expect "all files at once" 0 '^passed: ' -- "$clattn" run "${all[@]}"
+misshapen --x "6 1x1x9x9" "${all[@]}"
+for matrix in wq wk wv wo; do misshapen --$matrix "6 2x2x2 9x9 3x6" "${all[@]}"; done
+for vector in bq bk bv bo; do misshapen --$vector "1 3x6" "${all[@]}"; done
+misshapen --mask "9x9 3x6 2x2x2 1x1x9x9" "${all[@]}"
+for vector in alibi sinks cache-k-scale cache-v-scale; do misshapen --$vector "1 6 3x6" "${all[@]}"; done
+for file in past-k past-v; do misshapen --$file "6 3x6 2x2x2 1x1x9x9" "${all[@]}"; done
+misshapen --context "6 1x1x9x9 2x5x6" "${cross[@]}"
+misshapen --wqkv "6 9x9 2x2x2" "${fused[@]}"
+misshapen --bqkv "1 3x6" "${fused[@]}"
+for given_file in q k v; do misshapen --$given_file "6" "${four[@]}"; done
+wrong '--past-v: .*past-v.npy is \(1, 2, 3, 2\) \(allowed: \(1, 2, tokens, 4\) or \(1, tokens, 8\), as many tokens ' \
+  "${separate[@]:0:6}" --wv "$folder/wide-wv.npy" --heads 4 --kv-heads 2 "${past[@]}"
+paths past-k=past-k past-v=v
+wrong '--past-v: .*v.npy is \(2, 2, 7, 2\) \(allowed: \(1, 2, tokens, 2\) or \(1, tokens, 4\), as many tokens ' \
+  "${separate[@]}" --cache-capacity 20 "${given[@]}"
+instead "$folder/scales-zero.npy" --cache-k-scale "${all[@]}"
+wrong '--cache-k-scale: .*scales-zero.npy holds 0 \(allowed: finite numbers above 0\)$' "${given[@]}"
+paths x=x wq=wq-t wk=wk-t wv=wv-t
+wrong '--wq: .*wq-t.npy is \(16, 6\), but .* \(allowed with --layout xw: \(6, columns\); it fits --layout xwt\)$' \
+  "${given[@]}" --heads 4 --kv-heads 2
+wrong '--wq: .*wq.npy is \(6, 16\), but .* \(allowed with --layout xwt: \(columns, 6\); it fits --layout xw\)$' \
+  "${separate[@]}" --layout xwt
+
+finish
