@@ -37,9 +37,15 @@ static const form forms[] = {
 enum { FORMS = sizeof forms / sizeof forms[0] };
 static bool supported[FORMS];
 
+/* The CPU form is for devices that like vectors; llvmpipe, which does not, ends its long loops early
+ * (docs/devices.md). */
 static bool is_supported(const form *f) {
   clattn_kernel_info kernel;
   clattn_error reason;
+  if (strcmp(f->name, "CPU form") == 0 && clattn_device_get_info(device)->native_float_width <= 1) {
+    print_message("%s is not run: the device likes no float vectors\n", f->name);
+    return false;
+  }
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i)
     for (size_t k = 0; k < 2; ++k) {
       if (f->families[k] == NULL || strcmp(kernel.name, f->families[k]) != 0) continue;

@@ -42,7 +42,7 @@ int pack_panel(global const float *b, size_t b_stride, int columns, int terms, l
   }
   return 1; /* nobody asks: A is not weights */
 #else
-  float16 zeros = 0.0f; /* or NaN, wherever a value was not finite */
+  int16 nonfinite = 0;
   for (int k = 0; k < terms; ++k) {
     global const float *from = b + k * b_stride;
     if (columns >= PANEL_COLS) {
@@ -52,9 +52,9 @@ int pack_panel(global const float *b, size_t b_stride, int columns, int terms, l
         to[k * PANEL_COLS + column] = column < columns ? from[column] : 0.0f;
     }
     if (A_IS_WEIGHTS)
-      for (int v = 0; v < VECTORS; ++v) zeros = fma(panel[k * VECTORS + v], (float16)0.0f, zeros);
+      for (int v = 0; v < VECTORS; ++v) nonfinite |= !isfinite(panel[k * VECTORS + v]);
   }
-  return !any(isnan(zeros));
+  return !any(nonfinite);
 #endif
 }
 
