@@ -30,7 +30,7 @@ static double bound_of(clattn_cache_type type, double value, double step) {
     return clattn_bound_narrowing(CLATTN_BF16, value);
   case CLATTN_CACHE_I8_TOKEN:
   case CLATTN_CACHE_I8_HEAD:
-    return 0.5001 * step + clattn_bound_product(fabs(value), 1, 1);
+    return clattn_bound_bytes(step, value);
   case CLATTN_CACHE_F32:
     break;
   }

@@ -40,6 +40,11 @@ double clattn_bound_narrowing(clattn_type type, double value) {
   return 0.0;
 }
 
+/* Half a step, and a rounding each of the quotient and the product. */
+double clattn_bound_bytes(double step, double value) {
+  return 0.5001 * step + clattn_bound_product(fabs(value), 1, 1);
+}
+
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain) {
   return clattn_bound_weight(1.0, largest_score, keys, chain) + 4.0 * UNIT_ROUNDOFF * fabs(lse);
 }

@@ -35,6 +35,9 @@ double clattn_bound_score(const clattn_problem *problem, double magnitude, size_
 /* Rounding once to a storage type. */
 double clattn_bound_narrowing(clattn_type type, double value);
 
+/* Rounding once to bytes that stand for multiples of `step`. */
+double clattn_bound_bytes(double step, double value);
+
 /* Gate 1 of the log of a row's sum: that of a weight, which is as far off as the sum, and the log's own rounding. */
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain);
 

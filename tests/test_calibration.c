@@ -8,31 +8,13 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "compare.h"
+#include "sums.h"
 #include "support.h"
 
 #define VISIBLE (16.0 * 5.9604644775390625e-08) /* of the magnitude */
 #define ROWS 12                                 /* of one tensor: gate 2 looks at a whole tensor */
-
-typedef enum input_kind { RANDOM, CONSTANT, ONE_HOT, OUTLIER, LARGE, POSITIVE, KINDS } input_kind;
-typedef enum order { SEQUENTIAL, STRIPS, LANES, TREE, ORDERS } order;
-typedef enum mistake {
-  NONE,
-  DROP_FIRST,
-  DROP_LAST,
-  DROP_MIDDLE,
-  TWICE,
-  SCALED,
-  NEIGHBOUR,
-  ZERO,
-  NOT_A_NUMBER,
-  HALF_PRECISION,
-  LOST_STRIP,
-  SIGN,
-  MISTAKES
-} mistake;
 
 static const char *const mistake_names[MISTAKES] = {"",
                                                     "first term dropped",
@@ -46,122 +28,6 @@ static const char *const mistake_names[MISTAKES] = {"",
                                                     "terms in half precision",
                                                     "a strip lost",
                                                     "a sign changed"};
-
-static uint32_t state = 1;
-
-static float uniform(void) {
-  state = state * 1664525u + 1013904223u;
-  return (float)(state >> 8) / 8388608.0f - 1.0f;
-}
-
-static void fill(float *values, size_t count, input_kind kind) {
-  const float constant = uniform();
-  const size_t hot = (size_t)((uniform() + 1.0f) * 0.5f * (float)count) % count;
-  for (size_t i = 0; i < count; ++i) {
-    const float random = uniform();
-    switch (kind) {
-    case CONSTANT:
-      values[i] = constant;
-      break;
-    case ONE_HOT:
-      values[i] = i == hot ? 1.0f : 0.0f;
-      break;
-    case OUTLIER:
-      values[i] = i % 97 == 5 ? 1000.0f * random : random;
-      break;
-    case LARGE:
-      values[i] = 3000.0f * random;
-      break;
-    case POSITIVE:
-      values[i] = fabsf(random);
-      break;
-    default:
-      values[i] = random;
-    }
-  }
-}
-
-/* ---- sums in float, right or with a mistake
- * -------------------------------------------------------------------------- */
-
-static size_t chain_of(order how, size_t terms) {
-  switch (how) {
-  case SEQUENTIAL:
-    return terms;
-  case STRIPS:
-    return terms < 256 ? terms : (terms / 256 + 1 > 256 ? terms / 256 + 1 : 256);
-  case LANES:
-    return terms / 16 + 4 + terms % 16;
-  default:
-    return 17; /* a tree over 2^16 */
-  }
-}
-
-static float to_half(float value) { /* 11 significant bits */
-  int exponent;
-  const float mantissa = frexpf(value, &exponent);
-  return ldexpf(roundf(mantissa * 2048.0f) / 2048.0f, exponent);
-}
-
-typedef struct sum_input {
-  const float *a, *b; /* b NULL: ones */
-  size_t terms;
-  mistake wrong;
-} sum_input;
-
-static float term(const sum_input *in, size_t i, float *b) {
-  const size_t middle = in->terms / 2;
-  float a = in->a[i];
-  *b = in->b == NULL ? 1.0f : in->b[i];
-  if ((in->wrong == DROP_FIRST && i == 0) || (in->wrong == DROP_LAST && i == in->terms - 1) ||
-      (in->wrong == DROP_MIDDLE && i == middle) || (in->wrong == LOST_STRIP && i >= middle && i < middle + 64))
-    a = 0.0f;
-  if (in->wrong == TWICE && i == middle) a *= 2.0f;
-  if (in->wrong == SIGN && i == middle) a = -a;
-  if (in->wrong == HALF_PRECISION) a = to_half(a);
-  return a;
-}
-
-static float part(const sum_input *in, size_t first, size_t end, size_t step, bool fused) {
-  float sum = 0.0f, b;
-  for (size_t i = first; i < end; i += step) {
-    const float a = term(in, i, &b);
-    if (fused)
-      sum = fmaf(a, b, sum);
-    else {
-      const float product = a * b;
-      sum += product;
-    }
-  }
-  return sum;
-}
-
-static float tree(const sum_input *in, size_t first, size_t end) {
-  if (end - first <= 1) return part(in, first, end, 1, false);
-  const size_t middle = first + (end - first) / 2;
-  return tree(in, first, middle) + tree(in, middle, end);
-}
-
-static float sum_in(const sum_input *in, order how, bool fused) {
-  float sum = 0.0f;
-  switch (how) {
-  case SEQUENTIAL:
-    sum = part(in, 0, in->terms, 1, fused);
-    break;
-  case STRIPS:
-    for (size_t i = 0; i < in->terms; i += 256) sum += part(in, i, i + 256 < in->terms ? i + 256 : in->terms, 1, fused);
-    break;
-  case LANES:
-    for (size_t lane = 0; lane < 16; ++lane) sum += part(in, lane, in->terms, 16, fused);
-    break;
-  default:
-    sum = tree(in, 0, in->terms);
-  }
-  if (in->wrong == SCALED) sum *= 1.001f;
-  if (in->wrong == ZERO) sum = 0.0f;
-  if (in->wrong == NOT_A_NUMBER) sum = NAN;
-  return sum;
-}
 
 /* ---- one tensor of each kind of stage
  * ------------------------------------------------------------------------------------ */

@@ -44,6 +44,30 @@ static void find_device(owner *o) {
   fail_msg("device '%s' is gone", info.name);
 }
 
+/* Inputs uploaded, results full of a byte that stays behind the end of each. */
+static void create_buffers(owner *o, const support_case *c) {
+  cl_int code = CL_SUCCESS;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    const size_t bytes = bytes_of(&c->problem, (clattn_tensor)t) + GUARD;
+    if (bytes == GUARD) continue; /* the problem has no such tensor */
+    unsigned char *start = malloc(bytes);
+    assert_non_null(start);
+    memset(start, 0xA5, bytes);
+    const void *input = clattn_inputs_get(&c->inputs, (clattn_tensor)t);
+    if (input != NULL) memcpy(start, input, bytes - GUARD);
+    o->buffer[t] = clCreateBuffer(o->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, bytes, start, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    free(start);
+  }
+}
+
+static void release_buffers(owner *o) {
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    if (o->buffer[t] != NULL) clReleaseMemObject(o->buffer[t]);
+    o->buffer[t] = NULL;
+  }
+}
+
 static void set_up(owner *o, cl_command_queue_properties properties, const support_case *c) {
   cl_int code = CL_SUCCESS;
   memset(o, 0, sizeof *o);
@@ -57,18 +81,7 @@ static void set_up(owner *o, cl_command_queue_properties properties, const suppo
     return;
   }
   assert_int_equal(code, CL_SUCCESS);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    const size_t bytes = bytes_of(&c->problem, (clattn_tensor)t) + GUARD;
-    if (bytes == GUARD) continue; /* the problem has no such tensor */
-    unsigned char *start = malloc(bytes);
-    assert_non_null(start);
-    memset(start, 0xA5, bytes);
-    const void *input = clattn_inputs_get(&c->inputs, (clattn_tensor)t);
-    if (input != NULL) memcpy(start, input, bytes - GUARD);
-    o->buffer[t] = clCreateBuffer(o->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, bytes, start, &code);
-    assert_int_equal(code, CL_SUCCESS);
-    free(start);
-  }
+  create_buffers(o, c);
 }
 
 static clattn_buffers buffers_of(const owner *o) {
@@ -94,8 +107,7 @@ static void download(const owner *o, support_case *c) {
 }
 
 static void tear_down(owner *o) {
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
-    if (o->buffer[t] != NULL) clReleaseMemObject(o->buffer[t]);
+  release_buffers(o);
   clReleaseCommandQueue(o->queue);
   clReleaseContext(o->context);
 }
@@ -109,11 +121,35 @@ static clattn_problem problem(void) {
   return p;
 }
 
+/* Nearly everything that a problem can have. */
+static clattn_problem problem_with_all(void) {
+  clattn_problem p = problem();
+  p.heads = 4;
+  p.kv_heads = 2;
+  p.type = CLATTN_F16;
+  p.biases = 15;
+  p.output_dim = 21;
+  p.rotary = CLATTN_ROTARY_INTERLEAVED;
+  p.rotary_dim = 6;
+  p.lengths = CLATTN_LENGTHS_KEYS;
+  p.alibi = p.sinks = true;
+  p.softcap = 9.0f;
+  p.mask = CLATTN_MASK_BOOL;
+  p.mask_shape[0] = p.batch;
+  p.mask_shape[1] = 1;
+  p.mask_shape[2] = p.query_len;
+  p.mask_shape[3] = p.key_len;
+  return p;
+}
+
+static const int32_t key_lengths[] = {67, 40};
+
 /* Behind a user event: nothing may happen before it, everything after. */
-static void enqueue_with(cl_command_queue_properties properties, const char *kernels, clattn_pipeline pipeline) {
-  const clattn_problem p = problem();
+static void enqueue_problem(clattn_problem p, cl_command_queue_properties properties, const char *kernels,
+                            clattn_pipeline pipeline) {
   support_case c;
   support_allocate(&c, &p, 3);
+  c.inputs.key_lengths = key_lengths;
   owner o;
   set_up(&o, properties, &c);
   if (o.context == NULL) {
@@ -139,7 +175,8 @@ static void enqueue_with(cl_command_queue_properties properties, const char *ker
   cl_int code = CL_SUCCESS;
   cl_event gate = clCreateUserEvent(o.context, &code), done = NULL;
   assert_int_equal(code, CL_SUCCESS);
-  const clattn_buffers buffers = buffers_of(&o);
+  clattn_buffers buffers = buffers_of(&o);
+  buffers.key_lengths = key_lengths;
   const bool may_wait = pipeline == CLATTN_PIPELINE_STAGED; /* CLBlast's calls may wait for what they have enqueued */
   if (!may_wait) clSetUserEventStatus(gate, CL_COMPLETE);
   assert_ok(clattn_plan_enqueue(plan, &buffers, 1, &gate, &done, &error), &error);
@@ -168,6 +205,11 @@ cleanup:
   clattn_device_close(device);
   tear_down(&o);
   support_free(&c);
+}
+
+static void enqueue_with(cl_command_queue_properties properties, const char *kernels, clattn_pipeline pipeline) {
+  enqueue_problem(problem(), properties, kernels, pipeline);
+  enqueue_problem(problem_with_all(), properties, kernels, pipeline);
 }
 
 static void every_kernel_keeps_within_its_buffers(void **state) {
@@ -234,6 +276,209 @@ static void run_on_an_adopted_queue(void **state) {
   run_with(CLATTN_PIPELINE_BLAS);
 }
 
+/* ---- with a cache ------------------------------------------------------------------------------------------------ */
+
+static clattn_problem decoder(cl_uint type, size_t page_len) {
+  clattn_problem p = support_problem(5, 30, 10);
+  p.heads = 4;
+  p.kv_heads = 2;
+  p.batch = 2;
+  p.value_dim = 7;
+  p.causal = true;
+  p.rotary = CLATTN_ROTARY_HALVES;
+  p.output_dim = 12;
+  p.cache.capacity = 12;
+  p.cache.type = (clattn_cache_type)type;
+  p.cache.page_len = page_len;
+  return p;
+}
+
+/* Two runs on one cache. */
+enum { RUNS = 2 };
+
+typedef struct cached_runs {
+  owner o[RUNS]; /* one context and queue, buffers of their own */
+  support_case c[RUNS];
+  clattn_device *device;
+} cached_runs;
+
+/* Run i sees the keys of all before it. */
+static void set_up_runs(cached_runs *r, const clattn_problem *p) {
+  clattn_error error;
+  for (size_t i = 0; i < RUNS; ++i) {
+    clattn_problem seen = *p;
+    seen.key_len = (i + 1) * p->key_len;
+    support_allocate(&r->c[i], &seen, 11 + (uint32_t)i);
+    if (i == 0) {
+      set_up(&r->o[0], 0, &r->c[0]);
+      continue;
+    }
+    r->o[i] = (owner){.context = r->o[0].context, .id = r->o[0].id, .queue = r->o[0].queue};
+    create_buffers(&r->o[i], &r->c[i]);
+  }
+  assert_ok(clattn_device_adopt(r->o[0].queue, &r->device, &error), &error);
+}
+
+static void tear_down_runs(cached_runs *r) {
+  clattn_device_close(r->device);
+  for (size_t i = 0; i < RUNS; ++i) support_free(&r->c[i]);
+  for (size_t i = RUNS; i-- > 1;) release_buffers(&r->o[i]);
+  tear_down(&r->o[0]);
+}
+
+static clattn_plan *plan_for(const cached_runs *r, const clattn_problem *p, clattn_io io) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  options.io = io;
+  assert_ok(clattn_plan_create(r->device, p, &options, &plan, &error), &error);
+  return plan;
+}
+
+static clattn_cache *cache_for(const cached_runs *r, const clattn_problem *p) {
+  clattn_cache *cache = NULL;
+  clattn_error error;
+  assert_ok(clattn_cache_create(r->device, p, NULL, NULL, &cache, &error), &error);
+  return cache;
+}
+
+/* Both runs one behind the other, without waiting; the last one is checked. */
+static void enqueue_runs(cached_runs *r, const clattn_problem *p) {
+  clattn_plan *plan = plan_for(r, p, CLATTN_IO_DEVICE);
+  clattn_cache *cache = cache_for(r, p);
+  clattn_error error;
+  clattn_check_report report;
+  for (size_t i = 0; i < RUNS; ++i) {
+    clattn_buffers buffers = buffers_of(&r->o[i]);
+    buffers.cache = cache;
+    assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
+  }
+  assert_int_equal(clattn_cache_length(cache, 0), RUNS * p->key_len);
+  assert_int_equal(clFinish(r->o[0].queue), CL_SUCCESS);
+  for (size_t i = 0; i < RUNS; ++i) download(&r->o[i], &r->c[i]);
+  support_case *last = &r->c[RUNS - 1];
+  last->inputs.cache = cache;
+  assert_ok(clattn_check(plan, &last->inputs, &last->outputs, NULL, &report, &error), &error);
+  assert_passed(&report, "the second of two enqueued runs");
+
+  /* The capacity is 12: a third is refused, and what is there stays. */
+  clattn_buffers buffers = buffers_of(&r->o[0]);
+  buffers.cache = cache;
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_CACHE_FULL);
+  assert_int_equal(clattn_cache_length(cache, 1), RUNS * p->key_len);
+  clattn_plan_destroy(plan);
+  clattn_cache_destroy(cache);
+}
+
+/* clattn_plan_run on the same inputs and a cache of its own: the same bits. */
+static void compare_with_plan_run(cached_runs *r, const clattn_problem *p) {
+  static const clattn_tensor compared[] = {CLATTN_Q,       CLATTN_SCORES,   CLATTN_WEIGHTS,  CLATTN_LSE,
+                                           CLATTN_CONTEXT, CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_OUTPUT};
+  clattn_plan *plan = plan_for(r, p, CLATTN_IO_HOST);
+  clattn_cache *cache = cache_for(r, p);
+  clattn_error error;
+  for (size_t i = 0; i < RUNS; ++i) {
+    support_case again;
+    support_allocate(&again, &r->c[i].problem, 11 + (uint32_t)i);
+    again.inputs.cache = cache;
+    assert_ok(clattn_plan_run(plan, &again.inputs, &again.outputs, NULL, &error), &error);
+    for (size_t t = 0; t < sizeof compared / sizeof compared[0]; ++t)
+      assert_memory_equal(support_tensor(&again, compared[t]), support_tensor(&r->c[i], compared[t]),
+                          again.bytes[compared[t]]);
+    support_free(&again);
+  }
+  clattn_plan_destroy(plan);
+  clattn_cache_destroy(cache);
+}
+
+static void runs_on_a_cache(void **state) {
+  (void)state;
+  for (cl_uint type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_TOKEN; ++type)
+    for (size_t page_len = 0; page_len <= 3; page_len += 3) {
+      const clattn_problem p = decoder(type, page_len);
+      cached_runs r;
+      set_up_runs(&r, &p);
+      enqueue_runs(&r, &p);
+      compare_with_plan_run(&r, &p);
+      tear_down_runs(&r);
+    }
+}
+
+/* Scores grow with the cache: a buffer that is too small for the second run is refused, and nothing is appended. */
+static void buffers_too_small_for_the_cache(void **state) {
+  (void)state;
+  const clattn_problem p = decoder(CLATTN_CACHE_F32, 3);
+  cached_runs r;
+  clattn_error error;
+  set_up_runs(&r, &p);
+  clattn_plan *plan = plan_for(&r, &p, CLATTN_IO_DEVICE);
+  clattn_cache *cache = cache_for(&r, &p);
+  clattn_buffers buffers = buffers_of(&r.o[0]);
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "the cache is NULL"));
+  buffers.cache = cache;
+  assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
+  buffers.scores = r.o[1].buffer[CLATTN_LSE];
+  buffers.scaled = buffers.softcapped = buffers.weights = NULL;
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "buffer scores has"));
+  for (size_t b = 0; b < 2; ++b) assert_int_equal(clattn_cache_length(cache, b), 5);
+  clattn_plan_destroy(plan);
+  clattn_cache_destroy(cache);
+  tear_down_runs(&r);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
+
+/* Clears the output, runs, and hands the output over; free it. */
+static unsigned char *output_of_run(clattn_plan *plan, const clattn_buffers *buffers, const owner *o, support_case *c) {
+  const cl_uchar cleared = 0xFF;
+  const size_t bytes = c->bytes[CLATTN_OUTPUT];
+  clattn_error error;
+  unsigned char *output = malloc(bytes);
+  assert_non_null(output);
+  assert_int_equal(clEnqueueFillBuffer(o->queue, buffers->output, &cleared, 1, 0, bytes, 0, NULL, NULL), CL_SUCCESS);
+  assert_ok(clattn_plan_enqueue(plan, buffers, 0, NULL, NULL, &error), &error);
+  assert_int_equal(clFinish(o->queue), CL_SUCCESS);
+  download(o, c);
+  memcpy(output, support_tensor(c, CLATTN_OUTPUT), bytes);
+  return output;
+}
+
+/* With an output, context is a result like any other, and the output is the one that must be there. */
+static void output_required(void **state) {
+  (void)state;
+  const clattn_problem p = problem_with_all();
+  support_case c;
+  support_allocate(&c, &p, 7);
+  owner o;
+  set_up(&o, 0, &c);
+  clattn_device *device = NULL;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.io = CLATTN_IO_DEVICE;
+  assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
+  assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+  clattn_buffers buffers = buffers_of(&o), alone = buffers;
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "key_lengths is NULL"));
+  buffers.key_lengths = alone.key_lengths = key_lengths;
+  buffers.output = NULL;
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "buffer output is NULL"));
+  buffers.output = o.buffer[CLATTN_OUTPUT];
+  for (int t = CLATTN_Q; t < CLATTN_OUTPUT; ++t) clattn_buffers_set(&alone, (clattn_tensor)t, NULL);
+  unsigned char *with_all = output_of_run(plan, &buffers, &o, &c), *by_itself = output_of_run(plan, &alone, &o, &c);
+  assert_memory_equal(with_all, by_itself, c.bytes[CLATTN_OUTPUT]);
+  free(with_all);
+  free(by_itself);
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+  tear_down(&o);
+  support_free(&c);
+}
+
 static void refusals(void **state) {
   (void)state;
   const clattn_problem p = problem();
@@ -261,6 +506,10 @@ static void refusals(void **state) {
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_non_null(strstr(error.message, "scores has"));
   buffers = buffers_of(&o);
+  buffers.context = NULL; /* there is no other output */
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "buffer context is NULL"));
+  buffers = buffers_of(&o);
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 1, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_plan_enqueue(NULL, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   clattn_plan_destroy(plan);
@@ -275,6 +524,9 @@ int main(void) {
       cmocka_unit_test(plain_queue),
       cmocka_unit_test(out_of_order_queue),
       cmocka_unit_test(run_on_an_adopted_queue),
+      cmocka_unit_test(runs_on_a_cache),
+      cmocka_unit_test(buffers_too_small_for_the_cache),
+      cmocka_unit_test(output_required),
       cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests_name("cl", tests, NULL, NULL);

@@ -1,0 +1,47 @@
+/* Sums in float, in every order that a kernel may use, right or with a mistake, and the inputs for them: what the
+ * calibrations share. */
+#ifndef CLATTN_TESTS_SUMS_H
+#define CLATTN_TESTS_SUMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum input_kind { RANDOM, CONSTANT, ONE_HOT, OUTLIER, LARGE, POSITIVE, KINDS } input_kind;
+typedef enum order { SEQUENTIAL, STRIPS, LANES, TREE, ORDERS } order;
+typedef enum mistake {
+  NONE,
+  DROP_FIRST,
+  DROP_LAST,
+  DROP_MIDDLE,
+  TWICE,
+  SCALED,
+  NEIGHBOUR,
+  ZERO,
+  NOT_A_NUMBER,
+  HALF_PRECISION,
+  LOST_STRIP,
+  SIGN,
+  MISTAKES
+} mistake;
+
+typedef struct sum_input {
+  const float *a, *b; /* b NULL: ones */
+  size_t terms;
+  mistake wrong;
+} sum_input;
+
+/* -1 ... 1, the same sequence in every run. */
+float uniform(void);
+
+void fill(float *values, size_t count, input_kind kind);
+
+/* The longest chain of additions into one accumulator. */
+size_t chain_of(order how, size_t terms);
+
+float to_half(float value); /* 11 significant bits */
+
+/* One after the other, in strips, in 16 lanes or as a tree. */
+float sum_in(const sum_input *in, order how, bool fused);
+
+#endif
