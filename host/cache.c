@@ -61,8 +61,8 @@ static clattn_status keep_scales(clattn_cache *cache, const float *k_scale, cons
 static clattn_status allocate_pages(clattn_cache *cache, clattn_error *error) {
   const clattn_problem *p = &cache->problem;
   const size_t entries = p->batch * cache->table_width;
-  if (p->cache.page_len == 0) return CLATTN_OK;
-  cache->table = calloc(entries, sizeof *cache->table);
+  if (cache->table_width == 0) return CLATTN_OK;
+  cache->table = calloc(p->batch, cache->table_width * sizeof *cache->table);
   cache->free_pages = malloc(cache->pages * sizeof *cache->free_pages);
   if (cache->table == NULL || cache->free_pages == NULL)
     return clattn_fail_malloc(error, (entries + cache->pages) * sizeof *cache->table, "a table of pages");
@@ -105,7 +105,7 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
   cache->device = device;
   cache->problem = *problem;
   if (layout->page_len != 0) {
-    cache->table_width = (layout->capacity + layout->page_len - 1) / layout->page_len;
+    cache->table_width = 1 + (layout->capacity - 1) / layout->page_len;
     cache->pages = layout->pages != 0 ? layout->pages : problem->batch * cache->table_width;
   }
   status = allocate_all(cache, k_scale, v_scale, error);

@@ -81,16 +81,30 @@ static uint16_t narrow(float value, uint32_t (*round)(uint32_t sign, uint32_t ma
 
 void clattn_widen(clattn_type type, const void *from, size_t count, float *to) {
   const uint16_t *bits = from;
-  if (type == CLATTN_F32) memcpy(to, from, count * sizeof *to);
-  for (size_t i = 0; type == CLATTN_F16 && i < count; ++i) to[i] = from_bits(widen_half(bits[i]));
-  for (size_t i = 0; type == CLATTN_BF16 && i < count; ++i) to[i] = from_bits((uint32_t)bits[i] << 16);
+  switch (type) {
+  case CLATTN_F16:
+    for (size_t i = 0; i < count; ++i) to[i] = from_bits(widen_half(bits[i]));
+    break;
+  case CLATTN_BF16:
+    for (size_t i = 0; i < count; ++i) to[i] = from_bits((uint32_t)bits[i] << 16);
+    break;
+  default:
+    memcpy(to, from, count * sizeof *to);
+  }
 }
 
 void clattn_narrow(clattn_type type, const float *from, size_t count, void *to) {
   uint16_t *bits = to;
-  if (type == CLATTN_F32) memcpy(to, from, count * sizeof *from);
-  for (size_t i = 0; type == CLATTN_F16 && i < count; ++i) bits[i] = narrow(from[i], round_half);
-  for (size_t i = 0; type == CLATTN_BF16 && i < count; ++i) bits[i] = narrow(from[i], round_bfloat16);
+  switch (type) {
+  case CLATTN_F16:
+    for (size_t i = 0; i < count; ++i) bits[i] = narrow(from[i], round_half);
+    break;
+  case CLATTN_BF16:
+    for (size_t i = 0; i < count; ++i) bits[i] = narrow(from[i], round_bfloat16);
+    break;
+  default:
+    memcpy(to, from, count * sizeof *from);
+  }
 }
 
 /* In float, as the device adds them. */
