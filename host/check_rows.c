@@ -87,7 +87,9 @@ void clattn_check_context(const clattn_checker *c, const clattn_sight *s, const 
   clattn_check_row(comparison, index, rank, c->outputs->context + start, p->value_dim, b);
 }
 
+/* Of some tensors there may be nothing to compare: no key was appended, no checked row belongs to a query. */
 void clattn_check_finish(clattn_checker *c, clattn_comparison *comparison) {
+  if (comparison->check.elements == 0) return;
   clattn_comparison_finish(comparison);
   c->report->check[c->report->count++] = comparison->check;
 }
