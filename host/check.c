@@ -71,7 +71,7 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
   clattn_floats_release(&floats);
   if (status != CLATTN_OK) return status;
   extrapolate(&c);
-  report->passed = true;
+  report->passed = report->rows_checked > 0;
   for (size_t i = 0; i < report->count; ++i) report->passed = report->passed && report->check[i].passed;
   return CLATTN_OK;
 }

@@ -568,8 +568,9 @@ typedef struct clattn_check_report {
 /* Compares the outputs with the scalar path. q, k, v, scores, weights and context must be set, and output where the
  * problem has one, and cached_k and cached_v (with a cache: right behind the run); scaled, softcapped and lse are
  * compared where they are set. `rows` limits the check to some rows (NULL: all that `outputs` holds); when
- * outputs->rows is set, that list is checked and `rows` must be NULL or the same. CLATTN_OK means that the comparison
- * took place: report->passed says how it ended. */
+ * outputs->rows is set, that list is checked and `rows` must be NULL or the same. A tensor that has nothing in the
+ * checked rows is not in the report. CLATTN_OK means that the comparison took place: report->passed says how it ended.
+ */
 CLATTN_API clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
                                       const clattn_outputs *outputs, const clattn_rows *rows,
                                       clattn_check_report *report, clattn_error *error);

@@ -392,6 +392,10 @@ static void problems_refused(void **state) {
   REFUSED(p.cache.page_len = 21, "cache.page_len is 21");
   REFUSED(p.cache.pages = 4, "cache.pages 4");
   REFUSED(p.cache.page_len = 3; p.cache.pages = SIZE_MAX, "cache.pages");
+  REFUSED(p.batch = 1; p.heads = p.kv_heads = 2; p.head_dim = p.value_dim = 1073741000;
+          p.cache.capacity = 2000000000, "the bytes of the cache do not fit");
+  REFUSED(p.batch = 1;
+          p.cache.capacity = p.cache.page_len = p.cache.pages = 2000000000, "the bytes of the cache do not fit");
   REFUSED(p.positions = (clattn_positions)2, "positions is 2");
   REFUSED(p.rotary = (clattn_rotary)3, "rotary is 3");
   REFUSED(p.rotary_dim = 5, "rotary_dim is 5");

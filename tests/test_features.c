@@ -285,6 +285,32 @@ static void packed(void **state) {
   VARIANT("packed and given", packed_given, v.lengths = both; p->kv_heads = 1);
 }
 
+/* A sample of rows may hit none but those behind the end of a sequence: there is nothing wrong with that. */
+static void sample_without_queries(void **state) {
+  (void)state;
+  static const int32_t offsets[] = {0, 0, 20, 20};
+  variant v = {.name = "packed between empty sequences", .problem = packed_self(), .lengths.query_offsets = offsets};
+  v.problem.packed_queries = v.problem.packed_keys = 20;
+  clattn_plan *plan = NULL;
+  clattn_rows *rows = NULL;
+  clattn_check_report report;
+  clattn_error error;
+  support_case c;
+  allocate(&v, &c);
+  assert_ok(clattn_plan_create(device, &v.problem, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+  assert_ok(clattn_rows_choose(&v.problem, 1.0, 1, &rows, &error), &error);
+  assert_true(rows->row[rows->count / 2 - 1] < 20 && rows->row[rows->count / 2] >= 2 * 4 * 20);
+  assert_ok(clattn_check(plan, &c.inputs, &c.outputs, rows, &report, &error), &error);
+  assert_passed(&report, v.name);
+  const clattn_rows none = {rows->row, 0};
+  assert_ok(clattn_check(plan, &c.inputs, &c.outputs, &none, &report, &error), &error);
+  assert_false(report.passed); /* of nothing at all */
+  clattn_rows_destroy(rows);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
 static void biases(void **state) {
   (void)state;
   static const unsigned each[] = {CLATTN_BIAS_Q, CLATTN_BIAS_K, CLATTN_BIAS_V, CLATTN_BIAS_O, 15};
@@ -684,6 +710,7 @@ int main(void) {
       cmocka_unit_test(bool_mask),
       cmocka_unit_test(key_lengths),
       cmocka_unit_test(packed),
+      cmocka_unit_test(sample_without_queries),
       cmocka_unit_test(biases),
       cmocka_unit_test(fused_weights),
       cmocka_unit_test(output_projection),
