@@ -202,7 +202,7 @@ static const broken cases[] = {
      CLATTN_LSE, NULL, NULL},
     {"bias of the wrong column", "common/projection.cl", "p.bias_offset + column",
      "p.bias_offset + p.columns - 1 - column", "project=naive", CLATTN_Q, biased, NULL},
-    {"key length ignored", "common/attention.cl", "s.key_len = at[SEQUENCE_KEY_LEN]", "s.key_len = a.key_len",
+    {"key length ignored", "common/attention.cl", "s->key_len = at[SEQUENCE_KEY_LEN]", "s->key_len = a.key_len",
      "scores=naive", CLATTN_SCALED, shorter_keys, half_the_keys},
     {"sign of the rotation wrong", "rotary/1_naive.cl", "const float2 turn = vload2(",
      "const float2 turn = (float2)(1.0f, -1.0f) * vload2(", "rotary=naive", CLATTN_Q, rotated, NULL},
