@@ -311,7 +311,8 @@ typedef enum clattn_tensor {
   CLATTN_Q, /* (tokens, heads.head_dim) */
   CLATTN_K, /* (tokens, kv_heads.head_dim) */
   CLATTN_V, /* (tokens, kv_heads.value_dim) */
-  /* results. ONNX calls the next four the qk_matmul_output of modes 0 to 3. */
+  /* results. ONNX calls the next four the qk_matmul_output of modes 0 to 3. Keys and queries that a sequence does not
+   * have hold -inf in the first three, 0 in weights. */
   CLATTN_SCALED,     /* (batch, heads, query_len, key_len): Q.K^T * scale, nothing masked */
   CLATTN_SOFTCAPPED, /* likewise, after the softcap */
   CLATTN_SCORES,     /* likewise, after bias and mask: masked keys hold -inf */
