@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "cache.h"
+#include "costs.h"
 #include "status.h"
 #include "tensor.h"
 

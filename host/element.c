@@ -125,7 +125,7 @@ clattn_status clattn_floats_of(const clattn_problem *problem, const clattn_input
     floats->tensor[t] = clattn_inputs_get(inputs, tensor);
     if ((problem->type == CLATTN_F32 && !placed) || !clattn_is_stored(tensor)) continue;
     const size_t count = clattn_input_bytes(problem, tensor) / clattn_type_bytes(problem->type);
-    floats->copy[t] = malloc(count * sizeof(float));
+    floats->copy[t] = calloc(count, sizeof(float));
     if (floats->copy[t] == NULL) return clattn_fail_malloc(error, count * sizeof(float), clattn_tensor_name(tensor));
     clattn_widen(problem->type, floats->tensor[t], count, floats->copy[t]);
     if (placed) add_positions(problem, inputs, floats->copy[t]);

@@ -1,176 +1,13 @@
-/* Plans: what fits into memory, which buffers, in which blocks. */
+/* Plans: their making, what they say of themselves, and their end. */
 #include "plan.h"
 
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "costs.h"
 #include "kernel_arguments.h"
 #include "sequence.h"
 #include "shape.h"
 #include "status.h"
-#include "tensor.h"
-
-/* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to
- * each other through the cache; on a GPU it only needs to be large enough to fill the device. */
-#define BLOCK_BYTES_CPU (8ull << 20)
-#define BLOCK_BYTES_GPU (256ull << 20)
-#define NAN_PIECE_BYTES ((size_t)1 << 20)
-#define MOST_PAIRS 65535u                   /* some drivers launch no more work-groups along a third dimension */
-#define MOST_ROWS ((size_t)INT_MAX - 1024u) /* kernels count rows in int */
-#define BLOCK_ROWS_MULTIPLE 64              /* a block that is cut within a head begins at a tile's border */
-
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
-
-/* What the plan allocates for a tensor. */
-typedef struct tensor_memory {
-  uint64_t floats; /* bytes that the kernels work on */
-  uint64_t stored; /* bytes in the problem's type, besides */
-} tensor_memory;
-
-static bool is_of_block(clattn_tensor tensor) {
-  return tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
-}
-
-static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor) {
-  const clattn_problem *p = &plan->problem;
-  const uint64_t bytes = clattn_input_bytes(p, tensor);
-  const uint64_t stored = plan->io == CLATTN_IO_HOST ? bytes : 0;
-  if (!clattn_is_stored(tensor) || !clattn_is_separate(p, tensor)) return (tensor_memory){.floats = stored};
-  const uint64_t rotated = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
-  const uint64_t widened = bytes / clattn_type_bytes(p->type) * sizeof(float);
-  return (tensor_memory){.floats = clattn_is_rotated(p, tensor) ? rotated : widened, .stored = stored};
-}
-
-static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
-  const clattn_problem *p = &plan->problem;
-  const uint64_t floats = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
-  const bool ours = plan->io == CLATTN_IO_HOST, typed = p->type != CLATTN_F32;
-  if (clattn_is_input(p, tensor)) return input_memory(plan, tensor);
-  switch (tensor) {
-  case CLATTN_Q:
-  case CLATTN_K:
-  case CLATTN_V:
-    return (tensor_memory){.floats = floats};
-  case CLATTN_LSE:
-    return (tensor_memory){.floats = ours ? floats : 0};
-  case CLATTN_CACHED_K:
-  case CLATTN_CACHED_V:
-    return (tensor_memory){.floats = clattn_is_gathered(p) ? (uint64_t)p->batch * p->cache.capacity *
-                                                                 clattn_tensor_columns(p, tensor) * sizeof(float)
-                                                           : 0};
-  case CLATTN_CONTEXT:
-    return (tensor_memory){.floats = ours || clattn_has_output(p) ? floats : 0};
-  case CLATTN_OUTPUT:
-    return (tensor_memory){.floats = p->output_dim != 0 && (ours || typed) ? floats : 0,
-                           .stored = ours && typed ? clattn_output_bytes(p, tensor) : 0};
-  default:
-    return (tensor_memory){0};
-  }
-}
-
-bool clattn_has_sequences(const clattn_problem *problem) {
-  return problem->lengths != CLATTN_LENGTHS_FULL || problem->cache.capacity != 0;
-}
-
-static uint64_t sequences_bytes(const clattn_problem *problem) {
-  return !clattn_has_sequences(problem) ? 0 : (uint64_t)problem->batch * SEQUENCE_INTS * sizeof(cl_int);
-}
-
-static uint64_t memory_budget(const clattn_plan *plan, const clattn_plan_options *options) {
-  const uint64_t device = plan->device->info.global_memory_bytes;
-  return options->memory_bytes != 0 && options->memory_bytes < device ? options->memory_bytes : device;
-}
-
-static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor tensor, uint64_t bytes,
-                                      clattn_error *error) {
-  const uint64_t most = plan->device->info.max_allocation_bytes;
-  if (bytes <= most) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY, "%s takes %llu bytes; '%s' allows %llu in one buffer",
-                     clattn_tensor_name(tensor), (unsigned long long)bytes, plan->device->info.name,
-                     (unsigned long long)most);
-}
-
-/* Bytes of everything but the block of scores. */
-static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clattn_error *error) {
-  clattn_status status = CLATTN_OK;
-  *bytes = clattn_tables_bytes(&plan->problem) + (plan->io == CLATTN_IO_HOST ? sequences_bytes(&plan->problem) : 0);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
-    const clattn_tensor tensor = (clattn_tensor)t;
-    const tensor_memory memory = memory_of(plan, tensor);
-    if (is_of_block(tensor)) continue;
-    const bool input = clattn_is_input(&plan->problem, tensor); /* with CLATTN_IO_DEVICE the caller's buffer */
-    const size_t whole = (input ? clattn_input_bytes : clattn_output_bytes)(&plan->problem, tensor);
-    status = check_allocation(plan, tensor, whole, error);
-    if (status == CLATTN_OK) status = check_allocation(plan, tensor, memory.floats, error);
-    *bytes += memory.floats + memory.stored;
-  }
-  return status;
-}
-
-static uint64_t smallest(uint64_t a, uint64_t b) {
-  return a < b ? a : b;
-}
-
-static uint64_t preferred_block(const clattn_plan *plan, const clattn_plan_options *options) {
-  if (options->block_bytes != 0) return options->block_bytes;
-  return plan->device->info.type == CLATTN_DEVICE_CPU ? BLOCK_BYTES_CPU : BLOCK_BYTES_GPU;
-}
-
-clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
-  const clattn_problem *problem = &plan->problem;
-  const uint64_t budget = memory_budget(plan, options);
-  const uint64_t row_bytes = (uint64_t)clattn_most_keys(problem) * sizeof(float);
-  uint64_t fixed = 0;
-  const clattn_status status = fixed_bytes(plan, &fixed, error);
-  if (status != CLATTN_OK) return status;
-  const unsigned long long least = fixed + row_bytes;
-  if (least > budget)
-    return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
-                       "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'", least,
-                       (unsigned long long)budget, plan->device->info.name);
-  const uint64_t most = smallest(budget - fixed, plan->device->info.max_allocation_bytes);
-  if (most < row_bytes)
-    return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
-                       "one row of scores takes %llu bytes; '%s' allows %llu in one buffer",
-                       (unsigned long long)row_bytes, plan->device->info.name, (unsigned long long)most);
-
-  uint64_t rows = smallest(most, preferred_block(plan, options)) / row_bytes;
-  if (rows == 0) rows = 1; /* the memory suffices for a row, only the preferred size does not */
-  const size_t pairs = problem->batch * problem->heads;
-  if (rows >= problem->query_len) {
-    plan->largest.pairs = (size_t)smallest(smallest(rows / problem->query_len, pairs), MOST_PAIRS);
-    if (plan->largest.pairs > MOST_ROWS / problem->query_len) plan->largest.pairs = MOST_ROWS / problem->query_len;
-    plan->largest.rows = problem->query_len;
-  } else {
-    plan->largest.pairs = 1;
-    plan->largest.rows =
-        (size_t)(rows >= BLOCK_ROWS_MULTIPLE ? rows / BLOCK_ROWS_MULTIPLE * BLOCK_ROWS_MULTIPLE : rows);
-  }
-  plan->info.block_heads = plan->largest.pairs;
-  plan->info.block_rows = plan->largest.rows;
-  plan->info.block_bytes = (uint64_t)plan->largest.pairs * plan->largest.rows * row_bytes;
-  plan->info.total_bytes = fixed + plan->info.block_bytes;
-  clattn_block block = {0};
-  while (clattn_next_block(plan, &block)) ++plan->info.blocks;
-  return CLATTN_OK;
-}
-
-bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
-  const size_t pairs = plan->problem.batch * plan->problem.heads, rows = plan->problem.query_len;
-  if (block->pairs != 0) {
-    block->first_row += block->rows;
-    if (block->first_row == rows) {
-      block->first_row = 0;
-      block->first_pair += block->pairs;
-    }
-  }
-  if (block->first_pair == pairs) return false;
-  const size_t pairs_left = pairs - block->first_pair, rows_left = rows - block->first_row;
-  block->pairs = plan->largest.pairs < pairs_left ? plan->largest.pairs : pairs_left;
-  block->rows = plan->largest.rows < rows_left ? plan->largest.rows : rows_left;
-  return true;
-}
 
 void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to) {
   for (size_t b = 0; b < problem->batch; ++b, to += SEQUENCE_INTS) {
@@ -184,61 +21,6 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
     to[SEQUENCE_NEW_LEN] = (cl_int)s.new_len;
   }
 }
-
-/* New memory often holds an earlier run's right results, and a kernel that forgets to write some would pass every
- * check: it is filled with NaN first. (By writing: what clEnqueueFillBuffer fills counts as uninitialised for
- * oclgrind.) */
-static clattn_status fill_with_nan(const clattn_plan *plan, cl_mem buffer, size_t bytes, clattn_error *error) {
-  const size_t piece_bytes = bytes < NAN_PIECE_BYTES ? bytes : NAN_PIECE_BYTES;
-  void *piece = malloc(piece_bytes);
-  if (piece == NULL) return clattn_fail_malloc(error, piece_bytes, "filling a buffer");
-  memset(piece, 0xFF, piece_bytes);
-  cl_int code = CL_SUCCESS;
-  for (size_t done = 0; done < bytes && code == CL_SUCCESS; done += piece_bytes) {
-    const size_t left = bytes - done;
-    code = clEnqueueWriteBuffer(plan->device->queue, buffer, CL_TRUE, done, left < piece_bytes ? left : piece_bytes,
-                                piece, 0, NULL, NULL);
-  }
-  free(piece);
-  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "filling a buffer of %zu bytes", bytes);
-}
-
-static clattn_status allocate(clattn_plan *plan, const char *name, uint64_t bytes, cl_mem *buffer,
-                              clattn_error *error) {
-  if (bytes == 0) return CLATTN_OK;
-  cl_int code = CL_SUCCESS;
-  *buffer = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
-  if (code == CL_SUCCESS) return fill_with_nan(plan, *buffer, (size_t)bytes, error);
-  return clattn_fail_cl(error, code, "allocating %llu bytes for %s on '%s'", (unsigned long long)bytes, name,
-                        plan->device->info.name);
-}
-
-static clattn_status allocate_sequences(clattn_plan *plan, clattn_error *error) {
-  const uint64_t bytes = sequences_bytes(&plan->problem);
-  if (bytes == 0 || plan->io != CLATTN_IO_HOST) return CLATTN_OK;
-  plan->sequences_host = malloc((size_t)bytes);
-  if (plan->sequences_host == NULL) return clattn_fail_malloc(error, (size_t)bytes, "the lengths of a batch");
-  return allocate(plan, "the lengths", bytes, &plan->sequences, error);
-}
-
-static clattn_status allocate_all(clattn_plan *plan, clattn_error *error) {
-  clattn_status status = allocate_sequences(plan, error);
-  if (status == CLATTN_OK) status = clattn_tables_create(plan, error);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
-    const tensor_memory memory = memory_of(plan, (clattn_tensor)t);
-    const char *name = clattn_tensor_name((clattn_tensor)t);
-    status = allocate(plan, name, memory.floats, &plan->buffer[t], error);
-    if (status == CLATTN_OK) status = allocate(plan, name, memory.stored, &plan->stored[t], error);
-  }
-  if (status == CLATTN_OK)
-    status = allocate(plan, "scores", plan->info.block_bytes, &plan->buffer[CLATTN_SCORES], error);
-  if (status != CLATTN_OK) return status;
-  plan->buffer[CLATTN_WEIGHTS] = plan->buffer[CLATTN_SCORES]; /* softmax works in place */
-  const cl_int code = clRetainMemObject(plan->buffer[CLATTN_SCORES]);
-  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "clRetainMemObject");
-}
-
-/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 /* Of the stages behind the cache the problem as they see it counts, of the others the plan's own. */
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info) {
@@ -309,7 +91,7 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   status = check_byte_order(device, error);
   if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);
   if (status == CLATTN_OK) status = clattn_choose_kernels(plan, options, error);
-  if (status == CLATTN_OK) status = allocate_all(plan, error);
+  if (status == CLATTN_OK) status = clattn_plan_allocate(plan, error);
   if (status != CLATTN_OK) {
     clattn_plan_destroy(plan);
     return status;

@@ -45,6 +45,9 @@ clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *o
 /* Fills to[batch * SEQUENCE_INTS] with what kernels are told of the sequences. */
 void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to);
 
+/* All buffers, filled with NaN. */
+clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error);
+
 /* Whether sequences are described one by one. */
 bool clattn_has_sequences(const clattn_problem *problem);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "random.h"
+#include "costs.h"
 #include "shape.h"
 #include "status.h"
 

@@ -1,9 +1,7 @@
-/* Shapes, strides and costs of a problem. Knows nothing of devices. */
+/* Shapes and strides of a problem. Knows nothing of devices. */
 #include "shape.h"
 
 #include <math.h>
-
-#include "sequence.h"
 
 bool clattn_multiply(size_t a, size_t b, size_t *product) {
   if (b != 0 && a > SIZE_MAX / b) return false;
@@ -284,107 +282,4 @@ bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage) {
   default:
     return true;
   }
-}
-
-/* ---- costs ------------------------------------------------------------------------------------------------------- */
-
-static double limit(double value, double least, double most) {
-  return value < least ? least : value > most ? most : value;
-}
-
-/* The sum over query = 0 ... queries-1 of query + shift, held within 0 ... keys. */
-static double sum_of_borders(double queries, double keys, double shift) {
-  const double rise = limit(-shift, 0.0, queries), level = limit(keys - shift, rise, queries);
-  return (level - rise) * (shift + (rise + level - 1.0) / 2.0) + (queries - level) * keys;
-}
-
-/* (query, key) places that causality and window leave, over all batches and heads; lengths count as full. */
-static double live_pairs(const clattn_problem *problem) {
-  const double position = (double)clattn_sequence_of(problem, NULL, 0).position;
-  const double queries = (double)problem->query_len, keys = (double)problem->key_len;
-  const double live = sum_of_borders(queries, keys, position + (double)clattn_window_right(problem) + 1.0) -
-                      sum_of_borders(queries, keys, position - (double)clattn_window_left(problem));
-  return live * (double)problem->batch * (double)problem->heads;
-}
-
-static double projection_flops(const clattn_problem *problem) {
-  if (problem->source == CLATTN_SOURCE_QKV) return 0.0;
-  const double q = (double)clattn_tensor_columns(problem, CLATTN_Q);
-  const double kv = (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
-  return 2.0 * ((double)clattn_query_tokens(problem) * (double)problem->model_dim * q +
-                (double)clattn_key_tokens(problem) * (double)clattn_kv_model_dim(problem) * kv);
-}
-
-double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
-  switch (stage) {
-  case CLATTN_STAGE_PROJECT:
-    return projection_flops(problem);
-  case CLATTN_STAGE_SCORES:
-    return 2.0 * live_pairs(problem) * (double)problem->head_dim;
-  case CLATTN_STAGE_SOFTMAX: /* a subtraction, an exp, an addition and a division for each weight */
-    return 4.0 * live_pairs(problem);
-  case CLATTN_STAGE_CONTEXT:
-    return 2.0 * live_pairs(problem) * (double)problem->value_dim;
-  case CLATTN_STAGE_OUTPUT:
-    return 2.0 * (double)clattn_query_tokens(problem) * (double)problem->heads * (double)problem->value_dim *
-           (double)problem->output_dim;
-  case CLATTN_STAGE_ROTARY: /* 4 products and 2 sums for each pair of elements */
-    return 3.0 * (double)(problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim) *
-           ((double)clattn_query_tokens(problem) * (double)problem->heads +
-            (double)clattn_key_tokens(problem) * (double)clattn_kv_heads(problem));
-  case CLATTN_STAGE_CONVERT:
-  case CLATTN_STAGE_CACHE:
-  case CLATTN_STAGE_COUNT:
-    break;
-  }
-  return 0.0;
-}
-
-/* What is widened and narrowed, as stored and as float. */
-static double convert_bytes(const clattn_problem *problem) {
-  if (problem->type == CLATTN_F32) return 0.0;
-  double bytes = (double)clattn_tensor_elements(problem, CLATTN_OUTPUT) * 6.0;
-  for (int t = 0; t <= CLATTN_V; ++t)
-    if (t != CLATTN_MASK && t != CLATTN_SLOPES && t != CLATTN_SINKS)
-      bytes += (double)clattn_input_bytes(problem, (clattn_tensor)t) * 3.0;
-  return bytes;
-}
-
-static double cached_columns(const clattn_problem *problem) {
-  return (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
-}
-
-/* New keys and values are read as floats and written as what the cache holds. */
-static double append_bytes(const clattn_problem *problem) {
-  if (problem->cache.capacity == 0) return 0.0;
-  const double element = (double)clattn_cache_element_bytes(problem->cache.type);
-  return cached_columns(problem) * (double)clattn_key_tokens(problem) * (sizeof(float) + element);
-}
-
-double clattn_gather_bytes(const clattn_problem *seen) {
-  if (!clattn_is_gathered(seen)) return 0.0;
-  const double element = (double)clattn_cache_element_bytes(seen->cache.type);
-  return cached_columns(seen) * (double)seen->batch * (double)seen->key_len * (sizeof(float) + element);
-}
-
-double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
-  static const clattn_tensor touched[CLATTN_STAGE_COUNT][14] = {
-      [CLATTN_STAGE_CONVERT] = {CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_PROJECT] = {CLATTN_X, CLATTN_XKV, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_WQKV, CLATTN_BQ,
-                                CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_ROTARY] = {CLATTN_Q, CLATTN_K, CLATTN_Q, CLATTN_K, CLATTN_TENSOR_COUNT}, /* read and written */
-      [CLATTN_STAGE_CACHE] = {CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_SCORES] = {CLATTN_Q, CLATTN_K, CLATTN_SCORES, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_SOFTMAX] = {CLATTN_SCORES, CLATTN_WEIGHTS, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_CONTEXT] = {CLATTN_WEIGHTS, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
-  };
-  if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem);
-  if (stage == CLATTN_STAGE_CACHE) return append_bytes(problem);
-  if (!clattn_stage_used(problem, stage)) return 0.0;
-  double elements = 0.0;
-  for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor)
-    elements += (double)clattn_tensor_elements(problem, *tensor);
-  return elements * sizeof(float) +
-         (stage == CLATTN_STAGE_SCORES ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
 }

@@ -1,4 +1,4 @@
-/* What follows from a problem alone: sizes, strides, costs. The problem must be valid for all of these. */
+/* What follows from a problem alone: sizes and strides. The problem must be valid for all of these. */
 #ifndef CLATTN_SHAPE_H
 #define CLATTN_SHAPE_H
 
@@ -48,12 +48,6 @@ size_t clattn_type_bytes(clattn_type type);
 
 /* Floats from the first to behind the last element of given q, k or v, as their strides reach. */
 size_t clattn_given_extent(const clattn_problem *problem, clattn_tensor tensor);
-
-double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage);
-double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage); /* of the cache, of appending to it */
-
-/* Of bringing what is in the cache into floats: the problem is that which scores see. */
-double clattn_gather_bytes(const clattn_problem *seen);
 
 /* false if a * b overflows. */
 bool clattn_multiply(size_t a, size_t b, size_t *product);

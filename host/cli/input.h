@@ -28,6 +28,9 @@ void input_free(input *input);
 int input_from_random(const run_options *options, input *input);
 int input_from_files(const run_options *options, input *input);
 
+/* Sets what the sizes leave open, and loads masks, slopes and sinks. False after a complaint. */
+bool input_set_meaning(const run_options *options, input *input);
+
 /* What a cache holds before the run, and its scales: from files, or a random past. */
 bool input_load_cache(const run_options *options, input *input);
 
