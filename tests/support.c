@@ -37,6 +37,20 @@ clattn_device *support_device(void) {
   return device;
 }
 
+clattn_device *support_opened;
+
+int support_open(void **state) {
+  (void)state;
+  support_opened = support_device();
+  return 0;
+}
+
+int support_close(void **state) {
+  (void)state;
+  clattn_device_close(support_opened);
+  return 0;
+}
+
 clattn_problem support_problem(size_t tokens, size_t model_dim, size_t dim) {
   clattn_problem problem = CLATTN_PROBLEM_INIT;
   problem.query_len = problem.key_len = tokens;

@@ -14,6 +14,14 @@
 /* The device that CLATTN_DEVICE names, else the best. Fails the test if there is none. */
 clattn_device *support_device(void);
 
+/* The same for all tests of a group, by its set-up and tear-down. */
+extern clattn_device *support_opened;
+int support_open(void **state);
+int support_close(void **state);
+
+/* Fails the test unless the error's message has this part. */
+#define assert_says(error, part) assert_non_null(strstr((error)->message, part))
+
 /* A problem with its inputs, and outputs of all tensors, each with a guard of known bytes on both sides. */
 typedef struct support_case {
   clattn_problem problem;

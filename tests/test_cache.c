@@ -6,22 +6,6 @@
 
 #include "support.h"
 
-static clattn_device *device;
-
-static int open_device(void **state) {
-  (void)state;
-  device = support_device();
-  return 0;
-}
-
-static int close_device(void **state) {
-  (void)state;
-  clattn_device_close(device);
-  return 0;
-}
-
-#define assert_says(error, part) assert_non_null(strstr((error)->message, part))
-
 /* As a decoder has it: `tokens` new ones in each run. */
 static clattn_problem decoder(size_t tokens) {
   clattn_problem p = support_problem(tokens, 20, 10);
@@ -46,14 +30,15 @@ static clattn_cache *new_cache(const clattn_problem *p) {
   const bool scaled = p->cache.type == CLATTN_CACHE_I8_HEAD;
   clattn_cache *cache = NULL;
   clattn_error error;
-  assert_ok(clattn_cache_create(device, p, scaled ? k_scale : NULL, scaled ? v_scale : NULL, &cache, &error), &error);
+  assert_ok(clattn_cache_create(support_opened, p, scaled ? k_scale : NULL, scaled ? v_scale : NULL, &cache, &error),
+            &error);
   return cache;
 }
 
 static clattn_plan *new_plan(const clattn_problem *p, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
   clattn_error error;
-  assert_ok(clattn_plan_create(device, p, options, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, p, options, &plan, &error), &error);
   return plan;
 }
 
@@ -139,7 +124,7 @@ static void decode(const clattn_problem *step) {
   at_once.cache = (clattn_cache_layout){0};
   support_case whole;
   support_allocate(&whole, &at_once, 71);
-  const clattn_check_report report = support_run(device, &whole, NULL);
+  const clattn_check_report report = support_run(support_opened, &whole, NULL);
   assert_passed(&report, "all tokens at once");
   clattn_cache *cache = new_cache(step);
   clattn_plan *plan = new_plan(step, NULL);
@@ -178,7 +163,7 @@ static const char gpu_form[] = "project=register,scores=register,softmax=registe
 static bool can_be_planned(const clattn_problem *p, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
   clattn_error error;
-  const clattn_status status = clattn_plan_create(device, p, options, &plan, &error);
+  const clattn_status status = clattn_plan_create(support_opened, p, options, &plan, &error);
   clattn_plan_destroy(plan);
   if (status == CLATTN_UNSUPPORTED) print_message("not run: %s\n", error.message);
   return status != CLATTN_UNSUPPORTED;
@@ -413,7 +398,7 @@ static void expect_no_cache(const clattn_problem *p, const float *k_scale, const
                             const char *part) {
   clattn_cache *cache = NULL;
   clattn_error error;
-  assert_int_equal(clattn_cache_create(device, p, k_scale, v_scale, &cache, &error), status);
+  assert_int_equal(clattn_cache_create(support_opened, p, k_scale, v_scale, &cache, &error), status);
   assert_null(cache);
   assert_says(&error, part);
 }
@@ -441,7 +426,7 @@ static void caches_refused(void **state) {
     expect_no_cache(&by_head, scale, bad[i], CLATTN_INVALID_ARGUMENT, "allowed: above 0");
   }
   expect_no_cache(&huge, NULL, NULL, CLATTN_OUT_OF_DEVICE_MEMORY, "the cached keys takes");
-  assert_int_equal(clattn_cache_create(device, &good, NULL, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_create(support_opened, &good, NULL, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_cache_create(NULL, &good, NULL, NULL, &cache, &error), CLATTN_INVALID_ARGUMENT);
   clattn_cache_destroy(NULL);
 }
@@ -528,11 +513,11 @@ static void other_caches_refused(void **state) {
 static void cache_of_another_device_refused(void **state) {
   (void)state;
   const clattn_problem p = decoder(7);
-  clattn_device *const mine = device;
-  device = support_device();
+  clattn_device *const mine = support_opened;
+  support_opened = support_device();
   clattn_cache *cache = new_cache(&p);
-  clattn_device *const other = device;
-  device = mine;
+  clattn_device *const other = support_opened;
+  support_opened = mine;
   expect_run(&p, cache, CLATTN_INVALID_ARGUMENT, "made for another device");
   clattn_cache_destroy(cache);
   clattn_device_close(other);
@@ -604,5 +589,5 @@ int main(void) {
       cmocka_unit_test(other_calls_refused),
       cmocka_unit_test(lengths_refused),
   };
-  return cmocka_run_group_tests_name("cache", tests, open_device, close_device);
+  return cmocka_run_group_tests_name("cache", tests, support_open, support_close);
 }

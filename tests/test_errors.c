@@ -7,22 +7,6 @@
 #include "catalog.h"
 #include "support.h"
 
-static clattn_device *device;
-
-static int open_device(void **state) {
-  (void)state;
-  device = support_device();
-  return 0;
-}
-
-static int close_device(void **state) {
-  (void)state;
-  clattn_device_close(device);
-  return 0;
-}
-
-#define assert_says(error, part) assert_non_null(strstr((error)->message, part))
-
 static void names(void **state) {
   (void)state;
   for (int s = 0; s < CLATTN_STATUS_COUNT; ++s) assert_memory_equal(clattn_status_name((clattn_status)s), "CLATTN_", 7);
@@ -118,7 +102,7 @@ static void expect_plan(const clattn_plan_options *options, clattn_status status
   const clattn_problem p = support_problem(5, 4, 3);
   clattn_plan *plan = NULL;
   clattn_error error;
-  assert_int_equal(clattn_plan_create(device, &p, options, &plan, &error), status);
+  assert_int_equal(clattn_plan_create(support_opened, &p, options, &plan, &error), status);
   assert_null(plan);
   assert_says(&error, part);
 }
@@ -129,8 +113,8 @@ static void plans(void **state) {
   clattn_plan *plan = NULL;
   clattn_error error;
   assert_int_equal(clattn_plan_create(NULL, &p, NULL, &plan, &error), CLATTN_INVALID_ARGUMENT);
-  assert_int_equal(clattn_plan_create(device, &p, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
-  assert_int_equal(clattn_plan_create(device, NULL, NULL, &plan, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_plan_create(support_opened, &p, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_plan_create(support_opened, NULL, NULL, &plan, &error), CLATTN_INVALID_ARGUMENT);
   clattn_plan_destroy(NULL);
 
 #define REFUSED(change, expected, part)                                                                                \
@@ -161,7 +145,7 @@ static void runs(void **state) {
   clattn_plan *plan = NULL;
   clattn_error error;
   clattn_check_report report;
-  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   assert_int_equal(clattn_plan_run(NULL, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_plan_run(plan, NULL, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_plan_run(plan, &c.inputs, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
@@ -202,7 +186,7 @@ static void kernels(void **state) {
   (void)state;
   clattn_error error;
   clattn_kernel_info info;
-  clattn_device_info small = *clattn_device_get_info(device);
+  clattn_device_info small = *clattn_device_get_info(support_opened);
   assert_false(clattn_kernel_get_info(clattn_kernel_count(), &info));
   assert_int_equal(clattn_kernel_supported(clattn_kernel_count(), &small, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_kernel_supported(0, NULL, &error), CLATTN_INVALID_ARGUMENT);
@@ -222,7 +206,7 @@ static void tiles_fit_the_device(void **state) {
   (void)state;
   const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_PROJECT, "register", 8);
   assert_non_null(row);
-  clattn_device_info small = *clattn_device_get_info(device);
+  clattn_device_info small = *clattn_device_get_info(support_opened);
   small.max_work_group = 128;
   small.local_memory_bytes = 32768;
   int value[CLATTN_TILES_MOST];
@@ -256,22 +240,22 @@ static void failing_builds(void **state) {
   assert_int_equal(system("cp -r \"" CLATTN_KERNELS "\"/. bad_kernels/"), 0);
 
   write_file("bad_kernels/scores/1_naive.cl", "kernel void scores(global float *x) {\n  x[0] = undeclared;\n}\n");
-  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_BUILD_FAILED);
-  assert_says(&error, clattn_device_get_info(device)->name);
+  assert_int_equal(clattn_plan_create(support_opened, &p, &o, &plan, &error), CLATTN_BUILD_FAILED);
+  assert_says(&error, clattn_device_get_info(support_opened)->name);
   assert_says(&error, "-cl-std=CL1.2");
   assert_says(&error, "undeclared");
   assert_true(error.code != 0);
 
   write_file("bad_kernels/scores/1_naive.cl", "kernel void another_name(global float *x) {\n  x[0] = 1;\n}\n");
-  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_OPENCL_FAILED);
+  assert_int_equal(clattn_plan_create(support_opened, &p, &o, &plan, &error), CLATTN_OPENCL_FAILED);
   assert_says(&error, "CL_INVALID_KERNEL_NAME");
 
   write_file("bad_kernels/scores/1_naive.cl", "#include \"scores/1_naive.cl\"\n");
-  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_KERNEL_SOURCE);
+  assert_int_equal(clattn_plan_create(support_opened, &p, &o, &plan, &error), CLATTN_KERNEL_SOURCE);
   assert_says(&error, "deep");
 
   write_file("bad_kernels/scores/1_naive.cl", "#include \"common/missing.cl\"\n");
-  assert_int_equal(clattn_plan_create(device, &p, &o, &plan, &error), CLATTN_KERNEL_SOURCE);
+  assert_int_equal(clattn_plan_create(support_opened, &p, &o, &plan, &error), CLATTN_KERNEL_SOURCE);
   assert_says(&error, "common/missing.cl");
   assert_int_equal(system("rm -rf bad_kernels"), 0);
 }
@@ -287,5 +271,5 @@ int main(void) {
       cmocka_unit_test(tiles_fit_the_device),
       cmocka_unit_test(failing_builds),
   };
-  return cmocka_run_group_tests_name("errors", tests, open_device, close_device);
+  return cmocka_run_group_tests_name("errors", tests, support_open, support_close);
 }

@@ -8,8 +8,6 @@
 
 #include "support.h"
 
-static clattn_device *device;
-
 /* ---- forms ------------------------------------------------------------------------------------------------------- */
 
 #define ALL_STAGES(name) "project=" name ",scores=" name ",softmax=" name ",context=" name ",output=" name
@@ -42,14 +40,14 @@ static bool supported[FORMS];
 static bool is_supported(const form *f) {
   clattn_kernel_info kernel;
   clattn_error reason;
-  if (strcmp(f->name, "CPU form") == 0 && clattn_device_get_info(device)->native_float_width <= 1) {
+  if (strcmp(f->name, "CPU form") == 0 && clattn_device_get_info(support_opened)->native_float_width <= 1) {
     print_message("%s is not run: the device likes no float vectors\n", f->name);
     return false;
   }
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i)
     for (size_t k = 0; k < 2; ++k) {
       if (f->families[k] == NULL || strcmp(kernel.name, f->families[k]) != 0) continue;
-      if (clattn_kernel_supported(i, clattn_device_get_info(device), &reason) == CLATTN_OK) continue;
+      if (clattn_kernel_supported(i, clattn_device_get_info(support_opened), &reason) == CLATTN_OK) continue;
       print_message("%s is not run: %s=%s %s\n", f->name, clattn_stage_name(kernel.stage), kernel.name, reason.message);
       return false;
     }
@@ -57,15 +55,8 @@ static bool is_supported(const form *f) {
 }
 
 static int open_device(void **state) {
-  (void)state;
-  device = support_device();
+  support_open(state);
   for (size_t i = 0; i < FORMS; ++i) supported[i] = is_supported(&forms[i]);
-  return 0;
-}
-
-static int close_device(void **state) {
-  (void)state;
-  clattn_device_close(device);
   return 0;
 }
 
@@ -122,7 +113,7 @@ static void run_in(const variant *v, const form *f) {
   char what[256];
   support_case c;
   allocate(v, &c);
-  const clattn_check_report report = support_run(device, &c, &options);
+  const clattn_check_report report = support_run(support_opened, &c, &options);
   snprintf(what, sizeof what, "%s, %s", v->name, f->name);
   assert_passed(&report, what);
   support_free(&c);
@@ -297,7 +288,7 @@ static void sample_without_queries(void **state) {
   clattn_error error;
   support_case c;
   allocate(&v, &c);
-  assert_ok(clattn_plan_create(device, &v.problem, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &v.problem, NULL, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
   assert_ok(clattn_rows_choose(&v.problem, 1.0, 1, &rows, &error), &error);
   assert_true(rows->row[rows->count / 2 - 1] < 20 && rows->row[rows->count / 2] >= 2 * 4 * 20);
@@ -535,7 +526,7 @@ static void run_poisoned(const variant *v, const form *f, float value, size_t fi
   support_case c;
   allocate(v, &c);
   poison_key(&c, value);
-  const clattn_check_report report = support_run(device, &c, &options);
+  const clattn_check_report report = support_run(support_opened, &c, &options);
   snprintf(what, sizeof what, "%g behind %s, %s", (double)value, v->name, f->name);
   assert_nan_shows_from(&c, first_seeing, what);
   assert_passed(&report, what);
@@ -584,7 +575,7 @@ static void nan_of_a_negligible_key_shows(void **state) {
     for (size_t i = 0; i < c.bytes[CLATTN_Q] / sizeof(float); ++i) support_tensor(&c, CLATTN_Q)[i] = 1.0f;
     for (size_t i = 0; i < c.bytes[CLATTN_K] / sizeof(float); ++i)
       support_tensor(&c, CLATTN_K)[i] = i / (4 * 9) % 41 == 20 ? -100.0f : 0.0f;
-    const clattn_check_report report = support_run(device, &c, &options);
+    const clattn_check_report report = support_run(support_opened, &c, &options);
     assert_nan_shows_from(&c, 0, forms[f].name);
     assert_passed(&report, forms[f].name);
     support_free(&c);
@@ -600,7 +591,7 @@ static void fully_masked_rows_are_zero(void **state) {
     const clattn_plan_options options = options_of(&forms[f]);
     support_case c;
     allocate(&v, &c);
-    const clattn_check_report report = support_run(device, &c, &options);
+    const clattn_check_report report = support_run(support_opened, &c, &options);
     assert_passed(&report, forms[f].name);
     for (size_t pair = 0; pair < 2 * 4; ++pair) {
       const size_t row = pair * 37, token = pair / 4 * 37, head = pair % 4;
@@ -643,7 +634,7 @@ static void strides(void **state) {
     for (size_t t = 0; t < 3; ++t)
       for (size_t i = 0; i < 2 * all[t].tokens * all[t].heads * all[t].dim; ++i)
         *strided_element(&c, &all[t], i) = (float)(i * 37 % 101) / 50.0f - 1.0f;
-    const clattn_check_report report = support_run(device, &c, &options);
+    const clattn_check_report report = support_run(support_opened, &c, &options);
     assert_passed(&report, forms[f].name);
     for (size_t t = 0; t < 3; ++t)
       for (size_t i = 0; i < 2 * all[t].tokens * all[t].heads * all[t].dim; ++i)
@@ -667,7 +658,7 @@ static void compare_with_reference(const variant *v) {
   clattn_error error;
   allocate(v, &c);
   allocate(v, &scalar);
-  support_run(device, &c, NULL);
+  support_run(support_opened, &c, NULL);
   assert_ok(clattn_reference_run(&v->problem, &scalar.inputs, &scalar.outputs, &error), &error);
   support_check_guards(&scalar);
   for (size_t i = 0; i < sizeof compared / sizeof compared[0]; ++i) {
@@ -726,5 +717,5 @@ int main(void) {
       cmocka_unit_test(strides),
       cmocka_unit_test(reference),
   };
-  return cmocka_run_group_tests_name("features", tests, open_device, close_device);
+  return cmocka_run_group_tests_name("features", tests, open_device, support_close);
 }

@@ -7,20 +7,6 @@
 
 #include "support.h"
 
-static clattn_device *device;
-
-static int open_device(void **state) {
-  (void)state;
-  device = support_device();
-  return 0;
-}
-
-static int close_device(void **state) {
-  (void)state;
-  clattn_device_close(device);
-  return 0;
-}
-
 static clattn_problem middling(void) {
   clattn_problem p = support_problem(70, 48, 12);
   p.batch = 2;
@@ -41,7 +27,7 @@ static void pipelines(void **state) {
         p.layout = (clattn_weight_layout)layout;
         clattn_plan *plan = NULL;
         clattn_error error;
-        const clattn_status status = clattn_plan_create(device, &p, &options, &plan, &error);
+        const clattn_status status = clattn_plan_create(support_opened, &p, &options, &plan, &error);
         clattn_plan_destroy(plan);
         if (status == CLATTN_UNSUPPORTED && pipeline == CLATTN_PIPELINE_BLAS) {
           assert_non_null(strstr(error.message, "CLBlast"));
@@ -50,7 +36,7 @@ static void pipelines(void **state) {
         assert_ok(status, &error);
         support_case c;
         support_allocate(&c, &p, 11);
-        const clattn_check_report report = support_run(device, &c, &options);
+        const clattn_check_report report = support_run(support_opened, &c, &options);
         assert_passed(&report, pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged");
         support_free(&c);
       }
@@ -72,12 +58,12 @@ static void blocks(void **state) {
     clattn_plan *plan = NULL;
     clattn_plan_info info;
     clattn_error error;
-    assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+    assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
     clattn_plan_get_info(plan, &info);
     assert_int_equal(info.blocks, expected_blocks[i]);
     assert_true(info.block_bytes <= (sizes[i] > row ? sizes[i] : row) || sizes[i] == 0);
     clattn_plan_destroy(plan);
-    const clattn_check_report report = support_run(device, &c, &options);
+    const clattn_check_report report = support_run(support_opened, &c, &options);
     assert_passed(&report, "blocks");
     const size_t bytes = 2 * 70 * 3 * 20 * sizeof(float);
     if (first == NULL) {
@@ -103,7 +89,7 @@ static void budget(void **state) {
   clattn_plan *plan = NULL;
   clattn_error error;
   options.memory_bytes = least - 1;
-  assert_int_equal(clattn_plan_create(device, &p, &options, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_null(plan);
   char number[32];
   snprintf(number, sizeof number, "%llu", (unsigned long long)least);
@@ -111,14 +97,14 @@ static void budget(void **state) {
 
   options.memory_bytes = least;
   clattn_plan_info info;
-  assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_int_equal(info.total_bytes, least);
   assert_int_equal(info.block_rows, 1);
   clattn_plan_destroy(plan);
   support_case c;
   support_allocate(&c, &p, 29);
-  const clattn_check_report report = support_run(device, &c, &options);
+  const clattn_check_report report = support_run(support_opened, &c, &options);
   assert_passed(&report, "least memory");
   support_free(&c);
 }
@@ -130,14 +116,14 @@ static void too_large(void **state) {
   clattn_plan *plan = NULL;
   clattn_error error;
   clattn_plan_info info;
-  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_true(info.blocks > 1);
-  assert_true(info.block_bytes <= clattn_device_get_info(device)->max_allocation_bytes);
+  assert_true(info.block_bytes <= clattn_device_get_info(support_opened)->max_allocation_bytes);
   clattn_plan_destroy(plan);
 
   p.model_dim = 1000000;
-  assert_int_equal(clattn_plan_create(device, &p, NULL, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_int_equal(clattn_plan_create(support_opened, &p, NULL, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_non_null(strstr(error.message, "x takes 1280000000000 bytes"));
 }
 
@@ -148,7 +134,7 @@ static void same_bits_every_run(void **state) {
   support_allocate(&c, &p, 31);
   clattn_plan *plan = NULL;
   clattn_error error;
-  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
   const size_t bytes = 2 * 70 * 3 * 20 * sizeof(float);
   float *first = malloc(bytes);
@@ -174,7 +160,7 @@ static void timings_and_costs(void **state) {
   clattn_error error;
   clattn_timings timings;
   clattn_plan_info info;
-  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
   clattn_plan_get_info(plan, &info);
   /* three products of scores: scaled, softcapped, and for good */
@@ -198,7 +184,7 @@ static void timings_and_costs(void **state) {
   clattn_plan_destroy(plan);
 
   p.causal = true;
-  assert_ok(clattn_plan_create(device, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_true(info.stages[CLATTN_STAGE_SCORES].flops == 2.0 * 2 * 3 * (70 * 71 / 2) * 12);
   clattn_plan_destroy(plan);
@@ -217,9 +203,9 @@ static void wanted_rows(void **state) {
   some.outputs.rows = &wanted;
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.block_bytes = 13 * 70 * sizeof(float);
-  clattn_check_report report = support_run(device, &all, &options);
+  clattn_check_report report = support_run(support_opened, &all, &options);
   assert_passed(&report, "all rows");
-  report = support_run(device, &some, &options);
+  report = support_run(support_opened, &some, &options);
   assert_passed(&report, "some rows");
   assert_int_equal(report.rows_checked, wanted.count);
   for (size_t i = 0; i < wanted.count; ++i) {
@@ -254,7 +240,7 @@ static void infinity_behind_the_mask(void **state) {
     p.causal = true;
     clattn_plan *plan = NULL;
     clattn_error error;
-    if (clattn_plan_create(device, &p, &options, &plan, &error) == CLATTN_UNSUPPORTED) continue;
+    if (clattn_plan_create(support_opened, &p, &options, &plan, &error) == CLATTN_UNSUPPORTED) continue;
     support_case c;
     support_allocate(&c, &p, 43);
     make_value_infinite(&c);
@@ -283,7 +269,7 @@ static void nan_shows(void **state) {
     support_case c;
     support_allocate(&c, &p, 47);
     support_tensor(&c, CLATTN_X)[41 * 8 + 3] = NAN;
-    const clattn_check_report report = support_run(device, &c, &options);
+    const clattn_check_report report = support_run(support_opened, &c, &options);
     assert_passed(&report, kernels[k]);
     for (size_t row = 0; row < 70; ++row) assert_int_equal(isnan(c.outputs.context[row * 6]) != 0, row >= 41);
     support_free(&c);
@@ -303,7 +289,7 @@ static void large_scores(void **state) {
       p.scale = (float)sign * 200.0f;
       support_case c;
       support_allocate(&c, &p, 53);
-      const clattn_check_report report = support_run(device, &c, &options);
+      const clattn_check_report report = support_run(support_opened, &c, &options);
       assert_passed(&report, kernels[k]);
       support_free(&c);
     }
@@ -320,7 +306,7 @@ static void enormous_scores(void **state) {
     support_case c;
     support_allocate(&c, &p, 57);
     for (size_t k = 0; k < 64 * 32; ++k) support_tensor(&c, CLATTN_X)[k] *= sizes[i];
-    const clattn_check_report report = support_run(device, &c, NULL);
+    const clattn_check_report report = support_run(support_opened, &c, NULL);
     assert_passed(&report, "enormous scores");
     support_free(&c);
   }
@@ -333,7 +319,7 @@ static void scale_zero_gives_equal_weights(void **state) {
   p.scale = 0.0f;
   support_case c;
   support_allocate(&c, &p, 59);
-  const clattn_check_report report = support_run(device, &c, NULL);
+  const clattn_check_report report = support_run(support_opened, &c, NULL);
   assert_passed(&report, "scale 0");
   for (size_t i = 0; i < 100; ++i) assert_true(fabsf(c.outputs.weights[i] - 0.1f) < 1e-7f);
   support_free(&c);
@@ -401,5 +387,5 @@ int main(void) {
       cmocka_unit_test(scale_zero_gives_equal_weights),
       cmocka_unit_test(two_threads),
   };
-  return cmocka_run_group_tests_name("plan", tests, open_device, close_device);
+  return cmocka_run_group_tests_name("plan", tests, support_open, support_close);
 }
