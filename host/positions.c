@@ -3,14 +3,16 @@
 
 #include <math.h>
 
+#include "shape.h"
+
 size_t clattn_rotary_dim(const clattn_problem *problem) {
   return problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim;
 }
 
 size_t clattn_position_count(const clattn_problem *problem) {
-  const size_t keys = problem->cache.capacity != 0 ? problem->cache.capacity : problem->key_len;
-  const size_t after =
-      problem->alignment == CLATTN_ALIGN_OFFSET && problem->offset > 0 ? (size_t)problem->offset : keys;
+  const bool offset = problem->alignment == CLATTN_ALIGN_OFFSET && problem->offset > 0;
+  const size_t keys = clattn_most_keys(problem);
+  const size_t after = offset && (size_t)problem->offset > keys ? (size_t)problem->offset : keys;
   /* A cache may be full before the run: queries, and keys that are padding, go on behind it. */
   return after + (problem->query_len > problem->key_len ? problem->query_len : problem->key_len);
 }
@@ -44,10 +46,6 @@ void clattn_fill_rotary(const clattn_problem *problem, size_t positions, float *
     }
 }
 
-int64_t clattn_first_query_position(const clattn_sequence *s) {
-  return s->position;
-}
-
 int64_t clattn_first_key_position(const clattn_sequence *s) {
   return (int64_t)(s->key_len - s->new_len);
 }
@@ -62,7 +60,7 @@ size_t clattn_token_position(const clattn_problem *p, const clattn_inputs *input
     if (token < first + (tensor == CLATTN_K ? s.new_len : s.query_len)) break;
     s = clattn_sequence_of(p, inputs, ++batch);
   }
-  return (size_t)(as_query ? clattn_first_query_position(&s) : clattn_first_key_position(&s)) + token - first;
+  return (size_t)(as_query ? s.position : clattn_first_key_position(&s)) + token - first;
 }
 
 /* Each coefficient is rounded once, each product and the sum once: 4 units of the products' size are ample. */

@@ -26,8 +26,7 @@ clattn_pair clattn_rotary_pair(const clattn_problem *problem, size_t pair);
 void clattn_fill_sinusoids(const clattn_problem *problem, size_t positions, float *table);
 void clattn_fill_rotary(const clattn_problem *problem, size_t positions, float *table);
 
-/* The position of a sequence's first query and of its first new key. */
-int64_t clattn_first_query_position(const clattn_sequence *sequence);
+/* The position of a sequence's first new key. */
 int64_t clattn_first_key_position(const clattn_sequence *sequence);
 
 /* The position of a token of x, q (as a query) or k (as a key). */

@@ -355,6 +355,18 @@ static void more_queries_than_new_keys(void **state) {
   }
 }
 
+/* Keys are turned by where they stand in the cache, however early the queries stand. */
+static void keys_behind_the_offset(void **state) {
+  (void)state;
+  clattn_problem p = decoder(7);
+  p.alignment = CLATTN_ALIGN_OFFSET;
+  p.offset = 1;
+  p.cache.capacity = 2000;
+  clattn_cache *cache = new_cache(&p);
+  for (int i = 0; i < 3; ++i) run(&p, cache, NULL, "seven keys more, queries from key 1 on");
+  clattn_cache_destroy(cache);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void problems_refused(void **state) {
@@ -580,6 +592,7 @@ int main(void) {
       cmocka_unit_test(ragged_lengths),
       cmocka_unit_test(packed_appends),
       cmocka_unit_test(more_queries_than_new_keys),
+      cmocka_unit_test(keys_behind_the_offset),
       cmocka_unit_test(problems_refused),
       cmocka_unit_test(caches_refused),
       cmocka_unit_test(cuts_refused),
