@@ -7,8 +7,7 @@
  *     |error of context c| <= sum over j of (p_j exp(2 D) dv_jc + |error of weight j| |v_jc|) + its own rounding
  *
  * (Each exp is off by a factor of at most exp(D), and so is their sum; a softcap makes D no larger, its slope is at
- * most
- * 1. Given q, k and v, and what a cache holds, have bounds of 0.) That is gate 1; it is loose, because errors
+ * most 1. Given q, k and v, and what a cache holds, have bounds of 0.) That is gate 1; it is loose, because errors
  * that differ in sign are added up as if they did not. Gate 2, the error that plain scalar code makes on the same way,
  * is the sharper one. Its magnitude M is that of the sums of all stages together: with E_j = what D_j becomes when
  * independent errors are added as the root of their squares and in units of one rounding,

@@ -276,7 +276,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   clattn_chain_release(&chain);
-  if (status != CLATTN_OK && inputs->cache != NULL && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);
+  if (status != CLATTN_OK && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);
   if (status == CLATTN_OK && timings != NULL) fill_timings(&profile, clattn_now() - started, timings);
   return status;
 }

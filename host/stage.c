@@ -1,9 +1,13 @@
 /* What the stages share: launching, what kernels are told, and the heads of a block. */
 #include "stage.h"
 
-static kernel_strides strides_of(const clattn_problem *problem, clattn_tensor tensor) {
-  const clattn_strides s = clattn_tensor_strides(problem, tensor);
+kernel_strides clattn_kernel_strides(clattn_strides s) {
   return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};
+}
+
+cl_int clattn_kernel_type(clattn_type type) {
+  static const cl_int types[] = {STORED_F32, STORED_F16, STORED_BF16};
+  return types[type];
 }
 
 static void describe_mask(const clattn_problem *p, attention *a) {
@@ -20,10 +24,10 @@ static void describe_mask(const clattn_problem *p, attention *a) {
 
 attention clattn_kernel_attention(const clattn_work *work) {
   const clattn_problem *p = work->problem;
-  attention a = {.q = strides_of(p, CLATTN_Q),
-                 .k = strides_of(p, CLATTN_K),
-                 .v = strides_of(p, CLATTN_V),
-                 .context = strides_of(p, CLATTN_CONTEXT),
+  attention a = {.q = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_Q)),
+                 .k = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_K)),
+                 .v = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_V)),
+                 .context = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_CONTEXT)),
                  .heads = (cl_int)p->heads,
                  .group = (cl_int)(p->heads / clattn_kv_heads(p)),
                  .query_len = (cl_int)p->query_len,

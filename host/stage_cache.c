@@ -15,7 +15,7 @@ static clattn_status move(const clattn_work *work, const part *m, bool append, c
   const clattn_problem *p = &work->plan->problem;
   const clattn_cache *cache = work->inputs->cache;
   const clattn_strides s = append ? clattn_new_strides(p, m->fresh) : clattn_tensor_strides(p, m->fresh);
-  const cache_move c = {.floats = {.batch = s.batch, .head = s.head, .row = s.row},
+  const cache_move c = {.floats = clattn_kernel_strides(s),
                         .capacity = p->cache.capacity,
                         .heads = (cl_int)clattn_kv_heads(p),
                         .dim = (cl_int)m->dim,

@@ -3,8 +3,6 @@
 #include "stage.h"
 #include "tensor.h"
 
-static const int kinds[] = {STORED_F32, STORED_F16, STORED_BF16};
-
 static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, const conversion *given,
                              clattn_error *error) {
   const conversion c = *given;
@@ -26,7 +24,7 @@ static clattn_status add_positions(const clattn_work *work, clattn_error *error)
     const conversion c = {.count = s.query_len * p->model_dim,
                           .offset = first * p->model_dim,
                           .add_offset = (cl_ulong)clattn_first_key_position(&s) * p->model_dim,
-                          .from_type = kinds[p->type],
+                          .from_type = clattn_kernel_type(p->type),
                           .to_type = STORED_F32};
     if (c.count > 0) status = convert(work, work->stored[CLATTN_X], work->tensor[CLATTN_X], &c, error);
   }
@@ -37,7 +35,7 @@ static clattn_status widen(const clattn_work *work, clattn_tensor tensor, clattn
   const clattn_problem *p = &work->plan->problem;
   const conversion c = {.count = clattn_input_bytes(p, tensor) / clattn_type_bytes(p->type),
                         .add_offset = NO_ADDITION,
-                        .from_type = kinds[p->type],
+                        .from_type = clattn_kernel_type(p->type),
                         .to_type = STORED_F32};
   return convert(work, work->stored[tensor], work->tensor[tensor], &c, error);
 }
@@ -61,6 +59,6 @@ clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error 
   const conversion c = {.count = clattn_tensor_elements(p, CLATTN_OUTPUT),
                         .add_offset = NO_ADDITION,
                         .from_type = STORED_F32,
-                        .to_type = kinds[p->type]};
+                        .to_type = clattn_kernel_type(p->type)};
   return p->type == CLATTN_F32 ? CLATTN_OK : convert(work, from, work->stored[CLATTN_OUTPUT], &c, error);
 }

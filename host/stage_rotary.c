@@ -2,27 +2,23 @@
 #include "positions.h"
 #include "stage.h"
 
-static kernel_strides strides_of(clattn_strides s) {
-  return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};
-}
-
 static clattn_status rotate(const clattn_work *work, clattn_tensor tensor, clattn_error *error) {
-  static const int kinds[] = {STORED_F32, STORED_F16, STORED_BF16};
   const clattn_problem *p = &work->plan->problem;
   const bool given = p->source == CLATTN_SOURCE_QKV, of_keys = tensor == CLATTN_K;
   const size_t heads = of_keys ? clattn_kv_heads(p) : p->heads, rows = of_keys ? p->key_len : p->query_len;
   const size_t rotary_dim = clattn_rotary_dim(p);
-  const rotation r = {.from = strides_of(given ? clattn_given_strides(p, tensor) : clattn_new_strides(p, tensor)),
-                      .to = strides_of(clattn_new_strides(p, tensor)),
-                      .heads = (cl_int)heads,
-                      .dim = (cl_int)p->head_dim,
-                      .rotary_dim = (cl_int)rotary_dim,
-                      .interleaved = p->rotary == CLATTN_ROTARY_INTERLEAVED,
-                      .of_keys = of_keys,
-                      .from_type = given ? kinds[p->type] : STORED_F32,
-                      .packed = p->lengths == CLATTN_LENGTHS_PACKED,
-                      .rows = (cl_int)rows,
-                      .position = of_keys ? 0 : (cl_int)clattn_sequence_of(p, NULL, 0).position};
+  const rotation r = {
+      .from = clattn_kernel_strides(given ? clattn_given_strides(p, tensor) : clattn_new_strides(p, tensor)),
+      .to = clattn_kernel_strides(clattn_new_strides(p, tensor)),
+      .heads = (cl_int)heads,
+      .dim = (cl_int)p->head_dim,
+      .rotary_dim = (cl_int)rotary_dim,
+      .interleaved = p->rotary == CLATTN_ROTARY_INTERLEAVED,
+      .of_keys = of_keys,
+      .from_type = given ? clattn_kernel_type(p->type) : STORED_F32,
+      .packed = p->lengths == CLATTN_LENGTHS_PACKED,
+      .rows = (cl_int)rows,
+      .position = of_keys ? 0 : (cl_int)clattn_sequence_of(p, NULL, 0).position};
   const cl_mem from = given ? work->stored[tensor] : work->tensor[tensor];
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(from), CLATTN_ARGUMENT(work->tensor[tensor]),
                                        CLATTN_ARGUMENT(work->plan->rotary), CLATTN_ARGUMENT(r),

@@ -113,8 +113,7 @@ static int input_from_example(const run_options *o, input *in) {
   return -1;
 }
 
-/* ---- storage ------------------------------------------------------------------------------------------------------
- */
+/* ---- storage ----------------------------------------------------------------------------------------------------- */
 
 /* Stored inputs in the type that was asked for, and all of them where the library looks for them. */
 static bool store(input *in) {
