@@ -16,23 +16,23 @@ static size_t groups_of(size_t terms, size_t part) {
   return (terms + part - 1) / part;
 }
 
-static void naive(const int *value, size_t terms, clattn_geometry *g) {
+static void naive(const int *value, const clattn_extent *e, clattn_geometry *g) {
   (void)value;
-  *g = (clattn_geometry){.cols = 1, .rows = 1, .longest_addition = terms};
+  *g = (clattn_geometry){.cols = 1, .rows = 1, .longest_addition = e->terms};
 }
 
 /* value: TILE */
-static void tiled(const int *value, size_t terms, clattn_geometry *g) {
+static void tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t tile = (size_t)value[0];
   *g = (clattn_geometry){.local = {tile, tile},
                          .cols = tile,
                          .rows = tile,
                          .local_bytes = 2 * tile * (tile + 1) * sizeof(float),
-                         .longest_addition = terms};
+                         .longest_addition = e->terms};
 }
 
 /* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH */
-static void registers(const int *value, size_t terms, clattn_geometry *g) {
+static void registers(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t x = (size_t)value[0], y = (size_t)value[1], depth = (size_t)value[4];
   const size_t rows = y * (size_t)value[2], cols = x * (size_t)value[3];
   *g =
@@ -40,38 +40,39 @@ static void registers(const int *value, size_t terms, clattn_geometry *g) {
                         .cols = cols,
                         .rows = rows,
                         .local_bytes = (depth * (rows + cols + 2) + 1) * sizeof(float), /* 1: context's note of a NaN */
-                        .longest_addition = terms};
+                        .longest_addition = e->terms};
 }
 
 /* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
-static void panel(const int *value, size_t terms, clattn_geometry *g) {
+static void panel(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t vectors = (size_t)value[2], strip = (size_t)value[3];
   *g = (clattn_geometry){.local = {1, 1},
                          .cols = vectors * 16,
                          .rows = (size_t)value[0],
                          .local_bytes = strip * vectors * 16 * sizeof(float),
-                         .longest_addition = max_of(terms < strip ? terms : strip, groups_of(terms, strip))};
+                         .longest_addition = max_of(e->terms < strip ? e->terms : strip, groups_of(e->terms, strip))};
 }
 
 /* value: LOCAL_X, and ITEM_KEYS of the register rung */
-static void row_group(const int *value, size_t terms, clattn_geometry *g) {
+static void row_group(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t lanes = (size_t)value[0];
-  *g = (clattn_geometry){.local = {lanes, 1},
-                         .cols = 1,
-                         .rows = 1,
-                         .local_bytes = lanes * sizeof(float),
-                         .longest_addition = max_of(groups_of(terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
+  *g =
+      (clattn_geometry){.local = {lanes, 1},
+                        .cols = 1,
+                        .rows = 1,
+                        .local_bytes = lanes * sizeof(float),
+                        .longest_addition = max_of(groups_of(e->terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
 }
 
 /* value: ITEM_ROWS */
-static void vector_rows(const int *value, size_t terms, clattn_geometry *g) {
+static void vector_rows(const int *value, const clattn_extent *e, clattn_geometry *g) {
   *g = (clattn_geometry){
-      .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = terms / 16 + 4 + terms % 16};
+      .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
 /* CLBlast does not say how it adds; the worst is one after the other. */
-static void library(const int *value, size_t terms, clattn_geometry *g) {
-  naive(value, terms, g);
+static void library(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  naive(value, e, g);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
@@ -180,6 +181,9 @@ static const clattn_kernel catalog[] = {
      "packed panels, float16, no barriers", PANEL_SIZES(128), panel},
     {CLATTN_STAGE_CONTEXT, 0, "clblast", CLATTN_FORM_LIBRARY, "context/1_naive.cl", "context",
      "CLBlast's GEMM, then NaN behind the mask repaired", NO_SIZES, library},
+
+    {CLATTN_STAGE_FUSED, 1, "naive", CLATTN_FORM_ANY, "fused/1_naive.cl", "fused",
+     "online softmax, one work-item a row", NO_SIZES, naive},
 };
 /* clang-format on */
 
@@ -232,14 +236,14 @@ static clattn_status check_limits(const clattn_geometry *g, const clattn_device_
   return CLATTN_OK;
 }
 
-clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_device_info *device,
-                                   clattn_error *error) {
+clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_extent *extent,
+                                   const clattn_device_info *device, clattn_error *error) {
 #ifndef CLATTN_WITH_CLBLAST
   if (row->form == CLATTN_FORM_LIBRARY)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "this library was built without CLBlast");
 #endif
   clattn_geometry geometry;
-  row->geometry(value, 1, &geometry);
+  row->geometry(value, extent, &geometry);
   return check_limits(&geometry, device, error);
 }
 
@@ -258,23 +262,24 @@ static bool make_smaller(const clattn_tile *tile, int *value) {
 }
 
 /* Sizes that were made smaller without need become the standard ones again. */
-static void restore_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST]) {
+static void restore_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
+                          int value[CLATTN_TILES_MOST]) {
   for (size_t t = 0; row->tile[t].name != NULL; ++t) {
     const int smaller = value[t];
     value[t] = row->tile[t].standard;
-    if (clattn_row_supported(row, value, device, NULL) != CLATTN_OK) value[t] = smaller;
+    if (clattn_row_supported(row, value, extent, device, NULL) != CLATTN_OK) value[t] = smaller;
   }
 }
 
-clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST],
-                               clattn_error *error) {
+clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
+                               int value[CLATTN_TILES_MOST], clattn_error *error) {
   clattn_standard_tiles(row, value);
-  if (clattn_row_supported(row, value, device, error) == CLATTN_OK) return CLATTN_OK;
+  if (clattn_row_supported(row, value, extent, device, error) == CLATTN_OK) return CLATTN_OK;
   /* The last sizes of a row, those of the depth, cost least when they are made smaller. */
   for (int t = CLATTN_TILES_MOST - 1; t >= 0; --t)
     while (row->tile[t].name != NULL && make_smaller(&row->tile[t], &value[t]))
-      if (clattn_row_supported(row, value, device, NULL) == CLATTN_OK) {
-        restore_tiles(row, device, value);
+      if (clattn_row_supported(row, value, extent, device, NULL) == CLATTN_OK) {
+        restore_tiles(row, extent, device, value);
         return CLATTN_OK;
       }
   return CLATTN_UNSUPPORTED;
@@ -285,6 +290,7 @@ clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *de
   if (row == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "kernel %zu (allowed: below %zu)", index, clattn_kernel_count());
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
+  static const clattn_extent least = {1, 1, 1};
   int value[CLATTN_TILES_MOST];
-  return clattn_fit_tiles(row, device, value, error);
+  return clattn_fit_tiles(row, &least, device, value, error);
 }

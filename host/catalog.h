@@ -23,6 +23,12 @@ typedef struct clattn_geometry {
   size_t longest_addition; /* longest chain of additions into one accumulator */
 } clattn_geometry;
 
+/* What geometry follows from besides the tile values. */
+typedef struct clattn_extent {
+  size_t terms;               /* of the stage's sums: model_dim, head_dim, key_len */
+  size_t head_dim, value_dim; /* of fused */
+} clattn_extent;
+
 typedef enum clattn_form { CLATTN_FORM_ANY, CLATTN_FORM_GPU, CLATTN_FORM_CPU, CLATTN_FORM_LIBRARY } clattn_form;
 
 typedef struct clattn_kernel {
@@ -34,8 +40,7 @@ typedef struct clattn_kernel {
   const char *function; /* the kernel's name in it */
   const char *idea;
   clattn_tile tile[CLATTN_TILES_MOST + 1];
-  /* `terms` is the length of the stage's sums: model_dim, head_dim, key_len. */
-  void (*geometry)(const int *value, size_t terms, clattn_geometry *geometry);
+  void (*geometry)(const int *value, const clattn_extent *extent, clattn_geometry *geometry);
 } clattn_kernel;
 
 /* The row at index; NULL when index >= clattn_kernel_count(). */
@@ -48,14 +53,14 @@ clattn_stage clattn_catalog_stage(clattn_stage stage);
 const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length);
 
 /* Whether the device meets the row's needs with these tile values: CLATTN_OK, or CLATTN_UNSUPPORTED with the reason. */
-clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_device_info *device,
-                                   clattn_error *error);
+clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_extent *extent,
+                                   const clattn_device_info *device, clattn_error *error);
 
 void clattn_standard_tiles(const clattn_kernel *row, int value[CLATTN_TILES_MOST]);
 
 /* The standard tile values, made smaller as far as the device needs it. CLATTN_UNSUPPORTED, with what the standard
  * values lack, if no valid values fit. */
-clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST],
-                               clattn_error *error);
+clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
+                               int value[CLATTN_TILES_MOST], clattn_error *error);
 
 #endif

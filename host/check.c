@@ -17,7 +17,7 @@ static clattn_status check_report_arguments(const clattn_plan *plan, const clatt
                                          CLATTN_SCORES,   CLATTN_WEIGHTS,  CLATTN_CONTEXT,
                                          CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_OUTPUT};
   for (size_t i = 0; i < sizeof needed / sizeof needed[0]; ++i)
-    if (clattn_output_bytes(&plan->problem, needed[i]) > 0 && clattn_outputs_get(outputs, needed[i]) == NULL)
+    if (clattn_plan_has(plan, needed[i]) && clattn_outputs_get(outputs, needed[i]) == NULL)
       return clattn_fail(
           error, CLATTN_INVALID_ARGUMENT,
           "output %s is NULL (clattn_check needs q, k, v, scores, weights, context, and what there is of a cache and "
@@ -66,7 +66,7 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
   status = clattn_floats_of(problem, inputs, &floats, error);
   if (status == CLATTN_OK) status = clattn_check_projections(&c, error);
   if (status == CLATTN_OK) status = clattn_check_cached(&c, error);
-  if (status == CLATTN_OK) status = clattn_check_stages(&c, error);
+  if (status == CLATTN_OK) status = (clattn_checks_fused(&c) ? clattn_check_fused : clattn_check_stages)(&c, error);
   if (status == CLATTN_OK) status = clattn_check_output(&c, error);
   if (status == CLATTN_OK) status = clattn_check_end_to_end(&c, error);
   clattn_floats_release(&floats);

@@ -64,6 +64,15 @@ void clattn_check_finish(clattn_checker *checker, clattn_comparison *comparison)
 int clattn_token_index(const clattn_problem *problem, size_t token, size_t tokens_of_batch, size_t column,
                        size_t index[3]);
 
+/* Whether scores, softmax and context were one kernel. */
+bool clattn_checks_fused(const clattn_checker *checker);
+
+/* The longest chain of additions of scores, softmax or context, or of the part that a fused kernel has of them. */
+size_t clattn_checker_chain(const clattn_checker *checker, clattn_stage stage);
+
+/* The largest score of the row in absolute value, the sink among them. */
+double clattn_largest_score(const double *scores, size_t count, double sink);
+
 clattn_status clattn_fail_check_memory(clattn_error *error);
 
 /* Elements of `keys` or `values`. */
@@ -75,6 +84,9 @@ clattn_status clattn_check_projections(clattn_checker *checker, clattn_error *er
 clattn_status clattn_check_cached(clattn_checker *checker, clattn_error *error);
 clattn_status clattn_check_output(clattn_checker *checker, clattn_error *error);
 clattn_status clattn_check_stages(clattn_checker *checker, clattn_error *error);
+
+/* Context and log-sum-exp of a fused kernel, from the device's own q, k and v. */
+clattn_status clattn_check_fused(clattn_checker *checker, clattn_error *error);
 
 /* Context all the way from the inputs. */
 clattn_status clattn_check_end_to_end(clattn_checker *checker, clattn_error *error);

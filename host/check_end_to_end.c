@@ -1,4 +1,5 @@
-/* Context all the way from the inputs, in double, with a bound that carries the errors of each stage into the next.
+/* Context all the way from the inputs, or, of a fused kernel, from its q, k and v, with log-sum-exp: in double, with a
+ * bound that carries the errors of each stage into the next.
  *
  * Let dq, dk, dv be the bounds of the projections and ds that of the scores themselves. In the worst case, for query i:
  *
@@ -22,12 +23,14 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "clock.h"
 #include "positions.h"
 #include "status.h"
 
 /* One (batch, head): its keys and values from the inputs, with bounds, and the same in float. */
 typedef struct head {
-  clattn_matrix wq, wk, wv;            /* whole; unused when q, k and v are given */
+  bool given;                          /* q, k and v are taken as the device has them */
+  clattn_matrix wq, wk, wv;            /* whole; unused when given */
   double *k, *k_bound;                 /* (key_len, head_dim) */
   double *v, *v_bound;                 /* (key_len, value_dim) */
   float *k_naive, *v_naive;            /* likewise */
@@ -67,7 +70,7 @@ static bool allocate(head *h, const clattn_problem *p) {
 }
 
 static bool load_matrices(const clattn_checker *c, head *h) {
-  if (c->problem->source == CLATTN_SOURCE_QKV) return true;
+  if (h->given) return true;
   const clattn_linear q = clattn_linear_of(c->fresh, CLATTN_Q), k = clattn_linear_of(c->fresh, CLATTN_K);
   const clattn_linear v = clattn_linear_of(c->fresh, CLATTN_V);
   return clattn_matrix_load(c, &q, &h->wq) && clattn_matrix_load(c, &k, &h->wk) && clattn_matrix_load(c, &v, &h->wv);
@@ -87,14 +90,13 @@ static void overflow_as_float(double *values, size_t count) {
 }
 
 static double projection_bound(const clattn_checker *c, double magnitude) {
-  if (c->problem->source == CLATTN_SOURCE_QKV) return 0.0;
   return clattn_bound_product(magnitude, largest_terms(c->problem),
                               c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition);
 }
 
 /* Turns bounds of projections into the magnitudes that they came from. */
-static double bound_of_one(const clattn_checker *c) {
-  return c->problem->source == CLATTN_SOURCE_QKV ? 1.0 : projection_bound(c, 1.0);
+static double bound_of_one(const clattn_checker *c, const head *h) {
+  return h->given ? 1.0 : projection_bound(c, 1.0);
 }
 
 /* One vector of q, k or v: value and bound in double, value in float. */
@@ -133,7 +135,7 @@ static void take(const clattn_checker *c, clattn_tensor tensor, size_t start, co
 static void make(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
   const clattn_problem *p = c->fresh;
   const bool cached = p->cache.capacity != 0 && tensor != CLATTN_Q;
-  if (p->source == CLATTN_SOURCE_QKV || cached) {
+  if (h->given || cached) {
     take(c, tensor, start, to);
     return;
   }
@@ -163,8 +165,8 @@ typedef struct score_error {
 
 static score_error score_row(const clattn_checker *c, head *h, const clattn_sight *s) {
   const clattn_problem *p = c->problem;
-  const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
-  const double scale = fabs((double)clattn_problem_scale(p)), one = bound_of_one(c);
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SCORES);
+  const double scale = fabs((double)clattn_problem_scale(p)), one = bound_of_one(c, h);
   score_error error = {0.0, 0.0};
   const clattn_score_row_double truth = {NULL, NULL, h->scores, h->score_bound};
   clattn_scores_double(p, s, h->q, (clattn_vectors_double){h->k, p->head_dim}, truth);
@@ -188,11 +190,10 @@ static score_error score_row(const clattn_checker *c, head *h, const clattn_sigh
 static void context_bounds(const clattn_checker *c, const head *h, const clattn_sight *s, score_error error,
                            clattn_row_buffers *b) {
   const clattn_problem *p = c->problem;
-  const double grown = exp(2.0 * error.worst), one = bound_of_one(c);
-  const double largest_key = clattn_largest_finite(h->scores + s->keys.first, s->keys.end - s->keys.first);
-  const double largest = isfinite(s->sink) ? fmax(largest_key, fabs(s->sink)) : largest_key;
-  const size_t softmax_chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
-  const size_t context_chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
+  const double grown = exp(2.0 * error.worst), one = bound_of_one(c, h);
+  const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
+  const size_t softmax_chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
+  const size_t context_chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   for (size_t d = 0; d < p->value_dim; ++d) {
     double bound = clattn_bound_product(b->magnitude[d], p->key_len, context_chain), magnitude = b->magnitude[d];
     for (size_t j = s->keys.first; j < s->keys.end; ++j) {
@@ -209,30 +210,61 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
   }
 }
 
-static void check_row(const clattn_checker *c, head *h, const clattn_sight *s, clattn_row_buffers *b,
-                      clattn_comparison *comparison) {
+/* The scalar path in float, timed where it stands for what a fused kernel does. */
+static float run_naive(clattn_checker *c, head *h, const clattn_sight *s, float *context, bool timed) {
   const clattn_problem *p = c->problem;
-  const clattn_columns keys = clattn_keys_in_sight(s);
-  make(c, h, CLATTN_Q, clattn_query_start(p, s, CLATTN_Q), &(vector){h->q, h->q_bound, h->q_naive});
-  const score_error error = score_row(c, h, s);
-  clattn_softmax_double(h->scores, p->key_len, s->sink, h->weights);
-  clattn_context_double(keys, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim, b->expected,
-                        b->magnitude);
-  context_bounds(c, h, s, error, b);
-
   const clattn_score_row_float naive = {NULL, NULL, h->scores_naive, NULL};
+  const clattn_columns keys = clattn_keys_in_sight(s);
+  const double started = clattn_now();
   clattn_scores_float(p, s, h->q_naive, (clattn_vectors_float){h->k_naive, p->head_dim}, naive);
-  clattn_softmax_float(h->scores_naive, p->key_len, (float)s->sink, h->weights_naive);
-  clattn_context_float(keys, h->weights_naive, (clattn_vectors_float){h->v_naive, p->value_dim}, p->value_dim, b->naive,
+  const float lse = clattn_softmax_float(h->scores_naive, p->key_len, (float)s->sink, h->weights_naive);
+  clattn_context_float(keys, h->weights_naive, (clattn_vectors_float){h->v_naive, p->value_dim}, p->value_dim, context,
                        NULL);
-  clattn_check_context(c, s, b, comparison);
+  if (!timed) return lse;
+  c->report->reference_seconds[CLATTN_STAGE_FUSED] += clattn_now() - started;
+  c->flops[CLATTN_STAGE_FUSED] += (double)keys.count * (2.0 * (double)(p->head_dim + p->value_dim) + 4.0);
+  return lse;
 }
 
-clattn_status clattn_check_end_to_end(clattn_checker *c, clattn_error *error) {
+/* What is compared on the way at hand. */
+typedef struct comparisons {
+  clattn_comparison context, lse;
+} comparisons;
+
+static void compare_lse(const clattn_checker *c, const head *h, size_t i, const clattn_sight *s, score_error error,
+                        const double values[2], comparisons *to) {
   const clattn_problem *p = c->problem;
-  clattn_comparison comparison = clattn_check_begin(CLATTN_CONTEXT, true);
+  const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
+  const clattn_element element = {.got = c->outputs->lse[clattn_checker_row(c, i)],
+                                  .expected = values[0],
+                                  .naive = (float)values[1],
+                                  .bound = clattn_bound_lse(values[0], largest, p->key_len, chain) + error.worst,
+                                  .magnitude = 1.0 + largest + error.typical};
+  clattn_compare(&to->lse, (const size_t[]){s->batch, s->head, s->query}, 3, &element);
+}
+
+static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *b, comparisons *to) {
+  const clattn_problem *p = c->problem;
+  const clattn_sight s = clattn_checker_sight(c, i);
+  const clattn_columns keys = clattn_keys_in_sight(&s);
+  const bool fused = !to->context.check.end_to_end, exists = clattn_row_exists(&s);
+  if (exists) make(c, h, CLATTN_Q, clattn_query_start(p, &s, CLATTN_Q), &(vector){h->q, h->q_bound, h->q_naive});
+  const score_error error = score_row(c, h, &s);
+  double lse[2] = {clattn_softmax_double(h->scores, p->key_len, s.sink, h->weights)};
+  clattn_context_double(keys, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim, b->expected,
+                        b->magnitude);
+  context_bounds(c, h, &s, error, b);
+  lse[1] = (double)run_naive(c, h, &s, b->naive, fused);
+  if (fused && c->outputs->lse != NULL) compare_lse(c, h, i, &s, error, lse, to);
+  if (exists) clattn_check_context(c, &s, b, &to->context);
+}
+
+static clattn_status check_way(clattn_checker *c, bool end_to_end, clattn_error *error) {
+  const clattn_problem *p = c->problem;
+  comparisons to = {clattn_check_begin(CLATTN_CONTEXT, end_to_end), clattn_check_begin(CLATTN_LSE, end_to_end)};
   clattn_row_buffers b = {0};
-  head h = {.memory = NULL};
+  head h = {.given = !end_to_end || p->source == CLATTN_SOURCE_QKV};
   clattn_status status = CLATTN_OK;
   if (!load_matrices(c, &h) || !allocate(&h, p) || !clattn_row_buffers_allocate(&b, p->value_dim, 0)) {
     status = clattn_fail_check_memory(error);
@@ -241,15 +273,23 @@ clattn_status clattn_check_end_to_end(clattn_checker *c, clattn_error *error) {
   size_t loaded = SIZE_MAX; /* rows ascend, so all rows of a (batch, key head) come in a row */
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
-    if (!clattn_row_exists(&s)) continue;
     const size_t kv_pair = s.batch * clattn_kv_heads(p) + s.kv_head;
     if (kv_pair != loaded) load_head(c, &h, &s);
     loaded = kv_pair;
-    check_row(c, &h, &s, &b, &comparison);
+    check_row(c, &h, i, &b, &to);
   }
-  clattn_check_finish(c, &comparison);
+  clattn_check_finish(c, &to.lse);
+  clattn_check_finish(c, &to.context);
 cleanup:
   release(&h);
   free(b.memory);
   return status;
+}
+
+clattn_status clattn_check_fused(clattn_checker *c, clattn_error *error) {
+  return check_way(c, false, error);
+}
+
+clattn_status clattn_check_end_to_end(clattn_checker *c, clattn_error *error) {
+  return check_way(c, true, error);
 }

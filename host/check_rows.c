@@ -64,6 +64,21 @@ double clattn_largest_finite(const double *values, size_t count) {
   return largest;
 }
 
+bool clattn_checks_fused(const clattn_checker *c) {
+  return c->plan->stages[CLATTN_STAGE_FUSED].kernel != NULL;
+}
+
+/* A fused kernel adds up a score as plainly as may be: head_dim terms one after the other. */
+size_t clattn_checker_chain(const clattn_checker *c, clattn_stage stage) {
+  if (!clattn_checks_fused(c)) return c->plan->stages[stage].longest_addition;
+  return stage == CLATTN_STAGE_SCORES ? c->problem->head_dim : c->plan->stages[CLATTN_STAGE_FUSED].longest_addition;
+}
+
+double clattn_largest_score(const double *scores, size_t count, double sink) {
+  const double largest = clattn_largest_finite(scores, count);
+  return isfinite(sink) ? fmax(largest, fabs(sink)) : largest;
+}
+
 clattn_comparison clattn_check_begin(clattn_tensor tensor, bool end_to_end) {
   return (clattn_comparison){.check = {.tensor = tensor, .end_to_end = end_to_end}};
 }

@@ -40,7 +40,7 @@ static void score_row(clattn_checker *c, const clattn_sight *s, const double *k,
   }
   for (size_t d = 0; q != NULL && d < p->head_dim; ++d) b->input[d] = (double)q[d];
   clattn_scores_double(p, s, b->input, (clattn_vectors_double){k + start, step}, truth);
-  const size_t chain = c->plan->stages[CLATTN_STAGE_SCORES].longest_addition;
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SCORES);
   for (size_t j = 0; j < p->key_len; ++j) b->bound[j] = clattn_bound_score(p, b->magnitude[j], chain);
   const double started = clattn_now();
   clattn_scores_float(p, s, q, (clattn_vectors_float){c->keys + start, step}, naive);
@@ -74,14 +74,8 @@ cleanup:
 
 /* ---- softmax ----------------------------------------------------------------------------------------------------- */
 
-/* The largest score of the row in absolute value, the sink among them. */
-static double largest_score(const double *scores, size_t count, double sink) {
-  const double largest = clattn_largest_finite(scores, count);
-  return isfinite(sink) ? fmax(largest, fabs(sink)) : largest;
-}
-
 static clattn_element judge_lse(const clattn_checker *c, double expected, float naive, double largest, size_t row) {
-  const size_t chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   return (clattn_element){.got = c->outputs->lse[row],
                           .expected = expected,
                           .naive = naive,
@@ -91,7 +85,7 @@ static clattn_element judge_lse(const clattn_checker *c, double expected, float 
 
 /* weights and, where it is wanted, lse: one comes with the other. */
 static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
-  const size_t key_len = c->problem->key_len, chain = c->plan->stages[CLATTN_STAGE_SOFTMAX].longest_addition;
+  const size_t key_len = c->problem->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   clattn_comparison weights = clattn_check_begin(CLATTN_WEIGHTS, false), lse = clattn_check_begin(CLATTN_LSE, false);
   clattn_row_buffers b = {0};
   if (!clattn_row_buffers_allocate(&b, key_len, key_len)) return clattn_fail_check_memory(error);
@@ -100,7 +94,7 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
     const float *scores = output_row(c, c->outputs->scores, i);
     for (size_t j = 0; j < key_len; ++j) b.input[j] = (double)scores[j];
     const double expected = clattn_softmax_double(b.input, key_len, s.sink, b.expected);
-    const double largest = largest_score(b.input, key_len, s.sink);
+    const double largest = clattn_largest_score(b.input, key_len, s.sink);
     for (size_t j = 0; j < key_len; ++j) {
       b.magnitude[j] = b.expected[j];
       b.bound[j] = clattn_bound_weight(b.expected[j], largest, key_len, chain);
@@ -134,7 +128,7 @@ static void context_row(clattn_checker *c, const clattn_sight *s, const double *
                         clattn_row_buffers *b) {
   const clattn_problem *p = c->problem;
   const size_t start = clattn_key_start(p, s, CLATTN_V), step = clattn_tensor_columns(p, CLATTN_V);
-  const size_t chain = c->plan->stages[CLATTN_STAGE_CONTEXT].longest_addition;
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   const clattn_vectors_double v = {v_double + start, step};
   const clattn_columns keys = clattn_keys_in_sight(s);
   for (size_t j = 0; j < p->key_len; ++j) b->input[j] = (double)weights[j];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fused.h"
 #include "program.h"
 #include "shape.h"
 #include "status.h"
@@ -43,7 +44,7 @@ static clattn_status split_kernels(const char *kernels, span wanted[CLATTN_STAGE
     if (stage == CLATTN_STAGE_COUNT || kernel.length == 0)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                          "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; "
-                         "STAGE one of convert, project, rotary, cache, scores, softmax, context, output)",
+                         "STAGE one of convert, project, rotary, cache, scores, softmax, context, fused, output)",
                          (int)item.length, item.start);
     if (wanted[stage].start != NULL)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "stage %s is named twice in '%s'",
@@ -120,9 +121,16 @@ static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
   case CLATTN_STAGE_ROTARY:
   case CLATTN_STAGE_CACHE:
     return 1;
+  case CLATTN_STAGE_FUSED: /* two sums: the longer counts */
+    return problem->head_dim > clattn_most_keys(problem) ? problem->head_dim : clattn_most_keys(problem);
   default:
     return clattn_most_keys(problem);
   }
+}
+
+static clattn_extent extent_of(const clattn_problem *problem, clattn_stage stage) {
+  return (clattn_extent){
+      .terms = terms_of(problem, stage), .head_dim = problem->head_dim, .value_dim = problem->value_dim};
 }
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
@@ -130,6 +138,9 @@ static void build_options(const clattn_problem *problem, const clattn_choice *ch
       (size_t)snprintf(options, size, "-cl-std=CL1.2 -DW_TRANSPOSED=%d", problem->layout == CLATTN_LAYOUT_XWT);
   if (choice->row->form == CLATTN_FORM_LIBRARY)
     used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
+  if (choice->stage == CLATTN_STAGE_FUSED)
+    used += (size_t)snprintf(options + used, size - used, " -DHEAD_DIM=%zu -DVALUE_DIM=%zu", problem->head_dim,
+                             problem->value_dim);
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }
@@ -184,9 +195,11 @@ static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
 
 static clattn_status build(const clattn_plan *plan, clattn_choice *choice, const char *folder, clattn_error *error) {
   const clattn_kernel *row = choice->row;
+  const clattn_extent extent = extent_of(&plan->problem, choice->stage);
+  const clattn_companion *companion = clattn_companion_of(row);
   clattn_error reason;
-  row->geometry(choice->value, terms_of(&plan->problem, choice->stage), &choice->geometry);
-  if (clattn_row_supported(row, choice->value, &plan->device->info, &reason) != CLATTN_OK)
+  row->geometry(choice->value, &extent, &choice->geometry);
+  if (clattn_row_supported(row, choice->value, &extent, &plan->device->info, &reason) != CLATTN_OK)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name,
                        clattn_stage_name(choice->stage), reason.message);
   if (row->form == CLATTN_FORM_LIBRARY && !needs_companion(&plan->problem, choice->stage)) return CLATTN_OK;
@@ -196,6 +209,9 @@ static clattn_status build(const clattn_plan *plan, clattn_choice *choice, const
   clattn_status status =
       clattn_kernel_build(plan->device, folder, row->file, row->function, options, &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
+  if (status == CLATTN_OK && companion != NULL)
+    status =
+        clattn_kernel_build(plan->device, folder, row->file, companion->function, options, &choice->companion, error);
   if (status != CLATTN_OK && choice->kernel != NULL) {
     clReleaseKernel(choice->kernel);
     choice->kernel = NULL;
@@ -237,7 +253,8 @@ static clattn_status choose_best(const clattn_plan *plan, clattn_choice *choice,
     const clattn_kernel *row = clattn_catalog_at(i);
     if (row->stage != clattn_catalog_stage(stage) || !suits(row, &plan->device->info)) continue;
     *choice = (clattn_choice){.stage = stage, .row = row};
-    status = clattn_fit_tiles(row, &plan->device->info, choice->value, error);
+    const clattn_extent extent = extent_of(&plan->problem, stage);
+    status = clattn_fit_tiles(row, &extent, &plan->device->info, choice->value, error);
     if (status == CLATTN_OK) status = build(plan, choice, folder, error);
     if (status == CLATTN_UNSUPPORTED || (status == CLATTN_BUILD_FAILED && folder == NULL)) continue;
     return status;
@@ -250,6 +267,16 @@ static bool has_product(clattn_stage stage) {
          stage == CLATTN_STAGE_OUTPUT;
 }
 
+bool clattn_plan_is_fused(const clattn_plan *plan) {
+  return plan->choice[CLATTN_STAGE_FUSED].row != NULL;
+}
+
+/* Of scores, softmax and context on the one side and fused on the other a pipeline has one. */
+static bool is_of_pipeline(clattn_stage stage, clattn_pipeline pipeline) {
+  if (stage == CLATTN_STAGE_FUSED) return pipeline == CLATTN_PIPELINE_FUSED;
+  return pipeline != CLATTN_PIPELINE_FUSED || stage < CLATTN_STAGE_SCORES || stage > CLATTN_STAGE_CONTEXT;
+}
+
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
   static const span clblast = {"clblast", 7};
   span wanted[CLATTN_STAGE_COUNT] = {{NULL, 0}};
@@ -257,7 +284,7 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
   for (int s = 0; s < CLATTN_STAGE_COUNT && status == CLATTN_OK; ++s) {
     const clattn_stage stage = (clattn_stage)s;
     clattn_choice *choice = &plan->choice[stage];
-    if (!clattn_stage_used(&plan->problem, stage)) continue;
+    if (!clattn_stage_used(&plan->problem, stage) || !is_of_pipeline(stage, options->pipeline)) continue;
     if (wanted[stage].start == NULL && options->pipeline == CLATTN_PIPELINE_BLAS && has_product(stage))
       wanted[stage] = clblast;
     if (wanted[stage].start == NULL) {

@@ -401,6 +401,7 @@ typedef enum clattn_stage {
   CLATTN_STAGE_SCORES,
   CLATTN_STAGE_SOFTMAX,
   CLATTN_STAGE_CONTEXT,
+  CLATTN_STAGE_FUSED,  /* scores, softmax and context in one, without a matrix of scores in memory */
   CLATTN_STAGE_OUTPUT, /* context.Wo; its kernels are those of project */
   CLATTN_STAGE_COUNT
 } clattn_stage;
@@ -409,9 +410,15 @@ typedef enum clattn_stage {
 CLATTN_API const char *clattn_stage_name(clattn_stage stage);
 
 typedef enum clattn_pipeline {
-  CLATTN_PIPELINE_STAGED, /* this library's kernels */
-  CLATTN_PIPELINE_BLAS    /* CLBlast's products for project, scores and context, this library's softmax */
+  CLATTN_PIPELINE_STAGED, /* this library's kernels; every intermediate can be seen */
+  CLATTN_PIPELINE_BLAS,   /* CLBlast's products for project, scores and context, this library's softmax */
+  CLATTN_PIPELINE_FUSED,  /* online softmax: the fastest, in memory that grows with query_len + key_len. There are no
+                             scores and weights to be had */
+  CLATTN_PIPELINE_COUNT
 } clattn_pipeline;
+
+/* "staged", "blas", "fused"; never NULL. */
+CLATTN_API const char *clattn_pipeline_name(clattn_pipeline pipeline);
 
 /* How a plan is going to be run. */
 typedef enum clattn_io {
@@ -453,16 +460,20 @@ typedef struct clattn_stage_info {
 } clattn_stage_info;
 
 typedef struct clattn_plan_info {
-  size_t blocks;        /* pieces in which scores, softmax and context are worked off */
+  size_t blocks;        /* pieces in which scores, softmax and context are worked off; fused: 0, and the next three */
   size_t block_heads;   /* (batch, head) pairs in one piece */
   size_t block_rows;    /* query rows of each pair in one piece */
   uint64_t block_bytes; /* of the scores buffer */
-  uint64_t total_bytes; /* of all device buffers of the plan; what CLBlast allocates by itself is not in it */
+  uint64_t workspace_bytes; /* what a fused kernel keeps in memory: packed keys, or partial results */
+  uint64_t total_bytes;     /* of all device buffers of the plan; what CLBlast allocates by itself is not in it */
   clattn_stage_info stages[CLATTN_STAGE_COUNT];
 } clattn_plan_info;
 
 /* With a cache the costs are those of the longest run, which fills it. */
 CLATTN_API void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info);
+
+/* Whether a run of this plan has that tensor among its results: the problem has it, and the pipeline keeps it. */
+CLATTN_API bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor);
 
 /* Makes the costs in `info` those of a run that sees this problem (clattn_cache_problem). */
 CLATTN_API void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info);
@@ -478,7 +489,8 @@ typedef struct clattn_timings {
 } clattn_timings;
 
 /* Uploads the inputs, runs all stages, downloads the outputs and waits for them. With timings (may be NULL) it also
- * waits after every launch. The plan must have CLATTN_IO_HOST. */
+ * waits after every launch. The plan must have CLATTN_IO_HOST. CLATTN_UNSUPPORTED where scores or their like are wanted
+ * from a fused plan. */
 CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                                          clattn_timings *timings, clattn_error *error);
 
@@ -566,9 +578,10 @@ typedef struct clattn_check_report {
   double reference_seconds[CLATTN_STAGE_COUNT];
 } clattn_check_report;
 
-/* Compares the outputs with the scalar path. q, k, v, scores, weights and context must be set, and output where the
- * problem has one, and cached_k and cached_v (with a cache: right behind the run); scaled, softcapped and lse are
- * compared where they are set. `rows` limits the check to some rows (NULL: all that `outputs` holds); when
+/* Compares the outputs with the scalar path. q, k, v, scores, weights and context must be set (fused: without scores
+ * and weights, then context is compared as a whole, from q, k and v), and output where the problem has one, and
+ * cached_k and cached_v (with a cache: right behind the run); scaled, softcapped and lse are compared where they are
+ * set. `rows` limits the check to some rows (NULL: all that `outputs` holds); when
  * outputs->rows is set, that list is checked and `rows` must be NULL or the same. A tensor that has nothing in the
  * checked rows is not in the report. CLATTN_OK means that the comparison took place: report->passed says how it ended.
  */

@@ -41,6 +41,8 @@ double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
     return 4.0 * live_pairs(problem);
   case CLATTN_STAGE_CONTEXT:
     return 2.0 * live_pairs(problem) * (double)problem->value_dim;
+  case CLATTN_STAGE_FUSED:
+    return live_pairs(problem) * (2.0 * (double)(problem->head_dim + problem->value_dim) + 4.0);
   case CLATTN_STAGE_OUTPUT:
     return 2.0 * (double)clattn_query_tokens(problem) * (double)problem->heads * (double)problem->value_dim *
            (double)problem->output_dim;
@@ -93,6 +95,7 @@ double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
       [CLATTN_STAGE_SCORES] = {CLATTN_Q, CLATTN_K, CLATTN_SCORES, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_SOFTMAX] = {CLATTN_SCORES, CLATTN_WEIGHTS, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_CONTEXT] = {CLATTN_WEIGHTS, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_FUSED] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
   };
   if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem);
@@ -101,6 +104,6 @@ double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
   double elements = 0.0;
   for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor)
     elements += (double)clattn_tensor_elements(problem, *tensor);
-  return elements * sizeof(float) +
-         (stage == CLATTN_STAGE_SCORES ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
+  const bool masks = stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_FUSED;
+  return elements * sizeof(float) + (masks ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
 }

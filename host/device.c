@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clattn_cl.h"
+#include "program.h"
 #include "status.h"
 
 /* Extensions that attention kernels can make use of. */
@@ -329,6 +330,7 @@ clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result
 
 void clattn_device_close(clattn_device *device) {
   if (device == NULL) return;
+  clattn_programs_release(device);
   if (device->queue != NULL) clReleaseCommandQueue(device->queue);
   if (device->context != NULL) clReleaseContext(device->context);
   free(device);

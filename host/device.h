@@ -5,12 +5,15 @@
 #include "clattn.h"
 #include "opencl.h"
 
+typedef struct clattn_program clattn_program;
+
 struct clattn_device {
   clattn_device_info info;
   cl_device_id id;
   cl_context context;
   cl_command_queue queue;
-  bool profiling; /* whether the queue records event times */
+  bool profiling;           /* whether the queue records event times */
+  clattn_program *programs; /* that were built so far */
 };
 
 #endif

@@ -115,12 +115,13 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
                                  .key_lengths = buffers->key_lengths,
                                  .query_offsets = buffers->query_offsets,
                                  .key_offsets = buffers->key_offsets};
+  const clattn_destination to = {.device = buffers};
   binding bound;
   clattn_problem seen;
   cl_mem sequences = NULL;
   clattn_status status = check_lengths(&plan->problem, &lengths, error);
   if (status == CLATTN_OK) status = bind_buffers(plan, buffers, &bound, error);
-  if (status == CLATTN_OK) status = clattn_run_begin(plan, &lengths, &seen, bound.tensor, error);
+  if (status == CLATTN_OK) status = clattn_run_begin(plan, &lengths, &seen, &to, bound.tensor, error);
   if (status != CLATTN_OK) return status;
   status = check_seen(&seen, buffers, error);
   if (status == CLATTN_OK && clattn_has_sequences(&plan->problem))
@@ -130,7 +131,6 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   forget_what_has_ended(plan);
   clattn_chain chain = {.queue = plan->device->queue, .last = plan->previous};
   plan->previous = NULL;
-  const clattn_destination to = {.device = buffers};
   const clattn_work work = {.plan = plan,
                             .problem = &seen,
                             .chain = &chain,

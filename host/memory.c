@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fused.h"
 #include "kernel_arguments.h"
 #include "plan.h"
 #include "shape.h"
@@ -91,6 +92,7 @@ static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor ten
 static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clattn_error *error) {
   clattn_status status = CLATTN_OK;
   *bytes = clattn_tables_bytes(&plan->problem) + (plan->io == CLATTN_IO_HOST ? sequences_bytes(&plan->problem) : 0);
+  *bytes += plan->info.workspace_bytes;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const tensor_memory memory = memory_of(plan, tensor);
@@ -104,6 +106,20 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
   return status;
 }
 
+/* Of the fused kernel and its companion. */
+static clattn_status size_workspace(clattn_plan *plan, clattn_error *error) {
+  const clattn_choice *fused = &plan->choice[CLATTN_STAGE_FUSED];
+  const clattn_companion *companion = clattn_plan_is_fused(plan) ? clattn_companion_of(fused->row) : NULL;
+  const uint64_t most = plan->device->info.max_allocation_bytes;
+  if (companion == NULL) return CLATTN_OK;
+  plan->info.workspace_bytes = (uint64_t)companion->workspace(fused->value, &plan->problem) * sizeof(float);
+  if (plan->info.workspace_bytes <= most) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
+                     "the workspace of kernel fused=%s takes %llu bytes; '%s' allows %llu in one buffer",
+                     fused->row->name, (unsigned long long)plan->info.workspace_bytes, plan->device->info.name,
+                     (unsigned long long)most);
+}
+
 static uint64_t smallest(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
@@ -113,18 +129,11 @@ static uint64_t preferred_block(const clattn_plan *plan, const clattn_plan_optio
   return plan->device->info.type == CLATTN_DEVICE_CPU ? BLOCK_BYTES_CPU : BLOCK_BYTES_GPU;
 }
 
-clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
+/* The buffers of scores, as large as the memory and the preferred size allow. */
+static clattn_status size_blocks(clattn_plan *plan, const clattn_plan_options *options, uint64_t budget, uint64_t fixed,
+                                 clattn_error *error) {
   const clattn_problem *problem = &plan->problem;
-  const uint64_t budget = memory_budget(plan, options);
   const uint64_t row_bytes = (uint64_t)clattn_most_keys(problem) * sizeof(float);
-  uint64_t fixed = 0;
-  const clattn_status status = fixed_bytes(plan, &fixed, error);
-  if (status != CLATTN_OK) return status;
-  const unsigned long long least = fixed + row_bytes;
-  if (least > budget)
-    return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
-                       "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'", least,
-                       (unsigned long long)budget, plan->device->info.name);
   const uint64_t most = smallest(budget - fixed, plan->device->info.max_allocation_bytes);
   if (most < row_bytes)
     return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
@@ -146,10 +155,27 @@ clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *o
   plan->info.block_heads = plan->largest.pairs;
   plan->info.block_rows = plan->largest.rows;
   plan->info.block_bytes = (uint64_t)plan->largest.pairs * plan->largest.rows * row_bytes;
-  plan->info.total_bytes = fixed + plan->info.block_bytes;
   clattn_block block = {0};
   while (clattn_next_block(plan, &block)) ++plan->info.blocks;
   return CLATTN_OK;
+}
+
+clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
+  const bool fused = clattn_plan_is_fused(plan);
+  const uint64_t budget = memory_budget(plan, options);
+  const uint64_t row_bytes = fused ? 0 : (uint64_t)clattn_most_keys(&plan->problem) * sizeof(float);
+  uint64_t fixed = 0;
+  clattn_status status = size_workspace(plan, error);
+  if (status == CLATTN_OK) status = fixed_bytes(plan, &fixed, error);
+  if (status != CLATTN_OK) return status;
+  const unsigned long long least = fixed + row_bytes;
+  if (least > budget)
+    return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
+                       "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'", least,
+                       (unsigned long long)budget, plan->device->info.name);
+  if (!fused) status = size_blocks(plan, options, budget, fixed, error);
+  plan->info.total_bytes = fixed + plan->info.block_bytes;
+  return status;
 }
 
 bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
@@ -214,8 +240,10 @@ clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error) {
     if (status == CLATTN_OK) status = allocate(plan, name, memory.stored, &plan->stored[t], error);
   }
   if (status == CLATTN_OK)
+    status = allocate(plan, "the fused kernel's workspace", plan->info.workspace_bytes, &plan->workspace, error);
+  if (status == CLATTN_OK)
     status = allocate(plan, "scores", plan->info.block_bytes, &plan->buffer[CLATTN_SCORES], error);
-  if (status != CLATTN_OK) return status;
+  if (status != CLATTN_OK || plan->buffer[CLATTN_SCORES] == NULL) return status;
   plan->buffer[CLATTN_WEIGHTS] = plan->buffer[CLATTN_SCORES]; /* softmax works in place */
   const cl_int code = clRetainMemObject(plan->buffer[CLATTN_SCORES]);
   return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "clRetainMemObject");

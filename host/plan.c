@@ -26,9 +26,9 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
-    const bool of_scores =
-        stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_SOFTMAX || stage == CLATTN_STAGE_CONTEXT;
+    const bool of_scores = stage >= CLATTN_STAGE_SCORES && stage <= CLATTN_STAGE_FUSED;
     const clattn_problem *problem = of_scores ? seen : &plan->problem;
+    if (plan->choice[stage].row == NULL) continue;
     info->stages[stage].flops = clattn_stage_flops(problem, stage);
     info->stages[stage].bytes = clattn_stage_bytes(problem, stage);
   }
@@ -52,9 +52,9 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "clattn_plan_options.size is %zu, this library's is %zu (start from CLATTN_PLAN_OPTIONS_INIT)",
                        options->size, sizeof *options);
-  if (options->pipeline != CLATTN_PIPELINE_STAGED && options->pipeline != CLATTN_PIPELINE_BLAS)
+  if ((int)options->pipeline < 0 || options->pipeline >= CLATTN_PIPELINE_COUNT)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "pipeline is %d (allowed: CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_BLAS)",
+                       "pipeline is %d (allowed: CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_BLAS, CLATTN_PIPELINE_FUSED)",
                        (int)options->pipeline);
   if (options->io != CLATTN_IO_HOST && options->io != CLATTN_IO_DEVICE)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "io is %d (allowed: CLATTN_IO_HOST, CLATTN_IO_DEVICE)",
@@ -89,8 +89,8 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   plan->problem = *problem;
   plan->io = options->io;
   status = check_byte_order(device, error);
-  if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);
   if (status == CLATTN_OK) status = clattn_choose_kernels(plan, options, error);
+  if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);
   if (status == CLATTN_OK) status = clattn_plan_allocate(plan, error);
   if (status != CLATTN_OK) {
     clattn_plan_destroy(plan);
@@ -107,17 +107,25 @@ void clattn_plan_destroy(clattn_plan *plan) {
     clWaitForEvents(1, &plan->previous); /* enqueued work still uses the buffers */
     clReleaseEvent(plan->previous);
   }
-  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage)
+  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     if (plan->choice[stage].kernel != NULL) clReleaseKernel(plan->choice[stage].kernel);
+    if (plan->choice[stage].companion != NULL) clReleaseKernel(plan->choice[stage].companion);
+  }
   for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor) {
     if (plan->buffer[tensor] != NULL) clReleaseMemObject(plan->buffer[tensor]);
     if (plan->stored[tensor] != NULL) clReleaseMemObject(plan->stored[tensor]);
   }
+  if (plan->workspace != NULL) clReleaseMemObject(plan->workspace);
   if (plan->sequences != NULL) clReleaseMemObject(plan->sequences);
   if (plan->sinusoids != NULL) clReleaseMemObject(plan->sinusoids);
   if (plan->rotary != NULL) clReleaseMemObject(plan->rotary);
   free(plan->sequences_host);
   free(plan);
+}
+
+bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor) {
+  if (clattn_plan_is_fused(plan) && tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS) return false;
+  return clattn_output_bytes(&plan->problem, tensor) > 0;
 }
 
 void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info) {

@@ -16,7 +16,8 @@ typedef struct clattn_choice {
   const clattn_kernel *row; /* NULL: the problem has nothing to do for the stage */
   int value[CLATTN_TILES_MOST];
   clattn_geometry geometry;
-  cl_kernel kernel; /* of a library row its companion, or NULL where the problem needs none */
+  cl_kernel kernel;    /* of a library row what runs behind it, or NULL where the problem needs none */
+  cl_kernel companion; /* of a fused row; NULL: none */
 } clattn_choice;
 
 struct clattn_plan {
@@ -31,10 +32,14 @@ struct clattn_plan {
   cl_mem rotary;                      /* (positions, rotary_dim / 2, 2): cos and sin; likewise */
   cl_mem sequences;                   /* NULL where all are alike */
   cl_int *sequences_host;             /* its contents for the run at hand */
+  cl_mem workspace;                   /* of the fused kernel and its companion; NULL without */
   clattn_block largest;               /* pairs and rows of a full block */
   clattn_plan_info info;
   cl_event previous; /* the end of the last run that was enqueued; the buffers in between are in use until then */
 };
+
+/* Whether scores, softmax and context are one kernel. */
+bool clattn_plan_is_fused(const clattn_plan *plan);
 
 /* Chooses and builds the kernel of every stage. */
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error);

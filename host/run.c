@@ -57,8 +57,8 @@ static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor
 
 static clattn_status run_stage(const clattn_work *work, clattn_stage stage, clattn_error *error) {
   static clattn_status (*const stages[CLATTN_STAGE_COUNT])(const clattn_work *, clattn_error *) = {
-      clattn_stage_convert, clattn_stage_project, clattn_stage_rotary,  clattn_stage_cache,
-      clattn_stage_scores,  clattn_stage_softmax, clattn_stage_context, clattn_stage_output};
+      clattn_stage_convert, clattn_stage_project, clattn_stage_rotary, clattn_stage_cache, clattn_stage_scores,
+      clattn_stage_softmax, clattn_stage_context, clattn_stage_fused,  clattn_stage_output};
   if (work->plan->choice[stage].row == NULL) return CLATTN_OK;
   work->chain->slot = (int)stage;
   return stages[stage](work, error);
@@ -117,6 +117,15 @@ static clattn_status write_table(const clattn_work *work, clattn_error *error) {
                             work->problem->batch * cache->table_width * sizeof *cache->table, error);
 }
 
+/* A fused kernel keeps no scores and weights. */
+static clattn_status check_wanted(const clattn_plan *plan, const clattn_destination *to, clattn_error *error) {
+  for (int t = CLATTN_SCALED; t <= CLATTN_WEIGHTS; ++t)
+    if (is_wanted(to, (clattn_tensor)t) && !clattn_plan_has(plan, (clattn_tensor)t))
+      return clattn_fail(error, CLATTN_UNSUPPORTED, "the pipeline fused has no %s (staged and blas have)",
+                         clattn_tensor_name((clattn_tensor)t));
+  return CLATTN_OK;
+}
+
 clattn_status clattn_run_stages(const clattn_work *given, const clattn_destination *to, clattn_error *error) {
   clattn_work work = *given;
   clattn_status status = write_table(&work, error);
@@ -124,7 +133,9 @@ clattn_status clattn_run_stages(const clattn_work *given, const clattn_destinati
     status = run_stage(&work, (clattn_stage)stage, error);
   if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_K, to, error);
   if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_V, to, error);
-  while (status == CLATTN_OK && clattn_next_block(work.plan, &work.block)) status = run_block(&work, to, error);
+  if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_FUSED, error);
+  while (status == CLATTN_OK && !clattn_plan_is_fused(work.plan) && clattn_next_block(work.plan, &work.block))
+    status = run_block(&work, to, error);
   if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_OUTPUT, error);
   if (status != CLATTN_OK || work.plan->choice[CLATTN_STAGE_CONVERT].row == NULL) return status;
   work.chain->slot = CLATTN_STAGE_CONVERT;
@@ -147,13 +158,15 @@ static clattn_status check_positions(const clattn_problem *p, const clattn_input
 }
 
 clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inputs, clattn_problem *seen,
-                               cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
+                               const clattn_destination *to, cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
   const clattn_problem *p = &plan->problem;
+  clattn_status status = check_wanted(plan, to, error);
   *seen = *p;
+  if (status != CLATTN_OK) return status;
   if (p->cache.capacity == 0) return check_positions(p, inputs, error);
   if (inputs->cache->device != plan->device)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache was made for another device than the plan");
-  clattn_status status = clattn_cache_begin(inputs->cache, p, inputs, seen, error);
+  status = clattn_cache_begin(inputs->cache, p, inputs, seen, error);
   if (status != CLATTN_OK) return status;
   status = check_positions(p, inputs, error);
   if (status != CLATTN_OK) clattn_cache_undo(inputs->cache);
@@ -250,8 +263,9 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
 
   clattn_problem seen;
   cl_mem tensor[CLATTN_TENSOR_COUNT];
+  const clattn_destination to = {.host = outputs};
   memcpy(tensor, plan->buffer, sizeof tensor);
-  status = clattn_run_begin(plan, inputs, &seen, tensor, error);
+  status = clattn_run_begin(plan, inputs, &seen, &to, tensor, error);
   if (status != CLATTN_OK) return status;
 
   const double started = clattn_now();
@@ -259,7 +273,6 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   clattn_chain chain = {.queue = plan->device->queue,
                         .profile = timings != NULL ? &profile : NULL,
                         .events_timed = plan->device->profiling};
-  const clattn_destination to = {.host = outputs};
   const clattn_work work = {.plan = plan,
                             .problem = &seen,
                             .chain = &chain,

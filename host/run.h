@@ -12,11 +12,11 @@ typedef struct clattn_destination {
   const clattn_buffers *device;
 } clattn_destination;
 
-/* Before a run: keys are counted into the cache, where there is one. `seen` becomes the problem as scores see it, and
- * tensor's cached k and v what they read. After a failure nothing has changed; after a run that failed
- * clattn_cache_undo takes it back. */
+/* Before a run: what the plan does not have is refused, and keys are counted into the cache, where there is one. `seen`
+ * becomes the problem as scores see it, and tensor's cached k and v what they read. After a failure nothing has
+ * changed; after a run that failed clattn_cache_undo takes it back. */
 clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inputs, clattn_problem *seen,
-                               cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error);
+                               const clattn_destination *to, cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error);
 
 /* All stages, from converted inputs to the output. The work's block is not looked at. */
 clattn_status clattn_run_stages(const clattn_work *work, const clattn_destination *to, clattn_error *error);

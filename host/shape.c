@@ -24,10 +24,16 @@ const char *clattn_tensor_name(clattn_tensor tensor) {
 }
 
 const char *clattn_stage_name(clattn_stage stage) {
-  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "rotary",  "cache",
-                                                        "scores",  "softmax", "context", "output"};
+  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "rotary", "cache", "scores",
+                                                        "softmax", "context", "fused",  "output"};
   if ((int)stage < 0 || stage >= CLATTN_STAGE_COUNT) return "unknown stage";
   return names[stage];
+}
+
+const char *clattn_pipeline_name(clattn_pipeline pipeline) {
+  static const char *const names[CLATTN_PIPELINE_COUNT] = {"staged", "blas", "fused"};
+  if ((int)pipeline < 0 || pipeline >= CLATTN_PIPELINE_COUNT) return "unknown pipeline";
+  return names[pipeline];
 }
 
 size_t clattn_kv_heads(const clattn_problem *problem) {

@@ -30,6 +30,7 @@ clattn_status clattn_stage_cache(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_scores(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_context(const clattn_work *work, clattn_error *error);
+clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error);
 
 /* The output into its stored type. */

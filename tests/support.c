@@ -172,11 +172,19 @@ void support_free(support_case *c) {
   memset(c, 0, sizeof *c);
 }
 
+void support_want(support_case *c, const clattn_plan *plan) {
+  for (int t = CLATTN_SCALED; t <= CLATTN_WEIGHTS; ++t) {
+    const bool has = clattn_plan_has(plan, (clattn_tensor)t);
+    clattn_outputs_set(&c->outputs, (clattn_tensor)t, has ? support_tensor(c, (clattn_tensor)t) : NULL);
+  }
+}
+
 clattn_check_report support_run(clattn_device *device, support_case *c, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
   clattn_check_report report;
   clattn_error error;
   assert_ok(clattn_plan_create(device, &c->problem, options, &plan, &error), &error);
+  support_want(c, plan);
   assert_ok(clattn_plan_run(plan, &c->inputs, &c->outputs, NULL, &error), &error);
   support_check_guards(c);
   assert_ok(clattn_check(plan, &c->inputs, &c->outputs, NULL, &report, &error), &error);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "catalog.h"
+#include "program.h"
 #include "support.h"
 
 static void names(void **state) {
@@ -203,6 +204,7 @@ static void kernels(void **state) {
 
 /* Half a work-group of what the register rung wants: one size becomes smaller, the others stay. */
 static void tiles_fit_the_device(void **state) {
+  static const clattn_extent extent = {1, 1, 1};
   (void)state;
   const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_PROJECT, "register", 8);
   assert_non_null(row);
@@ -211,11 +213,11 @@ static void tiles_fit_the_device(void **state) {
   small.local_memory_bytes = 32768;
   int value[CLATTN_TILES_MOST];
   clattn_error error;
-  assert_ok(clattn_fit_tiles(row, &small, value, &error), &error);
+  assert_ok(clattn_fit_tiles(row, &extent, &small, value, &error), &error);
   assert_int_equal(value[0] * value[1], 128);
   for (size_t t = 2; t < CLATTN_TILES_MOST; ++t) assert_int_equal(value[t], row->tile[t].standard);
   small.max_work_group = 8;
-  assert_int_equal(clattn_fit_tiles(row, &small, value, &error), CLATTN_UNSUPPORTED);
+  assert_int_equal(clattn_fit_tiles(row, &extent, &small, value, &error), CLATTN_UNSUPPORTED);
   assert_says(&error, "work-groups of 256");
 }
 
@@ -226,6 +228,23 @@ static void write_file(const char *path, const char *text) {
   assert_non_null(file);
   fputs(text, file);
   assert_int_equal(fclose(file), 0);
+}
+
+static cl_program program_of(const char *options) {
+  cl_kernel kernel = NULL;
+  cl_program program = NULL;
+  clattn_error error;
+  assert_ok(clattn_kernel_build(support_opened, NULL, "scores/1_naive.cl", "scores", options, &kernel, &error), &error);
+  assert_int_equal(clGetKernelInfo(kernel, CL_KERNEL_PROGRAM, sizeof program, &program, NULL), CL_SUCCESS);
+  clReleaseKernel(kernel);
+  return program;
+}
+
+static void programs_are_built_once(void **state) {
+  (void)state;
+  const cl_program first = program_of("-cl-std=CL1.2");
+  assert_ptr_equal(program_of("-cl-std=CL1.2"), first);
+  assert_ptr_not_equal(program_of("-cl-std=CL1.2 -DUNUSED=1"), first);
 }
 
 static void failing_builds(void **state) {
@@ -269,6 +288,7 @@ int main(void) {
       cmocka_unit_test(runs),
       cmocka_unit_test(kernels),
       cmocka_unit_test(tiles_fit_the_device),
+      cmocka_unit_test(programs_are_built_once),
       cmocka_unit_test(failing_builds),
   };
   return cmocka_run_group_tests_name("errors", tests, support_open, support_close);

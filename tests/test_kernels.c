@@ -21,9 +21,10 @@ static clattn_problem problem_at(size_t length, size_t dim) {
   return p;
 }
 
-static void run_case(clattn_device *device, clattn_problem problem, const char *kernels) {
+static void run_case(clattn_device *device, clattn_problem problem, const char *kernels, clattn_pipeline pipeline) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.kernels = kernels;
+  options.pipeline = pipeline;
   support_case c;
   support_allocate(&c, &problem, 7u + (uint32_t)problem.query_len);
   const clattn_check_report report = support_run(device, &c, &options);
@@ -36,7 +37,7 @@ static void run_case(clattn_device *device, clattn_problem problem, const char *
 }
 
 /* Every length with both layouts, with and without the mask, each time with two of the dims in turn. */
-static void run_shapes(clattn_device *device, const char *kernels) {
+static void run_shapes(clattn_device *device, const char *kernels, clattn_pipeline pipeline) {
   for (size_t length = 0; length < LENGTHS; ++length)
     for (size_t layout = 0; layout < 2; ++layout)
       for (size_t causal = 0; causal < 2; ++causal)
@@ -44,14 +45,15 @@ static void run_shapes(clattn_device *device, const char *kernels) {
           clattn_problem p = problem_at(length, (length + 2 * layout + causal + 3 * i) % DIMS);
           p.layout = layout ? CLATTN_LAYOUT_XWT : CLATTN_LAYOUT_XW;
           p.causal = causal;
-          run_case(device, p, kernels);
+          run_case(device, p, kernels, pipeline);
         }
 }
 
-/* The kernels of one family together; where a stage has none of that name the plan chooses. */
+/* The kernels of one family together; where a stage has none of that name the plan chooses. Then its fused kernel. */
 static void run_family(const char *name) {
   clattn_device *device = support_device();
   char kernels[256] = "";
+  bool fused = false;
   clattn_kernel_info kernel;
   clattn_error reason;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
@@ -63,9 +65,11 @@ static void run_family(const char *name) {
     const size_t used = strlen(kernels);
     snprintf(kernels + used, sizeof kernels - used, "%s%s=%s", used > 0 ? "," : "", clattn_stage_name(kernel.stage),
              name);
+    fused = fused || kernel.stage == CLATTN_STAGE_FUSED;
   }
   if (kernels[0] == '\0') skip();
-  run_shapes(device, kernels);
+  run_shapes(device, kernels, CLATTN_PIPELINE_STAGED);
+  if (fused) run_shapes(device, kernels, CLATTN_PIPELINE_FUSED);
   clattn_device_close(device);
 }
 
@@ -132,7 +136,7 @@ static void tile_sizes(void **state) {
       p.causal = causal;
       char kernels[512];
       snprintf(kernels, sizeof kernels, "%s,%s,%s,%s", settings[s][0], settings[s][1], settings[s][2], settings[s][3]);
-      run_case(device, p, kernels);
+      run_case(device, p, kernels, CLATTN_PIPELINE_STAGED);
     }
   clattn_device_close(device);
 }

@@ -254,7 +254,7 @@ reject 2 '2 columns, which 3 heads do not divide \(allowed: ' --heads 3
 reject 2 'wv has 3 columns, which 2 heads do not divide \(allowed: ' --example dog-chased-ball --heads 2
 reject 2 '--heads 3 does not divide --model-dim 19 \(allowed: ' --random --model-dim 19 --heads 3
 reject 2 '--layout foo \(allowed: xw, xwt\)' --layout foo
-reject 2 '--pipeline foo \(allowed: staged, blas\)' --pipeline foo
+reject 2 '--pipeline foo \(allowed: staged, blas, fused\)' --pipeline foo
 reject 2 '--check foo \(allowed: auto, full, sample, off\)' --check foo
 for scale in abc inf -inf nan 1e39 1x ''; do
   reject 2 "--scale $scale \(allowed: any finite number\)" "--scale=$scale"
@@ -262,7 +262,7 @@ done
 reject 2 "scores has no kernel '9' \(allowed: 1 naive, 2 tiled, 3 register, 4 panel, clblast\)" --kernel scores=9
 reject 2 "softmax has no kernel 'panel' \(allowed: 1 naive, 2 tiled, 3 register, 4 vector\)" --kernel softmax=panel
 for kernel in foo=1 scores scores= =1 1; do
-  reject 2 "'$kernel' \(allowed: STAGE=RUNG or STAGE=NAME.*one of convert, project, rotary, cache, scores, softmax, context, output\)" --kernel "$kernel"
+  reject 2 "'$kernel' \(allowed: STAGE=RUNG or STAGE=NAME.*one of convert, project, rotary, cache, scores, softmax, context, fused, output\)" --kernel "$kernel"
 done
 reject 2 "'TILE=7' of kernel tiled \(allowed: 8, 16\)" --kernel scores=tiled:TILE=7
 reject 2 "'FOO=8' of kernel tiled \(allowed: TILE\)" --kernel scores=tiled:FOO=8

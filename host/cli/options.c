@@ -92,10 +92,12 @@ const char *file_option_name(clattn_tensor tensor) {
 /* ---- what goes together ------------------------------------------------------------------------------------------ */
 
 static bool parse_words(run_options *o) {
-  static const char *const pipelines[] = {"staged", "blas"}, *const checks[] = {"auto", "full", "sample", "off"};
+  static const char *const checks[] = {"auto", "full", "sample", "off"};
+  const char *pipelines[CLATTN_PIPELINE_COUNT];
+  for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) pipelines[i] = clattn_pipeline_name((clattn_pipeline)i);
   int value = 0;
   if (o->pipeline_text != NULL) {
-    if (!parse_word("--pipeline", o->pipeline_text, pipelines, 2, &value)) return false;
+    if (!parse_word("--pipeline", o->pipeline_text, pipelines, CLATTN_PIPELINE_COUNT, &value)) return false;
     o->pipeline = (clattn_pipeline)value;
   }
   if (o->check_text != NULL) {
@@ -296,7 +298,7 @@ static void fill_positions(option_table *table, run_options *o) {
 static void fill_device(option_table *table, run_options *o) {
   add_text(table, "--device", &o->device, "index or part of the name (CLATTN_DEVICE, else the best)", "D");
   add_text(table, "--platform", &o->platform, "index or part of the name", "P");
-  add_text(table, "--pipeline", &o->pipeline_text, "staged (default) or blas", "NAME");
+  add_text(table, "--pipeline", &o->pipeline_text, "staged (default), blas or fused", "NAME");
   add_text(table, "--kernel", &o->kernels,
            "choose rungs by hand: scores=2,softmax=naive; tile sizes behind colons: scores=tiled:TILE=8", "LIST");
 }

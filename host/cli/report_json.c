@@ -70,10 +70,10 @@ static json_t *problem_json(const input *in) {
 }
 
 static json_t *plan_json(const report *r) {
-  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "pipeline",
-                   r->pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged", "blocks", count(r->plan.blocks),
-                   "block_heads", count(r->plan.block_heads), "block_rows", count(r->plan.block_rows), "block_bytes",
-                   count((size_t)r->plan.block_bytes), "total_bytes", count((size_t)r->plan.total_bytes));
+  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->pipeline), "blocks",
+                   count(r->plan.blocks), "block_heads", count(r->plan.block_heads), "block_rows",
+                   count(r->plan.block_rows), "block_bytes", count((size_t)r->plan.block_bytes), "workspace_bytes",
+                   count((size_t)r->plan.workspace_bytes), "total_bytes", count((size_t)r->plan.total_bytes));
 }
 
 static json_t *stages_json(const report *r) {

@@ -95,14 +95,18 @@ static void print_problem(const report *r) {
 
 void report_text_plan(const report *r) {
   const clattn_device_info *d = r->device;
-  char block[16], total[16];
+  char block[16], work[16], total[16];
   printf("%sdevice%s    %s, %u compute units, %s (%s)\n", style(BOLD), style(PLAIN), d->name, d->compute_units,
          device_type_name(d->type), d->platform);
   print_problem(r);
-  printf("%splan%s      pipeline %s; scores in %zu block%s of %zu head%s x %zu rows, %s; %s on the device\n\n",
-         style(BOLD), style(PLAIN), r->pipeline == CLATTN_PIPELINE_BLAS ? "blas" : "staged", r->plan.blocks,
-         r->plan.blocks == 1 ? "" : "s", r->plan.block_heads, r->plan.block_heads == 1 ? "" : "s", r->plan.block_rows,
-         bytes_text(r->plan.block_bytes, block), bytes_text(r->plan.total_bytes, total));
+  printf("%splan%s      pipeline %s; ", style(BOLD), style(PLAIN), clattn_pipeline_name(r->pipeline));
+  if (r->pipeline == CLATTN_PIPELINE_FUSED)
+    printf("workspace of %s, ", bytes_text(r->plan.workspace_bytes, work));
+  else
+    printf("scores in %zu block%s of %zu head%s x %zu rows, %s; ", r->plan.blocks, r->plan.blocks == 1 ? "" : "s",
+           r->plan.block_heads, r->plan.block_heads == 1 ? "" : "s", r->plan.block_rows,
+           bytes_text(r->plan.block_bytes, block));
+  printf("%s on the device\n\n", bytes_text(r->plan.total_bytes, total));
   fflush(stdout); /* a long run shows what it is doing */
 }
 

@@ -131,7 +131,7 @@ static bool has_rows(clattn_tensor tensor) {
 static bool is_wanted(const run_job *job, clattn_tensor tensor) {
   const clattn_problem *p = &job->seen;
   const bool save = job->options->save != NULL, check = job->options->check != CHECK_OFF;
-  if (clattn_output_bytes(p, tensor) == 0) return false;
+  if (!clattn_plan_has(job->plan, tensor)) return false;
   if (tensor == CLATTN_SOFTCAPPED) return save && p->softcap > 0.0f;
   if (tensor == CLATTN_SCALED) return save;
   return save || check || tensor == CLATTN_OUTPUT || tensor == CLATTN_CONTEXT;
@@ -225,12 +225,12 @@ int command_run(int argc, const char **argv) {
   job.report.input = &job.input;
   if (code == -1) code = make_plan(&job);
   if (code == -1) code = make_cache(&job);
-  if (code == -1) code = save_prepare(&job.seen, options.out, options.save);
+  if (code == -1) code = save_prepare(job.plan, &job.seen, options.out, options.save);
   if (code == -1) code = allocate_outputs(&job);
   if (code == -1 && !options.json) report_text_plan(&job.report);
   if (code == -1) code = run_repeatedly(&job);
   if (code == -1) code = check(&job);
-  if (code == -1) code = save_outputs(&job.seen, &job.outputs, options.out, options.save);
+  if (code == -1) code = save_outputs(job.plan, &job.seen, &job.outputs, options.out, options.save);
   if (code == -1) code = print(&job);
   free_job(&job);
   run_options_free(&options);

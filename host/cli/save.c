@@ -34,11 +34,11 @@ static bool path_in(const char *folder, clattn_tensor tensor, char *path, size_t
 }
 
 /* Softcapped products are scaled ones where there is no softcap. */
-static bool is_saved(const clattn_problem *problem, clattn_tensor tensor) {
-  return clattn_output_bytes(problem, tensor) > 0 && (tensor != CLATTN_SOFTCAPPED || problem->softcap > 0.0f);
+static bool is_saved(const clattn_plan *plan, const clattn_problem *problem, clattn_tensor tensor) {
+  return clattn_plan_has(plan, tensor) && (tensor != CLATTN_SOFTCAPPED || problem->softcap > 0.0f);
 }
 
-int save_prepare(const clattn_problem *problem, const char *file, const char *folder) {
+int save_prepare(const clattn_plan *plan, const clattn_problem *problem, const char *file, const char *folder) {
   char path[4096];
   if (file != NULL && !can_write("--out", file)) return EXIT_BAD_INPUT;
   if (folder == NULL) return -1;
@@ -47,7 +47,7 @@ int save_prepare(const clattn_problem *problem, const char *file, const char *fo
     return EXIT_BAD_INPUT;
   }
   for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor)
-    if (is_saved(problem, (clattn_tensor)tensor) &&
+    if (is_saved(plan, problem, (clattn_tensor)tensor) &&
         (!path_in(folder, (clattn_tensor)tensor, path, sizeof path) || !can_write("--save", path)))
       return EXIT_BAD_INPUT;
   return -1;
@@ -83,12 +83,13 @@ static bool save(const clattn_problem *problem, const clattn_outputs *outputs, c
   return tensor == CLATTN_OUTPUT ? save_stored(problem, data, path) : write_file(problem, tensor, NPY_F4, data, path);
 }
 
-int save_outputs(const clattn_problem *problem, const clattn_outputs *outputs, const char *file, const char *folder) {
+int save_outputs(const clattn_plan *plan, const clattn_problem *problem, const clattn_outputs *outputs,
+                 const char *file, const char *folder) {
   const clattn_tensor result = clattn_output_bytes(problem, CLATTN_OUTPUT) > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT;
   if (file != NULL && !save(problem, outputs, result, file)) return EXIT_BAD_INPUT;
   for (int t = 0; folder != NULL && t < CLATTN_TENSOR_COUNT; ++t) {
     char path[4096];
-    if (!is_saved(problem, (clattn_tensor)t)) continue;
+    if (!is_saved(plan, problem, (clattn_tensor)t)) continue;
     if (!path_in(folder, (clattn_tensor)t, path, sizeof path)) return EXIT_BAD_INPUT;
     if (!save(problem, outputs, (clattn_tensor)t, path)) return EXIT_BAD_INPUT;
   }

@@ -1,0 +1,53 @@
+/* fused: scores, softmax and context of all pairs in one kernel, with what its companion does before or behind it. */
+#include "fused.h"
+#include "stage.h"
+
+/* The same arguments for both. */
+typedef struct launch {
+  cl_kernel kernel;
+  const clattn_geometry *geometry;
+  size_t size[3];
+} launch;
+
+static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
+  const attention a = clattn_kernel_attention(work);
+  const cl_mem keys = clattn_keys(work), values = clattn_values(work);
+  const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_Q]),
+                                       CLATTN_ARGUMENT(keys),
+                                       CLATTN_ARGUMENT(values),
+                                       CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]),
+                                       CLATTN_ARGUMENT(a),
+                                       CLATTN_ARGUMENT(work->sequences),
+                                       CLATTN_ARGUMENT(work->tensor[CLATTN_MASK]),
+                                       CLATTN_ARGUMENT(work->tensor[CLATTN_SLOPES]),
+                                       CLATTN_ARGUMENT(work->tensor[CLATTN_SINKS]),
+                                       CLATTN_ARGUMENT(lse),
+                                       CLATTN_ARGUMENT(work->plan->workspace)};
+  const clattn_status status =
+      clattn_set_arguments(l->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+  return status == CLATTN_OK ? clattn_chain_launch(work->chain, l->kernel, l->geometry, l->size, error) : status;
+}
+
+static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
+  static const clattn_geometry alone = {.local = {1, 1}, .cols = 1, .rows = 1};
+  const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
+  launch l = {.kernel = choice->companion, .geometry = &alone};
+  companion->size(choice->value, work->problem, l.size);
+  return run(work, &l, error);
+}
+
+clattn_status clattn_stage_fused(const clattn_work *given, clattn_error *error) {
+  const clattn_choice *choice = &given->plan->choice[CLATTN_STAGE_FUSED];
+  const clattn_companion *companion = clattn_companion_of(choice->row);
+  const clattn_problem *p = given->problem;
+  clattn_work work = *given;
+  work.block = (clattn_block){.pairs = p->batch * p->heads, .rows = p->query_len};
+  /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along the others. */
+  const launch fused = {choice->kernel, &choice->geometry, {work.block.pairs, p->query_len, 1}};
+  clattn_status status = CLATTN_OK;
+  if (companion != NULL && companion->before) status = run_companion(&work, companion, error);
+  if (status == CLATTN_OK) status = run(&work, &fused, error);
+  if (status == CLATTN_OK && companion != NULL && !companion->before) status = run_companion(&work, companion, error);
+  return status;
+}

@@ -1,0 +1,44 @@
+/* What all rungs of fused share: the running maximum and sum of a row.
+ *
+ * Keys come one after the other, or tile by tile. With m the largest score so far, s the sum of exp(score - m) and
+ * o = the sum of exp(score - m) * v, a score that is larger than m makes them, before it is added itself,
+ *
+ *     s * exp(m - new m),    o * exp(m - new m)        (Milakov and Gimelshein 2018; Dao et al. 2022)
+ *
+ * and o / s is the context at the end.
+ *
+ * All sums are kept smaller by a power of two that is at least the number of keys: a sum of values near the largest
+ * float would overflow before it is divided, and a power of two costs no digit.
+ *
+ * As in the staged kernels, a masked key (its score is -infinity) has the weight exactly 0, whatever its value holds;
+ * every other weight, and every factor above, is at least 2^-126, so that a NaN or Inf in a live key's value stays.
+ */
+#include "common/attention.cl"
+
+/* 0 ... 31: 2^headroom is at least the number of keys. */
+int headroom_of(int keys) {
+  return keys > 1 ? 32 - clz(keys - 1) : 0;
+}
+
+/* The logit that a head has besides its scores; -infinity without. */
+float head_sink(global const float *sinks, const sequence s) {
+  return sinks ? sinks[s.head] : -INFINITY;
+}
+
+/* exp(score - largest) * 2^-headroom of a live score. */
+float live_part(float score, float largest, int headroom) {
+  const float e = ldexp(exp(score - largest), -headroom);
+  return e < FLT_MIN ? FLT_MIN : e; /* a NaN is not smaller, and stays */
+}
+
+/* By what sums shrink when the maximum grows. Before the first score they are 0, and -infinity must make no NaN. */
+float shrink(float largest, float larger) {
+  const float e = exp(largest - larger);
+  return e < FLT_MIN ? FLT_MIN : e;
+}
+
+/* log of the sum of exp(scores): lse (batch, heads, query_len), of a row of this pair. A row in which all is masked has
+ * the sum 0. */
+void store_fused_lse(const attention a, global float *lse, int pair, int row, float largest, float sum, int headroom) {
+  if (lse) lse[(size_t)pair * a.query_len + row] = sum == 0.0f ? -INFINITY : largest + log(ldexp(sum, headroom));
+}

@@ -1,0 +1,47 @@
+/* fused, rung 1: scores, softmax and context of a row, key by key, without a row of scores in memory.
+ *
+ *     for (each key j of row i)
+ *       score = (q[i] . k[j]) * scale, then softcap, bias and mask
+ *       if (score > m) shrink s and context[i] by exp(m - score); m = score
+ *       s          += exp(score - m)
+ *       context[i] += exp(score - m) * v[j]
+ *     context[i] /= s
+ *
+ * q, k, v and context lie as their strides in `a` say; lse (batch, heads, query_len) or NULL; workspace is not used.
+ * Work-item (pair, row). The sums are kept in the result, so that value_dim may be anything.
+ *
+ * Cost: each work-item reads all keys and values of its head, and writes its result as often as there are keys: the
+ * memory between processor and caches is the limit, and no work-item shares anything with another.
+ */
+#include "common/fused.cl"
+
+kernel void fused(global const float *q, global const float *k, global const float *v, global float *context,
+                  const attention a, global const int *sequences, global const void *mask, global const float *slopes,
+                  global const float *sinks, global float *lse, global float *workspace) {
+  const int pair = get_global_id(0), row = get_global_id(1);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
+  row_view view;
+  view_row(a, s, row, mask, slopes, &view);
+  const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
+  global const float *q_row = q + query_offset(a, a.q, s) + row * a.q.row;
+  global float *out = context + query_offset(a, a.context, s) + row * a.context.row;
+  float largest = head_sink(sinks, s), sum = largest == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
+
+  for (int c = 0; c < a.value_dim && exists; ++c) out[c] = 0.0f;
+  for (int key = view.first; key < view.end && exists; ++key) {
+    global const float *k_row = k + key_offset(a, a.k, s) + key * a.k.row;
+    global const float *v_row = v + key_offset(a, a.v, s) + key * a.v.row;
+    float dot_product = 0.0f;
+    for (int c = 0; c < a.head_dim; ++c) dot_product += q_row[c] * k_row[c];
+    const float score = finish_score(a, view, key, dot_product * a.scale);
+    if (score == -INFINITY) continue;
+    const float larger = fmax(largest, score), factor = larger > largest ? shrink(largest, larger) : 1.0f;
+    const float part = live_part(score, larger, headroom);
+    largest = larger;
+    sum = sum * factor + part;
+    for (int c = 0; c < a.value_dim; ++c) out[c] = out[c] * factor + part * v_row[c];
+  }
+  for (int c = 0; c < a.value_dim && exists && sum != 0.0f; ++c) out[c] /= sum;
+  store_fused_lse(a, lse, pair, row, largest, sum, headroom);
+}
