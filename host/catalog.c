@@ -70,6 +70,16 @@ static void vector_rows(const int *value, const clattn_extent *e, clattn_geometr
       .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
+/* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
+static void fused_panel(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t rows = (size_t)value[0], strip = (size_t)value[3], value_columns = groups_of(e->value_dim, 16) * 16;
+  *g = (clattn_geometry){.local = {1, 1},
+                         .cols = 1,
+                         .rows = rows,
+                         .local_bytes = rows * (strip + e->head_dim + value_columns + 3 + 2 * 16) * sizeof(float),
+                         .longest_addition = e->terms};
+}
+
 /* CLBlast does not say how it adds; the worst is one after the other. */
 static void library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   naive(value, e, g);
@@ -184,6 +194,18 @@ static const clattn_kernel catalog[] = {
 
     {CLATTN_STAGE_FUSED, 1, "naive", CLATTN_FORM_ANY, "fused/1_naive.cl", "fused",
      "online softmax, one work-item a row", NO_SIZES, naive},
+    {CLATTN_STAGE_FUSED,
+     4,
+     "panel",
+     CLATTN_FORM_CPU,
+     "fused/4_panel.cl",
+     "fused",
+     "packed keys, strips of scores in the cache, float16, no barriers",
+     {{"ITEM_ROWS", 64, {16, 32, 64, 128}},
+      {"ROWS", 4, {1, 2, 4, 8}},
+      {"VECTORS", 4, {2, 4}},
+      {"STRIP", 512, {128, 256, 512, 1024}}},
+     fused_panel},
 };
 /* clang-format on */
 

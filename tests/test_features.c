@@ -31,6 +31,7 @@ static const form forms[] = {
     {"CPU form", {"panel", "vector"}, PANELS, CLATTN_PIPELINE_STAGED, 0},
     {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0},
     {"fused, naive", {NULL}, "fused=naive", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, CPU form", {"panel"}, "fused=panel:STRIP=128", CLATTN_PIPELINE_FUSED, 0},
 };
 
 enum { FORMS = sizeof forms / sizeof forms[0] };
@@ -41,7 +42,7 @@ static bool supported[FORMS];
 static bool is_supported(const form *f) {
   clattn_kernel_info kernel;
   clattn_error reason;
-  if (strcmp(f->name, "CPU form") == 0 && clattn_device_get_info(support_opened)->native_float_width <= 1) {
+  if (strstr(f->name, "CPU form") != NULL && clattn_device_get_info(support_opened)->native_float_width <= 1) {
     print_message("%s is not run: the device likes no float vectors\n", f->name);
     return false;
   }
