@@ -70,6 +70,16 @@ static void vector_rows(const int *value, const clattn_extent *e, clattn_geometr
       .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
+/* value: TILE. Tiles of Q, K and V, of scores and of weights. */
+static void fused_tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t tile = (size_t)value[0];
+  *g = (clattn_geometry){.local = {tile, tile},
+                         .cols = 1,
+                         .rows = tile,
+                         .local_bytes = tile * (2 * (e->head_dim + 1) + e->value_dim + 2 * (tile + 1)) * sizeof(float),
+                         .longest_addition = e->terms};
+}
+
 /* CLBlast does not say how it adds; the worst is one after the other. */
 static void library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   naive(value, e, g);
@@ -184,6 +194,8 @@ static const clattn_kernel catalog[] = {
 
     {CLATTN_STAGE_FUSED, 1, "naive", CLATTN_FORM_ANY, "fused/1_naive.cl", "fused",
      "online softmax, one work-item a row", NO_SIZES, naive},
+    {CLATTN_STAGE_FUSED, 2, "tiled", CLATTN_FORM_GPU, "fused/2_tiled.cl", "fused",
+     "tiles of keys and values shared through local memory", TILED_SIZES, fused_tiled},
 };
 /* clang-format on */
 
