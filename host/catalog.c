@@ -80,6 +80,30 @@ static void fused_tiled(const int *value, const clattn_extent *e, clattn_geometr
                          .longest_addition = e->terms};
 }
 
+/* A block of rows of fused, in float4s, as kernels/common/fused_block.cl has it. */
+typedef struct block {
+  size_t local[2], item_rows, item_keys, tile_depth;
+} block;
+
+static size_t block_vectors(const block *b, const clattn_extent *e) {
+  const size_t rows = b->local[1] * b->item_rows, keys = b->local[0] * b->item_keys;
+  const bool q_stays = b->tile_depth >= e->head_dim;
+  const size_t depth_row = (q_stays ? groups_of(e->head_dim, 4) : b->tile_depth / 4) | 1;
+  const size_t value_row = groups_of(e->value_dim, 4 * b->local[0]) * b->local[0];
+  const size_t q = rows * depth_row, tile = max_of(q + keys * depth_row, (q_stays ? q : 0) + keys * value_row);
+  return tile + rows * ((keys / 4 | 1) + b->local[0] / 4);
+}
+
+/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_KEYS, TILE_DEPTH */
+static void fused_block(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const block b = {{(size_t)value[0], (size_t)value[1]}, (size_t)value[2], (size_t)value[3], (size_t)value[4]};
+  *g = (clattn_geometry){.local = {b.local[0], b.local[1]},
+                         .cols = 1,
+                         .rows = b.local[1] * b.item_rows,
+                         .local_bytes = block_vectors(&b, e) * 4 * sizeof(float) + sizeof(int), /* note of a NaN */
+                         .longest_addition = e->terms};
+}
+
 /* CLBlast does not say how it adds; the worst is one after the other. */
 static void library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   naive(value, e, g);
@@ -196,6 +220,19 @@ static const clattn_kernel catalog[] = {
      "online softmax, one work-item a row", NO_SIZES, naive},
     {CLATTN_STAGE_FUSED, 2, "tiled", CLATTN_FORM_GPU, "fused/2_tiled.cl", "fused",
      "tiles of keys and values shared through local memory", TILED_SIZES, fused_tiled},
+    {CLATTN_STAGE_FUSED,
+     3,
+     "register",
+     CLATTN_FORM_GPU,
+     "fused/3_register.cl",
+     "fused",
+     "scores, weights and context of a block of rows in registers",
+     {{"LOCAL_X", 8, {8, 16}},
+      {"LOCAL_Y", 16, {8, 16, 32}},
+      {"ITEM_ROWS", 4, {1, 2, 4, 8}},
+      {"ITEM_KEYS", 4, {1, 2, 4, 8}},
+      {"TILE_DEPTH", 32, {16, 32, 64, 128, 256}}},
+     fused_block},
 };
 /* clang-format on */
 

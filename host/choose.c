@@ -157,15 +157,23 @@ static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_
   return code;
 }
 
+/* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 lays its variables out twice, one behind the other,
+ * and launches such kernels all the same: an answer of about twice what they are is taken for that. */
+static cl_int local_memory(const clattn_device *device, const clattn_choice *choice, cl_ulong *bytes) {
+  const cl_ulong twice = 2 * (cl_ulong)choice->geometry.local_bytes, alignment = 128;
+  const cl_int code = clGetKernelWorkGroupInfo(choice->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof *bytes,
+                                               bytes, NULL);
+  if (code == CL_SUCCESS && *bytes >= twice && *bytes < twice + alignment) *bytes = choice->geometry.local_bytes;
+  return code;
+}
+
 /* What the driver says of the kernel that it has built; before, only the device's own limits are known. */
 static clattn_status check_built(const clattn_device *device, const clattn_choice *choice, clattn_error *error) {
   const char *name = choice->row->name, *stage = clattn_stage_name(choice->stage);
   size_t most = 0;
   cl_ulong local_bytes = 0;
   cl_int code = largest_group(device, choice->kernel, &most);
-  if (code == CL_SUCCESS)
-    code = clGetKernelWorkGroupInfo(choice->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
-                                    &local_bytes, NULL);
+  if (code == CL_SUCCESS) code = local_memory(device, choice, &local_bytes);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of kernel %s", name);
   const size_t items = choice->geometry.local[0] * choice->geometry.local[1];
   if (items > most)
