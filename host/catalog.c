@@ -104,6 +104,13 @@ static void fused_block(const int *value, const clattn_extent *e, clattn_geometr
                          .longest_addition = e->terms};
 }
 
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/fused.c) */
+static void fused_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const int same[] = {value[0], 4, value[1], 1, value[2]};
+  fused_block(same, e, g);
+  g->rows = 1;
+}
+
 /* CLBlast does not say how it adds; the worst is one after the other. */
 static void library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   naive(value, e, g);
@@ -233,6 +240,19 @@ static const clattn_kernel catalog[] = {
       {"ITEM_KEYS", 4, {1, 2, 4, 8}},
       {"TILE_DEPTH", 32, {16, 32, 64, 128, 256}}},
      fused_block},
+    {CLATTN_STAGE_FUSED,
+     5,
+     "split",
+     CLATTN_FORM_GPU,
+     "fused/5_split.cl",
+     "fused",
+     "a row's keys in parts, for few rows and many keys",
+     {{"LOCAL_X", 32, {16, 32}},
+      {"ITEM_ROWS", 2, {1, 2, 4}},
+      {"TILE_DEPTH", 128, {32, 64, 128, 256}},
+      {"PART_KEYS", 128, {16, 32, 64, 128, 256, 512}},
+      {"GROUPS", 512, {128, 256, 512, 1024, 2048}}},
+     fused_split},
 };
 /* clang-format on */
 

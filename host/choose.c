@@ -31,6 +31,31 @@ static bool equals(span part, const char *text) {
   return part.length == strlen(text) && strncmp(part.start, text, part.length) == 0;
 }
 
+static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
+  switch (stage) {
+  case CLATTN_STAGE_CONVERT:
+    return 1;
+  case CLATTN_STAGE_PROJECT:
+    return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
+  case CLATTN_STAGE_SCORES:
+    return problem->head_dim;
+  case CLATTN_STAGE_OUTPUT:
+    return problem->heads * problem->value_dim;
+  case CLATTN_STAGE_ROTARY:
+  case CLATTN_STAGE_CACHE:
+    return 1;
+  case CLATTN_STAGE_FUSED: /* two sums: the longer counts */
+    return problem->head_dim > clattn_most_keys(problem) ? problem->head_dim : clattn_most_keys(problem);
+  default:
+    return clattn_most_keys(problem);
+  }
+}
+
+static clattn_extent extent_of(const clattn_problem *problem, clattn_stage stage) {
+  return (clattn_extent){
+      .terms = terms_of(problem, stage), .head_dim = problem->head_dim, .value_dim = problem->value_dim};
+}
+
 /* ---- by hand ----------------------------------------------------------------------------------------------------- */
 
 /* "scores=2:TILE=8,softmax=naive" -> wanted[CLATTN_STAGE_SCORES] = "2:TILE=8", ... */
@@ -95,43 +120,23 @@ static clattn_status set_tile(clattn_choice *choice, span setting, clattn_error 
                      item.start, choice->row->name, valid);
 }
 
-static clattn_status choose_by_hand(clattn_choice *choice, clattn_stage stage, span wanted, clattn_error *error) {
+/* Sizes that are not named become smaller where the device needs it, unless one of them is. */
+static clattn_status choose_by_hand(const clattn_plan *plan, clattn_choice *choice, clattn_stage stage, span wanted,
+                                    clattn_error *error) {
   const span name = cut(&wanted, ':');
   const clattn_kernel *row = clattn_catalog_find(stage, name.start, name.length);
   if (row == NULL) return fail_unknown_kernel(stage, name, error);
   *choice = (clattn_choice){.stage = stage, .row = row};
-  clattn_standard_tiles(row, choice->value);
+  const clattn_extent extent = extent_of(&plan->problem, stage);
+  const bool sized = wanted.length > 0;
+  if (sized || clattn_fit_tiles(row, &extent, &plan->device->info, choice->value, NULL) != CLATTN_OK)
+    clattn_standard_tiles(row, choice->value);
   clattn_status status = CLATTN_OK;
   while (status == CLATTN_OK && wanted.length > 0) status = set_tile(choice, cut(&wanted, ':'), error);
   return status;
 }
 
 /* ---- building what was chosen ------------------------------------------------------------------------------------ */
-
-static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
-  switch (stage) {
-  case CLATTN_STAGE_CONVERT:
-    return 1;
-  case CLATTN_STAGE_PROJECT:
-    return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
-  case CLATTN_STAGE_SCORES:
-    return problem->head_dim;
-  case CLATTN_STAGE_OUTPUT:
-    return problem->heads * problem->value_dim;
-  case CLATTN_STAGE_ROTARY:
-  case CLATTN_STAGE_CACHE:
-    return 1;
-  case CLATTN_STAGE_FUSED: /* two sums: the longer counts */
-    return problem->head_dim > clattn_most_keys(problem) ? problem->head_dim : clattn_most_keys(problem);
-  default:
-    return clattn_most_keys(problem);
-  }
-}
-
-static clattn_extent extent_of(const clattn_problem *problem, clattn_stage stage) {
-  return (clattn_extent){
-      .terms = terms_of(problem, stage), .head_dim = problem->head_dim, .value_dim = problem->value_dim};
-}
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
   size_t used =
@@ -299,7 +304,7 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
       status = choose_best(plan, choice, stage, options->kernel_dir, error);
       continue;
     }
-    status = choose_by_hand(choice, stage, wanted[stage], error);
+    status = choose_by_hand(plan, choice, stage, wanted[stage], error);
     if (status == CLATTN_OK) status = build(plan, choice, options->kernel_dir, error);
   }
   return status;
