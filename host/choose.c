@@ -162,12 +162,12 @@ static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_
   return code;
 }
 
-/* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 lays its variables out twice, one behind the other,
- * and launches such kernels all the same: an answer of about twice what they are is taken for that. */
+/* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 lays its variables out twice, one behind the
+ * other, and launches such kernels all the same: an answer of about twice what they are is taken for that. */
 static cl_int local_memory(const clattn_device *device, const clattn_choice *choice, cl_ulong *bytes) {
   const cl_ulong twice = 2 * (cl_ulong)choice->geometry.local_bytes, alignment = 128;
-  const cl_int code = clGetKernelWorkGroupInfo(choice->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof *bytes,
-                                               bytes, NULL);
+  const cl_int code =
+      clGetKernelWorkGroupInfo(choice->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof *bytes, bytes, NULL);
   if (code == CL_SUCCESS && *bytes >= twice && *bytes < twice + alignment) *bytes = choice->geometry.local_bytes;
   return code;
 }

@@ -1,6 +1,7 @@
 /* Companions of the fused kernels. */
 #include "fused.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "kernel_arguments.h"
@@ -22,12 +23,13 @@ static size_t split_blocks(const int *value, const clattn_problem *problem) {
 
 static size_t split_parts(const int *value, const clattn_problem *problem, size_t keys) {
   const size_t blocks = problem->batch * clattn_kv_heads(problem) * split_blocks(value, problem);
-  return (size_t)parts_of((int)blocks, (int)keys, value[SPLIT_GROUPS], value[SPLIT_PART_KEYS]);
+  return (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)keys, value[SPLIT_GROUPS],
+                          value[SPLIT_PART_KEYS]);
 }
 
 static size_t split_workspace(const int *value, const clattn_problem *problem) {
-  return problem->batch * problem->heads * problem->query_len *
-         split_parts(value, problem, clattn_most_keys(problem)) * (problem->value_dim + 2);
+  return problem->batch * problem->heads * problem->query_len * split_parts(value, problem, clattn_most_keys(problem)) *
+         (problem->value_dim + 2);
 }
 
 static void split_join(const int *value, const clattn_problem *seen, size_t size[3]) {

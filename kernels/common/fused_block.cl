@@ -114,7 +114,6 @@ int item_number(void) {
 int load_row(global const float *from, int columns, int width, local float4 *to) {
   const int lane = item_number() % LANES;
   int nonfinite = 0;
-#pragma unroll
   for (int c0 = 0; c0 < width; c0 += LANES) {
     const int c = c0 + lane;
     if (c >= width) continue;
@@ -295,13 +294,17 @@ void add_live_values(const block_memory memory, block_sums *sums) {
       const float weight = ((local const float *)(memory.weights + row_in_block(r) * WEIGHT_ROW))[key];
 #pragma unroll
       for (int i = 0; i < VALUE_VECTORS; ++i)
-        if (weight != 0.0f)
-          sums->context[r][i] = fma((float4)(weight), values[i * LOCAL_X], sums->context[r][i]);
+        if (weight != 0.0f) sums->context[r][i] = fma((float4)(weight), values[i * LOCAL_X], sums->context[r][i]);
     }
   }
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+/* Of the sum while the sink is the largest. */
+float sink_part(float sink, int headroom) {
+  return sink == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
+}
 
 /* All keys of the block. `sink` is the first maximum, -infinity without; its own part of the sum is in. */
 void sum_block(const attention a, const fused_block b, const fused_inputs in, float sink, int headroom,
@@ -310,7 +313,7 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     sums->largest[r] = sink;
-    sums->sum[r] = sink == -INFINITY || get_local_id(0) > 0 ? 0.0f : ldexp(1.0f, -headroom);
+    sums->sum[r] = get_local_id(0) == 0 ? sink_part(sink, headroom) : 0.0f;
 #pragma unroll
     for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] = 0.0f;
   }

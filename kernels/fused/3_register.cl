@@ -42,20 +42,21 @@ fused(global const float *q, global const float *k, global const float *v, globa
   find_sequence(a, sequences, pair, &s);
   /* The first row of the block sees the first of its keys, the last the last. */
   const int row_end = min(row0 + BLOCK_ROWS, s.query_len), headroom = headroom_of(s.key_len);
-  const fused_block block = {s,       row0,    a.query_len,
-                             row0,    row_end, first_key(a, s, row0),
-                             row0 < row_end ? end_key(a, s, row_end - 1) : 0};
+  const fused_block block = {
+      s, row0, a.query_len, row0, row_end, first_key(a, s, row0), row0 < row_end ? end_key(a, s, row_end - 1) : 0};
   const fused_inputs in = {q, k, v, mask, slopes};
   const block_memory memory = {tile, weights, part, &nonfinite};
+  const float sink = head_sink(sinks, s), no_sum = sink_part(sink, headroom);
   block_sums sums;
-  sum_block(a, block, in, head_sink(sinks, s), headroom, memory, &sums);
+  sum_block(a, block, in, sink, headroom, memory, &sums);
   join_sums(memory, &sums);
 
   for (int r = 0; r < ITEM_ROWS; ++r) {
-    const int row = row0 + row_in_block(r);
+    const int row = row0 + row_in_block(r), exists = row < row_end;
+    const float sum = exists ? sums.sum[r] : no_sum, largest = exists ? sums.largest[r] : sink;
     if (row >= a.query_len) continue;
-    for (int i = 0; i < VALUE_VECTORS; ++i) sums.context[r][i] /= sums.sum[r] == 0.0f ? 1.0f : sums.sum[r];
-    if (row < row_end) store_context(sums.context[r], context + query_offset(a, a.context, s) + row * a.context.row);
-    if (get_local_id(0) == 0) store_fused_lse(a, lse, pair, row, sums.largest[r], sums.sum[r], headroom);
+    for (int i = 0; i < VALUE_VECTORS; ++i) sums.context[r][i] /= sum == 0.0f ? 1.0f : sum;
+    if (exists) store_context(sums.context[r], context + query_offset(a, a.context, s) + row * a.context.row);
+    if (get_local_id(0) == 0) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
   }
 }

@@ -56,8 +56,13 @@ fused(global const float *q, global const float *k, global const float *v, globa
   const int first = first_key(a, s, 0), end = s.query_len > 0 ? end_key(a, s, s.query_len - 1) : 0;
   const int part_tiles = (max(end - first, 0) + parts * BLOCK_KEYS - 1) / (parts * BLOCK_KEYS);
   const int key0 = first + number * part_tiles * BLOCK_KEYS;
-  const fused_block block = {s,           get_group_id(1) * BLOCK_ROWS, a.group * a.query_len, 0,
-                             s.query_len, key0,                         min(key0 + part_tiles * BLOCK_KEYS, end)};
+  const fused_block block = {s,
+                             get_group_id(1) * BLOCK_ROWS,
+                             a.group * a.query_len,
+                             0,
+                             s.query_len,
+                             key0,
+                             min(key0 + part_tiles * BLOCK_KEYS, end)};
   const fused_inputs in = {q, k, v, mask, slopes};
   const block_memory memory = {tile, weights, part, &nonfinite};
   block_sums sums;
