@@ -80,6 +80,59 @@ static void fused_panel(const int *value, const clattn_extent *e, clattn_geometr
                          .longest_addition = e->terms};
 }
 
+/* value: TILE. Tiles of Q, K and V, of scores and of weights. */
+static void fused_tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t tile = (size_t)value[0];
+  *g = (clattn_geometry){.local = {tile, tile},
+                         .cols = 1,
+                         .rows = tile,
+                         .local_bytes = tile * (2 * (e->head_dim + 1) + e->value_dim + 2 * (tile + 1)) * sizeof(float),
+                         .longest_addition = e->terms};
+}
+
+/* A block of rows of fused, in float4s, as kernels/common/fused_block.cl has it. */
+typedef struct block {
+  size_t local[2], item_rows, item_keys, tile_depth;
+} block;
+
+static size_t block_vectors(const block *b, const clattn_extent *e) {
+  const size_t rows = b->local[1] * b->item_rows, keys = b->local[0] * b->item_keys;
+  const bool q_stays = b->tile_depth >= e->head_dim;
+  const size_t depth_row = (q_stays ? groups_of(e->head_dim, 4) : b->tile_depth / 4) | 1;
+  const size_t value_row = groups_of(e->value_dim, 4 * b->local[0]) * b->local[0];
+  const size_t q = rows * depth_row, tile = max_of(q + keys * depth_row, (q_stays ? q : 0) + keys * value_row);
+  return tile + rows * ((keys / 4 | 1) + b->local[0] / 4);
+}
+
+/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_KEYS, TILE_DEPTH */
+static void fused_block(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const block b = {{(size_t)value[0], (size_t)value[1]}, (size_t)value[2], (size_t)value[3], (size_t)value[4]};
+  *g = (clattn_geometry){.local = {b.local[0], b.local[1]},
+                         .cols = 1,
+                         .rows = b.local[1] * b.item_rows,
+                         .local_bytes = block_vectors(&b, e) * 4 * sizeof(float) + sizeof(int), /* note of a NaN */
+                         .longest_addition = e->terms};
+}
+
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/fused.c) */
+static void fused_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const int same[] = {value[0], 4, value[1], 1, value[2]};
+  fused_block(same, e, g);
+  g->rows = 1;
+}
+
+/* value: PARTS, HEADS; what it is launched over follows from them (host/fused.c). A strip of 64 keys, then strips, then
+ * parts. */
+static void fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t strips = groups_of(groups_of(e->terms, 64), (size_t)value[0]), rows = (size_t)value[1] * 8;
+  *g =
+      (clattn_geometry){.local = {1, 1},
+                        .cols = 1,
+                        .rows = 1,
+                        .local_bytes = rows * (e->head_dim + 2 + 64 + groups_of(e->value_dim, 16) * 16) * sizeof(float),
+                        .longest_addition = max_of(e->terms < 64 ? e->terms : 64 * strips, (size_t)value[0])};
+}
+
 /* CLBlast does not say how it adds; the worst is one after the other. */
 static void library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   naive(value, e, g);
@@ -194,6 +247,21 @@ static const clattn_kernel catalog[] = {
 
     {CLATTN_STAGE_FUSED, 1, "naive", CLATTN_FORM_ANY, "fused/1_naive.cl", "fused",
      "online softmax, one work-item a row", NO_SIZES, naive},
+    {CLATTN_STAGE_FUSED, 2, "tiled", CLATTN_FORM_GPU, "fused/2_tiled.cl", "fused",
+     "tiles of keys and values shared through local memory", TILED_SIZES, fused_tiled},
+    {CLATTN_STAGE_FUSED,
+     3,
+     "register",
+     CLATTN_FORM_GPU,
+     "fused/3_register.cl",
+     "fused",
+     "scores, weights and context of a block of rows in registers",
+     {{"LOCAL_X", 8, {8, 16}},
+      {"LOCAL_Y", 16, {8, 16, 32}},
+      {"ITEM_ROWS", 4, {1, 2, 4, 8}},
+      {"ITEM_KEYS", 4, {1, 2, 4, 8}},
+      {"TILE_DEPTH", 32, {16, 32, 64, 128, 256}}},
+     fused_block},
     {CLATTN_STAGE_FUSED,
      4,
      "panel",
@@ -206,6 +274,28 @@ static const clattn_kernel catalog[] = {
       {"VECTORS", 4, {2, 4}},
       {"STRIP", 512, {128, 256, 512, 1024}}},
      fused_panel},
+    {CLATTN_STAGE_FUSED,
+     5,
+     "split",
+     CLATTN_FORM_GPU,
+     "fused/5_split.cl",
+     "fused",
+     "a row's keys in parts, for few rows and many keys",
+     {{"LOCAL_X", 32, {16, 32}},
+      {"ITEM_ROWS", 2, {1, 2, 4}},
+      {"TILE_DEPTH", 128, {32, 64, 128, 256}},
+      {"PART_KEYS", 128, {16, 32, 64, 128, 256, 512}},
+      {"GROUPS", 512, {128, 256, 512, 1024, 2048}}},
+     fused_split},
+    {CLATTN_STAGE_FUSED,
+     6,
+     "stream",
+     CLATTN_FORM_CPU,
+     "fused/6_stream.cl",
+     "fused",
+     "keys and values read once, where they lie, for few rows",
+     {{"PARTS", 32, {8, 16, 32, 64}}, {"HEADS", 8, {1, 2, 4, 8}}},
+     fused_stream},
 };
 /* clang-format on */
 

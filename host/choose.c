@@ -31,6 +31,31 @@ static bool equals(span part, const char *text) {
   return part.length == strlen(text) && strncmp(part.start, text, part.length) == 0;
 }
 
+static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
+  switch (stage) {
+  case CLATTN_STAGE_CONVERT:
+    return 1;
+  case CLATTN_STAGE_PROJECT:
+    return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
+  case CLATTN_STAGE_SCORES:
+    return problem->head_dim;
+  case CLATTN_STAGE_OUTPUT:
+    return problem->heads * problem->value_dim;
+  case CLATTN_STAGE_ROTARY:
+  case CLATTN_STAGE_CACHE:
+    return 1;
+  case CLATTN_STAGE_FUSED: /* two sums: the longer counts */
+    return problem->head_dim > clattn_most_keys(problem) ? problem->head_dim : clattn_most_keys(problem);
+  default:
+    return clattn_most_keys(problem);
+  }
+}
+
+static clattn_extent extent_of(const clattn_problem *problem, clattn_stage stage) {
+  return (clattn_extent){
+      .terms = terms_of(problem, stage), .head_dim = problem->head_dim, .value_dim = problem->value_dim};
+}
+
 /* ---- by hand ----------------------------------------------------------------------------------------------------- */
 
 /* "scores=2:TILE=8,softmax=naive" -> wanted[CLATTN_STAGE_SCORES] = "2:TILE=8", ... */
@@ -95,43 +120,23 @@ static clattn_status set_tile(clattn_choice *choice, span setting, clattn_error 
                      item.start, choice->row->name, valid);
 }
 
-static clattn_status choose_by_hand(clattn_choice *choice, clattn_stage stage, span wanted, clattn_error *error) {
+/* Sizes that are not named become smaller where the device needs it, unless one of them is. */
+static clattn_status choose_by_hand(const clattn_plan *plan, clattn_choice *choice, clattn_stage stage, span wanted,
+                                    clattn_error *error) {
   const span name = cut(&wanted, ':');
   const clattn_kernel *row = clattn_catalog_find(stage, name.start, name.length);
   if (row == NULL) return fail_unknown_kernel(stage, name, error);
   *choice = (clattn_choice){.stage = stage, .row = row};
-  clattn_standard_tiles(row, choice->value);
+  const clattn_extent extent = extent_of(&plan->problem, stage);
+  const bool sized = wanted.length > 0;
+  if (sized || clattn_fit_tiles(row, &extent, &plan->device->info, choice->value, NULL) != CLATTN_OK)
+    clattn_standard_tiles(row, choice->value);
   clattn_status status = CLATTN_OK;
   while (status == CLATTN_OK && wanted.length > 0) status = set_tile(choice, cut(&wanted, ':'), error);
   return status;
 }
 
 /* ---- building what was chosen ------------------------------------------------------------------------------------ */
-
-static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
-  switch (stage) {
-  case CLATTN_STAGE_CONVERT:
-    return 1;
-  case CLATTN_STAGE_PROJECT:
-    return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
-  case CLATTN_STAGE_SCORES:
-    return problem->head_dim;
-  case CLATTN_STAGE_OUTPUT:
-    return problem->heads * problem->value_dim;
-  case CLATTN_STAGE_ROTARY:
-  case CLATTN_STAGE_CACHE:
-    return 1;
-  case CLATTN_STAGE_FUSED: /* two sums: the longer counts */
-    return problem->head_dim > clattn_most_keys(problem) ? problem->head_dim : clattn_most_keys(problem);
-  default:
-    return clattn_most_keys(problem);
-  }
-}
-
-static clattn_extent extent_of(const clattn_problem *problem, clattn_stage stage) {
-  return (clattn_extent){
-      .terms = terms_of(problem, stage), .head_dim = problem->head_dim, .value_dim = problem->value_dim};
-}
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
   size_t used =
@@ -157,15 +162,23 @@ static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_
   return code;
 }
 
+/* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 lays its variables out twice, one behind the
+ * other, and launches such kernels all the same: an answer of about twice what they are is taken for that. */
+static cl_int local_memory(const clattn_device *device, const clattn_choice *choice, cl_ulong *bytes) {
+  const cl_ulong twice = 2 * (cl_ulong)choice->geometry.local_bytes, alignment = 128;
+  const cl_int code =
+      clGetKernelWorkGroupInfo(choice->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof *bytes, bytes, NULL);
+  if (code == CL_SUCCESS && *bytes >= twice && *bytes < twice + alignment) *bytes = choice->geometry.local_bytes;
+  return code;
+}
+
 /* What the driver says of the kernel that it has built; before, only the device's own limits are known. */
 static clattn_status check_built(const clattn_device *device, const clattn_choice *choice, clattn_error *error) {
   const char *name = choice->row->name, *stage = clattn_stage_name(choice->stage);
   size_t most = 0;
   cl_ulong local_bytes = 0;
   cl_int code = largest_group(device, choice->kernel, &most);
-  if (code == CL_SUCCESS)
-    code = clGetKernelWorkGroupInfo(choice->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
-                                    &local_bytes, NULL);
+  if (code == CL_SUCCESS) code = local_memory(device, choice, &local_bytes);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of kernel %s", name);
   const size_t items = choice->geometry.local[0] * choice->geometry.local[1];
   if (items > most)
@@ -252,6 +265,7 @@ static clattn_status choose_best(const clattn_plan *plan, clattn_choice *choice,
   for (size_t i = clattn_kernel_count(); i-- > 0;) {
     const clattn_kernel *row = clattn_catalog_at(i);
     if (row->stage != clattn_catalog_stage(stage) || !suits(row, &plan->device->info)) continue;
+    if (!clattn_fused_suits(row, &plan->problem)) continue;
     *choice = (clattn_choice){.stage = stage, .row = row};
     const clattn_extent extent = extent_of(&plan->problem, stage);
     status = clattn_fit_tiles(row, &extent, &plan->device->info, choice->value, error);
@@ -291,7 +305,7 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
       status = choose_best(plan, choice, stage, options->kernel_dir, error);
       continue;
     }
-    status = choose_by_hand(choice, stage, wanted[stage], error);
+    status = choose_by_hand(plan, choice, stage, wanted[stage], error);
     if (status == CLATTN_OK) status = build(plan, choice, options->kernel_dir, error);
   }
   return status;

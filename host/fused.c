@@ -1,9 +1,13 @@
 /* Companions of the fused kernels. */
 #include "fused.h"
 
+#include <limits.h>
 #include <string.h>
 
+#include "kernel_arguments.h"
 #include "shape.h"
+
+#include "../kernels/common/parts.h"
 
 static size_t groups_of(size_t elements, size_t of_group) {
   return (elements + of_group - 1) / of_group;
@@ -30,10 +34,94 @@ static void panel_size(const int *value, const clattn_problem *seen, size_t size
   size[2] = 1;
 }
 
-static const clattn_companion companions[] = {{"panel", "pack", true, panel_workspace, panel_size}};
+/* ---- split ------------------------------------------------------------------------------------------------------- */
+
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS */
+enum { SPLIT_ITEM_ROWS = 1, SPLIT_PART_KEYS = 3, SPLIT_GROUPS = 4, SPLIT_LOCAL_Y = 4 };
+
+/* Blocks of rows of a key head. */
+static size_t split_blocks(const int *value, const clattn_problem *problem) {
+  const size_t rows = problem->heads / clattn_kv_heads(problem) * problem->query_len;
+  const size_t block = SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS];
+  return (rows + block - 1) / block;
+}
+
+static size_t split_parts(const int *value, const clattn_problem *problem, size_t keys) {
+  const size_t blocks = problem->batch * clattn_kv_heads(problem) * split_blocks(value, problem);
+  return (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)keys, value[SPLIT_GROUPS],
+                          value[SPLIT_PART_KEYS]);
+}
+
+static size_t split_workspace(const int *value, const clattn_problem *problem) {
+  return problem->batch * problem->heads * problem->query_len * split_parts(value, problem, clattn_most_keys(problem)) *
+         (problem->value_dim + 2);
+}
+
+static void split_join(const int *value, const clattn_problem *seen, size_t size[3]) {
+  (void)value;
+  size[0] = seen->batch * seen->heads * seen->query_len * seen->value_dim;
+  size[1] = size[2] = 1;
+}
+
+static void split_launch(const int *value, const clattn_problem *seen, size_t size[3]) {
+  size[0] = seen->batch * clattn_kv_heads(seen);
+  size[1] = split_blocks(value, seen);
+  size[2] = split_parts(value, seen, seen->key_len);
+}
+
+/* ---- stream: parts are joined behind ------------------------------------------------------------------------------
+ */
+
+/* value: PARTS, HEADS */
+enum { STREAM_ROWS = 8 };
+
+static size_t stream_workspace(const int *value, const clattn_problem *problem) {
+  return problem->batch * problem->heads * problem->query_len * (size_t)value[0] * (problem->value_dim + 2);
+}
+
+static void stream_join(const int *value, const clattn_problem *seen, size_t size[3]) {
+  (void)value;
+  size[0] = seen->batch * seen->heads;
+  size[1] = seen->query_len;
+  size[2] = 1;
+}
+
+static void stream_launch(const int *value, const clattn_problem *seen, size_t size[3]) {
+  const size_t strips = groups_of(seen->key_len, 64), part = groups_of(strips, (size_t)value[0]);
+  size[0] = seen->batch * groups_of(clattn_kv_heads(seen), (size_t)value[1]);
+  size[1] = groups_of(strips, part);
+  size[2] = groups_of(seen->query_len * (seen->heads / clattn_kv_heads(seen)), STREAM_ROWS);
+}
+
+/* ---- which row has which ----------------------------------------------------------------------------------------- */
+
+static const clattn_companion companions[] = {
+    {.row = "panel", .function = "pack", .before = true, .workspace = panel_workspace, .size = panel_size},
+    {.row = "split",
+     .function = "join",
+     .grouped = true,
+     .few_rows = true,
+     .workspace = split_workspace,
+     .size = split_join,
+     .launch = split_launch},
+    {.row = "stream",
+     .function = "join",
+     .few_rows = true,
+     .workspace = stream_workspace,
+     .size = stream_join,
+     .launch = stream_launch}};
 
 const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
   for (size_t i = 0; i < sizeof companions / sizeof companions[0]; ++i)
     if (row->stage == CLATTN_STAGE_FUSED && strcmp(companions[i].row, row->name) == 0) return &companions[i];
   return NULL;
+}
+
+/* Measured with 8 heads of 64 and 4096 keys on a CPU: up to 8 rows a key head nothing is gained by packing keys. */
+#define FEW_ROWS 8
+
+bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem) {
+  const clattn_companion *companion = clattn_companion_of(row);
+  const size_t rows = problem->query_len * (problem->heads / clattn_kv_heads(problem));
+  return companion == NULL || !companion->few_rows || rows <= FEW_ROWS;
 }

@@ -5,14 +5,22 @@
 #include "catalog.h"
 
 typedef struct clattn_companion {
-  const char *row;                                                            /* name of the fused kernel */
-  const char *function;                                                       /* of the second */
-  bool before;                                                                /* whether it runs before it, or behind */
-  size_t (*workspace)(const int *value, const clattn_problem *problem);       /* floats, for the longest run */
-  void (*size)(const int *value, const clattn_problem *seen, size_t size[3]); /* work-items, each a group of its own */
+  const char *row;                                                      /* name of the fused kernel */
+  const char *function;                                                 /* of the second */
+  bool before;                                                          /* whether it runs before it, or behind */
+  bool few_rows;                                                        /* for few rows of queries a key head alone */
+  bool grouped;                                                         /* the driver groups its work-items */
+  size_t (*workspace)(const int *value, const clattn_problem *problem); /* floats, for the longest run */
+  /* Work-items of the second; each a group of its own unless they are grouped. */
+  void (*size)(const int *value, const clattn_problem *seen, size_t size[3]);
+  /* What the fused kernel itself is launched over; NULL: pairs x query_len. */
+  void (*launch)(const int *value, const clattn_problem *seen, size_t size[3]);
 } clattn_companion;
 
 /* NULL where the row has none. */
 const clattn_companion *clattn_companion_of(const clattn_kernel *row);
+
+/* Whether the row, of fused, was made for such a problem. */
+bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem);
 
 #endif

@@ -30,9 +30,9 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
 }
 
 static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
-  static const clattn_geometry alone = {.local = {1, 1}, .cols = 1, .rows = 1};
+  static const clattn_geometry alone = {.local = {1, 1}, .cols = 1, .rows = 1}, grouped = {.cols = 1, .rows = 1};
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
-  launch l = {.kernel = choice->companion, .geometry = &alone};
+  launch l = {.kernel = choice->companion, .geometry = companion->grouped ? &grouped : &alone};
   companion->size(choice->value, work->problem, l.size);
   return run(work, &l, error);
 }
@@ -44,7 +44,8 @@ clattn_status clattn_stage_fused(const clattn_work *given, clattn_error *error) 
   clattn_work work = *given;
   work.block = (clattn_block){.pairs = p->batch * p->heads, .rows = p->query_len};
   /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along the others. */
-  const launch fused = {choice->kernel, &choice->geometry, {work.block.pairs, p->query_len, 1}};
+  launch fused = {choice->kernel, &choice->geometry, {work.block.pairs, p->query_len, 1}};
+  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, p, fused.size);
   clattn_status status = CLATTN_OK;
   if (companion != NULL && companion->before) status = run_companion(&work, companion, error);
   if (status == CLATTN_OK) status = run(&work, &fused, error);

@@ -14,6 +14,9 @@
 #define PANELS                                                                                                         \
   "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64"
 
+/* Several tiles of keys, and blocks of rows, even of the small problems here. */
+#define SMALL_BLOCKS "fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1"
+
 typedef struct form {
   const char *name;
   const char *families[2]; /* names in the catalogue that the device has to support */
@@ -32,6 +35,12 @@ static const form forms[] = {
     {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0},
     {"fused, naive", {NULL}, "fused=naive", CLATTN_PIPELINE_FUSED, 0},
     {"fused, CPU form", {"panel"}, "fused=panel:STRIP=128", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, tiled", {"tiled"}, "fused=tiled", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, GPU form", {"register"}, "fused=register", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, GPU form in small tiles", {"register"}, SMALL_BLOCKS, CLATTN_PIPELINE_FUSED, 0},
+    {"fused, split", {"split"}, "fused=split", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, split into many parts", {"split"}, "fused=split:LOCAL_X=16:PART_KEYS=16", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, streamed on the CPU form", {"stream"}, "fused=stream:HEADS=2:PARTS=8", CLATTN_PIPELINE_FUSED, 0},
 };
 
 enum { FORMS = sizeof forms / sizeof forms[0] };

@@ -53,7 +53,7 @@ static void run_shapes(clattn_device *device, const char *kernels, clattn_pipeli
 static void run_family(const char *name) {
   clattn_device *device = support_device();
   char kernels[256] = "";
-  bool fused = false;
+  bool staged = false, fused = false;
   clattn_kernel_info kernel;
   clattn_error reason;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
@@ -65,10 +65,10 @@ static void run_family(const char *name) {
     const size_t used = strlen(kernels);
     snprintf(kernels + used, sizeof kernels - used, "%s%s=%s", used > 0 ? "," : "", clattn_stage_name(kernel.stage),
              name);
-    fused = fused || kernel.stage == CLATTN_STAGE_FUSED;
+    *(kernel.stage == CLATTN_STAGE_FUSED ? &fused : &staged) = true;
   }
   if (kernels[0] == '\0') skip();
-  run_shapes(device, kernels, CLATTN_PIPELINE_STAGED);
+  if (staged) run_shapes(device, kernels, CLATTN_PIPELINE_STAGED);
   if (fused) run_shapes(device, kernels, CLATTN_PIPELINE_FUSED);
   clattn_device_close(device);
 }
@@ -98,6 +98,16 @@ static void vector(void **state) {
   run_family("vector");
 }
 
+static void split(void **state) {
+  (void)state;
+  run_family("split");
+}
+
+static void stream(void **state) {
+  (void)state;
+  run_family("stream");
+}
+
 static void clblast(void **state) {
   (void)state;
   run_family("clblast");
@@ -106,7 +116,7 @@ static void clblast(void **state) {
 /* The families above are all there is: a new name in the catalogue needs a test here. */
 static void no_other_family(void **state) {
   (void)state;
-  static const char *const known[] = {"naive", "tiled", "register", "panel", "vector", "clblast"};
+  static const char *const known[] = {"naive", "tiled", "register", "panel", "vector", "split", "stream", "clblast"};
   clattn_kernel_info kernel;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     bool found = false;
@@ -118,13 +128,29 @@ static void no_other_family(void **state) {
 /* Other tile sizes than the standard ones, those that a device with little local memory gets among them. */
 static void tile_sizes(void **state) {
   (void)state;
-  static const char *const settings[][CLATTN_STAGE_COUNT] = {
-      {"project=tiled:TILE=8", "scores=tiled:TILE=8", "softmax=tiled:LOCAL_X=32", "context=tiled:TILE=8"},
-      {"project=register:LOCAL_X=8:LOCAL_Y=8:ITEM_ROWS=8:ITEM_COLS=2:TILE_DEPTH=8",
-       "scores=register:LOCAL_X=8:ITEM_ROWS=1", "softmax=register:LOCAL_X=32:ITEM_KEYS=4",
-       "context=register:TILE_DEPTH=32:ITEM_COLS=1"},
-      {"project=panel:ROWS=1:VECTORS=1:STRIP=64", "scores=panel:ROWS=8:VECTORS=2:STRIP=64:ITEM_ROWS=64",
-       "softmax=vector:ITEM_ROWS=1", "context=panel:ROWS=2:VECTORS=4:STRIP=64:ITEM_ROWS=64"},
+  static const struct {
+    const char *kernels;
+    clattn_pipeline pipeline;
+  } settings[] = {
+      {"project=tiled:TILE=8,scores=tiled:TILE=8,softmax=tiled:LOCAL_X=32,context=tiled:TILE=8",
+       CLATTN_PIPELINE_STAGED},
+      {"project=register:LOCAL_X=8:LOCAL_Y=8:ITEM_ROWS=8:ITEM_COLS=2:TILE_DEPTH=8,"
+       "scores=register:LOCAL_X=8:ITEM_ROWS=1,softmax=register:LOCAL_X=32:ITEM_KEYS=4,"
+       "context=register:TILE_DEPTH=32:ITEM_COLS=1",
+       CLATTN_PIPELINE_STAGED},
+      {"project=panel:ROWS=1:VECTORS=1:STRIP=64,scores=panel:ROWS=8:VECTORS=2:STRIP=64:ITEM_ROWS=64,"
+       "softmax=vector:ITEM_ROWS=1,context=panel:ROWS=2:VECTORS=4:STRIP=64:ITEM_ROWS=64",
+       CLATTN_PIPELINE_STAGED},
+      {"fused=tiled:TILE=8", CLATTN_PIPELINE_FUSED},
+      {"fused=register:LOCAL_X=16:LOCAL_Y=8:ITEM_ROWS=2:ITEM_KEYS=2:TILE_DEPTH=128", CLATTN_PIPELINE_FUSED},
+      {"fused=register:LOCAL_Y=8:ITEM_ROWS=8:ITEM_KEYS=8:TILE_DEPTH=16", CLATTN_PIPELINE_FUSED},
+      {"fused=register:ITEM_ROWS=1:ITEM_KEYS=1:TILE_DEPTH=64", CLATTN_PIPELINE_FUSED},
+      {"fused=split:LOCAL_X=16:ITEM_ROWS=1:TILE_DEPTH=32:PART_KEYS=16", CLATTN_PIPELINE_FUSED},
+      {"fused=split:ITEM_ROWS=4:PART_KEYS=32:GROUPS=128", CLATTN_PIPELINE_FUSED},
+      {"fused=panel:ITEM_ROWS=16:ROWS=8:VECTORS=2:STRIP=128", CLATTN_PIPELINE_FUSED},
+      {"fused=panel:ITEM_ROWS=32:ROWS=1:VECTORS=4:STRIP=256", CLATTN_PIPELINE_FUSED},
+      {"fused=panel:ITEM_ROWS=128:ROWS=2:STRIP=1024", CLATTN_PIPELINE_FUSED},
+      {"fused=stream:PARTS=64:HEADS=1", CLATTN_PIPELINE_FUSED},
   };
   clattn_device *device = support_device();
   for (size_t s = 0; s < sizeof settings / sizeof settings[0]; ++s)
@@ -134,18 +160,17 @@ static void tile_sizes(void **state) {
       p.value_dim = 19;
       p.layout = causal ? CLATTN_LAYOUT_XW : CLATTN_LAYOUT_XWT;
       p.causal = causal;
-      char kernels[512];
-      snprintf(kernels, sizeof kernels, "%s,%s,%s,%s", settings[s][0], settings[s][1], settings[s][2], settings[s][3]);
-      run_case(device, p, kernels, CLATTN_PIPELINE_STAGED);
+      run_case(device, p, settings[s].kernels, settings[s].pipeline);
     }
   clattn_device_close(device);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(naive),           cmocka_unit_test(tiled),      cmocka_unit_test(registers),
-      cmocka_unit_test(panel),           cmocka_unit_test(vector),     cmocka_unit_test(clblast),
-      cmocka_unit_test(no_other_family), cmocka_unit_test(tile_sizes),
+      cmocka_unit_test(naive),      cmocka_unit_test(tiled),   cmocka_unit_test(registers),
+      cmocka_unit_test(panel),      cmocka_unit_test(vector),  cmocka_unit_test(split),
+      cmocka_unit_test(stream),     cmocka_unit_test(clblast), cmocka_unit_test(no_other_family),
+      cmocka_unit_test(tile_sizes),
   };
   return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

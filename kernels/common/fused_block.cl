@@ -1,0 +1,372 @@
+/* A block of rows of fused attention, for GPUs: one work-group takes BLOCK_ROWS = LOCAL_Y*ITEM_ROWS rows through their
+ * keys, BLOCK_KEYS = LOCAL_X*ITEM_KEYS at a time. Of a tile of keys, work-item (x, y) computes ITEM_ROWS x ITEM_KEYS
+ * scores, and it keeps ITEM_ROWS x VALUE_VECTORS float4 of context in registers all the way:
+ *
+ *             keys                     value_dim
+ *        . x . x . x . x        . . x x x x . . . . x x x x
+ *        . . . . . . . .        . . . . . . . . . . . . . .    rows y, y + LOCAL_Y ...; keys x, x + LOCAL_X ...;
+ *        . x . x . x . x        . . x x x x . . . . x x x x    float4s x, x + LOCAL_X ... of the values
+ *
+ * Both products read float4s from local memory: ITEM_ROWS + ITEM_KEYS of them for 4*ITEM_ROWS*ITEM_KEYS multiply-adds
+ * of the scores, ITEM_ROWS + 4*VALUE_VECTORS for 16*ITEM_ROWS*VALUE_VECTORS of the context. Rows in local memory are an
+ * odd number of float4s long, so that work-items at neighbouring rows read different banks.
+ *
+ * Q and K go through local memory TILE_DEPTH columns at a time, so that any head_dim fits; a Q that is no wider stays
+ * there. V takes the place of what the scores have used up.
+ *
+ * The LOCAL_X work-items of a row join their maxima through local memory at each tile, but their sums only at the end:
+ * until then each has that of its own keys.
+ *
+ * What a masked key's value holds needs care only where it is not finite, since its weight is 0: a tile of V in which a
+ * work-item has seen a NaN or an infinity goes the slow way, term by term.
+ *
+ * HEADS_TOGETHER 1: the block's rows are those of all query heads that share a key head, head after head; 0: of one.
+ */
+#ifndef HEADS_TOGETHER
+#define HEADS_TOGETHER 0
+#endif
+#define BLOCK_ROWS (LOCAL_Y * ITEM_ROWS)
+#define BLOCK_KEYS (LOCAL_X * ITEM_KEYS) /* a multiple of 4 */
+#define ITEMS (LOCAL_X * LOCAL_Y)
+#define LANES 32 /* neighbouring work-items that fetch a row; ITEMS is a multiple */
+
+/* Lengths of rows in local memory, in float4s. */
+#if TILE_DEPTH < HEAD_DIM
+#define DEPTH_VECTORS (TILE_DEPTH / 4)
+#define VALUES_AT 0 /* where V's tile begins */
+#else
+#define DEPTH_VECTORS ((HEAD_DIM + 3) / 4)
+#define VALUES_AT KEYS_AT
+#endif
+#define DEPTH (4 * DEPTH_VECTORS)
+#define DEPTH_ROW (DEPTH_VECTORS | 1)
+#define VALUE_VECTORS ((VALUE_DIM + 4 * LOCAL_X - 1) / (4 * LOCAL_X))
+#define VALUE_ROW (VALUE_VECTORS * LOCAL_X)
+#define WEIGHT_ROW (BLOCK_KEYS / 4 | 1)
+#define PART_ROW (LOCAL_X / 4)
+
+#define KEYS_AT (BLOCK_ROWS * DEPTH_ROW) /* behind Q */
+#define KEYS_END (KEYS_AT + BLOCK_KEYS * DEPTH_ROW)
+#define VALUES_END (VALUES_AT + BLOCK_KEYS * VALUE_ROW)
+#define TILE_VECTORS (KEYS_END > VALUES_END ? KEYS_END : VALUES_END)
+
+typedef struct fused_inputs {
+  global const float *q, *k, *v;
+  global const void *mask;
+  global const float *slopes;
+} fused_inputs;
+
+/* Which rows and keys. */
+typedef struct fused_block {
+  sequence s;             /* its head is the first of the block's heads */
+  int first_line, lines;  /* of the block; of all its heads. A line is a row, counted through all heads */
+  int first_row, row_end; /* of each head; the block's rows are among them */
+  int first_key, key_end;
+} fused_block;
+
+/* What a work-group shares. */
+typedef struct block_memory {
+  local float4 *tile;    /* [TILE_VECTORS] */
+  local float4 *weights; /* [BLOCK_ROWS * WEIGHT_ROW] */
+  local float4 *part;    /* [BLOCK_ROWS * PART_ROW]: of each row one value of each of its work-items */
+  local int *nonfinite;
+} block_memory;
+
+/* What a work-item has summed up. */
+typedef struct block_sums {
+  float largest[ITEM_ROWS], sum[ITEM_ROWS]; /* sum: of its own keys */
+  float4 context[ITEM_ROWS][VALUE_VECTORS]; /* of its own columns */
+} block_sums;
+
+/* ---- which row --------------------------------------------------------------------------------------------------- */
+
+/* This work-item's r-th row, counted within the block. */
+int row_in_block(int r) {
+  return get_local_id(1) + r * LOCAL_Y;
+}
+
+/* Where a row of the block belongs: its number and, in *s, its head. -1 where there is no such row. */
+int place_row(const attention a, const fused_block b, int row_in_block, sequence *s) {
+  const int line = b.first_line + row_in_block;
+  *s = b.s;
+  if (line >= b.lines) return -1;
+#if HEADS_TOGETHER
+  const int head = line / a.query_len;
+  s->head += head;
+  return line - head * a.query_len;
+#else
+  return line;
+#endif
+}
+
+int is_row(const sequence s, int row) {
+  return row >= 0 && row < s.query_len;
+}
+
+/* ---- into local memory ------------------------------------------------------------------------------------------- */
+
+int item_number(void) {
+  return get_local_id(1) * LOCAL_X + get_local_id(0);
+}
+
+/* One row, by LANES work-items: `columns` of it, the rest of `width` as 0. True if this one met a value that is not
+ * finite. */
+int load_row(global const float *from, int columns, int width, local float4 *to) {
+  const int lane = item_number() % LANES;
+  int nonfinite = 0;
+  for (int c0 = 0; c0 < width; c0 += LANES) {
+    const int c = c0 + lane;
+    if (c >= width) continue;
+    const float value = c < columns ? from[c] : 0.0f;
+    ((local float *)to)[c] = value;
+    if (!isfinite(value)) nonfinite = 1;
+  }
+  return nonfinite;
+}
+
+/* DEPTH columns of the block's queries, from depth0 on. */
+void load_queries(const attention a, const fused_block b, global const float *q, int depth0, local float4 *tile) {
+#pragma unroll
+  for (int r0 = 0; r0 < BLOCK_ROWS; r0 += ITEMS / LANES) {
+    const int r = r0 + item_number() / LANES;
+    if (r >= BLOCK_ROWS) continue;
+    sequence s;
+    const int row = place_row(a, b, r, &s);
+    global const float *from = q + query_offset(a, a.q, s) + row * a.q.row + depth0;
+    load_row(from, is_row(s, row) ? HEAD_DIM - depth0 : 0, DEPTH, tile + r * DEPTH_ROW);
+  }
+}
+
+/* A tile of K or V: `keys` rows there are. */
+int load_keys(global const float *from, size_t stride, int keys, int columns, int width, local float4 *tile,
+              int tile_row) {
+  int nonfinite = 0;
+#pragma unroll
+  for (int r0 = 0; r0 < BLOCK_KEYS; r0 += ITEMS / LANES) {
+    const int r = r0 + item_number() / LANES;
+    if (r < BLOCK_KEYS) nonfinite |= load_row(from + r * stride, r < keys ? columns : 0, width, tile + r * tile_row);
+  }
+  return nonfinite;
+}
+
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
+
+/* score += Q . K^T over the columns in local memory. */
+void add_products(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) {
+  local const float4 *q = memory.tile + get_local_id(1) * DEPTH_ROW;
+  local const float4 *k = memory.tile + KEYS_AT + get_local_id(0) * DEPTH_ROW;
+#pragma unroll 4
+  for (int d = 0; d < DEPTH_VECTORS; ++d) {
+    float4 key[ITEM_KEYS];
+#pragma unroll
+    for (int c = 0; c < ITEM_KEYS; ++c) key[c] = k[c * LOCAL_X * DEPTH_ROW + d];
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; ++r) {
+      const float4 query = q[r * LOCAL_Y * DEPTH_ROW + d];
+#pragma unroll
+      for (int c = 0; c < ITEM_KEYS; ++c) {
+        score[r][c] = fma(query.x, key[c].x, score[r][c]);
+        score[r][c] = fma(query.y, key[c].y, score[r][c]);
+        score[r][c] = fma(query.z, key[c].z, score[r][c]);
+        score[r][c] = fma(query.w, key[c].w, score[r][c]);
+      }
+    }
+  }
+}
+
+/* The products of a tile of keys, from key0 on. */
+void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
+                   float score[ITEM_ROWS][ITEM_KEYS]) {
+  global const float *k = in.k + key_offset(a, a.k, b.s) + key0 * a.k.row;
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r)
+#pragma unroll
+    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = 0.0f;
+  for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
+    if (DEPTH < HEAD_DIM) load_queries(a, b, in.q, depth0, memory.tile);
+    load_keys(k + depth0, a.k.row, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory.tile + KEYS_AT, DEPTH_ROW);
+    barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
+    add_products(memory, score);
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+  }
+}
+
+/* From products to scores; where all rows see all keys and nothing else changes a score, the scale is all. */
+void finish_scores(const attention a, const fused_block b, const fused_inputs in, int key0,
+                   float score[ITEM_ROWS][ITEM_KEYS]) {
+  const int all = key0 + BLOCK_KEYS <= b.key_end && is_plain(a, in.slopes) &&
+                  all_are_seen(a, b.s, b.first_row, b.row_end, key0, BLOCK_KEYS);
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r) {
+#pragma unroll
+    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] *= a.scale;
+    if (all) continue;
+    sequence s;
+    row_view view;
+    const int row = place_row(a, b, row_in_block(r), &s);
+    view_row(a, s, row, in.mask, in.slopes, &view);
+#pragma unroll
+    for (int c = 0; c < ITEM_KEYS; ++c) {
+      const int key = key0 + get_local_id(0) + c * LOCAL_X;
+      score[r][c] = is_row(s, row) && key < b.key_end ? finish_score(a, view, key, score[r][c]) : -INFINITY;
+    }
+  }
+}
+
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
+
+/* Of each row one value, where the row's other work-items find it. */
+void store_part(const block_memory memory, int r, float value) {
+  ((local float *)memory.part)[row_in_block(r) * LOCAL_X + get_local_id(0)] = value;
+}
+
+void store_maxima(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) {
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r) {
+    float largest = score[r][0];
+#pragma unroll
+    for (int c = 1; c < ITEM_KEYS; ++c) largest = fmax(largest, score[r][c]);
+    store_part(memory, r, largest);
+  }
+}
+
+/* The largest of what was stored for a row, and of `largest`. */
+float join_maxima(const block_memory memory, int r, float largest) {
+#pragma unroll
+  for (int i = 0; i < PART_ROW; ++i) {
+    const float4 part = memory.part[row_in_block(r) * PART_ROW + i];
+    largest = fmax(largest, fmax(fmax(part.x, part.y), fmax(part.z, part.w)));
+  }
+  return largest;
+}
+
+/* Scores become weights, in local memory; what was summed up shrinks where the maximum has grown. */
+void store_weights(const block_memory memory, int headroom, float score[ITEM_ROWS][ITEM_KEYS], block_sums *sums) {
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r) {
+    local float *weights = (local float *)(memory.weights + row_in_block(r) * WEIGHT_ROW) + get_local_id(0);
+    const float larger = join_maxima(memory, r, sums->largest[r]);
+    const float factor = larger > sums->largest[r] ? shrink(sums->largest[r], larger) : 1.0f;
+    sums->largest[r] = larger;
+    sums->sum[r] *= factor;
+#pragma unroll
+    for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] *= factor;
+#pragma unroll
+    for (int c = 0; c < ITEM_KEYS; ++c) {
+      const float weight = score[r][c] == -INFINITY ? 0.0f : live_part(score[r][c], larger, headroom);
+      sums->sum[r] += weight;
+      weights[c * LOCAL_X] = weight;
+    }
+  }
+}
+
+/* ---- context ----------------------------------------------------------------------------------------------------- */
+
+/* context += weights . V, four keys at a time. */
+void add_values(const block_memory memory, block_sums *sums) {
+  local const float4 *weights = memory.weights + get_local_id(1) * WEIGHT_ROW;
+  for (int step = 0; step < BLOCK_KEYS / 4; ++step) {
+    local const float4 *values = memory.tile + VALUES_AT + 4 * step * VALUE_ROW + get_local_id(0);
+    float4 weight[ITEM_ROWS];
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; ++r) weight[r] = weights[r * LOCAL_Y * WEIGHT_ROW + step];
+#pragma unroll
+    for (int i = 0; i < VALUE_VECTORS; ++i) {
+      const float4 value0 = values[i * LOCAL_X], value1 = values[VALUE_ROW + i * LOCAL_X];
+      const float4 value2 = values[2 * VALUE_ROW + i * LOCAL_X], value3 = values[3 * VALUE_ROW + i * LOCAL_X];
+#pragma unroll
+      for (int r = 0; r < ITEM_ROWS; ++r) {
+        sums->context[r][i] = fma((float4)(weight[r].x), value0, sums->context[r][i]);
+        sums->context[r][i] = fma((float4)(weight[r].y), value1, sums->context[r][i]);
+        sums->context[r][i] = fma((float4)(weight[r].z), value2, sums->context[r][i]);
+        sums->context[r][i] = fma((float4)(weight[r].w), value3, sums->context[r][i]);
+      }
+    }
+  }
+}
+
+/* As add_values, without the terms whose weight is 0. */
+void add_live_values(const block_memory memory, block_sums *sums) {
+  for (int key = 0; key < BLOCK_KEYS; ++key) {
+    local const float4 *values = memory.tile + VALUES_AT + key * VALUE_ROW + get_local_id(0);
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; ++r) {
+      const float weight = ((local const float *)(memory.weights + row_in_block(r) * WEIGHT_ROW))[key];
+#pragma unroll
+      for (int i = 0; i < VALUE_VECTORS; ++i)
+        if (weight != 0.0f) sums->context[r][i] = fma((float4)(weight), values[i * LOCAL_X], sums->context[r][i]);
+    }
+  }
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+/* Of the sum while the sink is the largest. */
+float sink_part(float sink, int headroom) {
+  return sink == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
+}
+
+/* All keys of the block. `sink` is the first maximum, -infinity without; its own part of the sum is in. */
+void sum_block(const attention a, const fused_block b, const fused_inputs in, float sink, int headroom,
+               const block_memory memory, block_sums *sums) {
+  global const float *v = in.v + key_offset(a, a.v, b.s);
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r) {
+    sums->largest[r] = sink;
+    sums->sum[r] = get_local_id(0) == 0 ? sink_part(sink, headroom) : 0.0f;
+#pragma unroll
+    for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] = 0.0f;
+  }
+  if (DEPTH >= HEAD_DIM) load_queries(a, b, in.q, 0, memory.tile);
+  for (int key0 = b.first_key; key0 < b.key_end; key0 += BLOCK_KEYS) {
+    float score[ITEM_ROWS][ITEM_KEYS];
+    if (item_number() == 0) *memory.nonfinite = 0; /* before the product's barriers, and behind them it is set */
+    multiply_keys(a, b, in, key0, memory, score);
+    finish_scores(a, b, in, key0, score);
+    store_maxima(memory, score);
+    if (load_keys(v + key0 * a.v.row, a.v.row, b.key_end - key0, VALUE_DIM, 4 * VALUE_ROW, memory.tile + VALUES_AT,
+                  VALUE_ROW))
+      *memory.nonfinite = 1;      /* all who write it write the same */
+    barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are there */
+    const int careful = *memory.nonfinite;
+    store_weights(memory, headroom, score, sums);
+    barrier(CLK_LOCAL_MEM_FENCE); /* the weights as well */
+    if (careful)
+      add_live_values(memory, sums);
+    else
+      add_values(memory, sums);
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+  }
+}
+
+/* The sum of a row's work-items becomes that of each. */
+void join_sums(const block_memory memory, block_sums *sums) {
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r) store_part(memory, r, sums->sum[r]);
+  barrier(CLK_LOCAL_MEM_FENCE); /* all partial sums are there */
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r) {
+    float sum = 0.0f;
+#pragma unroll
+    for (int i = 0; i < PART_ROW; ++i) {
+      const float4 part = memory.part[row_in_block(r) * PART_ROW + i];
+      sum += (part.x + part.y) + (part.z + part.w);
+    }
+    sums->sum[r] = sum;
+  }
+}
+
+/* This work-item's columns of a row. */
+void store_context(const float4 context[VALUE_VECTORS], global float *to) {
+#pragma unroll
+  for (int i = 0; i < VALUE_VECTORS; ++i) {
+    const int c = 4 * (get_local_id(0) + i * LOCAL_X);
+    if (c + 4 <= VALUE_DIM) {
+      vstore4(context[i], 0, to + c);
+    } else {
+      if (c < VALUE_DIM) to[c] = context[i].x;
+      if (c + 1 < VALUE_DIM) to[c + 1] = context[i].y;
+      if (c + 2 < VALUE_DIM) to[c + 2] = context[i].z;
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/* fused, rung 2: tiles of K and V are shared through local memory (GPU form). Formula and arguments as in rung 1.
+ *
+ * One work-group takes TILE query rows of a pair and goes through their keys, TILE at a time:
+ *
+ *               head_dim                keys               value_dim
+ *            +------------+          +-------+          +------------+
+ *      rows  |     Q      |    rows  |   #   |    keys  |     V      |    1. K and V of these keys into local memory
+ *            +------------+          +-------+          +------------+    2. work-item (x, y): the score of row y and
+ *            +------------+        scores, then                              key x
+ *      keys  |     K      |           weights                             3. the maximum of the row so far, the weight
+ *            +------------+                                               4. work-item (x, y): columns x, x + TILE ...
+ *                                                                            of row y's context, over all these keys
+ *
+ * Between the steps stand barriers: each reads what other work-items have written in the step before. What a row has
+ * summed up stays with its work-items from tile to tile, and shrinks when a later tile holds a larger score.
+ *
+ * A weight of exactly 0 belongs to a masked key, which is left out, not multiplied: a NaN in its value stays there.
+ *
+ * Cost: each element of K and V is read once for TILE rows, not once for each. Local memory must hold TILE rows of Q, K
+ * and V. Wins over rung 1 on GPUs. Loses on CPU devices: barriers; and to rung 3, since it reads two words of local
+ * memory for each multiply-add.
+ */
+#ifndef TILE
+#define TILE 16 /* 8, 16 */
+#endif
+#include "common/fused.cl"
+
+#define ITEM_VALUES ((VALUE_DIM + TILE - 1) / TILE)
+
+/* One column more than needed: without it the work-items of a row, each at another key, would read one memory bank. */
+typedef float vector_row[HEAD_DIM + 1];
+typedef float value_row[VALUE_DIM];
+
+/* Rows first ... first + TILE - 1 of q or k; those from `end` on as 0. */
+void load_vectors(global const float *from, size_t stride, int first, int end, local vector_row *tile) {
+  const int x = get_local_id(0), y = get_local_id(1);
+  for (int c = x; c < HEAD_DIM; c += TILE) tile[y][c] = first + y < end ? from[(first + y) * stride + c] : 0.0f;
+}
+
+void load_values(global const float *from, size_t stride, int first, int end, local value_row *tile) {
+  const int x = get_local_id(0), y = get_local_id(1);
+  for (int c = x; c < VALUE_DIM; c += TILE) tile[y][c] = first + y < end ? from[(first + y) * stride + c] : 0.0f;
+}
+
+kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void
+fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
+      global float *lse, global float *workspace) {
+  local float q_tile[TILE][HEAD_DIM + 1], k_tile[TILE][HEAD_DIM + 1], v_tile[TILE][VALUE_DIM];
+  local float scores[TILE][TILE + 1], weights[TILE][TILE + 1];
+  const int x = get_local_id(0), y = get_local_id(1), pair = get_group_id(0);
+  const int row0 = get_group_id(1) * TILE, row = row0 + y;
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
+  row_view view;
+  view_row(a, s, row, mask, slopes, &view);
+  const int row_end = min(row0 + TILE, s.query_len), headroom = headroom_of(s.key_len);
+  global const float *k_head = k + key_offset(a, a.k, s), *v_head = v + key_offset(a, a.v, s);
+
+  float largest = head_sink(sinks, s), sum = largest == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
+  float out[ITEM_VALUES];
+  for (int i = 0; i < ITEM_VALUES; ++i) out[i] = 0.0f;
+  load_vectors(q + query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);
+
+  /* The first row of the tile sees the first of its keys, the last the last. */
+  const int end = row0 < row_end ? end_key(a, s, row_end - 1) : 0;
+  for (int key0 = first_key(a, s, row0); key0 < end; key0 += TILE) {
+    load_vectors(k_head, a.k.row, key0, end, k_tile);
+    load_values(v_head, a.v.row, key0, end, v_tile);
+    barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
+
+    float score = 0.0f;
+    for (int c = 0; c < HEAD_DIM; ++c) score = fma(q_tile[y][c], k_tile[x][c], score);
+    score = row < row_end ? finish_score(a, view, key0 + x, score * a.scale) : -INFINITY;
+    scores[y][x] = score;
+    barrier(CLK_LOCAL_MEM_FENCE); /* the scores of the row are there */
+
+    float larger = largest;
+    for (int i = 0; i < TILE; ++i) larger = fmax(larger, scores[y][i]);
+    weights[y][x] = score == -INFINITY ? 0.0f : live_part(score, larger, headroom);
+    const float factor = larger > largest ? shrink(largest, larger) : 1.0f;
+    largest = larger;
+    sum *= factor;
+    for (int i = 0; i < ITEM_VALUES; ++i) out[i] *= factor;
+    barrier(CLK_LOCAL_MEM_FENCE); /* its weights as well */
+
+    for (int key = 0; key < TILE; ++key) {
+      const float weight = weights[y][key];
+      if (weight == 0.0f) continue;
+      sum += weight;
+      for (int i = 0; i < ITEM_VALUES; ++i) {
+        const int c = x + i * TILE;
+        if (c < VALUE_DIM) out[i] = fma(weight, v_tile[key][c], out[i]);
+      }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read the tiles before they are overwritten */
+  }
+
+  global float *to = context + query_offset(a, a.context, s) + row * a.context.row;
+  for (int i = 0; i < ITEM_VALUES; ++i) {
+    const int c = x + i * TILE;
+    if (row < row_end && c < VALUE_DIM) to[c] = sum == 0.0f ? 0.0f : out[i] / sum;
+  }
+  if (x == 0 && row < a.query_len) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
+}

@@ -1,0 +1,112 @@
+/* fused, rung 5: the keys of a row are cut into parts, each of which has its own work-group (GPU form). Formula and
+ * arguments as in rung 1; q has few rows, often one, as when a decoder makes one token after the other.
+ *
+ *     keys       0 ......... | ......... | ......... n
+ *                  part 0       part 1      part 2          fused: m, s and o of each part, into the workspace
+ *                         \        |       /
+ *                    m = max of m_p, and the sink           join: one row's parts become its context and lse
+ *                    s = sum of exp(m_p - m) s_p
+ *                    context = sum of exp(m_p - m) o_p / s
+ *
+ * With one query the rows of a head are one, and its keys are read for it alone: what counts is to read K and V once,
+ * with the whole GPU. A work-group therefore takes the rows of all query heads that share a key head, BLOCK_ROWS at a
+ * time, through one part of their keys; see common/fused_block.cl for the picture. There are as many parts as make
+ * GROUPS work-groups, none of fewer than PART_KEYS keys (common/parts.h). Only keys that a row of the sequence can see
+ * are shared out; the parts behind the last of them are empty.
+ *
+ * Workspace: of every row and part VALUE_DIM values of o, then m and s. A part in which all is masked has s = 0.
+ *
+ * Wins on GPUs with few rows and many keys. Loses with many rows: there are work-groups enough without parts, which
+ * have to be written and read again; and on CPU devices.
+ */
+#ifndef LOCAL_X
+#define LOCAL_X 32 /* 16, 32 */
+#endif
+#ifndef ITEM_ROWS
+#define ITEM_ROWS 2 /* 1, 2, 4 */
+#endif
+#ifndef TILE_DEPTH
+#define TILE_DEPTH 128 /* 32 ... 256 */
+#endif
+#ifndef PART_KEYS
+#define PART_KEYS 128 /* 16 ... 512 */
+#endif
+#ifndef GROUPS
+#define GROUPS 512 /* 128 ... 2048 */
+#endif
+#define LOCAL_Y 4
+#define ITEM_KEYS 1
+#define HEADS_TOGETHER 1
+#include "common/fused.cl"
+#include "common/fused_block.cl"
+#include "common/parts.h"
+
+#define PART_FLOATS (VALUE_DIM + 2)
+
+kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
+fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
+      global float *lse, global float *workspace) {
+  local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
+  local int nonfinite;
+  const int pair0 = get_group_id(0) * a.group, number = get_group_id(2), parts = get_num_groups(2);
+  sequence s;
+  find_sequence(a, sequences, pair0, &s);
+  /* The first row of the sequence sees the first of the keys, the last the last. */
+  const int first = first_key(a, s, 0), end = s.query_len > 0 ? end_key(a, s, s.query_len - 1) : 0;
+  const int part_tiles = (max(end - first, 0) + parts * BLOCK_KEYS - 1) / (parts * BLOCK_KEYS);
+  const int key0 = first + number * part_tiles * BLOCK_KEYS;
+  const fused_block block = {s,
+                             get_group_id(1) * BLOCK_ROWS,
+                             a.group * a.query_len,
+                             0,
+                             s.query_len,
+                             key0,
+                             min(key0 + part_tiles * BLOCK_KEYS, end)};
+  const fused_inputs in = {q, k, v, mask, slopes};
+  const block_memory memory = {tile, weights, part, &nonfinite};
+  block_sums sums;
+  sum_block(a, block, in, -INFINITY, headroom_of(s.key_len), memory, &sums);
+  join_sums(memory, &sums);
+
+  for (int r = 0; r < ITEM_ROWS; ++r) {
+    sequence of_row;
+    const int row = place_row(a, block, row_in_block(r), &of_row);
+    if (!is_row(of_row, row)) continue;
+    const size_t line = (size_t)(pair0 + of_row.head - s.head) * a.query_len + row;
+    global float *to = workspace + (line * parts + number) * PART_FLOATS;
+    store_context(sums.context[r], to);
+    if (get_local_id(0) > 0) continue;
+    to[VALUE_DIM] = sums.largest[r];
+    to[VALUE_DIM + 1] = sums.sum[r];
+  }
+}
+
+/* The companion, behind it. Work-item (pair, row, value column): all of them along the first dimension. */
+kernel void join(global const float *q, global const float *k, global const float *v, global float *context,
+                 const attention a, global const int *sequences, global const void *mask, global const float *slopes,
+                 global const float *sinks, global float *lse, global const float *workspace) {
+  const size_t line = get_global_id(0) / VALUE_DIM;
+  const int c = get_global_id(0) % VALUE_DIM, pair = line / a.query_len, row = line % a.query_len;
+  const int lines = a.group * a.query_len, pairs = get_global_size(0) / VALUE_DIM / a.query_len;
+  const int blocks = pairs / a.group * ((lines + BLOCK_ROWS - 1) / BLOCK_ROWS);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
+  const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
+  const int parts = exists ? parts_of(blocks, a.key_len, GROUPS, PART_KEYS) : 0;
+  global const float *from = workspace + line * parts * PART_FLOATS;
+
+  const float sink = head_sink(sinks, s);
+  float largest = sink;
+  for (int p = 0; p < parts; ++p) largest = fmax(largest, from[p * PART_FLOATS + VALUE_DIM]);
+  float sum = sink == -INFINITY ? 0.0f : live_part(sink, largest, headroom), out = 0.0f;
+  for (int p = 0; p < parts; ++p) {
+    global const float *o = from + p * PART_FLOATS;
+    if (o[VALUE_DIM + 1] == 0.0f) continue; /* and what it has of V is of no interest */
+    const float factor = shrink(o[VALUE_DIM], largest);
+    sum = fma(factor, o[VALUE_DIM + 1], sum);
+    out = fma(factor, o[c], out);
+  }
+  if (exists) context[query_offset(a, a.context, s) + row * a.context.row + c] = sum == 0.0f ? 0.0f : out / sum;
+  if (c == 0) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
+}

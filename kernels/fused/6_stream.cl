@@ -1,0 +1,214 @@
+/* fused, rung 6: few queries, many keys (CPU form): keys and values are read once, where they lie. Formula and
+ * arguments as in rung 1; workspace takes what `fused` leaves for `join`.
+ *
+ * With one query there is nothing to reuse: each key and value takes part in one multiply-add for each of its elements,
+ * and memory is the limit. So nothing is packed, and everything is read in the order in which it lies, for processors
+ * fetch ahead what comes next. One work-item, a work-group of its own, takes a part of the keys, and HEADS key heads of
+ * them, one beside the other:
+ *
+ *     part 0   key   0   | head 0 | head 1 | ...  ->     STRIP keys at a time: scores, key by key;
+ *              key   1   | head 0 | head 1 | ...  ->                           weights, row by row;
+ *     part 1   key 128   | head 0 | head 1 | ...                               sums of values, KEYS keys at a time
+ *
+ * for up to ROWS queries a key head (with GQA those of all its query heads). Each part leaves maximum, sum and sums of
+ * values; `join` makes one result of all parts:
+ *
+ *     m = max of m[part]      context = (sum of exp(m[part] - m) * o[part]) / (sum of exp(m[part] - m) * s[part])
+ *
+ * Wins on CPU devices from one to a few queries a key head; with more, rung 4 reuses what it packs.
+ */
+#ifndef PARTS
+#define PARTS 32 /* 8, 16, 32, 64: the most; more keep more cores busy */
+#endif
+#ifndef HEADS
+#define HEADS 8 /* 1, 2, 4, 8 */
+#endif
+#define ROWS 8
+#define STRIP 64
+#define KEYS 4
+#include "common/exp2.cl"
+#include "common/fused.cl"
+#include "common/lanes.cl"
+
+#define VALUE_VECTORS ((VALUE_DIM + 15) / 16)
+#define WHOLE_VECTORS (VALUE_DIM / 16)
+#define LOG2_E 1.44269504f
+#define PARTIAL_FLOATS (VALUE_DIM + 2) /* maximum, sum, sums of values */
+
+/* Keys of a part: whole strips, so many that there are at most PARTS. */
+int part_len(int key_len) {
+  const int strips = (key_len + STRIP - 1) / STRIP;
+  return (strips + PARTS - 1) / PARTS * STRIP;
+}
+
+global float *partial_of(const attention a, global float *workspace, int pair, int row, int part) {
+  return workspace + (((size_t)pair * a.query_len + row) * PARTS + part) * PARTIAL_FLOATS;
+}
+
+/* What a work-item has of its rows: those of key head h from h * ROWS on. */
+typedef struct rows {
+  int heads, rows;       /* of them that there are */
+  local float *queries;  /* (HEADS * ROWS, HEAD_DIM), scaled */
+  local float16 *scores; /* (HEADS * ROWS, STRIP / 16), then weights */
+  local float16 *values; /* (HEADS * ROWS, VALUE_VECTORS): sums */
+  local float *largest, *sums;
+} rows;
+
+/* Query head and query of row r of key head kv_head. */
+void find_row(const attention a, int kv_head, int r, sequence *s, int *query) {
+  const int member = r / a.query_len;
+  s->head = kv_head * a.group + member;
+  *query = r - member * a.query_len;
+}
+
+float dot_product(local const float *q, global const float *k) {
+  float16 sum = 0.0f;
+#pragma unroll
+  for (int c = 0; c < HEAD_DIM / 16; ++c) sum = fma(vload16(c, q), vload16(c, k), sum);
+  float rest = HEAD_DIM >= 16 ? sum_of_lanes(sum) : 0.0f;
+  for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c) rest = fma(q[c], k[c], rest);
+  return rest;
+}
+
+/* Of the keys key0 ... end - 1; k points to the first key head's key 0. */
+void score_keys(const attention a, const rows b, global const float *k, int key0, int end) {
+  for (int key = key0; key < end; ++key)
+    for (int h = 0; h < b.heads; ++h) {
+      global const float *k_row = k + h * a.k.head + key * a.k.row;
+      for (int x = h * ROWS; x < h * ROWS + b.rows; ++x)
+        ((local float *)b.scores)[x * STRIP + key - key0] = dot_product(b.queries + x * HEAD_DIM, k_row);
+    }
+}
+
+/* From scaled products to weights: 0 where the row does not see the key, or there is none. */
+void weigh_keys(const attention a, const row_view view, int plain, const rows b, int x, int key0, int end,
+                int headroom) {
+  local float *scores = (local float *)(b.scores + x * (STRIP / 16));
+  float16 most = -INFINITY, sum = 0.0f;
+  for (int i = 0; i < STRIP; ++i) {
+    const int key = key0 + i;
+    if (key >= end || key < view.first || key >= view.end) scores[i] = -INFINITY;
+    if (!plain && key < end) scores[i] = finish_score(a, view, key, scores[i]);
+  }
+  for (int i = 0; i < STRIP / 16; ++i) most = larger16(b.scores[x * (STRIP / 16) + i], most);
+  const float before = b.largest[x], larger = fmax(before, largest_lane(most));
+  const float largest = larger == -INFINITY ? 0.0f : larger, factor = larger > before ? shrink(before, larger) : 1.0f;
+  for (int i = 0; i < STRIP / 16; ++i) {
+    const float16 score = b.scores[x * (STRIP / 16) + i];
+    const float16 weight = score == -INFINITY ? 0.0f : exp2_16(fma(score - largest, LOG2_E, -(float)headroom));
+    sum += weight;
+    b.scores[x * (STRIP / 16) + i] = weight;
+  }
+  b.largest[x] = larger;
+  b.sums[x] = b.sums[x] * factor + sum_of_lanes(sum);
+  if (factor == 1.0f) return;
+  for (int i = 0; i < VALUE_VECTORS; ++i) b.values[x * VALUE_VECTORS + i] *= factor;
+}
+
+/* Sums of one row += weights times up to KEYS values. A masked key is left out, whatever its value holds. */
+void add_values(local const float *weights, global const float *v, size_t row, int keys, local float16 *values) {
+  float16 sums[VALUE_VECTORS];
+#pragma unroll
+  for (int i = 0; i < WHOLE_VECTORS; ++i) sums[i] = values[i];
+  for (int key = 0; key < keys; ++key) {
+    const float weight = weights[key];
+    if (weight == 0.0f) continue;
+#pragma unroll
+    for (int i = 0; i < WHOLE_VECTORS; ++i) sums[i] = fma((float16)weight, vload16(i, v + key * row), sums[i]);
+    for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM; ++c)
+      ((local float *)values)[c] = fma(weight, v[key * row + c], ((local float *)values)[c]);
+  }
+#pragma unroll
+  for (int i = 0; i < WHOLE_VECTORS; ++i) values[i] = sums[i];
+}
+
+void add_strip(const attention a, const rows b, global const float *v, int key0, int end) {
+  for (int key = key0; key < end; key += KEYS)
+    for (int h = 0; h < b.heads; ++h)
+      for (int x = h * ROWS; x < h * ROWS + b.rows; ++x)
+        add_values((local const float *)b.scores + x * STRIP + key - key0, v + h * a.v.head + key * a.v.row, a.v.row,
+                   min(KEYS, end - key), b.values + x * VALUE_VECTORS);
+}
+
+void begin_row(const rows b, int x, global const float *q, float scale) {
+  for (int c = 0; c < HEAD_DIM; ++c) b.queries[x * HEAD_DIM + c] = q[c] * scale;
+  for (int i = 0; i < VALUE_VECTORS; ++i) b.values[x * VALUE_VECTORS + i] = 0.0f;
+  b.largest[x] = -INFINITY;
+  b.sums[x] = 0.0f;
+}
+
+/* Work-item (batch and HEADS of its key heads, part, ROWS of their rows). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
+      global float *lse, global float *workspace) {
+  local float queries[HEADS * ROWS * HEAD_DIM], largest[HEADS * ROWS], sums[HEADS * ROWS];
+  local float16 scores[HEADS * ROWS * STRIP / 16], values[HEADS * ROWS * VALUE_VECTORS];
+  const int kv_heads = a.heads / a.group, head_blocks = (kv_heads + HEADS - 1) / HEADS;
+  const int batch = get_global_id(0) / head_blocks, kv_head0 = (get_global_id(0) - batch * head_blocks) * HEADS;
+  const int part = get_global_id(1), row0 = get_global_id(2) * ROWS, plain = is_plain(a, slopes);
+  const rows b = {
+      min(HEADS, kv_heads - kv_head0), min(ROWS, a.group * a.query_len - row0), queries, scores, values, largest, sums};
+  sequence s;
+  int query;
+  find_sequence(a, sequences, batch * a.heads + kv_head0 * a.group, &s);
+  const int begin = part * part_len(a.key_len), end = min(begin + part_len(a.key_len), s.key_len);
+  const int headroom = headroom_of(s.key_len);
+  global const float *k_corner = k + key_offset(a, a.k, s), *v_corner = v + key_offset(a, a.v, s);
+
+  for (int h = 0; h < b.heads; ++h)
+    for (int r = 0; r < b.rows; ++r) {
+      find_row(a, kv_head0 + h, row0 + r, &s, &query);
+      query = min(query, max(s.query_len - 1, 0)); /* what a packed sequence lacks join does not look at */
+      begin_row(b, h * ROWS + r, q + query_offset(a, a.q, s) + query * a.q.row, a.scale);
+    }
+  for (int key0 = begin; key0 < end; key0 += STRIP) {
+    const int strip_end = min(key0 + STRIP, end);
+    score_keys(a, b, k_corner, key0, strip_end);
+    for (int h = 0; h < b.heads; ++h)
+      for (int r = 0; r < b.rows; ++r) {
+        row_view view;
+        find_row(a, kv_head0 + h, row0 + r, &s, &query);
+        view_row(a, s, query, mask, slopes, &view);
+        weigh_keys(a, view, plain, b, h * ROWS + r, key0, strip_end, headroom);
+      }
+    add_strip(a, b, v_corner, key0, strip_end);
+  }
+  for (int h = 0; h < b.heads; ++h)
+    for (int r = 0; r < b.rows; ++r) {
+      find_row(a, kv_head0 + h, row0 + r, &s, &query);
+      global float *partial = partial_of(a, workspace, batch * a.heads + s.head, query, part);
+      local const float *sum = (local const float *)(values + (h * ROWS + r) * VALUE_VECTORS);
+      partial[0] = largest[h * ROWS + r];
+      partial[1] = sums[h * ROWS + r];
+      for (int c = 0; c < VALUE_DIM; ++c) partial[2 + c] = sum[c];
+    }
+}
+
+/* Work-item (pair, row). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+join(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+     global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
+     global float *lse, global float *workspace) {
+  const int pair = get_global_id(0), row = get_global_id(1);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
+  const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
+  const int parts = exists ? (s.key_len + part_len(a.key_len) - 1) / part_len(a.key_len) : 0;
+  const float sink = head_sink(sinks, s);
+  float largest = sink;
+  for (int part = 0; part < parts; ++part) largest = fmax(largest, partial_of(a, workspace, pair, row, part)[0]);
+  float sum = sink == -INFINITY ? 0.0f : live_part(sink, largest, headroom);
+  float sums[VALUE_DIM];
+  for (int c = 0; c < VALUE_DIM; ++c) sums[c] = 0.0f;
+  for (int part = 0; part < parts; ++part) {
+    global const float *partial = partial_of(a, workspace, pair, row, part);
+    if (partial[1] == 0.0f) continue;
+    const float factor = shrink(partial[0], largest);
+    sum += partial[1] * factor;
+    for (int c = 0; c < VALUE_DIM; ++c) sums[c] += partial[2 + c] * factor;
+  }
+  global float *to = context + query_offset(a, a.context, s) + row * a.context.row;
+  for (int c = 0; c < VALUE_DIM && exists; ++c) to[c] = sum == 0.0f ? 0.0f : sums[c] / sum;
+  store_fused_lse(a, lse, pair, row, largest, sum, headroom);
+}
