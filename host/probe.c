@@ -8,8 +8,10 @@
 
 /* A launch is made this long, so that starting it does not count. */
 #define LAUNCH_SECONDS 0.01
-/* Rounds of a work-item's loops: rusticl on llvmpipe stops a work-item after 65535. */
-#define ROUNDS 32768
+/* Rounds of a work-item's loops, together: rusticl on llvmpipe stops a work-item after 65535. Many work-items need
+ * fewer each, or a slow device takes seconds for one work-group. */
+#define ROUNDS_ALONE 32768
+#define ROUNDS_OF_MANY 1024
 /* How many times slower than the best form makes a second look superfluous. */
 #define FAR 2.0
 #define LEAST_WORKING_SET 65536
@@ -32,6 +34,10 @@ typedef struct probe {
   size_t groups;
   double of_group; /* operations or bytes */
 } probe;
+
+static cl_int rounds_of(const struct form *form) {
+  return form->local == 1 ? ROUNDS_ALONE : ROUNDS_OF_MANY;
+}
 
 static clattn_status build(probe *probe, const char *file, const char *function, clattn_error *error) {
   char options[128];
@@ -92,7 +98,7 @@ static bool fits(const clattn_device *device, const struct form *form) {
 static clattn_status probe_multiply_add(probe *probe, cl_mem out, unsigned repeats, clattn_rate *rate,
                                         clattn_error *error) {
   const struct form *form = probe->form;
-  const cl_int rounds = ROUNDS;
+  const cl_int rounds = rounds_of(form);
   const cl_float factor = 0.5f, summand = 1.0f; /* goes towards 2 */
   clattn_status status = build(probe, "probe/multiply_add.cl", "multiply_add", error);
   if (status != CLATTN_OK) return status;
@@ -113,7 +119,8 @@ static void cut_chunks(const probe *probe, uint64_t bytes, cl_int *chunks, cl_in
   const uint64_t vectors_of_step = (uint64_t)form->local * form->chains;
   const uint64_t steps = bytes / (vectors_of_step * form->width * sizeof(cl_float));
   uint64_t count = (uint64_t)probe->device->info.compute_units * form->groups;
-  if (steps / count > ROUNDS) count = (steps + ROUNDS - 1) / ROUNDS;
+  const uint64_t most = (uint64_t)rounds_of(form);
+  if (steps / count > most) count = (steps + most - 1) / most;
   if (count > steps) count = steps;
   *chunks = (cl_int)count;
   *chunk = (cl_int)(steps / count * vectors_of_step);
@@ -124,7 +131,7 @@ static clattn_status probe_read(probe *probe, cl_mem data, uint64_t bytes, cl_me
   const struct form *form = probe->form;
   cl_int chunks = 0, chunk = 0;
   cut_chunks(probe, bytes, &chunks, &chunk);
-  const cl_int passes = ROUNDS / (chunk / (form->local * form->chains));
+  const cl_int passes = rounds_of(form) / (chunk / (form->local * form->chains));
   clattn_status status = build(probe, "probe/read.cl", "read_again", error);
   if (status != CLATTN_OK) return status;
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(data), CLATTN_ARGUMENT(chunks), CLATTN_ARGUMENT(chunk),
