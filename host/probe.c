@@ -28,7 +28,7 @@ enum { FORMS = sizeof forms / sizeof forms[0] };
 
 /* One probe in one form, ready to be launched. */
 typedef struct probe {
-  const clattn_device *device;
+  clattn_device *device;
   const struct form *form;
   cl_kernel kernel;
   size_t groups;
@@ -145,8 +145,8 @@ static clattn_status probe_read(probe *probe, cl_mem data, uint64_t bytes, cl_me
 /* ---- both -------------------------------------------------------------------------------------------------------- */
 
 /* Every form of both; data NULL: reading is not probed. */
-static clattn_status probe_forms(const clattn_device *device, const clattn_probe_options *options, cl_mem data,
-                                 cl_mem out, clattn_peaks *peaks, clattn_error *error) {
+static clattn_status probe_forms(clattn_device *device, const clattn_probe_options *options, cl_mem data, cl_mem out,
+                                 clattn_peaks *peaks, clattn_error *error) {
   clattn_status status = CLATTN_OK;
   for (int f = 0; f < 2 * FORMS && status == CLATTN_OK; ++f) {
     const bool reading = f >= FORMS;
