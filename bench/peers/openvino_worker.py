@@ -1,0 +1,60 @@
+"""OpenVINO's ScaledDotProductAttention on the CPU, and modules of MatMul around it."""
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from worker import THREADS, Unsupported, by_heads, serve
+
+core = ov.Core()
+
+
+def compile_and_bind(case, result, parameters, inputs):
+    """run and the output's array, with the inputs bound."""
+    precision = {"f32": "f32", "f16": "f16"}[case.type]
+    settings = {"INFERENCE_NUM_THREADS": THREADS, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    request = core.compile_model(ov.Model([result], parameters), "CPU", settings).create_infer_request()
+    for i, array in enumerate(inputs):
+        request.set_input_tensor(i, ov.Tensor(array, shared_memory=True))
+    request.infer()
+    output = np.zeros_like(request.get_output_tensor().data)
+    request.set_output_tensor(ov.Tensor(output, shared_memory=True))
+    return request.infer, output
+
+
+def attend(case, q, k, v):
+    if case.kv_heads != case.heads:
+        raise Unsupported("its attention has as many key heads as query heads")
+    return ops.scaled_dot_product_attention(q, k, v, causal=bool(case.causal))
+
+
+def swapped(node):
+    return ops.transpose(node, ops.constant(np.array([0, 2, 1, 3])))
+
+
+def heads_first(case):
+    inputs = [by_heads(a) for a in case.qkv()]
+    parameters = [ops.parameter(a.shape, a.dtype) for a in inputs]
+    run, output = compile_and_bind(case, attend(case, *parameters), parameters, inputs)
+    return run, lambda: by_heads(output)
+
+
+def tokens_first(case):
+    inputs = case.qkv()
+    parameters = [ops.parameter(a.shape, a.dtype) for a in inputs]
+    result = swapped(attend(case, *(swapped(p) for p in parameters)))
+    run, output = compile_and_bind(case, result, parameters, inputs)
+    return run, lambda: output
+
+
+def module(case):
+    x, weights = case.x_and_weights()
+    parameter = ops.parameter(x.shape, x.dtype)
+    shape = ops.constant(np.array([case.batch, case.query_len, case.heads, case.head_dim]))
+    parts = [ops.matmul(parameter, ops.constant(w), False, False) for w in weights]
+    result = swapped(attend(case, *(swapped(ops.reshape(part, shape, False)) for part in parts)))
+    run, output = compile_and_bind(case, result, [parameter], [x])
+    return run, lambda: output
+
+
+serve(f"OpenVINO {ov.__version__}", {"SDPA, heads first": heads_first, "SDPA, tokens first": tokens_first},
+      {"MatMul + SDPA": module})
