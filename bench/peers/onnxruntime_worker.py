@@ -11,23 +11,28 @@ TYPES = {"f32": onnx.TensorProto.FLOAT, "f16": onnx.TensorProto.FLOAT16}
 
 def session(case, nodes, inputs, constants):
     """run and fetch of a graph from the named inputs to `y`, both bound beforehand."""
-    values = [helper.make_tensor_value_info(name, TYPES[case.type], array.shape) for name, array in inputs.items()]
+    declared = [helper.make_tensor_value_info(name, TYPES[case.type], array.shape) for name, array in inputs.items()]
     output = helper.make_tensor_value_info("y", TYPES[case.type], None)
     held = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     opsets = [helper.make_opsetid("", 23), helper.make_opsetid("com.microsoft", 1)]
-    graph = helper.make_graph(nodes, "bench", values, [output], held)
+    graph = helper.make_graph(nodes, "bench", declared, [output], held)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     made = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     binding = made.io_binding()
-    for name, array in inputs.items():
-        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
+    values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in inputs.items()}
+    for name, value in values.items():
+        binding.bind_ortvalue_input(name, value)
     binding.bind_output("y")
     made.run_with_iobinding(binding)
     result = binding.get_outputs()[0]
     binding.bind_ortvalue_output("y", result)
-    return lambda: made.run_with_iobinding(binding), result.numpy
+
+    def run(_kept=(inputs, values)):  # the binding does not keep the arrays alive
+        made.run_with_iobinding(binding)
+
+    return run, result.numpy
 
 
 def attention_node(case, inputs, **more):

@@ -13,12 +13,17 @@ def compile_and_bind(case, result, parameters, inputs):
     precision = {"f32": "f32", "f16": "f16"}[case.type]
     settings = {"INFERENCE_NUM_THREADS": THREADS, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
     request = core.compile_model(ov.Model([result], parameters), "CPU", settings).create_infer_request()
-    for i, array in enumerate(inputs):
-        request.set_input_tensor(i, ov.Tensor(array, shared_memory=True))
+    tensors = [ov.Tensor(array, shared_memory=True) for array in inputs]
+    for i, tensor in enumerate(tensors):
+        request.set_input_tensor(i, tensor)
     request.infer()
     output = np.zeros_like(request.get_output_tensor().data)
     request.set_output_tensor(ov.Tensor(output, shared_memory=True))
-    return request.infer, output
+
+    def run(_kept=(inputs, tensors)):  # the request does not keep the arrays alive
+        request.infer()
+
+    return run, output
 
 
 def attend(case, q, k, v):
