@@ -9,7 +9,7 @@ def print_case(m, most_flops):
     print(f"\n{m.case.name}")
     unit = m.unit()
     limit = m.limit(most_flops)
-    print(f"  {'':<14}{'best ' + unit:>13}{'median':>9}{'of limit':>10}{'times':>8}   spread")
+    print(f"  {'':<18}{'best ' + unit:>13}{'median':>9}{'of limit':>10}{'times':>8}   spread")
     for engine in sorted(m.turns, key=m.best):
         best, median = m.rate(m.best(engine)) / 1e9, m.rate(m.median(engine)) / 1e9
         ratio = ""
@@ -17,9 +17,9 @@ def print_case(m, most_flops):
             middle, least, most = m.ratios(engine)
             ratio = f"{middle:>7.2f}x   {least:.2f} ... {most:.2f}"
         flag = "   disturbed: " + m.disturbed(engine, most_flops) if m.disturbed(engine, most_flops) else ""
-        print(f"  {engine:<14}{best:>13.1f}{median:>9.1f}{100 * best * 1e9 / limit:>8.0f} %{ratio or ' ' * 8}{flag}")
+        print(f"  {engine:<18}{best:>13.1f}{median:>9.1f}{100 * best * 1e9 / limit:>8.0f} %{ratio or ' ' * 8}{flag}")
     for engine, reason in m.left_out.items():
-        print(f"  {engine:<14} left out: {reason}")
+        print(f"  {engine:<18} left out: {reason}")
 
 
 def print_targets(measured, most_flops):
