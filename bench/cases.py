@@ -82,7 +82,7 @@ def all_cases():
                          model_dim=512, source="x", causal=causal, quick=n == 512)
     for rows, terms, columns in ((128, 512, 512), (512, 512, 512), (1024, 512, 512), (4096, 512, 512),
                                  (1024, 1024, 1024)):
-        yield Case("product", "three products", f"{rows} x {terms} x {columns}", quick=rows == 1024 and terms == 512,
+        yield Case("product", "three products", f"{rows}x{terms}x{columns}", quick=rows == 1024 and terms == 512,
                    rows=rows, terms=terms, columns=columns)
     for dim in (64, 128):
         for keys in (1024, 4096, 16384, 65536):

@@ -66,19 +66,18 @@ class Chart:
 
 
 def draw(path, series, measured, run):
-    most_flops = run["most_flops"]
-    limits = {place: m.limit(most_flops) / 1e9 for place, m in enumerate(measured)}
+    limits = {place: m.limit / 1e9 for place, m in enumerate(measured)}
     lines = {}
     for place, m in enumerate(measured):
         for engine in m.turns:
             lines.setdefault(engine, {})[place] = m.rate(m.best(engine)) / 1e9
     highest = max(max(limits.values()), *(max(values.values()) for values in lines.values()))
-    chart = Chart(series, f"{measured[0].unit()}, best of {len(measured[0].turns['clattn'])} turns; {run['device']}",
+    chart = Chart(series, f"{measured[0].unit()}, the fastest run; {run['device']}",
                   [m.case.label for m in measured], 1.05 * highest)
     chart.line(limits, "#999", ' stroke-dasharray="5 4"')
     entries = [("measured limit", "#777", limits[len(measured) - 1])]
     for engine, values in lines.items():
-        hollow = {place for place in values if measured[place].disturbed(engine, most_flops)}
+        hollow = {place for place in values if measured[place].disturbed}
         chart.line(values, COLOURS[engine])
         chart.dots(values, COLOURS[engine], hollow)
         entries.append((engine, COLOURS[engine], list(values.values())[-1]))

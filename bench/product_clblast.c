@@ -79,17 +79,20 @@ static const char *const names[] = {"MWG", "NWG", "VWM", "VWN", "MDIMC", "NDIMC"
                                     "KWG", "KWI", "SA",  "SB",  "STRM",  "STRN",  "GEMMK", "KREG"};
 enum { NAMES = sizeof names / sizeof names[0] };
 
-/* Work-groups of one work-item with wide vectors, as CPUs like them, and of 8 x 8 with local memory, as GPUs do. */
+/* Work-groups of one work-item with wide vectors, which CPUs are tried with, and of many with local memory for the
+ * others. */
 static const size_t candidates[][NAMES] = {
-    {16, 4, 16, 1, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},    {16, 8, 16, 1, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
-    {16, 8, 16, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},    {32, 4, 16, 4, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
-    {32, 8, 16, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},    {32, 8, 16, 8, 1, 1, 1, 1, 32, 2, 0, 0, 0, 0, 0, 1},
-    {64, 4, 16, 4, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},    {8, 8, 8, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
-    {16, 8, 8, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},     {32, 8, 8, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
-    {64, 64, 4, 4, 8, 8, 8, 8, 16, 2, 1, 1, 0, 0, 0, 1},    {64, 64, 2, 2, 16, 16, 16, 16, 32, 2, 1, 1, 0, 0, 0, 1},
-    {128, 64, 4, 4, 16, 8, 16, 8, 32, 2, 1, 1, 0, 0, 0, 1},
+    {16, 8, 16, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},     {16, 16, 16, 16, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
+    {32, 8, 16, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},     {32, 4, 16, 4, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
+    {64, 4, 16, 4, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},     {8, 8, 8, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
+    {16, 8, 8, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},      {64, 64, 4, 4, 8, 8, 8, 8, 16, 2, 1, 1, 0, 0, 0, 1},
+    {64, 64, 2, 2, 16, 16, 16, 16, 32, 2, 1, 1, 0, 0, 0, 1}, {128, 64, 4, 4, 16, 8, 16, 8, 32, 2, 1, 1, 0, 0, 0, 1},
 };
-enum { CANDIDATES = sizeof candidates / sizeof candidates[0] };
+enum { CANDIDATES = sizeof candidates / sizeof candidates[0], MDIMC = 4 };
+
+static bool suits_device(const size_t *candidate) {
+  return (candidate[MDIMC] == 1) == (device->info.type == CLATTN_DEVICE_CPU);
+}
 
 static double try_candidate(const product *p, const size_t *candidate) {
   const char *names_given[NAMES];
@@ -117,6 +120,7 @@ static int prepare_tuned(const product *p, const words *said, char answer[ANSWER
   const size_t *best = NULL;
   double fastest = INFINITY;
   for (int i = 0; i < CANDIDATES; ++i) {
+    if (!suits_device(candidates[i])) continue;
     const double seconds = try_candidate(p, candidates[i]);
     if (seconds >= fastest) continue;
     fastest = seconds;

@@ -5,10 +5,11 @@ import json
 from results import judge
 
 
-def print_case(m, most_flops):
-    print(f"\n{m.case.name}")
+def print_case(m):
+    flag = f"   disturbed: {m.disturbed}" if m.disturbed else ""
+    aside = f"   ({m.set_aside} disturbed processes set aside)" if m.set_aside else ""
+    print(f"\n{m.case.name}{flag}{aside}")
     unit = m.unit()
-    limit = m.limit(most_flops)
     print(f"  {'':<18}{'best ' + unit:>13}{'median':>9}{'of limit':>10}{'times':>8}   spread")
     for engine in sorted(m.turns, key=m.best):
         best, median = m.rate(m.best(engine)) / 1e9, m.rate(m.median(engine)) / 1e9
@@ -16,15 +17,14 @@ def print_case(m, most_flops):
         if engine != "clattn" and "clattn" in m.turns:
             middle, least, most = m.ratios(engine)
             ratio = f"{middle:>7.2f}x   {least:.2f} ... {most:.2f}"
-        flag = "   disturbed: " + m.disturbed(engine, most_flops) if m.disturbed(engine, most_flops) else ""
-        print(f"  {engine:<18}{best:>13.1f}{median:>9.1f}{100 * best * 1e9 / limit:>8.0f} %{ratio or ' ' * 8}{flag}")
+        print(f"  {engine:<18}{best:>13.1f}{median:>9.1f}{100 * best * 1e9 / m.limit:>8.0f} %{ratio}")
     for engine, reason in m.left_out.items():
         print(f"  {engine:<18} left out: {reason}")
 
 
-def print_targets(measured, most_flops):
+def print_targets(measured):
     print(f"\n{'to be reached':<64}{'at least':>9}{'lowest':>9}")
-    for target, figure, case, count in judge(measured, most_flops):
+    for target, figure, case, count in judge(measured):
         verdict = "met" if figure >= target.least else "missed"
         times = "%" if target.measure == "of_limit" else "x"
         scale = 100 if times == "%" else 1
@@ -43,10 +43,10 @@ def rows(measured, run):
                 "group": m.case.group, "case": m.case.name, "engine": engine, "version": run["versions"][engine],
                 "how": m.how[engine], "turns": len(m.turns[engine]), "best_seconds": m.best(engine),
                 "median_seconds": m.median(engine), "unit": m.unit(), "best": m.rate(m.best(engine)) / 1e9,
-                "limit": m.limit(run["most_flops"]) / 1e9,
-                "of_limit": m.rate(m.best(engine)) / m.limit(run["most_flops"]),
+                "limit": m.limit / 1e9,
+                "of_limit": m.rate(m.best(engine)) / m.limit,
                 "clattn_times": median, "least": least, "most": most,
-                "disturbed": m.disturbed(engine, run["most_flops"])}
+                "disturbed": m.disturbed}
 
 
 def shortened(value):
@@ -62,10 +62,10 @@ def write_csv(path, measured, run):
 
 
 def write_json(path, measured, run):
-    cases = [{"case": vars(m.case), "turns": m.turns, "how": m.how, "left_out": m.left_out, "others": m.others,
-              "peaks": m.peaks} for m in measured]
+    cases = [{"case": vars(m.case), "turns": m.all_turns, "how": m.how, "left_out": m.left_out, "others": m.others,
+              "peaks": m.peaks, "disturbed": m.disturbed} for m in measured]
     targets = [{"target": target.text, "least": target.least, "lowest": figure, "case": case.name}
-               for target, figure, case, _ in judge(measured, run["most_flops"])]
+               for target, figure, case, _ in judge(measured)]
     with open(path, "w", encoding="utf-8") as file:
         json.dump(run | {"cases": cases, "targets": targets}, file, indent=1)
         file.write("\n")
