@@ -3,7 +3,8 @@
  *
  *     case KEY=VALUE ...   prepare what is timed, run it once and write the result; answer "ready HOW" or
  *                          "unsupported REASON"
- *     run N                one run that is not timed, then N that are; answer N times in seconds
+ *     run N                one run that warms up, then N that count; answer N times in seconds. A run longer than
+ *                          WARM_SECONDS needs no warming up: the first counts as well
  *     peaks BYTES          clattn alone: answer the device's multiply-adds and, of that working set, bytes a second:
  *                          BEST WORST BEST WORST
  *
@@ -16,6 +17,7 @@
 #include <stddef.h>
 
 #define ANSWER_SIZE 512
+#define WARM_SECONDS 0.2
 
 /* The words of a line, key=value, all of them in `text`. */
 typedef struct words {
