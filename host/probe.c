@@ -39,47 +39,47 @@ static cl_int rounds_of(const struct form *form) {
   return form->local == 1 ? ROUNDS_ALONE : ROUNDS_OF_MANY;
 }
 
-static clattn_status build(probe *probe, const char *file, const char *function, clattn_error *error) {
+static clattn_status build(probe *p, const char *file, const char *function, clattn_error *error) {
   char options[128];
-  snprintf(options, sizeof options, "-cl-std=CL1.2 -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d", probe->form->width,
-           probe->form->chains, probe->form->local);
-  return clattn_kernel_build(probe->device, NULL, file, function, options, &probe->kernel, error);
+  snprintf(options, sizeof options, "-cl-std=CL1.2 -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d", p->form->width, p->form->chains,
+           p->form->local);
+  return clattn_kernel_build(p->device, NULL, file, function, options, &p->kernel, error);
 }
 
 /* The seconds of one launch: from the event where that says something, else from the wall clock. */
-static clattn_status launch(const probe *probe, double *seconds, clattn_error *error) {
+static clattn_status launch(const probe *p, double *seconds, clattn_error *error) {
   clattn_profile profile = {.launches = {0}};
-  clattn_chain chain = {.queue = probe->device->queue, .profile = &profile, .events_timed = probe->device->profiling};
-  const clattn_geometry geometry = {.local = {(size_t)probe->form->local, 1}, .cols = 1, .rows = 1};
-  const size_t size[3] = {probe->groups, 1, 1};
-  const clattn_status status = clattn_chain_launch(&chain, probe->kernel, &geometry, size, error);
+  clattn_chain chain = {.queue = p->device->queue, .profile = &profile, .events_timed = p->device->profiling};
+  const clattn_geometry geometry = {.local = {(size_t)p->form->local, 1}, .cols = 1, .rows = 1};
+  const size_t size[3] = {p->groups, 1, 1};
+  const clattn_status status = clattn_chain_launch(&chain, p->kernel, &geometry, size, error);
   *seconds = profile.event[0] > EVENTS_CREDIBLE * profile.wall[0] ? profile.event[0] : profile.wall[0];
   clattn_chain_release(&chain);
   return status;
 }
 
 /* More work-groups until a launch is long enough; which also warms up. */
-static clattn_status lengthen(probe *probe, double *seconds, clattn_error *error) {
-  clattn_status status = launch(probe, seconds, error);
-  if (status == CLATTN_OK) status = launch(probe, seconds, error);
-  while (status == CLATTN_OK && *seconds < LAUNCH_SECONDS && probe->groups < MOST_GROUPS) {
+static clattn_status lengthen(probe *p, double *seconds, clattn_error *error) {
+  clattn_status status = launch(p, seconds, error);
+  if (status == CLATTN_OK) status = launch(p, seconds, error);
+  while (status == CLATTN_OK && *seconds < LAUNCH_SECONDS && p->groups < MOST_GROUPS) {
     const double factor = *seconds > 0.0 ? ceil(LAUNCH_SECONDS / *seconds) : 2.0;
-    probe->groups *= (size_t)fmin(factor, 64.0);
-    status = launch(probe, seconds, error);
+    p->groups *= (size_t)fmin(factor, 64.0);
+    status = launch(p, seconds, error);
   }
   return status;
 }
 
 /* A form that is far from the best is not measured any further. */
-static clattn_status measure(probe *probe, unsigned repeats, clattn_rate *rate, clattn_error *error) {
+static clattn_status measure(probe *p, unsigned repeats, clattn_rate *rate, clattn_error *error) {
   double seconds = 0.0;
-  clattn_status status = lengthen(probe, &seconds, error);
+  clattn_status status = lengthen(p, &seconds, error);
   clattn_rate found = {0.0, 0.0};
-  if (seconds * rate->best > FAR * (double)probe->groups * probe->of_group) return status;
+  if (seconds * rate->best > FAR * (double)p->groups * p->of_group) return status;
   for (unsigned i = 0; i < repeats && status == CLATTN_OK; ++i) {
-    status = launch(probe, &seconds, error);
+    status = launch(p, &seconds, error);
     if (status != CLATTN_OK || seconds <= 0.0) continue;
-    const double speed = (double)probe->groups * probe->of_group / seconds;
+    const double speed = (double)p->groups * p->of_group / seconds;
     found.best = fmax(found.best, speed);
     found.worst = found.worst > 0.0 ? fmin(found.worst, speed) : speed;
   }
@@ -95,30 +95,30 @@ static bool fits(const clattn_device *device, const struct form *form) {
 
 /* ---- multiply-adds ----------------------------------------------------------------------------------------------- */
 
-static clattn_status probe_multiply_add(probe *probe, cl_mem out, unsigned repeats, clattn_rate *rate,
+static clattn_status probe_multiply_add(probe *p, cl_mem out, unsigned repeats, clattn_rate *rate,
                                         clattn_error *error) {
-  const struct form *form = probe->form;
+  const struct form *form = p->form;
   const cl_int rounds = rounds_of(form);
   const cl_float factor = 0.5f, summand = 1.0f; /* goes towards 2 */
-  clattn_status status = build(probe, "probe/multiply_add.cl", "multiply_add", error);
+  clattn_status status = build(p, "probe/multiply_add.cl", "multiply_add", error);
   if (status != CLATTN_OK) return status;
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(factor), CLATTN_ARGUMENT(summand),
                                        CLATTN_ARGUMENT(out)};
-  status = clattn_set_arguments(probe->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
-  probe->groups = (size_t)probe->device->info.compute_units * form->groups;
-  probe->of_group = 2.0 * rounds * form->width * form->chains * form->local;
-  return status == CLATTN_OK ? measure(probe, repeats, rate, error) : status;
+  status = clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+  p->groups = (size_t)p->device->info.compute_units * form->groups;
+  p->of_group = 2.0 * rounds * form->width * form->chains * form->local;
+  return status == CLATTN_OK ? measure(p, repeats, rate, error) : status;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* Chunks of equal length that fill the working set but for a remainder; one for each group, or more where they would
  * have more rounds than a work-item may. */
-static void cut_chunks(const probe *probe, uint64_t bytes, cl_int *chunks, cl_int *chunk) {
-  const struct form *form = probe->form;
+static void cut_chunks(const probe *p, uint64_t bytes, cl_int *chunks, cl_int *chunk) {
+  const struct form *form = p->form;
   const uint64_t vectors_of_step = (uint64_t)form->local * form->chains;
   const uint64_t steps = bytes / (vectors_of_step * form->width * sizeof(cl_float));
-  uint64_t count = (uint64_t)probe->device->info.compute_units * form->groups;
+  uint64_t count = (uint64_t)p->device->info.compute_units * form->groups;
   const uint64_t most = (uint64_t)rounds_of(form);
   if (steps / count > most) count = (steps + most - 1) / most;
   if (count > steps) count = steps;
@@ -126,20 +126,20 @@ static void cut_chunks(const probe *probe, uint64_t bytes, cl_int *chunks, cl_in
   *chunk = (cl_int)(steps / count * vectors_of_step);
 }
 
-static clattn_status probe_read(probe *probe, cl_mem data, uint64_t bytes, cl_mem out, unsigned repeats,
-                                clattn_rate *rate, clattn_error *error) {
-  const struct form *form = probe->form;
+static clattn_status probe_read(probe *p, cl_mem data, uint64_t bytes, cl_mem out, unsigned repeats, clattn_rate *rate,
+                                clattn_error *error) {
+  const struct form *form = p->form;
   cl_int chunks = 0, chunk = 0;
-  cut_chunks(probe, bytes, &chunks, &chunk);
+  cut_chunks(p, bytes, &chunks, &chunk);
   const cl_int passes = rounds_of(form) / (chunk / (form->local * form->chains));
-  clattn_status status = build(probe, "probe/read.cl", "read_again", error);
+  clattn_status status = build(p, "probe/read.cl", "read_again", error);
   if (status != CLATTN_OK) return status;
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(data), CLATTN_ARGUMENT(chunks), CLATTN_ARGUMENT(chunk),
                                        CLATTN_ARGUMENT(passes), CLATTN_ARGUMENT(out)};
-  status = clattn_set_arguments(probe->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
-  probe->groups = (size_t)chunks;
-  probe->of_group = (double)passes * chunk * form->width * sizeof(cl_float);
-  return status == CLATTN_OK ? measure(probe, repeats, rate, error) : status;
+  status = clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+  p->groups = (size_t)chunks;
+  p->of_group = (double)passes * chunk * form->width * sizeof(cl_float);
+  return status == CLATTN_OK ? measure(p, repeats, rate, error) : status;
 }
 
 /* ---- both -------------------------------------------------------------------------------------------------------- */
@@ -150,11 +150,11 @@ static clattn_status probe_forms(clattn_device *device, const clattn_probe_optio
   clattn_status status = CLATTN_OK;
   for (int f = 0; f < 2 * FORMS && status == CLATTN_OK; ++f) {
     const bool reading = f >= FORMS;
-    probe probe = {.device = device, .form = &forms[f % FORMS]};
-    if (!fits(device, probe.form) || (reading && data == NULL)) continue;
-    status = reading ? probe_read(&probe, data, options->working_set, out, options->repeats, &peaks->read, error)
-                     : probe_multiply_add(&probe, out, options->repeats, &peaks->multiply_add, error);
-    if (probe.kernel != NULL) clReleaseKernel(probe.kernel);
+    probe one = {.device = device, .form = &forms[f % FORMS]};
+    if (!fits(device, one.form) || (reading && data == NULL)) continue;
+    status = reading ? probe_read(&one, data, options->working_set, out, options->repeats, &peaks->read, error)
+                     : probe_multiply_add(&one, out, options->repeats, &peaks->multiply_add, error);
+    if (one.kernel != NULL) clReleaseKernel(one.kernel);
   }
   return status;
 }

@@ -1,5 +1,6 @@
 /* Probing the device's peaks: that they are numbers, and what is refused. How large they are is nobody's promise. */
 #include <math.h>
+#include <string.h>
 
 #include "support.h"
 
