@@ -18,8 +18,8 @@ def nice_step(most):
 class Chart:
     def __init__(self, title, unit, labels, most):
         self.labels, self.most = labels, most
-        self.parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-                      f'font-size="12"><rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
+        self.parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+                      f'font-family="sans-serif" font-size="12"><rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
         self.text(LEFT, 20, title, size=15)
         self.text(LEFT, 38, unit, colour="#666")
         self.axes()
