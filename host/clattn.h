@@ -124,6 +124,32 @@ CLATTN_API clattn_status clattn_device_open(const clattn_device_choice *choice, 
 CLATTN_API void clattn_device_close(clattn_device *device); /* NULL is fine */
 CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device *device);
 
+/* Start from CLATTN_PROBE_OPTIONS_INIT. */
+typedef struct clattn_probe_options {
+  size_t size;          /* sizeof(clattn_probe_options) */
+  uint64_t working_set; /* bytes that are read again and again, 65536 or more; 0: reading is not probed */
+  unsigned repeats;     /* of each probe, 1 or more */
+} clattn_probe_options;
+
+#define CLATTN_PROBE_OPTIONS_INIT                                                                                      \
+  { sizeof(clattn_probe_options), 0, 5 }
+
+/* A second, of the fastest and the slowest repeat. A large difference says that the device was not idle. */
+typedef struct clattn_rate {
+  double best, worst;
+} clattn_rate;
+
+/* What the device can do at most. */
+typedef struct clattn_peaks {
+  clattn_rate multiply_add; /* operations in float, 2 for each multiply-add */
+  clattn_rate read;         /* bytes; 0 where reading is not probed */
+} clattn_peaks;
+
+/* Measures, with kernels that do nothing else, what attention can be held against: about 0.1 s for each repeat, and as
+ * long as the kernels take to build. options may be NULL. */
+CLATTN_API clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_options *options,
+                                             clattn_peaks *peaks, clattn_error *error);
+
 /* ---- the problem ------------------------------------------------------------------------------------------------- */
 
 typedef enum clattn_source {

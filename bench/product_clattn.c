@@ -1,0 +1,72 @@
+/* clattn's project stage alone, timed as clattn_timings has it: the wall clock around each product. The rows are cut
+ * into short sequences, so that the attention behind them, which is not timed, takes next to no time. */
+#include <stdio.h>
+#include <string.h>
+
+#include "clattn.h"
+#include "product.h"
+
+#define SEQUENCE 16
+#define HEAD_DIM 64
+
+static clattn_device *device;
+static clattn_plan *plan;
+
+static void need(clattn_status status, const clattn_error *error) {
+  if (status != CLATTN_OK) give_up("%s: %s", clattn_status_name(status), error->message);
+}
+
+static void open_device(const char *name, char answer[ANSWER_SIZE]) {
+  const clattn_device_choice choice = {.device = name};
+  clattn_error error;
+  need(clattn_device_open(&choice, &device, &error), &error);
+  const clattn_device_info *info = clattn_device_get_info(device);
+  snprintf(answer, ANSWER_SIZE, "clattn %s | %s | %s | %s", CLATTN_VERSION, info->name, info->platform,
+           info->driver_version);
+}
+
+static clattn_pipeline pipeline_of(const char *name) {
+  for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i)
+    if (strcmp(name, clattn_pipeline_name((clattn_pipeline)i)) == 0) return (clattn_pipeline)i;
+  give_up("'%s' is no pipeline", name);
+}
+
+static int prepare(const product *p, const words *w, char answer[ANSWER_SIZE]) {
+  clattn_problem problem = CLATTN_PROBLEM_INIT;
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_error error;
+  if (p->rows % SEQUENCE != 0 || p->columns % HEAD_DIM != 0)
+    give_up("%zu rows, %zu columns (allowed: multiples of %d and %d)", p->rows, p->columns, SEQUENCE, HEAD_DIM);
+  problem.batch = p->rows / SEQUENCE;
+  problem.query_len = problem.key_len = SEQUENCE;
+  problem.model_dim = p->terms;
+  problem.head_dim = problem.value_dim = HEAD_DIM;
+  problem.heads = p->columns / HEAD_DIM;
+  options.pipeline = pipeline_of(words_text(w, "pipeline"));
+  clattn_plan_destroy(plan);
+  need(clattn_plan_create(device, &problem, &options, &plan, &error), &error);
+  clattn_plan_info info;
+  clattn_plan_get_info(plan, &info);
+  snprintf(answer, ANSWER_SIZE, "project:%s", info.stages[CLATTN_STAGE_PROJECT].kernel);
+  return 1;
+}
+
+static double run_into(const product *p, const clattn_outputs *outputs) {
+  const clattn_inputs inputs = {.x = p->x, .wq = p->w[0], .wk = p->w[1], .wv = p->w[2]};
+  clattn_timings timings;
+  clattn_error error;
+  need(clattn_plan_run(plan, &inputs, outputs, &timings, &error), &error);
+  return timings.stage_wall[CLATTN_STAGE_PROJECT];
+}
+
+static double run(const product *p) {
+  const clattn_outputs none = {.q = NULL};
+  return run_into(p, &none);
+}
+
+static void fetch(const product *p) {
+  const clattn_outputs outputs = {.q = p->out[0], .k = p->out[1], .v = p->out[2]};
+  run_into(p, &outputs);
+}
+
+const product_engine product_clattn = {"clattn", open_device, prepare, run, fetch};

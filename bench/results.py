@@ -1,0 +1,94 @@
+"""What was measured, and what follows from it: rates, parts of the limit, ratios, targets."""
+import statistics
+
+from cases import TARGETS
+
+# Of the processors' time that may go to others, and of the best probe that a probe beside a case must reach.
+OTHERS_ALLOWED = 0.05
+PROBE_LEAST = 0.93
+
+
+class Measured:
+    """One case: of each engine the turns, of each process what disturbed it. Disturbed processes are set aside as long
+    as there are others."""
+
+    def __init__(self, case):
+        self.case = case
+        self.all_turns = {}  # engine -> [{"process", "round", "runs", "min", "median"}]
+        self.how = {}  # engine -> in which way
+        self.left_out = {}  # engine -> why
+        self.others = {}  # process -> the largest share of the processors that went to others
+        self.peaks = {}  # process -> the probes beside it
+
+    def add_turn(self, engine, process, round_number, seconds):
+        self.all_turns.setdefault(engine, []).append({
+            "process": process, "round": round_number, "runs": len(seconds), "min": min(seconds),
+            "median": statistics.median(seconds)})
+
+    def disturbance(self, process, most_flops):
+        """Why this process's figures are not to be trusted; empty if they are."""
+        reasons = []
+        if self.others[process] > OTHERS_ALLOWED:
+            reasons.append(f"others took {100 * self.others[process]:.0f} % of the processors")
+        slowest = min(peaks["flops"] for peaks in self.peaks[process])
+        if slowest < PROBE_LEAST * most_flops:
+            reasons.append(f"the device itself fell to {100 * slowest / most_flops:.0f} %")
+        return "; ".join(reasons)
+
+    def settle(self, most_flops):
+        """Decides, once the run is over, which turns count."""
+        reasons = {process: self.disturbance(process, most_flops) for process in self.peaks}
+        quiet = [process for process, reason in reasons.items() if not reason]
+        self.disturbed = "" if quiet else next(iter(reasons.values()))
+        self.set_aside = len(reasons) - len(quiet) if quiet else 0
+        kept = quiet or list(reasons)
+        self.turns = {engine: [turn for turn in turns if turn["process"] in kept]
+                      for engine, turns in self.all_turns.items()}
+        self.limit = (max(peaks["read"] for probed in self.peaks.values() for peaks in probed)
+                      if self.case.bytes_read() else most_flops)
+
+    def best(self, engine):
+        return min(turn["min"] for turn in self.turns[engine])
+
+    def median(self, engine):
+        return statistics.median(turn["median"] for turn in self.turns[engine])
+
+    def rate(self, seconds):
+        """Operations or, where bandwidth limits, bytes a second."""
+        return (self.case.bytes_read() or self.case.operations()) / seconds
+
+    def unit(self):
+        return "GB/s" if self.case.bytes_read() else "GFLOP/s"
+
+    def ratios(self, peer):
+        """How many times faster clattn is, turn by turn of the same round: (median, least, most)."""
+        pairs = [theirs["min"] / ours["min"] for ours, theirs in zip(self.turns["clattn"], self.turns[peer])]
+        return statistics.median(pairs), min(pairs), max(pairs)
+
+    def peers(self):
+        return [engine for engine in self.turns if engine != "clattn"]
+
+    def best_peer(self):
+        return min(self.peers(), key=lambda peer: self.ratios(peer)[0], default=None)
+
+
+def reached(target, measured):
+    """(figure, case) for each case that the target applies to and that was measured."""
+    for m in measured:
+        if not target.applies(m.case) or "clattn" not in m.turns:
+            continue
+        if target.measure == "of_limit":
+            yield m.rate(m.best("clattn")) / m.limit, m.case
+        else:
+            peer = m.best_peer() if target.measure == "ratio" else target.measure
+            if peer in m.turns:
+                yield m.ratios(peer)[0], m.case
+
+
+def judge(measured):
+    """(target, lowest figure, its case, cases) for each target that was measured."""
+    for target in TARGETS:
+        figures = list(reached(target, measured))
+        if figures:
+            figure, case = min(figures, key=lambda pair: pair[0])
+            yield target, figure, case, len(figures)

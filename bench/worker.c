@@ -1,0 +1,100 @@
+/* Lines in, lines out; see worker.h. */
+#include "worker.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void give_up(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  fputc('\n', stderr);
+  exit(1);
+}
+
+const char *words_text(const words *w, const char *key) {
+  for (int i = 0; i < w->count; ++i)
+    if (strcmp(w->key[i], key) == 0) return w->value[i];
+  give_up("the case says nothing of %s", key);
+}
+
+size_t words_number(const words *w, const char *key) {
+  const char *text = words_text(w, key);
+  char *end = NULL;
+  const unsigned long long number = strtoull(text, &end, 10);
+  if (end == text || *end != '\0') give_up("%s=%s is no number", key, text);
+  return (size_t)number;
+}
+
+/* Cuts w->text into its words. */
+static void cut_words(words *w) {
+  w->count = 0;
+  for (char *word = strtok(w->text, " \n"); word != NULL; word = strtok(NULL, " \n")) {
+    char *equals = strchr(word, '=');
+    if (equals == NULL || w->count == sizeof w->key / sizeof w->key[0]) give_up("not understood: '%s'", word);
+    *equals = '\0';
+    w->key[w->count] = word;
+    w->value[w->count++] = equals + 1;
+  }
+}
+
+static FILE *open_or_give_up(const char *path, const char *mode) {
+  FILE *file = fopen(path, mode);
+  if (file == NULL) give_up("'%s' cannot be opened", path);
+  return file;
+}
+
+void *read_numbers(const char *folder, const char *name, size_t bytes) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s.bin", folder, name);
+  FILE *file = open_or_give_up(path, "rb");
+  void *data = malloc(bytes);
+  if (data == NULL || fread(data, 1, bytes, file) != bytes) give_up("'%s' has not the %zu bytes wanted", path, bytes);
+  fclose(file);
+  return data;
+}
+
+void write_numbers(const char *path, const void *data, size_t bytes) {
+  FILE *file = open_or_give_up(path, "wb");
+  if (fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0) give_up("'%s' cannot be written", path);
+}
+
+static void answer_case(const worker *w, const char *text) {
+  words of_case;
+  char answer[ANSWER_SIZE] = "";
+  snprintf(of_case.text, sizeof of_case.text, "%s", text);
+  cut_words(&of_case);
+  const int ready = w->prepare(&of_case, answer);
+  answer[strcspn(answer, "\n")] = '\0';
+  printf("%s %s\n", ready ? "ready" : "unsupported", answer);
+}
+
+static void answer_run(const worker *w, const char *text) {
+  const double first = w->run();
+  for (long i = strtol(text, NULL, 10); i > 0; --i) {
+    const bool first_counts = i == 1 && first > WARM_SECONDS;
+    printf("%.9f%s", first_counts ? first : w->run(), i > 1 ? " " : "\n");
+  }
+}
+
+int worker_serve(const worker *w) {
+  char line[4096], answer[ANSWER_SIZE];
+  while (fgets(line, sizeof line, stdin) != NULL) {
+    if (strncmp(line, "case ", 5) == 0) {
+      answer_case(w, line + 5);
+    } else if (strncmp(line, "run ", 4) == 0) {
+      answer_run(w, line + 4);
+    } else if (strncmp(line, "peaks ", 6) == 0 && w->peaks != NULL) {
+      w->peaks((size_t)strtoull(line + 6, NULL, 10), answer);
+      puts(answer);
+    } else {
+      give_up("not understood: '%s'", line);
+    }
+    fflush(stdout);
+  }
+  return 0;
+}
