@@ -1,40 +1,62 @@
-/* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias; and output = context.Wo, the same product once more. */
+/* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias, as many in one launch as share their x; and output =
+ * context.Wo, the same product once more. */
 #include "blas.h"
 #include "linear.h"
 #include "stage.h"
 
-/* One projection at work. */
+#define PARTS_MOST 3
+
+/* Projections of the same x. */
 typedef struct launch {
   clattn_stage stage;
-  const clattn_linear *linear;
+  size_t parts;
+  clattn_linear linear[PARTS_MOST];
   projection p;
-  cl_mem in, w, bias, out; /* bias NULL: none */
+  cl_mem in, w[PARTS_MOST], bias[PARTS_MOST], out[PARTS_MOST]; /* bias NULL: none */
 } launch;
 
-static projection describe(const clattn_linear *l) {
-  return (projection){.w_offset = l->transposed ? l->columns.first * l->terms : l->columns.first,
-                      .w_row = l->transposed ? l->terms : l->all_columns,
-                      .bias_offset = l->columns.first,
-                      .rows = (cl_int)l->rows,
-                      .model_dim = (cl_int)l->terms,
-                      .columns = (cl_int)l->columns.count};
+static projection_part describe(const clattn_linear *l) {
+  return (projection_part){.w_offset = l->transposed ? l->columns.first * l->terms : l->columns.first,
+                           .w_row = l->transposed ? l->terms : l->all_columns,
+                           .bias_offset = l->columns.first,
+                           .columns = (cl_int)l->columns.count};
+}
+
+static void add_part(const clattn_work *work, clattn_tensor tensor, launch *l) {
+  const clattn_linear linear = clattn_linear_of(&work->plan->problem, tensor);
+  const size_t part = l->parts++;
+  l->linear[part] = linear;
+  l->p.part[part] = describe(&linear);
+  l->p.rows = (cl_int)linear.rows;
+  l->p.model_dim = (cl_int)linear.terms;
+  l->in = work->tensor[linear.in];
+  l->w[part] = work->tensor[linear.w];
+  l->bias[part] = linear.bias != CLATTN_TENSOR_COUNT ? work->tensor[linear.bias] : NULL;
+  l->out[part] = work->tensor[tensor];
 }
 
 static clattn_status with_kernel(const clattn_work *work, const launch *l, clattn_error *error) {
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(l->in), CLATTN_ARGUMENT(l->w), CLATTN_ARGUMENT(l->bias),
-                                       CLATTN_ARGUMENT(l->out), CLATTN_ARGUMENT(l->p)};
-  const size_t size[3] = {l->linear->columns.count, l->linear->rows, 1};
+  const clattn_argument arguments[] = {
+      CLATTN_ARGUMENT(l->in),      CLATTN_ARGUMENT(l->w[0]),    CLATTN_ARGUMENT(l->w[1]),    CLATTN_ARGUMENT(l->w[2]),
+      CLATTN_ARGUMENT(l->bias[0]), CLATTN_ARGUMENT(l->bias[1]), CLATTN_ARGUMENT(l->bias[2]), CLATTN_ARGUMENT(l->out[0]),
+      CLATTN_ARGUMENT(l->out[1]),  CLATTN_ARGUMENT(l->out[2]),  CLATTN_ARGUMENT(l->p)};
+  size_t size[3] = {0, l->linear[0].rows, l->parts};
+  for (size_t i = 0; i < l->parts; ++i)
+    if (l->linear[i].columns.count > size[0]) size[0] = l->linear[i].columns.count;
   return clattn_launch_choice(work, l->stage, arguments, sizeof arguments / sizeof arguments[0], size, error);
 }
 
-static clattn_status add_bias(const clattn_work *work, const launch *l, clattn_error *error) {
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(l->bias), CLATTN_ARGUMENT(l->out), CLATTN_ARGUMENT(l->p)};
-  const size_t size[3] = {l->linear->columns.count, l->linear->rows, 1};
+static clattn_status add_bias(const clattn_work *work, const launch *l, size_t part, clattn_error *error) {
+  projection p = l->p;
+  p.part[0] = p.part[part];
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(l->bias[part]), CLATTN_ARGUMENT(l->out[part]),
+                                       CLATTN_ARGUMENT(p)};
+  const size_t size[3] = {l->linear[part].columns.count, l->linear[part].rows, 1};
   return clattn_launch_choice(work, l->stage, arguments, sizeof arguments / sizeof arguments[0], size, error);
 }
 
-static clattn_status with_blas(const clattn_work *work, const launch *l, clattn_error *error) {
-  const clattn_linear *linear = l->linear;
+static clattn_status multiply(const clattn_work *work, const launch *l, size_t part, clattn_error *error) {
+  const clattn_linear *linear = &l->linear[part];
   const clattn_blas_product product = {
       .rows = linear->rows,
       .columns = linear->columns.count,
@@ -42,35 +64,41 @@ static clattn_status with_blas(const clattn_work *work, const launch *l, clattn_
       .count = 1,
       .factor = 1.0f,
       .a = {.buffer = l->in, .row = linear->terms},
-      .b = {.buffer = l->w,
-            .offset = (size_t)l->p.w_offset,
-            .row = (size_t)l->p.w_row,
+      .b = {.buffer = l->w[part],
+            .offset = (size_t)l->p.part[part].w_offset,
+            .row = (size_t)l->p.part[part].w_row,
             .transposed = linear->transposed},
-      .c = {.buffer = l->out, .row = linear->columns.count},
+      .c = {.buffer = l->out[part], .row = linear->columns.count},
   };
-  const clattn_status status = clattn_blas_multiply(work->chain, &product, error);
-  return status == CLATTN_OK && l->bias != NULL ? add_bias(work, l, error) : status;
+  return clattn_blas_multiply(work->chain, &product, error);
 }
 
-static clattn_status project(const clattn_work *work, clattn_stage stage, clattn_tensor tensor, clattn_error *error) {
-  const clattn_linear linear = clattn_linear_of(&work->plan->problem, tensor);
-  const launch l = {.stage = stage,
-                    .linear = &linear,
-                    .p = describe(&linear),
-                    .in = work->tensor[linear.in],
-                    .w = work->tensor[linear.w],
-                    .bias = linear.bias != CLATTN_TENSOR_COUNT ? work->tensor[linear.bias] : NULL,
-                    .out = work->tensor[tensor]};
-  return (clattn_uses_library(work, stage) ? with_blas : with_kernel)(work, &l, error);
-}
-
-clattn_status clattn_stage_project(const clattn_work *work, clattn_error *error) {
-  clattn_status status = project(work, CLATTN_STAGE_PROJECT, CLATTN_Q, error);
-  if (status == CLATTN_OK) status = project(work, CLATTN_STAGE_PROJECT, CLATTN_K, error);
-  if (status == CLATTN_OK) status = project(work, CLATTN_STAGE_PROJECT, CLATTN_V, error);
+static clattn_status with_blas(const clattn_work *work, const launch *l, clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  for (size_t part = 0; part < l->parts && status == CLATTN_OK; ++part) {
+    status = multiply(work, l, part, error);
+    if (status == CLATTN_OK && l->bias[part] != NULL) status = add_bias(work, l, part, error);
+  }
   return status;
 }
 
+static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
+  return (clattn_uses_library(work, l->stage) ? with_blas : with_kernel)(work, l, error);
+}
+
+clattn_status clattn_stage_project(const clattn_work *work, clattn_error *error) {
+  const bool shared = work->plan->problem.source == CLATTN_SOURCE_X;
+  launch queries = {.stage = CLATTN_STAGE_PROJECT}, keys = {.stage = CLATTN_STAGE_PROJECT};
+  launch *of_keys = shared ? &queries : &keys;
+  add_part(work, CLATTN_Q, &queries);
+  add_part(work, CLATTN_K, of_keys);
+  add_part(work, CLATTN_V, of_keys);
+  const clattn_status status = run(work, &queries, error);
+  return status == CLATTN_OK && !shared ? run(work, &keys, error) : status;
+}
+
 clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error) {
-  return project(work, CLATTN_STAGE_OUTPUT, CLATTN_OUTPUT, error);
+  launch l = {.stage = CLATTN_STAGE_OUTPUT};
+  add_part(work, CLATTN_OUTPUT, &l);
+  return run(work, &l, error);
 }

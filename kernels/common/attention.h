@@ -59,12 +59,17 @@ typedef struct softmax_rows {
   kernel_int rows, key_len, query_len, heads;
 } softmax_rows;
 
-/* Of project: out (rows, columns) = x (rows, model_dim) . w + bias; w may be a part of a larger matrix. */
-typedef struct projection {
+/* Of project: up to three results out (rows, columns) = x (rows, model_dim) . w + bias from the same x. w may be a part
+ * of a larger matrix. */
+typedef struct projection_part {
   kernel_ulong w_offset, w_row; /* elements: where it begins, and from one of its rows to the next */
   kernel_ulong bias_offset;
-  kernel_int rows, model_dim, columns;
-  kernel_int pad;
+  kernel_int columns, pad;
+} projection_part;
+
+typedef struct projection {
+  projection_part part[3];
+  kernel_int rows, model_dim;
 } projection;
 
 /* Of convert. */

@@ -5,11 +5,33 @@
 #endif
 #define B_ALONG_DEPTH W_TRANSPOSED
 
-float bias_of(const projection p, global const float *bias, int column) {
-  return bias ? bias[p.bias_offset + column] : 0.0f;
+/* One of the up to three results of a launch: q, k or v. */
+typedef struct result {
+  global const float *w, *bias; /* of its column 0; bias NULL: none */
+  global float *out;            /* (rows, columns) */
+  size_t w_row;                 /* elements from one row of w to the next */
+  int columns;
+} result;
+
+/* The one that the work-item's third dimension says. */
+void find_result(const projection p, global const float *wq, global const float *wk, global const float *wv,
+                 global const float *bq, global const float *bk, global const float *bv, global float *q,
+                 global float *k, global float *v, result *r) {
+  const int which = get_global_id(2);
+  const projection_part part = p.part[which];
+  global const float *bias = which == 0 ? bq : which == 1 ? bk : bv;
+  r->w = (which == 0 ? wq : which == 1 ? wk : wv) + part.w_offset;
+  r->bias = bias ? bias + part.bias_offset : 0;
+  r->out = which == 0 ? q : which == 1 ? k : v;
+  r->w_row = part.w_row;
+  r->columns = part.columns;
+}
+
+float bias_of(const result r, int column) {
+  return r.bias ? r.bias[column] : 0.0f;
 }
 
 /* Where the columns from `column` on begin in w. */
-size_t w_corner(const projection p, int column) {
-  return p.w_offset + (W_TRANSPOSED ? column * p.w_row : column);
+global const float *w_corner(const result r, int column) {
+  return r.w + (W_TRANSPOSED ? column * r.w_row : column);
 }

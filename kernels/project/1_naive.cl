@@ -7,21 +7,25 @@
  *
  * x (rows, model_dim), out (rows, columns), bias (columns) or NULL; w (model_dim, columns), or (columns, model_dim)
  * when transposed, or a part of a larger matrix that p describes. Rows are the tokens of all batches, columns are
- * heads*dim. Q, K and V are three launches of this, the output projection another.
+ * heads*dim. One launch makes Q, K and V, along its third dimension, as far as they come from the same x; the output
+ * projection is another, with one result.
  *
  * Wins nowhere; every other rung is held against it. Each work-item reads 2*model_dim values for model_dim
  * multiply-adds, so memory decides; with W_TRANSPOSED neighbouring work-items even read w model_dim values apart.
  */
 #include "common/projection.cl"
 
-kernel void project(global const float *x, global const float *w, global const float *bias, global float *out,
-                    const projection p) {
+kernel void project(global const float *x, global const float *wq, global const float *wk, global const float *wv,
+                    global const float *bq, global const float *bk, global const float *bv, global float *q,
+                    global float *k, global float *v, const projection p) {
   const int column = get_global_id(0), row = get_global_id(1);
-  if (column >= p.columns || row >= p.rows) return;
+  result r;
+  find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
+  if (column >= r.columns || row >= p.rows) return;
   float sum = 0.0f;
-  for (int k = 0; k < p.model_dim; ++k) {
-    const size_t at = W_TRANSPOSED ? column * p.w_row + k : k * p.w_row + column;
-    sum = fma(x[(size_t)row * p.model_dim + k], w[p.w_offset + at], sum);
+  for (int term = 0; term < p.model_dim; ++term) {
+    const size_t at = W_TRANSPOSED ? column * r.w_row + term : term * r.w_row + column;
+    sum = fma(x[(size_t)row * p.model_dim + term], r.w[at], sum);
   }
-  out[(size_t)row * p.columns + column] = sum + bias_of(p, bias, column);
+  r.out[(size_t)row * r.columns + column] = sum + bias_of(r, column);
 }

@@ -10,14 +10,19 @@
 #include "common/product_tiled.cl"
 
 kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void
-project(global const float *x, global const float *w, global const float *bias, global float *out, const projection p) {
+project(global const float *x, global const float *wq, global const float *wk, global const float *wv,
+        global const float *bq, global const float *bk, global const float *bv, global float *q, global float *k,
+        global float *v, const projection p) {
   local float x_tile[TILE][TILE + 1], w_tile[TILE][TILE + 1];
+  result r;
+  find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
   const int column0 = get_group_id(0) * TILE, row0 = get_group_id(1) * TILE;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
-  const matrix w_part = {w + w_corner(p, column0), p.w_row, p.columns - column0};
+  const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
+  if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */
 
   const float sum = product_tiled(x_part, w_part, 0, p.model_dim, x_tile, w_tile);
 
   const int column = get_global_id(0), row = get_global_id(1);
-  if (column < p.columns && row < p.rows) out[(size_t)row * p.columns + column] = sum + bias_of(p, bias, column);
+  if (column < r.columns && row < p.rows) r.out[(size_t)row * r.columns + column] = sum + bias_of(r, column);
 }

@@ -11,21 +11,25 @@
 #include "common/product_register.cl"
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
-project(global const float *x, global const float *w, global const float *bias, global float *out, const projection p) {
+project(global const float *x, global const float *wq, global const float *wk, global const float *wv,
+        global const float *bq, global const float *bk, global const float *bv, global float *q, global float *k,
+        global float *v, const projection p) {
   local float x_tile[TILE_DEPTH][BLOCK_ROWS + 1], w_tile[TILE_DEPTH][BLOCK_COLS + 1];
+  result r;
+  find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
   const int column0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
-  const matrix w_part = {w + w_corner(p, column0), p.w_row, p.columns - column0};
+  const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
+  if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */
 
   float sum[ITEM_ROWS][ITEM_COLS];
   const product_tiles tiles = {x_tile, w_tile, 0};
   product_register(x_part, w_part, 0, p.model_dim, tiles, sum);
 
-  for (int r = 0; r < ITEM_ROWS; ++r) {
+  for (int i = 0; i < ITEM_ROWS; ++i) {
     for (int c = 0; c < ITEM_COLS; ++c) {
-      const int row = row0 + get_local_id(1) + r * LOCAL_Y, column = column0 + get_local_id(0) + c * LOCAL_X;
-      if (row < p.rows && column < p.columns)
-        out[(size_t)row * p.columns + column] = sum[r][c] + bias_of(p, bias, column);
+      const int row = row0 + get_local_id(1) + i * LOCAL_Y, column = column0 + get_local_id(0) + c * LOCAL_X;
+      if (row < p.rows && column < r.columns) r.out[(size_t)row * r.columns + column] = sum[i][c] + bias_of(r, column);
     }
   }
 }

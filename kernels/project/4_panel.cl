@@ -14,27 +14,31 @@
 #include "common/product_panel.cl"
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-project(global const float *x, global const float *w, global const float *bias, global float *out, const projection p) {
+project(global const float *x, global const float *wq, global const float *wk, global const float *wv,
+        global const float *bq, global const float *bk, global const float *bv, global float *q, global float *k,
+        global float *v, const projection p) {
   local float16 panel[STRIP * VECTORS];
   const int column0 = get_global_id(0) * PANEL_COLS, row0 = get_global_id(1) * ITEM_ROWS;
-  const int row_end = min(row0 + ITEM_ROWS, p.rows), columns = p.columns - column0;
+  result r;
+  find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
+  const int row_end = min(row0 + ITEM_ROWS, p.rows), columns = r.columns - column0;
   float16 bias16[VECTORS];
-  load_columns(bias ? bias + p.bias_offset + column0 : 0, columns, bias16);
+  if (columns <= 0) return; /* q has more columns than k and v when heads share keys */
+  load_columns(r.bias ? r.bias + column0 : 0, columns, bias16);
 
   for (int k0 = 0; k0 < p.model_dim; k0 += STRIP) {
     const int terms = min(STRIP, p.model_dim - k0), last = k0 + STRIP >= p.model_dim;
-    const size_t corner = w_corner(p, column0) + (W_TRANSPOSED ? k0 : k0 * p.w_row);
-    pack_panel(w + corner, p.w_row, columns, terms, panel);
+    pack_panel(w_corner(r, column0) + (W_TRANSPOSED ? k0 : k0 * r.w_row), r.w_row, columns, terms, panel);
     for (int row = row0; row < row_end; row += ROWS) {
       /* Behind the last row the last row again: computed and not stored, which is cheaper than a second loop. */
       global const float *x_rows[ROWS];
-      for (int r = 0; r < ROWS; ++r) x_rows[r] = x + (size_t)min(row + r, row_end - 1) * p.model_dim + k0;
+      for (int i = 0; i < ROWS; ++i) x_rows[i] = x + (size_t)min(row + i, row_end - 1) * p.model_dim + k0;
       float16 sum[ROWS][VECTORS];
       multiply_rows(x_rows, panel, 0, terms, sum);
-      for (int r = 0; r < ROWS; ++r) {
-        if (row + r >= row_end) continue;
-        for (int v = 0; v < VECTORS && last; ++v) sum[r][v] += bias16[v];
-        store_row(sum[r], columns, k0 > 0, out + (size_t)(row + r) * p.columns + column0);
+      for (int i = 0; i < ROWS; ++i) {
+        if (row + i >= row_end) continue;
+        for (int n = 0; n < VECTORS && last; ++n) sum[i][n] += bias16[n];
+        store_row(sum[i], columns, k0 > 0, r.out + (size_t)(row + i) * r.columns + column0);
       }
     }
   }

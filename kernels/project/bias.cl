@@ -6,5 +6,7 @@
 
 kernel void bias(global const float *bias, global float *out, const projection p) {
   const int column = get_global_id(0), row = get_global_id(1);
-  if (column < p.columns && row < p.rows) out[(size_t)row * p.columns + column] += bias[p.bias_offset + column];
+  const projection_part part = p.part[0];
+  if (column < part.columns && row < p.rows)
+    out[(size_t)row * part.columns + column] += bias[part.bias_offset + column];
 }
