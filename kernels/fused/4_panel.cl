@@ -66,18 +66,43 @@ void find_packed(const attention a, global float *workspace, int kv_pair, packed
   p->finite = corner + keys * HEAD_DIM + values;
 }
 
+/* One lane of a, one of b, and so on: of the first halves, of the second. */
+float16 zip_first(float16 a, float16 b) {
+  return (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7);
+}
+
+float16 zip_second(float16 a, float16 b) {
+  return (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf);
+}
+
+/* 16 x 16: rows become columns. As cards are shuffled: after each round of zipping row i with row i + 8 what was
+ * 2^round lanes apart lies side by side. */
+static __attribute__((always_inline)) void transpose(float16 row[16]) {
+#pragma unroll
+  for (int round = 0; round < 4; ++round) {
+    float16 zipped[16];
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      zipped[2 * i] = zip_first(row[i], row[i + 8]);
+      zipped[2 * i + 1] = zip_second(row[i], row[i + 8]);
+    }
+#pragma unroll
+    for (int i = 0; i < 16; ++i) row[i] = zipped[i];
+  }
+}
+
 /* 16 keys become 16 columns; `keys` of them are there, behind them zeros. */
 void pack_keys(global const float *from, size_t row, int keys, global float16 *to) {
-  if (keys >= 16) {
-    for (int c = 0; c < HEAD_DIM; ++c, ++from) {
-      to[c * VECTORS] = (float16)(from[0], from[row], from[2 * row], from[3 * row], from[4 * row], from[5 * row],
-                                  from[6 * row], from[7 * row], from[8 * row], from[9 * row], from[10 * row],
-                                  from[11 * row], from[12 * row], from[13 * row], from[14 * row], from[15 * row]);
-    }
-    return;
+  for (int c0 = 0; c0 < HEAD_DIM / 16 * 16 && keys >= 16; c0 += 16) {
+    float16 rows[16];
+#pragma unroll
+    for (int key = 0; key < 16; ++key) rows[key] = vload16(0, from + key * row + c0);
+    transpose(rows);
+#pragma unroll
+    for (int c = 0; c < 16; ++c) to[(c0 + c) * VECTORS] = rows[c];
   }
-  for (int key = 0; key < 16; ++key)
-    for (int c = 0; c < HEAD_DIM; ++c)
+  for (int c = keys >= 16 ? HEAD_DIM / 16 * 16 : 0; c < HEAD_DIM; ++c)
+    for (int key = 0; key < 16; ++key)
       ((global float *)(to + c * VECTORS))[key] = key < keys ? from[key * row + c] : 0.0f;
 }
 
