@@ -348,10 +348,7 @@ void join_sums(const block_memory memory, block_sums *sums) {
   for (int r = 0; r < ITEM_ROWS; ++r) {
     float sum = 0.0f;
 #pragma unroll
-    for (int i = 0; i < PART_ROW; ++i) {
-      const float4 part = memory.part[row_in_block(r) * PART_ROW + i];
-      sum += (part.x + part.y) + (part.z + part.w);
-    }
+    for (int i = 0; i < LOCAL_X; ++i) sum += ((local const float *)memory.part)[row_in_block(r) * LOCAL_X + i];
     sums->sum[r] = sum;
   }
 }
