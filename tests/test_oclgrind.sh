@@ -56,8 +56,7 @@ for kernels in "${families[@]}"; do
     under_oclgrind "${feature_shape[@]}" "${options[@]}" --kernel "$kernels"
   done
 done
-# Fused attention: several tiles and blocks of the small shape, the standard ones with several depths and parts, and
-# every feature.
+# Fused attention: every feature, in several tiles and blocks; and the standard ones, with several depths and parts.
 fused=(
   fused=naive
   fused=tiled:TILE=8
@@ -71,8 +70,8 @@ for kernel in "${fused[@]}"; do
     under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel $kernel
   done
 done
-for kernel in fused=tiled fused=register fused=register:TILE_DEPTH=64 fused=split:TILE_DEPTH=32:PART_KEYS=32; do
-  under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 66 --causal --pipeline fused --kernel $kernel
+for kernel in fused=tiled fused=register:TILE_DEPTH=16 fused=split:PART_KEYS=32; do
+  under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel $kernel
 done
 for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
   under_oclgrind --example $example
