@@ -229,6 +229,33 @@ static const broken cases[] = {
      bool_mask, NULL},
     {"masked weights multiplied instead of left out", "context/1_naive.cl", "if (weights_row[key] != 0.0f) sum", "sum",
      "context=naive", CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
+    {"fused: log-sum-exp without the headroom", "common/fused.cl", "log(ldexp(sum, headroom))", "log(sum)",
+     "fused=naive", CLATTN_LSE, NULL, NULL},
+    {"fused: the maximum of the first key alone", "fused/2_tiled.cl", "i < TILE; ++i) larger", "i < 1; ++i) larger",
+     "fused=tiled", CLATTN_LSE, large_scale, NULL},
+    {"fused: barrier missing before scores are read", "fused/2_tiled.cl", "barrier(CLK_LOCAL_MEM_FENCE); /* the scores",
+     "/* the scores", "fused=tiled", CLATTN_LSE, NULL, NULL},
+    {"fused: sum does not shrink", "common/fused_block.cl", "sums->sum[r] *= factor;", "", "fused=register", CLATTN_LSE,
+     NULL, NULL},
+    {"fused: context does not shrink", "common/fused_block.cl", "sums->context[r][i] *= factor", "", "fused=register",
+     CLATTN_CONTEXT, NULL, NULL},
+    {"fused: barrier missing before weights are read", "common/fused_block.cl",
+     "barrier(CLK_LOCAL_MEM_FENCE); /* the weights", "/* the weights", "fused=register", CLATTN_CONTEXT, NULL, NULL},
+    {"fused: barrier missing before maxima are read", "common/fused_block.cl", "barrier(CLK_LOCAL_MEM_FENCE); /* V and",
+     "/* V and", "fused=register", CLATTN_LSE, NULL, NULL},
+    {"fused: a tile that some see taken for one that all do", "common/fused_block.cl", "all_are_seen(", "tile_is_seen(",
+     "fused=register", CLATTN_LSE, causal, NULL},
+    {"fused: every work-item of a row adds the sink", "common/fused_block.cl",
+     "get_local_id(0) == 0 ? sink_part(sink, headroom) : 0.0f", "sink_part(sink, headroom)", "fused=register",
+     CLATTN_LSE, with_sinks, NULL},
+    {"fused: masked weights multiplied", "common/fused_block.cl", "if (weight != 0.0f)", "", "fused=register",
+     CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
+    {"fused: the last part is forgotten", "fused/5_split.cl", "p < parts; ++p) {", "p < parts - 1; ++p) {",
+     "fused=split:PART_KEYS=32", CLATTN_LSE, NULL, NULL},
+    {"fused: parts joined without their maxima", "fused/5_split.cl", "= shrink(o[VALUE_DIM], largest)", "= 1.0f",
+     "fused=split:PART_KEYS=32", CLATTN_LSE, NULL, NULL},
+    {"fused: heads of a group write to one place", "fused/5_split.cl", "(pair0 + of_row.head - s.head)", "pair0",
+     "fused=split:PART_KEYS=32", CLATTN_LSE, grouped, NULL},
 };
 
 static void replace_in_file(const char *file, const char *find, const char *replace) {
@@ -270,6 +297,7 @@ static clattn_check_report run(clattn_device *device, const broken *b) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.kernel_dir = FOLDER;
   options.kernels = b->kernels;
+  if (strncmp(b->kernels, "fused=", 6) == 0) options.pipeline = CLATTN_PIPELINE_FUSED;
   const clattn_problem p = problem_for(b);
   const bool has_cache = p.cache.capacity != 0;
   clattn_plan *plan = NULL;
@@ -284,6 +312,7 @@ static clattn_check_report run(clattn_device *device, const broken *b) {
     if (has_cache) assert_ok(clattn_cache_problem(cache, &p, &(clattn_inputs){.cache = cache}, &seen, &error), &error);
     support_allocate(&c, &seen, 17);
     c.inputs.cache = cache;
+    support_want(&c, plan);
     if (b->adjust != NULL) b->adjust(&c);
     assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
     support_check_guards(&c);

@@ -56,6 +56,23 @@ for kernels in "${families[@]}"; do
     under_oclgrind "${feature_shape[@]}" "${options[@]}" --kernel "$kernels"
   done
 done
+# Fused attention: every feature, in several tiles and blocks; and the standard ones, with several depths and parts.
+fused=(
+  fused=naive
+  fused=tiled:TILE=8
+  fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
+  fused=split:LOCAL_X=16:PART_KEYS=16
+)
+for kernel in "${fused[@]}"; do
+  for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
+  for feature in "${features[@]}"; do
+    read -ra options <<<"$feature"
+    under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$kernel"
+  done
+done
+for kernel in fused=tiled fused=register:TILE_DEPTH=16 fused=split:PART_KEYS=32; do
+  under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
+done
 for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
   under_oclgrind --example $example
 done

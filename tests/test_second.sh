@@ -36,6 +36,10 @@ for kernels in project=1,scores=1,softmax=1,context=1 project=2,scores=2,softmax
   passes "${shape[@]}" --kernel $kernels
   passes "${shape[@]}" --layout xwt --causal --kernel $kernels
 done
+for kernel in fused=1 fused=2 fused=3 fused=5; do
+  passes "${shape[@]}" --pipeline fused --kernel $kernel
+  passes "${shape[@]}" --layout xwt --causal --pipeline fused --kernel $kernel
+done
 passes "${shape[@]}" --pipeline blas --causal
 # Every feature in both pipelines; with the GPU's kernels, which this device gets by itself, and with the plain ones.
 # shellcheck source=tests/features.sh
@@ -45,8 +49,13 @@ for feature in "${features[@]}"; do
   passes "${feature_shape[@]}" "${options[@]}"
   passes "${feature_shape[@]}" "${options[@]}" --pipeline blas
   passes "${feature_shape[@]}" "${options[@]}" --kernel project=1,scores=1,softmax=1,context=1
+  for kernel in fused=1 fused=2 fused=3 fused=5:LOCAL_X=16:PART_KEYS=16; do
+    passes "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel $kernel
+  done
 done
 passes --random --tokens 1024 --model-dim 512 --heads 8
 passes --random --tokens 1024 --model-dim 512 --heads 8 --pipeline blas
+passes --random --tokens 1024 --model-dim 512 --heads 8 --pipeline fused --kernel fused=3
+passes --random --tokens 200 --model-dim 64 --heads 2 --head-dim 256 --pipeline fused --kernel fused=3
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -61,7 +61,7 @@ typedef struct fused_block {
   sequence s;             /* its head is the first of the block's heads */
   int first_line, lines;  /* of the block; of all its heads. A line is a row, counted through all heads */
   int first_row, row_end; /* of each head; the block's rows are among them */
-  int first_key, key_end;
+  int first_key, key_end; /* whole tiles, or as far as any row sees */
 } fused_block;
 
 /* What a work-group shares. */
@@ -194,8 +194,7 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
 /* From products to scores; where all rows see all keys and nothing else changes a score, the scale is all. */
 void finish_scores(const attention a, const fused_block b, const fused_inputs in, int key0,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
-  const int all = key0 + BLOCK_KEYS <= b.key_end && is_plain(a, in.slopes) &&
-                  all_are_seen(a, b.s, b.first_row, b.row_end, key0, BLOCK_KEYS);
+  const int all = is_plain(a, in.slopes) && all_are_seen(a, b.s, b.first_row, b.row_end, key0, BLOCK_KEYS);
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
 #pragma unroll
@@ -208,7 +207,7 @@ void finish_scores(const attention a, const fused_block b, const fused_inputs in
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) {
       const int key = key0 + get_local_id(0) + c * LOCAL_X;
-      score[r][c] = is_row(s, row) && key < b.key_end ? finish_score(a, view, key, score[r][c]) : -INFINITY;
+      score[r][c] = is_row(s, row) ? finish_score(a, view, key, score[r][c]) : -INFINITY;
     }
   }
 }
@@ -335,7 +334,7 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
       add_live_values(memory, sums);
     else
       add_values(memory, sums);
-    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read V and the weights before they are overwritten */
   }
 }
 
@@ -348,10 +347,7 @@ void join_sums(const block_memory memory, block_sums *sums) {
   for (int r = 0; r < ITEM_ROWS; ++r) {
     float sum = 0.0f;
 #pragma unroll
-    for (int i = 0; i < PART_ROW; ++i) {
-      const float4 part = memory.part[row_in_block(r) * PART_ROW + i];
-      sum += (part.x + part.y) + (part.z + part.w);
-    }
+    for (int i = 0; i < LOCAL_X; ++i) sum += ((local const float *)memory.part)[row_in_block(r) * LOCAL_X + i];
     sums->sum[r] = sum;
   }
 }

@@ -87,16 +87,19 @@ kernel void join(global const float *q, global const float *k, global const floa
                  const attention a, global const int *sequences, global const void *mask, global const float *slopes,
                  global const float *sinks, global float *lse, global const float *workspace) {
   const size_t line = get_global_id(0) / VALUE_DIM;
-  const int c = get_global_id(0) % VALUE_DIM, pair = line / a.query_len, row = line % a.query_len;
+  const int c = get_global_id(0) - line * VALUE_DIM, pair = line / a.query_len, row = line - (size_t)pair * a.query_len;
   const int lines = a.group * a.query_len, pairs = get_global_size(0) / VALUE_DIM / a.query_len;
   const int blocks = pairs / a.group * ((lines + BLOCK_ROWS - 1) / BLOCK_ROWS);
   sequence s;
   find_sequence(a, sequences, pair, &s);
-  const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
-  const int parts = exists ? parts_of(blocks, a.key_len, GROUPS, PART_KEYS) : 0;
+  const int headroom = headroom_of(s.key_len), parts = parts_of(blocks, a.key_len, GROUPS, PART_KEYS);
   global const float *from = workspace + line * parts * PART_FLOATS;
-
   const float sink = head_sink(sinks, s);
+  if (row >= s.query_len) { /* behind the end of its sequence */
+    if (c == 0) store_fused_lse(a, lse, pair, row, sink, sink_part(sink, headroom), headroom);
+    return;
+  }
+
   float largest = sink;
   for (int p = 0; p < parts; ++p) largest = fmax(largest, from[p * PART_FLOATS + VALUE_DIM]);
   float sum = sink == -INFINITY ? 0.0f : live_part(sink, largest, headroom), out = 0.0f;
@@ -107,6 +110,6 @@ kernel void join(global const float *q, global const float *k, global const floa
     sum = fma(factor, o[VALUE_DIM + 1], sum);
     out = fma(factor, o[c], out);
   }
-  if (exists) context[query_offset(a, a.context, s) + row * a.context.row + c] = sum == 0.0f ? 0.0f : out / sum;
+  context[query_offset(a, a.context, s) + row * a.context.row + c] = sum == 0.0f ? 0.0f : out / sum;
   if (c == 0) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
 }
