@@ -24,7 +24,8 @@ static size_t panel_keys(const int *value) {
 static size_t panel_workspace(const int *value, const clattn_problem *p) {
   const size_t panels = groups_of(clattn_most_keys(p), panel_keys(value)), keys = panels * panel_keys(value);
   const size_t columns = groups_of(p->value_dim, 16) * 16;
-  const size_t values = clattn_tensor_strides(p, CLATTN_V).row != columns ? keys * columns : 0;
+  const bool copied = p->value_dim % 16 != 0 || clattn_tensor_strides(p, CLATTN_V).row != columns;
+  const size_t values = copied ? keys * columns : 0;
   return p->batch * clattn_kv_heads(p) * (keys * p->head_dim + values + groups_of(keys / 16, 16) * 16);
 }
 

@@ -54,7 +54,7 @@ typedef struct packed {
 } packed;
 
 int values_are_copied(const attention a) {
-  return a.v.row != VALUE_COLUMNS;
+  return VALUE_DIM % 16 != 0 || a.v.row != VALUE_COLUMNS;
 }
 
 void find_packed(const attention a, global float *workspace, int kv_pair, packed *p) {

@@ -148,10 +148,10 @@ def heads_first(array, heads):
 
 
 def judge(onnx_case, run):
-    """Every output of the case; the largest share of a bound of the formula. Raises Wrong."""
+    """Every output of the case that the pipeline keeps; the largest share of a bound of the formula. Raises Wrong."""
     truth, shares = truth_of(onnx_case), []
     for output, expected in onnx_case.expected.items():
-        if expected is None:
+        if expected is None or (output == "qk" and not run.program.keeps_scores):
             continue
         name = onnx_case.qk_name() if output == "qk" else output
         storage = onnx_case.storage if name == "context" else "f32"

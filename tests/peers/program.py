@@ -40,6 +40,7 @@ class Program:
         if not os.access(self.path, os.X_OK):
             raise SystemExit(f"{options.program} is no program")
         self.failed = pathlib.Path(options.failed)
+        self.keeps_scores = options.pipeline != "fused"  # and what comes before and behind them
         self.extra = [word for name in ("pipeline", "kernel") for word in named(name, getattr(options, name))]
 
     def case(self, name):
