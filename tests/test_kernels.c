@@ -8,9 +8,8 @@
 static const size_t lengths[] = {1, 7, 15, 16, 17, 33, 64, 65, 129, 257};
 static const struct {
   size_t model_dim, heads, head_dim, value_dim, batch;
-} dims[] = {{1, 1, 1, 1, 1},    {19, 3, 17, 5, 2},  {64, 2, 16, 33, 1},
-            {65, 1, 65, 64, 1}, {33, 2, 7, 130, 2}, {300, 1, 300, 16, 1},
-            {16, 2, 8, 8, 1}}; /* two heads of 8 values lie as one of 16 */
+} dims[] = {{1, 1, 1, 1, 1},    {19, 3, 17, 5, 2},    {64, 2, 16, 33, 1}, {65, 1, 65, 64, 1},
+            {33, 2, 7, 130, 2}, {300, 1, 300, 16, 1}, {16, 2, 8, 8, 1}}; /* two heads of 8 values lie as one of 16 */
 
 enum { LENGTHS = sizeof lengths / sizeof lengths[0], DIMS = sizeof dims / sizeof dims[0] };
 
