@@ -501,6 +501,34 @@ CLATTN_API void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *
 /* Whether a run of this plan has that tensor among its results: the problem has it, and the pipeline keeps it. */
 CLATTN_API bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor);
 
+/* Why a plan is as it is. */
+typedef enum clattn_reason_kind {
+  CLATTN_REASON_CHOSEN,         /* the highest rung that suits device and problem */
+  CLATTN_REASON_BY_HAND,        /* named in clattn_plan_options.kernels, or asked for by the pipeline */
+  CLATTN_REASON_RECORD,         /* found best when the device was tuned */
+  CLATTN_REASON_PASSED_OVER,    /* not chosen: the text says what stood against it */
+  CLATTN_REASON_RECORD_REFUSED, /* the tuning record was not used */
+  CLATTN_REASON_KIND_COUNT
+} clattn_reason_kind;
+
+/* "chosen", "by hand", ...; never NULL. */
+CLATTN_API const char *clattn_reason_kind_name(clattn_reason_kind kind);
+
+/* Strings live as long as the plan. */
+typedef struct clattn_reason {
+  clattn_reason_kind kind;
+  clattn_stage stage; /* CLATTN_STAGE_COUNT: of a record that was used for no stage */
+  const char *kernel; /* NULL where a record is meant, not a row of the catalogue */
+  int rung;
+  const char *choice; /* the row with all its tile sizes, as clattn_plan_options.kernels takes it; or NULL, likewise */
+  const char *text;   /* one line */
+} clattn_reason;
+
+/* What was chosen for each stage, and in front of it what was looked at before and passed over. */
+CLATTN_API size_t clattn_plan_reason_count(const clattn_plan *plan);
+/* false when index >= clattn_plan_reason_count(plan). */
+CLATTN_API bool clattn_plan_get_reason(const clattn_plan *plan, size_t index, clattn_reason *reason);
+
 /* Makes the costs in `info` those of a run that sees this problem (clattn_cache_problem). */
 CLATTN_API void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info);
 

@@ -41,6 +41,7 @@ static int make_plan(run_job *job) {
   clattn_plan_get_info(job->plan, &job->report.plan);
   job->report.device = clattn_device_get_info(job->device);
   job->report.pipeline = o->pipeline;
+  job->report.explained = o->explain ? job->plan : NULL;
   return -1;
 }
 
