@@ -1,9 +1,10 @@
-/* Which kernel for which stage: by hand, or the best that the device supports. */
+/* Which kernel for which stage: by hand, from a tuning record, or the best that the device supports. */
 #include <string.h>
 
 #include "choice.h"
 #include "fused.h"
 #include "reasons.h"
+#include "record.h"
 #include "shape.h"
 #include "status.h"
 
@@ -22,6 +23,11 @@ static const char *unsuited(const clattn_kernel *row, const clattn_device_info *
     return "written for CPUs that run one work-item at a time";
   if (row->form == CLATTN_FORM_GPU && wants_cpu_form(device)) return "written for GPUs";
   return clattn_fused_suits(row, problem) ? NULL : "for few rows of queries a key head";
+}
+
+bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem) {
+  const clattn_kernel *row = clattn_catalog_at(index);
+  return row != NULL && unsuited(row, device, problem) == NULL;
 }
 
 /* Why this row with these sizes. */
@@ -74,6 +80,50 @@ static clattn_status choose_by_hand(clattn_plan *plan, clattn_choice *choice, cl
   return clattn_reason_add(plan, CLATTN_REASON_BY_HAND, choice, error, "%s", why);
 }
 
+/* ---- from a record ----------------------------------------------------------------------------------------------- */
+
+static clattn_status read_record(clattn_plan *plan, const clattn_plan_options *options, clattn_record *record,
+                                 clattn_error *error) {
+  if (options->tuning_file == NULL) return CLATTN_OK;
+  if (options->kernel_dir != NULL)
+    return clattn_reason_record(plan, CLATTN_STAGE_COUNT, error, "%s: not of the kernels in '%s'", options->tuning_file,
+                                options->kernel_dir);
+  if (clattn_record_read(options->tuning_file, &plan->device->info, record, error) == CLATTN_RECORD_READ)
+    return CLATTN_OK;
+  return clattn_reason_record(plan, CLATTN_STAGE_COUNT, error, "%s", error->message);
+}
+
+/* Of an entry, which anybody may have written: a choice that plans would not make by themselves is none. */
+static clattn_status parse_entry(const clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
+                                 const clattn_record_entry *entry, clattn_error *error) {
+  const clattn_text text = {entry->kernel, strlen(entry->kernel)};
+  const clattn_status status = clattn_parse_choice(plan, stage, text, choice, error);
+  if (status != CLATTN_OK) return status;
+  const char *against = unsuited(choice->row, &plan->device->info, &plan->problem);
+  if (against == NULL) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s: %s", choice->row->name, against);
+}
+
+/* choice->row stays NULL where the record has nothing that can be used. */
+static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
+                                     const clattn_record *record, clattn_error *error) {
+  if (record->date[0] == '\0' || !clattn_is_tuned(stage)) return CLATTN_OK;
+  const clattn_tuning_key key = clattn_tuning_key_of(&plan->problem, stage);
+  const clattn_record_entry *entry = clattn_record_find(record, &key);
+  if (entry == NULL) return clattn_reason_record(plan, stage, error, "nothing of such a type and size in it");
+  clattn_status status = parse_entry(plan, choice, stage, entry, error);
+  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, NULL, error);
+  if (status == CLATTN_OK)
+    return clattn_reason_add(plan, CLATTN_REASON_RECORD, choice, error,
+                             "tuned %s: %.3g GFLOP/s, %.3g with what plans choose without it", record->date,
+                             entry->gflops, entry->standard_gflops);
+  *choice = (clattn_choice){.row = NULL};
+  if (status != CLATTN_INVALID_ARGUMENT && status != CLATTN_UNSUPPORTED && status != CLATTN_BUILD_FAILED) return status;
+  return clattn_reason_record(plan, stage, error, "%s", error->message);
+}
+
+/* ---- all stages -------------------------------------------------------------------------------------------------- */
+
 static bool has_product(clattn_stage stage) {
   return stage == CLATTN_STAGE_PROJECT || stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_CONTEXT ||
          stage == CLATTN_STAGE_OUTPUT;
@@ -90,12 +140,14 @@ static bool is_of_pipeline(clattn_stage stage, clattn_pipeline pipeline) {
 }
 
 static clattn_status choose(clattn_plan *plan, clattn_stage stage, clattn_text wanted,
-                            const clattn_plan_options *options, clattn_error *error) {
+                            const clattn_plan_options *options, const clattn_record *record, clattn_error *error) {
   static const clattn_text clblast = {"clblast", 7};
   clattn_choice *choice = &plan->choice[stage];
   if (wanted.start != NULL) return choose_by_hand(plan, choice, stage, wanted, options, "named so", error);
   if (options->pipeline == CLATTN_PIPELINE_BLAS && has_product(stage))
     return choose_by_hand(plan, choice, stage, clblast, options, "the blas pipeline has it", error);
+  const clattn_status status = choose_recorded(plan, choice, stage, record, error);
+  if (status != CLATTN_OK || choice->row != NULL) return status;
   return choose_best(plan, choice, stage, options->kernel_dir, error);
 }
 
@@ -103,11 +155,14 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
   clattn_text wanted[CLATTN_STAGE_COUNT] = {{NULL, 0}};
   clattn_error own; /* what is passed over is noted with its message, also where the caller wants none */
   if (error == NULL) error = &own;
+  clattn_record record = {.count = 0};
   clattn_status status = clattn_split_kernels(options->kernels, wanted, error);
+  if (status == CLATTN_OK) status = read_record(plan, options, &record, error);
   for (int s = 0; s < CLATTN_STAGE_COUNT && status == CLATTN_OK; ++s) {
     const clattn_stage stage = (clattn_stage)s;
     if (clattn_stage_used(&plan->problem, stage) && is_of_pipeline(stage, options->pipeline))
-      status = choose(plan, stage, wanted[stage], options, error);
+      status = choose(plan, stage, wanted[stage], options, &record, error);
   }
+  clattn_record_release(&record);
   return status;
 }

@@ -10,6 +10,7 @@ typedef struct report {
   const clattn_outputs *outputs;
   clattn_pipeline pipeline;
   clattn_plan_info plan;
+  bool tuned;                   /* whether a kernel comes from a tuning record */
   const clattn_plan *explained; /* NULL: nobody asked why the plan is so */
   clattn_timings timings;       /* of the fastest run */
   size_t runs;

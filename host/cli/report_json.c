@@ -70,10 +70,11 @@ static json_t *problem_json(const input *in) {
 }
 
 static json_t *plan_json(const report *r) {
-  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->pipeline), "blocks",
-                   count(r->plan.blocks), "block_heads", count(r->plan.block_heads), "block_rows",
-                   count(r->plan.block_rows), "block_bytes", count((size_t)r->plan.block_bytes), "workspace_bytes",
-                   count((size_t)r->plan.workspace_bytes), "total_bytes", count((size_t)r->plan.total_bytes));
+  return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->pipeline), "tuned",
+                   (int)r->tuned, "blocks", count(r->plan.blocks), "block_heads", count(r->plan.block_heads),
+                   "block_rows", count(r->plan.block_rows), "block_bytes", count((size_t)r->plan.block_bytes),
+                   "workspace_bytes", count((size_t)r->plan.workspace_bytes), "total_bytes",
+                   count((size_t)r->plan.total_bytes));
 }
 
 /* Why the plan is so; null where nobody asked. */
