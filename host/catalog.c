@@ -332,6 +332,16 @@ bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {
   return true;
 }
 
+bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info) {
+  const clattn_kernel *row = clattn_catalog_at(index);
+  if (row == NULL || tile >= CLATTN_TILES_MOST || row->tile[tile].name == NULL) return false;
+  const clattn_tile *t = &row->tile[tile];
+  size_t count = 0;
+  while (count < CLATTN_VALID_MOST && t->valid[count] != 0) ++count;
+  *info = (clattn_tile_info){.name = t->name, .standard = t->standard, .valid = t->valid, .valid_count = count};
+  return true;
+}
+
 static clattn_status check_limits(const clattn_geometry *g, const clattn_device_info *device, clattn_error *error) {
   const size_t items = max_of(g->local[0], 1) * max_of(g->local[1], 1);
   if (items > device->max_work_group)

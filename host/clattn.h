@@ -457,15 +457,20 @@ typedef struct clattn_plan_options {
   size_t size; /* sizeof(clattn_plan_options) */
   clattn_pipeline pipeline;
   clattn_io io;
-  const char *kernels;    /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes);
-                             those    of stages that the problem does not have are not looked at */
-  const char *kernel_dir; /* NULL: the kernels inside the library; else the folder that holds project/, scores/, ... */
-  uint64_t memory_bytes;  /* most device memory to use; 0: what the device reports */
-  uint64_t block_bytes;   /* scores are worked off in blocks of at most this size; 0: the library chooses */
+  const char *kernels;     /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes);
+                              those    of stages that the problem does not have are not looked at */
+  const char *kernel_dir;  /* NULL: the kernels inside the library; else the folder that holds project/, scores/, ... */
+  uint64_t memory_bytes;   /* most device memory to use; 0: what the device reports */
+  uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses */
+  const char *tuning_file; /* NULL, or a record of clattn_tuning_store; one that does not fit device, driver and
+                              kernels, or is not there, is not used, and clattn_plan_get_reason says so */
 } clattn_plan_options;
 
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
-  { sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0 }
+  {                                                                                                                    \
+    sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
+        (const char *)0                                                                                                \
+  }
 
 typedef struct clattn_plan clattn_plan;
 
@@ -500,6 +505,34 @@ CLATTN_API void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *
 
 /* Whether a run of this plan has that tensor among its results: the problem has it, and the pipeline keeps it. */
 CLATTN_API bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor);
+
+/* Why a plan is as it is. */
+typedef enum clattn_reason_kind {
+  CLATTN_REASON_CHOSEN,         /* the highest rung that suits device and problem */
+  CLATTN_REASON_BY_HAND,        /* named in clattn_plan_options.kernels, or asked for by the pipeline */
+  CLATTN_REASON_RECORD,         /* found best when the device was tuned */
+  CLATTN_REASON_PASSED_OVER,    /* not chosen: the text says what stood against it */
+  CLATTN_REASON_RECORD_REFUSED, /* the tuning record was not used */
+  CLATTN_REASON_KIND_COUNT
+} clattn_reason_kind;
+
+/* "chosen", "by hand", ...; never NULL. */
+CLATTN_API const char *clattn_reason_kind_name(clattn_reason_kind kind);
+
+/* Strings live as long as the plan. */
+typedef struct clattn_reason {
+  clattn_reason_kind kind;
+  clattn_stage stage; /* CLATTN_STAGE_COUNT: of a record that was used for no stage */
+  const char *kernel; /* NULL where a record is meant, not a row of the catalogue */
+  int rung;
+  const char *choice; /* the row with all its tile sizes, as clattn_plan_options.kernels takes it; or NULL, likewise */
+  const char *text;   /* one line */
+} clattn_reason;
+
+/* What was chosen for each stage, and in front of it what was looked at before and passed over. */
+CLATTN_API size_t clattn_plan_reason_count(const clattn_plan *plan);
+/* false when index >= clattn_plan_reason_count(plan). */
+CLATTN_API bool clattn_plan_get_reason(const clattn_plan *plan, size_t index, clattn_reason *reason);
 
 /* Makes the costs in `info` those of a run that sees this problem (clattn_cache_problem). */
 CLATTN_API void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info);
@@ -562,6 +595,39 @@ CLATTN_API bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info);
 /* Whether the device meets the kernel's needs, as far as that can be told before it is built: CLATTN_OK or
  * CLATTN_UNSUPPORTED with the reason. */
 CLATTN_API clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *device, clattn_error *error);
+
+/* A size that a kernel is compiled with. */
+typedef struct clattn_tile_info {
+  const char *name;
+  int standard;
+  const int *valid; /* all values that it may have */
+  size_t valid_count;
+} clattn_tile_info;
+
+/* false when the catalogue has no such kernel, or the kernel no such tile. */
+CLATTN_API bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info);
+/* Whether the kernel was written for such devices and problems: what a plan chooses from by itself. */
+CLATTN_API bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem);
+
+/* ---- tuning ------------------------------------------------------------------------------------------------------ */
+
+/* What was found best for a stage. */
+typedef struct clattn_tuned {
+  clattn_stage stage;     /* project (then for output, too), scores, softmax, context or fused */
+  const char *choice;     /* as in clattn_reason: "panel:ITEM_ROWS=64" */
+  const char *standard;   /* likewise, what a plan chooses without a record */
+  double gflops;          /* operations a second / 1e9, of the choice ... */
+  double standard_gflops; /* ... and of the standard one */
+  unsigned repeats;       /* runs of each, 1 or more */
+} clattn_tuned;
+
+/* Puts into the record `file` what was found for problems like this one: of its type, head_dim and value_dim, with up
+ * to twice or half its lengths. A record of another driver or of other kernels is begun anew; a file that is no record,
+ * or of another device, is left as it is: CLATTN_INVALID_ARGUMENT. The file is whole at any time. With tuned NULL
+ * (problem is not looked at then) nothing is put in: this tells whether the file can be written. */
+CLATTN_API clattn_status clattn_tuning_store(const char *file, const clattn_device *device,
+                                             const clattn_problem *problem, const clattn_tuned *tuned,
+                                             clattn_error *error);
 
 /* ---- the scalar path and the comparison -------------------------------------------------------------------------- */
 

@@ -121,8 +121,11 @@ const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
 /* Measured with 8 heads of 64 and 4096 keys on a CPU: up to 8 rows a key head nothing is gained by packing keys. */
 #define FEW_ROWS 8
 
+bool clattn_has_few_rows(const clattn_problem *problem) {
+  return problem->query_len * (problem->heads / clattn_kv_heads(problem)) <= FEW_ROWS;
+}
+
 bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem) {
   const clattn_companion *companion = clattn_companion_of(row);
-  const size_t rows = problem->query_len * (problem->heads / clattn_kv_heads(problem));
-  return companion == NULL || !companion->few_rows || rows <= FEW_ROWS;
+  return companion == NULL || !companion->few_rows || clattn_has_few_rows(problem);
 }

@@ -20,6 +20,9 @@ typedef struct clattn_companion {
 /* NULL where the row has none. */
 const clattn_companion *clattn_companion_of(const clattn_kernel *row);
 
+/* Whether there are few rows of queries a key head, as when a sequence is continued token by token. */
+bool clattn_has_few_rows(const clattn_problem *problem);
+
 /* Whether the row, of fused, was made for such a problem. */
 bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem);
 

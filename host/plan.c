@@ -5,6 +5,7 @@
 
 #include "costs.h"
 #include "kernel_arguments.h"
+#include "reasons.h"
 #include "sequence.h"
 #include "shape.h"
 #include "status.h"
@@ -120,6 +121,7 @@ void clattn_plan_destroy(clattn_plan *plan) {
   if (plan->sinusoids != NULL) clReleaseMemObject(plan->sinusoids);
   if (plan->rotary != NULL) clReleaseMemObject(plan->rotary);
   free(plan->sequences_host);
+  clattn_reasons_release(plan);
   free(plan);
 }
 

@@ -20,6 +20,12 @@ typedef struct clattn_choice {
   cl_kernel companion; /* of a fused row; NULL: none */
 } clattn_choice;
 
+/* Grows by host/reasons.c alone. */
+typedef struct clattn_reasons {
+  struct reason_entry *entry;
+  size_t count, room;
+} clattn_reasons;
+
 struct clattn_plan {
   clattn_device *device;
   clattn_problem problem;
@@ -35,7 +41,8 @@ struct clattn_plan {
   cl_mem workspace;                   /* of the fused kernel and its companion; NULL without */
   clattn_block largest;               /* pairs and rows of a full block */
   clattn_plan_info info;
-  cl_event previous; /* the end of the last run that was enqueued; the buffers in between are in use until then */
+  clattn_reasons reasons; /* why it is so */
+  cl_event previous;      /* the end of the last run that was enqueued; the buffers in between are in use until then */
 };
 
 /* Whether scores, softmax and context are one kernel. */

@@ -203,7 +203,8 @@ KEYS = {"version": None,
                     "head_dim", "value_dim", "output_dim", "source", "layout", "type", "fused_qkv", "biases", "scale",
                     "softcap", "causal", "alignment", "offset", "window_left", "window_right", "mask", "lengths",
                     "alibi", "sinks", "positions", "rotary", "rotary_dim", "rotary_base", "cache"},
-        "plan": {"pipeline", "blocks", "block_heads", "block_rows", "block_bytes", "total_bytes"},
+        "plan": {"pipeline", "tuned", "blocks", "block_heads", "block_rows", "block_bytes", "total_bytes"},
+        "explain": None,
         "stages": {"stage", "kernel", "rung", "launches", "seconds", "wall_seconds", "gflops", "gbytes_per_second",
                    "share"},
         "timings": {"stages_seconds", "stages_gflops", "upload_seconds", "download_seconds", "total_seconds",
@@ -218,10 +219,10 @@ def read_report(path):
         return json.load(file, parse_constant=no_constant)
 
 
-def stages_of(p):
+def stages_of(p, fused):
     there = {"convert": p["type"] != "f32" or p["positions"] != "none", "project": p["source"] != "q, k and v",
-             "rotary": p["rotary"] != "none", "cache": p["cache"] is not None, "scores": True, "softmax": True,
-             "context": True, "output": p["output_dim"] > 0}
+             "rotary": p["rotary"] != "none", "cache": p["cache"] is not None, "scores": not fused,
+             "softmax": not fused, "context": not fused, "fused": fused, "output": p["output_dim"] > 0}
     return [stage for stage, is_there in there.items() if is_there]
 
 
@@ -231,7 +232,7 @@ def check_report(path, expression):
     for part, keys in KEYS.items():
         for entry in r[part] if part == "stages" else [r[part]]:
             assert entry is None and part == "check" or keys is None or keys <= set(entry), "%s: %r" % (part, entry)
-    assert [s["stage"] for s in r["stages"]] == stages_of(r["problem"]), r["stages"]
+    assert [s["stage"] for s in r["stages"]] == stages_of(r["problem"], r["plan"]["pipeline"] == "fused"), r["stages"]
     tensors = r["check"]["tensors"] if r["check"] else []
     for entry in tensors:
         assert TENSOR_KEYS <= set(entry), entry

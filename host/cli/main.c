@@ -13,6 +13,7 @@ static const struct {
   const char *title; /* what usage calls it */
 } commands[] = {
     {"run", command_run, "compute attention on a device and check it against the scalar path", "clattn run"},
+    {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -75,6 +76,7 @@ static int help(FILE *to) {
   fprintf(to,
           "environment:\n"
           "  CLATTN_DEVICE      which device when --device is not given: an index or a part of its name\n"
+          "  CLATTN_TUNING_FILE the tuning record when --file is not given; empty: none is used\n"
           "  CLATTN_KERNEL_DIR  read the kernels from this folder instead of the program\n"
           "  NO_COLOR           no colour, not even on a terminal\n\n"
           "exit codes: 0 passed, 1 a result is wrong, 2 bad input (or no memory for it), 3 no device or it failed\n");
@@ -87,7 +89,7 @@ static int dispatch(int argc, const char **argv) {
       argv[0] = commands[i].title;
       return commands[i].run(argc, argv);
     }
-  complain("unknown command '%s' (allowed: run, devices, help)", argv[0]);
+  complain("unknown command '%s' (allowed: run, tune, devices, help)", argv[0]);
   return EXIT_BAD_INPUT;
 }
 

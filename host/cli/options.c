@@ -301,6 +301,7 @@ static void fill_device(option_table *table, run_options *o) {
   add_text(table, "--pipeline", &o->pipeline_text, "staged (default), blas or fused", "NAME");
   add_text(table, "--kernel", &o->kernels,
            "choose rungs by hand: scores=2,softmax=naive; tile sizes behind colons: scores=tiled:TILE=8", "LIST");
+  add(table, "--explain-plan", POPT_ARG_NONE, &o->explain, "say why these kernels, and what was passed over", NULL);
 }
 
 static void fill_output(option_table *table, run_options *o) {

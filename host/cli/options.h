@@ -78,6 +78,7 @@ typedef struct run_options {
   /* device and plan */
   char *platform, *device, *pipeline_text, *kernels;
   clattn_pipeline pipeline;
+  int explain;
   /* output */
   char *check_text, *out, *save;
   check_mode check;

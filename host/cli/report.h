@@ -10,7 +10,9 @@ typedef struct report {
   const clattn_outputs *outputs;
   clattn_pipeline pipeline;
   clattn_plan_info plan;
-  clattn_timings timings; /* of the fastest run */
+  bool tuned;                   /* whether a kernel comes from a tuning record */
+  const clattn_plan *explained; /* NULL: nobody asked why the plan is so */
+  clattn_timings timings;       /* of the fastest run */
   size_t runs;
   bool checked;
   clattn_check_report check; /* when checked */
@@ -25,6 +27,8 @@ double report_cpu_seconds(const report *report);
 /* The first lines, before the work begins, and the rest behind it. */
 void report_text_plan(const report *report);
 void report_text(const report *report);
+/* Why the plan is so, when that was asked for. */
+void report_text_reasons(const report *report);
 /* false without memory. */
 bool report_json(const report *report);
 

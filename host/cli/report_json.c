@@ -70,10 +70,24 @@ static json_t *problem_json(const input *in) {
 }
 
 static json_t *plan_json(const report *r) {
-  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->pipeline), "blocks",
-                   count(r->plan.blocks), "block_heads", count(r->plan.block_heads), "block_rows",
-                   count(r->plan.block_rows), "block_bytes", count((size_t)r->plan.block_bytes), "workspace_bytes",
-                   count((size_t)r->plan.workspace_bytes), "total_bytes", count((size_t)r->plan.total_bytes));
+  return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->pipeline), "tuned",
+                   (int)r->tuned, "blocks", count(r->plan.blocks), "block_heads", count(r->plan.block_heads),
+                   "block_rows", count(r->plan.block_rows), "block_bytes", count((size_t)r->plan.block_bytes),
+                   "workspace_bytes", count((size_t)r->plan.workspace_bytes), "total_bytes",
+                   count((size_t)r->plan.total_bytes));
+}
+
+/* Why the plan is so; null where nobody asked. */
+static json_t *reasons_json(const report *r) {
+  clattn_reason reason;
+  if (r->explained == NULL) return json_null();
+  json_t *all = json_array();
+  for (size_t i = 0; clattn_plan_get_reason(r->explained, i, &reason); ++i)
+    json_array_append_new(
+        all, json_pack("{s:s, s:s?, s:s?, s:i, s:s?, s:s}", "kind", clattn_reason_kind_name(reason.kind), "stage",
+                       reason.stage == CLATTN_STAGE_COUNT ? NULL : clattn_stage_name(reason.stage), "kernel",
+                       reason.kernel, "rung", reason.rung, "choice", reason.choice, "text", reason.text));
+  return all;
 }
 
 static json_t *stages_json(const report *r) {
@@ -130,9 +144,9 @@ static json_t *check_json(const report *r) {
 
 bool report_json(const report *r) {
   json_t *all =
-      json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", device_json(r->device),
-                "problem", problem_json(r->input), "plan", plan_json(r), "stages", stages_json(r), "timings",
-                timings_json(r), "check", r->checked ? check_json(r) : json_null());
+      json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", device_json(r->device),
+                "problem", problem_json(r->input), "plan", plan_json(r), "explain", reasons_json(r), "stages",
+                stages_json(r), "timings", timings_json(r), "check", r->checked ? check_json(r) : json_null());
   if (all == NULL) return false;
   const bool written = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
   putchar('\n');

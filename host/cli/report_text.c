@@ -106,7 +106,9 @@ void report_text_plan(const report *r) {
     printf("scores in %zu block%s of %zu head%s x %zu rows, %s; ", r->plan.blocks, r->plan.blocks == 1 ? "" : "s",
            r->plan.block_heads, r->plan.block_heads == 1 ? "" : "s", r->plan.block_rows,
            bytes_text(r->plan.block_bytes, block));
-  printf("%s on the device\n\n", bytes_text(r->plan.total_bytes, total));
+  printf("%s on the device%s\n", bytes_text(r->plan.total_bytes, total), r->tuned ? "; tuned" : "");
+  report_text_reasons(r);
+  putchar('\n');
   fflush(stdout); /* a long run shows what it is doing */
 }
 

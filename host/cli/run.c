@@ -7,6 +7,7 @@
 #include "command.h"
 #include "report.h"
 #include "save.h"
+#include "tuning_file.h"
 
 /* Up to here the scalar path checks everything: about two seconds. */
 #define CHECK_ALL_FLOPS 1e9
@@ -26,12 +27,21 @@ typedef struct run_job {
   report report;
 } run_job;
 
+static bool is_tuned(const clattn_plan *plan) {
+  clattn_reason reason;
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
+    if (reason.kind == CLATTN_REASON_RECORD) return true;
+  return false;
+}
+
 static int make_plan(run_job *job) {
   const run_options *o = job->options;
   clattn_error error;
   const clattn_device_choice choice = device_choice(o->platform, o->device);
   if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
+  char record[4096];
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
   options.kernel_dir = getenv("CLATTN_KERNEL_DIR");
@@ -41,6 +51,8 @@ static int make_plan(run_job *job) {
   clattn_plan_get_info(job->plan, &job->report.plan);
   job->report.device = clattn_device_get_info(job->device);
   job->report.pipeline = o->pipeline;
+  job->report.tuned = is_tuned(job->plan);
+  job->report.explained = o->explain ? job->plan : NULL;
   return -1;
 }
 

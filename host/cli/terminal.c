@@ -17,14 +17,35 @@
 #include <unistd.h>
 #endif
 
-static bool may_colour(void) {
-  const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-  if (no_colour != NULL && no_colour[0] != '\0') return false;
+/* One that knows escape sequences. */
+static bool is_terminal(void) {
+  const char *term = getenv("TERM");
   if (term != NULL && strcmp(term, "dumb") == 0) return false;
   return isatty(fileno(stdout)) != 0;
+}
+
+static bool may_colour(void) {
+  const char *no_colour = getenv("NO_COLOR");
+  return (no_colour == NULL || no_colour[0] == '\0') && is_terminal();
 }
 
 const char *style(text_style style) {
   static const char *const sequences[] = {"\033[0m", "\033[1m", "\033[32m", "\033[31m"};
   return may_colour() ? sequences[style] : "";
+}
+
+void progress_show(size_t done, size_t all, const char *label) {
+  enum { WIDTH = 24 };
+  if (!is_terminal() || all == 0) return;
+  const size_t full = done >= all ? WIDTH : WIDTH * done / all;
+  printf("\r\033[K[");
+  for (size_t i = 0; i < WIDTH; ++i) putchar(i < full ? '#' : '.');
+  printf("] %3zu %%  %.48s", 100 * (done < all ? done : all) / all, label);
+  fflush(stdout);
+}
+
+void progress_clear(void) {
+  if (!is_terminal()) return;
+  printf("\r\033[K");
+  fflush(stdout);
 }

@@ -1,0 +1,128 @@
+/* From a choice to a built kernel that the device can run. */
+#include <stdio.h>
+
+#include "choice.h"
+#include "fused.h"
+#include "program.h"
+#include "shape.h"
+#include "status.h"
+
+static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
+  switch (stage) {
+  case CLATTN_STAGE_CONVERT:
+    return 1;
+  case CLATTN_STAGE_PROJECT:
+    return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
+  case CLATTN_STAGE_SCORES:
+    return problem->head_dim;
+  case CLATTN_STAGE_OUTPUT:
+    return problem->heads * problem->value_dim;
+  case CLATTN_STAGE_ROTARY:
+  case CLATTN_STAGE_CACHE:
+    return 1;
+  case CLATTN_STAGE_FUSED: /* two sums: the longer counts */
+    return problem->head_dim > clattn_most_keys(problem) ? problem->head_dim : clattn_most_keys(problem);
+  default:
+    return clattn_most_keys(problem);
+  }
+}
+
+clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage) {
+  return (clattn_extent){
+      .terms = terms_of(problem, stage), .head_dim = problem->head_dim, .value_dim = problem->value_dim};
+}
+
+static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
+  size_t used =
+      (size_t)snprintf(options, size, "-cl-std=CL1.2 -DW_TRANSPOSED=%d", problem->layout == CLATTN_LAYOUT_XWT);
+  if (choice->row->form == CLATTN_FORM_LIBRARY)
+    used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
+  if (choice->stage == CLATTN_STAGE_FUSED)
+    used += (size_t)snprintf(options + used, size - used, " -DHEAD_DIM=%zu -DVALUE_DIM=%zu", problem->head_dim,
+                             problem->value_dim);
+  for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
+    used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
+}
+
+/* Work-items that a group of this kernel may have. rusticl of Mesa 22.3 answers with the sub-group's size instead, and
+ * launches larger groups all the same: an answer equal to the sub-group's size is taken for the device's limit. */
+static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_t *most) {
+  size_t multiple = 0;
+  cl_int code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof *most, most, NULL);
+  if (code == CL_SUCCESS)
+    code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE, sizeof multiple,
+                                    &multiple, NULL);
+  if (code == CL_SUCCESS && *most == multiple) *most = (size_t)device->info.max_work_group;
+  return code;
+}
+
+/* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 lays its variables out twice, one behind the
+ * other, and launches such kernels all the same: an answer of about twice what they are is taken for that. */
+static cl_int local_memory(const clattn_device *device, const clattn_choice *choice, cl_ulong *bytes) {
+  const cl_ulong twice = 2 * (cl_ulong)choice->geometry.local_bytes, alignment = 128;
+  const cl_int code =
+      clGetKernelWorkGroupInfo(choice->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof *bytes, bytes, NULL);
+  if (code == CL_SUCCESS && *bytes >= twice && *bytes < twice + alignment) *bytes = choice->geometry.local_bytes;
+  return code;
+}
+
+/* What the driver says of the kernel that it has built; before, only the device's own limits are known. */
+static clattn_status check_built(const clattn_device *device, const clattn_choice *choice, clattn_error *error) {
+  const char *name = choice->row->name, *stage = clattn_stage_name(choice->stage);
+  size_t most = 0;
+  cl_ulong local_bytes = 0;
+  cl_int code = largest_group(device, choice->kernel, &most);
+  if (code == CL_SUCCESS) code = local_memory(device, choice, &local_bytes);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of kernel %s", name);
+  const size_t items = choice->geometry.local[0] * choice->geometry.local[1];
+  if (items > most)
+    return clattn_fail(error, CLATTN_UNSUPPORTED,
+                       "kernel %s of stage %s needs work-groups of %zu work-items; built for '%s' it can have %zu",
+                       name, stage, items, device->info.name, most);
+  if (local_bytes > device->info.local_memory_bytes)
+    return clattn_fail(
+        error, CLATTN_UNSUPPORTED, "kernel %s of stage %s takes %llu bytes of local memory; '%s' has %llu", name, stage,
+        (unsigned long long)local_bytes, device->info.name, (unsigned long long)device->info.local_memory_bytes);
+  return CLATTN_OK;
+}
+
+/* Whether there is anything to do behind the library's product. */
+static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
+  switch (stage) {
+  case CLATTN_STAGE_PROJECT:
+    return (problem->biases & ~(unsigned)CLATTN_BIAS_O) != 0;
+  case CLATTN_STAGE_OUTPUT:
+    return (problem->biases & CLATTN_BIAS_O) != 0;
+  default:
+    return problem->causal || problem->window_left != CLATTN_UNBOUNDED || problem->window_right != CLATTN_UNBOUNDED ||
+           problem->mask != CLATTN_MASK_NONE || clattn_has_sequences(problem) || problem->softcap > 0.0f ||
+           problem->alibi;
+  }
+}
+
+clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const char *folder,
+                                  clattn_error *error) {
+  const clattn_kernel *row = choice->row;
+  const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage);
+  const clattn_companion *companion = clattn_companion_of(row);
+  clattn_error reason;
+  row->geometry(choice->value, &extent, &choice->geometry);
+  if (clattn_row_supported(row, choice->value, &extent, &plan->device->info, &reason) != CLATTN_OK)
+    return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name,
+                       clattn_stage_name(choice->stage), reason.message);
+  if (row->form == CLATTN_FORM_LIBRARY && !needs_companion(&plan->problem, choice->stage)) return CLATTN_OK;
+
+  char options[512];
+  build_options(&plan->problem, choice, options, sizeof options);
+  clattn_status status =
+      clattn_kernel_build(plan->device, folder, row->file, row->function, options, &choice->kernel, error);
+  if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
+  if (status == CLATTN_OK && companion != NULL)
+    status =
+        clattn_kernel_build(plan->device, folder, row->file, companion->function, options, &choice->companion, error);
+  if (status != CLATTN_OK && choice->kernel != NULL) {
+    clReleaseKernel(choice->kernel);
+    choice->kernel = NULL;
+  }
+  return status;
+}

@@ -1,0 +1,14 @@
+/* Where the tuning record of a device lies. */
+#ifndef CLATTN_CLI_TUNING_FILE_H
+#define CLATTN_CLI_TUNING_FILE_H
+
+#include "clattn.h"
+
+/* CLATTN_TUNING_FILE (empty: no record is wanted), else a file of the device's own in $XDG_CACHE_HOME/clattn or
+ * ~/.cache/clattn. Returns path, or NULL where there is none to be had. */
+const char *tuning_file_path(const clattn_device_info *device, char *path, size_t size);
+
+/* Makes the folder that the file lies in, and those above it, as far as they are missing. */
+bool tuning_file_make_folder(const char *path);
+
+#endif
