@@ -70,13 +70,14 @@ static void vector_rows(const int *value, const clattn_extent *e, clattn_geometr
       .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
-/* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
+/* value: ITEM_ROWS, ROWS, VECTORS, STRIP. Besides the strip, queries and sums, 35 numbers a row: maximum, range of
+ * keys, and two vectors of 16. */
 static void fused_panel(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t rows = (size_t)value[0], strip = (size_t)value[3], value_columns = groups_of(e->value_dim, 16) * 16;
   *g = (clattn_geometry){.local = {1, 1},
                          .cols = 1,
                          .rows = rows,
-                         .local_bytes = rows * (strip + e->head_dim + value_columns + 3 + 2 * 16) * sizeof(float),
+                         .local_bytes = rows * (strip + e->head_dim + value_columns + 35) * sizeof(float),
                          .longest_addition = e->terms};
 }
 

@@ -3,9 +3,9 @@
 # bounds, wrong use of the API. oclgrind exits with 0 even when it found something, so the log must be there and be empty,
 # the device must be the simulator, and the program's own check must pass.
 #
-# usage: test_oclgrind.sh PROGRAM; exits with 77 (skipped), or CLATTN_SKIPPED, where there is no oclgrind.
+# usage: test_oclgrind.sh PROGRAM staged|fused; exits with 77 (skipped), or CLATTN_SKIPPED, where there is no oclgrind.
 set -euo pipefail
-program=$1
+program=$1 pipeline=$2
 if ! command -v oclgrind >/dev/null; then
   echo "skipped: oclgrind is not installed (Debian: oclgrind)"
   exit "${CLATTN_SKIPPED:-77}"
@@ -38,56 +38,64 @@ families=(
   project=register:ITEM_ROWS=2:ITEM_COLS=2,scores=register:ITEM_ROWS=2:ITEM_COLS=2,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register:ITEM_ROWS=2:ITEM_COLS=2,output=register:ITEM_ROWS=2:ITEM_COLS=2
   project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64
 )
-for kernels in "${families[@]}"; do
-  for layout in xw xwt; do
-    for causal in "" --causal; do under_oclgrind "${shape[@]}" --layout $layout $causal --kernel "$kernels"; done
-  done
-done
-# More keys than a work-group has items, more terms than a strip, and the standard tile sizes.
-under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --causal \
-  --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
-under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 66 \
-  --kernel project=panel:STRIP=64,scores=panel:STRIP=64,softmax=tiled:LOCAL_X=32,context=panel:STRIP=64
-# Every feature with every family.
 # shellcheck source=tests/features.sh
 . "$(dirname "$0")/features.sh"
-for kernels in "${families[@]}"; do
-  for feature in "${features[@]}"; do
-    read -ra options <<<"$feature"
-    under_oclgrind "${feature_shape[@]}" "${options[@]}" --kernel "$kernels"
+
+staged() {
+  for kernels in "${families[@]}"; do
+    for layout in xw xwt; do
+      for causal in "" --causal; do under_oclgrind "${shape[@]}" --layout $layout $causal --kernel "$kernels"; done
+    done
   done
-done
+  # More keys than a work-group has items, more terms than a strip, and the standard tile sizes.
+  under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --causal \
+    --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
+  under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 66 \
+    --kernel project=panel:STRIP=64,scores=panel:STRIP=64,softmax=tiled:LOCAL_X=32,context=panel:STRIP=64
+  # Every feature with every family.
+  for kernels in "${families[@]}"; do
+    for feature in "${features[@]}"; do
+      read -ra options <<<"$feature"
+      under_oclgrind "${feature_shape[@]}" "${options[@]}" --kernel "$kernels"
+    done
+  done
+  for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
+    under_oclgrind --example $example
+  done
+}
+
 # Fused attention: every feature, in several tiles and blocks; and the standard ones, with several depths and parts.
-fused=(
-  fused=naive
-  fused=tiled:TILE=8
-  fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
-  fused=split:LOCAL_X=16:PART_KEYS=16
-)
-for kernel in "${fused[@]}"; do
-  for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
-  for feature in "${features[@]}"; do
-    read -ra options <<<"$feature"
-    under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$kernel"
+fused() {
+  local kernel causal feature options fused=(
+    fused=naive
+    fused=tiled:TILE=8
+    fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
+    fused=split:LOCAL_X=16:PART_KEYS=16
+  )
+  for kernel in "${fused[@]}"; do
+    for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
+    for feature in "${features[@]}"; do
+      read -ra options <<<"$feature"
+      under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$kernel"
+    done
   done
-done
-# The CPU forms join lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
-build_options=(--build-options -cl-opt-disable)
-for kernel in fused=panel:STRIP=128:ITEM_ROWS=16 fused=stream:HEADS=2:PARTS=8; do
-  for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
-  for feature in "${features[@]}"; do
-    read -ra options <<<"$feature"
-    under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$kernel"
+  # The CPU forms join lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
+  build_options=(--build-options -cl-opt-disable)
+  for kernel in fused=panel:STRIP=128:ITEM_ROWS=16 fused=stream:HEADS=2:PARTS=8; do
+    for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
+    for feature in "${features[@]}"; do
+      read -ra options <<<"$feature"
+      under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$kernel"
+    done
   done
-done
-under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
-  --kernel fused=panel:VECTORS=2:STRIP=128
-build_options=()
-for kernel in fused=tiled fused=register:TILE_DEPTH=16 fused=split:PART_KEYS=32; do
-  under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
-done
-for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
-  under_oclgrind --example $example
-done
+  under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
+    --kernel fused=panel:VECTORS=2:STRIP=128
+  build_options=()
+  for kernel in fused=tiled fused=register:TILE_DEPTH=16 fused=split:PART_KEYS=32; do
+    under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
+  done
+}
+
+"$pipeline"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
