@@ -272,6 +272,8 @@ static const broken cases[] = {
      "fused=panel:STRIP=128", CLATTN_LSE, NULL, NULL},
     {"fused: a coefficient off by 1 %", "common/exp2.cl", "0.240221202f", "0.242623414f", "fused=panel:STRIP=128",
      CLATTN_LSE, NULL, NULL},
+    {"fused: a sink's power of two rounded", "fused/4_panel.cl", "plain ? ceil(sink) : sink", "sink",
+     "fused=panel:STRIP=128", CLATTN_LSE, with_sinks, NULL},
     {"fused: a part without its last strip", "fused/6_stream.cl", "min(begin + part_len(a.key_len), s.key_len)",
      "min(begin + part_len(a.key_len), s.key_len) - 1", "fused=stream:PARTS=8", CLATTN_LSE, NULL, NULL},
     {"fused: every row is the first query", "fused/6_stream.cl", "*query = r - member * a.query_len", "*query = 0",

@@ -14,9 +14,10 @@
  * and it copies values unless they lie contiguously already: rows that are a power of two apart fall on each other in
  * the cache (head_dim 128, 8 heads: 80 % of the multiply-add rate with copies, 74 % without).
  *
- * The scale is folded into the queries, where there is nothing but products also log2(e), so that a weight is a power
- * of two and no product is needed to get there; exp2_16 is a polynomial. Then the maximum is rounded up to an integer,
- * which makes a change of it a change of exponents.
+ * Where scores are nothing but scaled products, scale and log2(e) are folded into the queries, so that a weight is a
+ * power of two and no product is needed to get there; exp2_16 is a polynomial. (A scale that is far from 1 is not: the
+ * queries themselves could overflow or vanish.) Then the maximum is rounded up to an integer, which makes a change of
+ * it a change of exponents.
  *
  * Masked keys cost nothing where a whole tile is masked.
  *
@@ -43,6 +44,8 @@
 #define VALUE_COLUMNS (VALUE_VECTORS * 16)
 #define LOG2_E 1.44269504f
 #define LOG_2 0.693147181f
+#define LEAST_FOLDED 1e-3f
+#define MOST_FOLDED 2.0f
 
 /* ---- what pack leaves -------------------------------------------------------------------------------------------- */
 
@@ -206,7 +209,7 @@ void add_live_values(local const float *weights, global const float *values, siz
 /* The queries at hand. Rows behind `rows` repeat the last, so that nothing need ask for them. */
 typedef struct block {
   local float16 *strip;  /* (ITEM_ROWS, STRIP / 16) */
-  local float *queries;  /* (ITEM_ROWS, HEAD_DIM), scaled */
+  local float *queries;  /* (ITEM_ROWS, HEAD_DIM), scaled where scores are plain */
   local float16 *values; /* (ITEM_ROWS, VALUE_VECTORS): sums of weights times values */
   local float *largest;  /* (ITEM_ROWS) */
   local float16 *sums;   /* (ITEM_ROWS): of weights, by lane */
@@ -242,7 +245,7 @@ static __attribute__((always_inline)) void score_tile(const block b, int r, int 
   }
 }
 
-/* Scaled products of the keys key0 ... end-1, as far as anyone sees them; what a row does not see is -infinity. */
+/* Products of the keys key0 ... end-1, as far as anyone sees them; what a row does not see is -infinity. */
 void score_strip(const block b, global const float16 *packed_keys, int key0, int end) {
   for (int r = 0; r < ITEM_ROWS; ++r) b.most[r] = -INFINITY;
   for (int key = key0; key < end; key += PANEL_KEYS) {
@@ -258,10 +261,10 @@ void score_strip(const block b, global const float16 *packed_keys, int key0, int
   }
 }
 
-/* From scaled products to scores, where they are not the same, 16 keys from `key` on. */
-float16 finish16(const attention a, const row_view view, int key, float16 scaled) {
+/* From products to scores, where they are not the same, 16 keys from `key` on. */
+float16 finish16(const attention a, const row_view view, int key, float16 products) {
   float lanes[16];
-  vstore16(scaled, 0, lanes);
+  vstore16(products * a.scale, 0, lanes);
   for (int lane = 0; lane < 16; ++lane) lanes[lane] = finish_score(a, view, key + lane, lanes[lane]);
   return vload16(0, lanes);
 }
@@ -383,7 +386,8 @@ fused(global const float *q, global const float *k, global const float *v, globa
   local int first[ITEM_ROWS], end[ITEM_ROWS];
   const size_t group = get_group_id(1) * get_num_groups(0) + get_group_id(0), blocks = get_num_groups(1);
   const int pair = group / blocks, row0 = block_of(group - pair * blocks, blocks) * ITEM_ROWS;
-  const int plain = is_plain(a, slopes);
+  const float folded = a.scale * LOG2_E;
+  const int plain = is_plain(a, slopes) && fabs(folded) >= LEAST_FOLDED && fabs(folded) <= MOST_FOLDED;
   sequence s;
   packed p;
   find_sequence(a, sequences, pair, &s);
@@ -403,7 +407,7 @@ fused(global const float *q, global const float *k, global const float *v, globa
   global const float *v_corner = values_are_copied(a) ? (global const float *)p.values : v + key_offset(a, a.v, s);
   const size_t v_row = values_are_copied(a) ? VALUE_COLUMNS : a.v.row;
 
-  if (b.rows > 0) begin_block(a, s, b, q + query_offset(a, a.q, s), a.scale * unit, sink);
+  if (b.rows > 0) begin_block(a, s, b, q + query_offset(a, a.q, s), plain ? folded : 1.0f, plain ? ceil(sink) : sink);
   const int last_key = b.rows > 0 ? end[b.rows - 1] : 0;
   for (int key0 = b.rows > 0 ? first[0] / PANEL_KEYS * PANEL_KEYS : 0; key0 < last_key; key0 += STRIP) {
     const int key_end = min(key0 + STRIP, last_key);

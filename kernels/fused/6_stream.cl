@@ -48,7 +48,7 @@ global float *partial_of(const attention a, global float *workspace, int pair, i
 /* What a work-item has of its rows: those of key head h from h * ROWS on. */
 typedef struct rows {
   int heads, rows;       /* of them that there are */
-  local float *queries;  /* (HEADS * ROWS, HEAD_DIM), scaled */
+  local float *queries;  /* (HEADS * ROWS, HEAD_DIM) */
   local float16 *scores; /* (HEADS * ROWS, STRIP / 16), then weights */
   local float16 *values; /* (HEADS * ROWS, VALUE_VECTORS): sums */
   local float *largest, *sums;
@@ -76,7 +76,7 @@ void score_keys(const attention a, const rows b, global const float *k, int key0
     for (int h = 0; h < b.heads; ++h) {
       global const float *k_row = k + h * a.k.head + key * a.k.row;
       for (int x = h * ROWS; x < h * ROWS + b.rows; ++x)
-        ((local float *)b.scores)[x * STRIP + key - key0] = dot_product(b.queries + x * HEAD_DIM, k_row);
+        ((local float *)b.scores)[x * STRIP + key - key0] = dot_product(b.queries + x * HEAD_DIM, k_row) * a.scale;
     }
 }
 
@@ -130,8 +130,8 @@ void add_strip(const attention a, const rows b, global const float *v, int key0,
                    min(KEYS, end - key), b.values + x * VALUE_VECTORS);
 }
 
-void begin_row(const rows b, int x, global const float *q, float scale) {
-  for (int c = 0; c < HEAD_DIM; ++c) b.queries[x * HEAD_DIM + c] = q[c] * scale;
+void begin_row(const rows b, int x, global const float *q) {
+  for (int c = 0; c < HEAD_DIM; ++c) b.queries[x * HEAD_DIM + c] = q[c];
   for (int i = 0; i < VALUE_VECTORS; ++i) b.values[x * VALUE_VECTORS + i] = 0.0f;
   b.largest[x] = -INFINITY;
   b.sums[x] = 0.0f;
@@ -160,7 +160,7 @@ fused(global const float *q, global const float *k, global const float *v, globa
     for (int r = 0; r < b.rows; ++r) {
       find_row(a, kv_head0 + h, row0 + r, &s, &query);
       query = min(query, max(s.query_len - 1, 0)); /* what a packed sequence lacks join does not look at */
-      begin_row(b, h * ROWS + r, q + query_offset(a, a.q, s) + query * a.q.row, a.scale);
+      begin_row(b, h * ROWS + r, q + query_offset(a, a.q, s) + query * a.q.row);
     }
   for (int key0 = begin; key0 < end; key0 += STRIP) {
     const int strip_end = min(key0 + STRIP, end);

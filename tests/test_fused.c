@@ -1,0 +1,173 @@
+/* What holds for every fused kernel besides right results for every feature: what it costs, and what extreme numbers
+ * make of it. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+/* The rows of fused that this device can run; CPU forms only where it likes vectors (docs/devices.md). */
+static size_t fused_rows(char names[][32]) {
+  const clattn_device_info *device = clattn_device_get_info(support_opened);
+  clattn_kernel_info kernel;
+  clattn_error reason;
+  size_t count = 0;
+  for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
+    if (kernel.stage != CLATTN_STAGE_FUSED || clattn_kernel_supported(i, device, &reason) != CLATTN_OK) continue;
+    if (strcmp(kernel.form, "cpu") == 0 && device->native_float_width <= 1) continue;
+    snprintf(names[count++], 32, "fused=%s", kernel.name);
+  }
+  assert_true(count > 0);
+  return count;
+}
+
+enum { ROWS_MOST = 16 };
+
+static clattn_plan_options options_of(const char *kernel) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  options.kernels = kernel;
+  return options;
+}
+
+static clattn_plan_info info_of(const clattn_problem *p, const char *kernel) {
+  const clattn_plan_options options = options_of(kernel);
+  clattn_plan *plan = NULL;
+  clattn_plan_info info;
+  clattn_error error;
+  assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  clattn_plan_destroy(plan);
+  return info;
+}
+
+/* Memory grows with the length: from N to 2 N by as much as from 2 N to 3 N. */
+static void workspace_is_linear(void **state) {
+  (void)state;
+  char names[ROWS_MOST][32];
+  const size_t count = fused_rows(names);
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t workspace[3], total[3];
+    for (size_t n = 0; n < 3; ++n) {
+      clattn_problem p = support_problem(4096 * (n + 1), 32, 16);
+      p.heads = 2;
+      const clattn_plan_info info = info_of(&p, names[i]);
+      assert_int_equal(info.blocks, 0);
+      assert_int_equal(info.block_bytes, 0);
+      workspace[n] = info.workspace_bytes;
+      total[n] = info.total_bytes;
+    }
+    assert_int_equal(total[2] - total[1], total[1] - total[0]);
+    assert_int_equal(workspace[2] - workspace[1], workspace[1] - workspace[0]);
+  }
+}
+
+/* One launch, or two with a companion; the same bits in every run; no scores. */
+static void launches_and_bits(void **state) {
+  (void)state;
+  char names[ROWS_MOST][32];
+  const size_t count = fused_rows(names);
+  for (size_t i = 0; i < count; ++i) {
+    const clattn_plan_options options = options_of(names[i]);
+    clattn_problem p = support_problem(70, 24, 12);
+    p.heads = 3;
+    p.causal = true;
+    support_case c;
+    support_allocate(&c, &p, 3);
+    clattn_plan *plan = NULL;
+    clattn_timings timings;
+    clattn_error error;
+    float first[70 * 3 * 12];
+    assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+    assert_false(clattn_plan_has(plan, CLATTN_SCORES));
+    assert_true(clattn_plan_has(plan, CLATTN_LSE));
+    assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), CLATTN_UNSUPPORTED);
+    assert_says(&error, "the pipeline fused has no scaled");
+    support_want(&c, plan);
+    for (int run = 0; run < 10; ++run) {
+      memset(c.outputs.context, 0xFF, sizeof first);
+      assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
+      if (run == 0) memcpy(first, c.outputs.context, sizeof first);
+      assert_memory_equal(first, c.outputs.context, sizeof first);
+    }
+    assert_in_range(timings.launches[CLATTN_STAGE_FUSED], 1, 2);
+    assert_int_equal(timings.launches[CLATTN_STAGE_PROJECT], 1);
+    assert_int_equal(timings.launches[CLATTN_STAGE_SCORES], 0);
+    clattn_plan_destroy(plan);
+    support_free(&c);
+  }
+}
+
+/* ---- extreme numbers --------------------------------------------------------------------------------------------- */
+
+typedef struct extreme {
+  const char *name;
+  float scale;  /* 0: the default */
+  float size;   /* of q and k */
+  float values; /* of v */
+  bool causal, sinks;
+} extreme;
+
+static const extreme extremes[] = {
+    {"scores of 1e4", 200.0f, 1.0f, 1.0f, false, false},
+    {"scores of -1e4", -200.0f, 1.0f, 1.0f, true, false},
+    {"scores of 1e7", 1e6f, 1.0f, 1.0f, false, false},
+    {"scores that float cannot hold", 1e30f, 1e6f, 1.0f, false, false},
+    {"a scale that vanishes in the queries", 1e-30f, 1e15f, 1.0f, false, false},
+    {"scale 1", 1.0f, 1.0f, 1.0f, true, false},
+    {"scale 0 but for a rounding", 1e-38f, 1.0f, 1.0f, false, false},
+    {"values near the largest float", 0.0f, 1.0f, 1e38f, false, false},
+    {"sinks among several strips of keys", 2.0f, 1.0f, 1.0f, false, true},
+    {"sinks, causal", 0.25f, 1.0f, 1.0f, true, true},
+};
+
+static void multiply(float *values, size_t count, float factor) {
+  for (size_t i = 0; i < count; ++i) values[i] *= factor;
+}
+
+/* 600 keys: several strips, panels and parts. */
+static void check_extreme(const extreme *e, const char *kernel) {
+  const clattn_plan_options options = options_of(kernel);
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.query_len = 9;
+  p.key_len = 600;
+  p.heads = 2;
+  p.head_dim = 5;
+  p.value_dim = 18;
+  p.source = CLATTN_SOURCE_QKV;
+  p.causal = e->causal;
+  p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
+  p.sinks = e->sinks;
+  if (e->scale != 0.0f) {
+    p.scale_mode = CLATTN_SCALE_GIVEN;
+    p.scale = e->scale;
+  }
+  support_case c;
+  support_allocate(&c, &p, 71);
+  multiply(support_tensor(&c, CLATTN_Q), 9 * 2 * 5, e->size);
+  multiply(support_tensor(&c, CLATTN_K), 600 * 2 * 5, e->size);
+  multiply(support_tensor(&c, CLATTN_V), 600 * 2 * 18, e->values);
+  const clattn_check_report report = support_run(support_opened, &c, &options);
+  char what[96];
+  snprintf(what, sizeof what, "%s, %s", kernel, e->name);
+  assert_passed(&report, what);
+  support_free(&c);
+}
+
+static void extreme_numbers(void **state) {
+  (void)state;
+  char names[ROWS_MOST][32];
+  const size_t count = fused_rows(names);
+  for (size_t i = 0; i < count; ++i)
+    for (size_t e = 0; e < sizeof extremes / sizeof extremes[0]; ++e) check_extreme(&extremes[e], names[i]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(workspace_is_linear),
+      cmocka_unit_test(launches_and_bits),
+      cmocka_unit_test(extreme_numbers),
+  };
+  return cmocka_run_group_tests_name("fused", tests, support_open, support_close);
+}
