@@ -28,7 +28,7 @@ report "run --json explains when asked alone" 0 'r["explain"] is None and not r[
 expect "--kernel goes before the record" 0 '^ +fused +1 naive +by hand: ' -- \
   env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --kernel fused=naive
 expect "other lengths have no part in it" 0 '^ +fused +record +record not used: ' -- \
-  env CLATTN_TUNING_FILE="$record" "${run[@]}" --tokens 300 --explain-plan
+  env CLATTN_TUNING_FILE="$record" "$clattn" run --random --tokens 300 --head-dim 16 --pipeline fused --explain-plan
 expect "an empty CLATTN_TUNING_FILE is no record" 0 '^ +fused +[0-9] [a-z]+ +chosen: ' -- \
   env CLATTN_TUNING_FILE= "${run[@]}" --explain-plan
 sed -i.old 's/"driver_version": "/"driver_version": "old /' "$record"
@@ -51,7 +51,7 @@ interrupted() {
   "$clattn" tune --quick --head-dim 16 --tokens 64,4096 --stage fused --file "$folder/cut.json" >"$folder/cut" 2>&1 &
   pid=$!
   for ((i = 0; i < 600; ++i)); do
-    grep -q '^fused, head_dim 16, tokens 64' "$folder/cut" && break
+    grep -qs "^fused, head_dim 16, tokens 64" "$folder/cut" && break
     sleep 0.1
   done
   kill -INT "$pid"

@@ -12,6 +12,7 @@
 #define MOST_TILES 8
 #define CHECK_FLOPS 2e8      /* of the winner at full size: a sample of rows beyond this */
 #define PAIRS_SECONDS 1.5    /* a candidate gets no more time than this once it had three pairs of runs */
+#define SMALL_SECONDS 0.1    /* a slow device shows after one run of the small problem what it thinks of a candidate */
 #define FAR_SLOWER 2.0       /* not worth another look */
 #define FAR_SLOWER_SMALL 6.0 /* likewise of the small problem, where starting a kernel counts for more */
 #define LEAST_GAIN 0.02      /* below, a gain is noise */
@@ -60,12 +61,13 @@ static bool is_refusal(clattn_status status) {
 }
 
 static clattn_status is_far_slower(const search *s, clattn_plan *small, bool *slower, clattn_error *error) {
-  double standard = INFINITY, candidate = INFINITY, seconds = 0.0;
-  for (int i = 0; i < 3; ++i) {
+  double standard = INFINITY, candidate = INFINITY, seconds = 0.0, spent = 0.0;
+  for (int i = 0; i < 3 && spent < SMALL_SECONDS; ++i) {
     clattn_status status = workload_time(&s->checked, s->standard_checked, &seconds, error);
     standard = fmin(standard, seconds);
     if (status == CLATTN_OK) status = workload_time(&s->checked, small, &seconds, error);
     candidate = fmin(candidate, seconds);
+    spent += seconds;
     if (status != CLATTN_OK) return status;
   }
   *slower = candidate > FAR_SLOWER_SMALL * standard;

@@ -116,11 +116,11 @@ static void show_dropped(void *of, const char *choice, const char *why) {
 
 static void print_found(const tune_class *c) {
   progress_clear();
-  printf("%s: %s, %.1f GFLOP/s", c->label, c->found.best, c->found.gflops);
+  printf("%s: %s, %.4g GFLOP/s", c->label, c->found.best, c->found.gflops);
   if (strcmp(c->found.best, c->found.standard) == 0)
     printf(", as without tuning\n");
   else
-    printf(", without tuning %.1f\n", c->found.standard_gflops);
+    printf(", without tuning %.4g\n", c->found.standard_gflops);
   fflush(stdout);
 }
 
@@ -228,7 +228,7 @@ static void print_table(const tune_job *job) {
     char length[32];
     if (!c->done) continue;
     snprintf(length, sizeof length, "%zu x %zu", s->timed.problem.query_len, c->tokens);
-    printf("%-10s%9zu%16s%10.1f%10.1f%5.0f %%  %s\n", clattn_stage_name(c->stage), c->head_dim, length,
+    printf("%-10s%9zu%16s%10.4g%10.4g%5.0f %%  %s\n", clattn_stage_name(c->stage), c->head_dim, length,
            s->standard_gflops, s->gflops, 100.0 * (s->gflops / s->standard_gflops - 1.0), s->best);
   }
   printf("\nGFLOP/s, medians of runs in turn; kept in %s\n", job->file);
