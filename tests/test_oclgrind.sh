@@ -89,7 +89,7 @@ fused() {
     done
   done
   under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
-    --kernel fused=panel:VECTORS=2:STRIP=128
+    --kernel fused=panel:VECTORS=2:STRIP=128:ITEM_ROWS=16
   build_options=()
   for kernel in fused=tiled fused=register:TILE_DEPTH=16 fused=split:PART_KEYS=32; do
     under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
