@@ -6,6 +6,8 @@
 
 #include "status.h"
 
+#include "../kernels/common/parts.h"
+
 /* ---- geometry ---------------------------------------------------------------------------------------------------- */
 
 static size_t max_of(size_t a, size_t b) {
@@ -117,21 +119,20 @@ static void fused_block(const int *value, const clattn_extent *e, clattn_geometr
 
 /* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/fused.c) */
 static void fused_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
-  const int same[] = {value[0], 4, value[1], 1, value[2]};
+  const int same[] = {value[0], SPLIT_LOCAL_Y, value[1], 1, value[2]};
   fused_block(same, e, g);
   g->rows = 1;
 }
 
-/* value: PARTS, HEADS; what it is launched over follows from them (host/fused.c). A strip of 64 keys, then strips, then
- * parts. */
+/* value: PARTS, HEADS; what it is launched over follows from them (host/fused.c). The keys of a part, then parts. */
 static void fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
-  const size_t strips = groups_of(groups_of(e->terms, 64), (size_t)value[0]), rows = (size_t)value[1] * 8;
-  *g =
-      (clattn_geometry){.local = {1, 1},
-                        .cols = 1,
-                        .rows = 1,
-                        .local_bytes = rows * (e->head_dim + 2 + 64 + groups_of(e->value_dim, 16) * 16) * sizeof(float),
-                        .longest_addition = max_of(e->terms < 64 ? e->terms : 64 * strips, (size_t)value[0])};
+  const size_t part = (size_t)part_len((int)e->terms, value[0]), rows = (size_t)value[1] * STREAM_ROWS;
+  const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + groups_of(e->value_dim, 16) * 16;
+  *g = (clattn_geometry){.local = {1, 1},
+                         .cols = 1,
+                         .rows = 1,
+                         .local_bytes = rows * row_floats * sizeof(float),
+                         .longest_addition = max_of(e->terms < STREAM_STRIP ? e->terms : part, (size_t)value[0])};
 }
 
 /* CLBlast does not say how it adds; the worst is one after the other. */

@@ -404,7 +404,7 @@ typedef struct clattn_outputs {
   float *lse;        /* (batch, heads, query_len), whatever `rows` says */
   float *context;    /* (tokens, heads.value_dim) */
   float *cached_k;   /* what the cache holds after the run, (batch, keys, kv_heads.head_dim); not written behind a
-                        sequence's   last key */
+                        sequence's last key */
   float *cached_v;   /* likewise, with value_dim */
   void *output;      /* stored, (tokens, output_dim), or the context, (tokens, heads.value_dim), as CLATTN_OUTPUT */
   const clattn_rows *rows; /* NULL: all rows of scores and the like are written; else only these */
@@ -458,7 +458,7 @@ typedef struct clattn_plan_options {
   clattn_pipeline pipeline;
   clattn_io io;
   const char *kernels;     /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes);
-                              those    of stages that the problem does not have are not looked at */
+                              those of stages that the problem does not have are not looked at */
   const char *kernel_dir;  /* NULL: the kernels inside the library; else the folder that holds project/, scores/, ... */
   uint64_t memory_bytes;   /* most device memory to use; 0: what the device reports */
   uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses */

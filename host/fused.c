@@ -13,6 +13,11 @@ static size_t groups_of(size_t elements, size_t of_group) {
   return (elements + of_group - 1) / of_group;
 }
 
+/* Of all query heads that share one. */
+static size_t rows_of_key_head(const clattn_problem *problem) {
+  return problem->query_len * (problem->heads / clattn_kv_heads(problem));
+}
+
 /* ---- panel: keys are packed before ------------------------------------------------------------------------------- */
 
 /* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
@@ -38,13 +43,11 @@ static void panel_size(const int *value, const clattn_problem *seen, size_t size
 /* ---- split ------------------------------------------------------------------------------------------------------- */
 
 /* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS */
-enum { SPLIT_ITEM_ROWS = 1, SPLIT_PART_KEYS = 3, SPLIT_GROUPS = 4, SPLIT_LOCAL_Y = 4 };
+enum { SPLIT_ITEM_ROWS = 1, SPLIT_PART_KEYS = 3, SPLIT_GROUPS = 4 };
 
 /* Blocks of rows of a key head. */
 static size_t split_blocks(const int *value, const clattn_problem *problem) {
-  const size_t rows = problem->heads / clattn_kv_heads(problem) * problem->query_len;
-  const size_t block = SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS];
-  return (rows + block - 1) / block;
+  return groups_of(rows_of_key_head(problem), SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS]);
 }
 
 static size_t split_parts(const int *value, const clattn_problem *problem, size_t keys) {
@@ -70,12 +73,9 @@ static void split_launch(const int *value, const clattn_problem *seen, size_t si
   size[2] = split_parts(value, seen, seen->key_len);
 }
 
-/* ---- stream: parts are joined behind ------------------------------------------------------------------------------
- */
+/* ---- stream: parts are joined behind ----------------------------------------------------------------------------- */
 
 /* value: PARTS, HEADS */
-enum { STREAM_ROWS = 8 };
-
 static size_t stream_workspace(const int *value, const clattn_problem *problem) {
   return problem->batch * problem->heads * problem->query_len * (size_t)value[0] * (problem->value_dim + 2);
 }
@@ -88,10 +88,9 @@ static void stream_join(const int *value, const clattn_problem *seen, size_t siz
 }
 
 static void stream_launch(const int *value, const clattn_problem *seen, size_t size[3]) {
-  const size_t strips = groups_of(seen->key_len, 64), part = groups_of(strips, (size_t)value[0]);
   size[0] = seen->batch * groups_of(clattn_kv_heads(seen), (size_t)value[1]);
-  size[1] = groups_of(strips, part);
-  size[2] = groups_of(seen->query_len * (seen->heads / clattn_kv_heads(seen)), STREAM_ROWS);
+  size[1] = groups_of(seen->key_len, (size_t)part_len((int)seen->key_len, value[0]));
+  size[2] = groups_of(rows_of_key_head(seen), STREAM_ROWS);
 }
 
 /* ---- which row has which ----------------------------------------------------------------------------------------- */
@@ -122,7 +121,7 @@ const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
 #define FEW_ROWS 8
 
 bool clattn_has_few_rows(const clattn_problem *problem) {
-  return problem->query_len * (problem->heads / clattn_kv_heads(problem)) <= FEW_ROWS;
+  return rows_of_key_head(problem) <= FEW_ROWS;
 }
 
 bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem) {

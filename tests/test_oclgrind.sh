@@ -64,29 +64,29 @@ staged() {
   done
 }
 
+every_feature() { # KERNEL of fused
+  for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$1"; done
+  for feature in "${features[@]}"; do
+    read -ra options <<<"$feature"
+    under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$1"
+  done
+}
+
 # Fused attention: every feature, in several tiles and blocks; and the standard ones, with several depths and parts.
 fused() {
-  local kernel causal feature options fused=(
+  local kernel fused=(
     fused=naive
     fused=tiled:TILE=8
     fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
     fused=split:LOCAL_X=16:PART_KEYS=16
   )
   for kernel in "${fused[@]}"; do
-    for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
-    for feature in "${features[@]}"; do
-      read -ra options <<<"$feature"
-      under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$kernel"
-    done
+    every_feature "$kernel"
   done
   # The CPU forms join lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
   build_options=(--build-options -cl-opt-disable)
   for kernel in fused=panel:STRIP=128:ITEM_ROWS=16 fused=stream:HEADS=2:PARTS=8; do
-    for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
-    for feature in "${features[@]}"; do
-      read -ra options <<<"$feature"
-      under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$kernel"
-    done
+    every_feature "$kernel"
   done
   under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
     --kernel fused=panel:VECTORS=2:STRIP=128:ITEM_ROWS=16

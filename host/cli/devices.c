@@ -1,9 +1,9 @@
 /* `clattn devices`: what there is, and what it can do. */
-#include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "command.h"
+#include "read_options.h"
 #include "terminal.h"
 
 static void print_limits(const clattn_device_info *d) {
@@ -66,18 +66,8 @@ int command_devices(int argc, const char **argv) {
       HELP_OPTION,
       POPT_TABLEEND};
   poptContext context = poptGetContext("clattn", argc, argv, options, 0);
-  const int code = poptGetNextOpt(context);
-  const char *unexpected = poptPeekArg(context);
-  int result = EXIT_BAD_INPUT;
-  if (code == OPTION_HELP) {
-    poptPrintHelp(context, stdout, 0);
-    result = EXIT_PASSED;
-  } else if (code < -1)
-    complain("%s: %s (see 'clattn help devices')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code));
-  else if (unexpected != NULL)
-    complain("unexpected argument '%s' (see 'clattn help devices')", unexpected);
-  else
-    result = print_devices(platform, device);
+  int result = read_options(context, "devices");
+  if (result == -1) result = print_devices(platform, device);
   poptFreeContext(context);
   free(device);
   free(platform);

@@ -10,6 +10,13 @@
 #define HAS_STAT
 #endif
 
+#ifdef _WIN32
+#include <direct.h>
+#define make_folder(path, mode) _mkdir(path)
+#else
+#define make_folder(path, mode) mkdir(path, mode)
+#endif
+
 #ifdef _WIN32 /* long has 32 bits there */
 #define seek_to(file, position, from) _fseeki64(file, (int64_t)(position), from)
 #define position_of(file) _ftelli64(file)
@@ -63,6 +70,11 @@ bool file_is_regular(const char *path) {
   (void)path;
 #endif
   return true;
+}
+
+bool file_make_folder(const char *path, bool own) {
+  (void)own; /* where folders have no modes */
+  return make_folder(path, own ? 0700 : 0777) == 0 || errno == EEXIST;
 }
 
 static bool measure(FILE *file, uint64_t *bytes) {

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "option_values.h"
+#include "read_options.h"
 
 /* ---- the tables -------------------------------------------------------------------------------------------------- */
 
@@ -317,21 +318,10 @@ static void fill_output(option_table *table, run_options *o) {
 }
 
 static int read_with_popt(poptContext context, run_options *o) {
-  const int code = poptGetNextOpt(context);
-  const char *unexpected = poptPeekArg(context);
-  if (code == OPTION_HELP) {
-    poptPrintHelp(context, stdout, 0);
+  const int code = read_options(context, "run");
+  if (code == EXIT_PASSED)
     puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16.");
-    return EXIT_PASSED;
-  }
-  if (code < -1) {
-    complain("%s: %s (see 'clattn help run')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code));
-    return EXIT_BAD_INPUT;
-  }
-  if (unexpected != NULL) {
-    complain("unexpected argument '%s' (see 'clattn help run')", unexpected);
-    return EXIT_BAD_INPUT;
-  }
+  if (code != -1) return code;
   return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? -1 : EXIT_BAD_INPUT;
 }
 

@@ -1,7 +1,4 @@
 /* Writes results through npy.c: each file is whole or not there. */
-#if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L
-#endif
 #include "save.h"
 
 #include <errno.h>
@@ -11,14 +8,6 @@
 
 #include "command.h"
 #include "npy.h"
-
-#ifdef _WIN32
-#include <direct.h>
-#define make_folder(path) _mkdir(path)
-#else
-#include <sys/stat.h>
-#define make_folder(path) mkdir(path, 0777)
-#endif
 
 static bool can_write(const char *option, const char *path) {
   char message[1024];
@@ -42,7 +31,7 @@ int save_prepare(const clattn_plan *plan, const clattn_problem *problem, const c
   char path[4096];
   if (file != NULL && !can_write("--out", file)) return EXIT_BAD_INPUT;
   if (folder == NULL) return -1;
-  if (make_folder(folder) != 0 && errno != EEXIST) {
+  if (!file_make_folder(folder, false)) {
     complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
     return EXIT_BAD_INPUT;
   }

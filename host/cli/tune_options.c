@@ -1,13 +1,13 @@
 /* Reads the options of `clattn tune`. */
 #include "tune_options.h"
 
-#include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "option_values.h"
+#include "read_options.h"
 
 #define LARGEST 65536 /* of both: what scalar checks and memory bear */
 
@@ -61,19 +61,8 @@ int tune_options_read(int argc, const char **argv, tune_options *o) {
       POPT_TABLEEND};
   memset(o, 0, sizeof *o);
   poptContext context = poptGetContext("clattn", argc, argv, table, 0);
-  const int code = poptGetNextOpt(context);
-  const char *unexpected = poptPeekArg(context);
-  int result = EXIT_BAD_INPUT;
-  if (code == OPTION_HELP) {
-    poptPrintHelp(context, stdout, 0);
-    result = EXIT_PASSED;
-  } else if (code < -1) {
-    complain("%s: %s (see 'clattn help tune')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code));
-  } else if (unexpected != NULL) {
-    complain("unexpected argument '%s' (see 'clattn help tune')", unexpected);
-  } else if (parse(o)) {
-    result = -1;
-  }
+  int result = read_options(context, "tune");
+  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
   return result;
 }

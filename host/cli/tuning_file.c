@@ -1,22 +1,12 @@
 /* The tuning record's name and folder. */
-#if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L
-#endif
 #include "tuning_file.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef _WIN32
-#include <direct.h>
-#define make_folder(path) _mkdir(path)
-#else
-#include <sys/stat.h>
-#define make_folder(path) mkdir(path, 0700) /* as the XDG base directory specification asks for */
-#endif
+#include "file.h"
 
 static const char *variable(const char *name) {
   const char *value = getenv(name);
@@ -66,7 +56,7 @@ bool tuning_file_make_folder(const char *path) {
   memcpy(folder, path, length + 1);
   for (char *at = strchr(folder + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
     *at = '\0';
-    if (make_folder(folder) != 0 && errno != EEXIST) return false;
+    if (!file_make_folder(folder, true)) return false; /* as the XDG base directory specification asks for */
     *at = '/';
   }
   return true;

@@ -8,6 +8,8 @@
  * What is below -126 counts as -126: the smallest result is 2^-126. NaN stays: it is not smaller than -126, and a
  * product with it is NaN, whatever its bits have made of 2^n.
  */
+#define LOG2_E 1.44269504f /* e^x = 2^(x * LOG2_E) */
+
 float16 exp2_16(float16 x) {
   const float magic = 12582912.0f;
   const float16 bounded = x < -126.0f ? -126.0f : x;

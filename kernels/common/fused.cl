@@ -25,6 +25,11 @@ float head_sink(global const float *sinks, const sequence s) {
   return sinks ? sinks[s.head] : -INFINITY;
 }
 
+/* The sink's part of the sum while it is the largest. */
+float sink_part(float sink, int headroom) {
+  return sink == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
+}
+
 /* exp(score - largest) * 2^-headroom of a live score. */
 float live_part(float score, float largest, int headroom) {
   const float e = ldexp(exp(score - largest), -headroom);

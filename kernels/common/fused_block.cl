@@ -300,11 +300,6 @@ void add_live_values(const block_memory memory, block_sums *sums) {
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-/* Of the sum while the sink is the largest. */
-float sink_part(float sink, int headroom) {
-  return sink == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
-}
-
 /* All keys of the block. `sink` is the first maximum, -infinity without; its own part of the sum is in. */
 void sum_block(const attention a, const fused_block b, const fused_inputs in, float sink, int headroom,
                const block_memory memory, block_sums *sums) {

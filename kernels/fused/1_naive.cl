@@ -26,7 +26,7 @@ kernel void fused(global const float *q, global const float *k, global const flo
   const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
   global const float *q_row = q + query_offset(a, a.q, s) + row * a.q.row;
   global float *out = context + query_offset(a, a.context, s) + row * a.context.row;
-  float largest = head_sink(sinks, s), sum = largest == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
+  float largest = head_sink(sinks, s), sum = sink_part(largest, headroom);
 
   for (int c = 0; c < a.value_dim && exists; ++c) out[c] = 0.0f;
   for (int key = view.first; key < view.end && exists; ++key) {

@@ -57,7 +57,7 @@ fused(global const float *q, global const float *k, global const float *v, globa
   const int row_end = min(row0 + TILE, s.query_len), headroom = headroom_of(s.key_len);
   global const float *k_head = k + key_offset(a, a.k, s), *v_head = v + key_offset(a, a.v, s);
 
-  float largest = head_sink(sinks, s), sum = largest == -INFINITY ? 0.0f : ldexp(1.0f, -headroom);
+  float largest = head_sink(sinks, s), sum = sink_part(largest, headroom);
   float out[ITEM_VALUES];
   for (int i = 0; i < ITEM_VALUES; ++i) out[i] = 0.0f;
   load_vectors(q + query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);

@@ -42,7 +42,6 @@
 #define PANEL_KEYS (VECTORS * 16)
 #define VALUE_VECTORS ((VALUE_DIM + 15) / 16)
 #define VALUE_COLUMNS (VALUE_VECTORS * 16)
-#define LOG2_E 1.44269504f
 #define LOG_2 0.693147181f
 #define LEAST_FOLDED 1e-3f
 #define MOST_FOLDED 2.0f

@@ -34,12 +34,12 @@
 #ifndef GROUPS
 #define GROUPS 512 /* 128 ... 2048 */
 #endif
-#define LOCAL_Y 4
+#define LOCAL_Y SPLIT_LOCAL_Y
 #define ITEM_KEYS 1
 #define HEADS_TOGETHER 1
+#include "common/parts.h"
 #include "common/fused.cl"
 #include "common/fused_block.cl"
-#include "common/parts.h"
 
 #define PART_FLOATS (VALUE_DIM + 2)
 

@@ -23,23 +23,17 @@
 #ifndef HEADS
 #define HEADS 8 /* 1, 2, 4, 8 */
 #endif
-#define ROWS 8
-#define STRIP 64
-#define KEYS 4
 #include "common/exp2.cl"
 #include "common/fused.cl"
 #include "common/lanes.cl"
+#include "common/parts.h"
 
+#define ROWS STREAM_ROWS
+#define STRIP STREAM_STRIP
+#define KEYS 4
 #define VALUE_VECTORS ((VALUE_DIM + 15) / 16)
 #define WHOLE_VECTORS (VALUE_DIM / 16)
-#define LOG2_E 1.44269504f
 #define PARTIAL_FLOATS (VALUE_DIM + 2) /* maximum, sum, sums of values */
-
-/* Keys of a part: whole strips, so many that there are at most PARTS. */
-int part_len(int key_len) {
-  const int strips = (key_len + STRIP - 1) / STRIP;
-  return (strips + PARTS - 1) / PARTS * STRIP;
-}
 
 global float *partial_of(const attention a, global float *workspace, int pair, int row, int part) {
   return workspace + (((size_t)pair * a.query_len + row) * PARTS + part) * PARTIAL_FLOATS;
@@ -152,7 +146,7 @@ fused(global const float *q, global const float *k, global const float *v, globa
   sequence s;
   int query;
   find_sequence(a, sequences, batch * a.heads + kv_head0 * a.group, &s);
-  const int begin = part * part_len(a.key_len), end = min(begin + part_len(a.key_len), s.key_len);
+  const int begin = part * part_len(a.key_len, PARTS), end = min(begin + part_len(a.key_len, PARTS), s.key_len);
   const int headroom = headroom_of(s.key_len);
   global const float *k_corner = k + key_offset(a, a.k, s), *v_corner = v + key_offset(a, a.v, s);
 
@@ -194,7 +188,7 @@ join(global const float *q, global const float *k, global const float *v, global
   sequence s;
   find_sequence(a, sequences, pair, &s);
   const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
-  const int parts = exists ? (s.key_len + part_len(a.key_len) - 1) / part_len(a.key_len) : 0;
+  const int parts = exists ? (s.key_len + part_len(a.key_len, PARTS) - 1) / part_len(a.key_len, PARTS) : 0;
   const float sink = head_sink(sinks, s);
   float largest = sink;
   for (int part = 0; part < parts; ++part) largest = fmax(largest, partial_of(a, workspace, pair, row, part)[0]);

@@ -1,0 +1,11 @@
+/* The last words of every command's options. */
+#ifndef CLATTN_CLI_READ_OPTIONS_H
+#define CLATTN_CLI_READ_OPTIONS_H
+
+#include <popt.h>
+
+/* Reads all options of a context made for this command, which has HELP_OPTION. -1 to go on, EXIT_PASSED behind the help
+ * page, EXIT_BAD_INPUT behind a complaint. */
+int read_options(poptContext context, const char *command);
+
+#endif
