@@ -72,14 +72,13 @@ static void vector_rows(const int *value, const clattn_extent *e, clattn_geometr
       .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
-/* value: ITEM_ROWS, ROWS, VECTORS, STRIP. Besides the strip, queries and sums, 35 numbers a row: maximum, range of
- * keys, and two vectors of 16. */
-static void fused_panel(const int *value, const clattn_extent *e, clattn_geometry *g) {
-  const size_t rows = (size_t)value[0], strip = (size_t)value[3], value_columns = groups_of(e->value_dim, 16) * 16;
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Besides queries, strip and sums of values five numbers a row. */
+static void fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t rows = (size_t)value[0] * 16, strip = (size_t)value[3];
   *g = (clattn_geometry){.local = {1, 1},
                          .cols = 1,
                          .rows = rows,
-                         .local_bytes = rows * (strip + e->head_dim + value_columns + 35) * sizeof(float),
+                         .local_bytes = rows * (strip + e->head_dim + e->value_dim + 5) * sizeof(float),
                          .longest_addition = e->terms};
 }
 
@@ -266,16 +265,16 @@ static const clattn_kernel catalog[] = {
      fused_block},
     {CLATTN_STAGE_FUSED,
      4,
-     "panel",
+     "vector",
      CLATTN_FORM_CPU,
-     "fused/4_panel.cl",
+     "fused/4_vector.cl",
      "fused",
-     "packed keys, strips of scores in the cache, float16, no barriers",
-     {{"ITEM_ROWS", 64, {16, 32, 64, 128}},
-      {"ROWS", 4, {1, 2, 4, 8}},
-      {"VECTORS", 4, {2, 4}},
-      {"STRIP", 512, {128, 256, 512, 1024}}},
-     fused_panel},
+     "a query a lane, keys and values read where they lie, float16, no barriers",
+     {{"VECTORS", 4, {1, 2, 4}},
+      {"TILE_KEYS", 4, {4, 6, 8}},
+      {"TILE_DIMS", 6, {4, 6, 8}},
+      {"STRIP", 128, {64, 128, 256, 512}}},
+     fused_vector},
     {CLATTN_STAGE_FUSED,
      5,
      "split",

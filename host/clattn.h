@@ -495,7 +495,7 @@ typedef struct clattn_plan_info {
   size_t block_heads;   /* (batch, head) pairs in one piece */
   size_t block_rows;    /* query rows of each pair in one piece */
   uint64_t block_bytes; /* of the scores buffer */
-  uint64_t workspace_bytes; /* what a fused kernel keeps in memory: packed keys, or partial results */
+  uint64_t workspace_bytes; /* what a fused kernel keeps in memory: partial results of parts */
   uint64_t total_bytes;     /* of all device buffers of the plan; what CLBlast allocates by itself is not in it */
   clattn_stage_info stages[CLATTN_STAGE_COUNT];
 } clattn_plan_info;
@@ -614,7 +614,7 @@ CLATTN_API bool clattn_kernel_suits(size_t index, const clattn_device_info *devi
 /* What was found best for a stage. */
 typedef struct clattn_tuned {
   clattn_stage stage;     /* project (then for output, too), scores, softmax, context or fused */
-  const char *choice;     /* as in clattn_reason: "panel:ITEM_ROWS=64" */
+  const char *choice;     /* as in clattn_reason: "vector:STRIP=128" */
   const char *standard;   /* likewise, what a plan chooses without a record */
   double gflops;          /* operations a second / 1e9, of the choice ... */
   double standard_gflops; /* ... and of the standard one */

@@ -18,28 +18,6 @@ static size_t rows_of_key_head(const clattn_problem *problem) {
   return problem->query_len * (problem->heads / clattn_kv_heads(problem));
 }
 
-/* ---- panel: keys are packed before ------------------------------------------------------------------------------- */
-
-/* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
-static size_t panel_keys(const int *value) {
-  return (size_t)value[2] * 16;
-}
-
-/* As find_packed in kernels/fused/4_panel.cl has it. */
-static size_t panel_workspace(const int *value, const clattn_problem *p) {
-  const size_t panels = groups_of(clattn_most_keys(p), panel_keys(value)), keys = panels * panel_keys(value);
-  const size_t columns = groups_of(p->value_dim, 16) * 16;
-  const bool copied = p->value_dim % 16 != 0 || clattn_tensor_strides(p, CLATTN_V).row != columns;
-  const size_t values = copied ? keys * columns : 0;
-  return p->batch * clattn_kv_heads(p) * (keys * p->head_dim + values + groups_of(keys / 16, 16) * 16);
-}
-
-static void panel_size(const int *value, const clattn_problem *seen, size_t size[3]) {
-  size[0] = groups_of(seen->key_len, panel_keys(value)) * (size_t)value[2];
-  size[1] = seen->batch;
-  size[2] = 1;
-}
-
 /* ---- split ------------------------------------------------------------------------------------------------------- */
 
 /* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS */
@@ -95,21 +73,19 @@ static void stream_launch(const int *value, const clattn_problem *seen, size_t s
 
 /* ---- which row has which ----------------------------------------------------------------------------------------- */
 
-static const clattn_companion companions[] = {
-    {.row = "panel", .function = "pack", .before = true, .workspace = panel_workspace, .size = panel_size},
-    {.row = "split",
-     .function = "join",
-     .grouped = true,
-     .few_rows = true,
-     .workspace = split_workspace,
-     .size = split_join,
-     .launch = split_launch},
-    {.row = "stream",
-     .function = "join",
-     .few_rows = true,
-     .workspace = stream_workspace,
-     .size = stream_join,
-     .launch = stream_launch}};
+static const clattn_companion companions[] = {{.row = "split",
+                                               .function = "join",
+                                               .grouped = true,
+                                               .few_rows = true,
+                                               .workspace = split_workspace,
+                                               .size = split_join,
+                                               .launch = split_launch},
+                                              {.row = "stream",
+                                               .function = "join",
+                                               .few_rows = true,
+                                               .workspace = stream_workspace,
+                                               .size = stream_join,
+                                               .launch = stream_launch}};
 
 const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
   for (size_t i = 0; i < sizeof companions / sizeof companions[0]; ++i)
@@ -117,7 +93,7 @@ const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
   return NULL;
 }
 
-/* Measured with 8 heads of 64 and 4096 keys on a CPU: up to 8 rows a key head nothing is gained by packing keys. */
+/* Measured with 8 heads of 64 and 4096 keys on a CPU: from more than 8 rows a key head on a query a lane is faster. */
 #define FEW_ROWS 8
 
 bool clattn_has_few_rows(const clattn_problem *problem) {

@@ -1,4 +1,5 @@
-/* What a fused kernel has besides itself: a second kernel in its file, and the memory through which the two talk. */
+/* What a fused kernel has besides itself: a second kernel in its file that runs behind it, and the memory through which
+ * the two talk. */
 #ifndef CLATTN_FUSED_H
 #define CLATTN_FUSED_H
 
@@ -7,7 +8,6 @@
 typedef struct clattn_companion {
   const char *row;                                                      /* name of the fused kernel */
   const char *function;                                                 /* of the second */
-  bool before;                                                          /* whether it runs before it, or behind */
   bool few_rows;                                                        /* for few rows of queries a key head alone */
   bool grouped;                                                         /* the driver groups its work-items */
   size_t (*workspace)(const int *value, const clattn_problem *problem); /* floats, for the longest run */

@@ -1,4 +1,4 @@
-/* fused: scores, softmax and context of all pairs in one kernel, with what its companion does before or behind it. */
+/* fused: scores, softmax and context of all pairs in one kernel, and what its companion does behind it. */
 #include "fused.h"
 #include "stage.h"
 
@@ -46,9 +46,6 @@ clattn_status clattn_stage_fused(const clattn_work *given, clattn_error *error) 
   /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along the others. */
   launch fused = {choice->kernel, &choice->geometry, {work.block.pairs, p->query_len, 1}};
   if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, p, fused.size);
-  clattn_status status = CLATTN_OK;
-  if (companion != NULL && companion->before) status = run_companion(&work, companion, error);
-  if (status == CLATTN_OK) status = run(&work, &fused, error);
-  if (status == CLATTN_OK && companion != NULL && !companion->before) status = run_companion(&work, companion, error);
-  return status;
+  const clattn_status status = run(&work, &fused, error);
+  return status == CLATTN_OK && companion != NULL ? run_companion(&work, companion, error) : status;
 }

@@ -34,7 +34,7 @@ static const form forms[] = {
     {"CPU form", {"panel", "vector"}, PANELS, CLATTN_PIPELINE_STAGED, 0},
     {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0},
     {"fused, naive", {NULL}, "fused=naive", CLATTN_PIPELINE_FUSED, 0},
-    {"fused, CPU form", {"panel"}, "fused=panel:STRIP=128", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, CPU form", {"vector"}, "fused=vector:STRIP=64", CLATTN_PIPELINE_FUSED, 0},
     {"fused, tiled", {"tiled"}, "fused=tiled", CLATTN_PIPELINE_FUSED, 0},
     {"fused, GPU form", {"register"}, "fused=register", CLATTN_PIPELINE_FUSED, 0},
     {"fused, GPU form in small tiles", {"register"}, SMALL_BLOCKS, CLATTN_PIPELINE_FUSED, 0},

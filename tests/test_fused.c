@@ -17,7 +17,7 @@ static size_t fused_rows(char names[][32]) {
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     if (kernel.stage != CLATTN_STAGE_FUSED || clattn_kernel_supported(i, device, &reason) != CLATTN_OK) continue;
     if (strcmp(kernel.form, "cpu") == 0 && device->native_float_width <= 1) continue;
-    snprintf(names[count++], 32, "fused=%s%s", kernel.name, strcmp(kernel.name, "panel") == 0 ? ":STRIP=128" : "");
+    snprintf(names[count++], 32, "fused=%s%s", kernel.name, strcmp(kernel.name, "vector") == 0 ? ":STRIP=64" : "");
   }
   assert_true(count > 0);
   return count;

@@ -85,11 +85,11 @@ fused() {
   done
   # The CPU forms join lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
   build_options=(--build-options -cl-opt-disable)
-  for kernel in fused=panel:STRIP=128:ITEM_ROWS=16 fused=stream:HEADS=2:PARTS=8; do
+  for kernel in fused=vector:VECTORS=1:STRIP=64 fused=stream:HEADS=2:PARTS=8; do
     every_feature "$kernel"
   done
   under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
-    --kernel fused=panel:VECTORS=2:STRIP=128:ITEM_ROWS=16
+    --kernel fused=vector:VECTORS=2:TILE_KEYS=6:STRIP=64
   build_options=()
   for kernel in fused=tiled fused=register:TILE_DEPTH=16 fused=split:PART_KEYS=32; do
     under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"

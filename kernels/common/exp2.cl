@@ -2,8 +2,9 @@
  *
  *     2^x = 2^f * 2^n      2^f by a polynomial of degree 5, 2^n by putting n into the exponent
  *
- * Adding 1.5 * 2^23 rounds to an integer, and leaves it in the lowest bits. The polynomial is the best of its degree
- * (Remez), with 1 as its first coefficient, so that 2^0 is exactly 1; it is off by at most 2.5 units of 2^-24.
+ * Adding 1.5 * 2^23 + 127 rounds to an integer and leaves n + 127, which is how an exponent is stored, in the lowest
+ * bits. The polynomial is the best of its degree (Remez), with 1 as its first coefficient, so that 2^0 is exactly 1; it
+ * is off by at most 2.5 units of 2^-24.
  *
  * What is below -126 counts as -126: the smallest result is 2^-126. NaN stays: it is not smaller than -126, and a
  * product with it is NaN, whatever its bits have made of 2^n.
@@ -11,7 +12,7 @@
 #define LOG2_E 1.44269504f /* e^x = 2^(x * LOG2_E) */
 
 float16 exp2_16(float16 x) {
-  const float magic = 12582912.0f;
+  const float magic = 12582912.0f + 127.0f;
   const float16 bounded = x < -126.0f ? -126.0f : x;
   const float16 shifted = bounded + magic, f = bounded - (shifted - magic);
   float16 power = 0.00132764725f;
@@ -20,5 +21,5 @@ float16 exp2_16(float16 x) {
   power = fma(power, f, 0.240221202f);
   power = fma(power, f, 0.693146944f);
   power = fma(power, f, 1.0f);
-  return power * as_float16((as_int16(shifted) << 23) + 0x3f800000);
+  return power * as_float16(as_int16(shifted) << 23);
 }

@@ -1,0 +1,440 @@
+/* fused, rung 4: a query a lane, keys and values read where they lie (CPU form). Formula and arguments as in rung 1.
+ *
+ * One work-item, a work-group of its own, takes VECTORS * 16 queries of a head. Vectors run along the queries in all
+ * that it does, so that a row's maximum and sum are those of a lane, and no lane ever asks another:
+ *
+ *     scores:  strip[key][query]  = sum over c of k[key][c] * queries[c][query]
+ *     weights: strip[key][query]  = 2^(strip[key][query] - maximum[query])
+ *     sums:    values[c][query]  += sum over the keys of v[key][c] * strip[key][query]
+ *
+ * Of k and v a product takes one number at a time, in the order in which it lies in memory, and hands it to all lanes:
+ * nothing is packed before. Only the queries are turned around, once, and the results back, by `transpose`. A strip of
+ * STRIP keys stays in the first- or second-level cache; both products keep tiles of TILE_KEYS or TILE_DIMS times
+ * VECTORS sums in registers.
+ *
+ * Where scores are nothing but scaled products, scale and log2(e) are folded into the queries, so that a weight is a
+ * power of two and no product is needed to get there. (A scale that is far from 1 is not: the queries themselves could
+ * overflow or vanish.) Then the maximum is rounded up to an integer, which makes a change of it a change of exponents.
+ *
+ * Causality and windows: of a tile the leading vectors that see none of its keys are left out. 0 times a value that is
+ * not finite is not 0, so one behind a mask could spread: where a sum comes out not finite, all is done again, and
+ * masked keys are left out one by one.
+ *
+ * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
+ */
+#ifndef VECTORS
+#define VECTORS 4 /* 1, 2, 4 */
+#endif
+#ifndef TILE_KEYS
+#define TILE_KEYS 4 /* 4, 6, 8 */
+#endif
+#ifndef TILE_DIMS
+#define TILE_DIMS 6 /* 4, 6, 8 */
+#endif
+#ifndef STRIP
+#define STRIP 128 /* 64, 128, 256, 512 */
+#endif
+#include "common/exp2.cl"
+#include "common/fused.cl"
+#include "common/lanes.cl"
+#include "common/transpose.cl"
+
+#define ITEM_ROWS (VECTORS * 16)
+#define STRIP_KEYS (STRIP / TILE_KEYS * TILE_KEYS)
+#define LOG_2 0.693147181f
+#define LEAST_FOLDED 1e-3f
+#define MOST_FOLDED 2.0f
+
+/* Functions whose loops must be unrolled: bounds that are arguments are constants only once they are inlined. */
+#define INLINE static __attribute__((always_inline))
+
+/* The queries at hand. They fill the last lanes: those in front of the first repeat it, and vectors of nothing else see
+ * no key at all. */
+typedef struct block {
+  local float16 *queries; /* (HEAD_DIM, VECTORS), scaled where scores are plain */
+  local float16 *strip;   /* (STRIP_KEYS, VECTORS): scores, then weights */
+  local float16 *values;  /* (VALUE_DIM, VECTORS): sums of weights times values */
+  local float16 *largest; /* (VECTORS) */
+  local float16 *most;    /* (VECTORS): the largest scores of the strip */
+  local float16 *sums;    /* (VECTORS): of weights */
+  local int16 *first;     /* (VECTORS): keys within causality and window; both grow with the row */
+  local int16 *end;
+  int row0, rows, lead, headroom, plain;
+} block;
+
+/* Keys of the strip that the last `vectors` vectors are to be multiplied with. */
+typedef struct segment {
+  int from, to, vectors;
+} segment;
+
+int row_of_lane(const block b, int lane) {
+  return b.row0 + max(lane - b.lead, 0);
+}
+
+/* Whether the vector holds nothing but repetitions. */
+int is_idle(const block b, int v) {
+  return v * 16 + 15 < b.lead;
+}
+
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
+
+/* Of keys that not all queries see, those that a query does not see get -infinity. */
+INLINE void score_tile(const block b, global const float *k, size_t row, int key, int last, int at, const int vectors,
+                       const int masked) {
+  const int v0 = VECTORS - vectors;
+  float16 sum[TILE_KEYS][VECTORS];
+  global const float *from[TILE_KEYS]; /* behind the last key it is read again, and masked */
+#pragma unroll
+  for (int i = 0; i < TILE_KEYS; ++i) from[i] = k + min(key + i, last) * row;
+#pragma unroll
+  for (int i = 0; i < TILE_KEYS; ++i)
+#pragma unroll
+    for (int v = 0; v < vectors; ++v) sum[i][v] = 0.0f;
+  for (int c = 0; c < HEAD_DIM; ++c) {
+    float16 q[VECTORS];
+#pragma unroll
+    for (int v = 0; v < vectors; ++v) q[v] = b.queries[c * VECTORS + v0 + v];
+#pragma unroll
+    for (int i = 0; i < TILE_KEYS; ++i)
+#pragma unroll
+      for (int v = 0; v < vectors; ++v) sum[i][v] = fma((float16)from[i][c], q[v], sum[i][v]);
+  }
+#pragma unroll
+  for (int v = 0; v < vectors; ++v) {
+    float16 most = b.most[v0 + v];
+#pragma unroll
+    for (int i = 0; i < TILE_KEYS; ++i) {
+      const int16 is_seen = key + i >= b.first[v0 + v] && key + i < b.end[v0 + v];
+      const float16 seen = is_seen ? sum[i][v] : -INFINITY, score = masked ? seen : sum[i][v];
+      most = larger16(score, most);
+      b.strip[(at + i) * VECTORS + v0 + v] = score;
+    }
+    b.most[v0 + v] = most;
+  }
+}
+
+INLINE void score_tiles(const block b, global const float *k, size_t row, int key0, const segment s, int all_from,
+                        int all_end, int last, const int vectors) {
+  for (int at = s.from; at < s.to; at += TILE_KEYS)
+    if (key0 + at >= all_from && key0 + at + TILE_KEYS <= all_end)
+      score_tile(b, k, row, key0 + at, last, at, vectors, 0);
+    else
+      score_tile(b, k, row, key0 + at, last, at, vectors, 1);
+}
+
+void score_segment(const block b, global const float *k, size_t row, int key0, const segment s, int last) {
+  const int all_from = ((local const int *)b.first)[ITEM_ROWS - 1], all_end = ((local const int *)b.end)[b.lead];
+  if (s.vectors == VECTORS)
+    score_tiles(b, k, row, key0, s, all_from, all_end, last, VECTORS);
+  else if (VECTORS > 3 && s.vectors == 3)
+    score_tiles(b, k, row, key0, s, all_from, all_end, last, 3);
+  else if (VECTORS > 2 && s.vectors == 2)
+    score_tiles(b, k, row, key0, s, all_from, all_end, last, 2);
+  else
+    score_tiles(b, k, row, key0, s, all_from, all_end, last, 1);
+}
+
+/* The mask of the lanes' rows at one key. */
+float16 bias16(const attention a, const block b, global const float *bias, int v, int key) {
+  if (a.mask.row == 0) return bias[key * a.mask_key];
+  float lanes[16];
+  for (int i = 0; i < 16; ++i) lanes[i] = bias[row_of_lane(b, v * 16 + i) * a.mask.row + key * a.mask_key];
+  return vload16(0, lanes);
+}
+
+int16 allowed16(const attention a, const block b, global const uchar *allowed, int v, int key) {
+  if (a.mask.row == 0) return allowed[key * a.mask_key] ? -1 : 0;
+  int lanes[16];
+  for (int i = 0; i < 16; ++i) lanes[i] = allowed[row_of_lane(b, v * 16 + i) * a.mask.row + key * a.mask_key] ? -1 : 0;
+  return vload16(0, lanes);
+}
+
+/* finish_score of common/attention.cl, for 16 rows at one key. */
+float16 finish16(const attention a, const block b, const row_view first_row, int v, float16 positions, int key,
+                 float16 scaled) {
+  float16 score = a.softcap > 0.0f ? a.softcap * tanh(scaled / a.softcap) : scaled;
+  int16 live = key >= b.first[v] && key < b.end[v];
+  if (a.mask_kind != NO_MASK && key >= a.mask_len) return -INFINITY;
+  if (first_row.allowed) live &= allowed16(a, b, first_row.allowed, v, key);
+  if (first_row.bias) {
+    const float16 bias = bias16(a, b, first_row.bias, v, key);
+    live &= bias != -INFINITY;
+    score += bias;
+  }
+  if (first_row.slope != 0.0f) score -= first_row.slope * fabs(positions - key);
+  return live ? score : -INFINITY;
+}
+
+/* From products to scores, where they are not the same. */
+void finish_strip(const attention a, const sequence s, const block b, global const void *mask,
+                  global const float *slopes, int key0, const int bound[VECTORS]) {
+  row_view first_row; /* that of the sequence's first row: masks are as long as it has queries */
+  view_row(a, s, 0, mask, slopes, &first_row);
+  for (int v = 0; v < VECTORS; ++v) {
+    float positions[16];
+    float16 most = -INFINITY;
+    for (int i = 0; i < 16; ++i) positions[i] = row_of_lane(b, v * 16 + i) + first_row.position;
+    for (int at = 0; at < bound[v]; ++at) {
+      local float16 *score = b.strip + at * VECTORS + v;
+      *score = finish16(a, b, first_row, v, vload16(0, positions), key0 + at, *score * a.scale);
+      most = larger16(*score, most);
+    }
+    b.most[v] = most;
+  }
+}
+
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
+
+/* 2^((x - largest) * log2(e) - headroom); where the scale has taken log2(e) in already, without it. */
+INLINE float16 weight16(float16 x, float16 largest, float headroom, const int plain) {
+  return exp2_16(plain ? x - (largest + headroom) : fma(x - largest, LOG2_E, -headroom));
+}
+
+/* By what sums shrink when the maximum grows. Before the first score they are 0, and -infinity must make no NaN. */
+float16 shrink16(float16 before, float16 larger, int plain) {
+  const float16 factor = exp2_16(plain ? before - larger : (before - larger) * LOG2_E);
+  return larger > before && before != -INFINITY ? factor : 1.0f;
+}
+
+/* The maxima with this strip; sums of the earlier strips shrink where they have grown. Integers as maxima change sums
+ * by a power of two. */
+void raise_maxima(const block b) {
+  for (int v = 0; v < VECTORS; ++v) {
+    const float16 before = b.largest[v], most = b.plain ? ceil(b.most[v]) : b.most[v], larger = larger16(most, before);
+    if (!any(larger > before)) continue;
+    const float16 factor = shrink16(before, larger, b.plain);
+    b.largest[v] = larger;
+    b.sums[v] *= factor;
+    for (int c = 0; c < VALUE_DIM; ++c) b.values[c * VECTORS + v] *= factor;
+  }
+}
+
+/* Masked keys get exactly 0. */
+INLINE void weigh_keys(const block b, const segment s, const int vectors, const int plain) {
+  const int v0 = VECTORS - vectors;
+  const float headroom = b.headroom;
+  float16 largest[VECTORS], sum[VECTORS];
+#pragma unroll
+  for (int v = 0; v < vectors; ++v) {
+    largest[v] = b.largest[v0 + v] == -INFINITY ? 0.0f : b.largest[v0 + v];
+    sum[v] = b.sums[v0 + v];
+  }
+  for (int at = s.from; at < s.to; ++at) {
+#pragma unroll
+    for (int v = 0; v < vectors; ++v) {
+      const float16 score = b.strip[at * VECTORS + v0 + v];
+      const float16 weight = score == -INFINITY ? 0.0f : weight16(score, largest[v], headroom, plain);
+      sum[v] += weight;
+      b.strip[at * VECTORS + v0 + v] = weight;
+    }
+  }
+#pragma unroll
+  for (int v = 0; v < vectors; ++v) b.sums[v0 + v] = sum[v];
+}
+
+INLINE void weigh(const block b, const segment s, const int plain) {
+  if (s.vectors == VECTORS)
+    weigh_keys(b, s, VECTORS, plain);
+  else if (VECTORS > 3 && s.vectors == 3)
+    weigh_keys(b, s, 3, plain);
+  else if (VECTORS > 2 && s.vectors == 2)
+    weigh_keys(b, s, 2, plain);
+  else
+    weigh_keys(b, s, 1, plain);
+}
+
+void weigh_segment(const block b, const segment s) {
+  if (b.plain)
+    weigh(b, s, 1);
+  else
+    weigh(b, s, 0);
+}
+
+/* ---- sums of values ---------------------------------------------------------------------------------------------- */
+
+INLINE void add_tile(const block b, global const float *values, size_t row, const segment s, int c, const int dims,
+                     const int vectors) {
+  const int v0 = VECTORS - vectors;
+  float16 sum[TILE_DIMS][VECTORS];
+#pragma unroll
+  for (int i = 0; i < dims; ++i)
+#pragma unroll
+    for (int v = 0; v < vectors; ++v) sum[i][v] = b.values[(c + i) * VECTORS + v0 + v];
+  for (int at = s.from; at < s.to; ++at) {
+    float16 weight[VECTORS];
+#pragma unroll
+    for (int v = 0; v < vectors; ++v) weight[v] = b.strip[at * VECTORS + v0 + v];
+#pragma unroll
+    for (int i = 0; i < dims; ++i)
+#pragma unroll
+      for (int v = 0; v < vectors; ++v) sum[i][v] = fma((float16)values[at * row + c + i], weight[v], sum[i][v]);
+  }
+#pragma unroll
+  for (int i = 0; i < dims; ++i)
+#pragma unroll
+    for (int v = 0; v < vectors; ++v) b.values[(c + i) * VECTORS + v0 + v] = sum[i][v];
+}
+
+INLINE void add_tiles(const block b, global const float *values, size_t row, const segment s, const int vectors) {
+  for (int c = 0; c + TILE_DIMS <= VALUE_DIM; c += TILE_DIMS) add_tile(b, values, row, s, c, TILE_DIMS, vectors);
+  if (VALUE_DIM % TILE_DIMS != 0)
+    add_tile(b, values, row, s, VALUE_DIM / TILE_DIMS * TILE_DIMS, VALUE_DIM % TILE_DIMS, vectors);
+}
+
+void add_segment(const block b, global const float *values, size_t row, const segment s) {
+  if (s.vectors == VECTORS)
+    add_tiles(b, values, row, s, VECTORS);
+  else if (VECTORS > 3 && s.vectors == 3)
+    add_tiles(b, values, row, s, 3);
+  else if (VECTORS > 2 && s.vectors == 2)
+    add_tiles(b, values, row, s, 2);
+  else
+    add_tiles(b, values, row, s, 1);
+}
+
+/* The same where masked values may be anything: a weight of 0 leaves them out. */
+void add_live_values(const block b, global const float *values, size_t row, const segment s) {
+  for (int at = s.from; at < s.to; ++at)
+    for (int v = VECTORS - s.vectors; v < VECTORS; ++v) {
+      const float16 weight = b.strip[at * VECTORS + v];
+      for (int c = 0; c < VALUE_DIM; ++c) {
+        local float16 *sum = b.values + c * VECTORS + v;
+        *sum = weight == 0.0f ? *sum : fma((float16)values[at * row + c], weight, *sum);
+      }
+    }
+}
+
+int all_are_finite(const block b) {
+  int16 nonfinite = 0;
+  for (int i = 0; i < VALUE_DIM * VECTORS; ++i) nonfinite |= !isfinite(b.values[i]);
+  return !any(nonfinite);
+}
+
+/* ---- the kernel -------------------------------------------------------------------------------------------------- */
+
+void load_queries(const attention a, const block b, global const float *q, float factor) {
+  for (int v = 0; v < VECTORS; ++v) {
+    for (int c0 = 0; c0 + 16 <= HEAD_DIM; c0 += 16) {
+      float16 rows[16];
+#pragma unroll
+      for (int i = 0; i < 16; ++i) rows[i] = vload16(0, q + row_of_lane(b, v * 16 + i) * a.q.row + c0) * factor;
+      transpose(rows);
+#pragma unroll
+      for (int i = 0; i < 16; ++i) b.queries[(c0 + i) * VECTORS + v] = rows[i];
+    }
+    for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c)
+      for (int i = 0; i < 16; ++i)
+        ((local float *)(b.queries + c * VECTORS + v))[i] = q[row_of_lane(b, v * 16 + i) * a.q.row + c] * factor;
+  }
+}
+
+void begin_block(const attention a, const sequence s, const block b, float sink) {
+  for (int v = 0; v < VECTORS; ++v) {
+    for (int i = 0; i < 16; ++i) {
+      const int row = row_of_lane(b, v * 16 + i);
+      ((local int *)(b.first + v))[i] = is_idle(b, v) ? 0 : first_key(a, s, row);
+      ((local int *)(b.end + v))[i] = is_idle(b, v) ? 0 : end_key(a, s, row);
+    }
+    b.largest[v] = sink;
+    b.sums[v] = 0.0f;
+  }
+  for (int i = 0; i < VALUE_DIM * VECTORS; ++i) b.values[i] = 0.0f;
+}
+
+/* Strip by strip: all keys that any of the queries sees. */
+void attend(const attention a, const sequence s, const block b, global const float *k, global const float *v,
+            global const void *mask, global const float *slopes, int leave_out) {
+  local const int *first = (local const int *)b.first, *end = (local const int *)b.end;
+  const int key_end = end[ITEM_ROWS - 1];
+  for (int key0 = first[b.lead]; key0 < key_end; key0 += STRIP_KEYS) {
+    const int keys = min(STRIP_KEYS, key_end - key0), tiles = (keys + TILE_KEYS - 1) / TILE_KEYS;
+    int bound[VECTORS]; /* whole tiles that each vector sees */
+    for (int i = 0; i < VECTORS; ++i) {
+      const int seen = (end[i * 16 + 15] - key0 + TILE_KEYS - 1) / TILE_KEYS;
+      bound[i] = clamp(seen, 0, tiles) * TILE_KEYS;
+      b.most[i] = -INFINITY;
+    }
+    for (int i = 0; i < VECTORS; ++i)
+      score_segment(b, k, a.k.row, key0, (segment){i > 0 ? bound[i - 1] : 0, bound[i], VECTORS - i}, key_end - 1);
+    if (!b.plain) finish_strip(a, s, b, mask, slopes, key0, bound);
+    raise_maxima(b);
+    for (int i = 0; i < VECTORS; ++i) {
+      const segment part = {i > 0 ? bound[i - 1] : 0, min(bound[i], keys), VECTORS - i};
+      if (part.from >= part.to) continue;
+      weigh_segment(b, part);
+      if (leave_out)
+        add_live_values(b, v + key0 * a.v.row, a.v.row, part);
+      else
+        add_segment(b, v + key0 * a.v.row, a.v.row, part);
+    }
+  }
+}
+
+/* The sink's part is added to the sum here, and nowhere else. */
+float16 whole_sum(const block b, int v, float sink) {
+  return b.sums[v] + (sink == -INFINITY ? 0.0f : weight16(sink, b.largest[v], b.headroom, b.plain));
+}
+
+void store_context(const attention a, const block b, float sink, global float *context) {
+  for (int v = 0; v < VECTORS; ++v) {
+    const float16 sum = whole_sum(b, v, sink), inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
+    const int hidden = clamp(b.lead - v * 16, 0, 16); /* lanes in front of the first query */
+    global float *to = context + row_of_lane(b, v * 16 + hidden) * a.context.row;
+    for (int c0 = 0; c0 + 16 <= VALUE_DIM; c0 += 16) {
+      float16 rows[16];
+#pragma unroll
+      for (int i = 0; i < 16; ++i) rows[i] = b.values[(c0 + i) * VECTORS + v] * inverse;
+      transpose(rows);
+      for (int i = hidden; i < 16; ++i) vstore16(rows[i], 0, to + (i - hidden) * a.context.row + c0);
+    }
+    for (int c = VALUE_DIM / 16 * 16; c < VALUE_DIM; ++c) {
+      const float16 column = b.values[c * VECTORS + v] * inverse;
+      for (int i = hidden; i < 16; ++i) to[(i - hidden) * a.context.row + c] = ((const float *)&column)[i];
+    }
+  }
+}
+
+/* Of a causal mask the last block is the heaviest, the first the lightest: one of each in turn, so that a driver that
+ * hands out groups in long runs (PoCL: up to half of them at once) hands out the same work with each. */
+int block_of(int group, int groups) {
+  return group % 2 == 0 ? groups - 1 - group / 2 : group / 2;
+}
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
+      global float *lse, global float *workspace) {
+  local float16 queries[HEAD_DIM * VECTORS], strip[STRIP_KEYS * VECTORS], values[VALUE_DIM * VECTORS];
+  local float16 largest[VECTORS], most[VECTORS], sums[VECTORS];
+  local int16 first[VECTORS], end[VECTORS];
+  const size_t group = get_group_id(1) * get_num_groups(0) + get_group_id(0), blocks = get_num_groups(1);
+  const int pair = group / blocks, row0 = block_of(group - pair * blocks, blocks) * ITEM_ROWS;
+  const float folded = a.scale * LOG2_E;
+  const int plain = is_plain(a, slopes) && fabs(folded) >= LEAST_FOLDED && fabs(folded) <= MOST_FOLDED;
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
+  const float unit = plain ? LOG2_E : 1.0f, sink = head_sink(sinks, s) * unit, begin = plain ? ceil(sink) : sink;
+  const int rows = clamp(s.query_len - row0, 0, ITEM_ROWS), headroom = headroom_of(s.key_len);
+  const block b = {queries, strip, values, largest,          most,     sums, first,
+                   end,     row0,  rows,   ITEM_ROWS - rows, headroom, plain};
+
+  if (rows > 0) {
+    global const float *keys = k + key_offset(a, a.k, s), *v_corner = v + key_offset(a, a.v, s);
+    load_queries(a, b, q + query_offset(a, a.q, s), plain ? folded : 1.0f);
+    int leave_out = 0;
+    do {
+      begin_block(a, s, b, begin);
+      attend(a, s, b, keys, v_corner, mask, slopes, leave_out);
+    } while (!leave_out++ && !all_are_finite(b));
+    store_context(a, b, sink, context + query_offset(a, a.context, s));
+  }
+
+  for (int r = 0; lse && r < min(ITEM_ROWS, a.query_len - row0); ++r) {
+    const int exists = r < rows, lane = b.lead + r;
+    const float16 all = exists ? whole_sum(b, lane / 16, sink) : 0.0f;
+    const float above = exists ? ((local const float *)largest)[lane] : begin;
+    const float own = sink == -INFINITY ? 0.0f : first_lane(weight16(sink, begin, headroom, plain));
+    const float sum = exists ? ((const float *)&all)[lane % 16] : own;
+    store_fused_lse(a, lse, pair, row0 + r, plain ? above * LOG_2 : above, sum, headroom);
+  }
+}
