@@ -54,8 +54,9 @@ bool clattn_store_place(clattn_stored *stored, const clattn_device *device, cons
   if (!write_key(stored, text)) return false;
   const unsigned long long hash = clattn_hash_add(CLATTN_HASH_START, stored->key, strlen(stored->key));
   const int length = snprintf(stored->path, sizeof stored->path, "%s/%016llx.program", folder, hash);
-  stored->name = stored->path + strlen(folder) + 1;
-  return length > 0 && (size_t)length < sizeof stored->path;
+  if (length < 0 || (size_t)length >= sizeof stored->path) return false;
+  stored->name = strrchr(stored->path, '/') + 1;
+  return true;
 }
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
