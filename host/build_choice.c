@@ -100,7 +100,7 @@ static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
   }
 }
 
-clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const char *folder,
+clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                   clattn_error *error) {
   const clattn_kernel *row = choice->row;
   const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage);
@@ -112,14 +112,17 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
                        clattn_stage_name(choice->stage), reason.message);
   if (row->form == CLATTN_FORM_LIBRARY && !needs_companion(&plan->problem, choice->stage)) return CLATTN_OK;
 
-  char options[512];
-  build_options(&plan->problem, choice, options, sizeof options);
+  char macros[512];
+  build_options(&plan->problem, choice, macros, sizeof macros);
+  const clattn_program_source source = {.folder = options->kernel_dir,
+                                        .file = row->file,
+                                        .options = macros,
+                                        .store = options->kernel_dir == NULL ? options->program_dir : NULL};
   clattn_status status =
-      clattn_kernel_build(plan->device, folder, row->file, row->function, options, &choice->kernel, error);
+      clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
   if (status == CLATTN_OK && companion != NULL)
-    status =
-        clattn_kernel_build(plan->device, folder, row->file, companion->function, options, &choice->companion, error);
+    status = clattn_kernel_build(plan->device, &source, companion->function, NULL, &choice->companion, error);
   if (status != CLATTN_OK && choice->kernel != NULL) {
     clReleaseKernel(choice->kernel);
     choice->kernel = NULL;

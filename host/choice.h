@@ -27,7 +27,7 @@ clattn_status clattn_parse_choice(const clattn_plan *plan, clattn_stage stage, c
 void clattn_write_choice(const clattn_choice *choice, char *text, size_t size);
 
 /* Kernels and geometry. CLATTN_UNSUPPORTED, with the reason, where the device cannot run them. */
-clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const char *folder,
+clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                   clattn_error *error);
 
 #endif

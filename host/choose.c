@@ -41,21 +41,21 @@ static clattn_status note_chosen(clattn_plan *plan, const clattn_choice *choice,
 
 /* One row, tried: CLATTN_OK with choice->kernel where it was taken. *taken is false where the next one is to be tried.
  */
-static clattn_status try_row(clattn_plan *plan, clattn_choice *choice, const char *folder, bool *taken,
+static clattn_status try_row(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options, bool *taken,
                              clattn_error *error) {
   const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage);
   clattn_status status = clattn_fit_tiles(choice->row, &extent, &plan->device->info, choice->value, error);
-  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, folder, error);
+  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options, error);
   *taken = status == CLATTN_OK;
   if (*taken) return note_chosen(plan, choice, error);
-  if (status != CLATTN_UNSUPPORTED && (status != CLATTN_BUILD_FAILED || folder != NULL)) return status;
+  if (status != CLATTN_UNSUPPORTED && (status != CLATTN_BUILD_FAILED || options->kernel_dir != NULL)) return status;
   return clattn_reason_add(plan, CLATTN_REASON_PASSED_OVER, choice, error, "%s", error->message);
 }
 
 /* From the highest rung down to the plain formula, which needs nothing: the first that the device supports and
  * compiles. Kernels from a folder are being worked on: there, a failing build is what one wants to see. */
-static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clattn_stage stage, const char *folder,
-                                 clattn_error *error) {
+static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
+                                 const clattn_plan_options *options, clattn_error *error) {
   bool taken = false;
   clattn_fail(error, CLATTN_UNSUPPORTED, "no kernel of stage %s suits the device", clattn_stage_name(stage));
   for (size_t i = clattn_kernel_count(); i-- > 0;) {
@@ -65,7 +65,7 @@ static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clatt
     clattn_standard_tiles(row, choice->value);
     const char *against = unsuited(row, &plan->device->info, &plan->problem);
     const clattn_status status = against == NULL
-                                     ? try_row(plan, choice, folder, &taken, error)
+                                     ? try_row(plan, choice, options, &taken, error)
                                      : clattn_reason_add(plan, CLATTN_REASON_PASSED_OVER, choice, error, "%s", against);
     if (taken || status != CLATTN_OK) return status;
   }
@@ -75,7 +75,7 @@ static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clatt
 static clattn_status choose_by_hand(clattn_plan *plan, clattn_choice *choice, clattn_stage stage, clattn_text wanted,
                                     const clattn_plan_options *options, const char *why, clattn_error *error) {
   clattn_status status = clattn_parse_choice(plan, stage, wanted, choice, error);
-  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options->kernel_dir, error);
+  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options, error);
   if (status != CLATTN_OK) return status;
   return clattn_reason_add(plan, CLATTN_REASON_BY_HAND, choice, error, "%s", why);
 }
@@ -106,13 +106,14 @@ static clattn_status parse_entry(const clattn_plan *plan, clattn_choice *choice,
 
 /* choice->row stays NULL where the record has nothing that can be used. */
 static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
-                                     const clattn_record *record, clattn_error *error) {
+                                     const clattn_plan_options *options, const clattn_record *record,
+                                     clattn_error *error) {
   if (record->date[0] == '\0' || !clattn_is_tuned(stage)) return CLATTN_OK;
   const clattn_tuning_key key = clattn_tuning_key_of(&plan->problem, stage);
   const clattn_record_entry *entry = clattn_record_find(record, &key);
   if (entry == NULL) return clattn_reason_record(plan, stage, error, "nothing of such a type and size in it");
   clattn_status status = parse_entry(plan, choice, stage, entry, error);
-  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, NULL, error);
+  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options, error);
   if (status == CLATTN_OK)
     return clattn_reason_add(plan, CLATTN_REASON_RECORD, choice, error,
                              "tuned %s: %.3g GFLOP/s, %.3g with what plans choose without it", record->date,
@@ -146,9 +147,9 @@ static clattn_status choose(clattn_plan *plan, clattn_stage stage, clattn_text w
   if (wanted.start != NULL) return choose_by_hand(plan, choice, stage, wanted, options, "named so", error);
   if (options->pipeline == CLATTN_PIPELINE_BLAS && has_product(stage))
     return choose_by_hand(plan, choice, stage, clblast, options, "the blas pipeline has it", error);
-  const clattn_status status = choose_recorded(plan, choice, stage, record, error);
+  const clattn_status status = choose_recorded(plan, choice, stage, options, record, error);
   if (status != CLATTN_OK || choice->row != NULL) return status;
-  return choose_best(plan, choice, stage, options->kernel_dir, error);
+  return choose_best(plan, choice, stage, options, error);
 }
 
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {

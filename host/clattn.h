@@ -464,12 +464,16 @@ typedef struct clattn_plan_options {
   uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses */
   const char *tuning_file; /* NULL, or a record of clattn_tuning_store; one that does not fit device, driver and
                               kernels, or is not there, is not used, and clattn_plan_get_reason says so */
+  const char *program_dir; /* NULL, or a folder in which compiled programs are kept for later plans, also of other
+                              processes; made where it is missing. Not used with kernel_dir, nor where the driver keeps
+                              programs itself. Whoever may write there says what the device does. No trouble with it
+                              is an error: clattn_plan_get_reason tells */
 } clattn_plan_options;
 
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
   {                                                                                                                    \
     sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
-        (const char *)0                                                                                                \
+        (const char *)0, (const char *)0                                                                               \
   }
 
 typedef struct clattn_plan clattn_plan;
@@ -525,8 +529,9 @@ typedef struct clattn_reason {
   clattn_stage stage; /* CLATTN_STAGE_COUNT: of a record that was used for no stage */
   const char *kernel; /* NULL where a record is meant, not a row of the catalogue */
   int rung;
-  const char *choice; /* the row with all its tile sizes, as clattn_plan_options.kernels takes it; or NULL, likewise */
-  const char *text;   /* one line */
+  const char *choice;  /* the row with all its tile sizes, as clattn_plan_options.kernels takes it; or NULL, likewise */
+  const char *text;    /* one line */
+  const char *program; /* one line: from where the row's compiled program came; NULL where there is none */
 } clattn_reason;
 
 /* What was chosen for each stage, and in front of it what was looked at before and passed over. */

@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "chain.h"
 #include "device.h"
+#include "program.h"
 
 /* A piece of the scores: queries first_row ... of the (batch, head) pairs first_pair ... */
 typedef struct clattn_block {
@@ -16,8 +17,9 @@ typedef struct clattn_choice {
   const clattn_kernel *row; /* NULL: the problem has nothing to do for the stage */
   int value[CLATTN_TILES_MOST];
   clattn_geometry geometry;
-  cl_kernel kernel;    /* of a library row what runs behind it, or NULL where the problem needs none */
-  cl_kernel companion; /* of a fused row; NULL: none */
+  cl_kernel kernel;                /* of a library row what runs behind it, or NULL where the problem needs none */
+  cl_kernel companion;             /* of a fused row; NULL: none */
+  char origin[CLATTN_ORIGIN_TEXT]; /* of its program; empty: nothing was built */
 } clattn_choice;
 
 /* Grows by host/reasons.c alone. */

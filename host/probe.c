@@ -43,7 +43,8 @@ static clattn_status build(probe *p, const char *file, const char *function, cla
   char options[128];
   snprintf(options, sizeof options, "-cl-std=CL1.2 -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d", p->form->width, p->form->chains,
            p->form->local);
-  return clattn_kernel_build(p->device, NULL, file, function, options, &p->kernel, error);
+  const clattn_program_source source = {.file = file, .options = options};
+  return clattn_kernel_build(p->device, &source, function, NULL, &p->kernel, error);
 }
 
 /* The seconds of one launch: from the event where that says something, else from the wall clock. */

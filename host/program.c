@@ -1,9 +1,12 @@
-/* Builds OpenCL programs, keeps them for as long as their device is open, and reports what the compiler said. */
+/* Builds OpenCL programs or takes them from a store, keeps them for as long as their device is open, and reports what
+ * the compiler said. */
 #include "program.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "program_store.h"
 #include "status.h"
 
 /* The first error stands at the top of a log, so the end is what may be cut. */
@@ -50,12 +53,8 @@ void clattn_programs_release(clattn_device *device) {
   }
 }
 
-/* Of `text` with `options`; from `file`, for messages. Owns text, whatever becomes of it. */
-static clattn_status build(clattn_device *device, const char *file, const char *options, char *text,
-                           cl_program *program, clattn_error *error) {
-  const char *strings[] = {text};
-  cl_int code = CL_SUCCESS;
-  clattn_status status = CLATTN_OK;
+/* A new entry for the list; owns text, whatever becomes of it. */
+static clattn_status create_entry(const char *options, char *text, clattn_program **result, clattn_error *error) {
   clattn_program *built = calloc(1, sizeof *built);
   const size_t options_bytes = strlen(options) + 1;
   if (built != NULL) built->options = malloc(options_bytes);
@@ -66,13 +65,55 @@ static clattn_status build(clattn_device *device, const char *file, const char *
   }
   memcpy(built->options, options, options_bytes);
   built->text = text;
+  *result = built;
+  return CLATTN_OK;
+}
+
+static clattn_status compile(const clattn_device *device, const char *file, clattn_program *built,
+                             clattn_error *error) {
+  const char *strings[] = {built->text};
+  cl_int code = CL_SUCCESS;
   built->program = clCreateProgramWithSource(device->context, 1, strings, NULL, &code);
-  if (code != CL_SUCCESS) {
-    status = clattn_fail_cl(error, code, "clCreateProgramWithSource of '%s'", file);
-  } else {
-    code = clBuildProgram(built->program, 1, &device->id, options, NULL, NULL);
-    if (code != CL_SUCCESS) status = fail_build(device, built->program, code, file, options, error);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clCreateProgramWithSource of '%s'", file);
+  code = clBuildProgram(built->program, 1, &device->id, built->options, NULL, NULL);
+  return code == CL_SUCCESS ? CLATTN_OK : fail_build(device, built->program, code, file, built->options, error);
+}
+
+/* Nothing that goes wrong with the store is an error: the origin tells. */
+static clattn_status load_or_compile(const clattn_device *device, const char *store, const char *file,
+                                     clattn_program *built, char *origin, clattn_error *error) {
+  clattn_stored stored;
+  bool useless = false;
+  if (!clattn_store_place(&stored, device, store, built->options, built->text)) {
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: the folder's path is too long");
+    return compile(device, file, built, error);
   }
+  built->program = clattn_store_load(&stored, &useless);
+  if (built->program != NULL) {
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "from the store, %s", stored.name);
+    return CLATTN_OK;
+  }
+  const clattn_status status = compile(device, file, built, error);
+  if (status != CLATTN_OK) return status;
+  const char *against = clattn_store_save(&stored, built->program);
+  if (against != NULL)
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", against, store);
+  else
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, stored as %s%s", stored.name,
+             useless ? " in place of one of no use" : "");
+  return CLATTN_OK;
+}
+
+/* Adds it to the list. */
+static clattn_status build(clattn_device *device, const clattn_program_source *source, char *text, char *origin,
+                           cl_program *program, clattn_error *error) {
+  clattn_program *built = NULL;
+  clattn_status status = create_entry(source->options, text, &built, error);
+  if (status != CLATTN_OK) return status;
+  const bool keeper = clattn_platform_keeps_programs(device->info.platform);
+  snprintf(origin, CLATTN_ORIGIN_TEXT, "built%s", keeper ? ", or from the driver's own store" : "");
+  status = keeper || source->store == NULL ? compile(device, source->file, built, error)
+                                           : load_or_compile(device, source->store, source->file, built, origin, error);
   if (status != CLATTN_OK) {
     destroy(built);
     return status;
@@ -83,19 +124,24 @@ static clattn_status build(clattn_device *device, const char *file, const char *
   return CLATTN_OK;
 }
 
-clattn_status clattn_kernel_build(clattn_device *device, const char *folder, const char *file, const char *name,
-                                  const char *options, cl_kernel *kernel, clattn_error *error) {
-  char *text = NULL;
+clattn_status clattn_kernel_build(clattn_device *device, const clattn_program_source *source, const char *name,
+                                  char *origin, cl_kernel *kernel, clattn_error *error) {
+  char *text = NULL, unwanted[CLATTN_ORIGIN_TEXT];
+  if (origin == NULL) origin = unwanted;
+  origin[0] = '\0';
   *kernel = NULL;
-  clattn_status status = clattn_source_read(folder, file, &text, error);
+  clattn_status status = clattn_source_read(source->folder, source->file, &text, error);
   if (status != CLATTN_OK) return status;
-  cl_program program = find_built(device, options, text);
-  if (program != NULL)
+  cl_program program = find_built(device, source->options, text);
+  if (program != NULL) {
     free(text);
-  else
-    status = build(device, file, options, text, &program, error);
-  if (status != CLATTN_OK) return status;
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "from this process");
+  } else {
+    status = build(device, source, text, origin, &program, error);
+  }
   cl_int code = CL_SUCCESS;
-  *kernel = clCreateKernel(program, name, &code);
-  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "clCreateKernel of '%s' in '%s'", name, file);
+  if (status == CLATTN_OK) *kernel = clCreateKernel(program, name, &code);
+  if (code != CL_SUCCESS) status = clattn_fail_cl(error, code, "clCreateKernel of '%s' in '%s'", name, source->file);
+  if (status != CLATTN_OK) origin[0] = '\0';
+  return status;
 }

@@ -8,10 +8,21 @@
  * its #include lines expanded and #line directives in place. Free with free(). */
 clattn_status clattn_source_read(const char *folder, const char *file, char **text, clattn_error *error);
 
-/* Builds `file` with `options` (macros), unless that has been done before, and creates its kernel `name`. Release with
+/* What is to be built. */
+typedef struct clattn_program_source {
+  const char *folder;  /* as of clattn_source_read */
+  const char *file;    /* likewise */
+  const char *options; /* macros */
+  const char *store;   /* NULL, or the folder of compiled programs; not looked at where the driver has a store itself */
+} clattn_program_source;
+
+#define CLATTN_ORIGIN_TEXT 512
+
+/* Builds the program, unless that has been done before, and creates its kernel `name`. `origin` (NULL, or of
+ * CLATTN_ORIGIN_TEXT bytes) says in one line from where the program came; it is empty after a failure. Release with
  * clReleaseKernel. */
-clattn_status clattn_kernel_build(clattn_device *device, const char *folder, const char *file, const char *name,
-                                  const char *options, cl_kernel *kernel, clattn_error *error);
+clattn_status clattn_kernel_build(clattn_device *device, const clattn_program_source *source, const char *name,
+                                  char *origin, cl_kernel *kernel, clattn_error *error);
 
 /* When the device is closed. */
 void clattn_programs_release(clattn_device *device);

@@ -13,6 +13,7 @@ typedef struct reason_entry {
   clattn_stage stage;
   const clattn_kernel *row; /* NULL: a record is meant */
   char choice[CLATTN_CHOICE_TEXT];
+  char program[CLATTN_ORIGIN_TEXT];
   char text[TEXT_BYTES];
 } reason_entry;
 
@@ -44,6 +45,7 @@ clattn_status clattn_reason_add(clattn_plan *plan, clattn_reason_kind kind, cons
   if (entry == NULL) return CLATTN_OUT_OF_HOST_MEMORY;
   *entry = (reason_entry){.kind = kind, .stage = choice->stage, .row = choice->row};
   clattn_write_choice(choice, entry->choice, sizeof entry->choice);
+  memcpy(entry->program, choice->origin, sizeof entry->program);
   va_list values;
   va_start(values, format);
   fill_text(entry, format, values);
@@ -79,6 +81,7 @@ bool clattn_plan_get_reason(const clattn_plan *plan, size_t index, clattn_reason
   reason->kernel = entry->row->name;
   reason->rung = entry->row->rung;
   reason->choice = entry->choice;
+  if (entry->program[0] != '\0') reason->program = entry->program;
   return true;
 }
 

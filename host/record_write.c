@@ -10,22 +10,16 @@
 #include <time.h>
 
 #include "device.h"
+#include "file_system.h"
 #include "record.h"
 #include "record_format.h"
 #include "status.h"
 
 #ifdef _WIN32
-#include <windows.h>
-static bool put_in_place(const char *from, const char *path) {
-  return MoveFileExA(from, path, MOVEFILE_REPLACE_EXISTING) != 0; /* rename would refuse an existing target */
-}
 static bool utc_now(const time_t *now, struct tm *parts) {
   return gmtime_s(parts, now) == 0;
 }
 #else
-static bool put_in_place(const char *from, const char *path) {
-  return rename(from, path) == 0;
-}
 static bool utc_now(const time_t *now, struct tm *parts) {
   return gmtime_r(now, parts) != NULL;
 }
@@ -69,7 +63,7 @@ clattn_status clattn_record_write(const char *path, const clattn_device_info *de
   if (root == NULL) return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for a tuning record");
   errno = 0;
   const bool written = json_dump_file(root, part, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;
-  const bool placed = written && put_in_place(part, path);
+  const bool placed = written && clattn_replace_file(part, path);
   const int code = errno;
   json_decref(root);
   if (placed) return CLATTN_OK;

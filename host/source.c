@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "embedded.h"
+#include "hash.h"
 #include "source.h"
 #include "status.h"
 
@@ -121,18 +122,12 @@ clattn_status clattn_source_read(const char *folder, const char *file, char **re
   return status;
 }
 
-/* FNV-1a. */
-static uint64_t add_to_hash(uint64_t hash, const unsigned char *data, size_t size) {
-  for (size_t i = 0; i < size; ++i) hash = (hash ^ data[i]) * 0x100000001B3u;
-  return hash;
-}
-
 uint64_t clattn_kernels_hash(void) {
-  uint64_t hash = 0xCBF29CE484222325u;
+  uint64_t hash = CLATTN_HASH_START;
   for (size_t i = 0; i < clattn_embedded_count; ++i) {
     const char *name = clattn_embedded_files[i].file;
-    hash = add_to_hash(hash, (const unsigned char *)name, strlen(name) + 1);
-    hash = add_to_hash(hash, (const unsigned char *)clattn_embedded_files[i].text, clattn_embedded_files[i].size);
+    hash = clattn_hash_add(hash, name, strlen(name) + 1);
+    hash = clattn_hash_add(hash, clattn_embedded_files[i].text, clattn_embedded_files[i].size);
   }
   return hash;
 }

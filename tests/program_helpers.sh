@@ -13,7 +13,7 @@ trap 'rm -rf "$folder"' EXIT
 export POCL_CACHE_DIR="${POCL_CACHE_DIR:-$folder/pocl}" PYTHONDONTWRITEBYTECODE=1
 mkdir -p "$POCL_CACHE_DIR"
 unset CLATTN_KERNEL_DIR NO_COLOR
-export CLATTN_TUNING_FILE= # no record of the user's
+export CLATTN_TUNING_FILE='' CLATTN_PROGRAM_DIR='' # nothing of the user's
 passed=0
 failed=0
 

@@ -12,9 +12,9 @@
 
 #ifdef _WIN32
 #include <direct.h>
-#define make_folder(path, mode) _mkdir(path)
+#define make_folder(path) _mkdir(path)
 #else
-#define make_folder(path, mode) mkdir(path, mode)
+#define make_folder(path) mkdir(path, 0777)
 #endif
 
 #ifdef _WIN32 /* long has 32 bits there */
@@ -72,9 +72,8 @@ bool file_is_regular(const char *path) {
   return true;
 }
 
-bool file_make_folder(const char *path, bool own) {
-  (void)own; /* where folders have no modes */
-  return make_folder(path, own ? 0700 : 0777) == 0 || errno == EEXIST;
+bool file_make_folder(const char *path) {
+  return make_folder(path) == 0 || errno == EEXIST;
 }
 
 static bool measure(FILE *file, uint64_t *bytes) {

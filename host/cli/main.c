@@ -77,6 +77,7 @@ static int help(FILE *to) {
           "environment:\n"
           "  CLATTN_DEVICE      which device when --device is not given: an index or a part of its name\n"
           "  CLATTN_TUNING_FILE the tuning record when --file is not given; empty: none is used\n"
+          "  CLATTN_PROGRAM_DIR where compiled programs are kept if the driver keeps none; empty: nowhere\n"
           "  CLATTN_KERNEL_DIR  read the kernels from this folder instead of the program\n"
           "  NO_COLOR           no colour, not even on a terminal\n\n"
           "exit codes: 0 passed, 1 a result is wrong, 2 bad input (or no memory for it), 3 no device or it failed\n");

@@ -10,12 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_system.h"
 #include "npy_header.h"
-
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#endif
 
 #define CHUNK_ELEMENTS 4096
 
@@ -104,14 +100,6 @@ static file_status write_part(const char *part, const content *c, const reporter
   return file_fail(to, FILE_WRITE_FAILED, "cannot write '%s': %s", part, file_reason(code));
 }
 
-static bool replace_file(const char *from, const char *path) {
-#ifdef _WIN32
-  return MoveFileExA(from, path, MOVEFILE_REPLACE_EXISTING) != 0; /* rename would refuse an existing target */
-#else
-  return rename(from, path) == 0;
-#endif
-}
-
 /* The temporary name, malloc'ed; refuses a path that cannot be replaced. */
 static file_status name_part(const char *path, char **part, const reporter *to) {
   static const char suffix[] = ".part";
@@ -158,7 +146,7 @@ file_status npy_write(const char *path, npy_type type, const float *data, const 
   c.head_bytes = npy_header_format(head, type, shape, rank);
   status = write_part(part, &c, &to);
   errno = 0;
-  if (status == FILE_OK && !replace_file(part, path)) {
+  if (status == FILE_OK && !clattn_replace_file(part, path)) {
     status = file_fail(&to, FILE_WRITE_FAILED, "cannot rename '%s': %s", part, file_reason(errno));
     remove(part);
   }

@@ -83,10 +83,11 @@ static json_t *reasons_json(const report *r) {
   if (r->explained == NULL) return json_null();
   json_t *all = json_array();
   for (size_t i = 0; clattn_plan_get_reason(r->explained, i, &reason); ++i)
-    json_array_append_new(
-        all, json_pack("{s:s, s:s?, s:s?, s:i, s:s?, s:s}", "kind", clattn_reason_kind_name(reason.kind), "stage",
-                       reason.stage == CLATTN_STAGE_COUNT ? NULL : clattn_stage_name(reason.stage), "kernel",
-                       reason.kernel, "rung", reason.rung, "choice", reason.choice, "text", reason.text));
+    json_array_append_new(all, json_pack("{s:s, s:s?, s:s?, s:i, s:s?, s:s, s:s?}", "kind",
+                                         clattn_reason_kind_name(reason.kind), "stage",
+                                         reason.stage == CLATTN_STAGE_COUNT ? NULL : clattn_stage_name(reason.stage),
+                                         "kernel", reason.kernel, "rung", reason.rung, "choice", reason.choice, "text",
+                                         reason.text, "program", reason.program));
   return all;
 }
 

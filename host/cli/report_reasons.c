@@ -17,7 +17,9 @@ static void print_reason(const clattn_reason *reason, bool first) {
     snprintf(kernel, sizeof kernel, "%s", reason->kernel);
   printf("%s%-10s%s%-10s%-12s%s%s%s: %s\n", style(BOLD), first ? "why" : "", style(PLAIN), stage_of(reason), kernel,
          style(chosen ? GREEN : PLAIN), clattn_reason_kind_name(reason->kind), style(PLAIN), reason->text);
-  if (chosen) printf("%32s%s\n", "", reason->choice);
+  if (!chosen) return;
+  printf("%32s%s\n", "", reason->choice);
+  if (reason->program != NULL) printf("%32sprogram %s\n", "", reason->program);
 }
 
 void report_text_reasons(const report *r) {

@@ -7,7 +7,7 @@
 #include "command.h"
 #include "report.h"
 #include "save.h"
-#include "tuning_file.h"
+#include "user_files.h"
 
 /* Up to here the scalar path checks everything: about two seconds. */
 #define CHECK_ALL_FLOPS 1e9
@@ -39,9 +39,10 @@ static int make_plan(run_job *job) {
   clattn_error error;
   const clattn_device_choice choice = device_choice(o->platform, o->device);
   if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
-  char record[4096];
+  char record[4096], programs[4096];
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);
+  options.program_dir = program_dir_path(programs, sizeof programs);
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
   options.kernel_dir = getenv("CLATTN_KERNEL_DIR");
@@ -86,7 +87,10 @@ static int append_past(run_job *job) {
                                 .v = job->input.cache[CACHE_FILE_PAST_V],
                                 .cache = job->cache};
   const clattn_outputs nothing = {.q = NULL};
-  clattn_status status = clattn_plan_create(job->device, &past, NULL, &plan, &error);
+  char programs[4096];
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.program_dir = program_dir_path(programs, sizeof programs);
+  clattn_status status = clattn_plan_create(job->device, &past, &options, &plan, &error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &nothing, NULL, &error);
   clattn_plan_destroy(plan);
   free(zeros);

@@ -31,7 +31,7 @@ int save_prepare(const clattn_plan *plan, const clattn_problem *problem, const c
   char path[4096];
   if (file != NULL && !can_write("--out", file)) return EXIT_BAD_INPUT;
   if (folder == NULL) return -1;
-  if (!file_make_folder(folder, false)) {
+  if (!file_make_folder(folder)) {
     complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
     return EXIT_BAD_INPUT;
   }

@@ -8,7 +8,7 @@
 #include "search.h"
 #include "terminal.h"
 #include "tune_options.h"
-#include "tuning_file.h"
+#include "user_files.h"
 
 /* What is searched in one go: a stage, and a problem of one head_dim and length. */
 typedef struct tune_class {

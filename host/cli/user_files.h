@@ -1,6 +1,6 @@
-/* Where the tuning record of a device lies. */
-#ifndef CLATTN_CLI_TUNING_FILE_H
-#define CLATTN_CLI_TUNING_FILE_H
+/* Where the program keeps what is worth keeping: a device's tuning record, and compiled programs. */
+#ifndef CLATTN_CLI_USER_FILES_H
+#define CLATTN_CLI_USER_FILES_H
 
 #include "clattn.h"
 
@@ -10,5 +10,8 @@ const char *tuning_file_path(const clattn_device_info *device, char *path, size_
 
 /* Makes the folder that the file lies in, and those above it, as far as they are missing. */
 bool tuning_file_make_folder(const char *path);
+
+/* CLATTN_PROGRAM_DIR (empty: none is wanted), else programs in the same folder as the records. Likewise. */
+const char *program_dir_path(char *path, size_t size);
 
 #endif
