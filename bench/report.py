@@ -2,7 +2,7 @@
 import csv
 import json
 
-from results import burst, judge
+from results import TURN_LEAST, burst, judge
 
 
 def print_head(measured, run):
@@ -13,10 +13,12 @@ def print_head(measured, run):
             break
 
 
-def print_case(m):
+def print_case(m, of_burst):
+    """of_burst: the case's limit, as a part of the best of the whole run"""
     flag = f"   disturbed: {m.disturbed}" if m.disturbed else ""
     aside = f"   ({m.set_aside} disturbed processes set aside)" if m.set_aside else ""
-    print(f"\n{m.case.name}{flag}{aside}")
+    slow = f"   (limit: {100 * of_burst:.0f} % of the run's best)" if of_burst < TURN_LEAST[m.unit()] else ""
+    print(f"\n{m.case.name}{flag}{aside}{slow}")
     unit = m.unit()
     print(f"  {'':<18}{'best ' + unit:>13}{'median':>9}{'of limit':>10}{'times':>8}   spread")
     for engine in sorted(m.turns, key=m.best):

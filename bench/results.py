@@ -6,8 +6,8 @@ from cases import TARGETS
 LIMIT = "limit"  # takes turns like an engine, and has figures like one
 # Of the processors' time that may go to others.
 OTHERS_ALLOWED = 0.05
-# Of the case's best turn of the limit, what every one must reach. Alone on a virtual machine, 25 turns in a row stayed
-# above 95 % (multiply-adds) and 80 % (reading, which neighbours on the same memory slow down).
+# Of the case's best turn of the limit, what each of its turns must reach. On a quiet virtual machine multiply-adds
+# stayed above 95 % for a dozen turns in a row; reading, which neighbours on the same memory slow down, above 80 %.
 TURN_LEAST = {"GFLOP/s": 0.93, "GB/s": 0.8}
 
 
