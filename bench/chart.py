@@ -52,8 +52,9 @@ class Chart:
             y = self.y(i * step)
             self.parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" class="rule" stroke="currentColor"/>')
             self.text(LEFT - 8, y + 4, f"{i * step:g}", anchor="end")
+        room = (WIDTH - LEFT - RIGHT) / len(self.labels) / max(map(len, self.labels))
         for place, label in enumerate(self.labels):
-            self.text(self.x(place), HEIGHT - BOTTOM + 20, label, anchor="middle")
+            self.text(self.x(place), HEIGHT - BOTTOM + 20, label, anchor="middle", size=min(12, int(1.5 * room)))
 
     def path(self, points, colour, extra=""):
         self.parts.append(f'<path d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in points)}" class="{colour}" fill="none" '
