@@ -142,24 +142,14 @@ static int prepare(const words *w, char answer[ANSWER_SIZE]) {
   return 1;
 }
 
-static void peaks(size_t working_set, char answer[ANSWER_SIZE]) {
-  clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
-  clattn_peaks found;
-  clattn_error error;
-  options.working_set = working_set;
-  need(clattn_device_probe(device, &options, &found, &error), &error);
-  snprintf(answer, ANSWER_SIZE, "%.6g %.6g %.6g %.6g", found.multiply_add.best, found.multiply_add.worst,
-           found.read.best, found.read.worst);
-}
-
 int main(int argument_count, char **arguments) {
-  static const worker attention_worker = {prepare, run, peaks};
   const clattn_device_choice choice = {.device = argument_count > 1 ? arguments[1] : NULL};
   clattn_error error;
   need(clattn_device_open(&choice, &device, &error), &error);
   const clattn_device_info *info = clattn_device_get_info(device);
   printf("clattn %s | %s | %s | %s\n", CLATTN_VERSION, info->name, info->platform, info->driver_version);
   fflush(stdout);
+  const worker attention_worker = {prepare, run, device};
   const int code = worker_serve(&attention_worker);
   release_case();
   clattn_device_close(device);

@@ -64,6 +64,14 @@ class Case:
         size = {"f32": 4, "f16": 2}[self.type]
         return 2 * self.batch * self.key_len * self.kv_heads * self.head_dim * size if self.group == "decode" else 0
 
+    def work(self):
+        """What a rate counts: operations or, where bandwidth limits, bytes."""
+        return self.bytes_read() or self.operations()
+
+    def limited_by(self):
+        """What the device's limit is measured with."""
+        return f"reading {self.bytes_read()} bytes" if self.bytes_read() else "multiply-adds"
+
 
 def square(group, n, **more):
     return Case(group, label=f"N {n}", query_len=n, key_len=n, **more)

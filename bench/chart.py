@@ -2,11 +2,22 @@
 import html
 import math
 
-COLOURS = {"clattn": "#c2185b", "onnxruntime": "#1565c0", "openvino": "#00838f", "torch": "#ef6c00",
-           "onednn": "#1565c0", "openblas": "#8d6e63", "openblas-skylakex": "#ef6c00", "clblast": "#9e9d24",
-           "clblast-tuned": "#558b2f"}
+# On white and on black, as the reader's screen is set.
+COLOURS = {"page": ("#ffffff", "#16181c"), "text": ("#222222", "#e6e6e6"), "quiet": ("#666666", "#a0a0a0"),
+           "rule": ("#dddddd", "#3a3d42"), "limit": ("#777777", "#a8a8a8"), "clattn": ("#c2185b", "#ff6f9f"),
+           "onnxruntime": ("#1565c0", "#6fb1ff"), "openvino": ("#00838f", "#3fc7d4"), "torch": ("#ef6c00", "#ffa64d"),
+           "onednn": ("#1565c0", "#6fb1ff"), "openblas": ("#8d6e63", "#c9a89c"),
+           "openblas-skylakex": ("#ef6c00", "#ffa64d"), "clblast": ("#9e9d24", "#d4d35e"),
+           "clblast-tuned": ("#558b2f", "#93cf6b")}
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 165, 46, 58
+LINE = 16  # between two names of the legend
+
+
+def style():
+    """A class for each colour; the colour itself is currentColor."""
+    light, dark = (" ".join(f".{name} {{ color: {pair[i]} }}" for name, pair in COLOURS.items()) for i in (0, 1))
+    return f"<style>{light} @media (prefers-color-scheme: dark) {{ {dark} }}</style>"
 
 
 def nice_step(most):
@@ -19,9 +30,10 @@ class Chart:
     def __init__(self, title, unit, labels, most):
         self.labels, self.most = labels, most
         self.parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-                      f'font-family="sans-serif" font-size="12"><rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
-        self.text(LEFT, 20, title, size=15)
-        self.text(LEFT, 38, unit, colour="#666")
+                      f'font-family="sans-serif" font-size="12">', style(),
+                      f'<rect width="{WIDTH}" height="{HEIGHT}" class="page" fill="currentColor"/>']
+        self.text(LEFT, 20, title, "text", size=15)
+        self.text(LEFT, 38, unit)
         self.axes()
 
     def x(self, place):
@@ -30,59 +42,71 @@ class Chart:
     def y(self, value):
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.most
 
-    def text(self, x, y, text, anchor="start", colour="#222", size=12):
-        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">'
-                          f'{html.escape(text)}</text>')
+    def text(self, x, y, text, colour="quiet", anchor="start", size=12):
+        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{colour}" fill="currentColor" '
+                          f'font-size="{size}">{html.escape(text)}</text>')
 
     def axes(self):
         step = nice_step(self.most)
         for i in range(int(self.most / step) + 1):
             y = self.y(i * step)
-            self.parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-            self.text(LEFT - 8, y + 4, f"{i * step:g}", "end", "#666")
+            self.parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" class="rule" stroke="currentColor"/>')
+            self.text(LEFT - 8, y + 4, f"{i * step:g}", anchor="end")
+        room = (WIDTH - LEFT - RIGHT) / len(self.labels) / max(map(len, self.labels))
         for place, label in enumerate(self.labels):
-            self.text(self.x(place), HEIGHT - BOTTOM + 20, label, "middle", "#666")
+            self.text(self.x(place), HEIGHT - BOTTOM + 20, label, anchor="middle", size=min(12, int(1.5 * room)))
 
-    def line(self, values, colour, extra=""):
+    def path(self, points, colour, extra=""):
+        self.parts.append(f'<path d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in points)}" class="{colour}" fill="none" '
+                          f'stroke="currentColor" stroke-width="2"{extra}/>')
+
+    def limit(self, values):
+        """A dashed line from edge to edge, so that one value makes one, too."""
+        points = [(self.x(place), self.y(value)) for place, value in enumerate(values)]
+        ends = (LEFT, points[0][1]), (WIDTH - RIGHT, points[-1][1])
+        self.path([ends[0], *points, ends[1]], "limit", ' stroke-dasharray="5 4"')
+
+    def line(self, values, colour, hollow):
         """values: place -> height"""
-        path = "M" + "L".join(f"{self.x(place):.1f} {self.y(value):.1f}" for place, value in values.items())
-        self.parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"{extra}/>')
-
-    def dots(self, values, colour, hollow):
+        self.path([(self.x(place), self.y(value)) for place, value in values.items()], colour)
         for place, value in values.items():
-            fill = "white" if place in hollow else colour
-            self.parts.append(f'<circle cx="{self.x(place):.1f}" cy="{self.y(value):.1f}" r="3.5" fill="{fill}" '
-                              f'stroke="{colour}"/>')
+            dot = f'cx="{self.x(place):.1f}" cy="{self.y(value):.1f}"'
+            self.parts.append(f'<circle {dot} r="4" class="{colour}" fill="currentColor"/>')
+            if place in hollow:
+                self.parts.append(f'<circle {dot} r="2.5" class="page" fill="currentColor"/>')
 
     def legend(self, entries):
-        """(name, colour, last height), from above; names that would overlap move down."""
-        y = 0.0
-        for name, colour, value in sorted(entries, key=lambda entry: -entry[2]):
-            y = max(y + 16, self.y(value) + 4)
-            self.text(WIDTH - RIGHT + 8, y, name, colour=colour)
+        """(name, colour, last height), from above; names that would overlap move down, and all up again from the last
+        that would be too low."""
+        entries = sorted(entries, key=lambda entry: -entry[2])
+        places = []
+        for _, _, value in entries:
+            places.append(max(self.y(value) + 4, places[-1] + LINE if places else 0.0))
+        for i, (name, colour, _) in enumerate(entries):
+            lowest = HEIGHT - BOTTOM + 4 - LINE * (len(entries) - 1 - i)
+            self.text(WIDTH - RIGHT + 8, min(places[i], lowest), name, colour)
 
     def save(self, path):
         path.write_text("\n".join([*self.parts, "</svg>\n"]), encoding="utf-8")
 
 
 def draw(path, series, measured, run):
-    limits = {place: m.limit / 1e9 for place, m in enumerate(measured)}
+    limits = [m.limit / 1e9 for m in measured]
     lines = {}
     for place, m in enumerate(measured):
-        for engine in m.turns:
+        for engine in (*m.peers(), "clattn"):  # whose dots lie on top
             lines.setdefault(engine, {})[place] = m.rate(m.best(engine)) / 1e9
-    highest = max(max(limits.values()), *(max(values.values()) for values in lines.values()))
-    chart = Chart(series, f"{measured[0].unit()}, the fastest run; {run['device']}",
-                  [m.case.label for m in measured], 1.05 * highest)
-    chart.line(limits, "#999", ' stroke-dasharray="5 4"')
-    entries = [("measured limit", "#777", limits[len(measured) - 1])]
+    highest = max(*limits, *(max(values.values()) for values in lines.values()))
+    counted = "GB/s of keys and values" if measured[0].case.bytes_read() else "GFLOP/s"
+    chart = Chart(series, f"{counted}, the fastest run; {run['device']}", [m.case.label for m in measured],
+                  1.05 * highest)
+    chart.limit(limits)
+    entries = [("measured limit", "limit", limits[-1])]
     for engine, values in lines.items():
-        hollow = {place for place in values if measured[place].disturbed}
-        chart.line(values, COLOURS[engine])
-        chart.dots(values, COLOURS[engine], hollow)
-        entries.append((engine, COLOURS[engine], list(values.values())[-1]))
+        chart.line(values, engine, {place for place in values if measured[place].disturbed})
+        entries.append((engine, engine, list(values.values())[-1]))
     chart.legend(entries)
-    chart.text(LEFT, HEIGHT - 10, f"{run['date']}; a hollow dot was disturbed", colour="#666", size=11)
+    chart.text(LEFT, HEIGHT - 10, f"{run['date']}; a hollow dot was disturbed", size=11)
     chart.save(path)
 
 

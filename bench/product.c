@@ -75,7 +75,6 @@ static int prepare(const words *w, char answer[ANSWER_SIZE]) {
 }
 
 int main(int argument_count, char **arguments) {
-  static const worker product_worker = {prepare, run, NULL};
   for (int i = 0; i < ENGINES; ++i) {
     if (argument_count < 2) puts(engines[i]->name);
     if (argument_count >= 2 && strcmp(arguments[1], engines[i]->name) == 0) engine = engines[i];
@@ -83,7 +82,7 @@ int main(int argument_count, char **arguments) {
   if (argument_count < 2) return 0;
   if (engine == NULL) give_up("'%s' is no engine of this build", arguments[1]);
   char answer[ANSWER_SIZE] = "";
-  engine->open(argument_count > 2 ? arguments[2] : NULL, answer);
+  const worker product_worker = {prepare, run, engine->open(argument_count > 2 ? arguments[2] : NULL, answer)};
   puts(answer);
   fflush(stdout);
   const int code = worker_serve(&product_worker);

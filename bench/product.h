@@ -15,8 +15,9 @@ typedef struct product {
 
 typedef struct product_engine {
   const char *name;
-  /* Who it is, for the worker's first line; opens what it needs. NULL device: the best. */
-  void (*open)(const char *device, char answer[ANSWER_SIZE]);
+  /* Who it is, for the worker's first line; opens what it needs. NULL device: the best. Returns the device
+   * whose limit it can probe, or NULL. */
+  clattn_device *(*open)(const char *device, char answer[ANSWER_SIZE]);
   /* Made ready for this product; the answer says how. 1: ready, 0: unsupported. */
   int (*prepare)(const product *p, const words *w, char answer[ANSWER_SIZE]);
   double (*run)(const product *p); /* all three, the seconds */

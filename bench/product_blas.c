@@ -12,10 +12,11 @@ static int prepare(const product *p, const words *w, char answer[ANSWER_SIZE]) {
 #ifdef BENCH_OPENBLAS
 #include <cblas.h>
 
-static void open_openblas(const char *device, char answer[ANSWER_SIZE]) {
+static clattn_device *open_openblas(const char *device, char answer[ANSWER_SIZE]) {
   (void)device;
   snprintf(answer, ANSWER_SIZE, "%s, kernels for %s, %d threads", openblas_get_config(), openblas_get_corename(),
            openblas_get_num_threads());
+  return NULL;
 }
 
 static double run_openblas(const product *p) {
@@ -32,10 +33,11 @@ const product_engine product_openblas = {"openblas", open_openblas, prepare, run
 #ifdef BENCH_DNNL
 #include <dnnl.h>
 
-static void open_dnnl(const char *device, char answer[ANSWER_SIZE]) {
+static clattn_device *open_dnnl(const char *device, char answer[ANSWER_SIZE]) {
   (void)device;
   const dnnl_version_t *version = dnnl_version();
   snprintf(answer, ANSWER_SIZE, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+  return NULL;
 }
 
 static double run_dnnl(const product *p) {

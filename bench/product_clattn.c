@@ -16,13 +16,14 @@ static void need(clattn_status status, const clattn_error *error) {
   if (status != CLATTN_OK) give_up("%s: %s", clattn_status_name(status), error->message);
 }
 
-static void open_device(const char *name, char answer[ANSWER_SIZE]) {
+static clattn_device *open_device(const char *name, char answer[ANSWER_SIZE]) {
   const clattn_device_choice choice = {.device = name};
   clattn_error error;
   need(clattn_device_open(&choice, &device, &error), &error);
   const clattn_device_info *info = clattn_device_get_info(device);
   snprintf(answer, ANSWER_SIZE, "clattn %s | %s | %s | %s", CLATTN_VERSION, info->name, info->platform,
            info->driver_version);
+  return device;
 }
 
 static clattn_pipeline pipeline_of(const char *name) {

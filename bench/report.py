@@ -2,13 +2,23 @@
 import csv
 import json
 
-from results import judge
+from results import TURN_LEAST, burst, judge
 
 
-def print_case(m):
+def print_head(measured, run):
+    print(f"{run['device']} ({run['platform']}, {run['driver']}), {run['processors']} processors, {run['date']}")
+    for m in measured:
+        if not m.case.bytes_read():
+            print(f"multiply-adds, the best of the whole run: {burst(m, measured) / 1e9:.1f} GFLOP/s")
+            break
+
+
+def print_case(m, of_burst):
+    """of_burst: the case's limit, as a part of the best of the whole run"""
     flag = f"   disturbed: {m.disturbed}" if m.disturbed else ""
     aside = f"   ({m.set_aside} disturbed processes set aside)" if m.set_aside else ""
-    print(f"\n{m.case.name}{flag}{aside}")
+    slow = f"   (limit: {100 * of_burst:.0f} % of the run's best)" if of_burst < TURN_LEAST[m.unit()] else ""
+    print(f"\n{m.case.name}{flag}{aside}{slow}")
     unit = m.unit()
     print(f"  {'':<18}{'best ' + unit:>13}{'median':>9}{'of limit':>10}{'times':>8}   spread")
     for engine in sorted(m.turns, key=m.best):
@@ -43,7 +53,7 @@ def rows(measured, run):
                 "group": m.case.group, "case": m.case.name, "engine": engine, "version": run["versions"][engine],
                 "how": m.how[engine], "turns": len(m.turns[engine]), "best_seconds": m.best(engine),
                 "median_seconds": m.median(engine), "unit": m.unit(), "best": m.rate(m.best(engine)) / 1e9,
-                "limit": m.limit / 1e9,
+                "limit": m.limit / 1e9, "burst": burst(m, measured) / 1e9,
                 "of_limit": m.rate(m.best(engine)) / m.limit,
                 "clattn_times": median, "least": least, "most": most,
                 "disturbed": m.disturbed}
@@ -63,7 +73,7 @@ def write_csv(path, measured, run):
 
 def write_json(path, measured, run):
     cases = [{"case": vars(m.case), "turns": m.all_turns, "how": m.how, "left_out": m.left_out, "others": m.others,
-              "peaks": m.peaks, "disturbed": m.disturbed} for m in measured]
+              "limit": m.limit, "burst": burst(m, measured), "disturbed": m.disturbed} for m in measured]
     targets = [{"target": target.text, "least": target.least, "lowest": figure, "case": case.name}
                for target, figure, case, _ in judge(measured)]
     with open(path, "w", encoding="utf-8") as file:

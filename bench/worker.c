@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limit.h"
+
 void give_up(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -73,28 +75,30 @@ static void answer_case(const worker *w, const char *text) {
   printf("%s %s\n", ready ? "ready" : "unsupported", answer);
 }
 
-static void answer_run(const worker *w, const char *text) {
-  const double first = w->run();
+static void answer_run(double (*run)(void), const char *text) {
+  const double first = run();
   for (long i = strtol(text, NULL, 10); i > 0; --i) {
     const bool first_counts = i == 1 && first > WARM_SECONDS;
-    printf("%.9f%s", first_counts ? first : w->run(), i > 1 ? " " : "\n");
+    printf("%.9f%s", first_counts ? first : run(), i > 1 ? " " : "\n");
   }
 }
 
 int worker_serve(const worker *w) {
-  char line[4096], answer[ANSWER_SIZE];
+  char line[4096];
   while (fgets(line, sizeof line, stdin) != NULL) {
     if (strncmp(line, "case ", 5) == 0) {
       answer_case(w, line + 5);
     } else if (strncmp(line, "run ", 4) == 0) {
-      answer_run(w, line + 4);
-    } else if (strncmp(line, "peaks ", 6) == 0 && w->peaks != NULL) {
-      w->peaks((size_t)strtoull(line + 6, NULL, 10), answer);
-      puts(answer);
+      answer_run(w->run, line + 4);
+    } else if (strncmp(line, "limit ", 6) == 0 && w->device != NULL) {
+      printf("%.9g\n", limit_prepare(w->device, (size_t)strtoull(line + 6, NULL, 10)));
+    } else if (strncmp(line, "probe ", 6) == 0 && w->device != NULL) {
+      answer_run(limit_run, line + 6);
     } else {
       give_up("not understood: '%s'", line);
     }
     fflush(stdout);
   }
+  limit_close();
   return 0;
 }

@@ -5,8 +5,9 @@
  *                          "unsupported REASON"
  *     run N                one run that warms up, then N that count; answer N times in seconds. A run longer than
  *                          WARM_SECONDS needs no warming up: the first counts as well
- *     peaks BYTES          clattn alone: answer the device's multiply-adds and, of that working set, bytes a second:
- *                          BEST WORST BEST WORST
+ *     limit BYTES          clattn alone: prepare the probe of the device's multiply-adds or, where BYTES is not 0, of
+ *                          reading a working set of so many; answer the operations or bytes of one run
+ *     probe N              as run, of that probe
  *
  * At the end of the input a worker ends. What goes wrong is said on stderr, with exit code 1. Tensors are files of
  * little-endian numbers without a header. The workers in Python speak the same (bench/peers/worker.py).
@@ -15,6 +16,8 @@
 #define CLATTN_BENCH_WORKER_H
 
 #include <stddef.h>
+
+#include "clattn.h"
 
 #define ANSWER_SIZE 512
 #define WARM_SECONDS 0.2
@@ -32,8 +35,8 @@ size_t words_number(const words *w, const char *key);
 typedef struct worker {
   /* 1: ready, 0: unsupported; the answer says how, or why not. */
   int (*prepare)(const words *w, char answer[ANSWER_SIZE]);
-  double (*run)(void);                                         /* the seconds of one run */
-  void (*peaks)(size_t working_set, char answer[ANSWER_SIZE]); /* NULL: not known here */
+  double (*run)(void);   /* the seconds of one run */
+  clattn_device *device; /* whose limit can be probed; NULL: none */
 } worker;
 
 /* Until the input ends; the program's exit code. */

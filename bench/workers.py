@@ -19,6 +19,8 @@ class Failed(Exception):
 
 
 class Worker:
+    scale = 1.0  # what the seconds of a run are multiplied with
+
     def __init__(self, engine, command, environment=None):
         self.engine = engine
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -43,16 +45,24 @@ class Worker:
             raise Failed(f"{self.engine} answers '{verb} {rest}'")
         return verb == "ready", rest
 
-    def run(self, count):
-        return [float(word) for word in self.ask(f"run {count}").split()]
-
-    def peaks(self, working_set):
-        best_flops, worst_flops, best_read, worst_read = map(float, self.ask(f"peaks {working_set}").split())
-        return {"flops": best_flops, "flops_worst": worst_flops, "read": best_read, "read_worst": worst_read}
+    def run(self, count, verb="run"):
+        return [float(word) for word in self.ask(f"{verb} {count}").split()]
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+class Limit:
+    """The device's limit as one more that takes turns, in clattn's process. Its seconds times `scale` are those that
+    the case would take at that speed."""
+
+    def __init__(self, worker, case):
+        self.worker, self.process = worker, worker.process
+        self.scale = case.work() / float(worker.ask(f"limit {case.bytes_read()}"))
+
+    def run(self, count):
+        return self.worker.run(count, "probe")
 
 
 def processor_seconds(pid):

@@ -1,0 +1,33 @@
+#include "limit.h"
+
+#include "probe.h"
+#include "worker.h"
+
+/* Of each form, to find the fastest. */
+#define REPEATS 5
+
+static clattn_probe probe;
+
+static void need(clattn_status status, const clattn_error *error) {
+  if (status != CLATTN_OK) give_up("%s: %s", clattn_status_name(status), error->message);
+}
+
+double limit_prepare(clattn_device *device, size_t working_set) {
+  clattn_rate rate;
+  clattn_error error;
+  limit_close();
+  need(clattn_probe_open(device, working_set, REPEATS, &probe, &rate, &error), &error);
+  if (rate.best <= 0.0) give_up("the device cannot be probed: its runs take no time");
+  return clattn_probe_of_run(&probe);
+}
+
+double limit_run(void) {
+  double seconds = 0.0;
+  clattn_error error;
+  need(clattn_probe_run(&probe, &seconds, &error), &error);
+  return seconds;
+}
+
+void limit_close(void) {
+  clattn_probe_close(&probe);
+}
