@@ -370,8 +370,23 @@ clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, c
   return check_limits(&geometry, device, error);
 }
 
-void clattn_standard_tiles(const clattn_kernel *row, int value[CLATTN_TILES_MOST]) {
-  for (size_t i = 0; i < CLATTN_TILES_MOST; ++i) value[i] = row->tile[i].name != NULL ? row->tile[i].standard : 0;
+/* Kernels of CPUs speak of vectors of 16 floats. Where the device's own are shorter the compiler makes several of one,
+ * and sums that fit 32 registers of 16 fit neither 16 of 8 nor 32 of 4. */
+#define WIDE_VECTOR 16
+static const struct {
+  const char *tile;
+  int value;
+} narrow[] = {{"VECTORS", 1}, {"TILE_KEYS", 6}};
+
+static int standard_value(const clattn_tile *tile, const clattn_device_info *device) {
+  for (size_t i = 0; i < sizeof narrow / sizeof narrow[0] && device->native_float_width < WIDE_VECTOR; ++i)
+    if (strcmp(tile->name, narrow[i].tile) == 0) return narrow[i].value;
+  return tile->standard;
+}
+
+void clattn_standard_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST]) {
+  for (size_t i = 0; i < CLATTN_TILES_MOST; ++i)
+    value[i] = row->tile[i].name != NULL ? standard_value(&row->tile[i], device) : 0;
 }
 
 /* The largest valid value below the present one; false if there is none. */
@@ -389,14 +404,14 @@ static void restore_tiles(const clattn_kernel *row, const clattn_extent *extent,
                           int value[CLATTN_TILES_MOST]) {
   for (size_t t = 0; row->tile[t].name != NULL; ++t) {
     const int smaller = value[t];
-    value[t] = row->tile[t].standard;
+    value[t] = standard_value(&row->tile[t], device);
     if (clattn_row_supported(row, value, extent, device, NULL) != CLATTN_OK) value[t] = smaller;
   }
 }
 
 clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
                                int value[CLATTN_TILES_MOST], clattn_error *error) {
-  clattn_standard_tiles(row, value);
+  clattn_standard_tiles(row, device, value);
   if (clattn_row_supported(row, value, extent, device, error) == CLATTN_OK) return CLATTN_OK;
   /* The last sizes of a row, those of the depth, cost least when they are made smaller. */
   for (int t = CLATTN_TILES_MOST - 1; t >= 0; --t)

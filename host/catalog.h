@@ -56,7 +56,8 @@ const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or
 clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_extent *extent,
                                    const clattn_device_info *device, clattn_error *error);
 
-void clattn_standard_tiles(const clattn_kernel *row, int value[CLATTN_TILES_MOST]);
+/* The sizes that plans take without a record, as long as they fit. */
+void clattn_standard_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST]);
 
 /* The standard tile values, made smaller as far as the device needs it. CLATTN_UNSUPPORTED, with what the standard
  * values lack, if no valid values fit. */

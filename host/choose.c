@@ -33,7 +33,7 @@ bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const c
 /* Why this row with these sizes. */
 static clattn_status note_chosen(clattn_plan *plan, const clattn_choice *choice, clattn_error *error) {
   int standard[CLATTN_TILES_MOST];
-  clattn_standard_tiles(choice->row, standard);
+  clattn_standard_tiles(choice->row, &plan->device->info, standard);
   const bool smaller = memcmp(standard, choice->value, sizeof standard) != 0;
   return clattn_reason_add(plan, CLATTN_REASON_CHOSEN, choice, error, "the highest rung that suits%s",
                            smaller ? "; sizes made smaller for this device" : "");
@@ -62,7 +62,7 @@ static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clatt
     const clattn_kernel *row = clattn_catalog_at(i);
     if (row->stage != clattn_catalog_stage(stage)) continue;
     *choice = (clattn_choice){.stage = stage, .row = row};
-    clattn_standard_tiles(row, choice->value);
+    clattn_standard_tiles(row, &plan->device->info, choice->value);
     const char *against = unsuited(row, &plan->device->info, &plan->problem);
     const clattn_status status = against == NULL
                                      ? try_row(plan, choice, options, &taken, error)

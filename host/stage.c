@@ -32,7 +32,6 @@ attention clattn_kernel_attention(const clattn_work *work) {
                  .group = (cl_int)(p->heads / clattn_kv_heads(p)),
                  .query_len = (cl_int)p->query_len,
                  .key_len = (cl_int)p->key_len,
-                 .most_keys = (cl_int)clattn_most_keys(p),
                  .head_dim = (cl_int)p->head_dim,
                  .value_dim = (cl_int)p->value_dim,
                  .position = (cl_int)clattn_sequence_of(p, NULL, 0).position,

@@ -223,6 +223,25 @@ static void tiles_fit_the_device(void **state) {
   assert_says(&error, "work-groups of 256");
 }
 
+/* Of devices with short vectors tiles take fewer registers. */
+static void tiles_are_narrow_where_vectors_are(void **state) {
+  static const clattn_extent extent = {1, 1, 1};
+  (void)state;
+  const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_FUSED, "vector", 6);
+  assert_non_null(row);
+  clattn_device_info device = *clattn_device_get_info(support_opened);
+  int value[CLATTN_TILES_MOST];
+  clattn_error error;
+  device.local_memory_bytes = 1 << 20;
+  device.native_float_width = 16;
+  assert_ok(clattn_fit_tiles(row, &extent, &device, value, &error), &error);
+  assert_int_equal(value[0], 4);
+  device.native_float_width = 8;
+  assert_ok(clattn_fit_tiles(row, &extent, &device, value, &error), &error);
+  assert_int_equal(value[0], 1);
+  assert_int_equal(value[1], 6);
+}
+
 /* ---- kernels from a folder --------------------------------------------------------------------------------------- */
 
 static void write_file(const char *path, const char *text) {
@@ -291,6 +310,7 @@ int main(void) {
       cmocka_unit_test(runs),
       cmocka_unit_test(kernels),
       cmocka_unit_test(tiles_fit_the_device),
+      cmocka_unit_test(tiles_are_narrow_where_vectors_are),
       cmocka_unit_test(programs_are_built_once),
       cmocka_unit_test(failing_builds),
   };

@@ -37,7 +37,7 @@ typedef struct attention {
   kernel_int first_pair, first_row, rows; /* the block of scores: queries first_row ... of the pairs first_pair ... */
   kernel_int until;
   kernel_float scale, softcap; /* softcap 0: none */
-  kernel_int most_keys;        /* key_len of the longest run: what workspaces are laid out for */
+  kernel_int pad;
 } attention;
 
 /* One sequence of a batch in which they differ. New keys are those of this run; with a cache, others come before them.
