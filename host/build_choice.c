@@ -5,6 +5,7 @@
 #include "fused.h"
 #include "program.h"
 #include "shape.h"
+#include "stage.h"
 #include "status.h"
 
 static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
@@ -28,8 +29,16 @@ static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
 }
 
 clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage) {
-  return (clattn_extent){
-      .terms = terms_of(problem, stage), .head_dim = problem->head_dim, .value_dim = problem->value_dim};
+  return (clattn_extent){.terms = terms_of(problem, stage),
+                         .head_dim = problem->head_dim,
+                         .value_dim = problem->value_dim,
+                         .stored = stage == CLATTN_STAGE_FUSED && (clattn_fused_reads_stored(problem, CLATTN_K) ||
+                                                                   clattn_fused_reads_stored(problem, CLATTN_V))};
+}
+
+/* As kernels/common/attention.h numbers types. */
+static int type_read(const clattn_problem *problem, clattn_tensor tensor) {
+  return clattn_fused_reads_stored(problem, tensor) ? (int)clattn_kernel_type(problem->type) : STORED_F32;
 }
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
@@ -38,8 +47,9 @@ static void build_options(const clattn_problem *problem, const clattn_choice *ch
   if (choice->row->form == CLATTN_FORM_LIBRARY)
     used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   if (choice->stage == CLATTN_STAGE_FUSED)
-    used += (size_t)snprintf(options + used, size - used, " -DHEAD_DIM=%zu -DVALUE_DIM=%zu", problem->head_dim,
-                             problem->value_dim);
+    used += (size_t)snprintf(options + used, size - used, " -DHEAD_DIM=%zu -DVALUE_DIM=%zu -DQK_TYPE=%d -DV_TYPE=%d",
+                             problem->head_dim, problem->value_dim, type_read(problem, CLATTN_K),
+                             type_read(problem, CLATTN_V));
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }

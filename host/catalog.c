@@ -72,14 +72,17 @@ static void vector_rows(const int *value, const clattn_extent *e, clattn_geometr
       .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
-/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Besides queries, strip and sums of values five numbers a row. */
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Besides queries, strip and sums of values five numbers a row; and of
+ * keys or values that are no floats a strip in whole vectors, or of floats one vector. */
 static void fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t rows = (size_t)value[0] * 16, strip = (size_t)value[3];
-  *g = (clattn_geometry){.local = {1, 1},
-                         .cols = 1,
-                         .rows = rows,
-                         .local_bytes = rows * (strip + e->head_dim + e->value_dim + 5) * sizeof(float),
-                         .longest_addition = e->terms};
+  const size_t vectors = e->stored ? strip * groups_of(max_of(e->head_dim, e->value_dim), 16) : 1;
+  *g =
+      (clattn_geometry){.local = {1, 1},
+                        .cols = 1,
+                        .rows = rows,
+                        .local_bytes = (rows * (strip + e->head_dim + e->value_dim + 5) + vectors * 16) * sizeof(float),
+                        .longest_addition = e->terms};
 }
 
 /* value: TILE. Tiles of Q, K and V, of scores and of weights. */
@@ -428,7 +431,7 @@ clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *de
   if (row == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "kernel %zu (allowed: below %zu)", index, clattn_kernel_count());
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
-  static const clattn_extent least = {1, 1, 1};
+  static const clattn_extent least = {.terms = 1, .head_dim = 1, .value_dim = 1};
   int value[CLATTN_TILES_MOST];
   return clattn_fit_tiles(row, &least, device, value, error);
 }

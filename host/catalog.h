@@ -27,6 +27,7 @@ typedef struct clattn_geometry {
 typedef struct clattn_extent {
   size_t terms;               /* of the stage's sums: model_dim, head_dim, key_len */
   size_t head_dim, value_dim; /* of fused */
+  bool stored;                /* it reads keys or values that are no floats */
 } clattn_extent;
 
 typedef enum clattn_form { CLATTN_FORM_ANY, CLATTN_FORM_GPU, CLATTN_FORM_CPU, CLATTN_FORM_LIBRARY } clattn_form;

@@ -1,6 +1,7 @@
 /* What the stages of a problem cost. */
 #include "costs.h"
 
+#include "fused.h"
 #include "sequence.h"
 #include "shape.h"
 
@@ -59,11 +60,12 @@ double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
 }
 
 /* What is widened and narrowed, as stored and as float. */
-static double convert_bytes(const clattn_problem *problem) {
+static double convert_bytes(const clattn_problem *problem, bool fused) {
   if (problem->type == CLATTN_F32) return 0.0;
   double bytes = (double)clattn_tensor_elements(problem, CLATTN_OUTPUT) * 6.0;
   for (int t = 0; t <= CLATTN_V; ++t)
-    if (t != CLATTN_MASK && t != CLATTN_SLOPES && t != CLATTN_SINKS)
+    if (t != CLATTN_MASK && t != CLATTN_SLOPES && t != CLATTN_SINKS &&
+        !(fused && clattn_fused_reads_stored(problem, (clattn_tensor)t)))
       bytes += (double)clattn_input_bytes(problem, (clattn_tensor)t) * 3.0;
   return bytes;
 }
@@ -85,7 +87,7 @@ double clattn_gather_bytes(const clattn_problem *seen) {
   return cached_columns(seen) * (double)seen->batch * (double)seen->key_len * (sizeof(float) + element);
 }
 
-double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
+double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, bool fused) {
   static const clattn_tensor touched[CLATTN_STAGE_COUNT][14] = {
       [CLATTN_STAGE_CONVERT] = {CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_PROJECT] = {CLATTN_X, CLATTN_XKV, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_WQKV, CLATTN_BQ,
@@ -98,12 +100,15 @@ double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage) {
       [CLATTN_STAGE_FUSED] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
   };
-  if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem);
+  if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem, fused);
   if (stage == CLATTN_STAGE_CACHE) return append_bytes(problem);
   if (!clattn_stage_used(problem, stage)) return 0.0;
-  double elements = 0.0;
-  for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor)
-    elements += (double)clattn_tensor_elements(problem, *tensor);
+  double bytes = 0.0;
+  for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor) {
+    const bool stored = stage == CLATTN_STAGE_FUSED && clattn_fused_reads_stored(problem, *tensor);
+    bytes += (double)clattn_tensor_elements(problem, *tensor) *
+             (double)clattn_type_bytes(stored ? problem->type : CLATTN_F32);
+  }
   const bool masks = stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_FUSED;
-  return elements * sizeof(float) + (masks ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
+  return bytes + (masks ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
 }

@@ -6,7 +6,8 @@
 
 /* Lengths count as full. */
 double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage);
-double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage); /* of the cache, of appending to it */
+/* Of the cache, of appending to it. fused: whether the pipeline is. */
+double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, bool fused);
 
 /* Of bringing what is in the cache into floats: the problem is that which scores see. */
 double clattn_gather_bytes(const clattn_problem *seen);

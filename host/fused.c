@@ -100,6 +100,11 @@ bool clattn_has_few_rows(const clattn_problem *problem) {
   return rows_of_key_head(problem) <= FEW_ROWS;
 }
 
+bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor) {
+  return tensor >= CLATTN_Q && tensor <= CLATTN_V && problem->source == CLATTN_SOURCE_QKV &&
+         problem->type != CLATTN_F32 && problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);
+}
+
 bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem) {
   const clattn_companion *companion = clattn_companion_of(row);
   return companion == NULL || !companion->few_rows || clattn_has_few_rows(problem);

@@ -34,6 +34,7 @@ static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor)
   const uint64_t bytes = clattn_input_bytes(p, tensor);
   const uint64_t stored = plan->io == CLATTN_IO_HOST ? bytes : 0;
   if (!clattn_is_stored(tensor) || !clattn_is_separate(p, tensor)) return (tensor_memory){.floats = stored};
+  if (clattn_plan_is_fused(plan) && clattn_fused_reads_stored(p, tensor)) return (tensor_memory){.stored = stored};
   const uint64_t rotated = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
   const uint64_t widened = bytes / clattn_type_bytes(p->type) * sizeof(float);
   return (tensor_memory){.floats = clattn_is_rotated(p, tensor) ? rotated : widened, .stored = stored};

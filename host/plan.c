@@ -31,7 +31,7 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clat
     const clattn_problem *problem = of_scores ? seen : &plan->problem;
     if (plan->choice[stage].row == NULL) continue;
     info->stages[stage].flops = clattn_stage_flops(problem, stage);
-    info->stages[stage].bytes = clattn_stage_bytes(problem, stage);
+    info->stages[stage].bytes = clattn_stage_bytes(problem, stage, clattn_plan_is_fused(plan));
   }
   info->stages[CLATTN_STAGE_CACHE].bytes += clattn_gather_bytes(seen);
 }

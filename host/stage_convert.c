@@ -1,4 +1,5 @@
 /* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
+#include "fused.h"
 #include "positions.h"
 #include "stage.h"
 #include "tensor.h"
@@ -47,6 +48,7 @@ clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error)
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!clattn_is_input(p, tensor) || !clattn_is_stored(tensor) || !clattn_is_separate(p, tensor)) continue;
     if (clattn_is_rotated(p, tensor)) continue; /* the rotary stage reads what is stored */
+    if (clattn_plan_is_fused(work->plan) && clattn_fused_reads_stored(p, tensor)) continue;
     const bool placed = tensor == CLATTN_X && p->positions != CLATTN_POSITIONS_NONE;
     status = placed ? add_positions(work, error) : widen(work, tensor, error);
   }

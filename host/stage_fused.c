@@ -9,11 +9,17 @@ typedef struct launch {
   size_t size[3];
 } launch;
 
+/* As it is stored, or else these floats. */
+static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats) {
+  return clattn_fused_reads_stored(work->problem, tensor) ? work->stored[tensor] : floats;
+}
+
 static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
   const attention a = clattn_kernel_attention(work);
-  const cl_mem keys = clattn_keys(work), values = clattn_values(work);
+  const cl_mem queries = input(work, CLATTN_Q, work->tensor[CLATTN_Q]);
+  const cl_mem keys = input(work, CLATTN_K, clattn_keys(work)), values = input(work, CLATTN_V, clattn_values(work));
   const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_Q]),
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(queries),
                                        CLATTN_ARGUMENT(keys),
                                        CLATTN_ARGUMENT(values),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]),

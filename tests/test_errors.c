@@ -206,7 +206,7 @@ static void kernels(void **state) {
 
 /* Half a work-group of what the register rung wants: one size becomes smaller, the others stay. */
 static void tiles_fit_the_device(void **state) {
-  static const clattn_extent extent = {1, 1, 1};
+  static const clattn_extent extent = {.terms = 1, .head_dim = 1, .value_dim = 1};
   (void)state;
   const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_PROJECT, "register", 8);
   assert_non_null(row);
@@ -225,7 +225,7 @@ static void tiles_fit_the_device(void **state) {
 
 /* Of devices with short vectors tiles take fewer registers. */
 static void tiles_are_narrow_where_vectors_are(void **state) {
-  static const clattn_extent extent = {1, 1, 1};
+  static const clattn_extent extent = {.terms = 1, .head_dim = 1, .value_dim = 1};
   (void)state;
   const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_FUSED, "vector", 6);
   assert_non_null(row);

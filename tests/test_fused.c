@@ -100,6 +100,53 @@ static void launches_and_bits(void **state) {
   }
 }
 
+/* ---- stored types ------------------------------------------------------------------------------------------------ */
+
+/* Given q, k and v of 2 bytes are read where they lie: none is widened, and no memory is taken for floats of them. With
+ * a rotary embedding that is true of v alone. Dims of several vectors and a rest, keys of several strips. */
+static void stored_types_are_read_in_place(void **state) {
+  (void)state;
+  enum { TOKENS = 200, HEAD_DIM = 38, VALUE_DIM = 53 };
+  char names[ROWS_MOST][32];
+  const size_t count = fused_rows(names);
+  for (size_t i = 0; i < count; ++i)
+    for (int variant = 0; variant < 4; ++variant) {
+      const clattn_plan_options options = options_of(names[i]);
+      const bool rotated = variant >= 2;
+      clattn_problem p = CLATTN_PROBLEM_INIT;
+      p.query_len = p.key_len = TOKENS;
+      p.heads = 4;
+      p.kv_heads = 2;
+      p.head_dim = HEAD_DIM;
+      p.value_dim = VALUE_DIM;
+      p.source = CLATTN_SOURCE_QKV;
+      p.type = variant % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
+      p.causal = variant == 1;
+      if (rotated) p.rotary = CLATTN_ROTARY_HALVES;
+      support_case c;
+      clattn_plan *plan = NULL;
+      clattn_plan_info info;
+      clattn_timings timings;
+      clattn_check_report report;
+      clattn_error error;
+      support_allocate(&c, &p, 31 + (uint32_t)variant);
+      assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+      support_want(&c, plan);
+      assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
+      assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+      assert_passed(&report, names[i]);
+      assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT], 1); /* the output alone */
+      clattn_plan_get_info(plan, &info);
+      const uint64_t q = TOKENS * 4 * HEAD_DIM, k = TOKENS * 2 * HEAD_DIM, v = TOKENS * 2 * VALUE_DIM;
+      const uint64_t outputs = TOKENS * 4 * VALUE_DIM * (4 + 2) + TOKENS * 4 * 4; /* context, output, lse */
+      const uint64_t angles = rotated ? 2 * TOKENS * (HEAD_DIM / 2) * 2 * 4 : 0;  /* of keys, and queries behind them */
+      const uint64_t floats = rotated ? (q + k) * 4 : 0;
+      assert_int_equal(info.total_bytes, (q + k + v) * 2 + floats + outputs + angles + info.workspace_bytes);
+      clattn_plan_destroy(plan);
+      support_free(&c);
+    }
+}
+
 /* ---- extreme numbers --------------------------------------------------------------------------------------------- */
 
 typedef struct extreme {
@@ -171,6 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(workspace_is_linear),
       cmocka_unit_test(launches_and_bits),
+      cmocka_unit_test(stored_types_are_read_in_place),
       cmocka_unit_test(extreme_numbers),
   };
   return cmocka_run_group_tests_name("fused", tests, support_open, support_close);

@@ -14,6 +14,16 @@
  * every other weight, and every factor above, is at least 2^-126, so that a NaN or Inf in a live key's value stays.
  */
 #include "common/attention.cl"
+#include "common/stored.cl"
+
+/* How q and k, and v, are stored: 0 float, 1 half, 2 bfloat16, as in common/attention.h. They are read as they are, and
+ * become floats on the way. */
+#ifndef QK_TYPE
+#define QK_TYPE 0
+#endif
+#ifndef V_TYPE
+#define V_TYPE 0
+#endif
 
 /* 0 ... 31: 2^headroom is at least the number of keys. */
 int headroom_of(int keys) {

@@ -51,7 +51,7 @@
 #define TILE_VECTORS (KEYS_END > VALUES_END ? KEYS_END : VALUES_END)
 
 typedef struct fused_inputs {
-  global const float *q, *k, *v;
+  global const void *q, *k, *v; /* of QK_TYPE and V_TYPE */
   global const void *mask;
   global const float *slopes;
 } fused_inputs;
@@ -109,15 +109,15 @@ int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* One row, by LANES work-items: `columns` of it, the rest of `width` as 0. True if this one met a value that is not
- * finite. */
-int load_row(global const float *from, int columns, int width, local float4 *to) {
+/* One row, stored as `type`, by LANES work-items: `columns` of it, the rest of `width` as 0. True if this one met a
+ * value that is not finite. */
+int load_row(int type, global const void *from, size_t at, int columns, int width, local float4 *to) {
   const int lane = item_number() % LANES;
   int nonfinite = 0;
   for (int c0 = 0; c0 < width; c0 += LANES) {
     const int c = c0 + lane;
     if (c >= width) continue;
-    const float value = c < columns ? from[c] : 0.0f;
+    const float value = c < columns ? load_stored(type, from, at + c) : 0.0f;
     ((local float *)to)[c] = value;
     if (!isfinite(value)) nonfinite = 1;
   }
@@ -125,26 +125,27 @@ int load_row(global const float *from, int columns, int width, local float4 *to)
 }
 
 /* DEPTH columns of the block's queries, from depth0 on. */
-void load_queries(const attention a, const fused_block b, global const float *q, int depth0, local float4 *tile) {
+void load_queries(const attention a, const fused_block b, global const void *q, int depth0, local float4 *tile) {
 #pragma unroll
   for (int r0 = 0; r0 < BLOCK_ROWS; r0 += ITEMS / LANES) {
     const int r = r0 + item_number() / LANES;
     if (r >= BLOCK_ROWS) continue;
     sequence s;
     const int row = place_row(a, b, r, &s);
-    global const float *from = q + query_offset(a, a.q, s) + row * a.q.row + depth0;
-    load_row(from, is_row(s, row) ? HEAD_DIM - depth0 : 0, DEPTH, tile + r * DEPTH_ROW);
+    const size_t at = query_offset(a, a.q, s) + row * a.q.row + depth0;
+    load_row(QK_TYPE, q, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, DEPTH, tile + r * DEPTH_ROW);
   }
 }
 
-/* A tile of K or V: `keys` rows there are. */
-int load_keys(global const float *from, size_t stride, int keys, int columns, int width, local float4 *tile,
-              int tile_row) {
+/* A tile of K or V: `keys` rows there are, the first at `at`. */
+int load_keys(int type, global const void *from, size_t at, size_t stride, int keys, int columns, int width,
+              local float4 *tile, int tile_row) {
   int nonfinite = 0;
 #pragma unroll
   for (int r0 = 0; r0 < BLOCK_KEYS; r0 += ITEMS / LANES) {
     const int r = r0 + item_number() / LANES;
-    if (r < BLOCK_KEYS) nonfinite |= load_row(from + r * stride, r < keys ? columns : 0, width, tile + r * tile_row);
+    if (r < BLOCK_KEYS)
+      nonfinite |= load_row(type, from, at + r * stride, r < keys ? columns : 0, width, tile + r * tile_row);
   }
   return nonfinite;
 }
@@ -177,14 +178,15 @@ void add_products(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) 
 /* The products of a tile of keys, from key0 on. */
 void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
-  global const float *k = in.k + key_offset(a, a.k, b.s) + key0 * a.k.row;
+  const size_t k_at = key_offset(a, a.k, b.s) + key0 * a.k.row;
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = 0.0f;
   for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
     if (DEPTH < HEAD_DIM) load_queries(a, b, in.q, depth0, memory.tile);
-    load_keys(k + depth0, a.k.row, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory.tile + KEYS_AT, DEPTH_ROW);
+    load_keys(QK_TYPE, in.k, k_at + depth0, a.k.row, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory.tile + KEYS_AT,
+              DEPTH_ROW);
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
     add_products(memory, score);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
@@ -303,7 +305,7 @@ void add_live_values(const block_memory memory, block_sums *sums) {
 /* All keys of the block. `sink` is the first maximum, -infinity without; its own part of the sum is in. */
 void sum_block(const attention a, const fused_block b, const fused_inputs in, float sink, int headroom,
                const block_memory memory, block_sums *sums) {
-  global const float *v = in.v + key_offset(a, a.v, b.s);
+  const size_t v_at = key_offset(a, a.v, b.s);
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     sums->largest[r] = sink;
@@ -318,8 +320,8 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
     multiply_keys(a, b, in, key0, memory, score);
     finish_scores(a, b, in, key0, score);
     store_maxima(memory, score);
-    if (load_keys(v + key0 * a.v.row, a.v.row, b.key_end - key0, VALUE_DIM, 4 * VALUE_ROW, memory.tile + VALUES_AT,
-                  VALUE_ROW))
+    if (load_keys(V_TYPE, in.v, v_at + key0 * a.v.row, a.v.row, b.key_end - key0, VALUE_DIM, 4 * VALUE_ROW,
+                  memory.tile + VALUES_AT, VALUE_ROW))
       *memory.nonfinite = 1;      /* all who write it write the same */
     barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are there */
     const int careful = *memory.nonfinite;

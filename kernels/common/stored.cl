@@ -25,6 +25,13 @@ float load_stored(int type, global const void *from, size_t i) {
   return ((global const float *)from)[i];
 }
 
+/* 16 neighbours, from i on. */
+float16 load_stored16(int type, global const void *from, size_t i) {
+  if (type == STORED_F16) return vload_half16(0, (global const half *)from + i);
+  if (type == STORED_BF16) return as_float16(convert_uint16(vload16(0, (global const ushort *)from + i)) << 16);
+  return vload16(0, (global const float *)from + i);
+}
+
 void store_stored(int type, float value, global void *to, size_t i) {
   if (type == STORED_F16)
     vstore_half_rte(value, i, (global half *)to);

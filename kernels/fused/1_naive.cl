@@ -15,7 +15,7 @@
  */
 #include "common/fused.cl"
 
-kernel void fused(global const float *q, global const float *k, global const float *v, global float *context,
+kernel void fused(global const void *q, global const void *k, global const void *v, global float *context,
                   const attention a, global const int *sequences, global const void *mask, global const float *slopes,
                   global const float *sinks, global float *lse, global float *workspace) {
   const int pair = get_global_id(0), row = get_global_id(1);
@@ -24,23 +24,23 @@ kernel void fused(global const float *q, global const float *k, global const flo
   row_view view;
   view_row(a, s, row, mask, slopes, &view);
   const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
-  global const float *q_row = q + query_offset(a, a.q, s) + row * a.q.row;
+  const size_t q_row = query_offset(a, a.q, s) + row * a.q.row;
   global float *out = context + query_offset(a, a.context, s) + row * a.context.row;
   float largest = head_sink(sinks, s), sum = sink_part(largest, headroom);
 
   for (int c = 0; c < a.value_dim && exists; ++c) out[c] = 0.0f;
   for (int key = view.first; key < view.end && exists; ++key) {
-    global const float *k_row = k + key_offset(a, a.k, s) + key * a.k.row;
-    global const float *v_row = v + key_offset(a, a.v, s) + key * a.v.row;
+    const size_t k_row = key_offset(a, a.k, s) + key * a.k.row, v_row = key_offset(a, a.v, s) + key * a.v.row;
     float dot_product = 0.0f;
-    for (int c = 0; c < a.head_dim; ++c) dot_product += q_row[c] * k_row[c];
+    for (int c = 0; c < a.head_dim; ++c)
+      dot_product += load_stored(QK_TYPE, q, q_row + c) * load_stored(QK_TYPE, k, k_row + c);
     const float score = finish_score(a, view, key, dot_product * a.scale);
     if (score == -INFINITY) continue;
     const float larger = fmax(largest, score), factor = larger > largest ? shrink(largest, larger) : 1.0f;
     const float part = live_part(score, larger, headroom);
     largest = larger;
     sum = sum * factor + part;
-    for (int c = 0; c < a.value_dim; ++c) out[c] = out[c] * factor + part * v_row[c];
+    for (int c = 0; c < a.value_dim; ++c) out[c] = out[c] * factor + part * load_stored(V_TYPE, v, v_row + c);
   }
   for (int c = 0; c < a.value_dim && exists && sum != 0.0f; ++c) out[c] /= sum;
   store_fused_lse(a, lse, pair, row, largest, sum, headroom);

@@ -31,19 +31,21 @@
 typedef float vector_row[HEAD_DIM + 1];
 typedef float value_row[VALUE_DIM];
 
-/* Rows first ... first + TILE - 1 of q or k; those from `end` on as 0. */
-void load_vectors(global const float *from, size_t stride, int first, int end, local vector_row *tile) {
+/* Rows first ... first + TILE - 1 of q or k, whose row 0 is at `at`; those from `end` on as 0. */
+void load_vectors(global const void *from, size_t at, size_t stride, int first, int end, local vector_row *tile) {
   const int x = get_local_id(0), y = get_local_id(1);
-  for (int c = x; c < HEAD_DIM; c += TILE) tile[y][c] = first + y < end ? from[(first + y) * stride + c] : 0.0f;
+  for (int c = x; c < HEAD_DIM; c += TILE)
+    tile[y][c] = first + y < end ? load_stored(QK_TYPE, from, at + (first + y) * stride + c) : 0.0f;
 }
 
-void load_values(global const float *from, size_t stride, int first, int end, local value_row *tile) {
+void load_values(global const void *from, size_t at, size_t stride, int first, int end, local value_row *tile) {
   const int x = get_local_id(0), y = get_local_id(1);
-  for (int c = x; c < VALUE_DIM; c += TILE) tile[y][c] = first + y < end ? from[(first + y) * stride + c] : 0.0f;
+  for (int c = x; c < VALUE_DIM; c += TILE)
+    tile[y][c] = first + y < end ? load_stored(V_TYPE, from, at + (first + y) * stride + c) : 0.0f;
 }
 
 kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void
-fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float q_tile[TILE][HEAD_DIM + 1], k_tile[TILE][HEAD_DIM + 1], v_tile[TILE][VALUE_DIM];
@@ -55,18 +57,18 @@ fused(global const float *q, global const float *k, global const float *v, globa
   row_view view;
   view_row(a, s, row, mask, slopes, &view);
   const int row_end = min(row0 + TILE, s.query_len), headroom = headroom_of(s.key_len);
-  global const float *k_head = k + key_offset(a, a.k, s), *v_head = v + key_offset(a, a.v, s);
+  const size_t k_head = key_offset(a, a.k, s), v_head = key_offset(a, a.v, s);
 
   float largest = head_sink(sinks, s), sum = sink_part(largest, headroom);
   float out[ITEM_VALUES];
   for (int i = 0; i < ITEM_VALUES; ++i) out[i] = 0.0f;
-  load_vectors(q + query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);
+  load_vectors(q, query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);
 
   /* The first row of the tile sees the first of its keys, the last the last. */
   const int end = row0 < row_end ? end_key(a, s, row_end - 1) : 0;
   for (int key0 = first_key(a, s, row0); key0 < end; key0 += TILE) {
-    load_vectors(k_head, a.k.row, key0, end, k_tile);
-    load_values(v_head, a.v.row, key0, end, v_tile);
+    load_vectors(k, k_head, a.k.row, key0, end, k_tile);
+    load_values(v, v_head, a.v.row, key0, end, v_tile);
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
 
     float score = 0.0f;

@@ -32,7 +32,7 @@
 #include "common/fused_block.cl"
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
-fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];

@@ -45,6 +45,25 @@
 #define LEAST_FOLDED 1e-3f
 #define MOST_FOLDED 2.0f
 
+/* Of a half or bfloat16 no number can be handed to all lanes as it lies: a strip of keys, then of values, becomes
+ * floats in local memory, 16 at a time. It takes a VECTORS * 16th of the work. */
+#if QK_TYPE == 0
+#define KEYS_IN global
+#else
+#define KEYS_IN local
+#endif
+#if V_TYPE == 0
+#define VALUES_IN global
+#else
+#define VALUES_IN local
+#endif
+#define VECTORS_OF(columns) (((columns) + 15) / 16)
+#if QK_TYPE == 0 && V_TYPE == 0
+#define WIDENED 1
+#else
+#define WIDENED (STRIP_KEYS * VECTORS_OF(HEAD_DIM > VALUE_DIM ? HEAD_DIM : VALUE_DIM))
+#endif
+
 /* Functions whose loops must be unrolled: bounds that are arguments are constants only once they are inlined. */
 #define INLINE static __attribute__((always_inline))
 
@@ -57,6 +76,7 @@ typedef struct block {
   local float16 *largest; /* (VECTORS) */
   local float16 *most;    /* (VECTORS): the largest scores of the strip */
   local float16 *sums;    /* (VECTORS): of weights */
+  local float16 *widened; /* (WIDENED): of this strip, keys or values that are no floats */
   local int16 *first;     /* (VECTORS): keys within causality and window; both grow with the row */
   local int16 *end;
   int row0, rows, lead, headroom, plain;
@@ -79,13 +99,13 @@ int is_idle(const block b, int v) {
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 /* Of keys that not all queries see, those that a query does not see get -infinity. */
-INLINE void score_tile(const block b, global const float *k, size_t row, int key, int last, int at, const int vectors,
+INLINE void score_tile(const block b, KEYS_IN const float *k, size_t row, int key0, int keys, int at, const int vectors,
                        const int masked) {
   const int v0 = VECTORS - vectors;
   float16 sum[TILE_KEYS][VECTORS];
-  global const float *from[TILE_KEYS]; /* behind the last key it is read again, and masked */
+  KEYS_IN const float *from[TILE_KEYS]; /* behind the last key it is read again, and masked */
 #pragma unroll
-  for (int i = 0; i < TILE_KEYS; ++i) from[i] = k + min(key + i, last) * row;
+  for (int i = 0; i < TILE_KEYS; ++i) from[i] = k + min(at + i, keys - 1) * row;
 #pragma unroll
   for (int i = 0; i < TILE_KEYS; ++i)
 #pragma unroll
@@ -104,7 +124,7 @@ INLINE void score_tile(const block b, global const float *k, size_t row, int key
     float16 most = b.most[v0 + v];
 #pragma unroll
     for (int i = 0; i < TILE_KEYS; ++i) {
-      const int16 is_seen = key + i >= b.first[v0 + v] && key + i < b.end[v0 + v];
+      const int16 is_seen = key0 + at + i >= b.first[v0 + v] && key0 + at + i < b.end[v0 + v];
       const float16 seen = is_seen ? sum[i][v] : -INFINITY, score = masked ? seen : sum[i][v];
       most = larger16(score, most);
       b.strip[(at + i) * VECTORS + v0 + v] = score;
@@ -113,25 +133,26 @@ INLINE void score_tile(const block b, global const float *k, size_t row, int key
   }
 }
 
-INLINE void score_tiles(const block b, global const float *k, size_t row, int key0, const segment s, int all_from,
-                        int all_end, int last, const int vectors) {
+INLINE void score_tiles(const block b, KEYS_IN const float *k, size_t row, int key0, int keys, const segment s,
+                        int all_from, int all_end, const int vectors) {
   for (int at = s.from; at < s.to; at += TILE_KEYS)
     if (key0 + at >= all_from && key0 + at + TILE_KEYS <= all_end)
-      score_tile(b, k, row, key0 + at, last, at, vectors, 0);
+      score_tile(b, k, row, key0, keys, at, vectors, 0);
     else
-      score_tile(b, k, row, key0 + at, last, at, vectors, 1);
+      score_tile(b, k, row, key0, keys, at, vectors, 1);
 }
 
-void score_segment(const block b, global const float *k, size_t row, int key0, const segment s, int last) {
+/* Of the strip of `keys` keys from key0 on; k is where it begins. */
+void score_segment(const block b, KEYS_IN const float *k, size_t row, int key0, int keys, const segment s) {
   const int all_from = ((local const int *)b.first)[ITEM_ROWS - 1], all_end = ((local const int *)b.end)[b.lead];
   if (s.vectors == VECTORS)
-    score_tiles(b, k, row, key0, s, all_from, all_end, last, VECTORS);
+    score_tiles(b, k, row, key0, keys, s, all_from, all_end, VECTORS);
   else if (VECTORS > 3 && s.vectors == 3)
-    score_tiles(b, k, row, key0, s, all_from, all_end, last, 3);
+    score_tiles(b, k, row, key0, keys, s, all_from, all_end, 3);
   else if (VECTORS > 2 && s.vectors == 2)
-    score_tiles(b, k, row, key0, s, all_from, all_end, last, 2);
+    score_tiles(b, k, row, key0, keys, s, all_from, all_end, 2);
   else
-    score_tiles(b, k, row, key0, s, all_from, all_end, last, 1);
+    score_tiles(b, k, row, key0, keys, s, all_from, all_end, 1);
 }
 
 /* The mask of the lanes' rows at one key. */
@@ -252,7 +273,7 @@ void weigh_segment(const block b, const segment s) {
 
 /* ---- sums of values ---------------------------------------------------------------------------------------------- */
 
-INLINE void add_tile(const block b, global const float *values, size_t row, const segment s, int c, const int dims,
+INLINE void add_tile(const block b, VALUES_IN const float *values, size_t row, const segment s, int c, const int dims,
                      const int vectors) {
   const int v0 = VECTORS - vectors;
   float16 sum[TILE_DIMS][VECTORS];
@@ -275,13 +296,13 @@ INLINE void add_tile(const block b, global const float *values, size_t row, cons
     for (int v = 0; v < vectors; ++v) b.values[(c + i) * VECTORS + v0 + v] = sum[i][v];
 }
 
-INLINE void add_tiles(const block b, global const float *values, size_t row, const segment s, const int vectors) {
+INLINE void add_tiles(const block b, VALUES_IN const float *values, size_t row, const segment s, const int vectors) {
   for (int c = 0; c + TILE_DIMS <= VALUE_DIM; c += TILE_DIMS) add_tile(b, values, row, s, c, TILE_DIMS, vectors);
   if (VALUE_DIM % TILE_DIMS != 0)
     add_tile(b, values, row, s, VALUE_DIM / TILE_DIMS * TILE_DIMS, VALUE_DIM % TILE_DIMS, vectors);
 }
 
-void add_segment(const block b, global const float *values, size_t row, const segment s) {
+void add_segment(const block b, VALUES_IN const float *values, size_t row, const segment s) {
   if (s.vectors == VECTORS)
     add_tiles(b, values, row, s, VECTORS);
   else if (VECTORS > 3 && s.vectors == 3)
@@ -293,7 +314,7 @@ void add_segment(const block b, global const float *values, size_t row, const se
 }
 
 /* The same where masked values may be anything: a weight of 0 leaves them out. */
-void add_live_values(const block b, global const float *values, size_t row, const segment s) {
+void add_live_values(const block b, VALUES_IN const float *values, size_t row, const segment s) {
   for (int at = s.from; at < s.to; ++at)
     for (int v = VECTORS - s.vectors; v < VECTORS; ++v) {
       const float16 weight = b.strip[at * VECTORS + v];
@@ -312,19 +333,21 @@ int all_are_finite(const block b) {
 
 /* ---- the kernel -------------------------------------------------------------------------------------------------- */
 
-void load_queries(const attention a, const block b, global const float *q, float factor) {
+void load_queries(const attention a, const block b, global const void *q, size_t at, float factor) {
   for (int v = 0; v < VECTORS; ++v) {
     for (int c0 = 0; c0 + 16 <= HEAD_DIM; c0 += 16) {
       float16 rows[16];
 #pragma unroll
-      for (int i = 0; i < 16; ++i) rows[i] = vload16(0, q + row_of_lane(b, v * 16 + i) * a.q.row + c0) * factor;
+      for (int i = 0; i < 16; ++i)
+        rows[i] = load_stored16(QK_TYPE, q, at + row_of_lane(b, v * 16 + i) * a.q.row + c0) * factor;
       transpose(rows);
 #pragma unroll
       for (int i = 0; i < 16; ++i) b.queries[(c0 + i) * VECTORS + v] = rows[i];
     }
     for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c)
       for (int i = 0; i < 16; ++i)
-        ((local float *)(b.queries + c * VECTORS + v))[i] = q[row_of_lane(b, v * 16 + i) * a.q.row + c] * factor;
+        ((local float *)(b.queries + c * VECTORS + v))[i] =
+            load_stored(QK_TYPE, q, at + row_of_lane(b, v * 16 + i) * a.q.row + c) * factor;
   }
 }
 
@@ -341,8 +364,42 @@ void begin_block(const attention a, const sequence s, const block b, float sink)
   for (int i = 0; i < VALUE_DIM * VECTORS; ++i) b.values[i] = 0.0f;
 }
 
+/* `keys` rows of k or v, one behind the other, in whole vectors. */
+void widen(int type, global const void *from, size_t at, size_t row, int keys, int columns, local float16 *to) {
+  for (int key = 0; key < keys; ++key, to += VECTORS_OF(columns)) {
+    for (int i = 0; i < columns / 16; ++i) to[i] = load_stored16(type, from, at + key * row + i * 16);
+    for (int c = columns / 16 * 16; c < columns; ++c)
+      ((local float *)to)[c] = load_stored(type, from, at + key * row + c);
+  }
+}
+
+/* Where a strip of keys begins, and how long its rows are. */
+KEYS_IN const float *find_keys(const attention a, const block b, global const void *k, size_t at, int keys,
+                               size_t *row) {
+#if QK_TYPE == 0
+  *row = a.k.row;
+  return (global const float *)k + at;
+#else
+  widen(QK_TYPE, k, at, a.k.row, keys, HEAD_DIM, b.widened);
+  *row = VECTORS_OF(HEAD_DIM) * 16;
+  return (local const float *)b.widened;
+#endif
+}
+
+VALUES_IN const float *find_values(const attention a, const block b, global const void *v, size_t at, int keys,
+                                   size_t *row) {
+#if V_TYPE == 0
+  *row = a.v.row;
+  return (global const float *)v + at;
+#else
+  widen(V_TYPE, v, at, a.v.row, keys, VALUE_DIM, b.widened);
+  *row = VECTORS_OF(VALUE_DIM) * 16;
+  return (local const float *)b.widened;
+#endif
+}
+
 /* Strip by strip: all keys that any of the queries sees. */
-void attend(const attention a, const sequence s, const block b, global const float *k, global const float *v,
+void attend(const attention a, const sequence s, const block b, global const void *k, global const void *v,
             global const void *mask, global const float *slopes, int leave_out) {
   local const int *first = (local const int *)b.first, *end = (local const int *)b.end;
   const int key_end = end[ITEM_ROWS - 1];
@@ -354,18 +411,21 @@ void attend(const attention a, const sequence s, const block b, global const flo
       bound[i] = clamp(seen, 0, tiles) * TILE_KEYS;
       b.most[i] = -INFINITY;
     }
+    size_t row;
+    KEYS_IN const float *k_strip = find_keys(a, b, k, key_offset(a, a.k, s) + key0 * a.k.row, keys, &row);
     for (int i = 0; i < VECTORS; ++i)
-      score_segment(b, k, a.k.row, key0, (segment){i > 0 ? bound[i - 1] : 0, bound[i], VECTORS - i}, key_end - 1);
+      score_segment(b, k_strip, row, key0, keys, (segment){i > 0 ? bound[i - 1] : 0, bound[i], VECTORS - i});
     if (!b.plain) finish_strip(a, s, b, mask, slopes, key0, bound);
     raise_maxima(b);
+    VALUES_IN const float *v_strip = find_values(a, b, v, key_offset(a, a.v, s) + key0 * a.v.row, keys, &row);
     for (int i = 0; i < VECTORS; ++i) {
       const segment part = {i > 0 ? bound[i - 1] : 0, min(bound[i], keys), VECTORS - i};
       if (part.from >= part.to) continue;
       weigh_segment(b, part);
       if (leave_out)
-        add_live_values(b, v + key0 * a.v.row, a.v.row, part);
+        add_live_values(b, v_strip, row, part);
       else
-        add_segment(b, v + key0 * a.v.row, a.v.row, part);
+        add_segment(b, v_strip, row, part);
     }
   }
 }
@@ -401,12 +461,13 @@ int block_of(int group, int groups) {
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float16 queries[HEAD_DIM * VECTORS], strip[STRIP_KEYS * VECTORS], values[VALUE_DIM * VECTORS];
   local float16 largest[VECTORS], most[VECTORS], sums[VECTORS];
   local int16 first[VECTORS], end[VECTORS];
+  local float16 widened[WIDENED];
   const size_t group = get_group_id(1) * get_num_groups(0) + get_group_id(0), blocks = get_num_groups(1);
   const int pair = group / blocks, row0 = block_of(group - pair * blocks, blocks) * ITEM_ROWS;
   const float folded = a.scale * LOG2_E;
@@ -415,16 +476,15 @@ fused(global const float *q, global const float *k, global const float *v, globa
   find_sequence(a, sequences, pair, &s);
   const float unit = plain ? LOG2_E : 1.0f, sink = head_sink(sinks, s) * unit, begin = plain ? ceil(sink) : sink;
   const int rows = clamp(s.query_len - row0, 0, ITEM_ROWS), headroom = headroom_of(s.key_len);
-  const block b = {queries, strip, values, largest,          most,     sums, first,
+  const block b = {queries, strip, values, largest,          most,     sums, widened, first,
                    end,     row0,  rows,   ITEM_ROWS - rows, headroom, plain};
 
   if (rows > 0) {
-    global const float *keys = k + key_offset(a, a.k, s), *v_corner = v + key_offset(a, a.v, s);
-    load_queries(a, b, q + query_offset(a, a.q, s), plain ? folded : 1.0f);
+    load_queries(a, b, q, query_offset(a, a.q, s), plain ? folded : 1.0f);
     int leave_out = 0;
     do {
       begin_block(a, s, b, begin);
-      attend(a, s, b, keys, v_corner, mask, slopes, leave_out);
+      attend(a, s, b, k, v, mask, slopes, leave_out);
     } while (!leave_out++ && !all_are_finite(b));
     store_context(a, b, sink, context + query_offset(a, a.context, s));
   }

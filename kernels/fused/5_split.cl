@@ -44,7 +44,7 @@
 #define PART_FLOATS (VALUE_DIM + 2)
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
-fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
@@ -83,7 +83,7 @@ fused(global const float *q, global const float *k, global const float *v, globa
 }
 
 /* The companion, behind it. Work-item (pair, row, value column): all of them along the first dimension. */
-kernel void join(global const float *q, global const float *k, global const float *v, global float *context,
+kernel void join(global const void *q, global const void *k, global const void *v, global float *context,
                  const attention a, global const int *sequences, global const void *mask, global const float *slopes,
                  global const float *sinks, global float *lse, global const float *workspace) {
   const size_t line = get_global_id(0) / VALUE_DIM;

@@ -2,7 +2,7 @@
  * arguments as in rung 1; workspace takes what `fused` leaves for `join`.
  *
  * With one query there is nothing to reuse: each key and value takes part in one multiply-add for each of its elements,
- * and memory is the limit. So nothing is packed, and everything is read in the order in which it lies, for processors
+ * and memory is the limit. So everything is read in the order in which it lies, for processors
  * fetch ahead what comes next. One work-item, a work-group of its own, takes a part of the keys, and HEADS key heads of
  * them, one beside the other:
  *
@@ -15,7 +15,7 @@
  *
  *     m = max of m[part]      context = (sum of exp(m[part] - m) * o[part]) / (sum of exp(m[part] - m) * s[part])
  *
- * Wins on CPU devices from one to a few queries a key head; with more, rung 4 reuses what it packs.
+ * Wins on CPU devices from one to a few queries a key head; with more, rung 4 reads them once for 64.
  */
 #ifndef PARTS
 #define PARTS 32 /* 8, 16, 32, 64: the most; more keep more cores busy */
@@ -55,22 +55,22 @@ void find_row(const attention a, int kv_head, int r, sequence *s, int *query) {
   *query = r - member * a.query_len;
 }
 
-float dot_product(local const float *q, global const float *k) {
+float dot_product(local const float *q, global const void *k, size_t at) {
   float16 sum = 0.0f;
 #pragma unroll
-  for (int c = 0; c < HEAD_DIM / 16; ++c) sum = fma(vload16(c, q), vload16(c, k), sum);
+  for (int c = 0; c < HEAD_DIM / 16; ++c) sum = fma(vload16(c, q), load_stored16(QK_TYPE, k, at + c * 16), sum);
   float rest = HEAD_DIM >= 16 ? sum_of_lanes(sum) : 0.0f;
-  for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c) rest = fma(q[c], k[c], rest);
+  for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c) rest = fma(q[c], load_stored(QK_TYPE, k, at + c), rest);
   return rest;
 }
 
-/* Of the keys key0 ... end - 1; k points to the first key head's key 0. */
-void score_keys(const attention a, const rows b, global const float *k, int key0, int end) {
+/* Of the keys key0 ... end - 1; the first key head's key 0 is at k_at. */
+void score_keys(const attention a, const rows b, global const void *k, size_t k_at, int key0, int end) {
   for (int key = key0; key < end; ++key)
     for (int h = 0; h < b.heads; ++h) {
-      global const float *k_row = k + h * a.k.head + key * a.k.row;
+      const size_t k_row = k_at + h * a.k.head + key * a.k.row;
       for (int x = h * ROWS; x < h * ROWS + b.rows; ++x)
-        ((local float *)b.scores)[x * STRIP + key - key0] = dot_product(b.queries + x * HEAD_DIM, k_row) * a.scale;
+        ((local float *)b.scores)[x * STRIP + key - key0] = dot_product(b.queries + x * HEAD_DIM, k, k_row) * a.scale;
     }
 }
 
@@ -100,7 +100,8 @@ void weigh_keys(const attention a, const row_view view, int plain, const rows b,
 }
 
 /* Sums of one row += weights times up to KEYS values. A masked key is left out, whatever its value holds. */
-void add_values(local const float *weights, global const float *v, size_t row, int keys, local float16 *values) {
+void add_values(local const float *weights, global const void *v, size_t at, size_t row, int keys,
+                local float16 *values) {
   float16 sums[VALUE_VECTORS];
 #pragma unroll
   for (int i = 0; i < WHOLE_VECTORS; ++i) sums[i] = values[i];
@@ -108,24 +109,25 @@ void add_values(local const float *weights, global const float *v, size_t row, i
     const float weight = weights[key];
     if (weight == 0.0f) continue;
 #pragma unroll
-    for (int i = 0; i < WHOLE_VECTORS; ++i) sums[i] = fma((float16)weight, vload16(i, v + key * row), sums[i]);
+    for (int i = 0; i < WHOLE_VECTORS; ++i)
+      sums[i] = fma((float16)weight, load_stored16(V_TYPE, v, at + key * row + i * 16), sums[i]);
     for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM; ++c)
-      ((local float *)values)[c] = fma(weight, v[key * row + c], ((local float *)values)[c]);
+      ((local float *)values)[c] = fma(weight, load_stored(V_TYPE, v, at + key * row + c), ((local float *)values)[c]);
   }
 #pragma unroll
   for (int i = 0; i < WHOLE_VECTORS; ++i) values[i] = sums[i];
 }
 
-void add_strip(const attention a, const rows b, global const float *v, int key0, int end) {
+void add_strip(const attention a, const rows b, global const void *v, size_t v_at, int key0, int end) {
   for (int key = key0; key < end; key += KEYS)
     for (int h = 0; h < b.heads; ++h)
       for (int x = h * ROWS; x < h * ROWS + b.rows; ++x)
-        add_values((local const float *)b.scores + x * STRIP + key - key0, v + h * a.v.head + key * a.v.row, a.v.row,
-                   min(KEYS, end - key), b.values + x * VALUE_VECTORS);
+        add_values((local const float *)b.scores + x * STRIP + key - key0, v, v_at + h * a.v.head + key * a.v.row,
+                   a.v.row, min(KEYS, end - key), b.values + x * VALUE_VECTORS);
 }
 
-void begin_row(const rows b, int x, global const float *q) {
-  for (int c = 0; c < HEAD_DIM; ++c) b.queries[x * HEAD_DIM + c] = q[c];
+void begin_row(const rows b, int x, global const void *q, size_t at) {
+  for (int c = 0; c < HEAD_DIM; ++c) b.queries[x * HEAD_DIM + c] = load_stored(QK_TYPE, q, at + c);
   for (int i = 0; i < VALUE_VECTORS; ++i) b.values[x * VALUE_VECTORS + i] = 0.0f;
   b.largest[x] = -INFINITY;
   b.sums[x] = 0.0f;
@@ -133,7 +135,7 @@ void begin_row(const rows b, int x, global const float *q) {
 
 /* Work-item (batch and HEADS of its key heads, part, ROWS of their rows). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-fused(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float queries[HEADS * ROWS * HEAD_DIM], largest[HEADS * ROWS], sums[HEADS * ROWS];
@@ -148,17 +150,17 @@ fused(global const float *q, global const float *k, global const float *v, globa
   find_sequence(a, sequences, batch * a.heads + kv_head0 * a.group, &s);
   const int begin = part * part_len(a.key_len, PARTS), end = min(begin + part_len(a.key_len, PARTS), s.key_len);
   const int headroom = headroom_of(s.key_len);
-  global const float *k_corner = k + key_offset(a, a.k, s), *v_corner = v + key_offset(a, a.v, s);
+  const size_t k_at = key_offset(a, a.k, s), v_at = key_offset(a, a.v, s);
 
   for (int h = 0; h < b.heads; ++h)
     for (int r = 0; r < b.rows; ++r) {
       find_row(a, kv_head0 + h, row0 + r, &s, &query);
       query = min(query, max(s.query_len - 1, 0)); /* what a packed sequence lacks join does not look at */
-      begin_row(b, h * ROWS + r, q + query_offset(a, a.q, s) + query * a.q.row);
+      begin_row(b, h * ROWS + r, q, query_offset(a, a.q, s) + query * a.q.row);
     }
   for (int key0 = begin; key0 < end; key0 += STRIP) {
     const int strip_end = min(key0 + STRIP, end);
-    score_keys(a, b, k_corner, key0, strip_end);
+    score_keys(a, b, k, k_at, key0, strip_end);
     for (int h = 0; h < b.heads; ++h)
       for (int r = 0; r < b.rows; ++r) {
         row_view view;
@@ -166,7 +168,7 @@ fused(global const float *q, global const float *k, global const float *v, globa
         view_row(a, s, query, mask, slopes, &view);
         weigh_keys(a, view, plain, b, h * ROWS + r, key0, strip_end, headroom);
       }
-    add_strip(a, b, v_corner, key0, strip_end);
+    add_strip(a, b, v, v_at, key0, strip_end);
   }
   for (int h = 0; h < b.heads; ++h)
     for (int r = 0; r < b.rows; ++r) {
@@ -181,7 +183,7 @@ fused(global const float *q, global const float *k, global const float *v, globa
 
 /* Work-item (pair, row). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-join(global const float *q, global const float *k, global const float *v, global float *context, const attention a,
+join(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
      global float *lse, global float *workspace) {
   const int pair = get_global_id(0), row = get_global_id(1);
