@@ -19,10 +19,6 @@ static clattn_plan *plan;
 static clattn_problem problem;
 static clattn_buffers buffers;
 
-static void need(clattn_status status, const clattn_error *error) {
-  if (status != CLATTN_OK) give_up("%s: %s", clattn_status_name(status), error->message);
-}
-
 static void need_cl(cl_int code, const char *what) {
   if (code != CL_SUCCESS) give_up("%s: OpenCL code %d", what, code);
 }
@@ -113,7 +109,7 @@ static void write_result(const char *path) {
   free(data);
 }
 
-/* "fused:panel", or for a module "project:panel fused:panel". */
+/* "fused:vector", or for a module "project:panel fused:panel". */
 static void name_kernels(char answer[ANSWER_SIZE]) {
   clattn_plan_info info;
   clattn_plan_get_info(plan, &info);

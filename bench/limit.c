@@ -1,3 +1,4 @@
+/* The device's limit, in turn with the engines: one of the library's probes, in the form that was fastest. */
 #include "limit.h"
 
 #include "probe.h"
@@ -7,10 +8,6 @@
 #define REPEATS 5
 
 static clattn_probe probe;
-
-static void need(clattn_status status, const clattn_error *error) {
-  if (status != CLATTN_OK) give_up("%s: %s", clattn_status_name(status), error->message);
-}
 
 double limit_prepare(clattn_device *device, size_t working_set) {
   clattn_rate rate;

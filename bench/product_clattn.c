@@ -12,10 +12,6 @@
 static clattn_device *device;
 static clattn_plan *plan;
 
-static void need(clattn_status status, const clattn_error *error) {
-  if (status != CLATTN_OK) give_up("%s: %s", clattn_status_name(status), error->message);
-}
-
 static clattn_device *open_device(const char *name, char answer[ANSWER_SIZE]) {
   const clattn_device_choice choice = {.device = name};
   clattn_error error;

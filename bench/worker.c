@@ -18,6 +18,10 @@ void give_up(const char *format, ...) {
   exit(1);
 }
 
+void need(clattn_status status, const clattn_error *error) {
+  if (status != CLATTN_OK) give_up("%s: %s", clattn_status_name(status), error->message);
+}
+
 const char *words_text(const words *w, const char *key) {
   for (int i = 0; i < w->count; ++i)
     if (strcmp(w->key[i], key) == 0) return w->value[i];

@@ -51,4 +51,7 @@ __attribute__((format(printf, 1, 2), noreturn))
 #endif
 void give_up(const char *format, ...);
 
+/* That the library did as it was told. */
+void need(clattn_status status, const clattn_error *error);
+
 #endif

@@ -604,7 +604,7 @@ CLATTN_API clattn_status clattn_kernel_supported(size_t index, const clattn_devi
 /* A size that a kernel is compiled with. */
 typedef struct clattn_tile_info {
   const char *name;
-  int standard;     /* where vectors are 16 floats wide; CPU forms take narrower tiles elsewhere */
+  int standard;     /* where vectors are 16 floats wide; CPU forms take others elsewhere */
   const int *valid; /* all values that it may have */
   size_t valid_count;
 } clattn_tile_info;

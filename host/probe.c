@@ -109,8 +109,8 @@ static clattn_status prepare_multiply_add(clattn_probe *p, clattn_error *error) 
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* Chunks of equal length that fill the working set but for a remainder; one for each group, or more where they would
- * have more rounds than a work-item may. */
+/* Chunks of equal length that fill the working set but for a remainder shorter than a chunk; one for each group, or
+ * more where they would have more rounds than a work-item may. */
 static void cut_chunks(const clattn_probe *p, uint64_t bytes, cl_int *chunks, cl_int *chunk) {
   const struct clattn_probe_form *form = p->form;
   const uint64_t vectors_of_step = (uint64_t)form->local * form->chains;
@@ -119,8 +119,9 @@ static void cut_chunks(const clattn_probe *p, uint64_t bytes, cl_int *chunks, cl
   const uint64_t most = (uint64_t)rounds_of(form) - 1;
   if (steps / count > most) count = (steps + most - 1) / most;
   if (count > steps) count = steps;
-  *chunks = (cl_int)count;
-  *chunk = (cl_int)(steps / count * vectors_of_step);
+  const uint64_t steps_of_chunk = steps / count;
+  *chunks = (cl_int)(steps / steps_of_chunk);
+  *chunk = (cl_int)(steps_of_chunk * vectors_of_step);
 }
 
 static clattn_status prepare_read(clattn_probe *p, uint64_t bytes, clattn_error *error) {
@@ -130,14 +131,21 @@ static clattn_status prepare_read(clattn_probe *p, uint64_t bytes, clattn_error 
   const cl_int passes = rounds_of(form) / (chunk / (form->local * form->chains) + 1); /* a pass is a round, too */
   clattn_status status = build(p, "probe/read.cl", "read_again", error);
   if (status != CLATTN_OK) return status;
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunks), CLATTN_ARGUMENT(chunk),
-                                       CLATTN_ARGUMENT(passes), CLATTN_ARGUMENT(p->out)};
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunk), CLATTN_ARGUMENT(passes),
+                                       CLATTN_ARGUMENT(p->out)};
   p->groups = (size_t)chunks;
   p->of_group = (double)passes * chunk * form->width * sizeof(cl_float);
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
 
 /* ---- both -------------------------------------------------------------------------------------------------------- */
+
+static clattn_status check_working_set(const clattn_device *device, uint64_t set, clattn_error *error) {
+  const uint64_t most = device->info.max_allocation_bytes;
+  if (set == 0 || (set >= LEAST_WORKING_SET && set <= most)) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "working_set is %llu bytes (allowed: 0, or %d to %llu)",
+                     (unsigned long long)set, LEAST_WORKING_SET, (unsigned long long)most);
+}
 
 static clattn_status check_options(const clattn_device *device, const clattn_probe_options *options,
                                    clattn_error *error) {
@@ -146,11 +154,7 @@ static clattn_status check_options(const clattn_device *device, const clattn_pro
                        "clattn_probe_options.size is %zu, this library's is %zu (start from CLATTN_PROBE_OPTIONS_INIT)",
                        options->size, sizeof *options);
   if (options->repeats == 0) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "repeats is 0 (allowed: 1 or more)");
-  const uint64_t set = options->working_set, most = device->info.max_allocation_bytes;
-  if (set != 0 && (set < LEAST_WORKING_SET || set > most))
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "working_set is %llu bytes (allowed: 0, or %d to %llu)",
-                       (unsigned long long)set, LEAST_WORKING_SET, (unsigned long long)most);
-  return CLATTN_OK;
+  return check_working_set(device, options->working_set, error);
 }
 
 /* A buffer of zeros. */
@@ -185,7 +189,8 @@ clattn_status clattn_probe_open(clattn_device *device, uint64_t working_set, uns
                                 clattn_rate *rate, clattn_error *error) {
   *probe = (clattn_probe){.device = device};
   *rate = (clattn_rate){0.0, 0.0};
-  clattn_status status = create_zeros(device, sizeof(cl_int), &probe->out, error);
+  clattn_status status = check_working_set(device, working_set, error);
+  if (status == CLATTN_OK) status = create_zeros(device, sizeof(cl_int), &probe->out, error);
   if (status == CLATTN_OK && working_set != 0)
     status = create_zeros(device, (size_t)working_set / sizeof(cl_float) * sizeof(cl_float), &probe->data, error);
   for (int f = 0; f < FORMS && status == CLATTN_OK; ++f) {

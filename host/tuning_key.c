@@ -42,6 +42,7 @@ clattn_tuning_key clattn_tuning_key_of(const clattn_problem *problem, clattn_sta
     set_product(&key, clattn_query_tokens(problem), problem->heads * problem->value_dim, problem->output_dim);
   } else {
     key.few_rows = clattn_has_few_rows(problem);
+    if (stage == CLATTN_STAGE_FUSED && !clattn_fused_reads_stored(problem, CLATTN_V)) key.type = CLATTN_F32;
     if (stage != CLATTN_STAGE_SOFTMAX) { /* which knows rows of scores alone */
       key.size[CLATTN_KEY_HEAD_DIM] = problem->head_dim;
       key.size[CLATTN_KEY_VALUE_DIM] = problem->value_dim;

@@ -87,6 +87,12 @@ static void masked_and_given(clattn_problem *p) {
   p->model_dim = 0;
 }
 
+static void given_halves(clattn_problem *p) {
+  p->source = CLATTN_SOURCE_QKV;
+  p->model_dim = 0;
+  p->type = CLATTN_F16;
+}
+
 static void nan_at_a_masked_key(support_case *c) {
   const clattn_problem *p = &c->problem;
   unsigned char *allowed = (unsigned char *)support_tensor(c, CLATTN_MASK);
@@ -262,22 +268,26 @@ static const broken cases[] = {
      "fused=vector:STRIP=64", CLATTN_CONTEXT, large_scale, NULL},
     {"fused: a vector's last queries see no more than its first", "fused/4_vector.cl", "(end[i * 16 + 15] - key0",
      "(end[i * 16] - key0", "fused=vector:STRIP=64", CLATTN_LSE, causal, NULL},
-    {"fused: the row sees one key too many", "fused/4_vector.cl", "key + i < b.end[v0 + v]", "key + i <= b.end[v0 + v]",
+    {"fused: the row sees one key too many", "fused/4_vector.cl", "at + i < b.end[v0 + v]", "at + i <= b.end[v0 + v]",
      "fused=vector:STRIP=64", CLATTN_LSE, causal, NULL},
     {"fused: a tile that some see taken for one that all do", "fused/4_vector.cl", "key0 + at + TILE_KEYS <= all_end",
      "1", "fused=vector:STRIP=64", CLATTN_LSE, causal, NULL},
     {"fused: all lanes of a vector take its first query", "fused/4_vector.cl",
-     "vload16(0, q + row_of_lane(b, v * 16 + i)", "vload16(0, q + row_of_lane(b, v * 16)", "fused=vector:STRIP=64",
-     CLATTN_LSE, NULL, NULL},
+     "load_stored16(QK_TYPE, q, at + row_of_lane(b, v * 16 + i)",
+     "load_stored16(QK_TYPE, q, at + row_of_lane(b, v * 16)", "fused=vector:STRIP=64", CLATTN_LSE, NULL, NULL},
     {"fused: the rows of a mask are not told apart", "fused/4_vector.cl",
      "allowed[row_of_lane(b, v * 16 + i) * a.mask.row", "allowed[b.row0 * a.mask.row", "fused=vector:STRIP=64",
      CLATTN_LSE, bool_mask, NULL},
     {"fused: dims that fill no tile are left out", "fused/4_vector.cl", "if (VALUE_DIM % TILE_DIMS != 0)", "if (0)",
      "fused=vector:STRIP=64", CLATTN_CONTEXT, NULL, NULL},
-    {"fused: masked values are never left out", "fused/4_vector.cl", "while (!leave_out++ && !all_are_finite(b))",
-     "while (0)", "fused=vector:STRIP=64", CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
+    {"fused: masked values are never left out", "fused/4_vector.cl", "if (!needs_care(b)) break;", "break;",
+     "fused=vector:STRIP=64", CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
     {"fused: weights of the natural exponent", "fused/4_vector.cl", "folded = a.scale * LOG2_E", "folded = a.scale",
      "fused=vector:STRIP=64", CLATTN_LSE, NULL, NULL},
+    {"fused: a distance of ALiBi from the first row", "fused/4_vector.cl", "fabs(positions - key)",
+     "fabs(positions.s0 - key)", "fused=vector:STRIP=64", CLATTN_LSE, with_alibi, NULL},
+    {"fused: the last number of a widened row is forgotten", "fused/4_vector.cl", "c < columns; ++c)",
+     "c < columns - 1; ++c)", "fused=vector:STRIP=64", CLATTN_LSE, given_halves, NULL},
     {"fused: a coefficient off by 1 %", "common/exp2.cl", "0.240221202f", "0.242623414f", "fused=vector:STRIP=64",
      CLATTN_LSE, NULL, NULL},
     {"fused: two rows change places when turned around", "common/transpose.cl",

@@ -90,6 +90,12 @@ static clattn_buffers buffers_of(const owner *o) {
   return buffers;
 }
 
+static void download_into(const owner *o, support_case *c, clattn_tensor t) {
+  assert_int_equal(clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, 0, bytes_of(&c->problem, t),
+                                       support_tensor(c, t), 0, NULL, NULL),
+                   CL_SUCCESS);
+}
+
 /* Downloads everything into the case's outputs and looks behind the end of every buffer. */
 static void download(const owner *o, support_case *c) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -99,10 +105,7 @@ static void download(const owner *o, support_case *c) {
     assert_int_equal(clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, bytes, GUARD, guard, 0, NULL, NULL),
                      CL_SUCCESS);
     for (size_t i = 0; i < GUARD; ++i) assert_int_equal(guard[i], 0xA5);
-    if (t < CLATTN_Q) continue;
-    assert_int_equal(clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, 0, bytes, support_tensor(c, (clattn_tensor)t),
-                                         0, NULL, NULL),
-                     CL_SUCCESS);
+    if (t >= CLATTN_Q) download_into(o, c, (clattn_tensor)t);
   }
 }
 
@@ -220,6 +223,49 @@ static void every_kernel_keeps_within_its_buffers(void **state) {
       "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=4,context=panel:STRIP=64"};
   for (size_t i = 0; i < sizeof families / sizeof families[0]; ++i)
     enqueue_with(0, families[i], CLATTN_PIPELINE_STAGED);
+}
+
+/* Given halves are read from the caller's buffers by every fused kernel: the same bits as from memory. */
+static void fused_reads_the_callers_halves(void **state) {
+  (void)state;
+  static const char *const kernels[] = {"fused=1", "fused=2", "fused=3", "fused=vector:STRIP=64", "fused=5", "fused=6"};
+  clattn_problem p = problem();
+  p.source = CLATTN_SOURCE_QKV;
+  p.model_dim = 0;
+  p.type = CLATTN_F16;
+  support_case c;
+  owner o;
+  clattn_device *device = NULL;
+  clattn_error error;
+  support_allocate(&c, &p, 5);
+  set_up(&o, 0, &c);
+  assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
+    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    options.pipeline = CLATTN_PIPELINE_FUSED;
+    options.kernels = kernels[i];
+    const clattn_check_report report = support_run(device, &c, &options);
+    assert_passed(&report, kernels[i]);
+
+    const size_t bytes = clattn_output_bytes(&p, CLATTN_OUTPUT);
+    void *expected = malloc(bytes);
+    assert_non_null(expected);
+    memcpy(expected, support_tensor(&c, CLATTN_OUTPUT), bytes);
+    clattn_plan *plan = NULL;
+    clattn_buffers buffers = buffers_of(&o);
+    buffers.scaled = buffers.softcapped = buffers.scores = buffers.weights = NULL;
+    options.io = CLATTN_IO_DEVICE;
+    assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+    assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
+    assert_int_equal(clFinish(o.queue), CL_SUCCESS);
+    download_into(&o, &c, CLATTN_OUTPUT);
+    assert_memory_equal(support_tensor(&c, CLATTN_OUTPUT), expected, bytes);
+    clattn_plan_destroy(plan);
+    free(expected);
+  }
+  clattn_device_close(device);
+  tear_down(&o);
+  support_free(&c);
 }
 
 static void plain_queue(void **state) {
@@ -521,6 +567,7 @@ static void refusals(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kernel_keeps_within_its_buffers),
+      cmocka_unit_test(fused_reads_the_callers_halves),
       cmocka_unit_test(plain_queue),
       cmocka_unit_test(out_of_order_queue),
       cmocka_unit_test(run_on_an_adopted_queue),

@@ -245,6 +245,8 @@ static void key_lengths(void **state) {
   (void)state;
   VARIANT("key lengths", cross, p->lengths = CLATTN_LENGTHS_KEYS; v.lengths.key_lengths = some_lengths);
   VARIANT("key lengths 0 and 1", cross, p->lengths = CLATTN_LENGTHS_KEYS; v.lengths.key_lengths = no_keys);
+  VARIANT("key lengths, given in f16", given, p->lengths = CLATTN_LENGTHS_KEYS; v.lengths.key_lengths = some_lengths;
+          p->type = CLATTN_F16);
   VARIANT("key lengths, bottom right", cross, p->lengths = CLATTN_LENGTHS_KEYS; v.lengths.key_lengths = some_lengths;
           p->causal = true; p->alignment = CLATTN_ALIGN_BOTTOM_RIGHT);
 }
@@ -285,6 +287,7 @@ static void packed(void **state) {
   VARIANT("packed, bottom right", packed_cross, v.lengths = both; p->causal = true;
           p->alignment = CLATTN_ALIGN_BOTTOM_RIGHT);
   VARIANT("packed and given", packed_given, v.lengths = both; p->kv_heads = 1);
+  VARIANT("packed and given in bf16", packed_given, v.lengths = both; p->type = CLATTN_BF16);
 }
 
 /* A sample of rows may hit none but those behind the end of a sequence: there is nothing wrong with that. */
@@ -354,6 +357,7 @@ static void given_qkv(void **state) {
     VARIANT(order == CLATTN_ORDER_TOKENS ? "given (tokens, heads)" : "given (heads, tokens)", given,
             p->order = (clattn_order)order);
   VARIANT("given with strides", strided, (void)p);
+  VARIANT("given with strides in f16", strided, p->type = CLATTN_F16);
   VARIANT("given with strides in bf16, rotary", strided, p->type = CLATTN_BF16; p->rotary = CLATTN_ROTARY_HALVES;
           p->rotary_dim = 8);
 }

@@ -83,7 +83,7 @@ fused() {
   for kernel in "${fused[@]}"; do
     every_feature "$kernel"
   done
-  # The CPU forms join lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
+  # The CPU forms join and turn around lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
   build_options=(--build-options -cl-opt-disable)
   for kernel in fused=vector:VECTORS=1:STRIP=64 fused=stream:HEADS=2:PARTS=8; do
     every_feature "$kernel"

@@ -13,12 +13,15 @@
  * VECTORS sums in registers.
  *
  * Where scores are nothing but scaled products, scale and log2(e) are folded into the queries, so that a weight is a
- * power of two and no product is needed to get there. (A scale that is far from 1 is not: the queries themselves could
- * overflow or vanish.) Then the maximum is rounded up to an integer, which makes a change of it a change of exponents.
+ * power of two and no product is needed to get there; the maximum is rounded up to an integer, which makes a change of
+ * it a change of exponents. A scale that is far from 1 is not folded in: queries could vanish.
  *
- * Causality and windows: of a tile the leading vectors that see none of its keys are left out. 0 times a value that is
- * not finite is not 0, so one behind a mask could spread: where a sum comes out not finite, all is done again, and
- * masked keys are left out one by one.
+ * Of a tile the leading vectors whose rows end before its keys are left out, as with causality; rows that a window lets
+ * begin behind them are computed and masked.
+ *
+ * Where a sum comes out not finite, or a row without any weight, all is done again with more care: nothing is folded in,
+ * in case that was what did not fit a float; and masked keys are left out one by one, for 0 times a value that is not
+ * finite is not 0.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
@@ -43,7 +46,7 @@
 #define STRIP_KEYS (STRIP / TILE_KEYS * TILE_KEYS)
 #define LOG_2 0.693147181f
 #define LEAST_FOLDED 1e-3f
-#define MOST_FOLDED 2.0f
+#define MOST_FOLDED 1.0f
 
 /* Of a half or bfloat16 no number can be handed to all lanes as it lies: a strip of keys, then of values, becomes
  * floats in local memory, 16 at a time. It takes a VECTORS * 16th of the work. */
@@ -79,7 +82,8 @@ typedef struct block {
   local float16 *widened; /* (WIDENED): of this strip, keys or values that are no floats */
   local int16 *first;     /* (VECTORS): keys within causality and window; both grow with the row */
   local int16 *end;
-  int row0, rows, lead, headroom, plain;
+  int row0, lead, headroom;
+  int plain; /* whether scale and log2(e) are in the queries */
 } block;
 
 /* Keys of the strip that the last `vectors` vectors are to be multiplied with. */
@@ -325,10 +329,13 @@ void add_live_values(const block b, VALUES_IN const float *values, size_t row, c
     }
 }
 
-int all_are_finite(const block b) {
-  int16 nonfinite = 0;
-  for (int i = 0; i < VALUE_DIM * VECTORS; ++i) nonfinite |= !isfinite(b.values[i]);
-  return !any(nonfinite);
+/* Whether anything did not come out as a number, or a row came out without a single weight. */
+int needs_care(const block b) {
+  int16 bad = 0;
+  for (int i = 0; i < VALUE_DIM * VECTORS; ++i) bad |= !isfinite(b.values[i]);
+  for (int v = 0; v < VECTORS; ++v)
+    if (!is_idle(b, v)) bad |= b.sums[v] == 0.0f;
+  return any(bad);
 }
 
 /* ---- the kernel -------------------------------------------------------------------------------------------------- */
@@ -352,12 +359,13 @@ void load_queries(const attention a, const block b, global const void *q, size_t
 }
 
 void begin_block(const attention a, const sequence s, const block b, float sink) {
+  const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   for (int v = 0; v < VECTORS; ++v) {
-    for (int i = 0; i < 16; ++i) {
-      const int row = row_of_lane(b, v * 16 + i);
-      ((local int *)(b.first + v))[i] = is_idle(b, v) ? 0 : first_key(a, s, row);
-      ((local int *)(b.end + v))[i] = is_idle(b, v) ? 0 : end_key(a, s, row);
-    }
+    /* As first_key and end_key have it, 16 at a time: an unbounded side is INT_MAX wide, so sums saturate. */
+    const int16 position = b.row0 + max(v * 16 + lanes - b.lead, 0) + s.position;
+    const int16 from = sub_sat(position, (int16)a.left), to = add_sat(add_sat(position, (int16)a.right), (int16)1);
+    b.first[v] = is_idle(b, v) ? 0 : clamp(from, 0, s.key_len);
+    b.end[v] = is_idle(b, v) ? 0 : clamp(to, 0, s.key_len);
     b.largest[v] = sink;
     b.sums[v] = 0.0f;
   }
@@ -400,7 +408,7 @@ VALUES_IN const float *find_values(const attention a, const block b, global cons
 
 /* Strip by strip: all keys that any of the queries sees. */
 void attend(const attention a, const sequence s, const block b, global const void *k, global const void *v,
-            global const void *mask, global const float *slopes, int leave_out) {
+            global const void *mask, global const float *slopes, int careful) {
   local const int *first = (local const int *)b.first, *end = (local const int *)b.end;
   const int key_end = end[ITEM_ROWS - 1];
   for (int key0 = first[b.lead]; key0 < key_end; key0 += STRIP_KEYS) {
@@ -422,7 +430,7 @@ void attend(const attention a, const sequence s, const block b, global const voi
       const segment part = {i > 0 ? bound[i - 1] : 0, min(bound[i], keys), VECTORS - i};
       if (part.from >= part.to) continue;
       weigh_segment(b, part);
-      if (leave_out)
+      if (careful)
         add_live_values(b, v_strip, row, part);
       else
         add_segment(b, v_strip, row, part);
@@ -470,31 +478,31 @@ fused(global const void *q, global const void *k, global const void *v, global f
   local float16 widened[WIDENED];
   const size_t group = get_group_id(1) * get_num_groups(0) + get_group_id(0), blocks = get_num_groups(1);
   const int pair = group / blocks, row0 = block_of(group - pair * blocks, blocks) * ITEM_ROWS;
-  const float folded = a.scale * LOG2_E;
-  const int plain = is_plain(a, slopes) && fabs(folded) >= LEAST_FOLDED && fabs(folded) <= MOST_FOLDED;
   sequence s;
   find_sequence(a, sequences, pair, &s);
-  const float unit = plain ? LOG2_E : 1.0f, sink = head_sink(sinks, s) * unit, begin = plain ? ceil(sink) : sink;
+  const float folded = a.scale * LOG2_E, given_sink = head_sink(sinks, s), folded_sink = given_sink * LOG2_E;
+  const int can_fold = is_plain(a, slopes) && fabs(folded) >= LEAST_FOLDED && fabs(folded) <= MOST_FOLDED &&
+                       isfinite(folded_sink) == isfinite(given_sink);
   const int rows = clamp(s.query_len - row0, 0, ITEM_ROWS), headroom = headroom_of(s.key_len);
-  const block b = {queries, strip, values, largest,          most,     sums, widened, first,
-                   end,     row0,  rows,   ITEM_ROWS - rows, headroom, plain};
+  block b = {queries, strip, values, largest,          most,     sums,    widened,
+             first,   end,   row0,   ITEM_ROWS - rows, headroom, can_fold};
 
-  if (rows > 0) {
-    load_queries(a, b, q, query_offset(a, a.q, s), plain ? folded : 1.0f);
-    int leave_out = 0;
-    do {
-      begin_block(a, s, b, begin);
-      attend(a, s, b, k, v, mask, slopes, leave_out);
-    } while (!leave_out++ && !all_are_finite(b));
-    store_context(a, b, sink, context + query_offset(a, a.context, s));
+  for (int careful = 0; careful < 2 && rows > 0; ++careful) {
+    b.plain = can_fold && !careful;
+    load_queries(a, b, q, query_offset(a, a.q, s), b.plain ? folded : 1.0f);
+    begin_block(a, s, b, b.plain ? ceil(folded_sink) : given_sink);
+    attend(a, s, b, k, v, mask, slopes, careful);
+    if (!needs_care(b)) break;
   }
 
+  const float sink = b.plain ? folded_sink : given_sink, begin = b.plain ? ceil(sink) : sink;
+  if (rows > 0) store_context(a, b, sink, context + query_offset(a, a.context, s));
   for (int r = 0; lse && r < min(ITEM_ROWS, a.query_len - row0); ++r) {
     const int exists = r < rows, lane = b.lead + r;
     const float16 all = exists ? whole_sum(b, lane / 16, sink) : 0.0f;
     const float above = exists ? ((local const float *)largest)[lane] : begin;
-    const float own = sink == -INFINITY ? 0.0f : first_lane(weight16(sink, begin, headroom, plain));
+    const float own = sink == -INFINITY ? 0.0f : first_lane(weight16(sink, begin, headroom, b.plain));
     const float sum = exists ? ((const float *)&all)[lane % 16] : own;
-    store_fused_lse(a, lse, pair, row0 + r, plain ? above * LOG_2 : above, sum, headroom);
+    store_fused_lse(a, lse, pair, row0 + r, b.plain ? above * LOG_2 : above, sum, headroom);
   }
 }

@@ -15,7 +15,7 @@
  *
  *     m = max of m[part]      context = (sum of exp(m[part] - m) * o[part]) / (sum of exp(m[part] - m) * s[part])
  *
- * Wins on CPU devices from one to a few queries a key head; with more, rung 4 reads them once for 64.
+ * Wins on CPU devices from one to a few queries a key head; with more, rung 4 reads them once for up to 64.
  */
 #ifndef PARTS
 #define PARTS 32 /* 8, 16, 32, 64: the most; more keep more cores busy */
