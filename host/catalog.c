@@ -75,7 +75,7 @@ static void vector_rows(const int *value, const clattn_extent *e, clattn_geometr
 /* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Besides queries, strip and sums of values five numbers a row; and of
  * keys or values that are no floats a strip in whole vectors, or of floats one vector. */
 static void fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
-  const size_t rows = (size_t)value[0] * 16, strip = (size_t)(value[3] / value[1] * value[1]);
+  const size_t rows = (size_t)value[0] * 16, strip = (size_t)value[3] / (size_t)value[1] * (size_t)value[1];
   const size_t vectors = e->stored ? strip * groups_of(max_of(e->head_dim, e->value_dim), 16) : 1;
   *g =
       (clattn_geometry){.local = {1, 1},

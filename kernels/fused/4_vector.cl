@@ -361,11 +361,13 @@ void load_queries(const attention a, const block b, global const void *q, size_t
 void begin_block(const attention a, const sequence s, const block b, float sink) {
   const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   for (int v = 0; v < VECTORS; ++v) {
-    /* As first_key and end_key have it, 16 at a time: an unbounded side is INT_MAX wide, so sums saturate. */
+    /* As first_key and end_key have it, 16 at a time: an unbounded side is INT_MAX wide, and no sum may overflow. (Nor
+     * saturate: oclgrind 21.10 gets add_sat of vectors wrong.) */
     const int16 position = b.row0 + max(v * 16 + lanes - b.lead, 0) + s.position;
-    const int16 from = sub_sat(position, (int16)a.left), to = add_sat(add_sat(position, (int16)a.right), (int16)1);
-    b.first[v] = is_idle(b, v) ? 0 : clamp(from, 0, s.key_len);
-    b.end[v] = is_idle(b, v) ? 0 : clamp(to, 0, s.key_len);
+    const int16 from = position > a.left ? min(position - a.left, s.key_len) : 0;
+    const int16 to = position < s.key_len - 1 - a.right ? max(position + a.right + 1, 0) : s.key_len;
+    b.first[v] = is_idle(b, v) ? 0 : from;
+    b.end[v] = is_idle(b, v) ? 0 : to;
     b.largest[v] = sink;
     b.sums[v] = 0.0f;
   }
