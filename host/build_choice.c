@@ -122,12 +122,14 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
                        clattn_stage_name(choice->stage), reason.message);
   if (row->form == CLATTN_FORM_LIBRARY && !needs_companion(&plan->problem, choice->stage)) return CLATTN_OK;
 
+  const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
   char macros[512];
   build_options(&plan->problem, choice, macros, sizeof macros);
   const clattn_program_source source = {.folder = options->kernel_dir,
                                         .file = row->file,
                                         .options = macros,
-                                        .store = options->kernel_dir == NULL ? options->program_dir : NULL};
+                                        .store = stored ? options->program_dir : NULL,
+                                        .kernels = {row->function, companion != NULL ? companion->function : NULL}};
   clattn_status status =
       clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);

@@ -464,10 +464,11 @@ typedef struct clattn_plan_options {
   uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses */
   const char *tuning_file; /* NULL, or a record of clattn_tuning_store; one that does not fit device, driver and
                               kernels, or is not there, is not used, and clattn_plan_get_reason says so */
-  const char *program_dir; /* NULL, or a folder in which compiled programs are kept for later plans, also of other
-                              processes; made where it is missing. Not used with kernel_dir, nor where the driver keeps
-                              programs itself. Whoever may write there says what the device does. No trouble with it
-                              is an error: clattn_plan_get_reason tells */
+  const char *program_dir; /* NULL or "", or a folder in which compiled programs are kept for later plans, also of
+                              other processes; made where it is missing. Not used with kernel_dir, nor where the driver
+                              keeps programs itself. What is in it runs with the user's rights: on POSIX systems it is
+                              used only where it is the user's and nobody else may write to it. No trouble with it is
+                              an error: clattn_plan_get_reason tells */
 } clattn_plan_options;
 
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \

@@ -263,6 +263,7 @@ static clattn_status open_entry(const struct entry *entry, clattn_device *device
   cl_int code = CL_SUCCESS;
   device->id = entry->id;
   device->info = entry->info;
+  device->address_bits = device_uint(device->id, CL_DEVICE_ADDRESS_BITS);
   device->context = clCreateContext(properties, 1, &entry->id, NULL, NULL, &code);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clCreateContext on '%s'", entry->info.name);
   device->queue = clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
@@ -315,6 +316,7 @@ clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result
   if (device == NULL) return clattn_fail_malloc(error, sizeof *device, "a device");
   describe(platform, id, &device->info);
   device->id = id;
+  device->address_bits = device_uint(id, CL_DEVICE_ADDRESS_BITS);
   device->profiling = (properties & CL_QUEUE_PROFILING_ENABLE) != 0;
   code = clRetainContext(context);
   if (code == CL_SUCCESS) device->context = context;

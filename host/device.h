@@ -12,6 +12,7 @@ struct clattn_device {
   cl_device_id id;
   cl_context context;
   cl_command_queue queue;
+  cl_uint address_bits;
   bool profiling;           /* whether the queue records event times */
   clattn_program *programs; /* that were built so far */
 };

@@ -1,8 +1,10 @@
-/* Folders, replacing and the process: see file_system.h. */
+/* Folders, and files that are there as a whole or not: see file_system.h. */
+#if defined(__unix__) || defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include "file_system.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,28 +12,46 @@
 #include <direct.h>
 #include <process.h>
 #include <windows.h>
-static bool make_folder(const char *path) {
-  return _mkdir(path) == 0 || errno == EEXIST;
+static int make_with_mode(const char *path, unsigned mode) {
+  (void)mode;
+  return _mkdir(path);
 }
-bool clattn_replace_file(const char *from, const char *to) {
+static bool replace_file(const char *from, const char *to) {
   return MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING) != 0; /* rename would refuse an existing target */
 }
-long clattn_process_id(void) {
+static long process_id(void) {
   return _getpid();
+}
+const char *clattn_folder_trouble(const char *path) {
+  (void)path;
+  return NULL;
 }
 #else
 #include <sys/stat.h>
 #include <unistd.h>
-static bool make_folder(const char *path) {
-  return mkdir(path, 0700) == 0 || errno == EEXIST; /* as the XDG base directory specification asks for */
+static int make_with_mode(const char *path, unsigned mode) {
+  return mkdir(path, (mode_t)mode);
 }
-bool clattn_replace_file(const char *from, const char *to) {
+static bool replace_file(const char *from, const char *to) {
   return rename(from, to) == 0;
 }
-long clattn_process_id(void) {
+static long process_id(void) {
   return getpid();
 }
+const char *clattn_folder_trouble(const char *path) {
+  struct stat info;
+  if (stat(path, &info) != 0) return strerror(errno);
+  if (!S_ISDIR(info.st_mode)) return strerror(ENOTDIR);
+  if (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write to the folder";
+  return NULL;
+}
 #endif
+
+/* ---- folders ----------------------------------------------------------------------------------------------------- */
+
+bool clattn_make_folder(const char *path, unsigned mode) {
+  return make_with_mode(path, mode) == 0 || errno == EEXIST;
+}
 
 bool clattn_make_folders(const char *path) {
   const size_t length = strlen(path);
@@ -39,12 +59,66 @@ bool clattn_make_folders(const char *path) {
   if (folder == NULL) return false;
   memcpy(folder, path, length + 1);
   bool made = true;
+  /* For the user alone, as the XDG base directory specification asks. */
   for (char *at = folder + (length > 0); made && (at = strchr(at, '/')) != NULL; ++at) {
     *at = '\0';
-    made = make_folder(folder);
+    made = clattn_make_folder(folder, CLATTN_FOR_USER);
     *at = '/';
   }
-  made = made && make_folder(folder);
+  made = made && clattn_make_folder(folder, CLATTN_FOR_USER);
+  const int code = errno;
   free(folder);
+  errno = code;
   return made;
+}
+
+/* ---- part files -------------------------------------------------------------------------------------------------- */
+
+/* So many of one process's names may be taken: by its other threads, by processes of other machines or containers that
+ * have its number, or left over. */
+#define MOST_NAMES 1000
+
+/* The numbers make a name rare; that no other writer has it is made sure by asking for a file that is not there yet. */
+bool clattn_part_open(clattn_part_file *part, const char *path) {
+  const size_t room = strlen(path) + 64;
+  *part = (clattn_part_file){.name = malloc(room)};
+  if (part->name == NULL) {
+    errno = ENOMEM;
+    return false;
+  }
+  errno = EEXIST;
+  for (int i = 0; i < MOST_NAMES && part->file == NULL && errno == EEXIST; ++i) {
+    snprintf(part->name, room, "%s.%ld-%d.part", path, process_id(), i);
+    errno = 0;
+    part->file = fopen(part->name, "wbx");
+  }
+  const int code = part->file != NULL ? 0 : errno;
+  if (part->file == NULL) free(part->name);
+  errno = code;
+  return part->file != NULL;
+}
+
+/* A full disk may show only when the buffer is flushed or the file is closed. */
+bool clattn_part_place(clattn_part_file *part, const char *path, bool good) {
+  good = good && fflush(part->file) == 0;
+  int code = errno;
+  if (fclose(part->file) != 0 && good) {
+    good = false;
+    code = errno;
+  }
+  if (good) {
+    errno = 0;
+    good = replace_file(part->name, path);
+    code = errno;
+  }
+  if (!good) remove(part->name);
+  free(part->name);
+  errno = code;
+  return good;
+}
+
+void clattn_part_drop(clattn_part_file *part) {
+  fclose(part->file);
+  remove(part->name);
+  free(part->name);
 }

@@ -80,24 +80,29 @@ static clattn_status compile(const clattn_device *device, const char *file, clat
 }
 
 /* Nothing that goes wrong with the store is an error: the origin tells. */
-static clattn_status load_or_compile(const clattn_device *device, const char *store, const char *file,
+static clattn_status load_or_compile(const clattn_device *device, const clattn_program_source *source,
                                      clattn_program *built, char *origin, clattn_error *error) {
   clattn_stored stored;
   bool useless = false;
-  if (!clattn_store_place(&stored, device, store, built->options, built->text)) {
+  if (!clattn_store_place(&stored, device, source->store, built->options, built->text)) {
     snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: the folder's path is too long");
-    return compile(device, file, built, error);
+    return compile(device, source->file, built, error);
   }
-  built->program = clattn_store_load(&stored, &useless);
+  const char *against = clattn_store_prepare(&stored);
+  if (against != NULL) {
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", against, source->store);
+    return compile(device, source->file, built, error);
+  }
+  built->program = clattn_store_load(&stored, source->kernels, &useless);
   if (built->program != NULL) {
     snprintf(origin, CLATTN_ORIGIN_TEXT, "from the store, %s", stored.name);
     return CLATTN_OK;
   }
-  const clattn_status status = compile(device, file, built, error);
+  const clattn_status status = compile(device, source->file, built, error);
   if (status != CLATTN_OK) return status;
-  const char *against = clattn_store_save(&stored, built->program);
+  against = clattn_store_save(&stored, built->program);
   if (against != NULL)
-    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", against, store);
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", against, source->store);
   else
     snprintf(origin, CLATTN_ORIGIN_TEXT, "built, stored as %s%s", stored.name,
              useless ? " in place of one of no use" : "");
@@ -113,7 +118,7 @@ static clattn_status build(clattn_device *device, const clattn_program_source *s
   const bool keeper = clattn_platform_keeps_programs(device->info.platform);
   snprintf(origin, CLATTN_ORIGIN_TEXT, "built%s", keeper ? ", or from the driver's own store" : "");
   status = keeper || source->store == NULL ? compile(device, source->file, built, error)
-                                           : load_or_compile(device, source->store, source->file, built, origin, error);
+                                           : load_or_compile(device, source, built, origin, error);
   if (status != CLATTN_OK) {
     destroy(built);
     return status;

@@ -14,6 +14,7 @@ typedef struct clattn_program_source {
   const char *file;    /* likewise */
   const char *options; /* macros */
   const char *store;   /* NULL, or the folder of compiled programs; not looked at where the driver has a store itself */
+  const char *kernels[3]; /* NULL ends them: what a stored program must have to be of use */
 } clattn_program_source;
 
 #define CLATTN_ORIGIN_TEXT 512

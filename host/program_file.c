@@ -17,14 +17,20 @@
 #include "file_system.h"
 #include "hash.h"
 
-#define LARGEST_FILE ((long)256 << 20)
+#define LARGEST_FILE ((size_t)256 << 20)
+#define HEAD "clattn program 1\n%s\n%020zu bytes, %016llx\n\n"
 
-/* The head of a file with this key and these bytes, malloc'ed; its length follows from the key's alone. */
+/* It follows from the key's length alone. */
+static size_t size_of_head(const char *key) {
+  return (size_t)snprintf(NULL, 0, HEAD, key, (size_t)0, 0ull);
+}
+
+/* The head of a file with this key and these bytes, malloc'ed. */
 static char *make_head(const char *key, const unsigned char *bytes, size_t size) {
   const unsigned long long hash = clattn_hash_add(CLATTN_HASH_START, bytes, size);
-  const size_t room = strlen(key) + 128;
+  const size_t room = size_of_head(key) + 1;
   char *head = malloc(room);
-  if (head != NULL) snprintf(head, room, "clattn program 1\n%s\n%020zu bytes, %016llx\n\n", key, size, hash);
+  if (head != NULL) snprintf(head, room, HEAD, key, size, hash);
   return head;
 }
 
@@ -32,7 +38,7 @@ static char *make_head(const char *key, const unsigned char *bytes, size_t size)
 static unsigned char *read_all(FILE *file, size_t *size) {
   if (fseek(file, 0, SEEK_END) != 0) return NULL;
   const long end = ftell(file);
-  if (end <= 0 || end > LARGEST_FILE || fseek(file, 0, SEEK_SET) != 0) return NULL;
+  if (end <= 0 || (size_t)end > LARGEST_FILE || fseek(file, 0, SEEK_SET) != 0) return NULL;
   unsigned char *all = malloc((size_t)end);
   *size = (size_t)end;
   if (all == NULL || fread(all, 1, *size, file) == *size) return all;
@@ -42,11 +48,9 @@ static unsigned char *read_all(FILE *file, size_t *size) {
 
 /* What was read is compared with the head that its bytes would have; so nothing of it needs to be understood. */
 static bool is_whole(const unsigned char *all, size_t size, const char *key, size_t *head_size) {
-  char *head = make_head(key, all, 0);
-  *head_size = head == NULL ? size : strlen(head);
-  free(head);
+  *head_size = size_of_head(key);
   if (size <= *head_size) return false;
-  head = make_head(key, all + *head_size, size - *head_size);
+  char *head = make_head(key, all + *head_size, size - *head_size);
   const bool whole = head != NULL && memcmp(all, head, *head_size) == 0;
   free(head);
   return whole;
@@ -71,32 +75,18 @@ clattn_program_file_state clattn_program_file_read(const char *path, const char 
   return CLATTN_PROGRAM_FILE_READ;
 }
 
-/* A full disk may show only when the file is closed. */
-static bool write_part(const char *part, const char *head, const unsigned char *bytes, size_t size) {
-  FILE *file = fopen(part, "wb");
-  if (file == NULL) return false;
-  bool good = fwrite(head, 1, strlen(head), file) == strlen(head) && fwrite(bytes, 1, size, file) == size;
-  const int code = errno;
-  if (fclose(file) != 0) return false;
-  if (!good) errno = code;
-  return good;
-}
-
 int clattn_program_file_write(const char *path, const char *key, const unsigned char *bytes, size_t size) {
-  const size_t room = strlen(path) + 64;
-  char *part = malloc(room), *head = make_head(key, bytes, size);
-  bool placed = false;
-  errno = part == NULL || head == NULL ? ENOMEM : 0;
-  if (part != NULL && head != NULL) {
-    /* No other process here has the number, no other thread of this one the address; should a process of another
-     * machine have both, the checksum tells. */
-    snprintf(part, room, "%s.%ld-%p.part", path, clattn_process_id(), (void *)head);
-    placed = write_part(part, head, bytes, size) && clattn_replace_file(part, path);
-    const int code = errno;
-    if (!placed) remove(part);
-    errno = code;
+  const size_t head_size = size_of_head(key);
+  clattn_part_file part;
+  if (size > LARGEST_FILE || head_size > LARGEST_FILE - size) return EFBIG;
+  char *head = make_head(key, bytes, size);
+  if (head == NULL) return ENOMEM;
+  bool placed = clattn_part_open(&part, path);
+  if (placed) {
+    const bool good = fwrite(head, 1, head_size, part.file) == head_size && fwrite(bytes, 1, size, part.file) == size;
+    placed = clattn_part_place(&part, path, good);
   }
-  free(part);
+  const int code = errno;
   free(head);
-  return placed ? 0 : errno != 0 ? errno : -1;
+  return placed ? 0 : code != 0 ? code : -1;
 }

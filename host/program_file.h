@@ -15,8 +15,8 @@ typedef enum clattn_program_file_state {
 clattn_program_file_state clattn_program_file_read(const char *path, const char *key, unsigned char **bytes,
                                                    size_t *size);
 
-/* Writes the file, through one beside it with a name of its own that is renamed: readers see a whole file or none, and
- * writers do not meet. Returns 0, or errno's number where that says why not, or -1. */
+/* Writes the file: readers see it as a whole or not at all. One of more than 256 MB is not written, nor would it be
+ * read. Returns 0, or errno's number where that says why not, or -1. */
 int clattn_program_file_write(const char *path, const char *key, const unsigned char *bytes, size_t size);
 
 #endif

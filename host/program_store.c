@@ -10,8 +10,8 @@
 #include "hash.h"
 #include "program_file.h"
 
-/* docs/devices.md says how each was found. With a driver that is not here nothing can go wrong: at the worst, programs
- * are kept twice. */
+/* docs/devices.md says what was seen of each; NVIDIA's was not tried. With a driver that is not here nothing can go
+ * wrong: at the worst, programs are kept twice. */
 static const char *const keepers[] = {"Portable Computing Language", "NVIDIA CUDA", "rusticl"};
 
 bool clattn_platform_keeps_programs(const char *platform) {
@@ -29,7 +29,8 @@ static void platform_version(const clattn_device *device, char *version, size_t 
     clGetPlatformInfo(platform, CL_PLATFORM_VERSION, size - 1, version, NULL);
 }
 
-/* Compute units and vector width, too: one home may be shared by machines with CPUs of one name that are not alike. */
+/* Compute units, vector width and address bits, too: one home may be shared by machines with CPUs of one name that are
+ * not alike. */
 static bool write_key(clattn_stored *stored, const char *text) {
   const clattn_device_info *info = &stored->device->info;
   const size_t length = strlen(text);
@@ -38,10 +39,10 @@ static bool write_key(clattn_stored *stored, const char *text) {
   platform_version(stored->device, version, sizeof version);
   const int written =
       snprintf(stored->key, sizeof stored->key,
-               "platform  %s, %s\ndevice    %s, %s, %s, %u units, %u lanes\ndriver    %s\noptions   %s\n"
+               "platform  %s, %s\ndevice    %s, %s, %s, %u units, %u lanes, %u bits\ndriver    %s\noptions   %s\n"
                "source    %zu bytes, %016llx",
                info->platform, version, info->name, info->vendor, info->version, info->compute_units,
-               info->native_float_width, info->driver_version, stored->options, length,
+               info->native_float_width, stored->device->address_bits, info->driver_version, stored->options, length,
                (unsigned long long)clattn_hash_add(CLATTN_HASH_START, text, length));
   return written > 0 && (size_t)written < sizeof stored->key;
 }
@@ -59,6 +60,13 @@ bool clattn_store_place(clattn_stored *stored, const clattn_device *device, cons
   return true;
 }
 
+/* Before anything is read, too: what lies in the folder is run. */
+const char *clattn_store_prepare(const clattn_stored *stored) {
+  errno = 0;
+  if (!clattn_make_folders(stored->folder)) return errno != 0 ? strerror(errno) : "it cannot be made";
+  return clattn_folder_trouble(stored->folder);
+}
+
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
 /* NULL where the driver does not take it. */
@@ -73,11 +81,25 @@ static cl_program build_binary(const clattn_stored *stored, const unsigned char 
   return NULL;
 }
 
-cl_program clattn_store_load(const clattn_stored *stored, bool *useless) {
+static bool has_kernels(cl_program program, const char *const *kernels) {
+  for (; *kernels != NULL; ++kernels) {
+    cl_int code = CL_SUCCESS;
+    cl_kernel kernel = clCreateKernel(program, *kernels, &code);
+    if (code != CL_SUCCESS) return false;
+    clReleaseKernel(kernel);
+  }
+  return true;
+}
+
+cl_program clattn_store_load(const clattn_stored *stored, const char *const *kernels, bool *useless) {
   unsigned char *bytes = NULL;
   size_t size = 0;
   const clattn_program_file_state state = clattn_program_file_read(stored->path, stored->key, &bytes, &size);
   cl_program program = state == CLATTN_PROGRAM_FILE_READ ? build_binary(stored, bytes, size) : NULL;
+  if (program != NULL && !has_kernels(program, kernels)) {
+    clReleaseProgram(program);
+    program = NULL;
+  }
   *useless = state != CLATTN_PROGRAM_FILE_MISSING && program == NULL;
   free(bytes);
   return program;
@@ -85,15 +107,18 @@ cl_program clattn_store_load(const clattn_stored *stored, bool *useless) {
 
 /* ---- saving ------------------------------------------------------------------------------------------------------ */
 
-/* malloc'ed; NULL where the driver does not give it. */
-static unsigned char *get_binary(cl_program program, size_t *size) {
-  unsigned char *bytes = NULL;
-  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof *size, size, NULL) == CL_SUCCESS && *size > 0)
-    bytes = malloc(*size);
-  if (bytes == NULL || clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) == CL_SUCCESS)
-    return bytes;
-  free(bytes);
-  return NULL;
+/* malloc'ed. NULL, or why there is none. */
+static const char *get_binary(cl_program program, unsigned char **bytes, size_t *size) {
+  static const char *const none = "the driver gives no binary";
+  *bytes = NULL;
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof *size, size, NULL) != CL_SUCCESS || *size == 0)
+    return none;
+  *bytes = malloc(*size);
+  if (*bytes == NULL) return "no host memory for the binary";
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof *bytes, bytes, NULL) == CL_SUCCESS) return NULL;
+  free(*bytes);
+  *bytes = NULL;
+  return none;
 }
 
 /* A context of the caller's may have other devices, for which nothing was built: PoCL 3.1 crashes when asked for the
@@ -104,12 +129,11 @@ static bool is_of_one_device(cl_program program) {
 }
 
 const char *clattn_store_save(const clattn_stored *stored, cl_program program) {
+  unsigned char *bytes = NULL;
   size_t size = 0;
   if (!is_of_one_device(program)) return "the context has other devices, too";
-  errno = 0;
-  if (!clattn_make_folders(stored->folder)) return strerror(errno);
-  unsigned char *bytes = get_binary(program, &size);
-  if (bytes == NULL) return "the driver gives no binary";
+  const char *against = get_binary(program, &bytes, &size);
+  if (against != NULL) return against;
   const int code = clattn_program_file_write(stored->path, stored->key, bytes, size);
   free(bytes);
   return code == 0 ? NULL : code > 0 ? strerror(code) : "it cannot be written";

@@ -21,12 +21,16 @@ typedef struct clattn_stored {
 bool clattn_store_place(clattn_stored *stored, const clattn_device *device, const char *folder, const char *options,
                         const char *text);
 
-/* The program, built and ready; NULL where there is none. *useless: there is a file, but not one for this program, or
- * not a whole one, or the driver does not take it. Release with clReleaseProgram. */
-cl_program clattn_store_load(const clattn_stored *stored, bool *useless);
+/* Makes the folder where it is missing. NULL, or why the store is not to be used: there is no such folder, or others
+ * may write to it. */
+const char *clattn_store_prepare(const clattn_stored *stored);
 
-/* Keeps a program that was built for the device, in place of what is there; makes the folder where it is missing.
- * NULL, or why not. */
+/* The program, built and ready; NULL where there is none. `kernels` (NULL ends them) are in it. *useless: there is a
+ * file, but not one for this program, or not a whole one, or the driver does not take it, or finds a kernel missing.
+ * Release with clReleaseProgram. */
+cl_program clattn_store_load(const clattn_stored *stored, const char *const *kernels, bool *useless);
+
+/* Keeps a program that was built for the device, in place of what is there. NULL, or why not. */
 const char *clattn_store_save(const clattn_stored *stored, cl_program program);
 
 #endif

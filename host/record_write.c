@@ -55,20 +55,19 @@ static json_t *record_json(const clattn_device_info *device, const clattn_record
 
 clattn_status clattn_record_write(const char *path, const clattn_device_info *device, const clattn_record *record,
                                   clattn_error *error) {
-  char part[4096];
-  if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the path of the tuning record is longer than %zu bytes",
-                       sizeof part);
+  clattn_part_file part;
   json_t *root = record_json(device, record);
   if (root == NULL) return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for a tuning record");
-  errno = 0;
-  const bool written = json_dump_file(root, part, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;
-  const bool placed = written && clattn_replace_file(part, path);
+  bool placed = clattn_part_open(&part, path);
+  if (placed) {
+    const bool good = json_dumpf(root, part.file, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;
+    placed = clattn_part_place(&part, path, good);
+  }
   const int code = errno;
   json_decref(root);
   if (placed) return CLATTN_OK;
-  if (written) remove(part);
-  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s: cannot be written: %s", path, strerror(code));
+  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s: cannot be written: %s", path,
+                     code != 0 ? strerror(code) : "unknown reason");
 }
 
 static bool fill(clattn_record_entry *entry, const clattn_problem *problem, const clattn_tuned *tuned) {

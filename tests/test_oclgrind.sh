@@ -14,6 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 build_options=()
+export CLATTN_PROGRAM_DIR= # a program built with other --build-options would do for the store
 
 under_oclgrind() { # ARGUMENTS of clattn run
   local code=0

@@ -36,12 +36,28 @@ for one in "$programs"/*.program; do truncate -s -1 "$one"; done
 all_from "what is cut off is built anew" "built, stored as $file in place of one of no use" -- "${kept[@]}"
 all_from "and found again" "from the store, $file" -- "${kept[@]}"
 all_from "other options, other programs" "built, stored as $file" -- "${kept[@]}" --layout xwt
-expect "a past in a cache takes part" 0 '^passed: ' -- "${kept[@]}" --random --tokens 1 --head-dim 8 \
-  --cache-capacity 16 --past-tokens 8
-files=$(find "$programs" -type f | wc -l)
-expect "... and finds its programs" 0 '^passed: ' -- "${kept[@]}" --random --tokens 1 --head-dim 8 \
-  --cache-capacity 16 --past-tokens 8
-expect "... without more files" 0 '' -- test "$(find "$programs" -type f | wc -l)" -eq "$files"
+
+# ---- the past in a cache, whose plan is not explained: files tell
+
+count() {
+  find "$1" -type f | wc -l
+}
+
+cached=(--random --tokens 1 --head-dim 8 --cache-capacity 16)
+past=("${cached[@]}" --past-tokens 8)
+own=(env CLATTN_PROGRAM_DIR="$folder/past" "${run[@]}")
+expect "a cache without a past" 0 '^passed: ' -- "${own[@]}" "${cached[@]}"
+files=$(count "$folder/past")
+expect "a past takes other kernels" 0 '^passed: ' -- "${own[@]}" "${past[@]}"
+expect "... which are stored, too" 0 '' -- test "$(count "$folder/past")" -gt "$files"
+touch "$folder/then"
+expect "... and found again" 0 '^passed: ' -- "${own[@]}" "${past[@]}"
+expect "... so that nothing is stored anew" 0 '' -- test -z "$(find "$folder/past" -newer "$folder/then")"
+expect "with kernels from a folder" 0 '^passed: ' -- \
+  env CLATTN_KERNEL_DIR="$here/../kernels" CLATTN_PROGRAM_DIR="$folder/past-edited" "${run[@]}" "${past[@]}"
+expect "... the past stores nothing" 0 '' -- test ! -e "$folder/past-edited"
+
+# ---- where it is, and where it is not
 
 all_from "an empty CLATTN_PROGRAM_DIR is no store" built -- env CLATTN_PROGRAM_DIR= "${run[@]}"
 all_from "in the user's cache folder" "built, stored as $file" -- \
@@ -51,17 +67,35 @@ all_from "below the home folder" "built, stored as $file" -- \
   env -u CLATTN_PROGRAM_DIR -u XDG_CACHE_HOME HOME="$folder/home" "${run[@]}"
 expect "there it is, too" 0 "$file" -- ls "$folder/home/.cache/clattn/programs"
 all_from "neither" built -- env -u CLATTN_PROGRAM_DIR -u XDG_CACHE_HOME -u HOME "${run[@]}"
+cd "$folder" || exit 2
+all_from "relative folders are none" built -- env -u CLATTN_PROGRAM_DIR XDG_CACHE_HOME=cache2 HOME=home2 "${run[@]}"
+expect "... and are not made" 0 '' -- test ! -e cache2 -a ! -e home2
+all_from "a relative cache folder gives way to the home folder" "from the store, $file" -- \
+  env -u CLATTN_PROGRAM_DIR XDG_CACHE_HOME=cache2 HOME="$folder/home" "${run[@]}"
+cd "$OLDPWD" || exit 2
+long=$(printf '/%.0sa' {1..3000})
+all_from "a path that is too long" "built, not stored: the folder's path is too long" -- \
+  env CLATTN_PROGRAM_DIR="$long" "${run[@]}"
 
 echo >"$folder/taken"
 all_from "a file where the folder should be" "built, not stored: Not a directory \($folder/taken\)" -- \
   env CLATTN_PROGRAM_DIR="$folder/taken" "${run[@]}"
-if [ "$(id -u)" -ne 0 ]; then
-  mkdir -m 500 "$folder/locked"
-  all_from "a folder that may not be written" "built, not stored: Permission denied \($folder/locked\)" -- \
-    env CLATTN_PROGRAM_DIR="$folder/locked" "${run[@]}"
-else
-  skip "a folder that may not be written" "root may"
+cp -r "$programs" "$folder/open"
+chmod 770 "$folder/open"
+all_from "a folder that others may write to" "built, not stored: others may write to the folder \($folder/open\)" -- \
+  env CLATTN_PROGRAM_DIR="$folder/open" "${run[@]}"
+mkdir -m 500 "$folder/locked"
+reason='Permission denied'
+if [ "$(id -u)" -eq 0 ]; then # who may write to all folders, but takes only his own
+  reason='others may write to the folder'
+  chown 65534 "$folder/locked"
 fi
+all_from "a folder that may not be written" "built, not stored: $reason \($folder/locked\)" -- \
+  env CLATTN_PROGRAM_DIR="$folder/locked" "${run[@]}"
+odd=$folder/$'odd-\xff'
+echo >"$odd"
+report "--json of a folder whose name is no UTF-8" 0 'any("not stored" in e["program"] and "odd-?" in e["program"]
+  for e in r["explain"] if e["kind"] == "by hand")' -- env CLATTN_PROGRAM_DIR="$odd" "${run[@]}" --json
 
 # ---- two at once
 

@@ -13,7 +13,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$icd" "$work/"
-export OCL_ICD_VENDORS=$work RUSTICL_ENABLE=llvmpipe
+export OCL_ICD_VENDORS=$work RUSTICL_ENABLE=llvmpipe CLATTN_PROGRAM_DIR=
 passed=0 failed=0
 
 passes() { # ARGUMENTS of clattn run

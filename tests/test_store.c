@@ -1,10 +1,14 @@
 /* The store of compiled programs: found again, and what is damaged, of something else, or cannot be written. */
+#define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "device.h"
+#include "program.h"
 #include "program_file.h"
 #include "program_store.h"
 #include "support.h"
@@ -85,6 +89,16 @@ static void other_keys(void **state) {
   assert_int_equal(clattn_program_file_write(FILE_PATH, FILE_KEY, (const unsigned char *)"0123456789", 10), 0);
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; ++i)
     assert_int_equal(state_of(keys[i]), CLATTN_PROGRAM_FILE_USELESS);
+}
+
+/* What the reader would refuse for its size is not written; the bytes are not looked at. */
+static void too_large(void **state) {
+  (void)state;
+  const size_t most = (size_t)256 << 20;
+  remove(FILE_PATH);
+  assert_true(clattn_program_file_write(FILE_PATH, FILE_KEY, (const unsigned char *)"", most) > 0);
+  assert_true(clattn_program_file_write(FILE_PATH, FILE_KEY, (const unsigned char *)"", SIZE_MAX) > 0);
+  assert_int_equal(state_of(FILE_KEY), CLATTN_PROGRAM_FILE_MISSING);
 }
 
 /* Two writers of one name, whose files differ in size; a reader sees one or the other, whole. */
@@ -181,13 +195,24 @@ static void expect(const char *origin, const char *begin, const char *end) {
 }
 
 /* Of a device anew, which knows nothing but what is stored. */
+static void origin_anew(const clattn_plan_options *options, char *origin, size_t size) {
+  clattn_device *device = forgetful();
+  origin_of(device, options, origin, size);
+  clattn_device_close(device);
+}
+
 static void expect_anew(const char *folder, const char *begin, const char *end) {
   char origin[1024];
-  clattn_device *device = forgetful();
   const clattn_plan_options options = with_store(folder);
-  origin_of(device, &options, origin, sizeof origin);
-  clattn_device_close(device);
+  origin_anew(&options, origin, sizeof origin);
   expect(origin, begin, end);
+}
+
+static void expect_no_store(const char *folder) {
+  char origin[1024];
+  const clattn_plan_options options = with_store(folder);
+  origin_anew(&options, origin, sizeof origin);
+  assert_string_equal(origin, "built");
 }
 
 #define BUILT "built, stored as "
@@ -195,17 +220,40 @@ static void expect_anew(const char *folder, const char *begin, const char *end) 
 #define USELESS ".program in place of one of no use"
 
 /* The plan's program is stored, and that is its file. */
+static void find_stored(const clattn_plan_options *options, char *path, size_t size) {
+  char origin[1024];
+  origin_anew(options, origin, sizeof origin); /* whatever an earlier run has left there */
+  origin_anew(options, origin, sizeof origin);
+  expect(origin, FOUND, ".program");
+  snprintf(path, size, "%s/%s", FOLDER, origin + strlen(FOUND));
+}
+
 static const char *stored_path(void) {
   static char path[1024];
-  char origin[1024];
-  expect_anew(FOLDER, "", ""); /* whatever an earlier run has left there */
-  clattn_device *device = forgetful();
   const clattn_plan_options options = with_store(FOLDER);
-  origin_of(device, &options, origin, sizeof origin);
-  clattn_device_close(device);
-  expect(origin, FOUND, ".program");
-  snprintf(path, sizeof path, "%s/%s", FOLDER, origin + strlen(FOUND));
+  find_stored(&options, path, sizeof path);
   return path;
+}
+
+/* A whole file of the store in its parts; free all. */
+typedef struct parts {
+  unsigned char *all;
+  const char *key;
+  const unsigned char *bytes;
+  size_t size; /* of bytes */
+} parts;
+
+static parts take_apart(const char *path) {
+  size_t size = 0;
+  parts p = {.all = read_file(path, &size)};
+  char *key = strchr((char *)p.all, '\n') + 1, *end = strstr(key, "\n\n");
+  p.key = key;
+  p.bytes = (const unsigned char *)end + 2;
+  p.size = size - (size_t)(p.bytes - p.all);
+  while (*--end != '\n')
+    ;
+  *end = '\0';
+  return p;
 }
 
 static void store_round_trip(void **state) {
@@ -246,18 +294,57 @@ static void useless_files(void **state) {
   write_file(path, good, 0);
   expect_anew(FOLDER, BUILT, USELESS);
 
+  free(good);
+
   /* Whole files: of something else, and one that the driver does not take. */
   const unsigned char nothing[] = "no program at all";
   assert_int_equal(clattn_program_file_write(path, "another key", nothing, sizeof nothing), 0);
   expect_anew(FOLDER, BUILT, USELESS);
-  char *key = strchr((char *)good, '\n') + 1, *end = strstr(key, "\n\n");
-  while (*--end != '\n')
-    ;
-  *end = '\0';
-  assert_int_equal(clattn_program_file_write(path, key, nothing, sizeof nothing), 0);
+  const parts p = take_apart(path);
+  assert_int_equal(clattn_program_file_write(path, p.key, nothing, sizeof nothing), 0);
   expect_anew(FOLDER, BUILT, USELESS);
   expect_anew(FOLDER, FOUND, ".program");
-  free(good);
+  free(p.all);
+}
+
+/* The bytes of a kernel file that is built for itself. */
+static parts build_alone(const char *file, const char *function) {
+  char origin[CLATTN_ORIGIN_TEXT], path[1024];
+  cl_kernel kernel = NULL;
+  clattn_error error;
+  const clattn_program_source source = {
+      .file = file, .options = "-cl-std=CL1.2 -DHEAD_DIM=8 -DVALUE_DIM=8", .store = FOLDER, .kernels = {function}};
+  for (int i = 0; i < 2; ++i) {
+    clattn_device *device = forgetful();
+    assert_ok(clattn_kernel_build(device, &source, function, origin, &kernel, &error), &error);
+    clReleaseKernel(kernel);
+    clattn_device_close(device);
+  }
+  expect(origin, FOUND, ".program");
+  snprintf(path, sizeof path, "%s/%s", FOLDER, origin + strlen(FOUND));
+  return take_apart(path);
+}
+
+/* The driver takes what is stored, but it is of another kernel file: the kernel is missing, or the one behind it. */
+static void other_kernels(void **state) {
+  (void)state;
+  static const struct {
+    const char *kernels, *file, *function;
+  } cases[] = {{"fused=naive", "softmax/1_naive.cl", "softmax"}, {"fused=split", "fused/1_naive.cl", "fused"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    char path[1024], origin[1024];
+    clattn_plan_options options = with_store(FOLDER);
+    options.kernels = cases[i].kernels;
+    find_stored(&options, path, sizeof path);
+    const parts right = take_apart(path), wrong = build_alone(cases[i].file, cases[i].function);
+    assert_int_equal(clattn_program_file_write(path, right.key, wrong.bytes, wrong.size), 0);
+    origin_anew(&options, origin, sizeof origin);
+    expect(origin, BUILT, USELESS);
+    origin_anew(&options, origin, sizeof origin);
+    expect(origin, FOUND, ".program");
+    free(right.all);
+    free(wrong.all);
+  }
 }
 
 /* Another driver, device or option, or another text: another file. */
@@ -272,13 +359,23 @@ static void places(void **state) {
   assert_string_not_equal(first.name, other.name);
   assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "texT"));
   assert_string_not_equal(first.name, other.name);
-  char *const texts[] = {device->info.platform, device->info.name, device->info.version, device->info.driver_version};
+  char *const texts[] = {device->info.platform, device->info.name, device->info.vendor, device->info.version,
+                         device->info.driver_version};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
     texts[i][0] ^= 1;
     assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text"));
     assert_string_not_equal(first.name, other.name);
     texts[i][0] ^= 1;
   }
+  uint32_t *const numbers[] = {&device->info.compute_units, &device->info.native_float_width, &device->address_bits};
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
+    ++*numbers[i];
+    assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text"));
+    assert_string_not_equal(first.name, other.name);
+    --*numbers[i];
+  }
+  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text"));
+  assert_string_equal(first.path, other.path);
   char long_path[5000];
   memset(long_path, 'a', sizeof long_path - 1);
   long_path[sizeof long_path - 1] = '\0';
@@ -295,8 +392,26 @@ static void no_folder(void **state) {
   snprintf(below, sizeof below, "%s/below", path);
   expect_anew(path, "built, not stored: Not a directory (", ")");
   expect_anew(below, "built, not stored: Not a directory (", ")");
-  expect_anew("", "built, not stored: No such file or directory (", ")");
-  expect_anew(NULL, "built", "");
+  expect_no_store("");
+  expect_no_store(NULL);
+}
+
+/* What others may have put there is not run, and nothing is stored. */
+static void others_folder(void **state) {
+  (void)state;
+  static const mode_t modes[] = {0770, 0720, 0707, 0702};
+  stored_path();
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; ++i) {
+    assert_int_equal(chmod(FOLDER, modes[i]), 0);
+    expect_anew(FOLDER, "built, not stored: others may write to the folder (", ")");
+  }
+  assert_int_equal(chmod(FOLDER, 0755), 0);
+  expect_anew(FOLDER, FOUND, ".program");
+  assert_int_equal(chmod(FOLDER, 0700), 0);
+  if (chown(FOLDER, geteuid() + 1, (gid_t)-1) != 0) return; /* only root may */
+  expect_anew(FOLDER, "built, not stored: others may write to the folder (", ")");
+  assert_int_equal(chown(FOLDER, geteuid(), (gid_t)-1), 0);
+  expect_anew(FOLDER, FOUND, ".program");
 }
 
 /* With kernels from a folder, and where the driver keeps programs itself. */
@@ -319,9 +434,10 @@ static void store_not_used(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(file_round_trip), cmocka_unit_test(damaged_files), cmocka_unit_test(other_keys),
-      cmocka_unit_test(at_once),         cmocka_unit_test(keepers),       cmocka_unit_test(store_round_trip),
-      cmocka_unit_test(useless_files),   cmocka_unit_test(places),        cmocka_unit_test(no_folder),
+      cmocka_unit_test(file_round_trip),  cmocka_unit_test(damaged_files), cmocka_unit_test(other_keys),
+      cmocka_unit_test(too_large),        cmocka_unit_test(at_once),       cmocka_unit_test(keepers),
+      cmocka_unit_test(store_round_trip), cmocka_unit_test(useless_files), cmocka_unit_test(other_kernels),
+      cmocka_unit_test(places),           cmocka_unit_test(no_folder),     cmocka_unit_test(others_folder),
       cmocka_unit_test(store_not_used),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,13 +10,6 @@
 #define HAS_STAT
 #endif
 
-#ifdef _WIN32
-#include <direct.h>
-#define make_folder(path) _mkdir(path)
-#else
-#define make_folder(path) mkdir(path, 0777)
-#endif
-
 #ifdef _WIN32 /* long has 32 bits there */
 #define seek_to(file, position, from) _fseeki64(file, (int64_t)(position), from)
 #define position_of(file) _ftelli64(file)
@@ -70,10 +63,6 @@ bool file_is_regular(const char *path) {
   (void)path;
 #endif
   return true;
-}
-
-bool file_make_folder(const char *path) {
-  return make_folder(path) == 0 || errno == EEXIST;
 }
 
 static bool measure(FILE *file, uint64_t *bytes) {

@@ -49,9 +49,6 @@ bool file_exists(const char *path);
 /* Also true when the path cannot be looked at: opening it will tell. */
 bool file_is_regular(const char *path);
 
-/* True, too, where it is there already. False leaves the reason in errno. */
-bool file_make_folder(const char *path);
-
 /* Opens to->path for reading and measures it. */
 file_status file_open(const reporter *to, FILE **file, uint64_t *bytes);
 

@@ -82,45 +82,30 @@ typedef struct content {
   size_t count;
 } content;
 
-/* Creates `part` and fills it. A full disk may show only when the buffer is flushed or the file closed. */
-static file_status write_part(const char *part, const content *c, const reporter *to) {
-  errno = 0;
-  FILE *file = fopen(part, "wb");
-  if (!file) return file_fail(to, FILE_WRITE_FAILED, "cannot create '%s': %s", part, file_reason(errno));
-  bool good = fwrite(c->head, 1, c->head_bytes, file) == c->head_bytes;
-  good = good && write_elements(file, c->type, c->data, c->count);
-  good = good && fflush(file) == 0;
-  int code = errno;
-  if (fclose(file) != 0 && good) {
-    good = false;
-    code = errno;
-  }
-  if (good) return FILE_OK;
-  remove(part);
-  return file_fail(to, FILE_WRITE_FAILED, "cannot write '%s': %s", part, file_reason(code));
+/* Refuses a path that cannot be replaced; else opens the file that will take its place. */
+static file_status open_part(clattn_part_file *part, const reporter *to) {
+  if (to->path[0] == '\0') return file_fail(to, FILE_WRITE_FAILED, "an empty name");
+  if (!file_is_regular(to->path))
+    return file_fail(to, FILE_WRITE_FAILED, "exists and is no regular file; it is not replaced");
+  if (clattn_part_open(part, to->path)) return FILE_OK;
+  return file_fail(to, FILE_WRITE_FAILED, "cannot create a file beside it: %s", file_reason(errno));
 }
 
-/* The temporary name, malloc'ed; refuses a path that cannot be replaced. */
-static file_status name_part(const char *path, char **part, const reporter *to) {
-  static const char suffix[] = ".part";
-  if (path[0] == '\0') return file_fail(to, FILE_WRITE_FAILED, "an empty name");
-  if (!file_is_regular(path))
-    return file_fail(to, FILE_WRITE_FAILED, "exists and is no regular file; it is not replaced");
-  *part = malloc(strlen(path) + sizeof suffix);
-  if (!*part) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for the name of the temporary file");
-  strcpy(*part, path);
-  strcat(*part, suffix);
-  return FILE_OK;
+static file_status write_content(const content *c, const reporter *to) {
+  clattn_part_file part;
+  const file_status status = open_part(&part, to);
+  if (status != FILE_OK) return status;
+  const bool good = fwrite(c->head, 1, c->head_bytes, part.file) == c->head_bytes &&
+                    write_elements(part.file, c->type, c->data, c->count);
+  if (clattn_part_place(&part, to->path, good)) return FILE_OK;
+  return file_fail(to, FILE_WRITE_FAILED, "cannot be written: %s", file_reason(errno));
 }
 
 file_status npy_try_write(const char *path, char *message, size_t message_size) {
   const reporter to = {path, message, message_size};
-  char *part = NULL;
-  file_status status = name_part(path, &part, &to);
-  if (status != FILE_OK) return status;
-  status = write_part(part, &(content){.head = ""}, &to);
-  if (status == FILE_OK) remove(part);
-  free(part);
+  clattn_part_file part;
+  const file_status status = open_part(&part, &to);
+  if (status == FILE_OK) clattn_part_drop(&part);
   return status;
 }
 
@@ -140,16 +125,6 @@ file_status npy_write(const char *path, npy_type type, const float *data, const 
   if (!array_count(shape, rank, sizeof *data, &c.count)) {
     return file_fail(&to, FILE_TOO_LARGE, "the shape is too large (allowed: up to %zu bytes)", (size_t)PTRDIFF_MAX);
   }
-  char *part = NULL;
-  file_status status = name_part(path, &part, &to);
-  if (status != FILE_OK) return status;
   c.head_bytes = npy_header_format(head, type, shape, rank);
-  status = write_part(part, &c, &to);
-  errno = 0;
-  if (status == FILE_OK && !clattn_replace_file(part, path)) {
-    status = file_fail(&to, FILE_WRITE_FAILED, "cannot rename '%s': %s", part, file_reason(errno));
-    remove(part);
-  }
-  free(part);
-  return status;
+  return write_content(&c, &to);
 }

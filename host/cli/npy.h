@@ -21,13 +21,13 @@
  * nearest float, the others are widened exactly; NaN and Inf are kept. */
 file_status npy_read(const char *path, array *out, char *message, size_t message_size);
 
-/* Writes version 1.0, '<f4', '<f2' or, for bfloat16, '<u2', to `path`.part, which then takes the name `path`: a reader
- * never sees half a file. Elements are rounded as element_round does. After a failure `path` is as it was and
- * `path`.part is gone. `data` may be NULL when the shape has no elements, `shape` when rank is 0. */
+/* Writes version 1.0, '<f4', '<f2' or, for bfloat16, '<u2', to a file beside `path` that then takes its name: a reader
+ * never sees half a file. Elements are rounded as element_round does. After a failure `path` is as it was and the other
+ * is gone. `data` may be NULL when the shape has no elements, `shape` when rank is 0. */
 file_status npy_write(const char *path, npy_type type, const float *data, const size_t *shape, int rank, char *message,
                       size_t message_size);
 
-/* Whether npy_write could write to `path`, found out by trial under the temporary name; nothing stays behind. */
+/* Whether npy_write could write to `path`, found out by making a file beside it; nothing stays behind. */
 file_status npy_try_write(const char *path, char *message, size_t message_size);
 
 #endif

@@ -16,6 +16,19 @@ static json_t *count(size_t value) {
   return json_integer((json_int_t)value);
 }
 
+/* NULL becomes null. JSON is UTF-8, which the name of a file in the text may not be: then ? stands for what is beyond
+ * ASCII. */
+static json_t *text(const char *from) {
+  char plain[1024];
+  if (from == NULL) return json_null();
+  json_t *string = json_string(from);
+  if (string != NULL) return string;
+  snprintf(plain, sizeof plain, "%s", from);
+  for (char *at = plain; *at != '\0'; ++at)
+    if ((unsigned char)*at >= 0x80) *at = '?';
+  return json_string(plain);
+}
+
 static json_t *device_json(const clattn_device_info *d) {
   static const char *const types[] = {"gpu", "accelerator", "cpu", "other"};
   return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "platform", d->platform, "name", d->name, "vendor", d->vendor,
@@ -83,11 +96,11 @@ static json_t *reasons_json(const report *r) {
   if (r->explained == NULL) return json_null();
   json_t *all = json_array();
   for (size_t i = 0; clattn_plan_get_reason(r->explained, i, &reason); ++i)
-    json_array_append_new(all, json_pack("{s:s, s:s?, s:s?, s:i, s:s?, s:s, s:s?}", "kind",
+    json_array_append_new(all, json_pack("{s:s, s:s?, s:s?, s:i, s:s?, s:o, s:o}", "kind",
                                          clattn_reason_kind_name(reason.kind), "stage",
                                          reason.stage == CLATTN_STAGE_COUNT ? NULL : clattn_stage_name(reason.stage),
                                          "kernel", reason.kernel, "rung", reason.rung, "choice", reason.choice, "text",
-                                         reason.text, "program", reason.program));
+                                         text(reason.text), "program", text(reason.program)));
   return all;
 }
 

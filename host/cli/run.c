@@ -34,19 +34,25 @@ static bool is_tuned(const clattn_plan *plan) {
   return false;
 }
 
+/* What all plans of a run share; `programs` is room for the folder's name. */
+static clattn_plan_options plan_options(char *programs, size_t size) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  const char *kernels = getenv("CLATTN_KERNEL_DIR");
+  options.kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL;
+  options.program_dir = program_dir_path(programs, size);
+  return options;
+}
+
 static int make_plan(run_job *job) {
   const run_options *o = job->options;
   clattn_error error;
   const clattn_device_choice choice = device_choice(o->platform, o->device);
   if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   char record[4096], programs[4096];
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = plan_options(programs, sizeof programs);
   options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);
-  options.program_dir = program_dir_path(programs, sizeof programs);
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
-  options.kernel_dir = getenv("CLATTN_KERNEL_DIR");
-  if (options.kernel_dir != NULL && options.kernel_dir[0] == '\0') options.kernel_dir = NULL;
   if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
     return complain_of(&error);
   clattn_plan_get_info(job->plan, &job->report.plan);
@@ -88,8 +94,7 @@ static int append_past(run_job *job) {
                                 .cache = job->cache};
   const clattn_outputs nothing = {.q = NULL};
   char programs[4096];
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  options.program_dir = program_dir_path(programs, sizeof programs);
+  const clattn_plan_options options = plan_options(programs, sizeof programs);
   clattn_status status = clattn_plan_create(job->device, &past, &options, &plan, &error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &nothing, NULL, &error);
   clattn_plan_destroy(plan);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "file_system.h"
 #include "npy.h"
 
 static bool can_write(const char *option, const char *path) {
@@ -31,7 +32,7 @@ int save_prepare(const clattn_plan *plan, const clattn_problem *problem, const c
   char path[4096];
   if (file != NULL && !can_write("--out", file)) return EXIT_BAD_INPUT;
   if (folder == NULL) return -1;
-  if (!file_make_folder(folder)) {
+  if (!clattn_make_folder(folder, CLATTN_FOR_ALL)) {
     complain("--save %s: cannot make the folder: %s", folder, strerror(errno));
     return EXIT_BAD_INPUT;
   }

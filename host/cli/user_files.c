@@ -30,15 +30,26 @@ static void plain_name(const char *name, char *plain, size_t size) {
   plain[used] = '\0';
 }
 
-/* What the variable says, where it is set; empty: nothing is wanted. Else a name in the user's cache folder. */
+/* The variable's value; NULL where it is no absolute path, which the XDG base directory specification says to ignore.
+ */
+static const char *absolute(const char *variable) {
+  const char *path = getenv(variable);
+  if (path == NULL) return NULL;
+#ifdef _WIN32
+  if (isalpha((unsigned char)path[0]) && path[1] == ':' && (path[2] == '/' || path[2] == '\\')) return path;
+#endif
+  return path[0] == '/' ? path : NULL;
+}
+
+/* What the variable says, where it is set, of any length: whoever opens it complains. Empty: nothing is wanted. Else a
+ * name in the user's cache folder. */
 static const char *find_path(const char *variable, const char *name, char *path, size_t size) {
-  const char *given = getenv(variable), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  const char *given = getenv(variable), *cache = absolute("XDG_CACHE_HOME"), *home = absolute("HOME");
   int length = 0;
-  if (given != NULL)
-    length = snprintf(path, size, "%s", given);
-  else if (cache != NULL && cache[0] != '\0')
+  if (given != NULL) return given[0] != '\0' ? given : NULL;
+  if (cache != NULL)
     length = snprintf(path, size, "%s/clattn/%s", cache, name);
-  else if (home != NULL && home[0] != '\0')
+  else if (home != NULL)
     length = snprintf(path, size, "%s/.cache/clattn/%s", home, name);
   return length > 0 && (size_t)length < size ? path : NULL;
 }

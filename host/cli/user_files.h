@@ -5,7 +5,8 @@
 #include "clattn.h"
 
 /* CLATTN_TUNING_FILE (empty: no record is wanted), else a file of the device's own in $XDG_CACHE_HOME/clattn or
- * ~/.cache/clattn. Returns path, or NULL where there is none to be had. */
+ * ~/.cache/clattn; relative ones of these two are ignored. Returns a path, perhaps in `path`, or NULL where there is
+ * none to be had. */
 const char *tuning_file_path(const clattn_device_info *device, char *path, size_t size);
 
 /* Makes the folder that the file lies in, and those above it, as far as they are missing. */
