@@ -65,16 +65,31 @@ staged() {
   done
 }
 
+# TOKENS x COLUMNS halves as .npy. Two digits of text make a half between 0.1 and 0.9.
+halves() { # TOKENS COLUMNS
+  local header length
+  header="{'descr': '<f2', 'fortran_order': False, 'shape': ($1, $2), }"
+  length=$(((${#header} + 11 + 63) / 64 * 64 - 10))
+  printf '\x93NUMPY\x01\x00%b' "\\x$(printf %02x $length)\\x00"
+  printf "%-$((length - 1))s\n" "$header"
+  seq 1000 1999 | tr -d '\n' | head -c $((2 * $1 * $2))
+}
+
 every_feature() { # KERNEL of fused
   for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$1"; done
   for feature in "${features[@]}"; do
     read -ra options <<<"$feature"
     under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$1"
   done
+  # Halves that are read as they are stored.
+  under_oclgrind --q "$work/q.npy" --k "$work/k.npy" --v "$work/v.npy" --heads 2 --type f16 --pipeline fused --kernel "$1"
 }
 
 # Fused attention: every feature, in several tiles and blocks; and the standard ones, with several depths and parts.
 fused() {
+  halves 19 34 >"$work/q.npy"
+  halves 23 34 >"$work/k.npy"
+  halves 23 38 >"$work/v.npy"
   local kernel fused=(
     fused=naive
     fused=tiled:TILE=8

@@ -19,9 +19,9 @@
  * Of a tile the leading vectors whose rows end before its keys are left out, as with causality; rows that a window lets
  * begin behind them are computed and masked.
  *
- * Where a sum comes out not finite, or a row without any weight, all is done again with more care: nothing is folded in,
- * in case that was what did not fit a float; and masked keys are left out one by one, for 0 times a value that is not
- * finite is not 0.
+ * Where a sum comes out not finite, or a row without any weight, all is done again with more care: nothing is folded
+ * in, in case that was what did not fit a float; and masked keys are left out one by one, for 0 times a value that is
+ * not finite is not 0.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
