@@ -359,15 +359,12 @@ void load_queries(const attention a, const block b, global const void *q, size_t
 }
 
 void begin_block(const attention a, const sequence s, const block b, float sink) {
-  const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   for (int v = 0; v < VECTORS; ++v) {
-    /* As first_key and end_key have it, 16 at a time: an unbounded side is INT_MAX wide, and no sum may overflow. (Nor
-     * saturate: oclgrind 21.10 gets add_sat of vectors wrong.) */
-    const int16 position = b.row0 + max(v * 16 + lanes - b.lead, 0) + s.position;
-    const int16 from = position > a.left ? min(position - a.left, s.key_len) : 0;
-    const int16 to = position < s.key_len - 1 - a.right ? max(position + a.right + 1, 0) : s.key_len;
-    b.first[v] = is_idle(b, v) ? 0 : from;
-    b.end[v] = is_idle(b, v) ? 0 : to;
+    for (int i = 0; i < 16; ++i) {
+      const int row = row_of_lane(b, v * 16 + i);
+      ((local int *)(b.first + v))[i] = is_idle(b, v) ? 0 : first_key(a, s, row);
+      ((local int *)(b.end + v))[i] = is_idle(b, v) ? 0 : end_key(a, s, row);
+    }
     b.largest[v] = sink;
     b.sums[v] = 0.0f;
   }
