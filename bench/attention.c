@@ -109,7 +109,7 @@ static void write_result(const char *path) {
   free(data);
 }
 
-/* "fused:vector", or for a module "project:panel fused:panel". */
+/* "fused:vector", or for a module "project:panel fused:vector". */
 static void name_kernels(char answer[ANSWER_SIZE]) {
   clattn_plan_info info;
   clattn_plan_get_info(plan, &info);
