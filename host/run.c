@@ -196,28 +196,36 @@ static clattn_status upload(clattn_plan *plan, clattn_chain *chain, const clattn
   return status;
 }
 
+/* Given q, k or v, of any type, as floats (tokens, heads, dim). */
+static clattn_status gather_given(const clattn_problem *p, clattn_tensor tensor, clattn_type type, const void *given,
+                                  float *to, clattn_error *error) {
+  const size_t count = clattn_given_extent(p, tensor), bytes = count * sizeof(float);
+  if (type == CLATTN_F32) {
+    clattn_gather_given(p, tensor, given, to);
+    return CLATTN_OK;
+  }
+  float *floats = malloc(bytes);
+  if (floats == NULL) return clattn_fail_malloc(error, bytes, "given q, k or v");
+  clattn_widen(type, given, count, floats);
+  clattn_gather_given(p, tensor, floats, to);
+  free(floats);
+  return CLATTN_OK;
+}
+
 /* Those that are read in place are delivered as (tokens, heads, dim), whatever their strides. */
 static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain, clattn_tensor tensor, float *to,
                                     clattn_error *error) {
-  const size_t count = clattn_given_extent(&plan->problem, tensor), bytes = count * sizeof(float);
   const cl_mem floats = plan->buffer[tensor];
   const clattn_type type = floats != NULL ? CLATTN_F32 : plan->problem.type; /* fused reads what is stored */
-  const size_t read_bytes = count * clattn_type_bytes(type);
-  float *all = malloc(bytes);
-  void *read = malloc(read_bytes);
-  clattn_status status = CLATTN_OK;
-  if (all == NULL || read == NULL)
-    status = clattn_fail_malloc(error, bytes + read_bytes, "given q, k or v");
-  else
-    status = clattn_chain_read(chain, floats != NULL ? floats : plan->stored[tensor], 0, read_bytes, read, error);
+  const size_t bytes = clattn_given_extent(&plan->problem, tensor) * clattn_type_bytes(type);
+  void *given = malloc(bytes);
+  if (given == NULL) return clattn_fail_malloc(error, bytes, "given q, k or v");
+  clattn_status status =
+      clattn_chain_read(chain, floats != NULL ? floats : plan->stored[tensor], 0, bytes, given, error);
   const clattn_status finished = clattn_chain_finish(chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
-  if (status == CLATTN_OK) {
-    clattn_widen(type, read, count, all);
-    clattn_gather_given(&plan->problem, tensor, all, to);
-  }
-  free(read);
-  free(all);
+  if (status == CLATTN_OK) status = gather_given(&plan->problem, tensor, type, given, to, error);
+  free(given);
   return status;
 }
 
