@@ -15,6 +15,7 @@ static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
   case CLATTN_STAGE_PROJECT:
     return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
   case CLATTN_STAGE_SCORES:
+  case CLATTN_STAGE_PRODUCTS:
     return problem->head_dim;
   case CLATTN_STAGE_OUTPUT:
     return problem->heads * problem->value_dim;

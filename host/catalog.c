@@ -300,6 +300,11 @@ static const clattn_kernel catalog[] = {
      "keys and values read once, where they lie, for few rows",
      {{"PARTS", 32, {8, 16, 32, 64}}, {"HEADS", 8, {1, 2, 4, 8}}},
      fused_stream},
+
+    {CLATTN_STAGE_PRODUCTS, 1, "naive", CLATTN_FORM_ANY, "trace/products.cl", "products",
+     "the formula without its scale, to look at", NO_SIZES, naive},
+    {CLATTN_STAGE_EXPS, 1, "naive", CLATTN_FORM_ANY, "trace/softmax.cl", "exps",
+     "softmax's maximum, exps and sum, to look at", NO_SIZES, naive},
 };
 /* clang-format on */
 

@@ -64,6 +64,7 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
                       .row_count = report->rows_checked,
                       .report = report};
   status = clattn_floats_of(problem, inputs, &floats, error);
+  if (status == CLATTN_OK) status = clattn_check_x_positioned(&c, error);
   if (status == CLATTN_OK) status = clattn_check_projections(&c, error);
   if (status == CLATTN_OK) status = clattn_check_cached(&c, error);
   if (status == CLATTN_OK) status = (clattn_checks_fused(&c) ? clattn_check_fused : clattn_check_stages)(&c, error);

@@ -54,6 +54,10 @@ clattn_comparison clattn_check_begin(clattn_tensor tensor, bool end_to_end);
  * it is. */
 void clattn_check_row(clattn_comparison *comparison, const size_t *index, int rank, const float *got, size_t width,
                       const clattn_row_buffers *buffers);
+/* The i-th checked row in one of the outputs that have a row of keys for each query, and such a row compared. */
+const float *clattn_checked_row(const clattn_checker *checker, const float *all, size_t i);
+void clattn_check_keys(const clattn_checker *checker, clattn_comparison *comparison, const clattn_sight *sight,
+                       const float *got, const clattn_row_buffers *buffers);
 /* One head's part of a row of context, likewise. */
 void clattn_check_context(const clattn_checker *checker, const clattn_sight *sight, const clattn_row_buffers *buffers,
                           clattn_comparison *comparison);
@@ -84,6 +88,11 @@ clattn_status clattn_check_projections(clattn_checker *checker, clattn_error *er
 clattn_status clattn_check_cached(clattn_checker *checker, clattn_error *error);
 clattn_status clattn_check_output(clattn_checker *checker, clattn_error *error);
 clattn_status clattn_check_stages(clattn_checker *checker, clattn_error *error);
+
+/* What a traced plan has besides, where it is there: each from the device's own input, too. */
+clattn_status clattn_check_x_positioned(clattn_checker *checker, clattn_error *error);
+clattn_status clattn_check_products(clattn_checker *checker, clattn_error *error);
+clattn_status clattn_check_exps(clattn_checker *checker, clattn_error *error);
 
 /* Context and log-sum-exp of a fused kernel, from the device's own q, k and v. */
 clattn_status clattn_check_fused(clattn_checker *checker, clattn_error *error);

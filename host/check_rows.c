@@ -93,6 +93,16 @@ void clattn_check_row(clattn_comparison *comparison, const size_t *first, int ra
   }
 }
 
+const float *clattn_checked_row(const clattn_checker *c, const float *all, size_t i) {
+  return all + (c->outputs->rows != NULL ? i : clattn_checker_row(c, i)) * c->problem->key_len;
+}
+
+void clattn_check_keys(const clattn_checker *c, clattn_comparison *comparison, const clattn_sight *s, const float *got,
+                       const clattn_row_buffers *b) {
+  const size_t index[4] = {s->batch, s->head, s->query, 0};
+  clattn_check_row(comparison, index, 4, got, c->problem->key_len, b);
+}
+
 void clattn_check_context(const clattn_checker *c, const clattn_sight *s, const clattn_row_buffers *b,
                           clattn_comparison *comparison) {
   const clattn_problem *p = c->problem;

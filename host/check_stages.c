@@ -9,17 +9,6 @@
 #include "clock.h"
 #include "status.h"
 
-/* The i-th checked row in one of the outputs that have rows. */
-static const float *output_row(const clattn_checker *c, const float *all, size_t i) {
-  return all + (c->outputs->rows != NULL ? i : clattn_checker_row(c, i)) * c->problem->key_len;
-}
-
-static void compare_keys(const clattn_checker *c, clattn_comparison *comparison, const clattn_sight *s,
-                         const float *got, const clattn_row_buffers *b) {
-  const size_t index[4] = {s->batch, s->head, s->query, 0};
-  clattn_check_row(comparison, index, 4, got, c->problem->key_len, b);
-}
-
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 static void score_row(clattn_checker *c, const clattn_sight *s, const double *k, clattn_tensor tensor,
@@ -63,7 +52,7 @@ static clattn_status check_scores(clattn_checker *c, clattn_tensor tensor, const
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
     score_row(c, &s, k, tensor, &b);
-    compare_keys(c, &comparison, &s, output_row(c, got, i), &b);
+    clattn_check_keys(c, &comparison, &s, clattn_checked_row(c, got, i), &b);
   }
   clattn_check_finish(c, &comparison);
 cleanup:
@@ -91,7 +80,7 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
   if (!clattn_row_buffers_allocate(&b, key_len, key_len)) return clattn_fail_check_memory(error);
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
-    const float *scores = output_row(c, c->outputs->scores, i);
+    const float *scores = clattn_checked_row(c, c->outputs->scores, i);
     for (size_t j = 0; j < key_len; ++j) b.input[j] = (double)scores[j];
     const double expected = clattn_softmax_double(b.input, key_len, s.sink, b.expected);
     const double largest = clattn_largest_score(b.input, key_len, s.sink);
@@ -103,7 +92,7 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
     const float naive = clattn_softmax_float(scores, key_len, (float)s.sink, b.naive);
     c->report->reference_seconds[CLATTN_STAGE_SOFTMAX] += clattn_now() - started;
     c->flops[CLATTN_STAGE_SOFTMAX] += 4.0 * (double)(s.keys.end - s.keys.first);
-    compare_keys(c, &weights, &s, output_row(c, c->outputs->weights, i), &b);
+    clattn_check_keys(c, &weights, &s, clattn_checked_row(c, c->outputs->weights, i), &b);
     if (c->outputs->lse == NULL) continue;
     const clattn_element element = judge_lse(c, expected, naive, largest, clattn_checker_row(c, i));
     clattn_compare(&lse, (const size_t[]){s.batch, s.head, s.query}, 3, &element);
@@ -154,7 +143,7 @@ static clattn_status check_context(clattn_checker *c, clattn_error *error) {
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
     if (!clattn_row_exists(&s)) continue;
-    context_row(c, &s, v, output_row(c, c->outputs->weights, i), &b);
+    context_row(c, &s, v, clattn_checked_row(c, c->outputs->weights, i), &b);
     clattn_check_context(c, &s, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);
@@ -165,9 +154,11 @@ cleanup:
 }
 
 clattn_status clattn_check_stages(clattn_checker *c, clattn_error *error) {
-  clattn_status status = check_scores(c, CLATTN_SCALED, c->outputs->scaled, error);
+  clattn_status status = clattn_check_products(c, error);
+  if (status == CLATTN_OK) status = check_scores(c, CLATTN_SCALED, c->outputs->scaled, error);
   if (status == CLATTN_OK) status = check_scores(c, CLATTN_SOFTCAPPED, c->outputs->softcapped, error);
   if (status == CLATTN_OK) status = check_scores(c, CLATTN_SCORES, c->outputs->scores, error);
+  if (status == CLATTN_OK) status = clattn_check_exps(c, error);
   if (status == CLATTN_OK) status = check_weights(c, error);
   if (status == CLATTN_OK) status = check_context(c, error);
   return status;

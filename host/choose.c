@@ -135,7 +135,9 @@ bool clattn_plan_is_fused(const clattn_plan *plan) {
 }
 
 /* Of scores, softmax and context on the one side and fused on the other a pipeline has one. */
-static bool is_of_pipeline(clattn_stage stage, clattn_pipeline pipeline) {
+static bool is_of_plan(clattn_stage stage, const clattn_plan_options *options) {
+  const clattn_pipeline pipeline = options->pipeline;
+  if (stage == CLATTN_STAGE_PRODUCTS || stage == CLATTN_STAGE_EXPS) return options->trace;
   if (stage == CLATTN_STAGE_FUSED) return pipeline == CLATTN_PIPELINE_FUSED;
   return pipeline != CLATTN_PIPELINE_FUSED || stage < CLATTN_STAGE_SCORES || stage > CLATTN_STAGE_CONTEXT;
 }
@@ -161,7 +163,7 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
   if (status == CLATTN_OK) status = read_record(plan, options, &record, error);
   for (int s = 0; s < CLATTN_STAGE_COUNT && status == CLATTN_OK; ++s) {
     const clattn_stage stage = (clattn_stage)s;
-    if (clattn_stage_used(&plan->problem, stage) && is_of_pipeline(stage, options->pipeline))
+    if (clattn_stage_used(&plan->problem, stage) && is_of_plan(stage, options))
       status = choose(plan, stage, wanted[stage], options, &record, error);
   }
   clattn_record_release(&record);

@@ -337,12 +337,19 @@ typedef enum clattn_tensor {
   CLATTN_Q, /* (tokens, heads.head_dim) */
   CLATTN_K, /* (tokens, kv_heads.head_dim) */
   CLATTN_V, /* (tokens, kv_heads.value_dim) */
-  /* results. ONNX calls the next four the qk_matmul_output of modes 0 to 3. Keys and queries that a sequence does not
-   * have hold -inf in the first three, 0 in weights. */
-  CLATTN_SCALED,     /* (batch, heads, query_len, key_len): Q.K^T * scale, nothing masked */
+  /* results; those that say "traced" are of plans with clattn_plan_options.trace alone */
+  CLATTN_X_POSITIONED, /* traced, (tokens, model_dim): x as it is projected, in float and with its positions added */
+  /* ONNX calls scaled, softcapped, scores and weights the qk_matmul_output of modes 0 to 3. Keys and queries that a
+   * sequence does not have hold -inf in the first four, 0 in exps and weights. */
+  CLATTN_PRODUCTS,   /* traced, (batch, heads, query_len, key_len): Q.K^T, nothing scaled, nothing masked */
+  CLATTN_SCALED,     /* likewise: Q.K^T * scale */
   CLATTN_SOFTCAPPED, /* likewise, after the softcap */
   CLATTN_SCORES,     /* likewise, after bias and mask: masked keys hold -inf */
+  CLATTN_EXPS,       /* traced, likewise: exp(score - row_max); masked keys hold 0 */
   CLATTN_WEIGHTS,    /* likewise: softmax of each row */
+  CLATTN_ROW_MAX,    /* traced, (batch, heads, query_len): the largest score of each row, or the sink; -inf if all is
+                        masked */
+  CLATTN_ROW_SUM,    /* traced, likewise: the sum of exps, and exp(sink - row_max) */
   CLATTN_LSE, /* (batch, heads, query_len): log of the sum of exp(scores), the sink with it; -inf if all is masked */
   CLATTN_CONTEXT,  /* (tokens, heads.value_dim) */
   CLATTN_CACHED_K, /* (batch, keys, kv_heads.head_dim): what scores read of the cache, in float */
@@ -396,17 +403,22 @@ typedef struct clattn_rows {
 
 /* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. */
 typedef struct clattn_outputs {
-  float *q, *k, *v;  /* as scores and context read them, (tokens, heads, dim), whatever was given */
-  float *scaled;     /* (batch, heads, query_len, key_len), or (rows->count, key_len); costs a product of its own */
-  float *softcapped; /* likewise */
-  float *scores;     /* likewise, at no cost */
-  float *weights;    /* likewise */
-  float *lse;        /* (batch, heads, query_len), whatever `rows` says */
-  float *context;    /* (tokens, heads.value_dim) */
-  float *cached_k;   /* what the cache holds after the run, (batch, keys, kv_heads.head_dim); not written behind a
+  float *q, *k, *v;    /* as scores and context read them, (tokens, heads, dim), whatever was given */
+  float *x_positioned; /* traced, (tokens, model_dim) */
+  float *products;     /* traced, (batch, heads, query_len, key_len), or (rows->count, key_len); a product of its own */
+  float *scaled;       /* likewise, not traced */
+  float *softcapped;   /* likewise */
+  float *scores;       /* likewise, at no cost */
+  float *exps;         /* traced, likewise; costs the scores once more */
+  float *weights;      /* likewise, not traced */
+  float *row_max;      /* traced, (batch, heads, query_len), whatever `rows` says */
+  float *row_sum;      /* traced, likewise */
+  float *lse;          /* likewise, not traced */
+  float *context;      /* (tokens, heads.value_dim) */
+  float *cached_k;     /* what the cache holds after the run, (batch, keys, kv_heads.head_dim); not written behind a
                         sequence's last key */
-  float *cached_v;   /* likewise, with value_dim */
-  void *output;      /* stored, (tokens, output_dim), or the context, (tokens, heads.value_dim), as CLATTN_OUTPUT */
+  float *cached_v;     /* likewise, with value_dim */
+  void *output;        /* stored, (tokens, output_dim), or the context, (tokens, heads.value_dim), as CLATTN_OUTPUT */
   const clattn_rows *rows; /* NULL: all rows of scores and the like are written; else only these */
 } clattn_outputs;
 
@@ -427,8 +439,10 @@ typedef enum clattn_stage {
   CLATTN_STAGE_SCORES,
   CLATTN_STAGE_SOFTMAX,
   CLATTN_STAGE_CONTEXT,
-  CLATTN_STAGE_FUSED,  /* scores, softmax and context in one, without a matrix of scores in memory */
-  CLATTN_STAGE_OUTPUT, /* context.Wo; its kernels are those of project */
+  CLATTN_STAGE_FUSED,    /* scores, softmax and context in one, without a matrix of scores in memory */
+  CLATTN_STAGE_OUTPUT,   /* context.Wo; its kernels are those of project */
+  CLATTN_STAGE_PRODUCTS, /* of a traced plan: Q.K^T alone */
+  CLATTN_STAGE_EXPS,     /* of a traced plan: maximum, exps and sum of each row, apart from the softmax that counts */
   CLATTN_STAGE_COUNT
 } clattn_stage;
 
@@ -469,12 +483,14 @@ typedef struct clattn_plan_options {
                               keeps programs itself. What is in it runs with the user's rights: on POSIX systems it is
                               used only where it is the user's and nobody else may write to it. No trouble with it is
                               an error: clattn_plan_get_reason tells */
+  bool trace; /* the plan also has what CLATTN_X_POSITIONED, _PRODUCTS, _EXPS, _ROW_MAX and _ROW_SUM are, to look at;
+                 nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
 } clattn_plan_options;
 
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
   {                                                                                                                    \
     sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
-        (const char *)0, (const char *)0                                                                               \
+        (const char *)0, (const char *)0, false                                                                        \
   }
 
 typedef struct clattn_plan clattn_plan;
@@ -663,7 +679,7 @@ typedef struct clattn_tensor_check {
   bool passed;          /* both gates */
 } clattn_tensor_check;
 
-#define CLATTN_CHECK_MOST 13 /* all outputs, and context all the way from the inputs */
+#define CLATTN_CHECK_MOST 18 /* all outputs, and context all the way from the inputs */
 
 typedef struct clattn_check_report {
   clattn_tensor_check check[CLATTN_CHECK_MOST];
@@ -678,8 +694,8 @@ typedef struct clattn_check_report {
 
 /* Compares the outputs with the scalar path. q, k, v, scores, weights and context must be set (fused: without scores
  * and weights, then context is compared as a whole, from q, k and v), and output where the problem has one, and
- * cached_k and cached_v (with a cache: right behind the run); scaled, softcapped and lse are compared where they are
- * set. `rows` limits the check to some rows (NULL: all that `outputs` holds); when
+ * cached_k and cached_v (with a cache: right behind the run); scaled, softcapped, lse and what a traced plan has
+ * besides are compared where they are set. `rows` limits the check to some rows (NULL: all that `outputs` holds); when
  * outputs->rows is set, that list is checked and `rows` must be NULL or the same. A tensor that has nothing in the
  * checked rows is not in the report. CLATTN_OK means that the comparison took place: report->passed says how it ended.
  */

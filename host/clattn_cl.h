@@ -41,7 +41,7 @@ typedef struct clattn_buffers {
   cl_mem wo, bo;
   cl_mem mask, slopes, sinks;
   cl_mem q, k, v;
-  cl_mem scaled, softcapped, scores, weights, lse;
+  cl_mem x_positioned, products, scaled, softcapped, scores, exps, weights, row_max, row_sum, lse;
   cl_mem context, cached_k, cached_v, output;
   clattn_cache *cache;
   const int32_t *key_lengths, *query_offsets, *key_offsets; /* as in clattn_inputs */

@@ -45,6 +45,17 @@ double clattn_bound_bytes(double step, double value) {
   return 0.5001 * step + clattn_bound_product(fabs(value), 1, 1);
 }
 
+/* The table's entry, then the sum. */
+double clattn_bound_positioned(double x, double position) {
+  return 1.01 * UNIT_ROUNDOFF * (fabs(x) + 2.0 * fabs(position)) + SMALLEST_NORMAL;
+}
+
+/* exp itself: 4 units in the last place at most (the OpenCL specification says 3, 4 for embedded devices), so 8
+ * roundings; the difference before it is off by one of its own, which exp makes a relative error. */
+double clattn_bound_exp(double value, double distance) {
+  return UNIT_ROUNDOFF * value * (8.0 + 2.0 * distance) + SMALLEST_NORMAL;
+}
+
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain) {
   return clattn_bound_weight(1.0, largest_score, keys, chain) + 4.0 * UNIT_ROUNDOFF * fabs(lse);
 }

@@ -38,6 +38,12 @@ double clattn_bound_narrowing(clattn_type type, double value);
 /* Rounding once to bytes that stand for multiples of `step`. */
 double clattn_bound_bytes(double step, double value);
 
+/* Gate 1 of x with its position added: both addends are rounded once, and so is their sum. */
+double clattn_bound_positioned(double x, double position);
+
+/* Gate 1 of exp(score - row_max), where the two are `distance` apart. */
+double clattn_bound_exp(double value, double distance);
+
 /* Gate 1 of the log of a row's sum: that of a weight, which is as far off as the sum, and the log's own rounding. */
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain);
 

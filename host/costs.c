@@ -36,10 +36,15 @@ double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {
   case CLATTN_STAGE_PROJECT:
     return projection_flops(problem);
+  case CLATTN_STAGE_PRODUCTS: /* nothing is masked; lengths count as full */
+    return 2.0 * (double)problem->batch * (double)problem->heads * (double)problem->query_len *
+           (double)problem->key_len * (double)problem->head_dim;
   case CLATTN_STAGE_SCORES:
     return 2.0 * live_pairs(problem) * (double)problem->head_dim;
   case CLATTN_STAGE_SOFTMAX: /* a subtraction, an exp, an addition and a division for each weight */
     return 4.0 * live_pairs(problem);
+  case CLATTN_STAGE_EXPS: /* a subtraction, an exp and an addition */
+    return 3.0 * live_pairs(problem);
   case CLATTN_STAGE_CONTEXT:
     return 2.0 * live_pairs(problem) * (double)problem->value_dim;
   case CLATTN_STAGE_FUSED:
@@ -98,6 +103,8 @@ double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, boo
       [CLATTN_STAGE_SOFTMAX] = {CLATTN_SCORES, CLATTN_WEIGHTS, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_CONTEXT] = {CLATTN_WEIGHTS, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_FUSED] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_PRODUCTS] = {CLATTN_Q, CLATTN_K, CLATTN_PRODUCTS, CLATTN_TENSOR_COUNT},
+      [CLATTN_STAGE_EXPS] = {CLATTN_SCORES, CLATTN_EXPS, CLATTN_TENSOR_COUNT},
       [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
   };
   if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem, fused);

@@ -40,8 +40,8 @@ static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *
   const clattn_status status = check_buffer(tensor, buffer, bytes, error);
   const bool typed = input ? clattn_is_stored(tensor) && clattn_is_separate(p, tensor)
                            : tensor == CLATTN_OUTPUT && p->type != CLATTN_F32;
-  const bool copied =
-      (tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS) || tensor == CLATTN_CACHED_K || tensor == CLATTN_CACHED_V;
+  const bool copied = clattn_has_rows_of_keys(tensor) || tensor == CLATTN_X_POSITIONED || tensor == CLATTN_CACHED_K ||
+                      tensor == CLATTN_CACHED_V;
   if (!copied) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
   return status;
 }
@@ -78,7 +78,7 @@ static clattn_status check_lengths(const clattn_problem *problem, const clattn_i
 /* Scores and the like are as long as what is in the cache: that much their buffers must hold. */
 static clattn_status check_seen(const clattn_problem *seen, const clattn_buffers *buffers, clattn_error *error) {
   clattn_status status = CLATTN_OK;
-  for (int t = CLATTN_SCALED; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+  for (int t = CLATTN_PRODUCTS; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const cl_mem buffer = clattn_buffers_get(buffers, (clattn_tensor)t);
     const size_t bytes = clattn_output_bytes(seen, (clattn_tensor)t);
     if (buffer != NULL && bytes > 0) status = check_buffer((clattn_tensor)t, buffer, bytes, error);
@@ -139,6 +139,8 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
                             .inputs = &lengths,
                             .sequences = sequences,
                             .lse_wanted = buffers->lse != NULL,
+                            .row_max_wanted = buffers->row_max != NULL,
+                            .row_sum_wanted = buffers->row_sum != NULL,
                             .until = UNTIL_MASKED};
   status = clattn_chain_after(&chain, wait_count, wait, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);

@@ -25,10 +25,6 @@ typedef struct tensor_memory {
   uint64_t stored; /* bytes in the problem's type, besides */
 } tensor_memory;
 
-static bool is_of_block(clattn_tensor tensor) {
-  return tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
-}
-
 static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor) {
   const clattn_problem *p = &plan->problem;
   const uint64_t bytes = clattn_input_bytes(p, tensor);
@@ -50,6 +46,9 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
   case CLATTN_K:
   case CLATTN_V:
     return (tensor_memory){.floats = floats};
+  case CLATTN_ROW_MAX:
+  case CLATTN_ROW_SUM:
+    return (tensor_memory){.floats = ours && plan->trace ? floats : 0};
   case CLATTN_LSE:
     return (tensor_memory){.floats = ours ? floats : 0};
   case CLATTN_CACHED_K:
@@ -97,7 +96,7 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const tensor_memory memory = memory_of(plan, tensor);
-    if (is_of_block(tensor)) continue;
+    if (clattn_has_rows_of_keys(tensor)) continue;
     const bool input = clattn_is_input(&plan->problem, tensor); /* with CLATTN_IO_DEVICE the caller's buffer */
     const size_t whole = (input ? clattn_input_bytes : clattn_output_bytes)(&plan->problem, tensor);
     status = check_allocation(plan, tensor, whole, error);

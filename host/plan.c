@@ -27,7 +27,8 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
-    const bool of_scores = stage >= CLATTN_STAGE_SCORES && stage <= CLATTN_STAGE_FUSED;
+    const bool of_scores = (stage >= CLATTN_STAGE_SCORES && stage <= CLATTN_STAGE_FUSED) ||
+                           stage == CLATTN_STAGE_PRODUCTS || stage == CLATTN_STAGE_EXPS;
     const clattn_problem *problem = of_scores ? seen : &plan->problem;
     if (plan->choice[stage].row == NULL) continue;
     info->stages[stage].flops = clattn_stage_flops(problem, stage);
@@ -60,6 +61,9 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
   if (options->io != CLATTN_IO_HOST && options->io != CLATTN_IO_DEVICE)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "io is %d (allowed: CLATTN_IO_HOST, CLATTN_IO_DEVICE)",
                        (int)options->io);
+  if (options->trace && options->pipeline == CLATTN_PIPELINE_FUSED)
+    return clattn_fail(error, CLATTN_UNSUPPORTED,
+                       "trace is set, but the pipeline fused has no scores to show (staged and blas have)");
   return CLATTN_OK;
 }
 
@@ -89,6 +93,7 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   plan->device = device;
   plan->problem = *problem;
   plan->io = options->io;
+  plan->trace = options->trace;
   status = check_byte_order(device, error);
   if (status == CLATTN_OK) status = clattn_choose_kernels(plan, options, error);
   if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);
@@ -126,7 +131,8 @@ void clattn_plan_destroy(clattn_plan *plan) {
 }
 
 bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor) {
-  if (clattn_plan_is_fused(plan) && tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS) return false;
+  if (clattn_plan_is_fused(plan) && clattn_has_rows_of_keys(tensor)) return false;
+  if (clattn_is_traced(tensor) && !plan->trace) return false;
   return clattn_output_bytes(&plan->problem, tensor) > 0;
 }
 

@@ -32,6 +32,7 @@ struct clattn_plan {
   clattn_device *device;
   clattn_problem problem;
   clattn_io io;
+  bool trace;
   clattn_choice choice[CLATTN_STAGE_COUNT];
   cl_mem
       buffer[CLATTN_TENSOR_COUNT]; /* floats (of a mask, what it is); scores and weights are one, of a block's size */

@@ -56,9 +56,9 @@ typedef struct reference {
   const clattn_inputs *inputs;
   const clattn_outputs *outputs;
   clattn_floats floats;
-  float *q, *k, *v, *context, *output;           /* whole; output in float */
-  float *scaled, *softcapped, *scores, *weights; /* one row */
-  float *own[9];
+  float *q, *k, *v, *context, *output;                             /* whole; output in float */
+  float *scaled, *softcapped, *scores, *weights, *products, *exps; /* one row; the last two NULL unless wanted */
+  float *own[11];
   size_t own_count;
 } reference;
 
@@ -66,6 +66,11 @@ typedef struct reference {
 static float *place(reference *r, float *given, size_t elements) {
   if (given != NULL) return given;
   return r->own[r->own_count++] = elements <= SIZE_MAX / sizeof(float) ? malloc(elements * sizeof(float)) : NULL;
+}
+
+/* Exps, or what comes with them. */
+static bool is_exps_wanted(const clattn_outputs *o) {
+  return o->exps != NULL || o->row_max != NULL || o->row_sum != NULL;
 }
 
 static bool allocate(reference *r) {
@@ -80,6 +85,8 @@ static bool allocate(reference *r) {
   r->softcapped = place(r, NULL, p->key_len);
   r->scores = place(r, NULL, p->key_len);
   r->weights = place(r, NULL, p->key_len);
+  if (o->products != NULL) r->products = place(r, NULL, p->key_len);
+  if (is_exps_wanted(o)) r->exps = place(r, NULL, p->key_len);
   for (size_t i = 0; i < r->own_count; ++i)
     if (r->own[i] == NULL) return false;
   return true;
@@ -122,11 +129,28 @@ static float *row_of(const reference *r, float *all, size_t next, size_t row) {
 
 static void deliver_row(const reference *r, size_t next, size_t row) {
   const clattn_outputs *o = r->outputs;
-  float *const to[] = {row_of(r, o->scaled, next, row), row_of(r, o->softcapped, next, row),
-                       row_of(r, o->scores, next, row), row_of(r, o->weights, next, row)};
-  const float *const from[] = {r->scaled, r->softcapped, r->scores, r->weights};
-  for (int i = 0; i < 4; ++i)
+  float *const to[] = {row_of(r, o->scaled, next, row),   row_of(r, o->softcapped, next, row),
+                       row_of(r, o->scores, next, row),   row_of(r, o->weights, next, row),
+                       row_of(r, o->products, next, row), row_of(r, o->exps, next, row)};
+  const float *const from[] = {r->scaled, r->softcapped, r->scores, r->weights, r->products, r->exps};
+  for (int i = 0; i < 6; ++i)
     if (to[i] != NULL && from[i] != NULL) memcpy(to[i], from[i], r->problem->key_len * sizeof(float));
+}
+
+/* What a row's scores begin with, and what lies between them and its weights. */
+static void trace_products(const reference *r, const clattn_sight *s, const float *q, clattn_vectors_float k) {
+  if (r->products == NULL) return;
+  const clattn_problem unscaled = clattn_unscaled(r->problem);
+  clattn_scores_float(&unscaled, s, q, k, (clattn_score_row_float){r->products, NULL, r->scores, NULL});
+}
+
+static void trace_exps(const reference *r, const clattn_sight *s, size_t row) {
+  const clattn_outputs *o = r->outputs;
+  if (r->exps == NULL) return;
+  float largest;
+  const float sum = clattn_exps_float(r->scores, r->problem->key_len, (float)s->sink, r->exps, &largest);
+  if (o->row_max != NULL) o->row_max[row] = largest;
+  if (o->row_sum != NULL) o->row_sum[row] = sum;
 }
 
 static void attend(const reference *r, size_t row) {
@@ -136,7 +160,10 @@ static void attend(const reference *r, size_t row) {
   const clattn_vectors_float v = {r->v + clattn_key_start(p, &s, CLATTN_V), clattn_tensor_columns(p, CLATTN_V)};
   const clattn_score_row_float scores = {r->scaled, r->softcapped, r->scores, NULL};
   const bool exists = s.query < s.sequence.query_len;
-  clattn_scores_float(p, &s, exists ? r->q + clattn_query_start(p, &s, CLATTN_Q) : NULL, k, scores);
+  const float *q = exists ? r->q + clattn_query_start(p, &s, CLATTN_Q) : NULL;
+  trace_products(r, &s, q, k);
+  clattn_scores_float(p, &s, q, k, scores);
+  trace_exps(r, &s, row);
   const float lse = clattn_softmax_float(r->scores, p->key_len, (float)s.sink, r->weights);
   if (r->outputs->lse != NULL) r->outputs->lse[row] = lse;
   if (exists)
@@ -147,6 +174,8 @@ static void attend(const reference *r, size_t row) {
 static void run(const reference *r) {
   const clattn_problem *p = r->problem;
   const clattn_rows *rows = r->outputs->rows;
+  if (r->outputs->x_positioned != NULL && p->source != CLATTN_SOURCE_QKV)
+    memcpy(r->outputs->x_positioned, r->floats.tensor[CLATTN_X], clattn_output_bytes(p, CLATTN_X_POSITIONED));
   make(r, CLATTN_Q, r->q);
   make(r, CLATTN_K, r->k);
   make(r, CLATTN_V, r->v);

@@ -57,8 +57,9 @@ static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor
 
 static clattn_status run_stage(const clattn_work *work, clattn_stage stage, clattn_error *error) {
   static clattn_status (*const stages[CLATTN_STAGE_COUNT])(const clattn_work *, clattn_error *) = {
-      clattn_stage_convert, clattn_stage_project, clattn_stage_rotary, clattn_stage_cache, clattn_stage_scores,
-      clattn_stage_softmax, clattn_stage_context, clattn_stage_fused,  clattn_stage_output};
+      clattn_stage_convert, clattn_stage_project,  clattn_stage_rotary,  clattn_stage_cache,
+      clattn_stage_scores,  clattn_stage_softmax,  clattn_stage_context, clattn_stage_fused,
+      clattn_stage_output,  clattn_stage_products, clattn_stage_exps};
   if (work->plan->choice[stage].row == NULL) return CLATTN_OK;
   work->chain->slot = (int)stage;
   return stages[stage](work, error);
@@ -73,11 +74,28 @@ static clattn_status make_scores(const clattn_work *work, clattn_tensor tensor, 
   return status == CLATTN_OK ? deliver_block(&part, tensor, to, error) : status;
 }
 
+/* What a traced plan makes besides, in the block's buffer, before the scores that count. */
+static clattn_status trace_products(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
+  if (!is_wanted(to, CLATTN_PRODUCTS)) return CLATTN_OK;
+  const clattn_status status = run_stage(work, CLATTN_STAGE_PRODUCTS, error);
+  return status == CLATTN_OK ? deliver_block(work, CLATTN_PRODUCTS, to, error) : status;
+}
+
+/* Exps take the place of the scores, so scores are made once for them alone. */
+static clattn_status trace_exps(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
+  if (!is_wanted(to, CLATTN_EXPS) && !work->row_max_wanted && !work->row_sum_wanted) return CLATTN_OK;
+  clattn_status status = run_stage(work, CLATTN_STAGE_SCORES, error);
+  if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_EXPS, error);
+  return status == CLATTN_OK ? deliver_block(work, CLATTN_EXPS, to, error) : status;
+}
+
 static clattn_status run_block(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
-  clattn_status status = CLATTN_OK;
-  if (is_wanted(to, CLATTN_SCALED)) status = make_scores(work, CLATTN_SCALED, UNTIL_SCALED, to, error);
+  clattn_status status = trace_products(work, to, error);
+  if (status == CLATTN_OK && is_wanted(to, CLATTN_SCALED))
+    status = make_scores(work, CLATTN_SCALED, UNTIL_SCALED, to, error);
   if (status == CLATTN_OK && is_wanted(to, CLATTN_SOFTCAPPED))
     status = make_scores(work, CLATTN_SOFTCAPPED, UNTIL_SOFTCAPPED, to, error);
+  if (status == CLATTN_OK) status = trace_exps(work, to, error);
   if (status == CLATTN_OK) status = make_scores(work, CLATTN_SCORES, UNTIL_MASKED, to, error);
   if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_SOFTMAX, error);
   if (status == CLATTN_OK) status = deliver_block(work, CLATTN_WEIGHTS, to, error);
@@ -117,12 +135,31 @@ static clattn_status write_table(const clattn_work *work, clattn_error *error) {
                             work->problem->batch * cache->table_width * sizeof *cache->table, error);
 }
 
-/* A fused kernel keeps no scores and weights. */
+/* x lies in a buffer of its own, positions and all, as the projections read it. */
+static clattn_status deliver_x(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
+  const size_t bytes = clattn_output_bytes(work->problem, CLATTN_X_POSITIONED);
+  if (bytes == 0 || !is_wanted(to, CLATTN_X_POSITIONED)) return CLATTN_OK;
+  work->chain->slot = CLATTN_SLOT_DOWNLOAD;
+  if (to->host != NULL)
+    return clattn_chain_read(work->chain, work->tensor[CLATTN_X], 0, bytes, to->host->x_positioned, error);
+  const clattn_copy copy = {.from = work->tensor[CLATTN_X], .to = to->device->x_positioned, .bytes = bytes};
+  return clattn_chain_copy(work->chain, &copy, error);
+}
+
+/* A fused kernel keeps no scores and weights, and what is traced costs: it must have been asked for. */
 static clattn_status check_wanted(const clattn_plan *plan, const clattn_destination *to, clattn_error *error) {
-  for (int t = CLATTN_SCALED; t <= CLATTN_WEIGHTS; ++t)
-    if (is_wanted(to, (clattn_tensor)t) && !clattn_plan_has(plan, (clattn_tensor)t))
-      return clattn_fail(error, CLATTN_UNSUPPORTED, "the pipeline fused has no %s (staged and blas have)",
-                         clattn_tensor_name((clattn_tensor)t));
+  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    const bool traced = clattn_is_traced(tensor);
+    if ((!traced && !clattn_has_rows_of_keys(tensor)) || !is_wanted(to, tensor) || clattn_plan_has(plan, tensor))
+      continue;
+    if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* the problem has none: not looked at */
+    if (traced && !clattn_plan_is_fused(plan))
+      return clattn_fail(error, CLATTN_UNSUPPORTED, "%s is wanted of a plan without trace (clattn_plan_options.trace)",
+                         clattn_tensor_name(tensor));
+    return clattn_fail(error, CLATTN_UNSUPPORTED, "the pipeline fused has no %s (staged and blas have)",
+                       clattn_tensor_name(tensor));
+  }
   return CLATTN_OK;
 }
 
@@ -131,6 +168,7 @@ clattn_status clattn_run_stages(const clattn_work *given, const clattn_destinati
   clattn_status status = write_table(&work, error);
   for (int stage = CLATTN_STAGE_CONVERT; stage <= CLATTN_STAGE_CACHE && status == CLATTN_OK; ++stage)
     status = run_stage(&work, (clattn_stage)stage, error);
+  if (status == CLATTN_OK) status = deliver_x(&work, to, error);
   if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_K, to, error);
   if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_V, to, error);
   if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_FUSED, error);
@@ -231,7 +269,8 @@ static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain
 
 static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clattn_outputs *outputs,
                               clattn_error *error) {
-  static const clattn_tensor whole[] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_LSE, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  static const clattn_tensor whole[] = {CLATTN_Q,       CLATTN_K,   CLATTN_V,       CLATTN_ROW_MAX,
+                                        CLATTN_ROW_SUM, CLATTN_LSE, CLATTN_CONTEXT, CLATTN_OUTPUT};
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
   chain->slot = CLATTN_SLOT_DOWNLOAD;
@@ -300,6 +339,8 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
                             .inputs = inputs,
                             .sequences = plan->sequences,
                             .lse_wanted = outputs->lse != NULL,
+                            .row_max_wanted = outputs->row_max != NULL,
+                            .row_sum_wanted = outputs->row_sum != NULL,
                             .until = UNTIL_MASKED};
   status = upload(plan, &chain, inputs, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);

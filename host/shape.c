@@ -16,16 +16,17 @@ float clattn_problem_scale(const clattn_problem *problem) {
 
 const char *clattn_tensor_name(clattn_tensor tensor) {
   static const char *const names[CLATTN_TENSOR_COUNT] = {
-      "x",      "xkv",        "wq",     "wk",      "wv",     "wqkv",    "bq",       "bk",       "bv",
-      "bqkv",   "wo",         "bo",     "mask",    "slopes", "sinks",   "q",        "k",        "v",
-      "scaled", "softcapped", "scores", "weights", "lse",    "context", "cached_k", "cached_v", "output"};
+      "x",       "xkv",     "wq",           "wk",       "wv",      "wqkv",       "bq",       "bk",
+      "bv",      "bqkv",    "wo",           "bo",       "mask",    "slopes",     "sinks",    "q",
+      "k",       "v",       "x_positioned", "products", "scaled",  "softcapped", "scores",   "exps",
+      "weights", "row_max", "row_sum",      "lse",      "context", "cached_k",   "cached_v", "output"};
   if ((int)tensor < 0 || tensor >= CLATTN_TENSOR_COUNT) return "unknown tensor";
   return names[tensor];
 }
 
 const char *clattn_stage_name(clattn_stage stage) {
-  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "rotary", "cache", "scores",
-                                                        "softmax", "context", "fused",  "output"};
+  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "rotary", "cache",    "scores", "softmax",
+                                                        "context", "fused",   "output", "products", "exps"};
   if ((int)stage < 0 || stage >= CLATTN_STAGE_COUNT) return "unknown stage";
   return names[stage];
 }
@@ -157,6 +158,23 @@ static int input_shape(const clattn_problem *p, clattn_tensor tensor, size_t sha
   }
 }
 
+clattn_problem clattn_unscaled(const clattn_problem *problem) {
+  clattn_problem unscaled = *problem;
+  unscaled.scale_mode = CLATTN_SCALE_GIVEN;
+  unscaled.scale = 1.0f;
+  unscaled.softcap = 0.0f;
+  return unscaled;
+}
+
+bool clattn_has_rows_of_keys(clattn_tensor tensor) {
+  return tensor >= CLATTN_PRODUCTS && tensor <= CLATTN_WEIGHTS;
+}
+
+bool clattn_is_traced(clattn_tensor tensor) {
+  return tensor == CLATTN_X_POSITIONED || tensor == CLATTN_PRODUCTS || tensor == CLATTN_EXPS ||
+         tensor == CLATTN_ROW_MAX || tensor == CLATTN_ROW_SUM;
+}
+
 int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]) {
   switch (tensor) {
   case CLATTN_Q:
@@ -167,11 +185,17 @@ int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, si
   case CLATTN_K:
   case CLATTN_V:
     return tokens_shape(problem, true, false, clattn_tensor_columns(problem, tensor), shape);
+  case CLATTN_X_POSITIONED:
+    return tokens_shape(problem, problem->source != CLATTN_SOURCE_QKV, true, problem->model_dim, shape);
+  case CLATTN_PRODUCTS:
   case CLATTN_SCALED:
   case CLATTN_SOFTCAPPED:
   case CLATTN_SCORES:
+  case CLATTN_EXPS:
   case CLATTN_WEIGHTS:
     return rows_shape(problem, 4, shape);
+  case CLATTN_ROW_MAX:
+  case CLATTN_ROW_SUM:
   case CLATTN_LSE:
     return rows_shape(problem, 3, shape);
   case CLATTN_CACHED_K:

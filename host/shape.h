@@ -43,6 +43,15 @@ bool clattn_has_output(const clattn_problem *problem);
 /* Whether the problem has anything to do for this stage. */
 bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage);
 
+/* The problem whose scaled products are the products themselves. */
+clattn_problem clattn_unscaled(const clattn_problem *problem);
+
+/* Whether the tensor has a row of key_len for each query: scores and their like, which a plan holds a block of. */
+bool clattn_has_rows_of_keys(clattn_tensor tensor);
+
+/* Whether plans have it with clattn_plan_options.trace alone. */
+bool clattn_is_traced(clattn_tensor tensor);
+
 /* Bytes of one stored element. */
 size_t clattn_type_bytes(clattn_type type);
 

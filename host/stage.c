@@ -47,6 +47,16 @@ attention clattn_kernel_attention(const clattn_work *work) {
   return a;
 }
 
+softmax_rows clattn_kernel_rows(const clattn_work *work) {
+  const clattn_block *block = &work->block;
+  const clattn_problem *p = work->problem;
+  return (softmax_rows){.first = block->first_pair * p->query_len + block->first_row,
+                        .rows = (cl_int)(block->pairs * block->rows),
+                        .key_len = (cl_int)p->key_len,
+                        .query_len = (cl_int)p->query_len,
+                        .heads = (cl_int)p->heads};
+}
+
 cl_mem clattn_keys(const clattn_work *work) {
   return work->tensor[work->problem->cache.capacity != 0 ? CLATTN_CACHED_K : CLATTN_K];
 }

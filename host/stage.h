@@ -17,7 +17,7 @@ typedef struct clattn_work {
   const cl_mem *stored;        /* likewise, in the problem's type, where that is not float */
   const clattn_inputs *inputs; /* the lengths are looked at */
   cl_mem sequences;            /* NULL: all alike */
-  bool lse_wanted;
+  bool lse_wanted, row_max_wanted, row_sum_wanted;
   clattn_block block; /* of the scores; for the stages of the blocks alone */
   int until;          /* how far scores are taken: UNTIL_... */
 } clattn_work;
@@ -31,6 +31,8 @@ clattn_status clattn_stage_scores(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_context(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error);
+clattn_status clattn_stage_products(const clattn_work *work, clattn_error *error);
+clattn_status clattn_stage_exps(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error);
 
 /* The output into its stored type. */
@@ -52,6 +54,9 @@ cl_int clattn_kernel_type(clattn_type type);
 
 /* What the kernels of scores and context are told of the problem and the block. */
 attention clattn_kernel_attention(const clattn_work *work);
+
+/* Likewise those of softmax of the block's rows. */
+softmax_rows clattn_kernel_rows(const clattn_work *work);
 
 /* Heads of one batch that lie in a block and read key heads that are evenly spaced in memory, so that one library call
  * can take them all. */

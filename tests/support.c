@@ -97,6 +97,11 @@ void support_poison(support_case *c) {
     if (c->given[i] != NULL) memset(c->given[i], 0xFF, clattn_output_bytes(&c->problem, (clattn_tensor)(CLATTN_Q + i)));
 }
 
+bool support_is_traced(clattn_tensor tensor) {
+  return tensor == CLATTN_X_POSITIONED || tensor == CLATTN_PRODUCTS || tensor == CLATTN_EXPS ||
+         tensor == CLATTN_ROW_MAX || tensor == CLATTN_ROW_SUM;
+}
+
 static bool is_float_always(clattn_tensor tensor) {
   return tensor == CLATTN_MASK || tensor == CLATTN_SLOPES || tensor == CLATTN_SINKS;
 }
@@ -144,7 +149,7 @@ void support_allocate(support_case *c, const clattn_problem *problem, uint32_t s
     if (input > 0) {
       fill_input(c, tensor, &seed);
       clattn_inputs_set(&c->inputs, tensor, support_tensor(c, tensor));
-    } else {
+    } else if (!support_is_traced(tensor)) {
       clattn_outputs_set(&c->outputs, tensor, support_tensor(c, tensor));
     }
   }
@@ -173,9 +178,10 @@ void support_free(support_case *c) {
 }
 
 void support_want(support_case *c, const clattn_plan *plan) {
-  for (int t = CLATTN_SCALED; t <= CLATTN_WEIGHTS; ++t) {
-    const bool has = clattn_plan_has(plan, (clattn_tensor)t);
-    clattn_outputs_set(&c->outputs, (clattn_tensor)t, has ? support_tensor(c, (clattn_tensor)t) : NULL);
+  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (!support_is_traced(tensor) && (tensor < CLATTN_PRODUCTS || tensor > CLATTN_WEIGHTS)) continue;
+    clattn_outputs_set(&c->outputs, tensor, clattn_plan_has(plan, tensor) ? support_tensor(c, tensor) : NULL);
   }
 }
 

@@ -45,7 +45,10 @@ void support_check_guards(const support_case *c);
 
 float *support_tensor(support_case *c, clattn_tensor tensor); /* input or output, to write into */
 
-/* Of scores and their like those outputs that the plan has, the others NULL. */
+/* Whether plans have the tensor with clattn_plan_options.trace alone. */
+bool support_is_traced(clattn_tensor tensor);
+
+/* Of scores and their like, and of what is traced, those outputs that the plan has, the others NULL. */
 void support_want(support_case *c, const clattn_plan *plan);
 
 /* Plans, runs and checks; the plan's options may be NULL. Fails the test on any error, not on a failed check. */

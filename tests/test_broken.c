@@ -109,6 +109,11 @@ static void half_the_keys(support_case *c) {
   c->inputs.key_lengths = lengths;
 }
 
+/* Larger than any score. */
+static void large_sinks(support_case *c) {
+  for (size_t head = 0; head < c->problem.heads; ++head) support_tensor(c, CLATTN_SINKS)[head] = 300.0f;
+}
+
 static void rotated(clattn_problem *p) {
   p->rotary = CLATTN_ROTARY_HALVES;
   p->rotary_dim = 66;
@@ -235,6 +240,22 @@ static const broken cases[] = {
      bool_mask, NULL},
     {"masked weights multiplied instead of left out", "context/1_naive.cl", "if (weights_row[key] != 0.0f) sum", "sum",
      "context=naive", CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
+    {"products scaled", "trace/products.cl", "*to = sum;", "*to = sum * a.scale;", "products=naive", CLATTN_PRODUCTS,
+     NULL, NULL},
+    {"the last term of a product is forgotten", "trace/products.cl", "c < a.head_dim;", "c < a.head_dim - 1;",
+     "products=naive", CLATTN_PRODUCTS, NULL, NULL},
+    {"products of keys that nobody has", "trace/products.cl", "|| key >= s.key_len", "", "products=naive",
+     CLATTN_PRODUCTS, shorter_keys, half_the_keys},
+    {"exps of a maximum without the sink", "trace/softmax.cl", "float largest = sink;", "float largest = at[0];",
+     "exps=naive", CLATTN_EXPS, with_sinks, large_sinks},
+    {"exps off by 1e-5", "trace/softmax.cl", "sum += at[j];", "sum += at[j];\n    at[j] *= 1.00001f;", "exps=naive",
+     CLATTN_EXPS, NULL, NULL},
+    {"row maximum of the first key", "trace/softmax.cl", "row_max[r.first + row] = largest",
+     "row_max[r.first + row] = at[0]", "exps=naive", CLATTN_ROW_MAX, NULL, NULL},
+    {"row sum without the last key", "trace/softmax.cl", "sum += at[j];", "sum += j < r.key_len - 1 ? at[j] : 0.0f;",
+     "exps=naive", CLATTN_ROW_SUM, NULL, NULL},
+    {"row sum without the sink", "trace/softmax.cl", "float sum = live_exp(sink, largest)", "float sum = 0.0f",
+     "exps=naive", CLATTN_ROW_SUM, with_sinks, NULL},
     {"fused: log-sum-exp without the headroom", "common/fused.cl", "log(ldexp(sum, headroom))", "log(sum)",
      "fused=naive", CLATTN_LSE, NULL, NULL},
     {"fused: the maximum of the first key alone", "fused/2_tiled.cl", "i < TILE; ++i) larger", "i < 1; ++i) larger",
@@ -343,6 +364,7 @@ static clattn_check_report run(clattn_device *device, const broken *b) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.kernel_dir = FOLDER;
   options.kernels = b->kernels;
+  options.trace = strncmp(b->kernels, "products=", 9) == 0 || strncmp(b->kernels, "exps=", 5) == 0;
   if (strncmp(b->kernels, "fused=", 6) == 0) options.pipeline = CLATTN_PIPELINE_FUSED;
   const clattn_problem p = problem_for(b);
   const bool has_cache = p.cache.capacity != 0;

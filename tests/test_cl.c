@@ -86,7 +86,8 @@ static void set_up(owner *o, cl_command_queue_properties properties, const suppo
 
 static clattn_buffers buffers_of(const owner *o) {
   clattn_buffers buffers = {.x = NULL};
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) clattn_buffers_set(&buffers, (clattn_tensor)t, o->buffer[t]);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
+    if (!support_is_traced((clattn_tensor)t)) clattn_buffers_set(&buffers, (clattn_tensor)t, o->buffer[t]);
   return buffers;
 }
 
@@ -163,6 +164,7 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   options.io = CLATTN_IO_DEVICE;
   options.kernels = kernels;
   options.pipeline = pipeline;
+  options.trace = true;
   options.block_bytes = 2 * 67 * 67 * sizeof(float);
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;
@@ -180,6 +182,9 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   assert_int_equal(code, CL_SUCCESS);
   clattn_buffers buffers = buffers_of(&o);
   buffers.key_lengths = key_lengths;
+  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
+    if (support_is_traced((clattn_tensor)t)) clattn_buffers_set(&buffers, (clattn_tensor)t, o.buffer[t]);
+  support_want(&c, plan);
   const bool may_wait = pipeline == CLATTN_PIPELINE_STAGED; /* CLBlast's calls may wait for what they have enqueued */
   if (!may_wait) clSetUserEventStatus(gate, CL_COMPLETE);
   assert_ok(clattn_plan_enqueue(plan, &buffers, 1, &gate, &done, &error), &error);

@@ -23,24 +23,25 @@ typedef struct form {
   const char *kernels;
   clattn_pipeline pipeline;
   uint64_t block_bytes;
+  bool trace;
 } form;
 
 static const form forms[] = {
-    {"the device's choice", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 0},
-    {"the device's choice in small blocks", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 2000},
-    {"naive", {"naive"}, ALL_STAGES("naive"), CLATTN_PIPELINE_STAGED, 0},
-    {"tiled", {"tiled"}, ALL_STAGES("tiled"), CLATTN_PIPELINE_STAGED, 0},
-    {"GPU form", {"register"}, ALL_STAGES("register"), CLATTN_PIPELINE_STAGED, 0},
-    {"CPU form", {"panel", "vector"}, PANELS, CLATTN_PIPELINE_STAGED, 0},
-    {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0},
-    {"fused, naive", {NULL}, "fused=naive", CLATTN_PIPELINE_FUSED, 0},
-    {"fused, CPU form", {"vector"}, "fused=vector:STRIP=64", CLATTN_PIPELINE_FUSED, 0},
-    {"fused, tiled", {"tiled"}, "fused=tiled", CLATTN_PIPELINE_FUSED, 0},
-    {"fused, GPU form", {"register"}, "fused=register", CLATTN_PIPELINE_FUSED, 0},
-    {"fused, GPU form in small tiles", {"register"}, SMALL_BLOCKS, CLATTN_PIPELINE_FUSED, 0},
-    {"fused, split", {"split"}, "fused=split", CLATTN_PIPELINE_FUSED, 0},
-    {"fused, split into many parts", {"split"}, "fused=split:LOCAL_X=16:PART_KEYS=16", CLATTN_PIPELINE_FUSED, 0},
-    {"fused, streamed on the CPU form", {"stream"}, "fused=stream:HEADS=2:PARTS=8", CLATTN_PIPELINE_FUSED, 0},
+    {"the device's choice", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 0, false},
+    {"the device's choice in small blocks", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 2000, true},
+    {"naive", {"naive"}, ALL_STAGES("naive"), CLATTN_PIPELINE_STAGED, 0, false},
+    {"tiled", {"tiled"}, ALL_STAGES("tiled"), CLATTN_PIPELINE_STAGED, 0, false},
+    {"GPU form", {"register"}, ALL_STAGES("register"), CLATTN_PIPELINE_STAGED, 0, false},
+    {"CPU form", {"panel", "vector"}, PANELS, CLATTN_PIPELINE_STAGED, 0, false},
+    {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0, true},
+    {"fused, naive", {NULL}, "fused=naive", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, CPU form", {"vector"}, "fused=vector:STRIP=64", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, tiled", {"tiled"}, "fused=tiled", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, GPU form", {"register"}, "fused=register", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, GPU form in small tiles", {"register"}, SMALL_BLOCKS, CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, split", {"split"}, "fused=split", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, split into many parts", {"split"}, "fused=split:LOCAL_X=16:PART_KEYS=16", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, streamed on the CPU form", {"stream"}, "fused=stream:HEADS=2:PARTS=8", CLATTN_PIPELINE_FUSED, 0, false},
 };
 
 enum { FORMS = sizeof forms / sizeof forms[0] };
@@ -76,6 +77,7 @@ static clattn_plan_options options_of(const form *f) {
   options.kernels = f->kernels;
   options.pipeline = f->pipeline;
   options.block_bytes = f->block_bytes;
+  options.trace = f->trace;
   return options;
 }
 
@@ -667,13 +669,20 @@ static void assert_close(const float *a, const float *b, size_t count, const cha
 }
 
 static void compare_with_reference(const variant *v) {
-  static const clattn_tensor compared[] = {CLATTN_Q,       CLATTN_K,   CLATTN_V,       CLATTN_SCALED, CLATTN_SOFTCAPPED,
-                                           CLATTN_WEIGHTS, CLATTN_LSE, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  static const clattn_tensor compared[] = {CLATTN_X_POSITIONED, CLATTN_Q,       CLATTN_K,          CLATTN_V,
+                                           CLATTN_PRODUCTS,     CLATTN_SCALED,  CLATTN_SOFTCAPPED, CLATTN_EXPS,
+                                           CLATTN_WEIGHTS,      CLATTN_ROW_MAX, CLATTN_ROW_SUM,    CLATTN_LSE,
+                                           CLATTN_CONTEXT,      CLATTN_OUTPUT};
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.trace = true;
   support_case c, scalar;
   clattn_error error;
   allocate(v, &c);
   allocate(v, &scalar);
-  support_run(support_opened, &c, NULL);
+  support_run(support_opened, &c, &options);
+  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
+    if (support_is_traced((clattn_tensor)t) && scalar.bytes[t] > 0)
+      clattn_outputs_set(&scalar.outputs, (clattn_tensor)t, support_tensor(&scalar, (clattn_tensor)t));
   assert_ok(clattn_reference_run(&v->problem, &scalar.inputs, &scalar.outputs, &error), &error);
   support_check_guards(&scalar);
   for (size_t i = 0; i < sizeof compared / sizeof compared[0]; ++i) {

@@ -17,10 +17,14 @@ build_options=()
 export CLATTN_PROGRAM_DIR= # a program built with other --build-options would do for the store
 
 under_oclgrind() { # ARGUMENTS of clattn run
+  under_oclgrind_alone run "$@" --repeat 1
+}
+
+under_oclgrind_alone() { # ARGUMENTS of clattn
   local code=0
   rm -f "$work/log"
   oclgrind --data-races --uninitialized --check-api "${build_options[@]}" --log "$work/log" \
-    "$program" run "$@" --repeat 1 >"$work/out" 2>&1 || code=$?
+    "$program" "$@" >"$work/out" 2>&1 || code=$?
   if [ $code -eq 0 ] && [ -f "$work/log" ] && [ ! -s "$work/log" ] && grep -q 'Oclgrind Simulator' "$work/out"; then
     passed=$((passed + 1))
     return
@@ -62,6 +66,12 @@ staged() {
   done
   for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
     under_oclgrind --example $example
+  done
+  # Traced: what is made to be looked at, with the features that change its shape.
+  for traced in "please-study-man" "cat-sat-down --heads 2 --causal" \
+    "${feature_shape[*]} --batch 2 --kv-heads 1 --sinks $work/sinks.npy --key-lengths 19,4 --softcap 2 --type f16"; do
+    read -ra options <<<"$traced"
+    under_oclgrind_alone explain "${options[@]}" --kernel "${families[0]}"
   done
 }
 

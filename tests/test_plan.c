@@ -168,7 +168,7 @@ static void timings_and_costs(void **state) {
                              [CLATTN_STAGE_SCORES] = 3 * info.blocks,
                              [CLATTN_STAGE_SOFTMAX] = info.blocks,
                              [CLATTN_STAGE_CONTEXT] = info.blocks,
-                             [CLATTN_STAGE_OUTPUT] = 0};
+                             [CLATTN_STAGE_COUNT] = 0};
   double sum = timings.upload + timings.download;
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     assert_int_equal(timings.launches[s], launches[s]);

@@ -265,6 +265,7 @@ static const example examples[] = {
      .note = "The article prints K(man) = [2, 1], V(study) = [2, 2] and V(man) = [2, 1]; "
              "its own matrices give [1, 2], [0, 2] and [1, 1].",
      .focus = 2,
+     .asked = {1, 0},
      .heads = 1,
      .layout = CLATTN_LAYOUT_XW,
      TABLES(please)},
@@ -274,6 +275,7 @@ static const example examples[] = {
      .answer =
          "The dog, 64 % to 14 %: \"it\" asks for something animate, and the key of \"dog\" offers that, 3 x 2 = 6.",
      .focus = 6,
+     .asked = {1, 4},
      .heads = 1,
      .layout = CLATTN_LAYOUT_XW,
      TABLES(dog)},
@@ -282,6 +284,7 @@ static const example examples[] = {
      .question = "Which keys answer the query of \"sat\"?",
      .answer = "Its subject, \"cat\", and then \"down\"; of two heads the first finds \"cat\", the second \"down\".",
      .focus = 2,
+     .asked = {1, 3},
      .heads = 1,
      .layout = CLATTN_LAYOUT_XWT,
      .sinusoidal_positions = true,
@@ -291,6 +294,7 @@ static const example examples[] = {
      .question = "Which of the three words tells \"Apple\" what it means?",
      .answer = "\"phones\", with 67 %; \"Apple\" keeps 24 % of itself, and \"love\" adds 9 %.",
      .focus = 1,
+     .asked = {2, 1},
      .heads = 1,
      .layout = CLATTN_LAYOUT_XW,
      TABLES(apple)},

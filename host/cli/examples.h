@@ -18,7 +18,8 @@ typedef struct example {
   const char *note;     /* NULL, or one line to be shown beside the numbers */
   const char *const *tokens;
   size_t token_count;
-  size_t focus; /* the token whose query the question is about */
+  size_t focus;    /* the token whose query the question is about */
+  size_t asked[2]; /* the two tokens between whose keys it asks */
   size_t model_dim;
   size_t heads;
   size_t key_columns;   /* heads.head_dim */

@@ -317,36 +317,50 @@ static void fill_output(option_table *table, run_options *o) {
   add(table, "--json", POPT_ARG_NONE, &o->json, "print JSON", NULL);
 }
 
-static int read_with_popt(poptContext context, run_options *o) {
-  const int code = read_options(context, "run");
+/* The sections of the help page, in order; those of `run` alone come last. */
+static const struct {
+  const char *title;
+  void (*fill)(option_table *, run_options *);
+} sections[] = {{"input (FILE: see below):", fill_input}, {"random input:", fill_random},    {"meaning:", fill_meaning},
+                {"positions and cache:", fill_positions}, {"device and plan:", fill_device}, {"output:", fill_output}};
+enum { SECTIONS = sizeof sections / sizeof sections[0], SHARED_SECTIONS = SECTIONS - 1 };
+
+static int read_with_popt(poptContext context, const own_options *own, run_options *o) {
+  const int code = read_options_and_word(context, own->command, own->word);
   if (code == EXIT_PASSED)
     puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16.");
   if (code != -1) return code;
   return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? -1 : EXIT_BAD_INPUT;
 }
 
-int run_options_read(int argc, const char **argv, run_options *o) {
-  static const struct {
-    const char *title;
-    void (*fill)(option_table *, run_options *);
-  } sections[] = {
-      {"input (FILE: see below):", fill_input}, {"random input:", fill_random},    {"meaning:", fill_meaning},
-      {"positions and cache:", fill_positions}, {"device and plan:", fill_device}, {"output:", fill_output}};
-  enum { SECTIONS = sizeof sections / sizeof sections[0] };
+/* table NULL: there are no more than those of the sections. */
+static int read_sections(int argc, const char **argv, const own_options *own, int count, run_options *o) {
   option_table table[SECTIONS];
   struct poptOption all[SECTIONS + 3] = {{NULL, 0, 0, NULL, 0, NULL, NULL}};
+  int used = 0;
   memset(table, 0, sizeof table);
   *o = (run_options){.random = 0};
-  for (int i = 0; i < SECTIONS; ++i) {
+  if (own->table != NULL)
+    all[used++] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, own->table, 0, own->title, NULL};
+  for (int i = 0; i < count; ++i) {
     sections[i].fill(&table[i], o);
-    all[i] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, table[i].line, 0, sections[i].title, NULL};
+    all[used++] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, table[i].line, 0, sections[i].title, NULL};
   }
-  all[SECTIONS] = (struct poptOption)HELP_OPTION;
+  all[used] = (struct poptOption)HELP_OPTION;
   poptContext context = poptGetContext("clattn", argc, argv, all, 0);
-  poptSetOtherOptionHelp(context, "[OPTIONS]");
-  const int result = read_with_popt(context, o);
+  poptSetOtherOptionHelp(context, own->usage);
+  const int result = read_with_popt(context, own, o);
   poptFreeContext(context);
   return result;
+}
+
+int run_options_read(int argc, const char **argv, run_options *o) {
+  static const own_options none = {.command = "run", .usage = "[OPTIONS]"};
+  return read_sections(argc, argv, &none, SECTIONS, o);
+}
+
+int own_options_read(int argc, const char **argv, const own_options *own, run_options *o) {
+  return read_sections(argc, argv, own, SHARED_SECTIONS, o);
 }
 
 void run_options_free(run_options *o) {

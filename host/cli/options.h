@@ -92,6 +92,18 @@ const char *cache_file_option(cache_file file); /* likewise */
 
 /* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
 int run_options_read(int argc, const char **argv, run_options *options);
+/* What another command has besides the input and meaning of `run`, and its device and plan. */
+struct poptOption;
+typedef struct own_options {
+  const char *command;
+  struct poptOption *table;
+  const char *title; /* of the table in the help page */
+  const char *usage; /* behind the command's name */
+  char **word;       /* as read_options_and_word has it */
+} own_options;
+
+/* As run_options_read, for such a command. */
+int own_options_read(int argc, const char **argv, const own_options *own, run_options *options);
 void run_options_free(run_options *options);
 
 #endif

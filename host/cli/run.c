@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "past.h"
 #include "report.h"
 #include "save.h"
 #include "user_files.h"
@@ -34,22 +35,13 @@ static bool is_tuned(const clattn_plan *plan) {
   return false;
 }
 
-/* What all plans of a run share; `programs` is room for the folder's name. */
-static clattn_plan_options plan_options(char *programs, size_t size) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  const char *kernels = getenv("CLATTN_KERNEL_DIR");
-  options.kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL;
-  options.program_dir = program_dir_path(programs, size);
-  return options;
-}
-
 static int make_plan(run_job *job) {
   const run_options *o = job->options;
   clattn_error error;
   const clattn_device_choice choice = device_choice(o->platform, o->device);
   if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   char record[4096], programs[4096];
-  clattn_plan_options options = plan_options(programs, sizeof programs);
+  clattn_plan_options options = user_plan_options(programs, sizeof programs);
   options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
@@ -65,56 +57,9 @@ static int make_plan(run_job *job) {
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
 
-/* The past goes in by a run whose own results nobody wants: one query of zeros. */
-static int append_past(run_job *job) {
-  const clattn_problem *p = &job->input.problem;
-  const size_t query = p->batch * p->heads * p->head_dim;
-  clattn_problem past = CLATTN_PROBLEM_INIT;
-  clattn_plan *plan = NULL;
-  clattn_error error;
-  if (job->input.past_len == 0) return -1;
-  past.batch = p->batch;
-  past.query_len = 1;
-  past.key_len = job->input.past_len;
-  past.heads = p->heads;
-  past.kv_heads = p->kv_heads;
-  past.head_dim = p->head_dim;
-  past.value_dim = p->value_dim;
-  past.source = CLATTN_SOURCE_QKV;
-  past.order = CLATTN_ORDER_HEADS;
-  past.cache = p->cache;
-  float *zeros = calloc(query, sizeof *zeros);
-  if (zeros == NULL) {
-    complain("no host memory for %zu zeros", query);
-    return EXIT_BAD_INPUT;
-  }
-  const clattn_inputs inputs = {.q = zeros,
-                                .k = job->input.cache[CACHE_FILE_PAST_K],
-                                .v = job->input.cache[CACHE_FILE_PAST_V],
-                                .cache = job->cache};
-  const clattn_outputs nothing = {.q = NULL};
-  char programs[4096];
-  const clattn_plan_options options = plan_options(programs, sizeof programs);
-  clattn_status status = clattn_plan_create(job->device, &past, &options, &plan, &error);
-  if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &nothing, NULL, &error);
-  clattn_plan_destroy(plan);
-  free(zeros);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
-}
-
 static int make_cache(run_job *job) {
-  const clattn_problem *p = &job->input.problem;
-  clattn_error error;
-  job->seen = *p;
-  if (p->cache.capacity == 0) return -1;
-  if (clattn_cache_create(job->device, p, job->input.cache[CACHE_FILE_K_SCALE], job->input.cache[CACHE_FILE_V_SCALE],
-                          &job->cache, &error) != CLATTN_OK)
-    return complain_of(&error);
-  job->input.inputs.cache = job->cache;
-  const int code = append_past(job);
-  if (code != -1) return code;
-  if (clattn_cache_problem(job->cache, p, &job->input.inputs, &job->seen, &error) != CLATTN_OK)
-    return complain_of(&error);
+  const int code = past_load(job->device, &job->input, &job->cache, &job->seen);
+  if (code != -1 || job->cache == NULL) return code;
   clattn_plan_costs(job->plan, &job->seen, &job->report.plan);
   job->report.plan.total_bytes += clattn_cache_bytes(job->cache);
   return -1;

@@ -4,7 +4,6 @@
 #endif
 #include "terminal.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +23,7 @@ static bool is_terminal(void) {
   return isatty(fileno(stdout)) != 0;
 }
 
-static bool may_colour(void) {
+bool may_colour(void) {
   const char *no_colour = getenv("NO_COLOR");
   return (no_colour == NULL || no_colour[0] == '\0') && is_terminal();
 }
@@ -32,6 +31,15 @@ static bool may_colour(void) {
 const char *style(text_style style) {
   static const char *const sequences[] = {"\033[0m", "\033[1m", "\033[32m", "\033[31m"};
   return may_colour() ? sequences[style] : "";
+}
+
+bool wait_for_enter(void) {
+  if (!isatty(fileno(stdin))) return true;
+  fputs("-- Enter goes on --", stdout);
+  fflush(stdout);
+  for (int c = getchar(); c != '\n'; c = getchar())
+    if (c == EOF) return false;
+  return true;
 }
 
 void progress_show(size_t done, size_t all, const char *label) {

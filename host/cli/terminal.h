@@ -2,7 +2,14 @@
 #ifndef CLATTN_CLI_TERMINAL_H
 #define CLATTN_CLI_TERMINAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Whether standard output is a terminal that knows escape sequences, and NO_COLOR is not set. */
+bool may_colour(void);
+
+/* Waits until Enter is pressed; false at the end of the input. At once where standard input is no terminal. */
+bool wait_for_enter(void);
 
 typedef enum text_style { PLAIN, BOLD, GREEN, RED } text_style;
 

@@ -72,3 +72,11 @@ bool tuning_file_make_folder(const char *path) {
 const char *program_dir_path(char *path, size_t size) {
   return find_path("CLATTN_PROGRAM_DIR", "programs", path, size);
 }
+
+clattn_plan_options user_plan_options(char *programs, size_t size) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  const char *kernels = getenv("CLATTN_KERNEL_DIR");
+  options.kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL;
+  options.program_dir = program_dir_path(programs, size);
+  return options;
+}

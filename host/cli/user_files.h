@@ -15,4 +15,8 @@ bool tuning_file_make_folder(const char *path);
 /* CLATTN_PROGRAM_DIR (empty: none is wanted), else programs in the same folder as the records. Likewise. */
 const char *program_dir_path(char *path, size_t size);
 
+/* The options of a plan with what the environment says: CLATTN_KERNEL_DIR, and that folder, whose name `programs` has
+ * room for. */
+clattn_plan_options user_plan_options(char *programs, size_t size);
+
 #endif

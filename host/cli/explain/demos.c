@@ -1,0 +1,433 @@
+/* The demonstrations: small problems through the same kernels as everything else. */
+#include "demos.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "terminal.h"
+#include "text.h"
+#include "user_files.h"
+#include "words.h"
+
+static void headline(const char *text) {
+  printf("%s%s%s\n", style(BOLD), text, style(PLAIN));
+}
+
+static void name_columns(walk_step *table, const char *const *names, size_t count) {
+  table->columns = count;
+  for (size_t c = 0; c < count; ++c) snprintf(table->column[c], WALK_NAME, "%s", names[c]);
+}
+
+static float *add_row(walk_step *table, const char *name) {
+  snprintf(table->row[table->rows], WALK_NAME, "%s", name);
+  return table->value[table->rows++];
+}
+
+static int verdict(const clattn_check_report *report) {
+  if (report->passed) return EXIT_PASSED;
+  complain("a result differs from the scalar path ('clattn run' shows where)");
+  return EXIT_CHECK_FAILED;
+}
+
+/* The walk of an example, on the device that was asked for. */
+static int walk_example(const run_options *device, const char *name, size_t heads, bool layout_given,
+                        clattn_weight_layout layout, walk *w) {
+  run_options options = {.platform = device->platform, .device = device->device, .pipeline = device->pipeline};
+  char copy[64];
+  snprintf(copy, sizeof copy, "%s", name);
+  options.example = copy;
+  options.kernels = device->kernels;
+  options.number[NUMBER_HEADS] = heads;
+  options.meaning = device->meaning;
+  options.meaning.layout_given = layout_given;
+  options.meaning.layout = layout;
+  return walk_make(&options, NULL, w);
+}
+
+/* ---- a dictionary, hard and soft --------------------------------------------------------------------------------- */
+
+enum { WORDS = 3, QUERIES = 2, SHARPNESSES = 9 };
+
+static const char *const animals[WORDS] = {"dog", "cat", "cow"};
+static const char *const sounds[WORDS] = {"bark", "meow", "moo"};
+static const float sharpness[SHARPNESSES] = {0, 1, 2, 4, 8, 16, 32, 64, 128};
+static const char *const asked[QUERIES] = {"cat", "kitten"};
+static const float asked_as[QUERIES][WORDS] = {{0, 1, 0}, {0.25f, 0.75f, 0}}; /* a kitten is mostly a cat */
+
+typedef struct dictionary {
+  clattn_problem problem;
+  float q[SHARPNESSES][QUERIES][WORDS], k[SHARPNESSES][WORDS][WORDS], v[SHARPNESSES][WORDS][WORDS];
+  float q_back[SHARPNESSES][QUERIES][WORDS], k_back[SHARPNESSES][WORDS][WORDS], v_back[SHARPNESSES][WORDS][WORDS];
+  float scores[SHARPNESSES][QUERIES][WORDS], weights[SHARPNESSES][QUERIES][WORDS], context[SHARPNESSES][QUERIES][WORDS];
+  clattn_check_report check;
+} dictionary;
+
+/* One sequence of the batch for each sharpness, which the queries are multiplied with. */
+static void fill_dictionary(dictionary *d) {
+  d->problem = (clattn_problem)CLATTN_PROBLEM_INIT;
+  d->problem.source = CLATTN_SOURCE_QKV;
+  d->problem.batch = SHARPNESSES;
+  d->problem.query_len = QUERIES;
+  d->problem.key_len = d->problem.head_dim = d->problem.value_dim = WORDS;
+  d->problem.scale_mode = CLATTN_SCALE_GIVEN;
+  for (size_t b = 0; b < SHARPNESSES; ++b) {
+    for (size_t word = 0; word < WORDS; ++word) d->k[b][word][word] = d->v[b][word][word] = 1.0f;
+    for (size_t i = 0; i < QUERIES; ++i)
+      for (size_t word = 0; word < WORDS; ++word) d->q[b][i][word] = sharpness[b] * asked_as[i][word];
+  }
+}
+
+static int run_dictionary(const run_options *o, dictionary *d) {
+  char programs[4096];
+  const clattn_device_choice choice = device_choice(o->platform, o->device);
+  const clattn_inputs inputs = {.q = d->q, .k = d->k, .v = d->v};
+  const clattn_outputs outputs = {.q = &d->q_back[0][0][0],
+                                  .k = &d->k_back[0][0][0],
+                                  .v = &d->v_back[0][0][0],
+                                  .scores = &d->scores[0][0][0],
+                                  .weights = &d->weights[0][0][0],
+                                  .context = &d->context[0][0][0]};
+  clattn_device *device = NULL;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  clattn_plan_options options = user_plan_options(programs, sizeof programs);
+  options.kernels = o->kernels;
+  options.pipeline = o->pipeline;
+  clattn_status status = clattn_device_open(&choice, &device, &error);
+  if (status == CLATTN_OK) status = clattn_plan_create(device, &d->problem, &options, &plan, &error);
+  if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &outputs, NULL, &error);
+  if (status == CLATTN_OK) status = clattn_check(plan, &inputs, &outputs, NULL, &d->check, &error);
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+  return status == CLATTN_OK ? -1 : complain_of(&error);
+}
+
+/* What a dictionary does: one key is equal, or none is. SIZE_MAX: none. */
+static size_t look_up(const char *word) {
+  for (size_t i = 0; i < WORDS; ++i)
+    if (strcmp(animals[i], word) == 0) return i;
+  return SIZE_MAX;
+}
+
+static void print_query(const dictionary *d, size_t i) {
+  walk_step table = {.kind = WALK_TABLE};
+  const char *const columns[] = {"w(dog)", "w(cat)", "w(cow)", "bark", "meow", "moo"};
+  name_columns(&table, columns, 2 * WORDS);
+  for (size_t b = 0; b < SHARPNESSES; ++b) {
+    char name[WALK_NAME];
+    snprintf(name, sizeof name, "sharpness %g", (double)sharpness[b]);
+    float *row = add_row(&table, name);
+    memcpy(row, d->weights[b][i], sizeof d->weights[b][i]);
+    memcpy(row + WORDS, d->context[b][i], sizeof d->context[b][i]);
+  }
+  printf("\nquery \"%s\" = %g dog + %g cat + %g cow\n\n", asked[i], (double)asked_as[i][0], (double)asked_as[i][1],
+         (double)asked_as[i][2]);
+  text_table(&table);
+}
+
+static void print_lookup(const dictionary *d, size_t i) {
+  const size_t found = look_up(asked[i]);
+  const float *answer = d->context[SHARPNESSES - 1][i];
+  double off = 0.0;
+  size_t most = 0;
+  for (size_t word = 0; word < WORDS; ++word) {
+    off = fmax(off, fabs((double)answer[word] - (word == found ? 1.0 : 0.0)));
+    if (answer[word] > answer[most]) most = word;
+  }
+  if (found != SIZE_MAX)
+    printf("\n  The dictionary's answer to \"%s\" is \"%s\"; the last line is that, within %.1e.\n", asked[i],
+           sounds[found], off);
+  else
+    printf("\n  The dictionary has no key \"%s\" and no answer; attention ends at \"%s\", %.6f of it.\n", asked[i],
+           sounds[most], (double)answer[most]);
+}
+
+static int run_dictionary_demo(const run_options *o) {
+  dictionary *d = calloc(1, sizeof *d);
+  if (d == NULL) {
+    complain("no host memory for a dictionary");
+    return EXIT_BAD_INPUT;
+  }
+  fill_dictionary(d);
+  int code = run_dictionary(o, d);
+  if (code == -1) {
+    headline("A dictionary, hard and soft: {dog: bark, cat: meow, cow: moo}");
+    puts(
+        "A dictionary finds the one key that is equal. Attention compares with all keys and answers with a blend; the\n"
+        "sharper the comparison (the query is multiplied), the more of the blend is the best match.");
+    for (size_t i = 0; i < QUERIES; ++i) {
+      print_query(d, i);
+      print_lookup(d, i);
+    }
+    code = verdict(&d->check);
+  }
+  free(d);
+  return code;
+}
+
+/* ---- routing and content ----------------------------------------------------------------------------------------- */
+
+/* What changes: two rows of Wv or Wk, or two columns of Wq, change places. */
+typedef struct change {
+  const char *name, *what;
+  clattn_tensor w; /* CLATTN_TENSOR_COUNT: nothing */
+  bool columns;
+} change;
+
+static const change changes[] = {
+    {"as it is", NULL, CLATTN_TENSOR_COUNT, false},
+    {"V changed", "beings hand over what things did, and things what beings did", CLATTN_WV, false},
+    {"K changed", "beings offer what things did, and things what beings did", CLATTN_WK, false},
+    {"Q changed", "who asked for a being asks for a thing, and the other way round", CLATTN_WQ, true}};
+enum { CHANGES = sizeof changes / sizeof changes[0], ANIMATE = 0, THING = 1, DOG = 1, BALL = 4 };
+
+typedef struct routed {
+  float weights[WALK_MOST * WALK_MOST], context[WALK_MOST * WALK_MOST];
+} routed;
+
+static void swap_places(const walk *w, const change *c, float *matrix) {
+  size_t shape[4];
+  clattn_problem_shape(&w->seen, c->w, shape);
+  const size_t steps = c->columns ? shape[0] : shape[1], step = c->columns ? shape[1] : 1;
+  const size_t second = c->columns ? THING : THING * shape[1];
+  for (size_t i = 0; i < steps; ++i) {
+    float *a = matrix + i * step + (size_t)ANIMATE, *b = matrix + i * step + second;
+    const float kept = *a;
+    *a = *b;
+    *b = kept;
+  }
+}
+
+static int route(walk *w, const change *c, routed *to) {
+  clattn_inputs inputs = w->input.inputs;
+  const clattn_outputs outputs = {.weights = to->weights, .context = to->context};
+  float *copy = NULL;
+  clattn_error error;
+  if (c->w != CLATTN_TENSOR_COUNT) {
+    const size_t bytes = clattn_input_bytes(&w->seen, c->w);
+    copy = malloc(bytes);
+    if (copy == NULL) {
+      complain("no host memory for a matrix");
+      return EXIT_BAD_INPUT;
+    }
+    memcpy(copy, clattn_inputs_get(&inputs, c->w), bytes);
+    swap_places(w, c, copy);
+    clattn_inputs_set(&inputs, c->w, copy);
+  }
+  const clattn_status status = clattn_plan_run(w->plan, &inputs, &outputs, NULL, &error);
+  free(copy);
+  return status == CLATTN_OK ? -1 : complain_of(&error);
+}
+
+/* "every weight is the same, bit for bit", or how far they moved; then context likewise. */
+static void say_change(const walk *w, const change *c, const routed *before, const routed *after) {
+  const size_t n = w->seen.query_len, columns = w->seen.heads * w->seen.value_dim;
+  const float *row = after->weights + w->focus * n;
+  double moved = 0.0;
+  char dog[16], ball[16];
+  for (size_t i = 0; i < n * columns; ++i)
+    moved = fmax(moved, fabs((double)after->context[i] - (double)before->context[i]));
+  printf("  %s: %s.\n    ", c->name, c->what);
+  if (memcmp(before->weights, after->weights, n * n * sizeof(float)) == 0)
+    printf("All %zu weights are the same, bit for bit: routing stays.", n * n);
+  else
+    printf("\"it\" gives %s to \"dog\", %s to \"ball\": routing moves.", words_share((double)row[DOG], dog),
+           words_share((double)row[BALL], ball));
+  printf(" Context moves by up to %.4g.\n", moved);
+}
+
+static int print_routing(walk *w) {
+  static routed result[CHANGES];
+  const example *e = w->input.example;
+  const size_t n = w->seen.query_len, columns = w->seen.heads * w->seen.value_dim;
+  walk_step table = {.kind = WALK_TABLE};
+  const char *const names[] = {"w(dog)", "w(ball)", e->value_features[0], e->value_features[1], e->value_features[2]};
+  name_columns(&table, names, 5);
+  for (size_t i = 0; i < CHANGES; ++i) {
+    const int code = route(w, &changes[i], &result[i]);
+    if (code != -1) return code;
+    float *row = add_row(&table, changes[i].name);
+    row[0] = result[i].weights[w->focus * n + DOG];
+    row[1] = result[i].weights[w->focus * n + BALL];
+    memcpy(row + 2, result[i].context + w->focus * columns, 3 * sizeof(float));
+  }
+  headline("Routing and content: the dog chased the ball because it was excited");
+  puts("Q and K decide who listens to whom, V what is said. Below, the weights and the context of \"it\".\n");
+  text_table(&table);
+  putchar('\n');
+  for (size_t i = 1; i < CHANGES; ++i) say_change(w, &changes[i], &result[0], &result[i]);
+  return verdict(&w->check);
+}
+
+static int run_routing_demo(const run_options *o) {
+  walk w;
+  int code = walk_example(o, "dog-chased-ball", 0, false, CLATTN_LAYOUT_XW, &w);
+  if (code == -1) code = print_routing(&w);
+  walk_free(&w);
+  return code;
+}
+
+/* ---- one head and two -------------------------------------------------------------------------------------------- */
+
+static void add_weights(const walk *w, walk_step *table) {
+  for (size_t h = 0; h < w->heads; ++h) {
+    char name[WALK_NAME];
+    if (w->heads == 1)
+      snprintf(name, sizeof name, "one head");
+    else
+      snprintf(name, sizeof name, "%s of two heads", h == 0 ? "first" : "second");
+    memcpy(add_row(table, name), walk_scores_row(w, w->outputs.weights, h, walk_focus_row(w)),
+           w->seen.key_len * sizeof(float));
+  }
+}
+
+static void say_head(const walk_step *table, size_t r) {
+  char share[16];
+  size_t best = 0;
+  for (size_t c = 1; c < table->columns; ++c)
+    if (table->value[r][c] > table->value[r][best]) best = c;
+  printf("  %s: \"%s\" first, %s\n", table->row[r], table->column[best],
+         words_share((double)table->value[r][best], share));
+}
+
+static void compare_layouts(const walk *w, const walk *turned) {
+  const size_t count = clattn_tensor_elements(&w->seen, CLATTN_Q);
+  double off = 0.0;
+  for (size_t i = 0; i < count; ++i) off = fmax(off, fabs((double)w->outputs.q[i] - (double)turned->outputs.q[i]));
+  printf("\nThe article writes Q = X·Wᵀ and Q = X·W. With the matrix turned to fit, both give the same %zu numbers\n"
+         "(largest difference %g).\n",
+         count, off);
+}
+
+static int run_heads_demo(const run_options *o) {
+  walk one, two = {.steps = 0}, turned = {.steps = 0};
+  walk_step table = {.kind = WALK_TABLE};
+  int code = walk_example(o, "cat-sat-down", 1, false, CLATTN_LAYOUT_XW, &one);
+  if (code == -1) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &two);
+  if (code == -1) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &turned);
+  if (code == -1) {
+    name_columns(&table, one.input.example->tokens, one.seen.key_len);
+    add_weights(&one, &table);
+    add_weights(&two, &table);
+    headline("One head and two: the cat sat down");
+    puts("Two heads split the columns of Q, K and V in the middle, and each has a softmax of its own. One head must "
+         "divide\n"
+         "its attention among all that is asked. Below, the weights of \"sat\".\n");
+    text_table(&table);
+    putchar('\n');
+    for (size_t r = 0; r < table.rows; ++r) say_head(&table, r);
+    compare_layouts(&one, &turned);
+    code = verdict(!one.check.passed ? &one.check : !two.check.passed ? &two.check : &turned.check);
+  }
+  walk_free(&one);
+  walk_free(&two);
+  walk_free(&turned);
+  return code;
+}
+
+/* ---- what is often confused -------------------------------------------------------------------------------------- */
+
+static void print_vector(const char *name, const float *values, size_t count) {
+  char text[24];
+  printf("%s = [", name);
+  for (size_t i = 0; i < count; ++i) printf("%s%s", i > 0 ? ", " : "", text_own_digits((double)values[i], text));
+  fputs("]", stdout);
+}
+
+enum { APPLE = 1, PHONES = 2 };
+
+static size_t equal_keys(const walk *w) {
+  size_t equal = 0;
+  for (size_t j = 0; j < w->seen.key_len; ++j)
+    equal += memcmp(walk_query(w, 0, APPLE), walk_key(w, 0, j), w->seen.head_dim * sizeof(float)) == 0;
+  return equal;
+}
+
+static void print_confusions(const walk *w) {
+  const clattn_problem *p = &w->seen;
+  const float *products = walk_scores_row(w, w->outputs.products, 0, APPLE);
+  headline("Four confusions, and a number for each: love Apple phones");
+  puts("\nAre keys returned? No: they are compared with, and values are returned.");
+  print_vector("  k(phones)", walk_key(w, 0, PHONES), p->head_dim);
+  print_vector(", context(Apple)", walk_context(w, 0, APPLE), p->value_dim);
+  printf(": %zu numbers, as a value has, and not %zu\n", p->value_dim, p->head_dim);
+  puts("\nIs one token the query and another the key? Every token has all three.");
+  print_vector("  q(phones)", walk_query(w, 0, PHONES), p->head_dim);
+  print_vector(", k(phones)", walk_key(w, 0, PHONES), p->head_dim);
+  print_vector(", v(phones)", walk_value(w, 0, PHONES), p->value_dim);
+  puts("\n\nDoes the query look for a key that is equal? It asks by dot product.");
+  print_vector("  q(Apple)", walk_query(w, 0, APPLE), p->head_dim);
+  printf(" equals %zu of %zu keys; q(Apple)·k(phones) = %g is the largest product all the same\n", equal_keys(w),
+         p->key_len, (double)products[PHONES]);
+  puts("\nIs the value the token itself? It is a transformation of it, x·Wv.");
+  print_vector("  x(phones)", w->outputs.x_positioned + PHONES * p->model_dim, p->model_dim);
+  print_vector(", v(phones)", walk_value(w, 0, PHONES), p->value_dim);
+  putchar('\n');
+}
+
+static int run_confusions_demo(const run_options *o) {
+  walk w;
+  int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &w);
+  if (code == -1) {
+    print_confusions(&w);
+    code = verdict(&w.check);
+  }
+  walk_free(&w);
+  return code;
+}
+
+/* ---- the plain form beside the scaled one ------------------------------------------------------------------------ */
+
+int demo_scales(const run_options *options, const walk *w) {
+  run_options other = *options;
+  walk scaled;
+  walk_name focus;
+  other.meaning.scale_given = false;
+  walk_query_name(w, w->focus, focus);
+  int code = walk_make(&other, focus, &scaled);
+  for (size_t h = 0; code == -1 && h < w->heads; ++h) {
+    const walk *const walks[] = {w, &scaled};
+    walk_step table = {.kind = WALK_TABLE, .columns = w->key[h].count};
+    for (size_t c = 0; c < table.columns; ++c) walk_key_name(w, w->key[h].index[c], table.column[c]);
+    for (int i = 0; i < 2; ++i) {
+      char name[WALK_NAME];
+      snprintf(name, sizeof name, "scale %.7g", (double)clattn_problem_scale(&walks[i]->seen));
+      float *row = add_row(&table, name);
+      const float *from = walk_scores_row(walks[i], walks[i]->outputs.weights, h, walk_focus_row(walks[i]));
+      for (size_t c = 0; c < table.columns; ++c) row[c] = from[w->key[h].index[c]];
+    }
+    printf("\n%sweights of \"%s\"%s with this scale, and with 1 / sqrt(head_dim)\n\n", style(PLAIN), focus,
+           w->heads > 1 ? " in each head" : "");
+    text_table(&table);
+  }
+  if (code == -1) code = verdict(&scaled.check);
+  walk_free(&scaled);
+  return code;
+}
+
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+static const demo demos[] = {
+    {"dictionary", "please-study-man", "a dictionary, hard and soft: from a blend to the exact answer",
+     run_dictionary_demo},
+    {"routing", "dog-chased-ball", "what changes when V alone is changed, and when Q or K is", run_routing_demo},
+    {"heads", "cat-sat-down", "one head and two, and Q = X·W beside Q = X·Wᵀ", run_heads_demo},
+    {"confusions", "love-apple-phones", "what is often confused, with a number for each", run_confusions_demo},
+};
+
+size_t demo_count(void) {
+  return sizeof demos / sizeof demos[0];
+}
+
+const demo *demo_at(size_t index) {
+  return index < demo_count() ? &demos[index] : NULL;
+}
+
+const demo *demo_find(const char *name) {
+  for (size_t i = 0; i < demo_count(); ++i)
+    if (strcmp(demos[i].name, name) == 0) return &demos[i];
+  return NULL;
+}

@@ -1,0 +1,21 @@
+/* What the articles ask to be shown besides their examples. Each runs on the device and prints its page. */
+#ifndef CLATTN_CLI_DEMOS_H
+#define CLATTN_CLI_DEMOS_H
+
+#include "walk.h"
+
+typedef struct demo {
+  const char *name;    /* what follows `clattn explain` */
+  const char *example; /* whose article it belongs to */
+  const char *summary;
+  int (*run)(const run_options *device); /* --device, --platform, --pipeline and --kernel are looked at */
+} demo;
+
+size_t demo_count(void);
+const demo *demo_at(size_t index); /* NULL when index >= count */
+const demo *demo_find(const char *name);
+
+/* The focus's weights with the walk's scale and with 1 / sqrt(head_dim). Returns the exit code. */
+int demo_scales(const run_options *options, const walk *w);
+
+#endif

@@ -1,0 +1,124 @@
+/* `clattn explain`: a walk through attention, or one of the demonstrations. */
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "demos.h"
+#include "pictures.h"
+#include "terminal.h"
+#include "text.h"
+
+typedef struct explain_options {
+  run_options run;
+  char *word, *focus, *svg;
+  int step;
+} explain_options;
+
+static int read_explain_options(int argc, const char **argv, explain_options *o) {
+  struct poptOption table[] = {
+      {"focus", 0, POPT_ARG_STRING, &o->focus, 0, "follow one query alone: a word of the example, or its number",
+       "TOKEN"},
+      {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter behind each step, on a terminal", NULL},
+      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write each heat map as an SVG file", "DIR"},
+      POPT_TABLEEND};
+  const own_options own = {.command = "explain",
+                           .table = table,
+                           .title = "walk:",
+                           .usage = "[EXAMPLE | dictionary | routing | heads | confusions] [OPTIONS]",
+                           .word = &o->word};
+  return own_options_read(argc, argv, &own, &o->run);
+}
+
+static void free_explain_options(explain_options *o) {
+  run_options_free(&o->run);
+  free(o->word);
+  free(o->focus);
+  free(o->svg);
+}
+
+static int complain_of_word(const char *word) {
+  char allowed[256];
+  size_t used = 0;
+  for (size_t i = 0; i < example_count(); ++i)
+    used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", example_at(i)->name);
+  for (size_t i = 0; i < demo_count(); ++i)
+    used += (size_t)snprintf(allowed + used, sizeof allowed - used, ", %s", demo_at(i)->name);
+  complain("unknown word '%s' (allowed: %s)", word, allowed);
+  return EXIT_BAD_INPUT;
+}
+
+static bool has_input(const run_options *o) {
+  return o->example != NULL || o->random != 0 || o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
+}
+
+/* An example by its name alone. */
+static int take_example(explain_options *o) {
+  if (o->run.example != NULL || has_input(&o->run)) {
+    complain("more than one input: '%s' and %s", o->word, o->run.example != NULL ? "--example" : "other options");
+    return EXIT_BAD_INPUT;
+  }
+  o->run.example = o->word;
+  o->word = NULL;
+  return -1;
+}
+
+static int run_demo(const demo *d, const explain_options *o) {
+  const char *const given = o->focus != NULL ? "--focus" : o->svg != NULL ? "--svg" : o->step != 0 ? "--step" : NULL;
+  if (given == NULL && !has_input(&o->run)) return d->run(&o->run);
+  complain("%s does not go with %s", given != NULL ? given : "an input", d->name);
+  return EXIT_BAD_INPUT;
+}
+
+/* False when the reader has had enough. */
+static bool print_steps(const walk *w, bool wait) {
+  for (size_t i = 0; i < w->steps; ++i) {
+    text_step(&w->step[i], i + 1);
+    if (wait && i + 1 < w->steps && !wait_for_enter()) {
+      putchar('\n');
+      return false;
+    }
+  }
+  return true;
+}
+
+static void print_demos(const walk *w) {
+  const example *e = w->input.example;
+  for (size_t i = 0; e != NULL && i < demo_count(); ++i)
+    if (strcmp(demo_at(i)->example, e->name) == 0)
+      printf("\nclattn explain %s: %s\n", demo_at(i)->name, demo_at(i)->summary);
+}
+
+static int walk_through(const explain_options *o) {
+  walk w;
+  int code = walk_make(&o->run, o->focus, &w);
+  if (code == -1 && o->svg != NULL && !pictures_prepare(o->svg)) code = EXIT_BAD_INPUT;
+  if (code == -1) {
+    text_begin(&w);
+    if (print_steps(&w, o->step != 0)) {
+      if (o->run.meaning.scale_given) code = demo_scales(&o->run, &w);
+      text_end(&w);
+      print_demos(&w);
+    }
+    if (code == -1 || code == EXIT_PASSED) code = w.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
+    if (o->svg != NULL && !pictures_write(&w, o->svg)) code = EXIT_BAD_INPUT;
+  }
+  walk_free(&w);
+  return code;
+}
+
+int command_explain(int argc, const char **argv) {
+  explain_options o = {.step = 0};
+  int code = read_explain_options(argc, argv, &o);
+  if (code == -1 && o.run.explain != 0) {
+    complain("--explain-plan goes with 'clattn run'");
+    code = EXIT_BAD_INPUT;
+  }
+  const demo *d = code == -1 && o.word != NULL ? demo_find(o.word) : NULL;
+  if (code == -1 && d == NULL && o.word != NULL)
+    code = example_find(o.word) != NULL ? take_example(&o) : complain_of_word(o.word);
+  if (code == -1) code = d != NULL ? run_demo(d, &o) : walk_through(&o);
+  free_explain_options(&o);
+  return code;
+}

@@ -1,0 +1,65 @@
+/* From steps to SVG files: see pictures.h. */
+#include "pictures.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "file_system.h"
+#include "svg.h"
+
+_Static_assert(SVG_COLUMNS >= WALK_COLUMNS, "a step must fit into a picture");
+
+bool pictures_prepare(const char *folder) {
+  clattn_part_file part;
+  char path[4096];
+  if (!clattn_make_folder(folder, CLATTN_FOR_ALL)) {
+    complain("--svg %s: cannot make the folder: %s", folder, strerror(errno));
+    return false;
+  }
+  snprintf(path, sizeof path, "%s/weights.svg", folder); /* a longer path is refused when it is written */
+  if (clattn_part_open(&part, path)) {
+    clattn_part_drop(&part);
+    return true;
+  }
+  complain("--svg %s: cannot write into the folder: %s", folder, strerror(errno));
+  return false;
+}
+
+/* What the focus's row says, or the answer to the article's question. */
+static const char *caption_of(const walk *w, const walk_step *s) {
+  const bool answered = s->rows < WALK_LINES && s->line[s->rows][0] != '\0';
+  return answered ? s->line[s->rows + 1] : s->line[walk_focus_row(w)];
+}
+
+static bool write_picture(const walk *w, const walk_step *s, const char *folder) {
+  const example *e = w->input.example;
+  char path[4096], title[192];
+  svg_heat_map map = {.title = title, .caption = caption_of(w, s), .rows = s->rows, .columns = s->columns};
+  const int length =
+      snprintf(path, sizeof path, "%s/%s%s%s.svg", folder, e != NULL ? e->name : "", e != NULL ? "-" : "", s->id);
+  if (length < 0 || (size_t)length >= sizeof path) {
+    complain("--svg: the path of a file would be longer than %zu bytes", sizeof path);
+    return false;
+  }
+  if (w->seen.heads > 1)
+    snprintf(title, sizeof title, "%s: weights, head %zu", w->input.name, s->head);
+  else
+    snprintf(title, sizeof title, "%s: weights", w->input.name);
+  for (size_t r = 0; r < s->rows; ++r) {
+    map.row[r] = s->row[r];
+    for (size_t c = 0; c < s->columns; ++c) map.share[r][c] = (double)s->value[r][c];
+  }
+  for (size_t c = 0; c < s->columns; ++c) map.column[c] = s->column[c];
+  if (!svg_write_heat_map(path, &map)) return false;
+  printf("picture   %s\n", path);
+  return true;
+}
+
+bool pictures_write(const walk *w, const char *folder) {
+  bool good = true;
+  for (size_t i = 0; i < w->steps && good; ++i)
+    if (w->step[i].kind == WALK_WEIGHTS) good = write_picture(w, &w->step[i], folder);
+  return good;
+}

@@ -1,0 +1,29 @@
+/* trace, products: what scores begins with, kept as it is: one work-item an element.
+ *
+ *     for (query i ...) for (key j ...)
+ *       products[i][j] = sum over c < head_dim of q[i][c] * k[j][c]
+ *
+ * Not scaled, not masked: every key that the sequence has, seen or not. Arguments, block and work-items as
+ * scores/1_naive.cl; what a sequence does not have is -infinity, as in the scaled products.
+ *
+ * To look at, not to be fast. scores never keeps these numbers: its kernels scale the sum before they store it.
+ */
+#include "common/attention.cl"
+
+kernel void products(global const float *q, global const float *k, global float *products, const attention a,
+                     global const int *sequences) {
+  const int key = get_global_id(0), row = get_global_id(1), pair = get_global_id(2);
+  if (key >= a.key_len || row >= a.rows) return;
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
+  global float *to = products + ((size_t)pair * a.rows + row) * a.key_len + key;
+  if (row >= rows_of(a, s) || key >= s.key_len) {
+    *to = -INFINITY;
+    return;
+  }
+  global const float *query_row = q + query_offset(a, a.q, s) + row * a.q.row;
+  global const float *key_row = k + key_offset(a, a.k, s) + key * a.k.row;
+  float sum = 0.0f;
+  for (int c = 0; c < a.head_dim; ++c) sum = fma(query_row[c], key_row[c], sum);
+  *to = sum;
+}

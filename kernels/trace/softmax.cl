@@ -1,0 +1,30 @@
+/* trace, softmax: the three numbers between a score and its weight, one work-item a row.
+ *
+ *     row_max[row] = max over j of scores[row][j], and of the sink
+ *     exps[row][j] = exp(scores[row][j] - row_max[row]); 0 where the key is masked
+ *     row_sum[row] = sum over j of exps[row][j], and exp(sink - row_max[row])
+ *
+ * The weight is exps / row_sum. scores is a block as in softmax/1_naive.cl, and exps the same buffer. sinks (heads),
+ * row_max and row_sum (batch, heads, query_len) are NULL where they are not wanted.
+ *
+ * To look at, not to be fast.
+ */
+#include "common/softmax.cl"
+
+kernel void exps(global float *scores, const softmax_rows r, global const float *sinks, global float *row_max,
+                 global float *row_sum) {
+  const int row = get_global_id(0);
+  if (row >= r.rows) return;
+  global float *at = scores + (size_t)row * r.key_len;
+  const float sink = sink_of(r, sinks, row);
+
+  float largest = sink;
+  for (int j = 0; j < r.key_len; ++j) largest = fmax(largest, at[j]);
+  float sum = live_exp(sink, largest);
+  for (int j = 0; j < r.key_len; ++j) {
+    at[j] = live_exp(at[j], largest);
+    sum += at[j];
+  }
+  if (row_max) row_max[r.first + row] = largest;
+  if (row_sum) row_sum[r.first + row] = sum;
+}
