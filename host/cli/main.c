@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
     {"run", command_run, "compute attention on a device and check it against the scalar path", "clattn run"},
     {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
+    {"ladder", command_ladder, "climb the rungs of the kernels on a device: check, time, predict", "clattn ladder"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -90,7 +91,7 @@ static int dispatch(int argc, const char **argv) {
       argv[0] = commands[i].title;
       return commands[i].run(argc, argv);
     }
-  complain("unknown command '%s' (allowed: run, tune, devices, help)", argv[0]);
+  complain("unknown command '%s' (allowed: run, tune, ladder, devices, help)", argv[0]);
   return EXIT_BAD_INPUT;
 }
 

@@ -2,11 +2,27 @@
 #include "read_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 
-int read_options(poptContext context, const char *command) {
+/* popt's own copy goes with the context. */
+static char *copy(const char *text) {
+  char *copied = malloc(strlen(text) + 1);
+  if (copied != NULL) strcpy(copied, text);
+  return copied;
+}
+
+int read_options_and_word(poptContext context, const char *command, char **word) {
   const int code = poptGetNextOpt(context);
+  if (code == -1 && word != NULL && poptPeekArg(context) != NULL) {
+    *word = copy(poptGetArg(context));
+    if (*word == NULL) {
+      complain("no host memory for an option");
+      return EXIT_BAD_INPUT;
+    }
+  }
   const char *unexpected = poptPeekArg(context);
   if (code == OPTION_HELP) {
     poptPrintHelp(context, stdout, 0);
@@ -20,4 +36,8 @@ int read_options(poptContext context, const char *command) {
   if (unexpected == NULL) return -1;
   complain("unexpected argument '%s' (see 'clattn help %s')", unexpected, command);
   return EXIT_BAD_INPUT;
+}
+
+int read_options(poptContext context, const char *command) {
+  return read_options_and_word(context, command, NULL);
 }

@@ -8,4 +8,7 @@
  * page, EXIT_BAD_INPUT behind a complaint. */
 int read_options(poptContext context, const char *command);
 
+/* Likewise, with one word that is no option: *word, free() it; NULL where there is none. */
+int read_options_and_word(poptContext context, const char *command, char **word);
+
 #endif
