@@ -8,12 +8,17 @@
 #define REPEATS 5
 
 static clattn_probe probe;
+static clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
 
 double limit_prepare(clattn_device *device, size_t working_set) {
   clattn_rate rate;
   clattn_error error;
   limit_close();
-  need(clattn_probe_open(device, working_set, REPEATS, &probe, &rate, &error), &error);
+  options.working_set = working_set;
+  options.repeats = REPEATS;
+  need(clattn_probe_open(device, working_set != 0 ? CLATTN_PROBE_READ : CLATTN_PROBE_MULTIPLY_ADD, &options, &probe,
+                         &rate, &error),
+       &error);
   if (rate.best <= 0.0) give_up("the device cannot be probed: its runs take no time");
   return clattn_probe_of_run(&probe);
 }

@@ -4,6 +4,7 @@
 #define CLATTN_CATALOG_H
 
 #include "clattn.h"
+#include "traffic.h"
 
 #define CLATTN_TILES_MOST 5
 #define CLATTN_VALID_MOST 6
@@ -42,6 +43,7 @@ typedef struct clattn_kernel {
   const char *idea;
   clattn_tile tile[CLATTN_TILES_MOST + 1];
   void (*geometry)(const int *value, const clattn_extent *extent, clattn_geometry *geometry);
+  clattn_traffic_formula *traffic; /* NULL: of what moves data alone, and of what a library computes */
 } clattn_kernel;
 
 /* The row at index; NULL when index >= clattn_kernel_count(). */

@@ -126,27 +126,32 @@ CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device 
 
 /* Start from CLATTN_PROBE_OPTIONS_INIT. */
 typedef struct clattn_probe_options {
-  size_t size;          /* sizeof(clattn_probe_options) */
-  uint64_t working_set; /* bytes that are read again and again, 65536 or more; 0: reading is not probed */
-  unsigned repeats;     /* of each probe, 1 or more */
+  size_t size;            /* sizeof(clattn_probe_options) */
+  uint64_t working_set;   /* bytes that are read again and again, 65536 or more; 0: multiply-adds alone are probed */
+  unsigned repeats;       /* of each probe, 1 or more */
+  const char *kernel_dir; /* as in clattn_plan_options */
 } clattn_probe_options;
 
 #define CLATTN_PROBE_OPTIONS_INIT                                                                                      \
-  { sizeof(clattn_probe_options), 0, 5 }
+  { sizeof(clattn_probe_options), 0, 5, (const char *)0 }
 
 /* A second, of the fastest and the slowest repeat. A large difference says that the device was not idle. */
 typedef struct clattn_rate {
   double best, worst;
 } clattn_rate;
 
-/* What the device can do at most. */
+/* What the device can do at most. Rates of memory are bytes; 0 where they are not probed. */
 typedef struct clattn_peaks {
   clattn_rate multiply_add; /* operations in float, 2 for each multiply-add */
-  clattn_rate read;         /* bytes; 0 where reading is not probed */
+  clattn_rate read;         /* of the working set */
+  clattn_rate copy;         /* of one half of it into the other: what is read and what is written */
+  clattn_rate strided;      /* of the working set, neighbouring work-items reading 128 bytes apart */
+  clattn_rate local;        /* of local memory, by all work-items together */
 } clattn_peaks;
 
-/* Measures, with kernels that do nothing else, what attention can be held against: about 0.1 s for each repeat, and as
- * long as the kernels take to build. options may be NULL. */
+/* Measures, with kernels that do nothing else, what attention can be held against: for each peak about 0.1 s a repeat,
+ * and as long as the kernels take to build. A kernel that turns out not to have done its work is CLATTN_BUILD_FAILED.
+ * options may be NULL. */
 CLATTN_API clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_options *options,
                                              clattn_peaks *peaks, clattn_error *error);
 
@@ -502,6 +507,20 @@ CLATTN_API clattn_status clattn_plan_create(clattn_device *device, const clattn_
                                             clattn_error *error);
 CLATTN_API void clattn_plan_destroy(clattn_plan *plan); /* NULL is fine */
 
+/* What a kernel, as it is written, asks for in one run: operations, and bytes of its work-items' reads and writes. What
+ * is read twice counts twice, whatever caches spare. Operations are those of sums and weights, also where they only
+ * fill up a tile: 2 for a multiply-add, 1 for a sum, product, quotient or exp; comparisons are not counted, nor what is
+ * done once for each result. Maxima, flags and the like, a few numbers for each row and tile, are not counted in CPU
+ * forms. */
+typedef struct clattn_traffic {
+  double flops;
+  double global_read, global_written;
+  double global_strided; /* part of global_read: work-items that are neighbours in a work-group read addresses that are
+                            no neighbours, so that a GPU cannot make one access of theirs */
+  double global_scattered; /* part of global_written, likewise */
+  double local_read, local_written;
+} clattn_traffic;
+
 /* What a plan chose for a stage, and what the stage costs. Strings live as long as the plan. */
 typedef struct clattn_stage_info {
   const char *kernel;      /* name in the catalogue: "naive", ..., "clblast"; NULL: the problem has no such stage */
@@ -509,6 +528,8 @@ typedef struct clattn_stage_info {
   double flops;            /* operations of one run: 2 for each multiply-add that the mask leaves, 4 for each weight */
   double bytes;            /* of one run when each tensor of the stage is read or written once */
   size_t longest_addition; /* longest chain of additions into one accumulator, for the error bound */
+  clattn_traffic traffic;  /* of a plain problem (floats of full length, no cache, all keys in sight, nothing added to
+                              scores) and a kernel that is on the ladder of a stage that computes; else all 0 */
 } clattn_stage_info;
 
 typedef struct clattn_plan_info {

@@ -9,6 +9,7 @@
 #include "sequence.h"
 #include "shape.h"
 #include "status.h"
+#include "traffic.h"
 
 void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to) {
   for (size_t b = 0; b < problem->batch; ++b, to += SEQUENCE_INTS) {
@@ -41,8 +42,12 @@ static void fill_info(clattn_plan *plan) {
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     const clattn_choice *choice = &plan->choice[stage];
     if (choice->row == NULL) continue;
-    plan->info.stages[stage] = (clattn_stage_info){
-        .kernel = choice->row->name, .rung = choice->row->rung, .longest_addition = choice->geometry.longest_addition};
+    plan->info.stages[stage] =
+        (clattn_stage_info){.kernel = choice->row->name,
+                            .rung = choice->row->rung,
+                            .longest_addition = choice->geometry.longest_addition,
+                            .traffic = clattn_stage_traffic(choice->row, choice->value, &plan->problem,
+                                                            (clattn_stage)stage, plan->largest.rows)};
   }
   clattn_problem full = plan->problem;
   full.key_len = clattn_most_keys(&full);

@@ -1,65 +1,42 @@
-/* What the device can do at most: multiply-adds and bytes a second, measured with kernels/probe. */
+/* What the device can do at most: operations and bytes a second, measured with kernels/probe. */
 #include "probe.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "chain.h"
 #include "clock.h"
-#include "program.h"
 #include "status.h"
 
 /* A run is made this long, so that starting it does not count. */
 #define RUN_SECONDS 0.01
-/* Rounds of a work-item's loops, together: rusticl on llvmpipe stops a work-item after 65535. Many work-items need
- * fewer each, or a slow device takes seconds for one work-group. */
-#define ROUNDS_ALONE 65000
-#define ROUNDS_OF_MANY 1024
 /* How many times slower than the best form makes a second look superfluous. */
 #define FAR 2.0
 #define LEAST_WORKING_SET 65536
 #define MOST_GROUPS (1 << 24)
 
-/* Sizes to try: vectors of one work-item, as CPU devices want them, and many work-items, as GPUs do. */
-static const struct clattn_probe_form {
-  int width, chains, local;
-  int groups; /* that one compute unit has at the least */
-} forms[] = {{16, 16, 1, 1}, {16, 8, 1, 1}, {8, 12, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
-enum { FORMS = sizeof forms / sizeof forms[0] };
-
-static cl_int rounds_of(const struct clattn_probe_form *form) {
-  return form->local == 1 ? ROUNDS_ALONE : ROUNDS_OF_MANY;
-}
-
-static clattn_status build(clattn_probe *p, const char *file, const char *function, clattn_error *error) {
-  char options[128];
-  snprintf(options, sizeof options, "-cl-std=CL1.2 -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d", p->form->width, p->form->chains,
-           p->form->local);
-  const clattn_program_source source = {.file = file, .options = options};
-  return clattn_kernel_build(p->device, &source, function, NULL, &p->kernel, error);
-}
+/* ---- one form ---------------------------------------------------------------------------------------------------- */
 
 clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_error *error) {
   clattn_chain chain = {.queue = p->device->queue};
   const clattn_geometry geometry = {.local = {(size_t)p->form->local, 1}, .cols = 1, .rows = 1};
   const size_t size[3] = {p->groups, 1, 1};
+  clattn_status status = clattn_probe_clear(p, error);
   const double started = clattn_now();
-  clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < p->launches && status == CLATTN_OK; ++i)
     status = clattn_chain_launch(&chain, p->kernel, &geometry, size, error);
   if (status == CLATTN_OK) status = clattn_chain_finish(&chain, error);
   *seconds = clattn_now() - started;
   clattn_chain_release(&chain);
-  return status;
+  return status == CLATTN_OK ? clattn_probe_verify(p, error) : status;
 }
 
 double clattn_probe_of_run(const clattn_probe *p) {
   return (double)p->launches * (double)p->groups * p->of_group;
 }
 
-/* More until a run is long enough; which also warms up. Multiply-adds in more work-groups. Of reading, more launches,
- * each of which reads each chunk in one group: groups at work on the same chunk would share what one of them fetched.
- */
+/* More until a run is long enough; which also warms up. Multiply-adds, and local memory, in more work-groups. Of the
+ * working set, more launches, each of which touches each chunk in one group: groups at work on the same chunk would
+ * share what one of them fetched. */
 static clattn_status lengthen(clattn_probe *p, double *seconds, clattn_error *error) {
   clattn_status status = clattn_probe_run(p, seconds, error);
   if (status == CLATTN_OK) status = clattn_probe_run(p, seconds, error);
@@ -72,11 +49,11 @@ static clattn_status lengthen(clattn_probe *p, double *seconds, clattn_error *er
 }
 
 /* A form that is far from the best so far is not measured any further. */
-static clattn_status measure(clattn_probe *p, unsigned repeats, double best, clattn_rate *found, clattn_error *error) {
+static clattn_status measure(clattn_probe *p, double best, clattn_rate *found, clattn_error *error) {
   double seconds = 0.0;
   clattn_status status = lengthen(p, &seconds, error);
   if (seconds * best > FAR * clattn_probe_of_run(p)) return status;
-  for (unsigned i = 0; i < repeats && status == CLATTN_OK; ++i) {
+  for (unsigned i = 0; i < p->options->repeats && status == CLATTN_OK; ++i) {
     status = clattn_probe_run(p, &seconds, error);
     if (status != CLATTN_OK || seconds <= 0.0) continue;
     const double speed = clattn_probe_of_run(p) / seconds;
@@ -86,59 +63,7 @@ static clattn_status measure(clattn_probe *p, unsigned repeats, double best, cla
   return status;
 }
 
-/* A form that the device cannot have is passed over. */
-static bool fits(const clattn_device *device, const struct clattn_probe_form *form) {
-  return (uint64_t)form->local <= device->info.max_work_group &&
-         (uint64_t)form->local <= device->info.max_work_item_sizes[0];
-}
-
-/* ---- multiply-adds ----------------------------------------------------------------------------------------------- */
-
-static clattn_status prepare_multiply_add(clattn_probe *p, clattn_error *error) {
-  const struct clattn_probe_form *form = p->form;
-  const cl_int rounds = rounds_of(form);
-  const cl_float factor = 0.5f, summand = 1.0f; /* goes towards 2 */
-  clattn_status status = build(p, "probe/multiply_add.cl", "multiply_add", error);
-  if (status != CLATTN_OK) return status;
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(factor), CLATTN_ARGUMENT(summand),
-                                       CLATTN_ARGUMENT(p->out)};
-  p->groups = (size_t)p->device->info.compute_units * form->groups;
-  p->of_group = 2.0 * rounds * form->width * form->chains * form->local;
-  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
-}
-
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
-
-/* Chunks of equal length that fill the working set but for a remainder shorter than a chunk; one for each group, or
- * more where they would have more rounds than a work-item may. */
-static void cut_chunks(const clattn_probe *p, uint64_t bytes, cl_int *chunks, cl_int *chunk) {
-  const struct clattn_probe_form *form = p->form;
-  const uint64_t vectors_of_step = (uint64_t)form->local * form->chains;
-  const uint64_t steps = bytes / (vectors_of_step * form->width * sizeof(cl_float));
-  uint64_t count = (uint64_t)p->device->info.compute_units * form->groups;
-  const uint64_t most = (uint64_t)rounds_of(form) - 1;
-  if (steps / count > most) count = (steps + most - 1) / most;
-  if (count > steps) count = steps;
-  const uint64_t steps_of_chunk = steps / count;
-  *chunks = (cl_int)(steps / steps_of_chunk);
-  *chunk = (cl_int)(steps_of_chunk * vectors_of_step);
-}
-
-static clattn_status prepare_read(clattn_probe *p, uint64_t bytes, clattn_error *error) {
-  const struct clattn_probe_form *form = p->form;
-  cl_int chunks = 0, chunk = 0;
-  cut_chunks(p, bytes, &chunks, &chunk);
-  const cl_int passes = rounds_of(form) / (chunk / (form->local * form->chains) + 1); /* a pass is a round, too */
-  clattn_status status = build(p, "probe/read.cl", "read_again", error);
-  if (status != CLATTN_OK) return status;
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunk), CLATTN_ARGUMENT(passes),
-                                       CLATTN_ARGUMENT(p->out)};
-  p->groups = (size_t)chunks;
-  p->of_group = (double)passes * chunk * form->width * sizeof(cl_float);
-  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
-}
-
-/* ---- both -------------------------------------------------------------------------------------------------------- */
+/* ---- all forms --------------------------------------------------------------------------------------------------- */
 
 static clattn_status check_working_set(const clattn_device *device, uint64_t set, clattn_error *error) {
   const uint64_t most = device->info.max_allocation_bytes;
@@ -157,24 +82,11 @@ static clattn_status check_options(const clattn_device *device, const clattn_pro
   return check_working_set(device, options->working_set, error);
 }
 
-/* A buffer of zeros. */
-static clattn_status create_zeros(const clattn_device *device, size_t bytes, cl_mem *buffer, clattn_error *error) {
-  cl_int code = CL_SUCCESS;
-  *buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "allocating %zu bytes for a probe", bytes);
-  clattn_chain chain = {.queue = device->queue};
-  clattn_status status = clattn_chain_clear(&chain, *buffer, 0, bytes, error);
-  if (status == CLATTN_OK) status = clattn_chain_finish(&chain, error);
-  clattn_chain_release(&chain);
-  return status;
-}
-
 /* One form; where it is the fastest so far its kernel takes the place of the one in `best`. */
-static clattn_status try_form(clattn_probe one, uint64_t working_set, unsigned repeats, clattn_probe *best,
-                              clattn_rate *rate, clattn_error *error) {
+static clattn_status try_form(clattn_probe one, clattn_probe *best, clattn_rate *rate, clattn_error *error) {
   clattn_rate found = {0.0, 0.0};
-  clattn_status status = working_set != 0 ? prepare_read(&one, working_set, error) : prepare_multiply_add(&one, error);
-  if (status == CLATTN_OK) status = measure(&one, repeats, rate->best, &found, error);
+  clattn_status status = clattn_probe_prepare(&one, error);
+  if (status == CLATTN_OK) status = measure(&one, rate->best, &found, error);
   cl_kernel slower = one.kernel;
   if (status == CLATTN_OK && found.best > rate->best) {
     slower = best->kernel;
@@ -185,35 +97,33 @@ static clattn_status try_form(clattn_probe one, uint64_t working_set, unsigned r
   return status;
 }
 
-clattn_status clattn_probe_open(clattn_device *device, uint64_t working_set, unsigned repeats, clattn_probe *probe,
-                                clattn_rate *rate, clattn_error *error) {
-  *probe = (clattn_probe){.device = device};
+clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, const clattn_probe_options *options,
+                                clattn_probe *probe, clattn_rate *rate, clattn_error *error) {
+  *probe = (clattn_probe){.device = device, .kind = kind, .options = options, .launches = 1};
   *rate = (clattn_rate){0.0, 0.0};
-  clattn_status status = check_working_set(device, working_set, error);
-  if (status == CLATTN_OK) status = create_zeros(device, sizeof(cl_int), &probe->out, error);
-  if (status == CLATTN_OK && working_set != 0)
-    status = create_zeros(device, (size_t)working_set / sizeof(cl_float) * sizeof(cl_float), &probe->data, error);
-  for (int f = 0; f < FORMS && status == CLATTN_OK; ++f) {
-    const clattn_probe one = {
-        .device = device, .form = &forms[f], .data = probe->data, .out = probe->out, .launches = 1};
-    if (fits(device, one.form)) status = try_form(one, working_set, repeats, probe, rate, error);
+  clattn_status status = check_options(device, options, error);
+  if (status == CLATTN_OK) status = clattn_probe_allocate(probe, error);
+  const clattn_probe_form *form;
+  for (size_t i = 0; status == CLATTN_OK && (form = clattn_probe_form_at(kind, i)) != NULL; ++i) {
+    clattn_probe one = {.device = device,
+                        .kind = kind,
+                        .options = options,
+                        .form = form,
+                        .data = probe->data,
+                        .copy = probe->copy,
+                        .report = probe->report,
+                        .launches = 1};
+    if (clattn_probe_fits(&one)) status = try_form(one, probe, rate, error);
   }
   return status;
 }
 
 void clattn_probe_close(clattn_probe *probe) {
+  const cl_mem buffers[] = {probe->data, probe->copy, probe->report};
   if (probe->kernel != NULL) clReleaseKernel(probe->kernel);
-  if (probe->data != NULL) clReleaseMemObject(probe->data);
-  if (probe->out != NULL) clReleaseMemObject(probe->out);
+  for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
+    if (buffers[i] != NULL) clReleaseMemObject(buffers[i]);
   *probe = (clattn_probe){.device = NULL};
-}
-
-static clattn_status probe_once(clattn_device *device, uint64_t working_set, unsigned repeats, clattn_rate *rate,
-                                clattn_error *error) {
-  clattn_probe probe;
-  const clattn_status status = clattn_probe_open(device, working_set, repeats, &probe, rate, error);
-  clattn_probe_close(&probe);
-  return status;
 }
 
 clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_options *options, clattn_peaks *peaks,
@@ -223,9 +133,17 @@ clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_opti
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device or the place for its peaks is NULL");
   if (options == NULL) options = &standard;
   *peaks = (clattn_peaks){.multiply_add = {0.0, 0.0}};
+  clattn_rate *const rates[CLATTN_PROBE_KIND_COUNT] = {[CLATTN_PROBE_MULTIPLY_ADD] = &peaks->multiply_add,
+                                                       [CLATTN_PROBE_LOCAL] = &peaks->local,
+                                                       [CLATTN_PROBE_READ] = &peaks->read,
+                                                       [CLATTN_PROBE_COPY] = &peaks->copy,
+                                                       [CLATTN_PROBE_STRIDED] = &peaks->strided};
   clattn_status status = check_options(device, options, error);
-  if (status == CLATTN_OK) status = probe_once(device, 0, options->repeats, &peaks->multiply_add, error);
-  if (status == CLATTN_OK && options->working_set != 0)
-    status = probe_once(device, options->working_set, options->repeats, &peaks->read, error);
+  const int kinds = status == CLATTN_OK && options->working_set == 0 ? 1 : CLATTN_PROBE_KIND_COUNT;
+  for (int kind = 0; kind < kinds && status == CLATTN_OK; ++kind) {
+    clattn_probe probe;
+    status = clattn_probe_open(device, (clattn_probe_kind)kind, options, &probe, rates[kind], error);
+    clattn_probe_close(&probe);
+  }
   return status;
 }

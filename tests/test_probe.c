@@ -1,5 +1,8 @@
-/* Probing the device's peaks: that they are numbers, and what is refused. How large they are is nobody's promise. */
+/* Probing the device's peaks: that they are numbers, what is refused, and that a probe that does less than it says is
+ * found out. How large they are is nobody's promise. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support.h"
@@ -12,7 +15,7 @@ static void assert_rate(clattn_rate rate) {
 static void peaks(void **state) {
   (void)state;
   clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
-  options.repeats = 2;
+  options.repeats = 1;
   clattn_peaks peaks;
   clattn_error error;
   const uint64_t sets[] = {65536, 1000001, 64 << 20}; /* also one that no chunk divides */
@@ -21,6 +24,9 @@ static void peaks(void **state) {
     assert_ok(clattn_device_probe(support_opened, &options, &peaks, &error), &error);
     assert_rate(peaks.multiply_add);
     assert_rate(peaks.read);
+    assert_rate(peaks.copy);
+    assert_rate(peaks.strided);
+    assert_rate(peaks.local);
   }
 }
 
@@ -31,6 +37,42 @@ static void multiply_add_alone(void **state) {
   assert_ok(clattn_device_probe(support_opened, NULL, &peaks, &error), &error);
   assert_rate(peaks.multiply_add);
   assert_true(peaks.read.best == 0.0 && peaks.read.worst == 0.0);
+  assert_true(peaks.copy.best == 0.0 && peaks.strided.best == 0.0 && peaks.local.best == 0.0);
+}
+
+/* What a compiler might leave out is left out here. */
+#define FOLDER "broken_probes"
+static const struct {
+  const char *file, *find, *replace;
+} broken[] = {
+    {"multiply_add.cl", "round < rounds", "round < rounds \\/ 2"},
+    {"read.cl", "pass < passes", "pass < passes \\/ 2"},
+    {"copy.cl", "pass < passes", "pass < passes \\/ 2"},
+    {"copy.cl", "= mine", "= 0.0f * mine"},
+    {"strided.cl", "step < LINE", "step < LINE - 1"},
+    {"local.cl", "c < CHAINS; ++c) sum\\[c\\] += ", "c < CHAINS - 1; ++c) sum[c] += "},
+};
+
+static void idle_probes_are_found_out(void **state) {
+  (void)state;
+  clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
+  options.working_set = 65536;
+  options.repeats = 1;
+  options.kernel_dir = FOLDER;
+  for (size_t i = 0; i < sizeof broken / sizeof broken[0]; ++i) {
+    char command[1024];
+    clattn_peaks peaks;
+    clattn_error error;
+    snprintf(command, sizeof command,
+             "rm -rf " FOLDER " && cp -r \"" CLATTN_KERNELS "\" " FOLDER " && grep -q '%s' " FOLDER
+             "/probe/%s && sed -i 's/%s/%s/' " FOLDER "/probe/%s",
+             broken[i].find, broken[i].file, broken[i].find, broken[i].replace, broken[i].file);
+    if (system(command) != 0) fail_msg("'%s' is no longer found in %s", broken[i].find, broken[i].file);
+    assert_int_equal(clattn_device_probe(support_opened, &options, &peaks, &error), CLATTN_BUILD_FAILED);
+    assert_says(&error, broken[i].file);
+    assert_says(&error, "of no use");
+  }
+  assert_int_equal(system("rm -rf " FOLDER), 0);
 }
 
 static void refused(void **state) {
@@ -58,6 +100,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peaks),
       cmocka_unit_test(multiply_add_alone),
+      cmocka_unit_test(idle_probes_are_found_out),
       cmocka_unit_test(refused),
   };
   return cmocka_run_group_tests(tests, support_open, support_close);

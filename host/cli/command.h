@@ -15,6 +15,7 @@ enum { OPTION_HELP = 'h' };
 /* argv[0] is the command's name. Returns the exit code. */
 int command_run(int argc, const char **argv);
 int command_tune(int argc, const char **argv);
+int command_ladder(int argc, const char **argv);
 int command_explain(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 

@@ -13,8 +13,9 @@ static const struct {
   const char *title; /* what usage calls it */
 } commands[] = {
     {"run", command_run, "compute attention on a device and check it against the scalar path", "clattn run"},
-    {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
     {"explain", command_explain, "walk through attention, with every number from the device", "clattn explain"},
+    {"ladder", command_ladder, "climb the rungs of the kernels on a device: check, time, predict", "clattn ladder"},
+    {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -91,7 +92,12 @@ static int dispatch(int argc, const char **argv) {
       argv[0] = commands[i].title;
       return commands[i].run(argc, argv);
     }
-  complain("unknown command '%s' (allowed: run, tune, explain, devices, help)", argv[0]);
+  char names[128] = "";
+  for (int i = 0; i < COMMANDS; ++i) {
+    const size_t used = strlen(names);
+    snprintf(names + used, sizeof names - used, "%s, ", commands[i].name);
+  }
+  complain("unknown command '%s' (allowed: %shelp)", argv[0], names);
   return EXIT_BAD_INPUT;
 }
 

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "report.h"
 #include "terminal.h"
+#include "units.h"
 
 double report_rate(double amount, double seconds) {
   return seconds > 0.0 ? amount / seconds : 0.0;
@@ -16,28 +17,6 @@ double report_cpu_seconds(const report *r) {
   double seconds = 0.0;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) seconds += r->check.reference_seconds[stage];
   return seconds;
-}
-
-/* Three digits and a unit. */
-static const char *duration(double seconds, char text[16]) {
-  static const struct {
-    double factor;
-    const char *unit;
-  } units[] = {{1.0, "s"}, {1e3, "ms"}, {1e6, "us"}};
-  size_t unit = 0;
-  while (unit < 2 && seconds * units[unit].factor < 1.0) ++unit;
-  const double value = seconds * units[unit].factor;
-  snprintf(text, 16, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[unit].unit);
-  return text;
-}
-
-static const char *bytes_text(uint64_t bytes, char text[16]) {
-  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = (double)bytes;
-  size_t unit = 0;
-  for (; value >= 1024.0 && unit < 4; ++unit) value /= 1024.0;
-  snprintf(text, 16, unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-  return text;
 }
 
 static void print_cache(const report *r) {
@@ -115,7 +94,7 @@ void report_text_plan(const report *r) {
 static void print_stage(const char *name, const char *kernel, double seconds, double flops, double bytes,
                         double all_seconds) {
   char time[16];
-  printf("%-10s%-14s%10s%11.2f%10.2f", name, kernel, duration(seconds, time), report_rate(flops, seconds) * 1e-9,
+  printf("%-10s%-14s%10s%11.2f%10.2f", name, kernel, duration_text(seconds, time), report_rate(flops, seconds) * 1e-9,
          report_rate(bytes, seconds) * 1e-9);
   printf("%8.0f %%\n", 100.0 * report_rate(seconds, all_seconds));
 }
@@ -142,8 +121,8 @@ static void print_stages(const report *r) {
   print_stage("stages", "", seconds, flops, bytes, seconds);
   char upload[16], download[16], total[16];
   printf("\nupload %s, download %s, total %s; device times from %s, the fastest of %zu run%s\n",
-         duration(r->timings.upload, upload), duration(r->timings.download, download),
-         duration(r->timings.total, total), r->timings.events_used ? "events" : "the wall clock (no event times)",
+         duration_text(r->timings.upload, upload), duration_text(r->timings.download, download),
+         duration_text(r->timings.total, total), r->timings.events_used ? "events" : "the wall clock (no event times)",
          r->runs, r->runs == 1 ? "" : "s");
 }
 
@@ -151,7 +130,7 @@ static void print_cpu(const report *r) {
   char text[16];
   const double cpu = report_cpu_seconds(r), device = r->timings.total;
   if (!(cpu > 0.0)) return;
-  printf("CPU path %s on one core%s: the device's total is %.1f times %s\n", duration(cpu, text),
+  printf("CPU path %s on one core%s: the device's total is %.1f times %s\n", duration_text(cpu, text),
          r->check.rows_checked < r->check.rows_total ? ", extrapolated from the checked rows" : "",
          cpu > device ? cpu / device : device / cpu, cpu > device ? "faster" : "slower");
 }

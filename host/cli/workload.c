@@ -42,6 +42,7 @@ clattn_status workload_plan(const workload *w, const char *choice, clattn_plan *
   char kernels[256];
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.pipeline = w->pipeline;
+  options.kernel_dir = w->kernel_dir;
   if (choice != NULL) {
     snprintf(kernels, sizeof kernels, "%s=%s", clattn_stage_name(w->stage), choice);
     options.kernels = kernels;

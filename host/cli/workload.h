@@ -9,6 +9,7 @@ typedef struct workload {
   clattn_problem problem;
   clattn_pipeline pipeline;
   clattn_stage stage;
+  const char *kernel_dir; /* as in clattn_plan_options */
   clattn_inputs inputs;
   void *memory[CLATTN_TENSOR_COUNT]; /* of the inputs */
 } workload;

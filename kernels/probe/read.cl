@@ -1,6 +1,6 @@
 /* Probe: how many bytes a second the device can read from a working set of a given size. No part of attention.
  *
- *     data      |  chunk 0  |  chunk 1  |  ...      work-group g adds up chunk g, `passes` times
+ *     data      |  chunk 0  |  chunk 1  |  ...      a work-group adds up a chunk, `passes` times one (chunk_of)
  *     a chunk   | LOCAL vectors | LOCAL vectors ... CHAINS of them are on their way at once
  *
  * Neighbouring work-items read neighbouring vectors. A working set that fits a cache is read from there.
@@ -8,17 +8,18 @@
  */
 #include "probe/vector.cl"
 
-/* chunk: vectors, a multiple of LOCAL * CHAINS */
-kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void read_again(global const vector *data, const int chunk,
-                                                                          const int passes, global int *out) {
-  global const vector *mine = data + (size_t)get_group_id(0) * chunk + get_local_id(0);
+/* data: all 1; chunk: vectors, a multiple of LOCAL * CHAINS */
+kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void
+read_again(global const vector *data, const int chunk, const int passes, const float expected, global int *report) {
   vector sum[CHAINS];
 #pragma unroll
   for (int c = 0; c < CHAINS; ++c) sum[c] = 0.0f;
-  for (int pass = 0; pass < passes; ++pass)
+  for (int pass = 0; pass < passes; ++pass) {
+    global const vector *mine = data + chunk_of(pass) * chunk + get_local_id(0);
     for (int i = 0; i < chunk; i += LOCAL * CHAINS) {
 #pragma unroll
       for (int c = 0; c < CHAINS; ++c) sum[c] += mine[i + c * LOCAL];
     }
-  keep(sum, out);
+  }
+  check(sum, expected, report);
 }

@@ -1,0 +1,16 @@
+/* Takes a device up the rungs of a stage. */
+#ifndef CLATTN_CLI_CLIMB_H
+#define CLATTN_CLI_CLIMB_H
+
+#include "ladder.h"
+#include "workload.h"
+
+/* Finds the rungs of stage->stage and what the problem costs; everything else of `w` is set. Returns as climb does. */
+int climb_prepare(stage_ladder *stage, const workload *w);
+
+/* Checks and times all rungs; `step` is called before each. -1, or the exit code at which to stop, after a complaint.
+ */
+int climb(stage_ladder *stage, const workload *w, const clattn_peaks *peaks, void (*step)(void *of, const rung *rung),
+          void *of);
+
+#endif

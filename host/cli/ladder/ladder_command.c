@@ -1,0 +1,154 @@
+/* `clattn ladder`: what the device can do at most, then every rung of the stages: checked, timed, held against it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "climb.h"
+#include "command.h"
+#include "gnuplot.h"
+#include "ladder_options.h"
+#include "terminal.h"
+
+#define PROBE_REPEATS 3
+#define LEAST_WORKING_SET 65536
+
+typedef struct ladder_job {
+  const ladder_options *options;
+  clattn_device *device;
+  ladder found;
+  workload work[LADDER_STAGES];
+  size_t steps, all_steps; /* the probes and the rungs */
+} ladder_job;
+
+/* Progress is for the page alone: it would stand in the way of what another program reads. */
+static void show(ladder_job *job, const char *label) {
+  if (!job->options->csv && !job->options->json) progress_show(job->steps, job->all_steps, label);
+  ++job->steps;
+}
+
+static void show_rung(void *of, const rung *r) {
+  char label[64];
+  snprintf(label, sizeof label, "%s %d %s", clattn_stage_name(r->kernel.stage), r->kernel.rung, r->kernel.name);
+  show(of, label);
+}
+
+/* ---- before anything is timed ------------------------------------------------------------------------------------ */
+
+/* Attention is given q, k and v; project is given X. */
+static clattn_problem problem_of(const ladder_options *o, clattn_stage stage) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.query_len = o->number[LADDER_TOKENS];
+  p.key_len = stage == CLATTN_STAGE_PROJECT ? p.query_len : o->number[LADDER_KEY_TOKENS];
+  p.heads = o->number[LADDER_HEADS];
+  p.kv_heads = o->number[LADDER_KV_HEADS];
+  p.head_dim = p.value_dim = o->number[LADDER_HEAD_DIM];
+  p.causal = o->causal != 0;
+  p.source = stage == CLATTN_STAGE_PROJECT ? CLATTN_SOURCE_X : CLATTN_SOURCE_QKV;
+  if (stage == CLATTN_STAGE_PROJECT) p.model_dim = o->number[LADDER_MODEL_DIM];
+  return p;
+}
+
+/* Around project and fused the fused pipeline, of which the rest takes least time. */
+static clattn_pipeline pipeline_of(clattn_stage stage) {
+  return stage == CLATTN_STAGE_PROJECT || stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
+}
+
+static int prepare_stages(ladder_job *job) {
+  const char *kernels = getenv("CLATTN_KERNEL_DIR");
+  for (int i = 0; i < LADDER_STAGES; ++i) {
+    const clattn_stage stage = ladder_stages[i];
+    if (job->options->stage != CLATTN_STAGE_COUNT && job->options->stage != stage) continue;
+    stage_ladder *s = &job->found.stage[job->found.stages];
+    workload *w = &job->work[job->found.stages++];
+    s->stage = stage;
+    s->problem = problem_of(job->options, stage);
+    *w = (workload){.device = job->device,
+                    .problem = s->problem,
+                    .pipeline = pipeline_of(stage),
+                    .stage = stage,
+                    .kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL};
+    const int code = climb_prepare(s, w);
+    if (code != -1) return code;
+    job->all_steps += s->count;
+  }
+  return -1;
+}
+
+/* Memory is probed with as much as the largest stage's tensors take: in the caches that they fit into. */
+static uint64_t working_set_of(const ladder *l) {
+  double most = LEAST_WORKING_SET;
+  for (size_t i = 0; i < l->stages; ++i)
+    if (l->stage[i].bytes > most) most = l->stage[i].bytes;
+  const double limit = (double)l->device->max_allocation_bytes;
+  return (uint64_t)(most < limit ? most : limit);
+}
+
+static int probe(ladder_job *job) {
+  clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
+  clattn_error error;
+  options.working_set = job->found.working_set = working_set_of(&job->found);
+  options.repeats = PROBE_REPEATS;
+  options.kernel_dir = job->work[0].kernel_dir;
+  show(job, "what the device can do at most");
+  return clattn_device_probe(job->device, &options, &job->found.peaks, &error) == CLATTN_OK ? -1 : complain_of(&error);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static int climb_all(ladder_job *job) {
+  int code = -1;
+  for (size_t i = 0; i < job->found.stages && code == -1; ++i) {
+    workload *w = &job->work[i];
+    code = workload_fill(w);
+    if (code == -1) code = climb(&job->found.stage[i], w, &job->found.peaks, show_rung, job);
+    workload_free(w);
+  }
+  return code;
+}
+
+static bool any_wrong(const ladder *l) {
+  for (size_t i = 0; i < l->stages; ++i)
+    for (size_t r = 0; r < l->stage[i].count; ++r)
+      if (l->stage[i].rung[r].state == RUNG_WRONG) return true;
+  return false;
+}
+
+static int print(const ladder_job *job) {
+  const ladder_options *o = job->options;
+  if (o->csv)
+    ladder_csv(&job->found);
+  else if (!o->json)
+    ladder_text(&job->found);
+  else if (!ladder_json(&job->found)) {
+    complain("no host memory for the JSON report");
+    return EXIT_BAD_INPUT;
+  }
+  if (o->plot != NULL && !ladder_plot(&job->found, o->plot)) return EXIT_BAD_INPUT;
+  return any_wrong(&job->found) ? EXIT_CHECK_FAILED : EXIT_PASSED;
+}
+
+static int run(ladder_job *job) {
+  const ladder_options *o = job->options;
+  clattn_error error;
+  const clattn_device_choice choice = device_choice(o->platform, o->device);
+  if (o->plot != NULL && !gnuplot_prepare("--plot", o->plot)) return EXIT_BAD_INPUT;
+  if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
+  job->found.device = clattn_device_get_info(job->device);
+  job->all_steps = 1;
+  int code = prepare_stages(job);
+  if (code == -1 && !o->csv && !o->json) ladder_text_head(&job->found);
+  if (code == -1) code = probe(job);
+  if (code == -1) code = climb_all(job);
+  if (!o->csv && !o->json) progress_clear();
+  return code == -1 ? print(job) : code;
+}
+
+int command_ladder(int argc, const char **argv) {
+  ladder_options options;
+  ladder_job job = {.options = &options};
+  int code = ladder_options_read(argc, argv, &options);
+  if (code == -1) code = run(&job);
+  for (size_t i = 0; i < job.found.stages; ++i) free(job.found.stage[i].rung);
+  clattn_device_close(job.device);
+  ladder_options_free(&options);
+  return code;
+}

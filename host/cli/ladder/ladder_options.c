@@ -1,0 +1,105 @@
+/* Reads the options of `clattn ladder`. */
+#include "ladder_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "ladder.h"
+#include "option_values.h"
+#include "read_options.h"
+
+#define LARGEST 65536 /* what scalar checks and memory bear */
+
+const clattn_stage ladder_stages[LADDER_STAGES] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
+                                                   CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED};
+
+static const struct {
+  const char *name, *help;
+  size_t standard; /* 0: what the help says */
+} numbers[LADDER_NUMBERS] = {
+    [LADDER_TOKENS] = {"--tokens", "queries (512)", 512},
+    [LADDER_KEY_TOKENS] = {"--key-tokens", "keys and values (as many)", 0},
+    [LADDER_MODEL_DIM] = {"--model-dim", "(512)", 512},
+    [LADDER_HEADS] = {"--heads", "(8)", 8},
+    [LADDER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", 0},
+    [LADDER_HEAD_DIM] = {"--head-dim", "of queries, keys and values (model_dim / heads)", 0},
+};
+
+static bool parse_stage(ladder_options *o) {
+  const char *names[LADDER_STAGES];
+  int value = 0;
+  o->stage = CLATTN_STAGE_COUNT;
+  if (o->word == NULL) return true;
+  for (int i = 0; i < LADDER_STAGES; ++i) names[i] = clattn_stage_name(ladder_stages[i]);
+  if (!parse_word("stage", o->word, names, LADDER_STAGES, &value)) return false;
+  o->stage = ladder_stages[value];
+  return true;
+}
+
+static bool parse_numbers(ladder_options *o) {
+  size_t *n = o->number;
+  for (int i = 0; i < LADDER_NUMBERS; ++i) {
+    int64_t value = 0;
+    n[i] = numbers[i].standard;
+    if (o->number_text[i] == NULL) continue;
+    if (!parse_integer(numbers[i].name, o->number_text[i], 1, &value)) return false;
+    if (value > LARGEST) {
+      complain("%s %s (allowed: 1 to %d)", numbers[i].name, o->number_text[i], LARGEST);
+      return false;
+    }
+    n[i] = (size_t)value;
+  }
+  if (n[LADDER_KEY_TOKENS] == 0) n[LADDER_KEY_TOKENS] = n[LADDER_TOKENS];
+  if (n[LADDER_KV_HEADS] == 0) n[LADDER_KV_HEADS] = n[LADDER_HEADS];
+  if (n[LADDER_HEADS] % n[LADDER_KV_HEADS] != 0) {
+    complain("--kv-heads %zu (allowed: a divisor of --heads, %zu)", n[LADDER_KV_HEADS], n[LADDER_HEADS]);
+    return false;
+  }
+  if (n[LADDER_HEAD_DIM] != 0) return true;
+  n[LADDER_HEAD_DIM] = n[LADDER_MODEL_DIM] / n[LADDER_HEADS];
+  if (n[LADDER_MODEL_DIM] % n[LADDER_HEADS] == 0) return true;
+  complain("--model-dim %zu does not divide into %zu heads (allowed: a multiple, or --head-dim)", n[LADDER_MODEL_DIM],
+           n[LADDER_HEADS]);
+  return false;
+}
+
+static bool parse(ladder_options *o) {
+  if (o->csv && o->json) {
+    complain("--csv does not go with --json");
+    return false;
+  }
+  return parse_stage(o) && parse_numbers(o);
+}
+
+int ladder_options_read(int argc, const char **argv, ladder_options *o) {
+  struct poptOption sizes[LADDER_NUMBERS + 1];
+  memset(o, 0, sizeof *o);
+  memset(sizes, 0, sizeof sizes); /* an empty line ends it */
+  for (int i = 0; i < LADDER_NUMBERS; ++i)
+    sizes[i] =
+        (struct poptOption){numbers[i].name + 2, 0, POPT_ARG_STRING, &o->number_text[i], 0, numbers[i].help, "N"};
+  const struct poptOption table[] = {
+      {NULL, 0, POPT_ARG_INCLUDE_TABLE, sizes, 0, "sizes:", NULL},
+      {"causal", 0, POPT_ARG_NONE, &o->causal, 0, "a query sees the keys up to its own (then nothing is predicted)",
+       NULL},
+      {"csv", 0, POPT_ARG_NONE, &o->csv, 0, "print CSV", NULL},
+      {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
+      {"plot", 0, POPT_ARG_STRING, &o->plot, 0, "ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
+      {"device", 0, POPT_ARG_STRING, &o->device, 0, "index or part of the name (CLATTN_DEVICE, else the best)", "D"},
+      {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
+      HELP_OPTION,
+      POPT_TABLEEND};
+  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
+  poptSetOtherOptionHelp(context, "[OPTIONS] [project | scores | softmax | context | fused]");
+  int result = read_options_and_word(context, "ladder", &o->word);
+  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  poptFreeContext(context);
+  return result;
+}
+
+void ladder_options_free(ladder_options *o) {
+  char *const all[] = {o->platform, o->device, o->word, o->plot};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
+  for (int i = 0; i < LADDER_NUMBERS; ++i) free(o->number_text[i]);
+}

@@ -1,0 +1,34 @@
+/* The options of `clattn ladder`. */
+#ifndef CLATTN_CLI_LADDER_OPTIONS_H
+#define CLATTN_CLI_LADDER_OPTIONS_H
+
+#include <stddef.h>
+
+#include "clattn.h"
+
+typedef enum ladder_number {
+  LADDER_TOKENS,
+  LADDER_KEY_TOKENS,
+  LADDER_MODEL_DIM,
+  LADDER_HEADS,
+  LADDER_KV_HEADS,
+  LADDER_HEAD_DIM,
+  LADDER_NUMBERS
+} ladder_number;
+
+typedef struct ladder_options {
+  char *platform, *device, *word, *plot;
+  char *number_text[LADDER_NUMBERS];
+  size_t number[LADDER_NUMBERS];
+  int causal, csv, json;
+  clattn_stage stage; /* CLATTN_STAGE_COUNT: all */
+} ladder_options;
+
+/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+int ladder_options_read(int argc, const char **argv, ladder_options *options);
+void ladder_options_free(ladder_options *options);
+
+/* The stages that are ladders, in their order. */
+extern const clattn_stage ladder_stages[];
+
+#endif

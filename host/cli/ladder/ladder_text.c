@@ -1,0 +1,93 @@
+/* The page that `clattn ladder` prints. */
+#include <stdio.h>
+
+#include "command.h"
+#include "ladder.h"
+#include "terminal.h"
+#include "units.h"
+
+void ladder_text_head(const ladder *l) {
+  const clattn_device_info *d = l->device;
+  const clattn_problem *p = &l->stage[0].problem;
+  printf("%sdevice%s    %s, %u compute units, %s (%s)\n", style(BOLD), style(PLAIN), d->name, d->compute_units,
+         device_type_name(d->type), d->platform);
+  printf("%sproblem%s   %zu tokens", style(BOLD), style(PLAIN), p->query_len);
+  if (p->model_dim != 0) printf(" x %zu", p->model_dim);
+  if (l->stage[l->stages - 1].problem.key_len != p->query_len)
+    printf(" on %zu keys", l->stage[l->stages - 1].problem.key_len);
+  printf(", %zu heads of %zu", p->heads, p->head_dim);
+  if (p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
+  printf("%s\n", p->causal ? ", causal" : "");
+  fflush(stdout);
+}
+
+static void print_peaks(const ladder *l) {
+  const clattn_peaks *p = &l->peaks;
+  char set[16];
+  printf("%sat most%s   %.4g GFLOP/s of multiply-adds; GB/s: reading %.3g, copying %.3g, strided %.3g (of %s), "
+         "local memory %.3g\n",
+         style(BOLD), style(PLAIN), p->multiply_add.best * 1e-9, p->read.best * 1e-9, p->copy.best * 1e-9,
+         p->strided.best * 1e-9, bytes_text(l->working_set, set), p->local.best * 1e-9);
+}
+
+/* A number and what it counts, or a dash where it is not known. */
+static void print_figure(double value, const char *format, int width) {
+  char text[32];
+  if (value > 0.0)
+    snprintf(text, sizeof text, format, value);
+  else
+    snprintf(text, sizeof text, "-");
+  printf("%*s", width, text);
+}
+
+static void print_timed(const ladder *l, const stage_ladder *s, const rung *r) {
+  char time[16], predicted[16];
+  const double flops = rung_flops(s, r), bandwidth = rung_bandwidth(r);
+  const bool known = r->predicted.limit != LIMIT_NONE;
+  printf("%10s", duration_text(r->seconds, time));
+  print_figure(flops * 1e-9, "%.2f", 10);
+  print_figure(l->peaks.multiply_add.best > 0.0 ? 100.0 * flops / l->peaks.multiply_add.best : 0.0, "%.1f %%", 9);
+  print_figure(bandwidth * 1e-9, "%.1f", 9);
+  print_figure(l->peaks.read.best > 0.0 ? 100.0 * bandwidth / l->peaks.read.best : 0.0, "%.0f %%", 8);
+  print_figure(rung_intensity(s, r), "%.2f", 8);
+  print_figure(r->speed_up, "%.2fx", 9);
+  printf("%11s", known ? duration_text(r->predicted.seconds, predicted) : "-");
+  print_figure(rung_times(r), "%.1fx", 8);
+  printf("  %s\n", limit_name(r->predicted.limit));
+}
+
+static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
+  char name[32];
+  snprintf(name, sizeof name, "%d %s", r->kernel.rung, r->kernel.name);
+  printf("%-12s", name);
+  switch (r->state) {
+  case RUNG_TIMED:
+    print_timed(l, s, r);
+    break;
+  case RUNG_WRONG:
+    printf("%sWRONG%s: not timed; 'clattn run --random --kernel %s=%s' says where\n", style(RED), style(PLAIN),
+           clattn_stage_name(s->stage), r->kernel.name);
+    break;
+  default:
+    printf("cannot run: %s\n", r->reason);
+  }
+}
+
+static void print_stage(const ladder *l, const stage_ladder *s) {
+  char bytes[16];
+  printf("\n%s%s%s: %.4g GFLOP, %s of tensors, %.1f flop/B at the most\n", style(BOLD), clattn_stage_name(s->stage),
+         style(PLAIN), s->flops * 1e-9, bytes_text((uint64_t)s->bytes, bytes), s->flops / s->bytes);
+  printf("%s%-12s%10s%10s%9s%9s%8s%8s%9s%11s%8s  %s%s\n", style(BOLD), "rung", "time", "GFLOP/s", "of peak", "GB/s",
+         "of read", "flop/B", "speed-up", "predicted", "times", "limit", style(PLAIN));
+  for (size_t i = 0; i < s->count; ++i) print_rung(l, s, &s->rung[i]);
+}
+
+void ladder_text(const ladder *l) {
+  print_peaks(l);
+  for (size_t i = 0; i < l->stages; ++i) print_stage(l, &l->stage[i]);
+  printf(
+      "\nTimes are the fastest of up to 20 runs. GB/s: global memory that the kernel asks for as it is written, and\n"
+      "flop/B the formula's operations for each such byte; above 100 %% of reading, caches serve what is asked for\n"
+      "again. Predicted: the longest that arithmetic or a kind of memory takes at its measured peak; times: measured\n"
+      "over predicted.\n");
+}

@@ -1,0 +1,231 @@
+/* What is probed: the sizes to try, the arguments of each kernel, and what must have come out. */
+#include <math.h>
+#include <stdio.h>
+
+#include "chain.h"
+#include "probe.h"
+#include "program.h"
+#include "status.h"
+
+/* Rounds of a work-item's loops, together: rusticl on llvmpipe stops a work-item after 65535. Many work-items need
+ * fewer each, or a slow device takes seconds for one work-group. */
+#define ROUNDS_ALONE 65000
+#define ROUNDS_OF_MANY 1024
+#define LINE 32        /* floats, as in kernels/probe/strided.cl */
+#define LOOKED_AT 1024 /* floats of a copy, at its beginning and at its end */
+
+/* Vectors of one work-item, as CPU devices want them, and many work-items, as GPUs do. */
+static const clattn_probe_form general[] = {
+    {16, 16, 1, 1}, {16, 8, 1, 1}, {8, 12, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
+/* Who has no neighbours cannot be apart from them. */
+static const clattn_probe_form neighbours[] = {{1, 4, 64, 4}, {1, 2, 256, 4}};
+
+static const struct {
+  const char *file, *function;
+  const clattn_probe_form *forms;
+  size_t count;
+} kinds[CLATTN_PROBE_KIND_COUNT] = {
+    [CLATTN_PROBE_MULTIPLY_ADD] = {"probe/multiply_add.cl", "multiply_add", general, sizeof general / sizeof *general},
+    [CLATTN_PROBE_LOCAL] = {"probe/local.cl", "read_local", general, sizeof general / sizeof *general},
+    [CLATTN_PROBE_READ] = {"probe/read.cl", "read_again", general, sizeof general / sizeof *general},
+    [CLATTN_PROBE_COPY] = {"probe/copy.cl", "copy_again", general, sizeof general / sizeof *general},
+    [CLATTN_PROBE_STRIDED] = {"probe/strided.cl", "read_strided", neighbours, sizeof neighbours / sizeof *neighbours},
+};
+
+const clattn_probe_form *clattn_probe_form_at(clattn_probe_kind kind, size_t index) {
+  return index < kinds[kind].count ? &kinds[kind].forms[index] : NULL;
+}
+
+static cl_int rounds_of(const clattn_probe_form *form) {
+  return form->local == 1 ? ROUNDS_ALONE : ROUNDS_OF_MANY;
+}
+
+/* ---- chunks of the working set ----------------------------------------------------------------------------------- */
+
+static bool reads_set(clattn_probe_kind kind) {
+  return kind >= CLATTN_PROBE_READ;
+}
+
+/* Of a copy one half is read and the other written. */
+static uint64_t set_bytes(const clattn_probe *p) {
+  return p->kind == CLATTN_PROBE_COPY ? p->options->working_set / 2 : p->options->working_set;
+}
+
+/* Floats that a work-item takes as one: a vector, or a line, in so many rounds of its loop. */
+static uint64_t unit_floats(const clattn_probe *p) {
+  return p->kind == CLATTN_PROBE_STRIDED ? LINE : (uint64_t)p->form->width;
+}
+
+static uint64_t unit_rounds(const clattn_probe *p) {
+  return p->kind == CLATTN_PROBE_STRIDED ? LINE : 1;
+}
+
+/* Units that a work-group takes at once. */
+static uint64_t step_units(const clattn_probe *p) {
+  return (uint64_t)p->form->local * (uint64_t)p->form->chains;
+}
+
+static uint64_t steps_of_set(const clattn_probe *p) {
+  return set_bytes(p) / (step_units(p) * unit_floats(p) * sizeof(cl_float));
+}
+
+bool clattn_probe_fits(const clattn_probe *p) {
+  const clattn_device_info *d = &p->device->info;
+  return (uint64_t)p->form->local <= d->max_work_group && (uint64_t)p->form->local <= d->max_work_item_sizes[0] &&
+         (!reads_set(p->kind) || steps_of_set(p) > 0);
+}
+
+/* Chunks of equal length that fill the working set but for a remainder shorter than a chunk; one for each group, or
+ * more where they would have more rounds than a work-item may. */
+static void cut_chunks(clattn_probe *p, cl_int *chunk, cl_int *passes) {
+  const uint64_t steps = steps_of_set(p), most = ((uint64_t)rounds_of(p->form) - 1) / unit_rounds(p);
+  uint64_t count = (uint64_t)p->device->info.compute_units * (uint64_t)p->form->groups;
+  if (steps / count > most) count = (steps + most - 1) / most;
+  if (count > steps) count = steps;
+  const uint64_t steps_of_chunk = steps / count;
+  p->groups = (size_t)(steps / steps_of_chunk);
+  *chunk = (cl_int)(steps_of_chunk * step_units(p));
+  *passes = (cl_int)((uint64_t)rounds_of(p->form) / (steps_of_chunk * unit_rounds(p) + 1)); /* a pass is a round, too */
+}
+
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
+
+static clattn_status set_multiply_add(clattn_probe *p, clattn_error *error) {
+  const clattn_probe_form *form = p->form;
+  const cl_int rounds = rounds_of(form);
+  const cl_float factor = 1.0f, summand = 1.0f; /* counts the rounds: none can be left out */
+  p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
+  p->of_group = 2.0 * rounds * form->width * form->chains * form->local;
+  p->expected = (cl_float)form->chains * ((cl_float)rounds + (cl_float)(form->chains - 1) / 2.0f);
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(factor), CLATTN_ARGUMENT(summand),
+                                       CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
+  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+}
+
+static clattn_status set_local(clattn_probe *p, clattn_error *error) {
+  const clattn_probe_form *form = p->form;
+  const cl_int rounds = rounds_of(form);
+  const cl_float one = 1.0f;
+  p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
+  p->of_group = (double)sizeof(cl_float) * rounds * form->width * form->chains * form->local;
+  p->expected = (cl_float)rounds * (cl_float)form->chains;
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(one), CLATTN_ARGUMENT(p->expected),
+                                       CLATTN_ARGUMENT(p->report)};
+  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+}
+
+/* Reading, in either way. */
+static clattn_status set_read(clattn_probe *p, clattn_error *error) {
+  cl_int chunk = 0, passes = 0;
+  cut_chunks(p, &chunk, &passes);
+  p->of_group = (double)passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
+  p->expected = (cl_float)passes * (cl_float)(chunk / p->form->local) * (cl_float)unit_rounds(p);
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunk), CLATTN_ARGUMENT(passes),
+                                       CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
+  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+}
+
+static clattn_status set_copy(clattn_probe *p, clattn_error *error) {
+  cl_int chunk = 0, passes = 0;
+  cut_chunks(p, &chunk, &passes);
+  p->copied = p->groups * (size_t)chunk * (size_t)p->form->width;
+  p->of_group = 2.0 * passes * chunk * p->form->width * sizeof(cl_float);
+  p->expected = (cl_float)passes; /* 1 + the number of the last pass */
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(p->copy), CLATTN_ARGUMENT(chunk),
+                                       CLATTN_ARGUMENT(passes)};
+  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+}
+
+clattn_status clattn_probe_prepare(clattn_probe *p, clattn_error *error) {
+  static clattn_status (*const set[CLATTN_PROBE_KIND_COUNT])(clattn_probe *, clattn_error *) = {
+      [CLATTN_PROBE_MULTIPLY_ADD] = set_multiply_add,
+      [CLATTN_PROBE_LOCAL] = set_local,
+      [CLATTN_PROBE_READ] = set_read,
+      [CLATTN_PROBE_COPY] = set_copy,
+      [CLATTN_PROBE_STRIDED] = set_read};
+  char options[128];
+  snprintf(options, sizeof options, "-cl-std=CL1.2 -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d", p->form->width, p->form->chains,
+           p->form->local);
+  const clattn_program_source source = {
+      .folder = p->options->kernel_dir, .file = kinds[p->kind].file, .options = options};
+  const clattn_status status =
+      clattn_kernel_build(p->device, &source, kinds[p->kind].function, NULL, &p->kernel, error);
+  return status == CLATTN_OK ? set[p->kind](p, error) : status;
+}
+
+/* ---- buffers ----------------------------------------------------------------------------------------------------- */
+
+static clattn_status fill(const clattn_probe *p, cl_mem buffer, cl_float value, size_t at, size_t bytes,
+                          clattn_error *error) {
+  cl_int code = clEnqueueFillBuffer(p->device->queue, buffer, &value, sizeof value, at, bytes, 0, NULL, NULL);
+  if (code == CL_SUCCESS) code = clFinish(p->device->queue);
+  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "filling %zu bytes for a probe", bytes);
+}
+
+static clattn_status create(const clattn_probe *p, cl_float value, size_t bytes, cl_mem *buffer, clattn_error *error) {
+  cl_int code = CL_SUCCESS;
+  *buffer = clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "allocating %zu bytes for a probe", bytes);
+  return fill(p, *buffer, value, 0, bytes, error);
+}
+
+clattn_status clattn_probe_allocate(clattn_probe *p, clattn_error *error) {
+  const size_t bytes = (size_t)set_bytes(p) / sizeof(cl_float) * sizeof(cl_float);
+  clattn_status status = create(p, 0.0f, 2 * sizeof(cl_int), &p->report, error);
+  if (status == CLATTN_OK && reads_set(p->kind)) status = create(p, 1.0f, bytes, &p->data, error);
+  if (status == CLATTN_OK && p->kind == CLATTN_PROBE_COPY) status = create(p, 0.0f, bytes, &p->copy, error);
+  return status;
+}
+
+/* ---- what came out ----------------------------------------------------------------------------------------------- */
+
+/* What is looked at of a copy: so many floats at its beginning, and as many at its end. */
+static size_t looked_at(const clattn_probe *p, size_t starts[2]) {
+  const size_t count = p->copied < LOOKED_AT ? p->copied : LOOKED_AT;
+  starts[0] = 0;
+  starts[1] = p->copied - count;
+  return count;
+}
+
+clattn_status clattn_probe_clear(const clattn_probe *p, clattn_error *error) {
+  size_t starts[2];
+  if (p->kind != CLATTN_PROBE_COPY) return fill(p, p->report, 0.0f, 0, 2 * sizeof(cl_int), error);
+  const size_t bytes = looked_at(p, starts) * sizeof(cl_float);
+  const clattn_status status = fill(p, p->copy, 0.0f, 0, bytes, error);
+  return status == CLATTN_OK ? fill(p, p->copy, 0.0f, starts[1] * sizeof(cl_float), bytes, error) : status;
+}
+
+static clattn_status read_back(const clattn_probe *p, cl_mem from, size_t offset, size_t bytes, void *to,
+                               clattn_error *error) {
+  const cl_int code = clEnqueueReadBuffer(p->device->queue, from, CL_TRUE, offset, bytes, to, 0, NULL, NULL);
+  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "reading what a probe left");
+}
+
+static clattn_status verify_copy(const clattn_probe *p, clattn_error *error) {
+  cl_float seen[LOOKED_AT];
+  size_t starts[2];
+  const size_t count = looked_at(p, starts);
+  for (int end = 0; end < 2; ++end) {
+    const clattn_status status =
+        read_back(p, p->copy, starts[end] * sizeof(cl_float), count * sizeof(cl_float), seen, error);
+    if (status != CLATTN_OK) return status;
+    for (size_t i = 0; i < count; ++i)
+      if (seen[i] != p->expected)
+        return clattn_fail(error, CLATTN_BUILD_FAILED, "%s on '%s' left %g instead of %g: its figure is of no use",
+                           kinds[p->kind].file, p->device->info.name, (double)seen[i], (double)p->expected);
+  }
+  return CLATTN_OK;
+}
+
+clattn_status clattn_probe_verify(const clattn_probe *p, clattn_error *error) {
+  cl_int report[2] = {0, 0}; /* work-items with a wrong sum, work-groups that came to their end */
+  if (p->kind == CLATTN_PROBE_COPY) return verify_copy(p, error);
+  const clattn_status status = read_back(p, p->report, 0, sizeof report, report, error);
+  if (status != CLATTN_OK) return status;
+  if (report[0] == 0 && (size_t)report[1] == p->launches * p->groups) return CLATTN_OK;
+  return clattn_fail(
+      error, CLATTN_BUILD_FAILED,
+      "%s on '%s': %d work-items have wrong sums, %d of %zu work-groups came to their end: its figure is "
+      "of no use",
+      kinds[p->kind].file, p->device->info.name, report[0], report[1], p->launches * p->groups);
+}

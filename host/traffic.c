@@ -1,0 +1,198 @@
+/* Traffic: which launches a stage takes, and the formulas of products and of softmax. */
+#include "traffic.h"
+
+#include "catalog.h"
+#include "linear.h"
+#include "shape.h"
+
+/* Of a kernel that reads one float for each of its operations and one whose tile is shared by many, the text differs in
+ * how often it names the same float. That is what is counted here; a compiler reads once what stands twice in one
+ * expression, and so do the formulas. */
+
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+static double tiles_of(size_t elements, size_t tile) {
+  return (double)((elements + tile - 1) / tile);
+}
+
+static double padded(size_t elements, size_t tile) {
+  return tiles_of(elements, tile) * (double)tile;
+}
+
+/* ---- products: (rows, terms) . (terms, columns) ------------------------------------------------------------------ */
+
+/* Two floats for each multiply-add. Neighbouring work-items have neighbouring columns: the same float of A, and of B
+ * neighbours, or, where B lies along its terms, floats a whole row apart. */
+void clattn_traffic_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  const double results = (double)s->pairs * (double)s->rows * (double)s->columns;
+  const double products = results * (double)s->terms;
+  t->flops += 2.0 * products;
+  t->global_read += 2.0 * products;
+  t->global_strided += s->b_along_depth ? products : 0.0;
+  t->global_written += results;
+}
+
+/* What tiles of `rows` x `columns` results read of A and B: each float of A once for each tile that lies beside it. */
+static double read_by_tiles(const clattn_sizes *s, size_t rows, size_t columns) {
+  const double of_a = (double)s->rows * tiles_of(s->columns, columns);
+  const double of_b = (double)s->columns * tiles_of(s->rows, rows);
+  return (double)s->pairs * (of_a + of_b) * (double)s->terms;
+}
+
+/* value: TILE. Two floats of local memory for each multiply-add; tiles are filled as a whole. Where weights are 0, as
+ * behind the last row, the other float is not read. */
+void clattn_traffic_tiled(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t tile = (size_t)value[0];
+  const double columns = (double)s->pairs * padded(s->columns, tile), places = columns * padded(s->rows, tile);
+  const double products = (s->a_is_weights ? columns * (double)s->rows : places) * (double)s->terms;
+  t->flops += 2.0 * products;
+  t->global_read += read_by_tiles(s, tile, tile);
+  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->local_written += 2.0 * places * tiles_of(s->terms, tile);
+  t->local_read += places * (double)s->terms + products;
+}
+
+/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH. ITEM_ROWS + ITEM_COLS floats of local memory for
+ * ITEM_ROWS * ITEM_COLS multiply-adds, those of what pads a tile with them. */
+void clattn_traffic_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t rows = (size_t)value[1] * (size_t)value[2], columns = (size_t)value[0] * (size_t)value[3];
+  const size_t depth = (size_t)value[4];
+  const double items = (double)value[0] * value[1], steps = tiles_of(s->terms, depth), terms = steps * (double)depth;
+  const double blocks = (double)s->pairs * tiles_of(s->rows, rows) * tiles_of(s->columns, columns);
+  t->flops += 2.0 * blocks * (double)(rows * columns) * terms;
+  t->global_read += read_by_tiles(s, rows, columns);
+  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->local_written += blocks * terms * (double)(rows + columns);
+  t->local_read += blocks * terms * items * (double)(value[2] + value[3]);
+  if (!s->a_is_weights) return;
+  t->local_written += blocks; /* the note of a NaN, read at each step */
+  t->local_read += blocks * items * steps;
+}
+
+/* value: ITEM_ROWS, ROWS, VECTORS, STRIP. A's floats are read for each panel, the panel's for each ROWS rows; behind
+ * the last row it is read again, and columns that are not there are computed, too. */
+void clattn_traffic_panel(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t item_rows = (size_t)value[0], rows = (size_t)value[1], columns = (size_t)value[2] * 16;
+  const double pairs = (double)s->pairs, terms = (double)s->terms, strips = tiles_of(s->terms, (size_t)value[3]);
+  const double panels = pairs * tiles_of(s->columns, columns), packed = terms * (double)columns;
+  const double items = tiles_of(s->rows, item_rows), all_rows = padded(s->rows, rows);
+  const double results = pairs * (double)s->rows * (double)s->columns;
+  t->flops += 2.0 * panels * all_rows * packed;
+  t->global_read += pairs * items * (double)s->columns * terms + panels * all_rows * terms;
+  t->global_read += results * (strips - 1.0); /* sums of the strips before */
+  t->global_written += results * strips;
+  t->local_written += panels * items * packed;
+  t->local_read += panels * all_rows / (double)rows * packed;
+  if (s->a_is_weights) t->local_read += panels * items * packed; /* whether all are finite */
+}
+
+/* ---- softmax: rows of `columns` scores --------------------------------------------------------------------------- */
+
+/* Difference and exp twice for each score, a sum and a quotient; neighbouring work-items are a row apart. */
+void clattn_traffic_softmax_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  const double scores = (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->flops += 6.0 * scores;
+  t->global_read += 3.0 * scores;
+  t->global_strided += 3.0 * scores;
+  t->global_written += scores;
+  t->global_scattered += scores;
+}
+
+/* Two joins, of maxima and of sums: each work-item writes its own, a tree of LOCAL_X - 1 pairs, each reads the root. */
+static void join_row(size_t lanes, double rows, clattn_traffic *t) {
+  t->local_written += rows * 2.0 * (double)(lanes + lanes - 1);
+  t->local_read += rows * 2.0 * (double)(2 * (lanes - 1) + lanes);
+}
+
+/* value: LOCAL_X */
+void clattn_traffic_softmax_tiled(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const double rows = (double)s->pairs * (double)s->rows, scores = rows * (double)s->columns;
+  t->flops += 6.0 * scores;
+  t->global_read += 3.0 * scores;
+  t->global_written += scores;
+  join_row((size_t)value[0], rows, t);
+}
+
+/* value: LOCAL_X, ITEM_KEYS. One read, one exp, for all places that a row has in registers; what does not fit is read
+ * and computed as in tiled. */
+void clattn_traffic_softmax_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t places = (size_t)value[0] * (size_t)value[1], kept = smaller(s->columns, places);
+  const double rows = (double)s->pairs * (double)s->rows, behind = (double)(s->columns - kept);
+  t->flops += rows * (3.0 * (double)places + (double)kept + 6.0 * behind);
+  t->global_read += rows * ((double)kept + 3.0 * behind);
+  t->global_written += rows * (double)s->columns;
+  join_row((size_t)value[0], rows, t);
+}
+
+/* value: ITEM_ROWS. Three passes, of which two write: exp is kept in the result. */
+void clattn_traffic_softmax_vector(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  const double scores = (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->flops += 4.0 * scores;
+  t->global_read += 3.0 * scores;
+  t->global_written += 2.0 * scores;
+}
+
+/* ---- a stage's launches ------------------------------------------------------------------------------------------ */
+
+static bool is_plain(const clattn_problem *p) {
+  return p->type == CLATTN_F32 && p->cache.capacity == 0 && p->lengths == CLATTN_LENGTHS_FULL && !p->causal &&
+         p->window_left == CLATTN_UNBOUNDED && p->window_right == CLATTN_UNBOUNDED && p->mask == CLATTN_MASK_NONE &&
+         p->softcap == 0.0f && !p->alibi && !p->sinks;
+}
+
+static clattn_sizes projection_sizes(const clattn_problem *p, clattn_tensor result) {
+  const clattn_linear l = clattn_linear_of(p, result);
+  return (clattn_sizes){
+      .pairs = 1, .rows = l.rows, .columns = l.columns.count, .terms = l.terms, .b_along_depth = l.transposed};
+}
+
+/* Of `rows` queries. */
+static clattn_sizes attention_sizes(const clattn_problem *p, clattn_stage stage, size_t rows) {
+  clattn_sizes s = {.pairs = p->batch * p->heads,
+                    .group = p->heads / clattn_kv_heads(p),
+                    .rows = rows,
+                    .columns = p->key_len,
+                    .terms = 1,
+                    .head_dim = p->head_dim,
+                    .b_along_depth = stage == CLATTN_STAGE_SCORES,
+                    .a_is_weights = stage == CLATTN_STAGE_CONTEXT};
+  if (stage == CLATTN_STAGE_SCORES) s.terms = p->head_dim;
+  if (stage != CLATTN_STAGE_CONTEXT && stage != CLATTN_STAGE_FUSED) return s;
+  s.columns = p->value_dim;
+  s.terms = p->key_len;
+  return s;
+}
+
+static void in_bytes(clattn_traffic *t) {
+  double *const memory[] = {&t->global_read,      &t->global_strided, &t->global_written,
+                            &t->global_scattered, &t->local_read,     &t->local_written};
+  for (size_t i = 0; i < sizeof memory / sizeof memory[0]; ++i) *memory[i] *= sizeof(float);
+}
+
+clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, const clattn_problem *p,
+                                    clattn_stage stage, size_t block_rows) {
+  clattn_traffic t = {.flops = 0.0};
+  if (row->traffic == NULL || !is_plain(p)) return t;
+  if (stage == CLATTN_STAGE_PROJECT) {
+    for (int result = CLATTN_Q; result <= CLATTN_V; ++result) {
+      const clattn_sizes sizes = projection_sizes(p, (clattn_tensor)result);
+      row->traffic(value, &sizes, &t);
+    }
+  } else if (stage == CLATTN_STAGE_OUTPUT) {
+    const clattn_sizes sizes = projection_sizes(p, CLATTN_OUTPUT);
+    row->traffic(value, &sizes, &t);
+  } else {
+    const size_t step = stage == CLATTN_STAGE_FUSED ? p->query_len : block_rows;
+    for (size_t row0 = 0; row0 < p->query_len; row0 += step) {
+      const clattn_sizes sizes = attention_sizes(p, stage, smaller(step, p->query_len - row0));
+      row->traffic(value, &sizes, &t);
+    }
+  }
+  in_bytes(&t);
+  return t;
+}

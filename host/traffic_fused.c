@@ -1,0 +1,142 @@
+/* Traffic: the formulas of fused. How often the maximum of a row grows depends on the data: what is done then alone
+ * counts once for each row, for its first key or strip. */
+#include "traffic.h"
+
+#include <limits.h>
+
+#include "../kernels/common/parts.h"
+
+/* Operations of exp2_16 in kernels/common/exp2.cl, for each number: three to split it, five multiply-adds, a product.
+ */
+#define EXP2_FLOPS 14.0
+
+static double tiles_of(size_t elements, size_t tile) {
+  return (double)((elements + tile - 1) / tile);
+}
+
+static double all_rows(const clattn_sizes *s) {
+  return (double)s->pairs * (double)s->rows;
+}
+
+/* A row a work-item: for each key a product with q and the result once over, read and written. Neighbouring work-items
+ * are neighbouring pairs, a head apart in all that they touch; with one pair they are rows, which share keys and
+ * values. */
+void clattn_traffic_fused_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
+  const double own = keys * (d + e) + rows * e; /* q and the result, which is divided at the end */
+  t->flops += keys * (2.0 * d + 3.0 * e + 6.0); /* 6: scale, difference, exp, power of two, product and sum */
+  t->global_read += own + keys * (d + e);
+  t->global_strided += own + (s->pairs > 1 ? keys * (d + e) : 0.0);
+  t->global_written += keys * e + 2.0 * rows * e;
+  t->global_scattered += keys * e + 2.0 * rows * e;
+}
+
+/* value: TILE. Two floats of local memory for each multiply-add of the scores; of the context a weight and a row of
+ * values; and each work-item reads its row's scores and weights. */
+void clattn_traffic_fused_tiled(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t tile = (size_t)value[0];
+  const double groups = (double)s->pairs * tiles_of(s->rows, tile), square = (double)(tile * tile);
+  const double places = groups * tiles_of(s->terms, tile) * square; /* (row, key), with what pads a tile */
+  const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
+  t->flops += places * (2.0 * d + 2.0 + tiles_of(s->columns, tile)) + keys * (3.0 + (double)tile + 2.0 * e);
+  t->global_read += rows * d + groups * (double)s->terms * (d + e);
+  t->global_written += rows * e;
+  t->local_written += groups * (double)tile * d + places * ((d + e) / (double)tile + 2.0);
+  t->local_read += places * 2.0 * (d + (double)tile) + keys * e;
+}
+
+/* ---- a block of rows, as in kernels/common/fused_block.cl -------------------------------------------------------- */
+
+typedef struct block {
+  size_t local[2], item_rows, item_keys, tile_depth;
+} block;
+
+/* What `blocks` blocks ask for that share `rows` rows and take them through all keys, in `parts` parts. */
+static void add_blocks(const block *b, const clattn_sizes *s, double blocks, double rows, double parts,
+                       clattn_traffic *t) {
+  const size_t block_rows = b->local[1] * b->item_rows, block_keys = b->local[0] * b->item_keys;
+  const bool q_stays = b->tile_depth >= s->head_dim;
+  const size_t depth = q_stays ? (s->head_dim + 3) / 4 * 4 : b->tile_depth;
+  const double depths = tiles_of(s->head_dim, depth) * (double)depth, lanes = (double)b->local[0];
+  const double vectors = tiles_of(s->columns, 4 * b->local[0]); /* float4s of context of a work-item and row */
+  const double items = lanes * (double)b->local[1], item_rows = (double)b->item_rows, item_keys = (double)b->item_keys;
+  const double tiles = blocks * tiles_of(s->terms, block_keys), q_loads = q_stays ? parts : tiles / blocks;
+  const double places = tiles * items * item_rows * item_keys, live = rows * (double)s->terms;
+  const double context = tiles * items * item_rows * vectors * 4.0; /* floats, once for each tile */
+
+  t->flops += places * (2.0 * depths + 2.0) + live * 3.0; /* 3: difference, exp, power of two */
+  t->flops += tiles * items * item_rows + context * (1.0 + 2.0 * (double)block_keys);
+  t->flops += blocks * parts * items * item_rows * lanes; /* joining sums */
+  t->global_read += q_loads * rows * (double)s->head_dim;
+  t->global_read += blocks * (double)s->terms * (double)(s->head_dim + s->columns);
+  t->local_written += q_loads * blocks * (double)block_rows * depths;
+  t->local_written += tiles * (double)block_keys * (depths + vectors * lanes * 4.0);
+  t->local_read += tiles * items * depths * (item_rows + item_keys);
+  /* maxima, the note of a NaN, weights */
+  t->local_written += tiles * (items * item_rows + 1.0) + places;
+  t->local_read += tiles * items * (item_rows * lanes + 1.0);
+  t->local_read += tiles * items * (double)block_keys * (item_rows + 4.0 * vectors);
+  /* sums, joined at the end */
+  t->local_written += blocks * parts * items * item_rows;
+  t->local_read += blocks * parts * items * item_rows * lanes;
+}
+
+/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_KEYS, TILE_DEPTH */
+void clattn_traffic_fused_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const block b = {{(size_t)value[0], (size_t)value[1]}, (size_t)value[2], (size_t)value[3], (size_t)value[4]};
+  add_blocks(&b, s, (double)s->pairs * tiles_of(s->rows, b.local[1] * b.item_rows), all_rows(s), 1.0, t);
+  t->global_written += all_rows(s) * (double)s->columns;
+}
+
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS. A block has rows of all heads that share a key head. Each
+ * part leaves its sums, a maximum and a sum in the workspace; of an empty part the join reads just these two. */
+void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const block b = {{(size_t)value[0], SPLIT_LOCAL_Y}, (size_t)value[1], 1, (size_t)value[2]};
+  const size_t block_rows = b.local[1] * b.item_rows, lines = s->group * s->rows;
+  const size_t blocks = s->pairs / s->group * ((lines + block_rows - 1) / block_rows);
+  const size_t parts = (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)s->terms, value[4], value[3]);
+  const size_t part_tiles = (s->terms + parts * b.local[0] - 1) / (parts * b.local[0]);
+  const double full = tiles_of(s->terms, part_tiles * b.local[0]), results = all_rows(s) * (double)s->columns;
+  add_blocks(&b, s, (double)blocks, all_rows(s), (double)parts, t);
+  t->flops += results * 6.0 * full; /* the join: difference, exp, two multiply-adds */
+  t->global_read += results * (2.0 * (double)parts + 2.0 * full);
+  t->global_written += all_rows(s) * (double)parts * (double)(s->columns + 2) + results;
+}
+
+/* ---- for CPUs ---------------------------------------------------------------------------------------------------- */
+
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Of a scale that is folded into the queries, which any but a very small
+ * head_dim has. A float of keys or values serves all queries of a block; of these come vectors from local memory, for
+ * each tile anew. */
+void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t rows = (size_t)value[0] * 16, tile_keys = (size_t)value[1];
+  const double d = (double)s->head_dim, e = (double)s->columns, keys = (double)s->terms;
+  const double blocks = (double)s->pairs * tiles_of(s->rows, rows), lanes = blocks * (double)rows;
+  const double live = 16.0 * (double)s->pairs * tiles_of(s->rows, 16); /* lanes of vectors that hold a query */
+  const double strips = tiles_of(s->terms, (size_t)value[3] / tile_keys * tile_keys);
+  const double tiles = tiles_of(s->terms, tile_keys), scores = tiles * (double)tile_keys;
+  const double dim_tiles = tiles_of(s->columns, (size_t)value[2]);
+  t->flops += lanes * d + live * (scores * 2.0 * d + keys * (2.0 + EXP2_FLOPS + 2.0 * e) + e);
+  t->global_read += lanes * d + blocks * (scores * d + keys * e);
+  t->global_written += all_rows(s) * e;
+  /* queries and sums begin; scores, the largest of them, weights; sums, which the first strip scales */
+  t->local_written += lanes * (d + e) + live * (scores + tiles + keys + (strips + 1.0) * e);
+  t->local_read += live * (tiles * (d + 1.0) + keys * (1.0 + dim_tiles) + (strips + 1.0) * e) + lanes * 2.0 * e;
+}
+
+/* value: PARTS, HEADS. Each row reads each key and value; strips are whole, but what lies behind the last key is not
+ * read. Each part leaves its sums, a maximum and a sum; the join has a work-item a row. */
+void clattn_traffic_fused_stream(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  enum { KEYS = 4 }; /* that sums of values are read and written for */
+  const size_t part = (size_t)part_len((int)s->terms, value[0]);
+  const double rows = all_rows(s), d = (double)s->head_dim, e = (double)s->columns, keys = (double)s->terms;
+  const double parts = tiles_of(s->terms, part), scores = tiles_of(s->terms, STREAM_STRIP) * STREAM_STRIP;
+  const double behind = scores - keys, steps = tiles_of(s->terms, KEYS);
+  t->flops += rows * (keys * (2.0 * d + 16.0 + 2.0 * e) + scores * (4.0 + EXP2_FLOPS)); /* 16: joins lanes, scale */
+  t->flops += rows * parts * (4.0 + 2.0 * e);
+  t->global_read += rows * (parts * d + keys * (d + e) + parts * (3.0 + e));
+  t->global_written += rows * (parts * (e + 2.0) + e);
+  t->local_written += rows * (parts * (d + 2.0 * e) + keys + behind + scores + steps * e);
+  t->local_read += rows * (keys * d + 2.0 * scores + keys + steps * e + parts * 2.0 * e);
+}

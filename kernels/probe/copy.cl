@@ -1,0 +1,21 @@
+/* Probe: how many bytes a second the device can read and write. No part of attention.
+ *
+ *     from      |  chunk 0  |  chunk 1  |  ...      chunks as in read.cl; a work-group always writes the same one,
+ *     to        |  chunk 0  |  chunk 1  |  ...      to = from + pass: no pass can stand for another
+ *
+ * Bytes that are read and bytes that are written count alike. The host looks whether everything was copied.
+ */
+#include "probe/vector.cl"
+
+/* chunk: vectors, a multiple of LOCAL * CHAINS */
+kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void copy_again(global const vector *from, global vector *to,
+                                                                          const int chunk, const int passes) {
+  global vector *own = to + (size_t)get_group_id(0) * chunk + get_local_id(0);
+  for (int pass = 0; pass < passes; ++pass) {
+    global const vector *mine = from + chunk_of(pass) * chunk + get_local_id(0);
+    for (int i = 0; i < chunk; i += LOCAL * CHAINS) {
+#pragma unroll
+      for (int c = 0; c < CHAINS; ++c) own[i + c * LOCAL] = mine[i + c * LOCAL] + (float)pass;
+    }
+  }
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# `clattn ladder` from outside: test_program_ladder.sh PROGRAM
+
+# shellcheck source=tests/program_helpers.sh
+. "$(dirname "$0")/program_helpers.sh"
+kernels=$here/../kernels
+small=(--tokens 33 --model-dim 32 --heads 2)
+
+# A folder of programs in which there is everything that the test needs but for gnuplot.
+bare=$folder/bare
+mkdir "$bare"
+for tool in sh rm; do ln -s "$(command -v "$tool")" "$bare/$tool"; done
+
+# ---- the page
+
+expect "ladder: all stages" 0 '^device +
+^problem +33 tokens x 32, 2 heads of 16$
+^at most +[0-9.e+]+ GFLOP/s of multiply-adds; GB/s: reading .* local memory [0-9]
+^project: .* GFLOP, .* of tensors, .* flop/B at the most$
+^scores: 
+^softmax: 
+^context: 
+^fused: 
+^1 naive +[0-9.]+ [um]?s .*  (strided|memory|local memory|multiply-adds)$
+^[2-9] tiled +[0-9.]+ [um]?s +[0-9.]+ +[0-9.]+ % .*x' -- "$clattn" ladder "${small[@]}"
+expect "ladder: nothing of it is wrong, and no escapes go into a pipe" 1 '' -- \
+  grep -E "WRONG|$(printf '\033')" "$folder/out"
+expect "ladder scores: that stage alone" 1 '' -- \
+  bash -c '"$1" ladder scores "${@:2}" | grep -E "^(project|softmax|context|fused):"' - "$clattn" "${small[@]}"
+expect "ladder: one query on many keys" 0 '^problem +1 tokens on 150 keys, 4 heads of 16 \(2 of keys\)$
+^[5-9] split +[0-9]' -- "$clattn" ladder fused --tokens 1 --key-tokens 150 --heads 4 --kv-heads 2 --head-dim 16
+expect "ladder: with a mask nothing is predicted" 0 '^1 naive .* - +-  $' -- \
+  "$clattn" ladder scores --causal "${small[@]}"
+
+# ---- for other programs
+
+report "ladder --json" 0 '[s["stage"] for s in r["stages"]] == ["softmax"]
+  and [x["rung"] for x in r["stages"][0]["rungs"]] == list(range(1, len(r["stages"][0]["rungs"]) + 1))
+  and all(x["state"] == "timed" and x["measured"]["seconds"] > 0 and x["traffic"]["flops"] > 0
+          and x["predicted_seconds"] > 0 and x["limit"] for x in r["stages"][0]["rungs"])
+  and all(0 < r["peaks"][k]["worst"] <= r["peaks"][k]["best"] for k in ("multiply_add", "read", "copy", "strided", "local"))
+  and r["stages"][0]["problem"]["key_len"] == 33' -- "$clattn" ladder softmax --json "${small[@]}"
+expect "ladder --csv" 0 '^device,stage,rung,kernel,' -- "$clattn" ladder softmax --csv "${small[@]}"
+expect "ladder --csv: whole lines" 0 '' -- python3 -c \
+  'import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+assert len(rows) >= 4 and all(row["state"] == "timed" and None not in row and float(row["seconds"]) > 0 for row in rows)' \
+  "$folder/out"
+
+# ---- charts
+
+expect "ladder --plot" 0 '' -- "$clattn" ladder softmax --plot "$folder/charts" "${small[@]}"
+for chart in ladder roofline; do
+  expect "$chart.svg is whole" 0 '' -- python3 -c \
+    'import sys, xml.dom.minidom
+text = xml.dom.minidom.parse(sys.argv[1]).toxml()
+assert all(part in text for part in ("GFLOP/s of the formula", "naive", "softmax")), text' "$folder/charts/$chart.svg"
+done
+expect "nothing else is left" 0 '^ladder.svg$
+^roofline.svg$' -- ls "$folder/charts"
+expect "no part files" 1 '' -- sh -c "ls '$folder/charts' | grep part"
+refuse "no gnuplot" 2 '--plot: gnuplot draws the charts, and it is not there \(Debian: gnuplot-nox' -- \
+  env PATH="$bare" "$clattn" ladder softmax --plot "$folder/none" "${small[@]}"
+touch "$folder/file"
+refuse "a folder that cannot be made" 2 "--plot $folder/file/charts: cannot make the folder: " -- \
+  "$clattn" ladder softmax --plot "$folder/file/charts" "${small[@]}"
+printf '#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexit 1\n' >"$bare/gnuplot"
+chmod +x "$bare/gnuplot"
+expect "a gnuplot that fails leaves nothing" 2 'charts2/ladder.svg: gnuplot could not draw it' -- \
+  env PATH="$bare" "$clattn" ladder softmax --plot "$folder/charts2" "${small[@]}"
+expect "not even a part" 1 '' -- sh -c "ls '$folder/charts2' | grep ."
+
+# ---- what is wrong, and what does not run
+
+cp -r "$kernels" "$folder/kernels"
+sed -i 's/live_weight(live_exp(from\[j\], largest), sum)/0.5f * &/' "$folder"/kernels/softmax/1_naive.cl
+expect "a wrong rung is shown, not timed, and the exit code is 1" 1 '^1 naive +WRONG: not timed
+^[2-9] vector +[0-9.]+ [um]?s' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" ladder softmax "${small[@]}"
+echo 'no kernel' >"$folder/kernels/softmax/1_naive.cl"
+expect "one that cannot run is shown with the reason" 0 '^1 naive +cannot run: .*softmax/1_naive.cl
+^[2-9] vector +[0-9.]+ [um]?s' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" ladder softmax "${small[@]}"
+
+# ---- wrong use
+
+wrong() { # PATTERNS OPTION...
+  local patterns=$1
+  shift
+  refuse "ladder $*" 2 "$patterns" -- "$clattn" ladder "$@"
+}
+wrong '--bogus.*clattn help ladder' --bogus
+wrong "stage nonsense \(allowed: project, scores, softmax, context, fused\)" nonsense
+wrong "unexpected argument 'softmax'" scores softmax
+wrong '--tokens 0 \(allowed: 1 to ' --tokens 0
+wrong '--tokens 65537 \(allowed: 1 to 65536\)' --tokens 65537
+wrong '--model-dim 30 does not divide into 4 heads' --model-dim 30 --heads 4
+wrong '--kv-heads 3 \(allowed: a divisor of --heads, 8\)' --kv-heads 3
+wrong '--csv does not go with --json' --csv --json
+expect "help ladder" 0 '\[project \| scores \| softmax \| context \| fused\]' -- "$clattn" help ladder
+refuse "ladder --device nosuch" 3 "'nosuch' \(allowed: " -- "$clattn" ladder --device nosuch
+mkdir "$folder/no-vendors"
+refuse "ladder without a device" 3 'needs its vendor' -- env OCL_ICD_VENDORS="$folder/no-vendors" "$clattn" ladder
+if [ -e /dev/full ]; then
+  expect "ladder --json into a full disk" 2 'cannot write to standard output' -- \
+    sh -c '"$1" ladder softmax --json --tokens 33 --model-dim 32 --heads 2 >/dev/full' - "$clattn"
+else
+  skip "ladder into a full disk" "no /dev/full"
+fi
+
+finish

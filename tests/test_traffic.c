@@ -1,0 +1,305 @@
+/* What kernels ask for on paper, against counts by hand of small cases; and what follows from it. */
+#include <math.h>
+#include <string.h>
+
+#include "catalog.h"
+#include "ladder/prediction.h"
+#include "support.h"
+#include "traffic.h"
+
+/* In floats, but for the operations. */
+typedef struct counts {
+  double flops, read, strided, written, scattered, local_read, local_written;
+} counts;
+
+/* cmocka compares floats. */
+#define assert_close(a, b) assert_true(fabs((a) - (b)) < 1e-9)
+
+static void assert_counts(const clattn_traffic *t, const counts *c) {
+  assert_close(t->flops, c->flops);
+  assert_close(t->global_read / 4.0, c->read);
+  assert_close(t->global_strided / 4.0, c->strided);
+  assert_close(t->global_written / 4.0, c->written);
+  assert_close(t->global_scattered / 4.0, c->scattered);
+  assert_close(t->local_read / 4.0, c->local_read);
+  assert_close(t->local_written / 4.0, c->local_written);
+}
+
+static const clattn_kernel *row_of(clattn_stage stage, const char *name) {
+  const clattn_kernel *row = clattn_catalog_find(stage, name, strlen(name));
+  assert_non_null(row);
+  return row;
+}
+
+static clattn_problem attention(size_t queries, size_t keys, size_t heads, size_t head_dim, size_t value_dim) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.source = CLATTN_SOURCE_QKV;
+  p.query_len = queries;
+  p.key_len = keys;
+  p.heads = heads;
+  p.head_dim = head_dim;
+  p.value_dim = value_dim;
+  return p;
+}
+
+/* Of a kernel of attention. */
+typedef struct counted {
+  clattn_stage stage;
+  const char *name;
+  int value[CLATTN_TILES_MOST];
+  size_t queries, keys, heads, head_dim, value_dim;
+  counts expected;
+} counted;
+
+static const counted by_hand[] = {
+    /* 2 x 3 results of 4 products each; all of K's 24 reads are a row apart */
+    {CLATTN_STAGE_SCORES, "naive", {0}, 2, 3, 1, 4, 4, {.flops = 48, .read = 48, .strided = 24, .written = 6}},
+    /* V's are not */
+    {CLATTN_STAGE_CONTEXT, "naive", {0}, 2, 4, 1, 9, 3, {.flops = 48, .read = 48, .written = 6}},
+    /* each head 2 tiles of 8 x 8, one step: 128 floats into local memory, 16 out of it for each of 64 work-items */
+    {CLATTN_STAGE_SCORES,
+     "tiled",
+     {8},
+     8,
+     16,
+     2,
+     8,
+     8,
+     {.flops = 4096, .read = 512, .written = 256, .local_read = 4096, .local_written = 512}},
+    /* 9 rows are 2 tiles; of the second 7 rows hold weights of 0, which are read, but no value for them */
+    {CLATTN_STAGE_CONTEXT,
+     "tiled",
+     {8},
+     9,
+     8,
+     1,
+     8,
+     8,
+     {.flops = 1152, .read = 72 + 128, .written = 72, .local_read = 1024 + 576, .local_written = 256}},
+    /* one block of 16 x 16, one step; the flag: 1 float in, 64 out */
+    {CLATTN_STAGE_CONTEXT,
+     "register",
+     {8, 8, 2, 2, 8},
+     16,
+     8,
+     1,
+     8,
+     16,
+     {.flops = 4096, .read = 256, .written = 256, .local_read = 64 * 8 * 4 + 64, .local_written = 256 + 1}},
+    /* 5 rows count as 8; two strips, the second adds to the first */
+    {CLATTN_STAGE_SCORES,
+     "panel",
+     {64, 4, 1, 64},
+     5,
+     16,
+     1,
+     128,
+     1,
+     {.flops = 32768, .read = 2048 + 1024 + 80, .written = 160, .local_read = 4096, .local_written = 2048}},
+    {CLATTN_STAGE_SOFTMAX, "naive", {0}, 2, 5, 1, 1, 1, {60, 30, 30, 10, 10, 0, 0}},
+    /* two trees over 32: 31 pairs each, and the root for all */
+    {CLATTN_STAGE_SOFTMAX,
+     "tiled",
+     {32},
+     1,
+     64,
+     1,
+     1,
+     1,
+     {.flops = 384, .read = 192, .written = 64, .local_read = 188, .local_written = 126}},
+    /* 128 places in registers, 32 keys behind */
+    {CLATTN_STAGE_SOFTMAX,
+     "register",
+     {32, 4},
+     1,
+     160,
+     1,
+     1,
+     1,
+     {.flops = 384 + 128 + 192, .read = 128 + 96, .written = 160, .local_read = 188, .local_written = 126}},
+    {CLATTN_STAGE_SOFTMAX, "vector", {16}, 3, 32, 1, 1, 1, {.flops = 384, .read = 288, .written = 192}},
+    /* for each of 2 keys q and the result (3 + 5), then k and v; the result once more */
+    {CLATTN_STAGE_FUSED, "naive", {0}, 1, 2, 2, 3, 5, {108, 74, 74, 40, 40, 0, 0}},
+    {CLATTN_STAGE_FUSED, "naive", {0}, 1, 2, 1, 3, 5, {54, 37, 21, 20, 20, 0, 0}},
+    /* one tile of queries, one of keys: Q, K, V, scores and weights of 64 floats each */
+    {CLATTN_STAGE_FUSED,
+     "tiled",
+     {8},
+     8,
+     8,
+     1,
+     8,
+     8,
+     {.flops = 1216 + 1728, .read = 192, .written = 64, .local_read = 2048 + 512, .local_written = 320}},
+    /* Q, K (128 each), V (256), maxima, flag, weights, sums; read: products, maxima and flag, values, sums */
+    {CLATTN_STAGE_FUSED,
+     "register",
+     {8, 8, 1, 1, 16},
+     8,
+     8,
+     1,
+     16,
+     32,
+     {.flops = 64 * (32 + 2 + 3 + 1 + 4 + 64 + 8),
+      .read = 128 + 128 + 256,
+      .written = 256,
+      .local_read = 2048 + 512 + 64 + 2560 + 512,
+      .local_written = 128 + 128 + 256 + 64 + 1 + 64 + 64}},
+    /* 2 key tiles for 16 queries: Q, then scores, maxima, weights and sums of each lane */
+    {CLATTN_STAGE_FUSED,
+     "vector",
+     {1, 4, 4, 64},
+     16,
+     8,
+     1,
+     8,
+     8,
+     {.flops = 16 * (8 + 8 * 16 + 8 * (2 + 14 + 16) + 8),
+      .read = 128 + 64 + 64,
+      .written = 128,
+      .local_read = 16 * (2 * 8 + 2 + 8 + 2 * 8 + 16 + 16),
+      .local_written = 16 * (16 + 8 + 2 + 8 + 16)}},
+    {CLATTN_STAGE_FUSED,
+     "stream",
+     {8, 1},
+     1,
+     64,
+     1,
+     16,
+     16,
+     {.flops = 64 * (32 + 16 + 32) + 64 * 18 + 36,
+      .read = 16 + 64 * 32 + 19,
+      .written = 18 + 16,
+      .local_read = 64 * 16 + 128 + 64 + 256 + 32,
+      .local_written = 16 + 32 + 64 + 64 + 256}},
+};
+
+static void counted_by_hand(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof by_hand / sizeof by_hand[0]; ++i) {
+    const counted *c = &by_hand[i];
+    const clattn_problem p = attention(c->queries, c->keys, c->heads, c->head_dim, c->value_dim);
+    const clattn_traffic t = clattn_stage_traffic(row_of(c->stage, c->name), c->value, &p, c->stage, c->queries);
+    print_message("%s %s\n", clattn_stage_name(c->stage), c->name);
+    assert_counts(&t, &c->expected);
+  }
+}
+
+/* Two query heads share a key head: its 2 rows are one block. 32 keys are two parts of one tile; both load the queries.
+ */
+static void split(void **state) {
+  (void)state;
+  static const int value[] = {16, 1, 32, 16, 128};
+  clattn_problem p = attention(1, 32, 2, 16, 16);
+  p.kv_heads = 1;
+  const clattn_traffic t = clattn_stage_traffic(row_of(CLATTN_STAGE_FUSED, "split"), value, &p, CLATTN_STAGE_FUSED, 1);
+  assert_close(t.global_read / 4.0, 64.0 + 32.0 * 32.0 + 32.0 * 8.0);
+  assert_close(t.global_written / 4.0, 2.0 * 2.0 * 18.0 + 32.0);
+  assert_true(t.global_strided == 0.0 && t.local_read > 0.0 && t.local_written > 0.0);
+}
+
+/* Three results from the same x. Of W^T the reads of neighbouring work-items are a row apart, of W they are not. */
+static void projections(void **state) {
+  (void)state;
+  static const int value[] = {8, 8, 2, 2, 8};
+  clattn_problem p = support_problem(16, 8, 16);
+  const clattn_kernel *naive = row_of(CLATTN_STAGE_PROJECT, "naive"),
+                      *registers = row_of(CLATTN_STAGE_PROJECT, "register");
+  const counts blocks = {
+      .flops = 3 * 4096, .read = 3 * 256, .written = 3 * 256, .local_read = 3 * 64 * 8 * 4, .local_written = 3 * 256};
+  clattn_traffic t = clattn_stage_traffic(registers, value, &p, CLATTN_STAGE_PROJECT, 0);
+  assert_counts(&t, &blocks);
+  t = clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_PROJECT, 0);
+  assert_true(t.flops == 3.0 * 2.0 * 16.0 * 16.0 * 8.0 && t.global_strided == 0.0);
+  p.layout = CLATTN_LAYOUT_XWT;
+  t = clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_PROJECT, 0);
+  assert_close(t.global_strided, t.global_read / 2.0);
+}
+
+/* Scores in blocks of rows are several launches, whose tiles begin anew. */
+static void blocks_of_rows(void **state) {
+  (void)state;
+  static const int value[] = {8};
+  const clattn_kernel *tiled = row_of(CLATTN_STAGE_SCORES, "tiled");
+  const clattn_problem p = attention(12, 16, 1, 8, 8), head = attention(8, 16, 1, 8, 8),
+                       tail = attention(4, 16, 1, 8, 8);
+  const clattn_traffic all = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_SCORES, 8);
+  const clattn_traffic first = clattn_stage_traffic(tiled, value, &head, CLATTN_STAGE_SCORES, 8);
+  const clattn_traffic rest = clattn_stage_traffic(tiled, value, &tail, CLATTN_STAGE_SCORES, 8);
+  assert_close(all.global_read, first.global_read + rest.global_read);
+  assert_close(all.local_read, first.local_read + rest.local_read);
+}
+
+static void every_rung_has_a_formula(void **state) {
+  (void)state;
+  const clattn_kernel *row;
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
+    const bool computes =
+        row->stage == CLATTN_STAGE_PROJECT || (row->stage >= CLATTN_STAGE_SCORES && row->stage <= CLATTN_STAGE_FUSED);
+    if (computes && row->rung > 0 && row->traffic == NULL)
+      fail_msg("%s %s has no formula of its traffic", clattn_stage_name(row->stage), row->name);
+  }
+}
+
+static void of_plain_problems_alone(void **state) {
+  (void)state;
+  static const int value[] = {8};
+  const clattn_kernel *tiled = row_of(CLATTN_STAGE_SCORES, "tiled");
+#define UNKNOWN(change)                                                                                                \
+  do {                                                                                                                 \
+    clattn_problem p = attention(8, 8, 1, 8, 8);                                                                       \
+    change;                                                                                                            \
+    const clattn_traffic t = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_SCORES, 8);                           \
+    assert_true(t.flops == 0.0 && t.global_read == 0.0 && t.local_written == 0.0);                                     \
+  } while (0)
+  UNKNOWN(p.causal = true);
+  UNKNOWN(p.window_left = 3);
+  UNKNOWN(p.type = CLATTN_F16);
+  UNKNOWN(p.softcap = 1.0f);
+  UNKNOWN(p.cache.capacity = 16);
+#undef UNKNOWN
+}
+
+/* ---- the prediction ---------------------------------------------------------------------------------------------- */
+
+static void what_takes_longest_decides(void **state) {
+  (void)state;
+  const clattn_peaks peaks = {.multiply_add = {100.0, 90.0},
+                              .read = {10.0, 9.0},
+                              .copy = {8.0, 7.0},
+                              .strided = {1.0, 0.9},
+                              .local = {20.0, 19.0}};
+  static const struct {
+    clattn_traffic traffic;
+    double seconds;
+    prediction_limit limit;
+  } cases[] = {
+      {{.flops = 500.0, .global_read = 40.0}, 5.0, LIMIT_ARITHMETIC},
+      {{.flops = 300.0, .global_read = 40.0}, 4.0, LIMIT_MEMORY},
+      {{.flops = 1.0, .global_read = 40.0, .global_written = 16.0}, 2.4 + 4.0, LIMIT_MEMORY},
+      {{.flops = 1.0, .global_read = 8.0, .global_written = 16.0}, 3.0, LIMIT_MEMORY},
+      {{.flops = 1.0, .global_read = 40.0, .global_strided = 10.0}, 10.0, LIMIT_STRIDED},
+      {{.flops = 1.0, .global_written = 5.0, .global_scattered = 5.0}, 5.0, LIMIT_STRIDED},
+      {{.flops = 1.0, .local_read = 80.0, .local_written = 20.0}, 5.0, LIMIT_LOCAL},
+      {{.flops = 0.0}, 0.0, LIMIT_NONE},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    const prediction p = predict(&cases[i].traffic, &peaks);
+    assert_close(p.seconds, cases[i].seconds);
+    assert_int_equal(p.limit, cases[i].limit);
+    assert_true((limit_name(p.limit)[0] != '\0') == (p.limit != LIMIT_NONE));
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(counted_by_hand),
+      cmocka_unit_test(split),
+      cmocka_unit_test(projections),
+      cmocka_unit_test(blocks_of_rows),
+      cmocka_unit_test(every_rung_has_a_formula),
+      cmocka_unit_test(of_plain_problems_alone),
+      cmocka_unit_test(what_takes_longest_decides),
+  };
+  return cmocka_run_group_tests_name("traffic", tests, NULL, NULL);
+}
