@@ -73,7 +73,7 @@ static void problems(void **state) {
   REFUSED(p.source = CLATTN_SOURCE_QKV; p.model_dim = 0; p.order = CLATTN_ORDER_STRIDES;
           p.k_strides.row = SIZE_MAX / 2, CLATTN_INVALID_PROBLEM, "k_strides reach");
   REFUSED(p.query_len = p.key_len = 2000000000; p.heads = 1000000000;
-          p.head_dim = p.value_dim = 2, CLATTN_INVALID_PROBLEM, "the bytes of scaled");
+          p.head_dim = p.value_dim = 2, CLATTN_INVALID_PROBLEM, "the bytes of products");
 #undef REFUSED
 }
 
