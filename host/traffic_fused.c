@@ -123,6 +123,12 @@ void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn
   /* queries and sums begin; scores, the largest of them, weights; sums, which the first strip scales */
   t->local_written += lanes * (d + e) + live * (scores + tiles + keys + (strips + 1.0) * e);
   t->local_read += live * (tiles * (d + 1.0) + keys * (1.0 + dim_tiles) + (strips + 1.0) * e) + lanes * 2.0 * e;
+  /* what a lane has besides: the keys it sees, maxima, sums of weights */
+  t->local_written += lanes * (4.0 + strips) + live * (2.0 + strips);
+  t->local_read +=
+      lanes * (1.0 + 2.0 * strips) + live * (2.0 + 2.0 * strips) + blocks * (2.0 + 3.0 * strips * value[0]);
+  if (s->terms % tile_keys != 0)
+    t->local_read += live * 2.0 * (double)tile_keys; /* which keys of the last tile are there */
 }
 
 /* value: PARTS, HEADS. Each row reads each key and value; strips are whole, but what lies behind the last key is not
@@ -132,11 +138,14 @@ void clattn_traffic_fused_stream(const int *value, const clattn_sizes *s, clattn
   const size_t part = (size_t)part_len((int)s->terms, value[0]);
   const double rows = all_rows(s), d = (double)s->head_dim, e = (double)s->columns, keys = (double)s->terms;
   const double parts = tiles_of(s->terms, part), scores = tiles_of(s->terms, STREAM_STRIP) * STREAM_STRIP;
-  const double behind = scores - keys, steps = tiles_of(s->terms, KEYS);
+  const double behind = scores - keys, strips = tiles_of(s->terms, STREAM_STRIP);
+  const double wide = tiles_of(s->columns, 16) * 16.0,
+               tail = (double)(s->columns % 16); /* columns in vectors, and not */
+  const double steps = tiles_of(s->terms, KEYS) * (e - tail) + keys * tail;
   t->flops += rows * (keys * (2.0 * d + 16.0 + 2.0 * e) + scores * (4.0 + EXP2_FLOPS)); /* 16: joins lanes, scale */
   t->flops += rows * parts * (4.0 + 2.0 * e);
   t->global_read += rows * (parts * d + keys * (d + e) + parts * (3.0 + e));
   t->global_written += rows * (parts * (e + 2.0) + e);
-  t->local_written += rows * (parts * (d + 2.0 * e) + keys + behind + scores + steps * e);
-  t->local_read += rows * (keys * d + 2.0 * scores + keys + steps * e + parts * 2.0 * e);
+  t->local_written += rows * (parts * (d + 2.0 * wide + 2.0) + keys + behind + scores + steps + 2.0 * strips);
+  t->local_read += rows * (parts * (wide + e + 2.0) + keys * d + 2.0 * scores + keys + steps + 2.0 * strips);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe.h"
 #include "support.h"
 
 static void assert_rate(clattn_rate rate) {
@@ -43,14 +44,15 @@ static void multiply_add_alone(void **state) {
 /* What a compiler might leave out is left out here. */
 #define FOLDER "broken_probes"
 static const struct {
+  clattn_probe_kind kind;
   const char *file, *find, *replace;
 } broken[] = {
-    {"multiply_add.cl", "round < rounds", "round < rounds \\/ 2"},
-    {"read.cl", "pass < passes", "pass < passes \\/ 2"},
-    {"copy.cl", "pass < passes", "pass < passes \\/ 2"},
-    {"copy.cl", "= mine", "= 0.0f * mine"},
-    {"strided.cl", "step < LINE", "step < LINE - 1"},
-    {"local.cl", "c < CHAINS; ++c) sum\\[c\\] += ", "c < CHAINS - 1; ++c) sum[c] += "},
+    {CLATTN_PROBE_MULTIPLY_ADD, "multiply_add.cl", "round < rounds", "round < rounds \\/ 2"},
+    {CLATTN_PROBE_READ, "read.cl", "pass < passes", "pass < passes \\/ 2"},
+    {CLATTN_PROBE_COPY, "copy.cl", "pass < passes", "pass < passes \\/ 2"},
+    {CLATTN_PROBE_COPY, "copy.cl", "= mine", "= 0.0f * mine"},
+    {CLATTN_PROBE_STRIDED, "strided.cl", "step < LINE", "step < LINE - 1"},
+    {CLATTN_PROBE_LOCAL, "local.cl", "c < CHAINS; ++c) sum\\[c\\] += ", "c < CHAINS - 1; ++c) sum[c] += "},
 };
 
 static void idle_probes_are_found_out(void **state) {
@@ -61,14 +63,17 @@ static void idle_probes_are_found_out(void **state) {
   options.kernel_dir = FOLDER;
   for (size_t i = 0; i < sizeof broken / sizeof broken[0]; ++i) {
     char command[1024];
-    clattn_peaks peaks;
+    clattn_probe probe;
+    clattn_rate rate;
     clattn_error error;
     snprintf(command, sizeof command,
              "rm -rf " FOLDER " && cp -r \"" CLATTN_KERNELS "\" " FOLDER " && grep -q '%s' " FOLDER
              "/probe/%s && sed -i 's/%s/%s/' " FOLDER "/probe/%s",
              broken[i].find, broken[i].file, broken[i].find, broken[i].replace, broken[i].file);
     if (system(command) != 0) fail_msg("'%s' is no longer found in %s", broken[i].find, broken[i].file);
-    assert_int_equal(clattn_device_probe(support_opened, &options, &peaks, &error), CLATTN_BUILD_FAILED);
+    assert_int_equal(clattn_probe_open(support_opened, broken[i].kind, &options, &probe, &rate, &error),
+                     CLATTN_BUILD_FAILED);
+    clattn_probe_close(&probe);
     assert_says(&error, broken[i].file);
     assert_says(&error, "of no use");
   }

@@ -9,7 +9,7 @@ small=(--tokens 33 --model-dim 32 --heads 2)
 # A folder of programs in which there is everything that the test needs but for gnuplot.
 bare=$folder/bare
 mkdir "$bare"
-for tool in sh rm; do ln -s "$(command -v "$tool")" "$bare/$tool"; done
+for needed in sh rm; do ln -s "$(command -v "$needed")" "$bare/$needed"; done
 
 # ---- the page
 
@@ -23,14 +23,22 @@ expect "ladder: all stages" 0 '^device +
 ^fused: 
 ^1 naive +[0-9.]+ [um]?s .*  (strided|memory|local memory|multiply-adds)$
 ^[2-9] tiled +[0-9.]+ [um]?s +[0-9.]+ +[0-9.]+ % .*x' -- "$clattn" ladder "${small[@]}"
+cp "$folder/out" "$folder/page"
 expect "ladder: nothing of it is wrong, and no escapes go into a pipe" 1 '' -- \
-  grep -E "WRONG|$(printf '\033')" "$folder/out"
-expect "ladder scores: that stage alone" 1 '' -- \
-  bash -c '"$1" ladder scores "${@:2}" | grep -E "^(project|softmax|context|fused):"' - "$clattn" "${small[@]}"
-expect "ladder: one query on many keys" 0 '^problem +1 tokens on 150 keys, 4 heads of 16 \(2 of keys\)$
-^[5-9] split +[0-9]' -- "$clattn" ladder fused --tokens 1 --key-tokens 150 --heads 4 --kv-heads 2 --head-dim 16
-expect "ladder: with a mask nothing is predicted" 0 '^1 naive .* - +-  $' -- \
-  "$clattn" ladder scores --causal "${small[@]}"
+  grep -E "WRONG|$(printf '\033')" "$folder/page"
+expect "ladder scores: with a mask nothing is predicted" 0 '^problem .*, causal$
+^1 naive .* - +-  $' -- "$clattn" ladder scores --causal "${small[@]}"
+cp "$folder/out" "$folder/page"
+expect "ladder scores: that stage alone" 1 '' -- grep -E "^(project|softmax|context|fused):" "$folder/page"
+# shellcheck disable=SC2016 # for the shell that reads it
+printf '#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexit 1\n' >"$folder/gnuplot"
+chmod +x "$folder/gnuplot"
+expect "ladder: one query on many keys; a gnuplot that fails" 2 '^problem +1 tokens on 150 keys, 4 heads of 16 \(2 of keys\)$
+^[5-9] split +[0-9]
+charts2/ladder.svg: gnuplot could not draw it' -- \
+  env PATH="$folder:$PATH" "$clattn" ladder fused --tokens 1 --key-tokens 150 --heads 4 --kv-heads 2 --head-dim 16 \
+  --plot "$folder/charts2"
+expect "a gnuplot that fails leaves nothing" 1 '' -- sh -c "ls '$folder/charts2' | grep ."
 
 # ---- for other programs
 
@@ -40,16 +48,44 @@ report "ladder --json" 0 '[s["stage"] for s in r["stages"]] == ["softmax"]
           and x["predicted_seconds"] > 0 and x["limit"] for x in r["stages"][0]["rungs"])
   and all(0 < r["peaks"][k]["worst"] <= r["peaks"][k]["best"] for k in ("multiply_add", "read", "copy", "strided", "local"))
   and r["stages"][0]["problem"]["key_len"] == 33' -- "$clattn" ladder softmax --json "${small[@]}"
-expect "ladder --csv" 0 '^device,stage,rung,kernel,' -- "$clattn" ladder softmax --csv "${small[@]}"
+cp "$folder/out" "$folder/ladder.json"
+expect "ladder --csv --plot" 0 '^device,stage,rung,kernel,' -- \
+  "$clattn" ladder softmax --csv --plot "$folder/charts" "${small[@]}"
+cp "$folder/out" "$folder/ladder.csv"
 expect "ladder --csv: whole lines" 0 '' -- python3 -c \
   'import csv, sys
 rows = list(csv.DictReader(open(sys.argv[1])))
 assert len(rows) >= 4 and all(row["state"] == "timed" and None not in row and float(row["seconds"]) > 0 for row in rows)' \
-  "$folder/out"
+  "$folder/ladder.csv"
+
+# ---- tables of the documents
+
+printf '%s\n' '# Page' '<!-- ladder:softmax begin -->' 'old' '<!-- ladder:softmax end -->' 'between' \
+  '<!-- ladder:scores begin -->' 'kept' '<!-- ladder:scores end -->' 'behind' >"$folder/page.md"
+tables=("$here/../bench/ladder_tables" "$folder/ladder.json")
+expect "ladder_tables" 0 '' -- "${tables[@]}" "$folder/page.md"
+expect "ladder_tables: what stands there then" 0 '^# Page$
+^.* 33 tokens, 2 heads of 16; at most [0-9]+ GFLOP/s
+^\| 1 naive \| [0-9.]+ \| [0-9.]+ [mµ]s \| [a-z -]+ \| [0-9.]+ [mµ]s \|
+^between$
+^kept$
+^behind$' -- cat "$folder/page.md"
+expect "ladder_tables: the old table is gone" 1 '' -- grep -x old "$folder/page.md"
+cp "$folder/page.md" "$folder/once.md"
+# shellcheck disable=SC2016
+expect "ladder_tables: a second time changes nothing" 0 '' -- \
+  sh -c '"$1" "$2" "$3" && cmp "$3" "$4"' - "${tables[@]}" "$folder/page.md" "$folder/once.md"
+printf 'no table\n' >"$folder/plain.md"
+expect "ladder_tables: a page without markers" 1 "plain.md: no line '<!-- ladder:STAGE begin -->'" -- \
+  "${tables[@]}" "$folder/plain.md"
+printf '%s\n' '<!-- ladder:softmax begin -->' 'x' >"$folder/open.md"
+expect "ladder_tables: a begin without its end" 1 "open.md: '<!-- ladder:softmax begin -->' without its end" -- \
+  "${tables[@]}" "$folder/open.md"
+expect "ladder_tables: and the page stays as it was" 0 '^x$' -- cat "$folder/open.md"
+expect "ladder_tables: no report" 1 "page.md" -- "$here/../bench/ladder_tables" "$folder/page.md" "$folder/page.md"
 
 # ---- charts
 
-expect "ladder --plot" 0 '' -- "$clattn" ladder softmax --plot "$folder/charts" "${small[@]}"
 for chart in ladder roofline; do
   expect "$chart.svg is whole" 0 '' -- python3 -c \
     'import sys, xml.dom.minidom
@@ -64,20 +100,14 @@ refuse "no gnuplot" 2 '--plot: gnuplot draws the charts, and it is not there \(D
 touch "$folder/file"
 refuse "a folder that cannot be made" 2 "--plot $folder/file/charts: cannot make the folder: " -- \
   "$clattn" ladder softmax --plot "$folder/file/charts" "${small[@]}"
-printf '#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexit 1\n' >"$bare/gnuplot"
-chmod +x "$bare/gnuplot"
-expect "a gnuplot that fails leaves nothing" 2 'charts2/ladder.svg: gnuplot could not draw it' -- \
-  env PATH="$bare" "$clattn" ladder softmax --plot "$folder/charts2" "${small[@]}"
-expect "not even a part" 1 '' -- sh -c "ls '$folder/charts2' | grep ."
 
 # ---- what is wrong, and what does not run
 
 cp -r "$kernels" "$folder/kernels"
 sed -i 's/live_weight(live_exp(from\[j\], largest), sum)/0.5f * &/' "$folder"/kernels/softmax/1_naive.cl
-expect "a wrong rung is shown, not timed, and the exit code is 1" 1 '^1 naive +WRONG: not timed
-^[2-9] vector +[0-9.]+ [um]?s' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" ladder softmax "${small[@]}"
-echo 'no kernel' >"$folder/kernels/softmax/1_naive.cl"
-expect "one that cannot run is shown with the reason" 0 '^1 naive +cannot run: .*softmax/1_naive.cl
+echo 'no kernel' >"$folder/kernels/softmax/$(cd "$kernels/softmax" && ls -- *_tiled.cl)"
+expect "a wrong rung is not timed, one that cannot run has a reason, the others go on" 1 '^1 naive +WRONG: not timed
+^[2-9] tiled +cannot run: .*_tiled.cl
 ^[2-9] vector +[0-9.]+ [um]?s' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" ladder softmax "${small[@]}"
 
 # ---- wrong use
@@ -100,6 +130,7 @@ refuse "ladder --device nosuch" 3 "'nosuch' \(allowed: " -- "$clattn" ladder --d
 mkdir "$folder/no-vendors"
 refuse "ladder without a device" 3 'needs its vendor' -- env OCL_ICD_VENDORS="$folder/no-vendors" "$clattn" ladder
 if [ -e /dev/full ]; then
+  # shellcheck disable=SC2016
   expect "ladder --json into a full disk" 2 'cannot write to standard output' -- \
     sh -c '"$1" ladder softmax --json --tokens 33 --model-dim 32 --heads 2 >/dev/full' - "$clattn"
 else

@@ -68,7 +68,7 @@ bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
     clattn_part_drop(&g->part);
     return false;
   }
-  fputs("set encoding utf8\nset terminal svg size 1000,600 font 'Helvetica,15' background '#ffffff' noenhanced\n"
+  fputs("set encoding utf8\nset terminal svg size 1200,675 font 'Helvetica,16' background '#ffffff' noenhanced\n"
         "set output ",
         g->script);
   gnuplot_text(g->script, g->part.name);

@@ -58,7 +58,7 @@ static void print_title(FILE *to, const ladder *l, const char *what) {
 
 /* ---- the ladder -------------------------------------------------------------------------------------------------- */
 
-/* Rungs side by side, and a gap between stages. */
+/* Rungs side by side, and a gap between stages. A bar's figure stands at its foot, where no other mark is. */
 static void print_bars(FILE *to, const ladder *l) {
   size_t place = 0;
   fputs("$rungs << EOD\n", to);
@@ -107,13 +107,14 @@ static void draw_ladder(FILE *to, const ladder *l) {
   print_stages(to, l);
   fprintf(to,
           "set yrange [%g:%g]\nset boxwidth 0.8\nset style fill solid 1.0 noborder\nset key below\n"
-          "set grid noxtics ytics\n"
+          "set grid noxtics ytics\nset style textbox opaque fillcolor rgb '#ffffff' noborder\n"
           "plot $rungs using 1:2:4 with boxes linecolor rgb variable title 'measured', "
-          "$rungs using 1:2:(sprintf('%%.3g', $2)) with labels offset char 0,0.6 font ',11' notitle, "
+          "$rungs using 1:(%g):(sprintf($2 < 10 ? '%%.2g' : '%%.0f', $2)) with labels boxed offset char 0,0.7 "
+          "font ',11' notitle, "
           "$rungs using 1:3 with points pointtype 12 pointsize 1.2 linewidth 2 linecolor rgb '#000000' "
           "title 'predicted', "
           "%g with lines dashtype 2 linewidth 2 linecolor rgb '#666666' title 'multiply-adds at most'\n",
-          y.least / 3.0, y.most * 4.0, l->peaks.multiply_add.best * 1e-9);
+          y.least / 3.0, y.most * 4.0, y.least / 3.0, l->peaks.multiply_add.best * 1e-9);
 }
 
 /* ---- the roofline ------------------------------------------------------------------------------------------------ */
