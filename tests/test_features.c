@@ -14,6 +14,11 @@
 #define PANELS                                                                                                         \
   "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64"
 
+/* The rungs between, each stage's in turn. */
+#define COALESCED "project=coalesced,scores=naive,softmax=online,context=naive,output=coalesced"
+#define COLUMNS "project=column,scores=column,softmax=pairs,context=tiled,output=column"
+#define WIDE "project=wide,scores=wide,softmax=tiled,context=register,output=wide"
+
 /* Several tiles of keys, and blocks of rows, even of the small problems here. */
 #define SMALL_BLOCKS "fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1"
 
@@ -32,8 +37,12 @@ static const form forms[] = {
     {"tiled", {"tiled"}, ALL_STAGES("tiled"), CLATTN_PIPELINE_STAGED, 0},
     {"GPU form", {"register"}, ALL_STAGES("register"), CLATTN_PIPELINE_STAGED, 0},
     {"CPU form", {"panel", "vector"}, PANELS, CLATTN_PIPELINE_STAGED, 0},
+    {"coalesced", {NULL}, COALESCED, CLATTN_PIPELINE_STAGED, 0},
+    {"column", {"column", "pairs"}, COLUMNS, CLATTN_PIPELINE_STAGED, 0},
+    {"wide", {"wide", "tiled"}, WIDE, CLATTN_PIPELINE_STAGED, 0},
     {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0},
-    {"fused, naive", {NULL}, "fused=naive", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, row", {NULL}, "fused=row", CLATTN_PIPELINE_FUSED, 0},
+    {"fused, online", {NULL}, "fused=online", CLATTN_PIPELINE_FUSED, 0},
     {"fused, CPU form", {"vector"}, "fused=vector:STRIP=64", CLATTN_PIPELINE_FUSED, 0},
     {"fused, tiled", {"tiled"}, "fused=tiled", CLATTN_PIPELINE_FUSED, 0},
     {"fused, GPU form", {"register"}, "fused=register", CLATTN_PIPELINE_FUSED, 0},
