@@ -43,8 +43,9 @@ static int type_read(const clattn_problem *problem, clattn_tensor tensor) {
 }
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
-  size_t used =
-      (size_t)snprintf(options, size, "-cl-std=CL1.2 -DW_TRANSPOSED=%d", problem->layout == CLATTN_LAYOUT_XWT);
+  size_t used = (size_t)snprintf(options, size, "-cl-std=CL1.2");
+  if (clattn_catalog_stage(choice->stage) == CLATTN_STAGE_PROJECT)
+    used += (size_t)snprintf(options + used, size - used, " -DW_TRANSPOSED=%d", problem->layout == CLATTN_LAYOUT_XWT);
   if (choice->row->form == CLATTN_FORM_LIBRARY)
     used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   if (choice->stage == CLATTN_STAGE_FUSED)

@@ -23,6 +23,12 @@ static void naive(const int *value, const clattn_extent *e, clattn_geometry *g) 
   *g = (clattn_geometry){.cols = 1, .rows = 1, .longest_addition = e->terms};
 }
 
+/* A launch over (row, column) instead of (column, row). */
+static void by_rows(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  naive(value, e, g);
+  g->rows_first = true;
+}
+
 /* value: TILE */
 static void tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t tile = (size_t)value[0];
@@ -30,6 +36,16 @@ static void tiled(const int *value, const clattn_extent *e, clattn_geometry *g) 
                          .cols = tile,
                          .rows = tile,
                          .local_bytes = 2 * tile * (tile + 1) * sizeof(float),
+                         .longest_addition = e->terms};
+}
+
+/* value: TILE, ITEM_ROWS */
+static void column(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t tile = (size_t)value[0], rows = tile * (size_t)value[1];
+  *g = (clattn_geometry){.local = {tile, tile},
+                         .cols = tile,
+                         .rows = rows,
+                         .local_bytes = (rows + tile) * (tile + 1) * sizeof(float),
                          .longest_addition = e->terms};
 }
 
@@ -43,6 +59,12 @@ static void registers(const int *value, const clattn_extent *e, clattn_geometry 
                         .rows = rows,
                         .local_bytes = (depth * (rows + cols + 2) + 1) * sizeof(float), /* 1: context's note of a NaN */
                         .longest_addition = e->terms};
+}
+
+/* value: as registers */
+static void wide(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  registers(value, e, g);
+  g->local_bytes = (size_t)value[4] * (g->rows + g->cols + 2 * 4) * sizeof(float);
 }
 
 /* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
@@ -64,6 +86,19 @@ static void row_group(const int *value, const clattn_extent *e, clattn_geometry 
                         .rows = 1,
                         .local_bytes = lanes * sizeof(float),
                         .longest_addition = max_of(groups_of(e->terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
+}
+
+/* A running sum shrinks with each new maximum: two roundings a key. */
+static void online_row(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  naive(value, e, g);
+  g->longest_addition *= 2;
+}
+
+/* value: LOCAL_X */
+static void online_group(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  row_group(value, e, g);
+  g->local_bytes *= 2;
+  g->longest_addition *= 2;
 }
 
 /* value: ITEM_ROWS */
@@ -161,6 +196,22 @@ static void library(const int *value, const clattn_extent *e, clattn_geometry *g
       }                                                                                                                \
     }                                                                                                                  \
   }
+#define COLUMN_SIZES                                                                                                   \
+  {                                                                                                                    \
+    {"TILE", 16, {8, 16}}, {                                                                                           \
+      "ITEM_ROWS", 8, {                                                                                                \
+        2, 4, 8                                                                                                        \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+#define WIDE_SIZES                                                                                                     \
+  {                                                                                                                    \
+    {"LOCAL_X", 16, {8, 16}}, {"LOCAL_Y", 16, {8, 16}}, {"ITEM_ROWS", 4, {4, 8}}, {"ITEM_COLS", 4, {4, 8}}, {          \
+      "TILE_DEPTH", 16, {                                                                                              \
+        8, 16, 32                                                                                                      \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
 #define PANEL_SIZES(item_rows)                                                                                         \
   {                                                                                                                    \
     {"ITEM_ROWS", item_rows, {64, 128, 256, 512, 1024}}, {"ROWS", 4, {1, 2, 4, 8}}, {"VECTORS", 4, {1, 2, 4}}, {       \
@@ -181,12 +232,18 @@ static const clattn_kernel catalog[] = {
      NO_SIZES, naive, NULL},
 
     {CLATTN_STAGE_PROJECT, 1, "naive", CLATTN_FORM_ANY, "project/1_naive.cl", "project",
-     "the formula, one work-item an element", NO_SIZES, naive, clattn_traffic_naive},
-    {CLATTN_STAGE_PROJECT, 2, "tiled", CLATTN_FORM_GPU, "project/2_tiled.cl", "project",
+     "the formula, one work-item an element", NO_SIZES, by_rows, NULL},
+    {CLATTN_STAGE_PROJECT, 2, "coalesced", CLATTN_FORM_ANY, "project/2_coalesced.cl", "project",
+     "neighbouring work-items read and write neighbouring addresses", NO_SIZES, naive, clattn_traffic_naive},
+    {CLATTN_STAGE_PROJECT, 3, "tiled", CLATTN_FORM_GPU, "project/3_tiled.cl", "project",
      "tiles shared through local memory", TILED_SIZES, tiled, clattn_traffic_tiled},
-    {CLATTN_STAGE_PROJECT, 3, "register", CLATTN_FORM_GPU, "project/3_register.cl", "project",
+    {CLATTN_STAGE_PROJECT, 4, "column", CLATTN_FORM_GPU, "project/4_column.cl", "project",
+     "a column of results in each work-item's registers", COLUMN_SIZES, column, NULL},
+    {CLATTN_STAGE_PROJECT, 5, "register", CLATTN_FORM_GPU, "project/5_register.cl", "project",
      "a block of results in each work-item's registers", REGISTER_SIZES, registers, clattn_traffic_register},
-    {CLATTN_STAGE_PROJECT, 4, "panel", CLATTN_FORM_CPU, "project/4_panel.cl", "project",
+    {CLATTN_STAGE_PROJECT, 6, "wide", CLATTN_FORM_GPU, "project/6_wide.cl", "project",
+     "four floats in each read and write", WIDE_SIZES, wide, NULL},
+    {CLATTN_STAGE_PROJECT, 7, "panel", CLATTN_FORM_CPU, "project/7_panel.cl", "project",
      "packed panels, float16, no barriers", PANEL_SIZES(256), panel, clattn_traffic_panel},
     {CLATTN_STAGE_PROJECT, 0, "clblast", CLATTN_FORM_LIBRARY, "project/bias.cl", "bias",
      "CLBlast's GEMM, then the bias", NO_SIZES, library, NULL},
@@ -201,40 +258,56 @@ static const clattn_kernel catalog[] = {
      "the formula, one work-item an element", NO_SIZES, naive, clattn_traffic_naive},
     {CLATTN_STAGE_SCORES, 2, "tiled", CLATTN_FORM_GPU, "scores/2_tiled.cl", "scores",
      "tiles shared through local memory", TILED_SIZES, tiled, clattn_traffic_tiled},
-    {CLATTN_STAGE_SCORES, 3, "register", CLATTN_FORM_GPU, "scores/3_register.cl", "scores",
+    {CLATTN_STAGE_SCORES, 3, "column", CLATTN_FORM_GPU, "scores/3_column.cl", "scores",
+     "a column of results in each work-item's registers", COLUMN_SIZES, column, NULL},
+    {CLATTN_STAGE_SCORES, 4, "register", CLATTN_FORM_GPU, "scores/4_register.cl", "scores",
      "a block of results in each work-item's registers", REGISTER_SIZES, registers, clattn_traffic_register},
-    {CLATTN_STAGE_SCORES, 4, "panel", CLATTN_FORM_CPU, "scores/4_panel.cl", "scores",
+    {CLATTN_STAGE_SCORES, 5, "wide", CLATTN_FORM_GPU, "scores/5_wide.cl", "scores",
+     "four floats in each read and write", WIDE_SIZES, wide, NULL},
+    {CLATTN_STAGE_SCORES, 6, "panel", CLATTN_FORM_CPU, "scores/6_panel.cl", "scores",
      "packed panels, float16, no barriers", PANEL_SIZES(256), panel, clattn_traffic_panel},
     {CLATTN_STAGE_SCORES, 0, "clblast", CLATTN_FORM_LIBRARY, "scores/finish.cl", "finish",
      "CLBlast's GEMM, then softcap, bias and mask", NO_SIZES, library, NULL},
 
     {CLATTN_STAGE_SOFTMAX, 1, "naive", CLATTN_FORM_ANY, "softmax/1_naive.cl", "softmax",
      "the formula, one work-item a row", NO_SIZES, naive, clattn_traffic_softmax_naive},
+    {CLATTN_STAGE_SOFTMAX, 2, "online", CLATTN_FORM_ANY, "softmax/2_online.cl", "softmax",
+     "maximum and sum in one read of the row", NO_SIZES, online_row, NULL},
     {CLATTN_STAGE_SOFTMAX,
-     2,
+     3,
      "tiled",
      CLATTN_FORM_GPU,
-     "softmax/2_tiled.cl",
+     "softmax/3_tiled.cl",
      "softmax",
      "a work-group a row, joined through local memory",
      {{"LOCAL_X", 128, {32, 64, 128, 256}}},
      row_group,
      clattn_traffic_softmax_tiled},
     {CLATTN_STAGE_SOFTMAX,
-     3,
+     4,
+     "pairs",
+     CLATTN_FORM_GPU,
+     "softmax/4_pairs.cl",
+     "softmax",
+     "a work-group a row, maximum and sum joined together",
+     {{"LOCAL_X", 128, {32, 64, 128, 256}}},
+     online_group,
+     NULL},
+    {CLATTN_STAGE_SOFTMAX,
+     5,
      "register",
      CLATTN_FORM_GPU,
-     "softmax/3_register.cl",
+     "softmax/5_register.cl",
      "softmax",
      "the row stays in registers: one read, one exp",
      {{"LOCAL_X", 128, {32, 64, 128, 256}}, {"ITEM_KEYS", 16, {4, 8, 16, 32}}},
      row_group,
      clattn_traffic_softmax_register},
     {CLATTN_STAGE_SOFTMAX,
-     4,
+     6,
      "vector",
      CLATTN_FORM_CPU,
-     "softmax/4_vector.cl",
+     "softmax/6_vector.cl",
      "softmax",
      "float16, no barriers",
      {{"ITEM_ROWS", 16, {1, 4, 16, 64}}},
@@ -252,15 +325,17 @@ static const clattn_kernel catalog[] = {
     {CLATTN_STAGE_CONTEXT, 0, "clblast", CLATTN_FORM_LIBRARY, "context/1_naive.cl", "context",
      "CLBlast's GEMM, then NaN behind the mask repaired", NO_SIZES, library, NULL},
 
-    {CLATTN_STAGE_FUSED, 1, "naive", CLATTN_FORM_ANY, "fused/1_naive.cl", "fused",
-     "online softmax, one work-item a row", NO_SIZES, naive, clattn_traffic_fused_naive},
-    {CLATTN_STAGE_FUSED, 2, "tiled", CLATTN_FORM_GPU, "fused/2_tiled.cl", "fused",
+    {CLATTN_STAGE_FUSED, 1, "row", CLATTN_FORM_ANY, "fused/1_row.cl", "fused",
+     "the formula, one work-item a row, each score three times", NO_SIZES, naive, NULL},
+    {CLATTN_STAGE_FUSED, 2, "online", CLATTN_FORM_ANY, "fused/2_online.cl", "fused",
+     "a running maximum and sum: each score once", NO_SIZES, naive, clattn_traffic_fused_naive},
+    {CLATTN_STAGE_FUSED, 3, "tiled", CLATTN_FORM_GPU, "fused/3_tiled.cl", "fused",
      "tiles of keys and values shared through local memory", TILED_SIZES, fused_tiled, clattn_traffic_fused_tiled},
     {CLATTN_STAGE_FUSED,
-     3,
+     4,
      "register",
      CLATTN_FORM_GPU,
-     "fused/3_register.cl",
+     "fused/4_register.cl",
      "fused",
      "scores, weights and context of a block of rows in registers",
      {{"LOCAL_X", 8, {8, 16}},
@@ -271,10 +346,10 @@ static const clattn_kernel catalog[] = {
      fused_block,
      clattn_traffic_fused_register},
     {CLATTN_STAGE_FUSED,
-     4,
+     5,
      "vector",
      CLATTN_FORM_CPU,
-     "fused/4_vector.cl",
+     "fused/5_vector.cl",
      "fused",
      "a query a lane, keys and values read where they lie, float16, no barriers",
      {{"VECTORS", 4, {1, 2, 4}},
@@ -284,10 +359,10 @@ static const clattn_kernel catalog[] = {
      fused_vector,
      clattn_traffic_fused_vector},
     {CLATTN_STAGE_FUSED,
-     5,
+     6,
      "split",
      CLATTN_FORM_GPU,
-     "fused/5_split.cl",
+     "fused/6_split.cl",
      "fused",
      "a row's keys in parts, for few rows and many keys",
      {{"LOCAL_X", 32, {16, 32}},
@@ -298,10 +373,10 @@ static const clattn_kernel catalog[] = {
      fused_split,
      clattn_traffic_fused_split},
     {CLATTN_STAGE_FUSED,
-     6,
+     7,
      "stream",
      CLATTN_FORM_CPU,
-     "fused/6_stream.cl",
+     "fused/7_stream.cl",
      "fused",
      "keys and values read once, where they lie, for few rows",
      {{"PARTS", 32, {8, 16, 32, 64}}, {"HEADS", 8, {1, 2, 4, 8}}},

@@ -22,6 +22,7 @@ typedef struct clattn_geometry {
   size_t cols, rows;       /* results of one work-group; of softmax, cols counts whole rows */
   size_t local_bytes;      /* of local memory */
   size_t longest_addition; /* longest chain of additions into one accumulator */
+  bool rows_first;         /* rows run along the launch's first dimension, columns along its second */
 } clattn_geometry;
 
 /* What geometry follows from besides the tile values. */

@@ -54,8 +54,9 @@ clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const c
                                   const size_t size[3], clattn_error *error) {
   const size_t local[3] = {geometry->local[0], geometry->local[1], 1};
   const bool pinned = local[0] != 0;
-  const size_t global[3] = {groups(size[0], geometry->cols) * (pinned ? local[0] : 1),
-                            groups(size[1], geometry->rows) * (pinned ? local[1] : 1), size[2]};
+  const size_t cols = groups(size[0], geometry->cols), rows = groups(size[1], geometry->rows);
+  const size_t global[3] = {(geometry->rows_first ? rows : cols) * (pinned ? local[0] : 1),
+                            (geometry->rows_first ? cols : rows) * (pinned ? local[1] : 1), size[2]};
   const double started = clattn_now();
   cl_event event = NULL;
   const cl_int code = clEnqueueNDRangeKernel(chain->queue, kernel, 3, NULL, global, pinned ? local : NULL,

@@ -52,7 +52,7 @@ static clattn_status try_row(clattn_plan *plan, clattn_choice *choice, const cla
   return clattn_reason_add(plan, CLATTN_REASON_PASSED_OVER, choice, error, "%s", error->message);
 }
 
-/* From the highest rung down to the plain formula, which needs nothing: the first that the device supports and
+/* From the highest rung down to those that need nothing: the first that the device supports and
  * compiles. Kernels from a folder are being worked on: there, a failing build is what one wants to see. */
 static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
                                  const clattn_plan_options *options, clattn_error *error) {

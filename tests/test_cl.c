@@ -223,9 +223,13 @@ static void enqueue_with(cl_command_queue_properties properties, const char *ker
 static void every_kernel_keeps_within_its_buffers(void **state) {
   (void)state;
   static const char *const families[] = {
-      "project=1,scores=1,softmax=1,context=1", "project=2,scores=2,softmax=2,context=2",
+      "project=1,scores=1,softmax=1,context=1",
+      "project=2,scores=2,softmax=2,context=2",
       "project=3,scores=3,softmax=3,context=3",
-      "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=4,context=panel:STRIP=64"};
+      "project=4,scores=4,softmax=4",
+      "project=5,scores=5,softmax=5",
+      "project=6",
+      "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64"};
   for (size_t i = 0; i < sizeof families / sizeof families[0]; ++i)
     enqueue_with(0, families[i], CLATTN_PIPELINE_STAGED);
 }
@@ -233,7 +237,8 @@ static void every_kernel_keeps_within_its_buffers(void **state) {
 /* Given halves are read from the caller's buffers by every fused kernel: the same bits as from memory. */
 static void fused_reads_the_callers_halves(void **state) {
   (void)state;
-  static const char *const kernels[] = {"fused=1", "fused=2", "fused=3", "fused=vector:STRIP=64", "fused=5", "fused=6"};
+  static const char *const kernels[] = {"fused=1", "fused=2", "fused=3", "fused=4", "fused=vector:STRIP=64",
+                                        "fused=6", "fused=7"};
   clattn_problem p = problem();
   p.source = CLATTN_SOURCE_QKV;
   p.model_dim = 0;

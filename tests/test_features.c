@@ -14,6 +14,11 @@
 #define PANELS                                                                                                         \
   "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64"
 
+/* The rungs between, each stage's in turn. */
+#define COALESCED "project=coalesced,scores=naive,softmax=online,context=naive,output=coalesced"
+#define COLUMNS "project=column,scores=column,softmax=pairs,context=tiled,output=column"
+#define WIDE "project=wide,scores=wide,softmax=tiled,context=register,output=wide"
+
 /* Several tiles of keys, and blocks of rows, even of the small problems here. */
 #define SMALL_BLOCKS "fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1"
 
@@ -33,8 +38,12 @@ static const form forms[] = {
     {"tiled", {"tiled"}, ALL_STAGES("tiled"), CLATTN_PIPELINE_STAGED, 0, false},
     {"GPU form", {"register"}, ALL_STAGES("register"), CLATTN_PIPELINE_STAGED, 0, false},
     {"CPU form", {"panel", "vector"}, PANELS, CLATTN_PIPELINE_STAGED, 0, false},
+    {"coalesced", {NULL}, COALESCED, CLATTN_PIPELINE_STAGED, 0, false},
+    {"column", {"column", "pairs"}, COLUMNS, CLATTN_PIPELINE_STAGED, 0, false},
+    {"wide", {"wide", "tiled"}, WIDE, CLATTN_PIPELINE_STAGED, 0, false},
     {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0, true},
-    {"fused, naive", {NULL}, "fused=naive", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, row", {NULL}, "fused=row", CLATTN_PIPELINE_FUSED, 0, false},
+    {"fused, online", {NULL}, "fused=online", CLATTN_PIPELINE_FUSED, 0, false},
     {"fused, CPU form", {"vector"}, "fused=vector:STRIP=64", CLATTN_PIPELINE_FUSED, 0, false},
     {"fused, tiled", {"tiled"}, "fused=tiled", CLATTN_PIPELINE_FUSED, 0, false},
     {"fused, GPU form", {"register"}, "fused=register", CLATTN_PIPELINE_FUSED, 0, false},

@@ -39,22 +39,27 @@ shape=(--random --batch 2 --tokens 19 --model-dim 18 --heads 2 --head-dim 17 --v
 # shellcheck disable=SC2054 # the commas are the program's
 families=(
   project=naive,scores=naive,softmax=naive,context=naive,output=naive
+  project=coalesced,scores=column:TILE=8:ITEM_ROWS=2,softmax=online,context=naive,output=coalesced
   project=tiled:TILE=8,scores=tiled:TILE=8,softmax=tiled:LOCAL_X=32,context=tiled:TILE=8,output=tiled:TILE=8
+  project=column:TILE=8:ITEM_ROWS=2,scores=wide:LOCAL_X=8:LOCAL_Y=8,softmax=pairs:LOCAL_X=32,context=tiled:TILE=8,output=column:TILE=8:ITEM_ROWS=2
   project=register:ITEM_ROWS=2:ITEM_COLS=2,scores=register:ITEM_ROWS=2:ITEM_COLS=2,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register:ITEM_ROWS=2:ITEM_COLS=2,output=register:ITEM_ROWS=2:ITEM_COLS=2
+  project=wide:LOCAL_X=8:LOCAL_Y=8,scores=naive,softmax=naive,context=register:ITEM_ROWS=2:ITEM_COLS=2,output=wide:LOCAL_X=8:LOCAL_Y=8
   project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64
 )
 # shellcheck source=tests/features.sh
 . "$(dirname "$0")/features.sh"
 
 staged() {
+  # The layout is project's alone, the mask the others'.
   for kernels in "${families[@]}"; do
-    for layout in xw xwt; do
-      for causal in "" --causal; do under_oclgrind "${shape[@]}" --layout $layout $causal --kernel "$kernels"; done
-    done
+    under_oclgrind "${shape[@]}" --layout xw --kernel "$kernels"
+    under_oclgrind "${shape[@]}" --layout xwt --causal --kernel "$kernels"
   done
   # More keys than a work-group has items, more terms than a strip, and the standard tile sizes.
   under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --causal \
     --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
+  under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 \
+    --kernel project=wide,scores=column,softmax=pairs:LOCAL_X=32,context=tiled
   under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 66 \
     --kernel project=panel:STRIP=64,scores=panel:STRIP=64,softmax=tiled:LOCAL_X=32,context=panel:STRIP=64
   # Every feature with every family.
@@ -101,7 +106,8 @@ fused() {
   halves 23 34 >"$work/k.npy"
   halves 23 38 >"$work/v.npy"
   local kernel fused=(
-    fused=naive
+    fused=row
+    fused=online
     fused=tiled:TILE=8
     fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
     fused=split:LOCAL_X=16:PART_KEYS=16

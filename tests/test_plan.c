@@ -260,7 +260,8 @@ static void infinity_behind_the_mask(void **state) {
 /* A NaN in one token's embedding is in its own scores, so in the weights of whoever sees it. */
 static void nan_shows(void **state) {
   (void)state;
-  static const char *const kernels[] = {"softmax=naive", "softmax=tiled", "softmax=register", "softmax=vector"};
+  static const char *const kernels[] = {"softmax=naive", "softmax=online",   "softmax=tiled",
+                                        "softmax=pairs", "softmax=register", "softmax=vector"};
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
     clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
     options.kernels = kernels[k];
@@ -279,7 +280,8 @@ static void nan_shows(void **state) {
 /* Scores of +-1e4: exp would overflow without subtracting the largest. */
 static void large_scores(void **state) {
   (void)state;
-  static const char *const kernels[] = {"softmax=naive", "softmax=tiled", "softmax=register", "softmax=vector"};
+  static const char *const kernels[] = {"softmax=naive", "softmax=online",   "softmax=tiled",
+                                        "softmax=pairs", "softmax=register", "softmax=vector"};
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k)
     for (int sign = -1; sign <= 1; sign += 2) {
       clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;

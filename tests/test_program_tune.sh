@@ -25,8 +25,8 @@ report "run --explain-plan --json" 0 'r["plan"]["tuned"] and [e["choice"] for e 
   if e["stage"] == "fused" and e["kind"] == "from the record"] != []' -- \
   env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --json
 report "run --json explains when asked alone" 0 'r["explain"] is None and not r["plan"]["tuned"]' -- "${run[@]}" --json
-expect "--kernel goes before the record" 0 '^ +fused +1 naive +by hand: ' -- \
-  env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --kernel fused=naive
+expect "--kernel goes before the record" 0 '^ +fused +2 online +by hand: ' -- \
+  env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --kernel fused=online
 expect "other lengths have no part in it" 0 '^ +fused +record +record not used: ' -- \
   env CLATTN_TUNING_FILE="$record" "$clattn" run --random --tokens 300 --head-dim 16 --pipeline fused --explain-plan
 expect "an empty CLATTN_TUNING_FILE is no record" 0 '^ +fused +[0-9] [a-z]+ +chosen: ' -- \

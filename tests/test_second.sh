@@ -32,11 +32,11 @@ for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; 
 done
 shape=(--random --batch 2 --tokens 65 --model-dim 33 --heads 3 --head-dim 17 --value-dim 20)
 for kernels in project=1,scores=1,softmax=1,context=1 project=2,scores=2,softmax=2,context=2 \
-  project=3,scores=3,softmax=3,context=3; do
+  project=3,scores=3,softmax=3,context=3 project=4,scores=4,softmax=4 project=5,scores=5,softmax=5 project=6; do
   passes "${shape[@]}" --kernel $kernels
   passes "${shape[@]}" --layout xwt --causal --kernel $kernels
 done
-for kernel in fused=1 fused=2 fused=3 fused=5; do
+for kernel in fused=1 fused=2 fused=3 fused=4 fused=6; do
   passes "${shape[@]}" --pipeline fused --kernel $kernel
   passes "${shape[@]}" --layout xwt --causal --pipeline fused --kernel $kernel
 done
@@ -48,14 +48,15 @@ for feature in "${features[@]}"; do
   read -ra options <<<"$feature"
   passes "${feature_shape[@]}" "${options[@]}"
   passes "${feature_shape[@]}" "${options[@]}" --pipeline blas
-  passes "${feature_shape[@]}" "${options[@]}" --kernel project=1,scores=1,softmax=1,context=1
-  for kernel in fused=1 fused=2 fused=3 fused=5:LOCAL_X=16:PART_KEYS=16; do
+  passes "${feature_shape[@]}" "${options[@]}" --kernel project=2,scores=1,softmax=1,context=1
+  passes "${feature_shape[@]}" "${options[@]}" --kernel project=5,scores=4,softmax=4
+  for kernel in fused=1 fused=2 fused=3 fused=4 fused=6:LOCAL_X=16:PART_KEYS=16; do
     passes "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel $kernel
   done
 done
 passes --random --tokens 1024 --model-dim 512 --heads 8
 passes --random --tokens 1024 --model-dim 512 --heads 8 --pipeline blas
-passes --random --tokens 1024 --model-dim 512 --heads 8 --pipeline fused --kernel fused=3
-passes --random --tokens 200 --model-dim 64 --heads 2 --head-dim 256 --pipeline fused --kernel fused=3
+passes --random --tokens 1024 --model-dim 512 --heads 8 --pipeline fused --kernel fused=4
+passes --random --tokens 200 --model-dim 64 --heads 2 --head-dim 256 --pipeline fused --kernel fused=4
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -167,7 +167,7 @@ static clattn_problem small(void) {
 static clattn_plan_options with_store(const char *folder) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.pipeline = CLATTN_PIPELINE_FUSED; /* a plan of one program */
-  options.kernels = "fused=naive";
+  options.kernels = "fused=online";
   options.program_dir = folder;
   return options;
 }
@@ -330,7 +330,7 @@ static void other_kernels(void **state) {
   (void)state;
   static const struct {
     const char *kernels, *file, *function;
-  } cases[] = {{"fused=naive", "softmax/1_naive.cl", "softmax"}, {"fused=split", "fused/1_naive.cl", "fused"}};
+  } cases[] = {{"fused=online", "softmax/1_naive.cl", "softmax"}, {"fused=split", "fused/2_online.cl", "fused"}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     char path[1024], origin[1024];
     clattn_plan_options options = with_store(FOLDER);

@@ -89,7 +89,7 @@ void view_row(const attention a, const sequence s, int row, global const void *m
   view->allowed = a.mask_kind == BOOL_MASK ? (global const uchar *)mask + at : 0;
 }
 
-/* From the scaled product to the score (fused/4_vector.cl repeats this for 16 rows): softcap, then bias and mask, in
+/* From the scaled product to the score (fused/5_vector.cl repeats this for 16 rows): softcap, then bias and mask, in
  * ONNX's order. What is masked is replaced, not added to: whatever the masked key held, NaN included, is gone. */
 float finish_score(const attention a, const row_view view, int key, float scaled) {
   if (a.until == UNTIL_SCALED) return scaled;

@@ -1,4 +1,4 @@
-/* What all rungs of fused share: the running maximum and sum of a row.
+/* What all rungs of fused share, and of all but the first the running maximum and sum of a row.
  *
  * Keys come one after the other, or tile by tile. With m the largest score so far, s the sum of exp(score - m) and
  * o = the sum of exp(score - m) * v, a score that is larger than m makes them, before it is added itself,

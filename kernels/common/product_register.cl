@@ -5,8 +5,9 @@
  *        . . . .     work-items store to neighbouring addresses and read neighbouring words of local memory.
  *        . x . x
  *
- * Why: product_tiled reads two words of local memory for each multiply-add. Here ITEM_ROWS + ITEM_COLS words serve
- * ITEM_ROWS * ITEM_COLS multiply-adds, 8 for 16 by default.
+ * Why: product_tiled reads two words of local memory for each multiply-add, product_column, which keeps one side in a
+ * register, little more than one. Here ITEM_ROWS + ITEM_COLS words serve ITEM_ROWS * ITEM_COLS multiply-adds, 8 for 16
+ * by default.
  *
  * B_ALONG_DEPTH and A_IS_WEIGHTS as in product_tiled.cl. What a masked key holds needs care only where it is not
  * finite, since 0 times anything else is 0: the product goes the slow way, term by term, from the first tile of B on in

@@ -1,4 +1,4 @@
-/* project, rung 1: the formula, one work-item an element of the result.
+/* project, rung 1: the formula, one work-item an element of the result, as one would first write it.
  *
  *     for (row ...) for (column ...) {
  *       out[row][column] = bias[column];
@@ -10,15 +10,25 @@
  * heads*dim. One launch makes Q, K and V, along its third dimension, as far as they come from the same x; the output
  * projection is another, with one result.
  *
- * Wins nowhere; every other rung is held against it. Each work-item reads 2*model_dim values for model_dim
- * multiply-adds, so memory decides; with W_TRANSPOSED neighbouring work-items even read w model_dim values apart.
+ * The outer loop has become the first dimension: work-item (row, column, which). Neighbouring work-items, which a GPU
+ * runs in step, are neighbouring rows:
+ *
+ *          x                 w                out
+ *       0  . # . .           . . . .          0 . .      At step k they read one element of w, all the same one, and a
+ *       1  . # . .           # . . .          1 . .      column of x, each a row apart; at the end they write a column
+ *       2  . # . .           . . . .          2 . .      of out, each a row apart.
+ *
+ * Memory comes in pieces of 32 to 128 bytes, 8 to 32 neighbouring floats: of every piece of x and out one float is
+ * used.
+ *
+ * Wins nowhere on GPUs; on a CPU, where one work-item runs after the other, its reads are no worse than rung 2's.
  */
 #include "common/projection.cl"
 
 kernel void project(global const float *x, global const float *wq, global const float *wk, global const float *wv,
                     global const float *bq, global const float *bk, global const float *bv, global float *q,
                     global float *k, global float *v, const projection p) {
-  const int column = get_global_id(0), row = get_global_id(1);
+  const int row = get_global_id(0), column = get_global_id(1);
   result r;
   find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
   if (column >= r.columns || row >= p.rows) return;

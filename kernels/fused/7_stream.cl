@@ -1,4 +1,4 @@
-/* fused, rung 6: few queries, many keys (CPU form): keys and values are read once, where they lie. Formula and
+/* fused, rung 7: few queries, many keys (CPU form): keys and values are read once, where they lie. Formula and
  * arguments as in rung 1; workspace takes what `fused` leaves for `join`.
  *
  * With one query there is nothing to reuse: each key and value takes part in one multiply-add for each of its elements,
@@ -15,7 +15,7 @@
  *
  *     m = max of m[part]      context = (sum of exp(m[part] - m) * o[part]) / (sum of exp(m[part] - m) * s[part])
  *
- * Wins on CPU devices from one to a few queries a key head; with more, rung 4 reads them once for up to 64.
+ * Wins on CPU devices from one to a few queries a key head; with more, rung 5 reads them once for up to 64.
  */
 #ifndef PARTS
 #define PARTS 32 /* 8, 16, 32, 64: the most; more keep more cores busy */

@@ -1,9 +1,9 @@
-/* project, rung 2: tiles of x and w are shared through local memory (GPU form). Formula and arguments as in rung 1.
+/* project, rung 3: tiles of x and w are shared through local memory (GPU form). Formula and arguments as in rung 1.
  *
  * One work-group computes a TILE x TILE tile of out, one work-item one element; see common/product_tiled.cl for the
  * picture. Each value of x and w is fetched from global memory once for TILE uses instead of once for one.
  *
- * Wins over rung 1 on GPUs whose caches are small. Loses badly on CPU devices, where local memory is only more memory
+ * Wins over rung 2 on GPUs whose caches are small. Loses badly on CPU devices, where local memory is only more memory
  * and barriers are expensive.
  */
 #include "common/projection.cl"

@@ -1,4 +1,4 @@
-/* fused, rung 4: a query a lane, keys and values read where they lie (CPU form). Formula and arguments as in rung 1.
+/* fused, rung 5: a query a lane, keys and values read where they lie (CPU form). Formula and arguments as in rung 1.
  *
  * One work-item, a work-group of its own, takes VECTORS * 16 queries of a head. Vectors run along the queries in all
  * that it does, so that a row's maximum and sum are those of a lane, and no lane ever asks another:

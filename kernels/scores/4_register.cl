@@ -1,4 +1,4 @@
-/* scores, rung 3: each work-item keeps ITEM_ROWS x ITEM_COLS scores in registers (GPU form). Formula and arguments as
+/* scores, rung 4: each work-item keeps ITEM_ROWS x ITEM_COLS scores in registers (GPU form). Formula and arguments as
  * in rung 1.
  *
  * One work-group computes BLOCK_ROWS queries x BLOCK_COLS keys; see common/product_register.cl for the picture, with

@@ -1,4 +1,4 @@
-/* fused, rung 2: tiles of K and V are shared through local memory (GPU form). Formula and arguments as in rung 1.
+/* fused, rung 3: tiles of K and V are shared through local memory (GPU form). Formula and arguments as in rung 1.
  *
  * One work-group takes TILE query rows of a pair and goes through their keys, TILE at a time:
  *
@@ -17,7 +17,7 @@
  * A weight of exactly 0 belongs to a masked key, which is left out, not multiplied: a NaN in its value stays there.
  *
  * Cost: each element of K and V is read once for TILE rows, not once for each. Local memory must hold TILE rows of Q, K
- * and V. Wins over rung 1 on GPUs. Loses on CPU devices: barriers; and to rung 3, since it reads two words of local
+ * and V. Wins over rung 2 on GPUs. Loses on CPU devices: barriers; and to rung 4, since it reads two words of local
  * memory for each multiply-add.
  */
 #ifndef TILE

@@ -1,10 +1,10 @@
-/* project, rung 4: packed panels and explicit vectors (CPU form). Formula and arguments as in rung 1.
+/* project, rung 7: packed panels and explicit vectors (CPU form). Formula and arguments as in rung 1.
  *
  * One work-item, a work-group of its own, computes ITEM_ROWS x PANEL_COLS results: it packs a strip of w into a panel
  * that stays in the cache and multiplies all its rows of x with it, ROWS at a time, before the next strip; see
  * common/product_panel.cl for the picture.
  *
- * Wins on CPU devices by one to two orders of magnitude over rungs 1 to 3. Loses on GPUs: a work-group of one leaves
+ * Wins on CPU devices by one to two orders of magnitude over rungs 1 to 6. Loses on GPUs: a work-group of one leaves
  * all but one lane idle.
  */
 #ifndef ITEM_ROWS

@@ -1,4 +1,4 @@
-/* softmax, rung 4: explicit vectors, no barriers (CPU form). Formula and arguments as in rung 1.
+/* softmax, rung 6: explicit vectors, no barriers (CPU form). Formula and arguments as in rung 1.
  *
  * One work-item, a work-group of its own, takes ITEM_ROWS rows, one after the other, 16 keys at a time: the maximum,
  * then exp and sum with exp kept in the result, then the quotient as a product. The three passes hit the cache.

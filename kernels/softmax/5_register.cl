@@ -1,11 +1,11 @@
-/* softmax, rung 3: each work-item keeps its part of the row in registers (GPU form). Formula and arguments as in
+/* softmax, rung 5: each work-item keeps its part of the row in registers (GPU form). Formula and arguments as in
  * rung 1.
  *
- * As rung 2, one work-group a row, but the row is read from global memory once and exp is computed once for each score:
+ * As rung 3, one work-group a row, but the row is read from global memory once and exp is computed once for each score:
  * the ITEM_KEYS scores of a work-item stay in registers from the maximum to the quotient. A row of more than
- * LOCAL_X*ITEM_KEYS keys does not fit; the part behind is read and computed as in rung 2.
+ * LOCAL_X*ITEM_KEYS keys does not fit; the part behind is read and computed as in rung 3.
  *
- * Wins over rung 2 on GPUs: a third of the reads, half of the exp. Loses on CPU devices: barriers.
+ * Wins over rung 4 on GPUs: half of the reads, half of the exp. Loses on CPU devices: barriers.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 128 /* a power of two, 32 ... 256 */

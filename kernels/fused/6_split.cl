@@ -1,4 +1,4 @@
-/* fused, rung 5: the keys of a row are cut into parts, each of which has its own work-group (GPU form). Formula and
+/* fused, rung 6: the keys of a row are cut into parts, each of which has its own work-group (GPU form). Formula and
  * arguments as in rung 1; q has few rows, often one, as when a decoder makes one token after the other.
  *
  *     keys       0 ......... | ......... | ......... n

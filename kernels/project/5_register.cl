@@ -1,8 +1,8 @@
-/* project, rung 3: each work-item keeps ITEM_ROWS x ITEM_COLS results in registers (GPU form). Formula and arguments as
+/* project, rung 5: each work-item keeps ITEM_ROWS x ITEM_COLS results in registers (GPU form). Formula and arguments as
  * in rung 1.
  *
  * One work-group computes a BLOCK_ROWS x BLOCK_COLS block of out; see common/product_register.cl for the picture. Rung
- * 2 is limited by reads of local memory, two for each multiply-add; here it is one for two.
+ * 4 reads nine words of local memory for eight multiply-adds; here it is one for two.
  *
  * Wins on GPUs once the matrices fill it with blocks (64 x 64 by default). Loses on small matrices, where most
  * work-groups would be idle, and on CPU devices.

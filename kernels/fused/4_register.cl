@@ -1,4 +1,4 @@
-/* fused, rung 3: scores, weights and context of a block of rows in registers (GPU form). Formula and arguments as in
+/* fused, rung 4: scores, weights and context of a block of rows in registers (GPU form). Formula and arguments as in
  * rung 1.
  *
  * One work-group takes BLOCK_ROWS query rows of a pair through their keys, BLOCK_KEYS at a time, LOCAL_X work-items a
@@ -11,7 +11,7 @@
  * at least head_dim, once. Local memory: 27 KiB for a head_dim and value_dim of 128.
  *
  * Wins on GPUs with hundreds of rows. Loses with few rows (most of a block is empty then, and few blocks leave a GPU
- * idle: rung 5), with very wide values (they no longer fit into registers) and on CPU devices.
+ * idle: rung 6), with very wide values (they no longer fit into registers) and on CPU devices.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 8 /* 8, 16 */

@@ -1,4 +1,4 @@
-/* scores, rung 4: packed panels of keys and explicit vectors (CPU form). Formula and arguments as in rung 1.
+/* scores, rung 6: packed panels of keys and explicit vectors (CPU form). Formula and arguments as in rung 1.
  *
  * One work-item, a work-group of its own, computes ITEM_ROWS queries x PANEL_COLS keys: it packs those keys,
  * transposed, into a panel that stays in the cache and multiplies its queries with it, ROWS at a time; see

@@ -1,4 +1,4 @@
-/* fused, rung 1: scores, softmax and context of a row, key by key, without a row of scores in memory.
+/* fused, rung 2: one pass over the keys, with a running maximum and sum. Arguments as in rung 1.
  *
  *     for (each key j of row i)
  *       score = (q[i] . k[j]) * scale, then softcap, bias and mask
@@ -7,11 +7,13 @@
  *       context[i] += exp(score - m) * v[j]
  *     context[i] /= s
  *
- * q, k, v and context lie as their strides in `a` say; lse (batch, heads, query_len) or NULL; workspace is not used.
- * Work-item (pair, row). The sums are kept in the result, so that value_dim may be anything.
+ * A larger score makes good what was summed up under a smaller maximum; see common/fused.cl. So the maximum need not be
+ * known before, and each score is computed once. Work-item (pair, row). The sums are kept in the result, so that
+ * value_dim may be anything.
  *
- * Cost: each work-item reads all keys and values of its head, and writes its result as often as there are keys: the
- * memory between processor and caches is the limit, and no work-item shares anything with another.
+ * Wins over rung 1: a third of the products of queries and keys. Loses to every other rung: each work-item reads all
+ * keys and values of its head, and writes its result as often as there are keys; the memory between processor and
+ * caches is the limit, and no work-item shares anything with another.
  */
 #include "common/fused.cl"
 

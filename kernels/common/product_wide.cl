@@ -1,0 +1,141 @@
+/* A product through local memory and registers, four floats at a time, for GPUs: one work-group computes a
+ * (LOCAL_Y*ITEM_ROWS) x (LOCAL_X*ITEM_COLS) block of A*B, as in product_register.cl. Only what a work-item has of it
+ * differs: 4 x 4 elements side by side, and as many such squares as ITEM_ROWS and ITEM_COLS have fours.
+ *
+ *        0 0 0 0 1 1 1 1 .
+ *        0 0 0 0 1 1 1 1 .     Work-items 0 and 1 along x. With ITEM_COLS of 8 their second squares lie 4*LOCAL_X
+ *        0 0 0 0 1 1 1 1 .     columns further, with ITEM_ROWS of 8 4*LOCAL_Y rows: so neighbours always read
+ *        0 0 0 0 1 1 1 1 .     neighbouring words of local memory.
+ *
+ * Why: a GPU's lanes fetch 16 bytes by one instruction as well as 4. product_register reads 8 times 4 bytes of local
+ * memory for 16 multiply-adds, here it is 2 times 16 bytes; and a quarter of the instructions do to fetch the tiles.
+ *
+ * Four floats are read at once where they lie on a multiple of 16 bytes, as all rows do whose length is a multiple of
+ * 4; one by one elsewhere, and at the borders.
+ *
+ * B_ALONG_DEPTH as in product_tiled.cl.
+ */
+#ifndef LOCAL_X
+#define LOCAL_X 16
+#endif
+#ifndef LOCAL_Y
+#define LOCAL_Y 16
+#endif
+#ifndef ITEM_ROWS
+#define ITEM_ROWS 4 /* 4, 8 */
+#endif
+#ifndef ITEM_COLS
+#define ITEM_COLS 4 /* 4, 8 */
+#endif
+#ifndef TILE_DEPTH
+#define TILE_DEPTH 16 /* 8, 16, 32 */
+#endif
+#ifndef B_ALONG_DEPTH
+#define B_ALONG_DEPTH 0
+#endif
+#define BLOCK_ROWS (LOCAL_Y * ITEM_ROWS)
+#define BLOCK_COLS (LOCAL_X * ITEM_COLS)
+#include "common/matrix.cl"
+
+/* In float4s. Depth runs along the first index of both tiles; one float4 more than needed keeps the transposing stores
+ * on different memory banks. */
+#define A_TILE_ROW (BLOCK_ROWS / 4 + 1)
+#define B_TILE_ROW (BLOCK_COLS / 4 + 1)
+
+/* What a work-group shares. */
+typedef struct product_tiles {
+  local float4 *a; /* [TILE_DEPTH * A_TILE_ROW] */
+  local float4 *b; /* [TILE_DEPTH * B_TILE_ROW] */
+} product_tiles;
+
+/* Where this work-item's r-th row and its c-th four columns are in the block. */
+int row_in_block(int r) {
+  return 4 * (get_local_id(1) + r / 4 * LOCAL_Y) + r % 4;
+}
+
+int column_in_block(int c) {
+  return 4 * (get_local_id(0) + c * LOCAL_X);
+}
+
+int lies_on_16_bytes(global const float *at) {
+  return ((size_t)at & 15) == 0;
+}
+
+/* Four neighbours, of which `left` are there; the others as 0. */
+float4 load4(global const float *from, int left) {
+  if (left >= 4 && lies_on_16_bytes(from)) return *(global const float4 *)from;
+  float4 four = 0.0f;
+  if (left > 0) four.x = from[0];
+  if (left > 1) four.y = from[1];
+  if (left > 2) four.z = from[2];
+  if (left > 3) four.w = from[3];
+  return four;
+}
+
+/* The first `left` of four neighbours. */
+void store4(float4 four, int left, global float *to) {
+  if (left >= 4 && lies_on_16_bytes(to)) {
+    *(global float4 *)to = four;
+    return;
+  }
+  if (left > 0) to[0] = four.x;
+  if (left > 1) to[1] = four.y;
+  if (left > 2) to[2] = four.z;
+  if (left > 3) to[3] = four.w;
+}
+
+/* Terms k0 ... of `lines` rows of a matrix whose rows run along the depth, turned around on the way; those from `depth`
+ * on as 0. */
+void load_turned(const matrix m, int lines, int k0, int depth, local float4 *tile) {
+  const int me = get_local_id(1) * LOCAL_X + get_local_id(0), tile_row = lines + 4;
+  for (int i = me; i < lines * (TILE_DEPTH / 4); i += LOCAL_X * LOCAL_Y) {
+    const int line = i / (TILE_DEPTH / 4), k = 4 * (i - line * (TILE_DEPTH / 4));
+    const float4 four = load4(m.at + line * m.row + k0 + k, line < m.count ? depth - k0 - k : 0);
+    local float *to = (local float *)tile + k * tile_row + line;
+    to[0] = four.x;
+    to[tile_row] = four.y;
+    to[2 * tile_row] = four.z;
+    to[3 * tile_row] = four.w;
+  }
+}
+
+/* Likewise of a B whose rows run along its columns: it is as the tile has it. */
+void load_straight(const matrix b, int k0, int depth, local float4 *tile) {
+  const int me = get_local_id(1) * LOCAL_X + get_local_id(0);
+  for (int i = me; i < TILE_DEPTH * (BLOCK_COLS / 4); i += LOCAL_X * LOCAL_Y) {
+    const int k = i / (BLOCK_COLS / 4), four = i - k * (BLOCK_COLS / 4);
+    tile[k * B_TILE_ROW + four] = load4(b.at + (k0 + k) * b.row + 4 * four, k0 + k < depth ? b.count - 4 * four : 0);
+  }
+}
+
+/* The sums over `depth` terms for this work-item's elements of the block at the corners of a and b: sum[r][c] are four
+ * columns. depth is common to the work-group. */
+void product_wide(const matrix a, const matrix b, int depth, const product_tiles tiles,
+                  float4 sum[ITEM_ROWS][ITEM_COLS / 4]) {
+  const int x = get_local_id(0), y = get_local_id(1);
+  for (int r = 0; r < ITEM_ROWS; ++r)
+    for (int c = 0; c < ITEM_COLS / 4; ++c) sum[r][c] = 0.0f;
+  for (int k0 = 0; k0 < depth; k0 += TILE_DEPTH) {
+    load_turned(a, BLOCK_ROWS, k0, depth, tiles.a);
+#if B_ALONG_DEPTH
+    load_turned(b, BLOCK_COLS, k0, depth, tiles.b);
+#else
+    load_straight(b, k0, depth, tiles.b);
+#endif
+    barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
+    for (int k = 0; k < TILE_DEPTH; ++k) {
+      float4 b_value[ITEM_COLS / 4];
+      for (int c = 0; c < ITEM_COLS / 4; ++c) b_value[c] = tiles.b[k * B_TILE_ROW + x + c * LOCAL_X];
+      for (int r = 0; r < ITEM_ROWS; r += 4) {
+        const float4 a_value = tiles.a[k * A_TILE_ROW + y + r / 4 * LOCAL_Y];
+        for (int c = 0; c < ITEM_COLS / 4; ++c) {
+          sum[r][c] = fma((float4)a_value.x, b_value[c], sum[r][c]);
+          sum[r + 1][c] = fma((float4)a_value.y, b_value[c], sum[r + 1][c]);
+          sum[r + 2][c] = fma((float4)a_value.z, b_value[c], sum[r + 2][c]);
+          sum[r + 3][c] = fma((float4)a_value.w, b_value[c], sum[r + 3][c]);
+        }
+      }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+  }
+}

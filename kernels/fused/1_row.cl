@@ -1,0 +1,62 @@
+/* fused, rung 1: the formula, one work-item a row, without a row of scores in memory: each score is computed three
+ * times.
+ *
+ *     score(j)   = (q[i] . k[j]) * scale, then softcap, bias and mask
+ *     m          = max over j of score(j), and of the sink
+ *     s          = sum over j of exp(score(j) - m), and exp(sink - m)
+ *     context[i] = sum over j of exp(score(j) - m) / s * v[j]
+ *     lse[i]     = m + log(s)
+ *
+ * q, k, v and context lie as their strides in `a` say; lse (batch, heads, query_len) or NULL; workspace is not used.
+ * Work-item (pair, row). The sums of v are kept in the result, so that value_dim may be anything.
+ *
+ * Of a row nothing but m and s is kept, and they are known before they are needed: nothing is ever corrected
+ * afterwards. common/softmax.cl says what becomes of masked keys.
+ *
+ * Wins nowhere: 6*head_dim operations a key for scores instead of 2*head_dim, and all keys are read three times.
+ */
+#include "common/fused.cl"
+#include "common/softmax.cl"
+
+/* What a row's scores follow from. */
+typedef struct row_inputs {
+  row_view view;
+  global const void *q, *k;
+  size_t q_row, k_head; /* where the row begins in q, and the head's key 0 in k */
+} row_inputs;
+
+float score_of(const attention a, const row_inputs in, int key) {
+  const size_t k_row = in.k_head + key * a.k.row;
+  float sum = 0.0f;
+  for (int c = 0; c < a.head_dim; ++c)
+    sum = fma(load_stored(QK_TYPE, in.q, in.q_row + c), load_stored(QK_TYPE, in.k, k_row + c), sum);
+  return finish_score(a, in.view, key, sum * a.scale);
+}
+
+kernel void fused(global const void *q, global const void *k, global const void *v, global float *context,
+                  const attention a, global const int *sequences, global const void *mask, global const float *slopes,
+                  global const float *sinks, global float *lse, global float *workspace) {
+  const int pair = get_global_id(0), row = get_global_id(1);
+  sequence s;
+  find_sequence(a, sequences, pair, &s);
+  row_inputs in = {.q = q, .k = k, .q_row = query_offset(a, a.q, s) + row * a.q.row, .k_head = key_offset(a, a.k, s)};
+  view_row(a, s, row, mask, slopes, &in.view);
+  const int exists = row < s.query_len, first = in.view.first, end = exists ? in.view.end : first;
+  const float sink = head_sink(sinks, s);
+
+  float largest = sink;
+  for (int key = first; key < end; ++key) largest = fmax(largest, score_of(a, in, key));
+  float sum = live_exp(sink, largest);
+  for (int key = first; key < end; ++key) sum += live_exp(score_of(a, in, key), largest);
+  store_fused_lse(a, lse, pair, row, largest, sum, 0);
+  if (!exists) return;
+
+  global float *out = context + query_offset(a, a.context, s) + row * a.context.row;
+  for (int c = 0; c < a.value_dim; ++c) out[c] = 0.0f;
+  for (int key = first; key < end; ++key) {
+    const float weight = live_weight(live_exp(score_of(a, in, key), largest), sum);
+    const size_t v_row = key_offset(a, a.v, s) + key * a.v.row;
+    if (weight == 0.0f) continue;
+    for (int c = 0; c < a.value_dim; ++c) out[c] = fma(weight, load_stored(V_TYPE, v, v_row + c), out[c]);
+  }
+}
