@@ -134,6 +134,9 @@ wrong '--focus -1 \(allowed: ' --focus=-1
 wrong 'the pipeline fused has no scores to show' --pipeline fused
 wrong "more than one input: 'please-study-man' and other options" please-study-man --random
 wrong '--focus does not go with dictionary' dictionary --focus cat
+wrong '--heads does not go with routing' routing --heads 2
+wrong '--causal does not go with heads' heads --causal
+wrong '--q does not go with dictionary' dictionary --q q.npy --k k.npy --v v.npy
 wrong '--bogus.*clattn help explain' --bogus
 wrong '--explain-plan goes with .clattn run' --explain-plan
 expect "help explain" 0 'EXAMPLE
@@ -145,6 +148,7 @@ for what in please-study-man dictionary heads; do
   refuse "explain $what: no device" 3 'pocl-opencl-icd' -- env OCL_ICD_VENDORS="$folder/none" "$clattn" explain $what
 done
 if [ -w /dev/full ]; then
+  # shellcheck disable=SC2016 # for the inner shell
   expect "explain: a full disk" 2 'cannot write to standard output' -- bash -c '"$1" explain >/dev/full' _ "$clattn"
 fi
 expect "explain --step: no terminal, nothing waits" 0 '^checked: ' -- "$clattn" explain --step

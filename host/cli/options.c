@@ -84,6 +84,14 @@ const char *cache_file_option(cache_file file) {
   return cache_files[file].name;
 }
 
+const char *number_option_name(number_option number) {
+  return numbers[number].name;
+}
+
+const char *list_option_name(list_option list) {
+  return lists[list].name;
+}
+
 const char *file_option_name(clattn_tensor tensor) {
   for (int i = 0; i < FILES; ++i)
     if (files[i].tensor == tensor) return files[i].name;

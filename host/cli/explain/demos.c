@@ -1,4 +1,4 @@
-/* The demonstrations: small problems through the same kernels as everything else. */
+/* The demonstrations that go from an example; that of the dictionary is in dictionary.c. */
 #include "demos.h"
 
 #include <math.h>
@@ -9,24 +9,23 @@
 #include "command.h"
 #include "terminal.h"
 #include "text.h"
-#include "user_files.h"
 #include "words.h"
 
-static void headline(const char *text) {
+void demo_headline(const char *text) {
   printf("%s%s%s\n", style(BOLD), text, style(PLAIN));
 }
 
-static void name_columns(walk_step *table, const char *const *names, size_t count) {
+void demo_name_columns(walk_step *table, const char *const *names, size_t count) {
   table->columns = count;
   for (size_t c = 0; c < count; ++c) snprintf(table->column[c], WALK_NAME, "%s", names[c]);
 }
 
-static float *add_row(walk_step *table, const char *name) {
+float *demo_add_row(walk_step *table, const char *name) {
   snprintf(table->row[table->rows], WALK_NAME, "%s", name);
   return table->value[table->rows++];
 }
 
-static int verdict(const clattn_check_report *report) {
+int demo_verdict(const clattn_check_report *report) {
   if (report->passed) return EXIT_PASSED;
   complain("a result differs from the scalar path ('clattn run' shows where)");
   return EXIT_CHECK_FAILED;
@@ -45,127 +44,6 @@ static int walk_example(const run_options *device, const char *name, size_t head
   options.meaning.layout_given = layout_given;
   options.meaning.layout = layout;
   return walk_make(&options, NULL, w);
-}
-
-/* ---- a dictionary, hard and soft --------------------------------------------------------------------------------- */
-
-enum { WORDS = 3, QUERIES = 2, SHARPNESSES = 9 };
-
-static const char *const animals[WORDS] = {"dog", "cat", "cow"};
-static const char *const sounds[WORDS] = {"bark", "meow", "moo"};
-static const float sharpness[SHARPNESSES] = {0, 1, 2, 4, 8, 16, 32, 64, 128};
-static const char *const asked[QUERIES] = {"cat", "kitten"};
-static const float asked_as[QUERIES][WORDS] = {{0, 1, 0}, {0.25f, 0.75f, 0}}; /* a kitten is mostly a cat */
-
-typedef struct dictionary {
-  clattn_problem problem;
-  float q[SHARPNESSES][QUERIES][WORDS], k[SHARPNESSES][WORDS][WORDS], v[SHARPNESSES][WORDS][WORDS];
-  float q_back[SHARPNESSES][QUERIES][WORDS], k_back[SHARPNESSES][WORDS][WORDS], v_back[SHARPNESSES][WORDS][WORDS];
-  float scores[SHARPNESSES][QUERIES][WORDS], weights[SHARPNESSES][QUERIES][WORDS], context[SHARPNESSES][QUERIES][WORDS];
-  clattn_check_report check;
-} dictionary;
-
-/* One sequence of the batch for each sharpness, which the queries are multiplied with. */
-static void fill_dictionary(dictionary *d) {
-  d->problem = (clattn_problem)CLATTN_PROBLEM_INIT;
-  d->problem.source = CLATTN_SOURCE_QKV;
-  d->problem.batch = SHARPNESSES;
-  d->problem.query_len = QUERIES;
-  d->problem.key_len = d->problem.head_dim = d->problem.value_dim = WORDS;
-  d->problem.scale_mode = CLATTN_SCALE_GIVEN;
-  for (size_t b = 0; b < SHARPNESSES; ++b) {
-    for (size_t word = 0; word < WORDS; ++word) d->k[b][word][word] = d->v[b][word][word] = 1.0f;
-    for (size_t i = 0; i < QUERIES; ++i)
-      for (size_t word = 0; word < WORDS; ++word) d->q[b][i][word] = sharpness[b] * asked_as[i][word];
-  }
-}
-
-static int run_dictionary(const run_options *o, dictionary *d) {
-  char programs[4096];
-  const clattn_device_choice choice = device_choice(o->platform, o->device);
-  const clattn_inputs inputs = {.q = d->q, .k = d->k, .v = d->v};
-  const clattn_outputs outputs = {.q = &d->q_back[0][0][0],
-                                  .k = &d->k_back[0][0][0],
-                                  .v = &d->v_back[0][0][0],
-                                  .scores = &d->scores[0][0][0],
-                                  .weights = &d->weights[0][0][0],
-                                  .context = &d->context[0][0][0]};
-  clattn_device *device = NULL;
-  clattn_plan *plan = NULL;
-  clattn_error error;
-  clattn_plan_options options = user_plan_options(programs, sizeof programs);
-  options.kernels = o->kernels;
-  options.pipeline = o->pipeline;
-  clattn_status status = clattn_device_open(&choice, &device, &error);
-  if (status == CLATTN_OK) status = clattn_plan_create(device, &d->problem, &options, &plan, &error);
-  if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &outputs, NULL, &error);
-  if (status == CLATTN_OK) status = clattn_check(plan, &inputs, &outputs, NULL, &d->check, &error);
-  clattn_plan_destroy(plan);
-  clattn_device_close(device);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
-}
-
-/* What a dictionary does: one key is equal, or none is. SIZE_MAX: none. */
-static size_t look_up(const char *word) {
-  for (size_t i = 0; i < WORDS; ++i)
-    if (strcmp(animals[i], word) == 0) return i;
-  return SIZE_MAX;
-}
-
-static void print_query(const dictionary *d, size_t i) {
-  walk_step table = {.kind = WALK_TABLE};
-  const char *const columns[] = {"w(dog)", "w(cat)", "w(cow)", "bark", "meow", "moo"};
-  name_columns(&table, columns, 2 * WORDS);
-  for (size_t b = 0; b < SHARPNESSES; ++b) {
-    char name[WALK_NAME];
-    snprintf(name, sizeof name, "sharpness %g", (double)sharpness[b]);
-    float *row = add_row(&table, name);
-    memcpy(row, d->weights[b][i], sizeof d->weights[b][i]);
-    memcpy(row + WORDS, d->context[b][i], sizeof d->context[b][i]);
-  }
-  printf("\nquery \"%s\" = %g dog + %g cat + %g cow\n\n", asked[i], (double)asked_as[i][0], (double)asked_as[i][1],
-         (double)asked_as[i][2]);
-  text_table(&table);
-}
-
-static void print_lookup(const dictionary *d, size_t i) {
-  const size_t found = look_up(asked[i]);
-  const float *answer = d->context[SHARPNESSES - 1][i];
-  double off = 0.0;
-  size_t most = 0;
-  for (size_t word = 0; word < WORDS; ++word) {
-    off = fmax(off, fabs((double)answer[word] - (word == found ? 1.0 : 0.0)));
-    if (answer[word] > answer[most]) most = word;
-  }
-  if (found != SIZE_MAX)
-    printf("\n  The dictionary's answer to \"%s\" is \"%s\"; the last line is that, within %.1e.\n", asked[i],
-           sounds[found], off);
-  else
-    printf("\n  The dictionary has no key \"%s\" and no answer; attention ends at \"%s\", %.6f of it.\n", asked[i],
-           sounds[most], (double)answer[most]);
-}
-
-static int run_dictionary_demo(const run_options *o) {
-  dictionary *d = calloc(1, sizeof *d);
-  if (d == NULL) {
-    complain("no host memory for a dictionary");
-    return EXIT_BAD_INPUT;
-  }
-  fill_dictionary(d);
-  int code = run_dictionary(o, d);
-  if (code == -1) {
-    headline("A dictionary, hard and soft: {dog: bark, cat: meow, cow: moo}");
-    puts(
-        "A dictionary finds the one key that is equal. Attention compares with all keys and answers with a blend; the\n"
-        "sharper the comparison (the query is multiplied), the more of the blend is the best match.");
-    for (size_t i = 0; i < QUERIES; ++i) {
-      print_query(d, i);
-      print_lookup(d, i);
-    }
-    code = verdict(&d->check);
-  }
-  free(d);
-  return code;
 }
 
 /* ---- routing and content ----------------------------------------------------------------------------------------- */
@@ -245,21 +123,21 @@ static int print_routing(walk *w) {
   const size_t n = w->seen.query_len, columns = w->seen.heads * w->seen.value_dim;
   walk_step table = {.kind = WALK_TABLE};
   const char *const names[] = {"w(dog)", "w(ball)", e->value_features[0], e->value_features[1], e->value_features[2]};
-  name_columns(&table, names, 5);
+  demo_name_columns(&table, names, 5);
   for (size_t i = 0; i < CHANGES; ++i) {
     const int code = route(w, &changes[i], &result[i]);
     if (code != -1) return code;
-    float *row = add_row(&table, changes[i].name);
+    float *row = demo_add_row(&table, changes[i].name);
     row[0] = result[i].weights[w->focus * n + DOG];
     row[1] = result[i].weights[w->focus * n + BALL];
     memcpy(row + 2, result[i].context + w->focus * columns, 3 * sizeof(float));
   }
-  headline("Routing and content: the dog chased the ball because it was excited");
+  demo_headline("Routing and content: the dog chased the ball because it was excited");
   puts("Q and K decide who listens to whom, V what is said. Below, the weights and the context of \"it\".\n");
   text_table(&table);
   putchar('\n');
   for (size_t i = 1; i < CHANGES; ++i) say_change(w, &changes[i], &result[0], &result[i]);
-  return verdict(&w->check);
+  return demo_verdict(&w->check);
 }
 
 static int run_routing_demo(const run_options *o) {
@@ -279,7 +157,7 @@ static void add_weights(const walk *w, walk_step *table) {
       snprintf(name, sizeof name, "one head");
     else
       snprintf(name, sizeof name, "%s of two heads", h == 0 ? "first" : "second");
-    memcpy(add_row(table, name), walk_scores_row(w, w->outputs.weights, h, walk_focus_row(w)),
+    memcpy(demo_add_row(table, name), walk_scores_row(w, w->outputs.weights, h, walk_focus_row(w)),
            w->seen.key_len * sizeof(float));
   }
 }
@@ -309,10 +187,10 @@ static int run_heads_demo(const run_options *o) {
   if (code == -1) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &two);
   if (code == -1) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &turned);
   if (code == -1) {
-    name_columns(&table, one.input.example->tokens, one.seen.key_len);
+    demo_name_columns(&table, one.input.example->tokens, one.seen.key_len);
     add_weights(&one, &table);
     add_weights(&two, &table);
-    headline("One head and two: the cat sat down");
+    demo_headline("One head and two: the cat sat down");
     puts("Two heads split the columns of Q, K and V in the middle, and each has a softmax of its own. One head must "
          "divide\n"
          "its attention among all that is asked. Below, the weights of \"sat\".\n");
@@ -320,7 +198,7 @@ static int run_heads_demo(const run_options *o) {
     putchar('\n');
     for (size_t r = 0; r < table.rows; ++r) say_head(&table, r);
     compare_layouts(&one, &turned);
-    code = verdict(!one.check.passed ? &one.check : !two.check.passed ? &two.check : &turned.check);
+    code = demo_verdict(!one.check.passed ? &one.check : !two.check.passed ? &two.check : &turned.check);
   }
   walk_free(&one);
   walk_free(&two);
@@ -349,7 +227,7 @@ static size_t equal_keys(const walk *w) {
 static void print_confusions(const walk *w) {
   const clattn_problem *p = &w->seen;
   const float *products = walk_scores_row(w, w->outputs.products, 0, APPLE);
-  headline("Four confusions, and a number for each: love Apple phones");
+  demo_headline("Four confusions, and a number for each: love Apple phones");
   puts("\nAre keys returned? No: they are compared with, and values are returned.");
   print_vector("  k(phones)", walk_key(w, 0, PHONES), p->head_dim);
   print_vector(", context(Apple)", walk_context(w, 0, APPLE), p->value_dim);
@@ -373,7 +251,7 @@ static int run_confusions_demo(const run_options *o) {
   int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &w);
   if (code == -1) {
     print_confusions(&w);
-    code = verdict(&w.check);
+    code = demo_verdict(&w.check);
   }
   walk_free(&w);
   return code;
@@ -395,7 +273,7 @@ int demo_scales(const run_options *options, const walk *w) {
     for (int i = 0; i < 2; ++i) {
       char name[WALK_NAME];
       snprintf(name, sizeof name, "scale %.7g", (double)clattn_problem_scale(&walks[i]->seen));
-      float *row = add_row(&table, name);
+      float *row = demo_add_row(&table, name);
       const float *from = walk_scores_row(walks[i], walks[i]->outputs.weights, h, walk_focus_row(walks[i]));
       for (size_t c = 0; c < table.columns; ++c) row[c] = from[w->key[h].index[c]];
     }
@@ -403,7 +281,7 @@ int demo_scales(const run_options *options, const walk *w) {
            w->heads > 1 ? " in each head" : "");
     text_table(&table);
   }
-  if (code == -1) code = verdict(&scaled.check);
+  if (code == -1) code = demo_verdict(&scaled.check);
   walk_free(&scaled);
   return code;
 }
@@ -412,7 +290,7 @@ int demo_scales(const run_options *options, const walk *w) {
 
 static const demo demos[] = {
     {"dictionary", "please-study-man", "a dictionary, hard and soft: from a blend to the exact answer",
-     run_dictionary_demo},
+     demo_dictionary},
     {"routing", "dog-chased-ball", "what changes when V alone is changed, and when Q or K is", run_routing_demo},
     {"heads", "cat-sat-down", "one head and two, and Q = X·W beside Q = X·Wᵀ", run_heads_demo},
     {"confusions", "love-apple-phones", "what is often confused, with a number for each", run_confusions_demo},

@@ -18,4 +18,18 @@ const demo *demo_find(const char *name);
 /* The focus's weights with the walk's scale and with 1 / sqrt(head_dim). Returns the exit code. */
 int demo_scales(const run_options *options, const walk *w);
 
+/* ---- for the files of demonstrations ------------------------------------------------------------------------------
+ */
+
+void demo_headline(const char *text);
+
+/* A table that is made line by line: its columns first. Returns where the numbers of the new row go. */
+void demo_name_columns(walk_step *table, const char *const *names, size_t count);
+float *demo_add_row(walk_step *table, const char *name);
+
+/* The exit code, and a complaint where a check failed. */
+int demo_verdict(const clattn_check_report *report);
+
+int demo_dictionary(const run_options *device);
+
 #endif

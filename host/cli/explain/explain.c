@@ -64,10 +64,43 @@ static int take_example(explain_options *o) {
   return -1;
 }
 
+/* The first option that a demonstration, which has its own input and meaning, has no use for; NULL: none. */
+static const char *first_unused(const explain_options *o) {
+  const run_options *r = &o->run;
+  const meaning_options *m = &r->meaning;
+  const struct {
+    bool given;
+    const char *name;
+  } all[] = {{o->focus != NULL, "--focus"},
+             {o->svg != NULL, "--svg"},
+             {o->step != 0, "--step"},
+             {r->example != NULL, "--example"},
+             {r->random != 0, "--random"},
+             {m->causal != 0, "--causal"},
+             {m->layout_text != NULL, "--layout"},
+             {m->type_text != NULL, "--type"},
+             {m->scale_text != NULL, "--scale"},
+             {m->softcap_text != NULL, "--softcap"},
+             {m->align_text != NULL, "--align"},
+             {m->window_left_text != NULL, "--window-left"},
+             {m->window_right_text != NULL, "--window-right"},
+             {m->positions_text != NULL, "--positions"},
+             {m->rotary_text != NULL, "--rotary"}};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
+    if (all[i].given) return all[i].name;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
+    if (r->file[t] != NULL) return file_option_name((clattn_tensor)t);
+  for (int i = 0; i < NUMBER_COUNT; ++i)
+    if (r->number_text[i] != NULL) return number_option_name((number_option)i);
+  for (int i = 0; i < LIST_COUNT; ++i)
+    if (r->list_text[i] != NULL) return list_option_name((list_option)i);
+  return NULL;
+}
+
 static int run_demo(const demo *d, const explain_options *o) {
-  const char *const given = o->focus != NULL ? "--focus" : o->svg != NULL ? "--svg" : o->step != 0 ? "--step" : NULL;
-  if (given == NULL && !has_input(&o->run)) return d->run(&o->run);
-  complain("%s does not go with %s", given != NULL ? given : "an input", d->name);
+  const char *unused = first_unused(o);
+  if (unused == NULL) return d->run(&o->run);
+  complain("%s does not go with %s", unused, d->name);
   return EXIT_BAD_INPUT;
 }
 

@@ -17,7 +17,7 @@ enum {
   WALK_NAME = 24,
   WALK_LINE = 400,
   WALK_LINES = WALK_MOST + 4,
-  WALK_STEPS = 12 + 6 * WALK_HEADS
+  WALK_STEPS = 12 + 8 * WALK_HEADS
 };
 
 typedef char walk_name[WALK_NAME];
