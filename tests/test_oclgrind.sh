@@ -36,15 +36,16 @@ under_oclgrind_alone() { # ARGUMENTS of clattn
 }
 
 shape=(--random --batch 2 --tokens 19 --model-dim 18 --heads 2 --head-dim 17 --value-dim 5)
-# shellcheck disable=SC2054 # the commas are the program's
+tiled=tiled:TILE=8 column=column:TILE=8:ITEM_ROWS=2 wide=wide:LOCAL_X=8:LOCAL_Y=8 panel=panel:STRIP=64
+register=register:LOCAL_X=8:LOCAL_Y=8:ITEM_ROWS=2:ITEM_COLS=2
 families=(
-  project=naive,scores=naive,softmax=naive,context=naive,output=naive
-  project=coalesced,scores=column:TILE=8:ITEM_ROWS=2,softmax=online,context=naive,output=coalesced
-  project=tiled:TILE=8,scores=tiled:TILE=8,softmax=tiled:LOCAL_X=32,context=tiled:TILE=8,output=tiled:TILE=8
-  project=column:TILE=8:ITEM_ROWS=2,scores=wide:LOCAL_X=8:LOCAL_Y=8,softmax=pairs:LOCAL_X=32,context=tiled:TILE=8,output=column:TILE=8:ITEM_ROWS=2
-  project=register:ITEM_ROWS=2:ITEM_COLS=2,scores=register:ITEM_ROWS=2:ITEM_COLS=2,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register:ITEM_ROWS=2:ITEM_COLS=2,output=register:ITEM_ROWS=2:ITEM_COLS=2
-  project=wide:LOCAL_X=8:LOCAL_Y=8,scores=naive,softmax=naive,context=register:ITEM_ROWS=2:ITEM_COLS=2,output=wide:LOCAL_X=8:LOCAL_Y=8
-  project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64
+  "project=naive,scores=naive,softmax=naive,context=naive,output=naive"
+  "project=coalesced,scores=$column,softmax=online,context=naive,output=coalesced"
+  "project=$tiled,scores=$tiled,softmax=tiled:LOCAL_X=32,context=$tiled,output=$tiled"
+  "project=$column,scores=$wide,softmax=pairs:LOCAL_X=32,context=$tiled,output=$column"
+  "project=$register,scores=$register,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=$register,output=$register"
+  "project=$wide,scores=naive,softmax=naive,context=naive,output=$wide"
+  "project=$panel,scores=$panel,softmax=vector,context=$panel,output=$panel"
 )
 # shellcheck source=tests/features.sh
 . "$(dirname "$0")/features.sh"
