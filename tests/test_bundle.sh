@@ -16,7 +16,7 @@ export TMPDIR=$PWD # a gigabyte, for a while
 build=$2
 root=$folder/root
 shared="$root/srv/shared folder"
-make=$here/../bundle/make
+make=$here/../cmake/bundle/make
 
 expect "a bundle is made" 0 ': .*, unpacked .*M$' -- "$make" "$build" "$folder/bundle.tar"
 mkdir -p "$shared" "$root"/{bin,dev,etc/OpenCL/vendors,home/student,proc,sys,tmp}
