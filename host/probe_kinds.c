@@ -119,7 +119,8 @@ static clattn_status set_read(clattn_probe *p, clattn_error *error) {
   cl_int chunk = 0, passes = 0;
   cut_chunks(p, &chunk, &passes);
   p->of_group = (double)passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
-  p->expected = (cl_float)passes * (cl_float)(chunk / p->form->local) * (cl_float)unit_rounds(p);
+  const cl_int units = chunk / p->form->local; /* of a work-item, in each pass */
+  p->expected = (cl_float)passes * (cl_float)units * (cl_float)unit_rounds(p);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunk), CLATTN_ARGUMENT(passes),
                                        CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);

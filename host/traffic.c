@@ -14,7 +14,8 @@ static size_t smaller(size_t a, size_t b) {
 }
 
 static double tiles_of(size_t elements, size_t tile) {
-  return (double)((elements + tile - 1) / tile);
+  const size_t tiles = (elements + tile - 1) / tile;
+  return (double)tiles;
 }
 
 static double padded(size_t elements, size_t tile) {

@@ -11,7 +11,8 @@
 #define EXP2_FLOPS 14.0
 
 static double tiles_of(size_t elements, size_t tile) {
-  return (double)((elements + tile - 1) / tile);
+  const size_t tiles = (elements + tile - 1) / tile;
+  return (double)tiles;
 }
 
 static double all_rows(const clattn_sizes *s) {
