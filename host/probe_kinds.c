@@ -7,9 +7,10 @@
 #include "program.h"
 #include "status.h"
 
-/* Rounds of a work-item's loops, together: rusticl on llvmpipe stops a work-item after 65535. Many work-items need
- * fewer each, or a slow device takes seconds for one work-group. */
-#define ROUNDS_ALONE 65000
+/* Rounds of a work-item's loop: rusticl on llvmpipe stops a work-item after 65535 of all its loops together, and it
+ * does not unroll the inner ones, of up to 16 rounds. Many work-items need fewer each, or a slow device takes seconds
+ * for one work-group. */
+#define ROUNDS_ALONE 3800
 #define ROUNDS_OF_MANY 1024
 #define LINE 32        /* floats, as in kernels/probe/strided.cl */
 #define LOOKED_AT 1024 /* floats of a copy, at its beginning and at its end */
@@ -119,7 +120,8 @@ static clattn_status set_read(clattn_probe *p, clattn_error *error) {
   cl_int chunk = 0, passes = 0;
   cut_chunks(p, &chunk, &passes);
   p->of_group = (double)passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
-  p->expected = (cl_float)passes * (cl_float)(chunk / p->form->local) * (cl_float)unit_rounds(p);
+  const cl_int units = chunk / p->form->local; /* of a work-item, in each pass */
+  p->expected = (cl_float)passes * (cl_float)units * (cl_float)unit_rounds(p);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunk), CLATTN_ARGUMENT(passes),
                                        CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);

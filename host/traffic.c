@@ -14,7 +14,8 @@ static size_t smaller(size_t a, size_t b) {
 }
 
 static double tiles_of(size_t elements, size_t tile) {
-  return (double)((elements + tile - 1) / tile);
+  const size_t tiles = (elements + tile - 1) / tile;
+  return (double)tiles;
 }
 
 static double padded(size_t elements, size_t tile) {
@@ -23,16 +24,29 @@ static double padded(size_t elements, size_t tile) {
 
 /* ---- products: (rows, terms) . (terms, columns) ------------------------------------------------------------------ */
 
-/* Two floats for each multiply-add. Neighbouring work-items have neighbouring columns: the same float of A, and of B
- * neighbours, or, where B lies along its terms, floats a whole row apart. */
-void clattn_traffic_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
-  (void)value;
+/* Two floats for each multiply-add. */
+static double add_plain_products(const clattn_sizes *s, clattn_traffic *t) {
   const double results = (double)s->pairs * (double)s->rows * (double)s->columns;
   const double products = results * (double)s->terms;
   t->flops += 2.0 * products;
   t->global_read += 2.0 * products;
-  t->global_strided += s->b_along_depth ? products : 0.0;
   t->global_written += results;
+  return products;
+}
+
+/* Neighbouring work-items have neighbouring rows: of A, and of the result, floats a whole row apart, of B the same. */
+void clattn_traffic_by_rows(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  t->global_strided += add_plain_products(s, t);
+  t->global_scattered += (double)s->pairs * (double)s->rows * (double)s->columns;
+}
+
+/* They have neighbouring columns: of A the same float, of B neighbours, or, where B lies along its terms, floats a
+ * whole row apart. */
+void clattn_traffic_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  const double products = add_plain_products(s, t);
+  if (s->b_along_depth) t->global_strided += products;
 }
 
 /* What tiles of `rows` x `columns` results read of A and B: each float of A once for each tile that lies beside it. */
@@ -55,7 +69,20 @@ void clattn_traffic_tiled(const int *value, const clattn_sizes *s, clattn_traffi
   t->local_read += places * (double)s->terms + products;
 }
 
-/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH. ITEM_ROWS + ITEM_COLS floats of local memory for
+/* value: TILE, ITEM_ROWS. 1 + ITEM_ROWS floats of local memory for ITEM_ROWS multiply-adds. */
+void clattn_traffic_column(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t tile = (size_t)value[0], rows = tile * (size_t)value[1];
+  const double blocks = (double)s->pairs * tiles_of(s->rows, rows) * tiles_of(s->columns, tile);
+  const double items = (double)(tile * tile), item_rows = (double)value[1];
+  t->flops += 2.0 * blocks * items * item_rows * (double)s->terms;
+  t->global_read += read_by_tiles(s, rows, tile);
+  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->local_written += blocks * tiles_of(s->terms, tile) * items * (item_rows + 1.0);
+  t->local_read += blocks * items * (double)s->terms * (1.0 + item_rows);
+}
+
+/* Of register, and of wide, which moves as much by fewer instructions.
+ * value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH. ITEM_ROWS + ITEM_COLS floats of local memory for
  * ITEM_ROWS * ITEM_COLS multiply-adds, those of what pads a tile with them. */
 void clattn_traffic_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t rows = (size_t)value[1] * (size_t)value[2], columns = (size_t)value[0] * (size_t)value[3];
@@ -102,7 +129,24 @@ void clattn_traffic_softmax_naive(const int *value, const clattn_sizes *s, clatt
   t->global_scattered += scores;
 }
 
-/* Two joins, of maxima and of sums: each work-item writes its own, a tree of LOCAL_X - 1 pairs, each reads the root. */
+/* Difference, exp, product and sum, then difference, exp and quotient: the row is read twice. */
+static void add_online(const clattn_sizes *s, clattn_traffic *t) {
+  const double scores = (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->flops += 7.0 * scores;
+  t->global_read += 2.0 * scores;
+  t->global_written += scores;
+}
+
+void clattn_traffic_softmax_online(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  const double scores = (double)s->pairs * (double)s->rows * (double)s->columns;
+  add_online(s, t);
+  t->global_strided += 2.0 * scores;
+  t->global_scattered += scores;
+}
+
+/* Two joins, of maxima and of sums, or one of both: each work-item writes its own, a tree of LOCAL_X - 1 pairs, each
+ * reads the root. */
 static void join_row(size_t lanes, double rows, clattn_traffic *t) {
   t->local_written += rows * 2.0 * (double)(lanes + lanes - 1);
   t->local_read += rows * 2.0 * (double)(2 * (lanes - 1) + lanes);
@@ -115,6 +159,12 @@ void clattn_traffic_softmax_tiled(const int *value, const clattn_sizes *s, clatt
   t->global_read += 3.0 * scores;
   t->global_written += scores;
   join_row((size_t)value[0], rows, t);
+}
+
+/* value: LOCAL_X */
+void clattn_traffic_softmax_pairs(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  add_online(s, t);
+  join_row((size_t)value[0], (double)s->pairs * (double)s->rows, t);
 }
 
 /* value: LOCAL_X, ITEM_KEYS. One read, one exp, for all places that a row has in registers; what does not fit is read

@@ -21,13 +21,14 @@ typedef struct clattn_sizes {
 typedef void clattn_traffic_formula(const int *value, const clattn_sizes *sizes, clattn_traffic *traffic);
 
 /* project, scores and context */
-clattn_traffic_formula clattn_traffic_naive, clattn_traffic_tiled, clattn_traffic_register, clattn_traffic_panel;
+clattn_traffic_formula clattn_traffic_by_rows, clattn_traffic_naive, clattn_traffic_tiled, clattn_traffic_column,
+    clattn_traffic_register, clattn_traffic_panel;
 /* softmax */
-clattn_traffic_formula clattn_traffic_softmax_naive, clattn_traffic_softmax_tiled, clattn_traffic_softmax_register,
-    clattn_traffic_softmax_vector;
+clattn_traffic_formula clattn_traffic_softmax_naive, clattn_traffic_softmax_online, clattn_traffic_softmax_tiled,
+    clattn_traffic_softmax_pairs, clattn_traffic_softmax_register, clattn_traffic_softmax_vector;
 /* fused */
-clattn_traffic_formula clattn_traffic_fused_naive, clattn_traffic_fused_tiled, clattn_traffic_fused_register,
-    clattn_traffic_fused_vector, clattn_traffic_fused_split, clattn_traffic_fused_stream;
+clattn_traffic_formula clattn_traffic_fused_row, clattn_traffic_fused_online, clattn_traffic_fused_tiled,
+    clattn_traffic_fused_register, clattn_traffic_fused_vector, clattn_traffic_fused_split, clattn_traffic_fused_stream;
 
 struct clattn_kernel;
 

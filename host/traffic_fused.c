@@ -11,25 +11,42 @@
 #define EXP2_FLOPS 14.0
 
 static double tiles_of(size_t elements, size_t tile) {
-  return (double)((elements + tile - 1) / tile);
+  const size_t tiles = (elements + tile - 1) / tile;
+  return (double)tiles;
 }
 
 static double all_rows(const clattn_sizes *s) {
   return (double)s->pairs * (double)s->rows;
 }
 
-/* A row a work-item: for each key a product with q and the result once over, read and written. Neighbouring work-items
- * are neighbouring pairs, a head apart in all that they touch; with one pair they are rows, which share keys and
- * values. */
-void clattn_traffic_fused_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+/* What a row has to itself, and keys and values that it reads. Of a row a work-item, neighbours are neighbouring pairs,
+ * a head apart in all that they touch; with one pair they are rows, which share keys and values. */
+static void read_by_row(const clattn_sizes *s, double own, double shared, clattn_traffic *t) {
+  t->global_read += own + shared;
+  t->global_strided += own + (s->pairs > 1 ? shared : 0.0);
+}
+
+static void write_by_row(double floats, clattn_traffic *t) {
+  t->global_written += floats;
+  t->global_scattered += floats;
+}
+
+/* For each key three products with q, and the result once over, read and written. */
+void clattn_traffic_fused_row(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   (void)value;
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
-  const double own = keys * (d + e) + rows * e; /* q and the result, which is divided at the end */
+  t->flops += keys * (6.0 * d + 2.0 * e + 9.0); /* 9: three times the scale, difference and exp twice, sum, quotient */
+  read_by_row(s, keys * (3.0 * d + e), keys * (3.0 * d + e), t);
+  write_by_row(keys * e + rows * e, t);
+}
+
+/* For each key one product with q, and the result, which is divided at the end. */
+void clattn_traffic_fused_online(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  (void)value;
+  const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
   t->flops += keys * (2.0 * d + 3.0 * e + 6.0); /* 6: scale, difference, exp, power of two, product and sum */
-  t->global_read += own + keys * (d + e);
-  t->global_strided += own + (s->pairs > 1 ? keys * (d + e) : 0.0);
-  t->global_written += keys * e + 2.0 * rows * e;
-  t->global_scattered += keys * e + 2.0 * rows * e;
+  read_by_row(s, keys * (d + e) + rows * e, keys * (d + e), t);
+  write_by_row(keys * e + 2.0 * rows * e, t);
 }
 
 /* value: TILE. Two floats of local memory for each multiply-add of the scores; of the context a weight and a row of

@@ -76,6 +76,26 @@ static const counted by_hand[] = {
      8,
      8,
      {.flops = 1152, .read = 72 + 128, .written = 72, .local_read = 1024 + 576, .local_written = 256}},
+    /* one block of 16 x 8: for each of 64 work-items and 8 terms a float of K and 2 of Q, of which no row but 9 is */
+    {CLATTN_STAGE_SCORES,
+     "column",
+     {8, 2},
+     9,
+     8,
+     1,
+     8,
+     8,
+     {.flops = 2048, .read = 72 + 64, .written = 72, .local_read = 64 * 8 * 3, .local_written = 128 + 64}},
+    /* one block of 32 x 32, one step: what register would ask for */
+    {CLATTN_STAGE_SCORES,
+     "wide",
+     {8, 8, 4, 4, 8},
+     32,
+     32,
+     1,
+     8,
+     8,
+     {.flops = 16384, .read = 512, .written = 1024, .local_read = 64 * 8 * 8, .local_written = 512}},
     /* one block of 16 x 16, one step; the flag: 1 float in, 64 out */
     {CLATTN_STAGE_CONTEXT,
      "register",
@@ -107,6 +127,17 @@ static const counted by_hand[] = {
      1,
      1,
      {.flops = 384, .read = 192, .written = 64, .local_read = 188, .local_written = 126}},
+    {CLATTN_STAGE_SOFTMAX, "online", {0}, 2, 5, 1, 1, 1, {70, 20, 20, 10, 10, 0, 0}},
+    /* one tree, of pairs */
+    {CLATTN_STAGE_SOFTMAX,
+     "pairs",
+     {32},
+     1,
+     64,
+     1,
+     1,
+     1,
+     {.flops = 448, .read = 128, .written = 64, .local_read = 188, .local_written = 126}},
     /* 128 places in registers, 32 keys behind */
     {CLATTN_STAGE_SOFTMAX,
      "register",
@@ -119,8 +150,10 @@ static const counted by_hand[] = {
      {.flops = 384 + 128 + 192, .read = 128 + 96, .written = 160, .local_read = 188, .local_written = 126}},
     {CLATTN_STAGE_SOFTMAX, "vector", {16}, 3, 32, 1, 1, 1, {.flops = 384, .read = 288, .written = 192}},
     /* for each of 2 keys q and the result (3 + 5), then k and v; the result once more */
-    {CLATTN_STAGE_FUSED, "naive", {0}, 1, 2, 2, 3, 5, {108, 74, 74, 40, 40, 0, 0}},
-    {CLATTN_STAGE_FUSED, "naive", {0}, 1, 2, 1, 3, 5, {54, 37, 21, 20, 20, 0, 0}},
+    {CLATTN_STAGE_FUSED, "online", {0}, 1, 2, 2, 3, 5, {108, 74, 74, 40, 40, 0, 0}},
+    {CLATTN_STAGE_FUSED, "online", {0}, 1, 2, 1, 3, 5, {54, 37, 21, 20, 20, 0, 0}},
+    /* three scores for each key: 6 x 3 of q and k; the formula's 9, and 5 sums */
+    {CLATTN_STAGE_FUSED, "row", {0}, 1, 2, 1, 3, 5, {2 * (18 + 10 + 9), 2 * 28, 2 * 14, 15, 15, 0, 0}},
     /* one tile of queries, one of keys: Q, K, V, scores and weights of 64 floats each */
     {CLATTN_STAGE_FUSED,
      "tiled",
@@ -198,21 +231,26 @@ static void split(void **state) {
   assert_true(t.global_strided == 0.0 && t.local_read > 0.0 && t.local_written > 0.0);
 }
 
-/* Three results from the same x. Of W^T the reads of neighbouring work-items are a row apart, of W they are not. */
+/* Three results from the same x. Neighbours in a column read rows of x, and write rows, apart; neighbours in a row read
+ * W^T so, but not W. */
 static void projections(void **state) {
   (void)state;
   static const int value[] = {8, 8, 2, 2, 8};
   clattn_problem p = support_problem(16, 8, 16);
   const clattn_kernel *naive = row_of(CLATTN_STAGE_PROJECT, "naive"),
+                      *coalesced = row_of(CLATTN_STAGE_PROJECT, "coalesced"),
                       *registers = row_of(CLATTN_STAGE_PROJECT, "register");
   const counts blocks = {
       .flops = 3 * 4096, .read = 3 * 256, .written = 3 * 256, .local_read = 3 * 64 * 8 * 4, .local_written = 3 * 256};
   clattn_traffic t = clattn_stage_traffic(registers, value, &p, CLATTN_STAGE_PROJECT, 0);
   assert_counts(&t, &blocks);
+  t = clattn_stage_traffic(coalesced, value, &p, CLATTN_STAGE_PROJECT, 0);
+  assert_true(t.flops == 3.0 * 2.0 * 16.0 * 16.0 * 8.0 && t.global_strided == 0.0 && t.global_scattered == 0.0);
   t = clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_PROJECT, 0);
-  assert_true(t.flops == 3.0 * 2.0 * 16.0 * 16.0 * 8.0 && t.global_strided == 0.0);
+  assert_close(t.global_strided, t.global_read / 2.0);
+  assert_close(t.global_scattered, t.global_written);
   p.layout = CLATTN_LAYOUT_XWT;
-  t = clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_PROJECT, 0);
+  t = clattn_stage_traffic(coalesced, value, &p, CLATTN_STAGE_PROJECT, 0);
   assert_close(t.global_strided, t.global_read / 2.0);
 }
 

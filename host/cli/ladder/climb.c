@@ -40,7 +40,7 @@ int climb_prepare(stage_ladder *stage, const workload *w) {
   stage->flops = info.stages[stage->stage].flops;
   stage->bytes = info.stages[stage->stage].bytes;
   stage->count = list_rungs(stage->stage, NULL);
-  stage->rung = calloc(stage->count, sizeof *stage->rung);
+  stage->rung = calloc(stage->count + 1, sizeof *stage->rung); /* none would be no bytes, which may be NULL */
   if (stage->rung == NULL) {
     complain("no host memory for %zu rungs", stage->count);
     return EXIT_BAD_INPUT;
