@@ -1,0 +1,87 @@
+"""Keeps what the docs show of the program's output true.
+
+usage: pages.py [--write] PROGRAM_FOLDER PAGE.md ...
+
+A page shows an output between two comments:
+
+    <!-- output of: clattn explain please-study-man -->
+    ```
+    ...
+    ```
+    <!-- end -->
+
+Each command is run, in an empty folder, with the folder of the built programs in front of PATH. Without --write it is an
+error when an output differs: words must be the same, numbers may differ in their last places, as they do from one
+processor to the next. With --write the output is put there. `<!-- output, with times of: ... -->` is for outputs with times in
+them: it is written, and when it is checked the command only has to work.
+"""
+
+import difflib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+BLOCK = re.compile(r"<!-- output(?P<timed>, with times)? of: (?P<command>.+?) -->\n```\n(?P<text>.*?)```\n<!-- end -->", re.S)
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
+TOLERANCE = 5e-6  # relative: one in the sixth digit; or absolute, of sums that cancel
+
+
+def run(command, programs):
+    """Standard output of the command, or None after a complaint."""
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "NO_COLOR": "1", "CLATTN_TUNING_FILE": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())
+    print(f"{command}: exit code {done.returncode}\n{done.stderr}", file=sys.stderr)
+    return None
+
+
+def alike(one, other):
+    """Whether two outputs have the same words, and numbers that differ at most in their last places."""
+    if NUMBER.sub("#", one).split() != NUMBER.sub("#", other).split():
+        return False
+    pairs = zip(map(float, NUMBER.findall(one)), map(float, NUMBER.findall(other)))
+    return all(abs(a - b) <= TOLERANCE * max(1.0, abs(a)) for a, b in pairs)
+
+
+def process(page, programs, write):
+    """Number of outputs on the page, and of those that are wrong."""
+    text, wrong = page.read_text(encoding="utf-8"), 0
+
+    def renew(block):
+        nonlocal wrong
+        output = run(block["command"], programs)
+        if output is None:
+            wrong += 1
+            return block[0]
+        if write:
+            return block[0].replace(f"```\n{block['text']}```", f"```\n{output}```")
+        if not block["timed"] and not alike(block["text"], output):
+            wrong += 1
+            print(f"{page}: '{block['command']}' prints something else now:", file=sys.stderr)
+            sys.stderr.writelines(difflib.unified_diff(block["text"].splitlines(True), output.splitlines(True), "page", "now"))
+        return block[0]
+
+    count, new = len(BLOCK.findall(text)), BLOCK.sub(renew, text)
+    if new != text:
+        page.write_text(new, encoding="utf-8")
+    return count, wrong
+
+
+def main():
+    write, words = "--write" in sys.argv[1:], [word for word in sys.argv[1:] if word != "--write"]
+    if len(words) < 2:
+        sys.exit(__doc__)
+    programs = pathlib.Path(words[0]).resolve()
+    results = [process(pathlib.Path(name), programs, write) for name in words[1:]]
+    count, wrong = sum(r[0] for r in results), sum(r[1] for r in results)
+    print(f"{count} outputs on {len(results)} pages, {wrong} of them wrong")
+    sys.exit(1 if wrong or not count else 0)
+
+
+if __name__ == "__main__":
+    main()
