@@ -26,10 +26,10 @@ expect "ladder: all stages" 0 '^device +
 cp "$folder/out" "$folder/page"
 expect "ladder: nothing of it is wrong, and no escapes go into a pipe" 1 '' -- \
   grep -E "WRONG|$(printf '\033')" "$folder/page"
-expect "ladder scores: with a mask nothing is predicted" 0 '^problem .*, causal$
-^1 naive .* - +-  $' -- "$clattn" ladder scores --causal "${small[@]}"
+expect "ladder softmax: with a mask nothing is predicted" 0 '^problem .*, causal$
+^1 naive .* - +-  $' -- "$clattn" ladder softmax --causal "${small[@]}"
 cp "$folder/out" "$folder/page"
-expect "ladder scores: that stage alone" 1 '' -- grep -E "^(project|softmax|context|fused):" "$folder/page"
+expect "ladder softmax: that stage alone" 1 '' -- grep -E "^(project|scores|context|fused):" "$folder/page"
 # shellcheck disable=SC2016 # for the shell that reads it
 printf '#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexit 1\n' >"$folder/gnuplot"
 chmod +x "$folder/gnuplot"

@@ -16,8 +16,8 @@ cp "$icd" "$work/"
 export OCL_ICD_VENDORS=$work RUSTICL_ENABLE=llvmpipe CLATTN_PROGRAM_DIR=
 passed=0 failed=0
 
-passes() { # ARGUMENTS of clattn run
-  if "$program" run "$@" --repeat 1 >"$work/out" 2>&1 && grep -q llvmpipe "$work/out"; then
+succeeds() { # ARGUMENTS of clattn
+  if "$program" "$@" >"$work/out" 2>&1 && grep -q llvmpipe "$work/out"; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
@@ -26,6 +26,12 @@ passes() { # ARGUMENTS of clattn run
   fi
 }
 
+passes() { # ARGUMENTS of clattn run
+  succeeds run "$@" --repeat 1
+}
+
+# It ends work-items that loop for long, without an error: the probes must stay below that, or they complain.
+succeeds ladder softmax --tokens 33 --model-dim 32 --heads 2
 for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
   passes --example $example
   passes --example $example --pipeline blas
