@@ -21,7 +21,7 @@
  * Memory comes in pieces of 32 to 128 bytes, 8 to 32 neighbouring floats: of every piece of x and out one float is
  * used.
  *
- * Wins nowhere on GPUs; on a CPU, where one work-item runs after the other, its reads are no worse than rung 2's.
+ * Wins nowhere; on a CPU, where one work-item runs after the other, it is as fast as rung 2 (PoCL, 1024 tokens x 512).
  */
 #include "common/projection.cl"
 
