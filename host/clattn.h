@@ -508,10 +508,10 @@ CLATTN_API clattn_status clattn_plan_create(clattn_device *device, const clattn_
 CLATTN_API void clattn_plan_destroy(clattn_plan *plan); /* NULL is fine */
 
 /* What a kernel, as it is written, asks for in one run: operations, and bytes of its work-items' reads and writes. What
- * is read twice counts twice, whatever caches spare; what one step of a loop names twice counts once. What depends on
- * the data, as what is done when a row's maximum grows, counts once a row. Operations are those of sums and weights,
- * also where they only fill up a tile: 2 for a multiply-add, 1 for a sum, product, quotient or exp; comparisons are not
- * counted, nor what is done once for each result. */
+ * is read twice counts twice, whatever caches spare; what one step of a loop names twice counts once, and a loop that
+ * is unrolled is one step. What depends on the data, as what is done when a row's maximum grows, counts once a row.
+ * Operations are those of sums and weights, also where they only fill up a tile: 2 for a multiply-add, 1 for a sum,
+ * product, quotient or exp; comparisons are not counted, nor what is done once for each result. */
 typedef struct clattn_traffic {
   double flops;
   double global_read, global_written;
