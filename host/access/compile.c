@@ -129,6 +129,7 @@ static bool run_step(compiled *c, const command *step, const char *what) {
   place_file(log, "clang", "log");
   const int code = call(step, log);
   if (code == 0) return true;
+  if (code == ENOENT) return fail(c, "clang is not installed (Debian: clang), which compiles the kernels");
   if (code > 0) return fail(c, "clang cannot be called: %s", strerror(code));
   free(c->log);
   c->log = read_file(log);
@@ -223,7 +224,7 @@ static int find_constants(struct dl_phdr_info *info, size_t size, void *to) {
 static bool load(compiled *c) {
   struct link_map *map = NULL;
   c->handle = dlopen(c->path, RTLD_NOW | RTLD_LOCAL);
-  if (c->handle == NULL) return fail(c, "%s", dlerror()); /* it names a function that is not built in */
+  if (c->handle == NULL) return fail(c, "a function is not built in here (host/access/builtins.cl): %s", dlerror());
   if (dlinfo(c->handle, RTLD_DI_LINKMAP, &map) != 0) return fail(c, "%s", dlerror());
   c->base = c->constants_end = (const char *)map->l_addr;
   dl_iterate_phdr(find_constants, c);
@@ -271,8 +272,17 @@ static bool to_shared(compiled *c, const files *f) {
   return run_step(c, &step, "linking the kernel");
 }
 
-bool compile(const char *source, const char *options, compiled *c) {
+static bool run_steps(const char *source, const char *options, const files *f, compiled *c) {
   signature kernels[KERNELS_MOST];
+  if (!signatures_read(source, kernels, &c->kernels)) return fail(c, "the kernels' arguments cannot be read");
+  for (size_t i = 0; i < c->kernels; ++i) c->kernel[i].signature = kernels[i];
+  if (!write_source(source, c, f->source)) return fail(c, "cannot write %s: %s", f->source, strerror(errno));
+  if (!to_code(c, f, options)) return false;
+  if (!publish(c, f->code)) return fail(c, "cannot rewrite %s", f->code);
+  return to_object(c, f) && to_shared(c, f) && load(c);
+}
+
+void compile(const char *source, const char *options, compiled *c) {
   char name[32];
   files f;
   memset(c, 0, sizeof *c);
@@ -282,12 +292,7 @@ bool compile(const char *source, const char *options, compiled *c) {
   place_file(f.object, name, "o");
   place_file(f.builtins, "builtins", "o");
   place_file(c->path, name, "so");
-  if (!signatures_read(source, kernels, &c->kernels)) return fail(c, "the kernels' arguments cannot be read");
-  for (size_t i = 0; i < c->kernels; ++i) c->kernel[i].signature = kernels[i];
-  if (!write_source(source, c, f.source)) return fail(c, "cannot write %s: %s", f.source, strerror(errno));
-  if (!to_code(c, &f, options)) return false;
-  if (!publish(c, f.code)) return fail(c, "cannot rewrite %s", f.code);
-  return to_object(c, &f) && to_shared(c, &f) && load(c);
+  c->good = run_steps(source, options, &f, c);
 }
 
 void compiled_free(compiled *c) {

@@ -25,12 +25,13 @@ typedef struct compiled {
   char path[256];                   /* of the shared object */
   const char *base, *constants_end; /* where it lies in memory: first what is never written */
   void *handle;
+  bool good; /* it can be run */
   char *log; /* of the compiler; NULL */
 } compiled;
 
-/* Compiles with these options, separated by spaces. false: c->log says why, or is NULL without memory. Free in every
- * case. */
-bool compile(const char *source, const char *options, compiled *c);
+/* Compiles with these options, separated by spaces. Where c->good is false c->log says why, or is NULL without memory.
+ * Free in every case. */
+void compile(const char *source, const char *options, compiled *c);
 void compiled_free(compiled *c);
 
 /* NULL, or why nothing can be compiled here. Leaves a temporary folder, until compile_end. */

@@ -24,7 +24,7 @@ static struct _cl_platform_id the_platform;
 static struct _cl_device_id the_device;
 
 /* Of a work-group, as GPUs have it; CPU forms need the local memory. */
-enum { ITEMS_MOST = 1024, LOCAL_BYTES = 1 << 20 };
+enum { GROUP_MOST = 1024, LOCAL_BYTES = 1 << 20 };
 
 /* ---- questions --------------------------------------------------------------------------------------------------- */
 
@@ -62,7 +62,7 @@ cl_int clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint entr
 }
 
 static cl_int answer_sizes(size_t room, void *to, size_t *needed) {
-  static const size_t sizes[3] = {ITEMS_MOST, ITEMS_MOST, ITEMS_MOST};
+  static const size_t sizes[3] = {GROUP_MOST, GROUP_MOST, GROUP_MOST};
   return device_answer(sizes, sizeof sizes, room, to, needed);
 }
 
@@ -79,7 +79,7 @@ static cl_ulong number_of(cl_device_info what) {
   case CL_DEVICE_ADDRESS_BITS:
     return 64;
   case CL_DEVICE_MAX_WORK_GROUP_SIZE:
-    return ITEMS_MOST;
+    return GROUP_MOST;
   case CL_DEVICE_LOCAL_MEM_SIZE:
     return LOCAL_BYTES;
   case CL_DEVICE_GLOBAL_MEM_SIZE:

@@ -4,7 +4,7 @@
 #ifndef CLATTN_ACCESS_DEVICE_H
 #define CLATTN_ACCESS_DEVICE_H
 
-#include "compile.h"
+#include "programs.h"
 #include "launch.h"
 #include "opencl.h"
 
@@ -22,7 +22,7 @@ struct _cl_event {
 struct _cl_program {
   unsigned references;
   char *source;
-  compiled compiled;
+  const compiled *compiled; /* NULL: not yet */
 };
 
 enum { ARGUMENT_BYTES_MOST = 1024 };

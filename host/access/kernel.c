@@ -63,14 +63,14 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id *dev
   (void)devices;
   (void)notify;
   (void)data;
-  compiled_free(&program->compiled);
-  return compile(program->source, options == NULL ? "" : options, &program->compiled) ? CL_SUCCESS
-                                                                                       : CL_BUILD_PROGRAM_FAILURE;
+  program->compiled = programs_get(program->source, options == NULL ? "" : options);
+  if (program->compiled == NULL) return CL_OUT_OF_HOST_MEMORY;
+  return program->compiled->good ? CL_SUCCESS : CL_BUILD_PROGRAM_FAILURE;
 }
 
 cl_int clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_program_build_info what, size_t room, void *to,
                              size_t *needed) {
-  const char *log = program->compiled.log == NULL ? "" : program->compiled.log;
+  const char *log = program->compiled == NULL || program->compiled->log == NULL ? "" : program->compiled->log;
   (void)device;
   if (what != CL_PROGRAM_BUILD_LOG) return CL_INVALID_VALUE;
   return device_answer(log, strlen(log) + 1, room, to, needed);
@@ -78,7 +78,6 @@ cl_int clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_program
 
 cl_int clReleaseProgram(cl_program program) {
   if (--program->references > 0) return CL_SUCCESS;
-  compiled_free(&program->compiled);
   free(program->source);
   free(program);
   return CL_SUCCESS;
@@ -93,7 +92,7 @@ static const compiled_kernel *find_kernel(const compiled *c, const char *name) {
 }
 
 cl_kernel clCreateKernel(cl_program program, const char *name, cl_int *code) {
-  const compiled_kernel *found = find_kernel(&program->compiled, name);
+  const compiled_kernel *found = program->compiled != NULL ? find_kernel(program->compiled, name) : NULL;
   cl_kernel kernel = found != NULL ? calloc(1, sizeof *kernel) : NULL;
   if (code != NULL) *code = kernel != NULL ? CL_SUCCESS : found == NULL ? CL_INVALID_KERNEL_NAME : CL_OUT_OF_HOST_MEMORY;
   if (kernel == NULL) return NULL;
@@ -121,7 +120,7 @@ cl_int clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id device, cl_kernel
   const size_t multiple = NEIGHBOURS;
   size_t most = 0;
   cl_ulong local_bytes = 0;
-  const compiled *c = &kernel->program->compiled;
+  const compiled *c = kernel->program->compiled;
   for (size_t i = 0; i < c->locals; ++i)
     if (is_of(&c->local[i], kernel)) local_bytes += c->local[i].bytes;
   switch (what) {
@@ -216,7 +215,7 @@ static void add_local_array(launch *l, const local_array *local) {
 
 static bool describe_places(launch *l, cl_kernel kernel) {
   const signature *s = &kernel->kernel->signature;
-  const compiled *c = &kernel->program->compiled;
+  const compiled *c = kernel->program->compiled;
   l->place = calloc(s->count + c->locals + 1, sizeof *l->place);
   if (l->place == NULL) return false;
   for (size_t i = 0; i < s->count; ++i)
@@ -246,7 +245,7 @@ static bool split(launch *l, const size_t *global, const size_t *local) {
 }
 
 static bool run(launch *l, cl_kernel kernel) {
-  const compiled *c = &kernel->program->compiled;
+  const compiled *c = kernel->program->compiled;
   const recorded_program program = {.path = c->path, .base = c->base, .constants_end = c->constants_end};
   uint64_t arguments[PARAMETERS_MOST];
   execution e = {.call = kernel->kernel->call, .arguments = arguments, .dimensions = 3};

@@ -7,6 +7,8 @@
 #include "command.h"
 #include "compile.h"
 #include "device.h"
+#include "file.h"
+#include "file_system.h"
 #include "options.h"
 #include "report.h"
 
@@ -34,39 +36,49 @@ static bool has_passed(const subject *s) {
   return s->correct;
 }
 
-static bool draw(const subject *s, const char *file) {
-  FILE *to = fopen(file, "w");
-  if (to != NULL) {
-    report_picture(s, to);
-    const bool written = !ferror(to);
-    if (fclose(to) == 0 && written) return true;
+static bool draw(const subject *s, const char *path) {
+  clattn_part_file part;
+  if (!file_is_regular(path)) {
+    complain("--svg %s: it exists and is no regular file; it is not replaced", path);
+    return false;
   }
-  complain("cannot write %s: %s", file, strerror(errno));
+  if (clattn_part_open(&part, path)) {
+    report_picture(s, part.file);
+    if (clattn_part_place(&part, path, ferror(part.file) == 0)) return true;
+  }
+  complain("--svg %s: %s", path, file_reason(errno));
   return false;
 }
 
+/* What has been looked at so far. */
+typedef struct results {
+  json_t *all; /* NULL: texts are printed */
+  size_t count;
+  int code;
+} results;
+
+/* -1, or the exit code at which to stop. */
+static int run_one(const access_options *o, const char *word, results *r) {
+  subject s;
+  const int code = subject_run(word, &o->sizes, &s);
+  if (code != -1) return code;
+  if (o->svg != NULL && !draw(&s, o->svg)) return EXIT_BAD_INPUT;
+  if (!has_passed(&s)) r->code = EXIT_CHECK_FAILED;
+  if (r->all != NULL) return json_array_append_new(r->all, report_json(&s)) == 0 ? -1 : EXIT_BAD_INPUT;
+  if (r->count++ > 0) putchar('\n');
+  report_text(&s);
+  return -1;
+}
+
 static int run_all(const access_options *o) {
-  int result = EXIT_PASSED;
-  json_t *all = o->json ? json_array() : NULL;
-  for (const char **word = o->word; *word != NULL; ++word) {
-    subject s;
-    int code = subject_run(*word, &o->sizes, &s);
-    if (code != -1) {
-      json_decref(all);
-      return code;
-    }
-    if (o->svg != NULL && !draw(&s, o->svg)) result = EXIT_BAD_INPUT;
-    if (!has_passed(&s) && result == EXIT_PASSED) result = EXIT_CHECK_FAILED;
-    if (o->json) {
-      json_array_append_new(all, report_json(&s));
-    } else {
-      if (word != o->word) putchar('\n');
-      report_text(&s);
-    }
-  }
-  if (o->json && json_dumpf(all, stdout, JSON_INDENT(1)) == 0) putchar('\n');
-  json_decref(all);
-  return result;
+  results r = {.all = o->json ? json_array() : NULL, .code = EXIT_PASSED};
+  int stop = -1;
+  char one[SUBJECT_WORD];
+  for (const char **word = o->word; *word != NULL && stop == -1; ++word)
+    for (size_t next = 0; stop == -1 && subject_next(*word, &next, one);) stop = run_one(o, one, &r);
+  if (stop == -1 && o->json && json_dumpf(r.all, stdout, JSON_INDENT(1)) == 0) putchar('\n');
+  json_decref(r.all);
+  return stop != -1 ? stop : r.code;
 }
 
 static int run(const access_options *o) {
@@ -74,6 +86,7 @@ static int run(const access_options *o) {
   if (trouble != NULL) complain("%s", trouble);
   const int code = trouble == NULL ? run_all(o) : EXIT_BAD_INPUT;
   device_forget();
+  programs_free();
   compile_end();
   return code;
 }

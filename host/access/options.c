@@ -15,8 +15,8 @@ enum { TOKENS, KEY_TOKENS, HEADS, HEAD_DIM, MODEL_DIM, NUMBERS };
 
 static bool parse_number(const char *option, const char *text, int64_t *value) {
   if (text == NULL) return true;
-  if (!parse_integer(option, text, 1, value)) return false;
-  if (*value <= LARGEST) return true;
+  if (!parse_integer(option, text, -INT32_MAX, value)) return false;
+  if (*value >= 1 && *value <= LARGEST) return true;
   complain("%s %s (allowed: 1 to %d)", option, text, LARGEST);
   return false;
 }
@@ -41,18 +41,18 @@ static bool check(const access_options *o) {
     complain("no kernel is given, as in 'clattn-access scores=tiled' (see 'clattn-access --help')");
     return false;
   }
-  if (o->svg != NULL && o->word[1] != NULL) {
-    complain("--svg %s: a picture is of one kernel; also given is '%s'", o->svg, o->word[1]);
+  if (o->svg != NULL && (o->word[1] != NULL || strchr(o->word[0], '=') == NULL)) {
+    complain("--svg %s: a picture is of one kernel (allowed: one STAGE=RUNG)", o->svg);
     return false;
   }
   return true;
 }
 
 int access_options_read(int argc, const char **argv, access_options *o) {
-  *o = (access_options){.sizes = {.tokens = 20, .key_tokens = 36, .heads = 1, .head_dim = 16, .model_dim = 16}};
+  *o = (access_options){.sizes = {.tokens = 20, .key_tokens = 32, .heads = 1, .head_dim = 16, .model_dim = 16}};
   const struct poptOption table[] = {
       {"tokens", 0, POPT_ARG_STRING, &o->text[TOKENS], 0, "queries (20)", "N"},
-      {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (36); project and convert have as many as queries",
+      {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (32); project has as many as queries",
        "N"},
       {"heads", 0, POPT_ARG_STRING, &o->text[HEADS], 0, "(1)", "N"},
       {"head-dim", 0, POPT_ARG_STRING, &o->text[HEAD_DIM], 0, "of queries, keys and values (16)", "N"},
@@ -64,13 +64,14 @@ int access_options_read(int argc, const char **argv, access_options *o) {
       HELP_OPTION,
       POPT_TABLEEND};
   o->context = poptGetContext("clattn-access", argc, argv, table, 0);
-  poptSetOtherOptionHelp(o->context, "[OPTIONS] STAGE=RUNG[:TILE=SIZE...] ...");
+  poptSetOtherOptionHelp(o->context, "[OPTIONS] STAGE|STAGE=RUNG[:TILE=SIZE...] ...");
   const int code = poptGetNextOpt(o->context);
   if (code == OPTION_HELP) {
     poptPrintHelp(o->context, stdout, 0);
-    puts("\nTile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR names a folder to take the kernels\n"
+    puts("\nSTAGE alone: all its kernels, as in 'clattn-access scores'. RUNG is a number or a name, as in scores=tiled:TILE=16.\n"
+         "Tile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR names a folder to take the kernels\n"
          "from, instead of the program. Exit codes: 0 passed; 1 a result is wrong, or a kernel races or leaves its\n"
-         "buffers; 2 bad input; 3 a kernel cannot be compiled.");
+         "buffers; 2 bad input, or no clang; 3 a kernel cannot be compiled.");
     return EXIT_PASSED;
   }
   if (code < -1) {

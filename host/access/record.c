@@ -74,22 +74,20 @@ static void add_finding(const char *text) {
 
 /* One for each line of the source: all work-items make the same mistake. */
 static bool is_known(const char *line) {
-  for (size_t i = 0; i < recorder.launch->findings; ++i)
-    if (strstr(recorder.launch->finding[i], line) != NULL) return true;
+  const size_t length = strlen(line);
+  for (size_t i = 0; i < recorder.launch->findings; ++i) {
+    const char *known = recorder.launch->finding[i];
+    if (strncmp(known, line, length) == 0 && known[length] == ':') return true;
+  }
   return false;
-}
-
-/* "kernels/scores/2_tiled.cl:31: ". */
-static void begin_finding(uint32_t at, char line[SOURCE_LINE_TEXT]) {
-  source_line(recorder.program->path, at, line);
 }
 
 static void find_race(const touch *t, bool stored, const history *h, bool by_store, bool other_group) {
   const place *p = &recorder.launch->place[t->place];
   char line[SOURCE_LINE_TEXT], other_line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64], other[64];
-  begin_finding(t->at, line);
+  source_line(recorder.program->path, t->at, line);
   if (is_known(line)) return;
-  begin_finding(by_store ? h->store_at : h->load_at, other_line);
+  source_line(recorder.program->path, by_store ? h->store_at : h->load_at, other_line);
   snprintf(text, sizeof text, "%s: work-item %s %s %s%s + %" PRIu64 ", which %s%s %s at %s%s", line,
            item_text(t->item, mine), stored ? "stores to" : "loads", p->local ? "local " : "", p->name, t->offset,
            item_text(by_store ? h->store_item : h->load_item, other), other_group ? " of another work-group" : "",
@@ -118,7 +116,7 @@ static void find_outside(uintptr_t address, size_t bytes, bool store, uint32_t a
   char line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64];
   uint64_t distance = 0;
   bool behind = false;
-  begin_finding(at, line);
+  source_line(recorder.program->path, at, line);
   if (is_known(line)) return;
   const place *p = nearest(address, &distance, &behind);
   int used = snprintf(text, sizeof text, "%s: work-item %s of work-group (%zu, %zu, %zu) %s %zu bytes outside of all "

@@ -16,9 +16,10 @@ static void print_tally(const char *name, const tally *t) {
          t->loads, t->load_bytes, t->stores, t->store_bytes, t->steps, t->parts, t->least);
 }
 
+/* Those that anything touches. */
 static size_t places_of(const launch *l, bool local) {
   size_t count = 0;
-  for (size_t i = 0; i < l->places; ++i) count += l->place[i].local == local;
+  for (size_t i = 0; i < l->places; ++i) count += l->place[i].local == local && launch_place(l, i).steps > 0;
   return count;
 }
 
@@ -28,7 +29,7 @@ static void print_places(const launch *l, bool local) {
   print_header(local ? "local memory" : "global memory", local ? "passes" : "lines");
   for (size_t i = 0; i < l->places; ++i) {
     const tally t = launch_place(l, i);
-    if (l->place[i].local == local) print_tally(l->place[i].name, &t);
+    if (l->place[i].local == local && t.steps > 0) print_tally(l->place[i].name, &t);
   }
   const tally total = launch_total(l, local);
   if (places_of(l, local) > 1) print_tally("together", &total);

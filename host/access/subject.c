@@ -32,11 +32,16 @@ static bool find_stage(const char *name, size_t length, clattn_stage *stage) {
   return false;
 }
 
+/* CLBlast's kernels are not here to be compiled. */
+static bool is_ours(const clattn_kernel_info *info) {
+  return strcmp(info->form, "library") != 0;
+}
+
 /* Its number in the catalogue. */
 static bool find_kernel(clattn_stage stage, const char *name, size_t length, size_t *index, clattn_kernel_info *info) {
   char rung[16];
   for (*index = 0; clattn_kernel_get_info(*index, info); ++*index) {
-    if (info->stage != listed_stage(stage) || strcmp(info->form, "library") == 0) continue;
+    if (info->stage != listed_stage(stage) || !is_ours(info)) continue;
     snprintf(rung, sizeof rung, "%d", info->rung);
     if (strlen(info->name) == length && strncmp(info->name, name, length) == 0) return true;
     if (info->rung > 0 && strlen(rung) == length && strncmp(rung, name, length) == 0) return true;
@@ -49,7 +54,7 @@ static void complain_of_kernel(const char *word, clattn_stage stage) {
   clattn_kernel_info info;
   for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
     const size_t used = strlen(allowed);
-    if (info.stage == listed_stage(stage) && strcmp(info.form, "library") != 0)
+    if (info.stage == listed_stage(stage) && is_ours(&info))
       snprintf(allowed + used, sizeof allowed - used, "%s%d %s", used > 0 ? ", " : "", info.rung, info.name);
   }
   complain("kernel '%s' (stage %s has: %s)", word, clattn_stage_name(stage), allowed);
@@ -71,7 +76,7 @@ static bool choose(subject *s, char *kernels, size_t size) {
   clattn_kernel_info info;
   clattn_tile_info tile;
   if (equals == NULL || !find_stage(s->word, (size_t)(equals - s->word), &s->stage)) {
-    complain("'%s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of convert, project, "
+    complain("'%s' (allowed: STAGE, STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of convert, project, "
              "rotary, cache, scores, softmax, context, fused, output)",
              s->word);
     return false;
@@ -90,6 +95,21 @@ static bool choose(subject *s, char *kernels, size_t size) {
       used += (size_t)snprintf(kernels + used, size - used, ",%s=1", clattn_stage_name(stages[i]));
   if (used < size) return true;
   complain("'%.40s...' is too long", s->word);
+  return false;
+}
+
+bool subject_next(const char *word, size_t *next, char one[SUBJECT_WORD]) {
+  clattn_stage stage;
+  clattn_kernel_info info;
+  if (!find_stage(word, strlen(word), &stage)) {
+    snprintf(one, SUBJECT_WORD, "%s", word);
+    return (*next)++ == 0;
+  }
+  while (clattn_kernel_get_info((*next)++, &info)) {
+    if (info.stage != listed_stage(stage) || !is_ours(&info)) continue;
+    snprintf(one, SUBJECT_WORD, "%s=%s", word, info.name);
+    return true;
+  }
   return false;
 }
 
@@ -113,10 +133,6 @@ static clattn_problem describe(const subject *s, const sizes *z) {
     p.cache.type = CLATTN_CACHE_F16;
   }
   return p;
-}
-
-bool subject_has_keys(clattn_stage stage) {
-  return stage != CLATTN_STAGE_PROJECT;
 }
 
 /* ---- running it -------------------------------------------------------------------------------------------------- */

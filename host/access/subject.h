@@ -11,8 +11,10 @@ typedef struct sizes {
   int causal;
 } sizes;
 
+enum { SUBJECT_WORD = 256 };
+
 typedef struct subject {
-  const char *word; /* as it was given: "scores=tiled:TILE=8" */
+  const char *word; /* "scores=tiled:TILE=8" */
   clattn_stage stage;
   char choice[256]; /* "tiled:TILE=8", with all tile sizes */
   int rung;
@@ -26,7 +28,8 @@ typedef struct subject {
  * the smallest above 1. -1, or the exit code at which to stop, after a complaint. */
 int subject_run(const char *word, const sizes *sizes, subject *subject);
 
-/* Some key lengths make no sense for some stages. */
-bool subject_has_keys(clattn_stage stage);
+/* The word of the stage's next kernel, "scores=tiled", where `word` is a stage alone; else the word itself, once. *next
+ * begins with 0. false behind the last. */
+bool subject_next(const char *word, size_t *next, char one[SUBJECT_WORD]);
 
 #endif
