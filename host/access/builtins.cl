@@ -253,21 +253,15 @@ uint BUILTIN mad24(uint x, uint y, uint z) {
 #define CONVERT_TO(to)                                                                                                 \
   CONVERT(to, char)                                                                                                    \
   CONVERT(to, uchar)                                                                                                   \
-  CONVERT(to, short)                                                                                                   \
   CONVERT(to, ushort)                                                                                                  \
   CONVERT(to, int)                                                                                                     \
   CONVERT(to, uint)                                                                                                    \
-  CONVERT(to, long)                                                                                                    \
-  CONVERT(to, ulong)                                                                                                   \
   CONVERT(to, float)
 CONVERT_TO(char)
 CONVERT_TO(uchar)
-CONVERT_TO(short)
 CONVERT_TO(ushort)
 CONVERT_TO(int)
 CONVERT_TO(uint)
-CONVERT_TO(long)
-CONVERT_TO(ulong)
 CONVERT_TO(float)
 
 /* To the nearest, ties to even; what does not fit is as near as can be, NaN 0. */
@@ -311,7 +305,6 @@ SATURATE(ushort, 0.0f, 65535.0f)
   WIDTHS(VECTOR_STORE, type, private)
 VECTORS_OF(char)
 VECTORS_OF(uchar)
-VECTORS_OF(short)
 VECTORS_OF(ushort)
 VECTORS_OF(int)
 VECTORS_OF(uint)

@@ -129,7 +129,6 @@ static bool run_step(compiled *c, const command *step, const char *what) {
   place_file(log, "clang", "log");
   const int code = call(step, log);
   if (code == 0) return true;
-  if (code == ENOENT) return fail(c, "clang is not installed (Debian: clang), which compiles the kernels");
   if (code > 0) return fail(c, "clang cannot be called: %s", strerror(code));
   free(c->log);
   c->log = read_file(log);
@@ -265,8 +264,22 @@ static bool to_object(compiled *c, const files *f) {
   return run_step(c, &step, "compiling the kernel");
 }
 
+/* Once, when they are first needed. */
+static bool compile_builtins(compiled *c, const char *object) {
+  command step = {.count = 0};
+  char source[PATH_TEXT];
+  if (access(object, F_OK) == 0) return true;
+  place_file(source, "builtins", "cl");
+  if (!write_file(source, (const char *)clattn_access_files[0].text, clattn_access_files[0].size))
+    return fail(c, "cannot write %s: %s", source, strerror(errno));
+  add_all(&step, language);
+  add_all(&step, (const char *const[]){"-O0", "-c", source, "-o", object, NULL});
+  return run_step(c, &step, "compiling builtins.cl");
+}
+
 static bool to_shared(compiled *c, const files *f) {
   command step = {.count = 0};
+  if (!compile_builtins(c, f->builtins)) return false;
   add_all(&step, link_step);
   add_all(&step, (const char *const[]){f->object, f->builtins, "-lm", "-o", c->path, NULL});
   return run_step(c, &step, "linking the kernel");
@@ -304,23 +317,9 @@ void compiled_free(compiled *c) {
 
 /* ---- the temporary folder ---------------------------------------------------------------------------------------- */
 
-static const char *compile_builtins(void) {
-  static char trouble[512];
-  compiled none = {.log = NULL};
-  command step = {.count = 0};
-  char source[PATH_TEXT], object[PATH_TEXT];
-  place_file(source, "builtins", "cl");
-  place_file(object, "builtins", "o");
-  if (!write_file(source, (const char *)clattn_access_files[0].text, clattn_access_files[0].size)) return "the temporary folder is full";
-  add_all(&step, language);
-  add_all(&step, (const char *const[]){"-O0", "-c", source, "-o", object, NULL});
-  if (run_step(&none, &step, "compiling builtins.cl")) return NULL;
-  snprintf(trouble, sizeof trouble, "%.500s", none.log == NULL ? "no memory" : none.log);
-  compiled_free(&none);
-  return trouble;
-}
-
 const char *compile_begin(void) {
+  const command version = {.word = {"clang", "--version"}, .count = 2};
+  char log[PATH_TEXT];
   const char *temporary = getenv("TMPDIR");
   if (temporary == NULL || temporary[0] == '\0') temporary = "/tmp";
   const int length = snprintf(work.folder, sizeof work.folder, "%s/clattn-access-XXXXXX", temporary);
@@ -328,7 +327,8 @@ const char *compile_begin(void) {
     work.folder[0] = '\0';
     return "no temporary folder can be made (TMPDIR, else /tmp)";
   }
-  return compile_builtins();
+  place_file(log, "clang", "log");
+  return call(&version, log) == 0 ? NULL : "clang is not installed (Debian: clang); it compiles the kernels";
 }
 
 void compile_end(void) {

@@ -34,7 +34,7 @@ typedef struct compiled {
 void compile(const char *source, const char *options, compiled *c);
 void compiled_free(compiled *c);
 
-/* NULL, or why nothing can be compiled here. Leaves a temporary folder, until compile_end. */
+/* NULL, or why nothing can be compiled here. Makes a temporary folder, which compile_end removes. */
 const char *compile_begin(void);
 void compile_end(void);
 

@@ -52,6 +52,11 @@ static struct {
   uint32_t stamp[2], group_stamp[2]; /* of global and local memory: of the phase, and of the group's first phase */
   const char *stack, *stack_end;
   doubtful_store doubtful;
+  struct {
+    bool outside;
+    uint32_t at;
+  } known[FINDINGS_MOST]; /* of the findings */
+  size_t known_count;
 } recorder;
 
 /* ---- findings ---------------------------------------------------------------------------------------------------- */
@@ -72,22 +77,23 @@ static void add_finding(const char *text) {
   if (l->findings < FINDINGS_MOST) snprintf(l->finding[l->findings++], FINDING_TEXT, "%s", text);
 }
 
-/* One for each line of the source: all work-items make the same mistake. */
-static bool is_known(const char *line) {
-  const size_t length = strlen(line);
-  for (size_t i = 0; i < recorder.launch->findings; ++i) {
-    const char *known = recorder.launch->finding[i];
-    if (strncmp(known, line, length) == 0 && known[length] == ':') return true;
-  }
+/* One of a kind for each instruction: all work-items make the same mistake. */
+static bool is_known(bool outside, uint32_t at) {
+  for (size_t i = 0; i < recorder.known_count; ++i)
+    if (recorder.known[i].outside == outside && recorder.known[i].at == at) return true;
+  if (recorder.known_count == FINDINGS_MOST) return true;
+  recorder.known[recorder.known_count].outside = outside;
+  recorder.known[recorder.known_count++].at = at;
   return false;
 }
 
 static void find_race(const touch *t, bool stored, const history *h, bool by_store, bool other_group) {
   const place *p = &recorder.launch->place[t->place];
   char line[SOURCE_LINE_TEXT], other_line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64], other[64];
-  source_line(recorder.program->path, t->at, line);
-  if (is_known(line)) return;
-  source_line(recorder.program->path, by_store ? h->store_at : h->load_at, other_line);
+  if (is_known(false, t->at)) return;
+  source_line(recorder.program->path, t->at, recorder.launch->file, line);
+  source_line(recorder.program->path, by_store ? h->store_at : h->load_at, recorder.launch->file,
+              other_line);
   snprintf(text, sizeof text, "%s: work-item %s %s %s%s + %" PRIu64 ", which %s%s %s at %s%s", line,
            item_text(t->item, mine), stored ? "stores to" : "loads", p->local ? "local " : "", p->name, t->offset,
            item_text(by_store ? h->store_item : h->load_item, other), other_group ? " of another work-group" : "",
@@ -116,8 +122,8 @@ static void find_outside(uintptr_t address, size_t bytes, bool store, uint32_t a
   char line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64];
   uint64_t distance = 0;
   bool behind = false;
-  source_line(recorder.program->path, at, line);
-  if (is_known(line)) return;
+  if (is_known(true, at)) return;
+  source_line(recorder.program->path, at, recorder.launch->file, line);
   const place *p = nearest(address, &distance, &behind);
   int used = snprintf(text, sizeof text, "%s: work-item %s of work-group (%zu, %zu, %zu) %s %zu bytes outside of all "
                                          "buffers", line, item_text(recorder.item, mine), recorder.group[0],

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void source_line(const char *shared_object, uint32_t at, char text[SOURCE_LINE_TEXT]) {
+void source_line(const char *shared_object, uint32_t at, const char *otherwise, char text[SOURCE_LINE_TEXT]) {
   char command[512], line[512] = "";
-  snprintf(text, SOURCE_LINE_TEXT, "instruction 0x%" PRIx32, at);
+  snprintf(text, SOURCE_LINE_TEXT, "%s", otherwise);
   const int length =
       snprintf(command, sizeof command, "addr2line -e '%s' 0x%" PRIx32 " 2>/dev/null", shared_object, at - 1);
   if (length < 0 || (size_t)length >= sizeof command) return;
@@ -19,5 +19,5 @@ void source_line(const char *shared_object, uint32_t at, char text[SOURCE_LINE_T
   if (got == NULL) return;
   line[strcspn(line, " \n")] = '\0'; /* also behind "(discriminator 2)" */
   const char *file = strstr(line, "kernels/");
-  if (file != NULL) snprintf(text, SOURCE_LINE_TEXT, "%.150s", file);
+  if (file != NULL && strchr(file, '?') == NULL) snprintf(text, SOURCE_LINE_TEXT, "%.150s", file);
 }
