@@ -74,7 +74,8 @@ void BUILTIN mem_fence(cl_mem_fence_flags fences) {
   type##n BUILTIN name(type##n x, type y, type z) {                                                                    \
     return name(x, (type##n)y, (type##n)z);                                                                            \
   }
-#define WIDTHS(macro, ...) macro(__VA_ARGS__, 2) macro(__VA_ARGS__, 3) macro(__VA_ARGS__, 4) macro(__VA_ARGS__, 8) macro(__VA_ARGS__, 16)
+#define WIDTHS(macro, ...)                                                                                             \
+  macro(__VA_ARGS__, 2) macro(__VA_ARGS__, 3) macro(__VA_ARGS__, 4) macro(__VA_ARGS__, 8) macro(__VA_ARGS__, 16)
 
 #define FLOAT_1(name, value)                                                                                           \
   float BUILTIN name(float x) {                                                                                        \
@@ -310,7 +311,8 @@ VECTORS_OF(int)
 VECTORS_OF(uint)
 VECTORS_OF(float)
 
-/* ---- half: 1 sign, 5 exponent, 10 fraction bits ------------------------------------------------------------------- */
+/* ---- half: 1 sign, 5 exponent, 10 fraction bits -------------------------------------------------------------------
+ */
 
 float from_half(ushort bits) {
   const uint sign = (uint)(bits & 0x8000) << 16, rest = bits & 0x7fff;

@@ -109,19 +109,47 @@ static int call(const command *c, const char *log) {
 }
 
 /* How OpenCL C is read; one language version, that of the kernels. */
-static const char *const language[] = {"clang", "-x", "cl", "-cl-std=CL1.2", "-D__OPENCL_VERSION__=120", "-Xclang",
-                                       "-finclude-default-header", "-Xclang", "-fdeclare-opencl-builtins",
-                                       "-fno-builtin", "-fPIC", "-Wno-psabi", NULL};
-static const char *const first_step[] = {
-    "-O1", "-fsanitize=kernel-address", "-gline-tables-only", "-gdwarf-4", "-Xclang", "-disable-llvm-passes", "-S",
-    "-emit-llvm", NULL};
-static const char *const second_step[] = {"clang", "-x", "ir", "-O1", "-fPIC", "-fno-builtin",
+static const char *const language[] = {"clang",
+                                       "-x",
+                                       "cl",
+                                       "-cl-std=CL1.2",
+                                       "-D__OPENCL_VERSION__=120",
+                                       "-Xclang",
+                                       "-finclude-default-header",
+                                       "-Xclang",
+                                       "-fdeclare-opencl-builtins",
+                                       "-fno-builtin",
+                                       "-fPIC",
+                                       "-Wno-psabi",
+                                       NULL};
+static const char *const first_step[] = {"-O1",
+                                         "-fsanitize=kernel-address",
+                                         "-gline-tables-only",
+                                         "-gdwarf-4",
+                                         "-Xclang",
+                                         "-disable-llvm-passes",
+                                         "-S",
+                                         "-emit-llvm",
+                                         NULL};
+static const char *const second_step[] = {"clang",
+                                          "-x",
+                                          "ir",
+                                          "-O1",
+                                          "-fPIC",
+                                          "-fno-builtin",
                                           "-fsanitize=kernel-address",
-                                          "-mllvm", "-asan-instrumentation-with-call-threshold=0", /* calls, always */
-                                          "-mllvm", "-asan-memory-access-callback-prefix=clattn_access_",
-                                          "-mllvm", "-asan-opt=0",     /* every access */
-                                          "-mllvm", "-asan-stack=0",   /* nothing is moved */
-                                          "-mllvm", "-asan-globals=0", "-c", NULL};
+                                          "-mllvm",
+                                          "-asan-instrumentation-with-call-threshold=0", /* calls, always */
+                                          "-mllvm",
+                                          "-asan-memory-access-callback-prefix=clattn_access_",
+                                          "-mllvm",
+                                          "-asan-opt=0", /* every access */
+                                          "-mllvm",
+                                          "-asan-stack=0", /* nothing is moved */
+                                          "-mllvm",
+                                          "-asan-globals=0",
+                                          "-c",
+                                          NULL};
 static const char *const link_step[] = {"clang", "-shared", "-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset", NULL};
 
 static bool run_step(compiled *c, const command *step, const char *what) {
@@ -139,8 +167,10 @@ static bool run_step(compiled *c, const command *step, const char *what) {
 
 /* A function that C can call: each argument is a number. */
 static bool write_wrapper(const signature *kernel, FILE *to) {
-  fprintf(to, "\n__attribute__((no_sanitize(\"kernel-address\"))) void clattn_access_call_%s(private const ulong *at) {\n  %s(",
-          kernel->name, kernel->name);
+  fprintf(
+      to,
+      "\n__attribute__((no_sanitize(\"kernel-address\"))) void clattn_access_call_%s(private const ulong *at) {\n  %s(",
+      kernel->name, kernel->name);
   for (size_t i = 0; i < kernel->count; ++i) {
     const parameter *p = &kernel->parameter[i];
     const char *comma = i > 0 ? ", " : "";
@@ -163,8 +193,9 @@ static bool write_source(const char *source, const compiled *c, const char *path
 /* ---- local memory ------------------------------------------------------------------------------------------------ */
 
 static bool add_local(compiled *c, const char *name, size_t length) {
+  if (length >= sizeof c->local->name) return false;
   local_array *grown = realloc(c->local, (c->locals + 1) * sizeof *grown);
-  if (grown == NULL || length >= sizeof grown->name) return false;
+  if (grown == NULL) return false;
   c->local = grown;
   memset(&grown[c->locals], 0, sizeof *grown);
   memcpy(grown[c->locals].name, name, length);
@@ -178,8 +209,9 @@ static bool publish_locals(compiled *c, char *code) {
   bool good = true;
   for (char *line = code; line != NULL && good; line = strchr(line, '\n')) {
     line += *line == '\n';
+    if (line[0] != '@') continue;
     char *end = strchr(line, '\n'), *at = strstr(line, internal);
-    if (line[0] != '@' || at == NULL || end == NULL || at > end) continue;
+    if (at == NULL || end == NULL || at > end) continue;
     memcpy(at, " =          global ", sizeof internal - 1);
     good = add_local(c, line + 1, (size_t)(at - line - 1));
   }

@@ -87,7 +87,7 @@ static size_t groups_of(size_t elements, size_t of_group) {
 }
 
 static void count_step(const launch *l, touch *const *step, size_t count, tally *to) {
-  uint64_t word[NEIGHBOURS * TOUCH_WORDS_MOST];
+  uint64_t word[NEIGHBOURS * TOUCH_WORDS_MOST] = {0};
   const bool local = l->place[step[0]->place].local;
   const size_t words = words_of(step, count, word);
   ++to->steps;

@@ -1,6 +1,6 @@
-/* An OpenCL 1.2 implementation of its own, as far as the library needs one: one platform, one device, which runs kernels
- * one work-item after the other and records what they touch. The program defines the entry points itself instead of
- * linking a loader. */
+/* An OpenCL 1.2 implementation of its own, as far as the library needs one: one platform, one device, which runs
+ * kernels one work-item after the other and records what they touch. The program defines the entry points itself
+ * instead of linking a loader. */
 #ifndef CLATTN_ACCESS_DEVICE_H
 #define CLATTN_ACCESS_DEVICE_H
 

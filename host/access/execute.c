@@ -82,8 +82,8 @@ static void work_item(void) {
 
 static bool begin(fiber *f) {
   if (f->memory == NULL) {
-    void *memory =
-        mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return false;
     f->memory = memory;
     if (mprotect(memory, GUARD_BYTES, PROT_NONE) != 0) return false;

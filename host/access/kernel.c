@@ -94,7 +94,8 @@ static const compiled_kernel *find_kernel(const compiled *c, const char *name) {
 cl_kernel clCreateKernel(cl_program program, const char *name, cl_int *code) {
   const compiled_kernel *found = program->compiled != NULL ? find_kernel(program->compiled, name) : NULL;
   cl_kernel kernel = found != NULL ? calloc(1, sizeof *kernel) : NULL;
-  if (code != NULL) *code = kernel != NULL ? CL_SUCCESS : found == NULL ? CL_INVALID_KERNEL_NAME : CL_OUT_OF_HOST_MEMORY;
+  if (code != NULL)
+    *code = kernel != NULL ? CL_SUCCESS : found == NULL ? CL_INVALID_KERNEL_NAME : CL_OUT_OF_HOST_MEMORY;
   if (kernel == NULL) return NULL;
   kernel->references = 1;
   kernel->program = program;

@@ -52,14 +52,13 @@ int access_options_read(int argc, const char **argv, access_options *o) {
   *o = (access_options){.sizes = {.tokens = 20, .key_tokens = 32, .heads = 1, .head_dim = 16, .model_dim = 16}};
   const struct poptOption table[] = {
       {"tokens", 0, POPT_ARG_STRING, &o->text[TOKENS], 0, "queries (20)", "N"},
-      {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (32); project has as many as queries",
-       "N"},
+      {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (32); project has as many as queries", "N"},
       {"heads", 0, POPT_ARG_STRING, &o->text[HEADS], 0, "(1)", "N"},
       {"head-dim", 0, POPT_ARG_STRING, &o->text[HEAD_DIM], 0, "of queries, keys and values (16)", "N"},
       {"model-dim", 0, POPT_ARG_STRING, &o->text[MODEL_DIM], 0, "of project's input and output's result (16)", "N"},
       {"causal", 0, POPT_ARG_NONE, &o->sizes.causal, 0, "a query at position p sees keys 0 ... p only", NULL},
-      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "draw which work-item of the first work-group touches what, phase by phase",
-       "FILE"},
+      {"svg", 0, POPT_ARG_STRING, &o->svg, 0,
+       "draw which work-item of the first work-group touches what, phase by phase", "FILE"},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON, a list of all kernels", NULL},
       HELP_OPTION,
       POPT_TABLEEND};
@@ -68,10 +67,12 @@ int access_options_read(int argc, const char **argv, access_options *o) {
   const int code = poptGetNextOpt(o->context);
   if (code == OPTION_HELP) {
     poptPrintHelp(o->context, stdout, 0);
-    puts("\nSTAGE alone: all its kernels, as in 'clattn-access scores'. RUNG is a number or a name, as in scores=tiled:TILE=16.\n"
-         "Tile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR names a folder to take the kernels\n"
-         "from, instead of the program. Exit codes: 0 passed; 1 a result is wrong, or a kernel races or leaves its\n"
-         "buffers; 2 bad input, or no clang; 3 a kernel cannot be compiled.");
+    puts(
+        "\nSTAGE alone: all its kernels, as in 'clattn-access scores'. RUNG is a number or a name, as in "
+        "scores=tiled:TILE=16.\n"
+        "Tile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR names a folder to take the kernels\n"
+        "from, instead of the program. Exit codes: 0 passed; 1 a result is wrong, or a kernel races or leaves its\n"
+        "buffers; 2 bad input, or no clang; 3 a kernel cannot be compiled.");
     return EXIT_PASSED;
   }
   if (code < -1) {

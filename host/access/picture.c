@@ -10,7 +10,16 @@
 #include "report.h"
 #include "shapes.h"
 
-enum { CELL = 10, LABEL = 34, GAP = 26, MARGIN = 20, WIDTH_MOST = 1240, PHASES_MOST = 16, STRIPES_MOST = 4, RUN_MOST = 2 };
+enum {
+  CELL = 10,
+  LABEL = 34,
+  GAP = 26,
+  MARGIN = 20,
+  WIDTH_MOST = 1240,
+  PHASES_MOST = 16,
+  STRIPES_MOST = 4,
+  RUN_MOST = 2
+};
 #define UNTOUCHED "#eee"
 #define LETTER 6.6 /* of 12 pixels, on average */
 
@@ -232,10 +241,11 @@ static double draw_title(drawing *d, const subject *s) {
   snprintf(text, sizeof text, "%s, kernel %s; %zu queries, %zu keys, %zu head%s of %zu%s", l->file, l->function,
            p->query_len, p->key_len, p->heads, p->heads > 1 ? "s" : "", p->head_dim, p->causal ? ", causal" : "");
   write_text(d, MARGIN, 44, "plain", text);
-  snprintf(text, sizeof text, "the first of %zu x %zu x %zu work-groups, %zu x %zu x %zu work-items: global memory %" PRIu64
-                              " loads, %" PRIu64 " stores; local %" PRIu64 " loads, %" PRIu64 " stores",
-           l->groups[0], l->groups[1], l->groups[2], l->local[0], l->local[1], l->local[2], global.loads,
-           global.stores, local.loads, local.stores);
+  snprintf(text, sizeof text,
+           "the first of %zu x %zu x %zu work-groups, %zu x %zu x %zu work-items: global memory %" PRIu64
+           " loads, %" PRIu64 " stores; local %" PRIu64 " loads, %" PRIu64 " stores",
+           l->groups[0], l->groups[1], l->groups[2], l->local[0], l->local[1], l->local[2], global.loads, global.stores,
+           local.loads, local.stores);
   write_text(d, MARGIN, 60, "plain", text);
   return 72;
 }

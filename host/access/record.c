@@ -92,8 +92,7 @@ static void find_race(const touch *t, bool stored, const history *h, bool by_sto
   char line[SOURCE_LINE_TEXT], other_line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64], other[64];
   if (is_known(false, t->at)) return;
   source_line(recorder.program->path, t->at, recorder.launch->file, line);
-  source_line(recorder.program->path, by_store ? h->store_at : h->load_at, recorder.launch->file,
-              other_line);
+  source_line(recorder.program->path, by_store ? h->store_at : h->load_at, recorder.launch->file, other_line);
   snprintf(text, sizeof text, "%s: work-item %s %s %s%s + %" PRIu64 ", which %s%s %s at %s%s", line,
            item_text(t->item, mine), stored ? "stores to" : "loads", p->local ? "local " : "", p->name, t->offset,
            item_text(by_store ? h->store_item : h->load_item, other), other_group ? " of another work-group" : "",
@@ -125,9 +124,11 @@ static void find_outside(uintptr_t address, size_t bytes, bool store, uint32_t a
   if (is_known(true, at)) return;
   source_line(recorder.program->path, at, recorder.launch->file, line);
   const place *p = nearest(address, &distance, &behind);
-  int used = snprintf(text, sizeof text, "%s: work-item %s of work-group (%zu, %zu, %zu) %s %zu bytes outside of all "
-                                         "buffers", line, item_text(recorder.item, mine), recorder.group[0],
-                      recorder.group[1], recorder.group[2], store ? "stores" : "loads", bytes);
+  int used = snprintf(text, sizeof text,
+                      "%s: work-item %s of work-group (%zu, %zu, %zu) %s %zu bytes outside of all "
+                      "buffers",
+                      line, item_text(recorder.item, mine), recorder.group[0], recorder.group[1], recorder.group[2],
+                      store ? "stores" : "loads", bytes);
   if (p != NULL && used > 0 && (size_t)used < sizeof text)
     snprintf(text + used, sizeof text - (size_t)used, ", %" PRIu64 " %s %s%s (%zu bytes)", distance,
              behind ? "behind the end of" : "in front of", p->local ? "local " : "", p->name, p->bytes);

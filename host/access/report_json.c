@@ -46,8 +46,8 @@ json_t *report_json(const subject *s) {
   json_t *launches = json_array();
   for (size_t i = 0; i < s->count; ++i) json_array_append_new(launches, launch_json(&s->launches[i]));
   return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "stage", clattn_stage_name(s->stage),
-                   "choice", s->choice, "rung", s->rung, "query_len", count(p->query_len), "key_len",
-                   count(p->key_len), "heads", count(p->heads), "head_dim", count(p->head_dim), "model_dim",
-                   count(p->model_dim), "output_dim", count(p->output_dim), "causal", (int)p->causal, "correct",
-                   (int)s->correct, "launches", launches);
+                   "choice", s->choice, "rung", s->rung, "query_len", count(p->query_len), "key_len", count(p->key_len),
+                   "heads", count(p->heads), "head_dim", count(p->head_dim), "model_dim", count(p->model_dim),
+                   "output_dim", count(p->output_dim), "causal", (int)p->causal, "correct", (int)s->correct, "launches",
+                   launches);
 }

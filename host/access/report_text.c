@@ -72,9 +72,11 @@ static void print_problem(const subject *s) {
 void report_text(const subject *s) {
   print_problem(s);
   for (size_t i = 0; i < s->count; ++i) print_launch(&s->launches[i]);
-  printf("\nA step is one instruction of %d neighbouring work-items. It touches so many lines of %d bytes, or takes as many\n"
-         "passes as the busiest of %d banks has different words of %d bytes to give; least: if they lay side by side.\n",
-         NEIGHBOURS, LINE_BYTES, BANKS, WORD_BYTES);
+  printf(
+      "\nA step is one instruction of %d neighbouring work-items. It touches so many lines of %d bytes, or takes as "
+      "many\n"
+      "passes as the busiest of %d banks has different words of %d bytes to give; least: if they lay side by side.\n",
+      NEIGHBOURS, LINE_BYTES, BANKS, WORD_BYTES);
   printf("%s%s%s\n", style(s->correct ? GREEN : RED),
          s->correct ? "the results are right" : "the results are wrong (clattn run says where)", style(PLAIN));
 }

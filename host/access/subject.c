@@ -1,5 +1,5 @@
-/* From "scores=tiled" to the launches of that kernel. The library plans, builds and launches as on any device; the other
- * stages take their first rung. */
+/* From "scores=tiled" to the launches of that kernel. The library plans, builds and launches as on any device; the
+ * other stages take their first rung. */
 #include "subject.h"
 
 #include <stdio.h>
@@ -76,7 +76,8 @@ static bool choose(subject *s, char *kernels, size_t size) {
   clattn_kernel_info info;
   clattn_tile_info tile;
   if (equals == NULL || !find_stage(s->word, (size_t)(equals - s->word), &s->stage)) {
-    complain("'%s' (allowed: STAGE, STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of convert, project, "
+    complain("'%s' (allowed: STAGE, STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of convert, "
+             "project, "
              "rotary, cache, scores, softmax, context, fused, output)",
              s->word);
     return false;

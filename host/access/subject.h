@@ -19,13 +19,13 @@ typedef struct subject {
   char choice[256]; /* "tiled:TILE=8", with all tile sizes */
   int rung;
   clattn_problem problem;
-  bool correct;          /* the whole pipeline's results */
+  bool correct;           /* the whole pipeline's results */
   const launch *launches; /* until the next subject is run */
   size_t count;
 } subject;
 
-/* Runs "STAGE=RUNG", perhaps with tile sizes behind colons: the kernel by number or name, tile sizes that are not given as
- * the smallest above 1. -1, or the exit code at which to stop, after a complaint. */
+/* Runs "STAGE=RUNG", perhaps with tile sizes behind colons: the kernel by number or name, tile sizes that are not given
+ * as the smallest above 1. -1, or the exit code at which to stop, after a complaint. */
 int subject_run(const char *word, const sizes *sizes, subject *subject);
 
 /* The word of the stage's next kernel, "scores=tiled", where `word` is a stage alone; else the word itself, once. *next

@@ -3,8 +3,8 @@
 
 usage: counts.py PROGRAM GOLDEN [--write]     --write makes the file anew
 
-How often a load is made is for the compiler to say, too: the counts are those of the clang in the file's first line. With another the
-exit code is 77 (skipped).
+How often a load is made is for the compiler to say, too: the counts are those of the clang in the file's first line.
+With another the exit code is 77 (skipped).
 """
 import json
 import re

@@ -3,9 +3,9 @@
 
 usage: oclgrind.py CLATTN CLATTN_ACCESS; exits with 77 (skipped), or CLATTN_SKIPPED, where there is no oclgrind.
 
-oclgrind counts instructions by address space; vload and vstore are calls for it, so kernels that use them are left out. Loads of
-float4 of which single lanes are used its optimiser splits: of fused=register and fused=split the bytes are compared, not how many loads
-they take, and no stores to global memory, which are vstore4.
+oclgrind counts instructions by address space; vload and vstore are calls for it, so kernels that use them are left out.
+Loads of float4 of which single lanes are used its optimiser splits: of fused=register and fused=split the bytes are
+compared, not how many loads they take, and no stores to global memory, which are vstore4.
 """
 import json
 import os
@@ -23,7 +23,8 @@ IN_VECTORS = [("fused", "register"), ("fused", "split")]
 
 def ours(program, words, causal):
     """{function: {(memory, load or store): (how many, bytes)}}, and the choices."""
-    done = subprocess.run([program, "--json", "--key-tokens", "20", *SHAPE, *causal, *words], capture_output=True, text=True)
+    command = [program, "--json", "--key-tokens", "20", *SHAPE, *causal, *words]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     counts, choices = {}, []
     for subject in json.loads(done.stdout):
@@ -44,18 +45,17 @@ def add(counts, places):
 def theirs(program, choices, causal):
     """Likewise; of several launches of a kernel the first."""
     pipeline = ["--pipeline", "fused"] if choices[0].startswith("fused") else []
-    command = ["oclgrind", "--inst-counts", program, "run", "--random", *SHAPE, *causal, *pipeline, "--kernel", ",".join(choices),
-               "--repeat", "1", "--check", "off"]
+    command = ["oclgrind", "--inst-counts", program, "run", "--random", *SHAPE, *causal, *pipeline,
+               "--kernel", ",".join(choices), "--repeat", "1", "--check", "off"]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, CLATTN_PROGRAM_DIR=""))
     assert done.returncode == 0, done.stderr
     counts, current = {}, None
     for line in done.stdout.splitlines():
         begun = re.match(r"Instructions executed for kernel '(\w+)'", line)
         if begun:
-            current = {}
-            current = counts.setdefault(begun[1], current) is current and current
+            current = None if begun[1] in counts else counts.setdefault(begun[1], {})
         found = re.match(r"\s*(\d+) - (load|store) (global|local) \((\d+) bytes", line)
-        if found and current is not False and current is not None:
+        if found and current is not None:
             current[found[3], found[2]] = (int(found[1]), int(found[4]))
     return counts
 
@@ -74,7 +74,8 @@ def compare(clattn, access, stages, name, causal):
             counts, found = in_vectors(counts), found and in_vectors(found)
         if counts != found:
             good = False
-            print("FAIL %s of %s%s: counted %s, oclgrind %s" % (function, name, " causal" if causal else "", counts, found))
+            what = "%s of %s%s" % (function, name, " causal" if causal else "")
+            print("FAIL %s: counted %s, oclgrind %s" % (what, counts, found))
     return good
 
 
@@ -83,7 +84,8 @@ def main():
         print("skipped: oclgrind is not installed (Debian: oclgrind)")
         sys.exit(int(os.environ.get("CLATTN_SKIPPED", "77")))
     clattn, access = sys.argv[1:]
-    results = [compare(clattn, access, stages, name, ["--causal"] if i % 2 else []) for i, (stages, name) in enumerate(CASES)]
+    results = [compare(clattn, access, stages, name, ["--causal"] if i % 2 else [])
+               for i, (stages, name) in enumerate(CASES)]
     print("%d of %d agree" % (sum(results), len(results)))
     sys.exit(not all(results))
 
