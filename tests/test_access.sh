@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# clattn-access from outside: what it prints, refuses, and finds in kernels that are broken on purpose.
+#
+# usage: test_access.sh PROGRAM KERNELS
+
+# shellcheck source=tests/program_helpers.sh
+. "$(dirname "$0")/program_helpers.sh"
+kernels=$2
+mkdir "$folder/tmp"
+export TMPDIR=$folder/tmp
+access=("$clattn" --tokens 16 --key-tokens 16 --head-dim 8 --model-dim 8)
+
+# ---- what it prints
+
+expect "a table" 0 '^scores=tiled:TILE=8: 16 queries, 16 keys, 1 head of 8$
+^kernels/scores/2_tiled.cl, kernel scores: 2 x 2 x 1 work-groups of 8 x 8 x 1 work-items$
+^q +256 +1024 +0 +0 
+^q_tile +2048 +8192 +256 +1024 
+^1 +0 +0 +0 +0 +4096 
+^the results are right$' -- "${access[@]}" scores=2
+expect "no colour into a pipe" 1 '' -- grep -q $'\033' "$folder/out"
+expect "--svg" 0 '^the results are right$' -- "${access[@]}" scores=tiled --svg "$folder/picture.svg"
+expect "the picture is XML, with each phase" 0 '' -- python3 -c 'import sys, xml.dom.minidom as x
+text = x.parse(sys.argv[1]).toxml()
+assert "phase 2, behind" in text and "k_tile: 512 loads" in text' "$folder/picture.svg"
+expect "--help" 0 '--key-tokens' -- "$clattn" --help
+
+# ---- what it refuses
+
+expect "no kernel" 2 '^clattn-access: no kernel is given' -- "$clattn"
+expect "an unknown stage" 2 "^clattn-access: 'scare=1' \(allowed: .*softmax" -- "$clattn" scare=1
+expect "an unknown kernel" 2 "^clattn-access: kernel 'scores=9' \(stage scores has: 1 naive, 2 " -- "$clattn" scores=9
+expect "an unknown tile size" 2 "^clattn-access: tile setting 'TILE=7' .*allowed: 8, 16" -- \
+  "$clattn" scores=tiled:TILE=7
+expect "no tokens" 2 '^clattn-access: --tokens 0 \(allowed: 1 to 1024\)$' -- "$clattn" scores=1 --tokens 0
+expect "too many tokens" 2 '^clattn-access: --tokens 2000 \(allowed: 1 to 1024\)$' -- \
+  "$clattn" scores=1 --tokens 2000
+expect "an odd rotary dimension" 2 '^clattn-access: rotary_dim is 17' -- "$clattn" rotary=1 --head-dim 17
+expect "an unknown option" 2 '^clattn-access: --wrong: ' -- "$clattn" scores=1 --wrong
+expect "a picture of a whole stage" 2 '^clattn-access: --svg .*one kernel' -- "$clattn" scores --svg "$folder/x.svg"
+expect "a picture in no folder" 2 '^clattn-access: --svg .*: No such file' -- \
+  "${access[@]}" scores=1 --svg "$folder/none/x.svg"
+expect "a picture in place of a device" 2 '^clattn-access: --svg .*no regular file' -- \
+  "${access[@]}" scores=1 --svg /dev/null
+expect "a full disk" 2 '^clattn-access: cannot write to standard output$' -- \
+  bash -c '"$@" >/dev/full' - "${access[@]}" scores=1
+expect "no clang" 2 '^clattn-access: clang is not installed \(Debian: clang\)' -- \
+  env PATH=/nonexistent "$clattn" scores=1
+expect "no temporary folder" 2 '^clattn-access: no temporary folder can be made' -- \
+  env TMPDIR=/nonexistent "$clattn" scores=1
+
+# ---- what it finds
+
+# broken NAME CODE PATTERNS FILE FIND REPLACE WORD: a kernel with one piece of text replaced.
+broken() {
+  rm -rf "$folder/kernels"
+  cp -r "$kernels" "$folder/kernels"
+  expect "$1: the text is there" 0 '' -- python3 -c 'import sys
+path, find, replace = sys.argv[1:]
+text = open(path).read()
+assert text.count(find) == 1
+open(path, "w").write(text.replace(find, replace))' "$folder/kernels/$4" "$5" "$6"
+  expect "$1" "$2" "$3" -- env CLATTN_KERNEL_DIR="$folder/kernels" "${access[@]}" "$7"
+}
+
+tiles=common/product_tiled.cl
+broken "no barrier behind the stores" 1 \
+  'product_tiled.cl:[0-9]+: work-item .* loads local q_tile .* stored at kernels/common/product_tiled.cl:[0-9]+; no barrier
+^the results are wrong' \
+  $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete' '/* the tiles are complete' scores=tiled
+access+=(--head-dim 24) # more than one tile
+broken "no barrier behind the loads" 1 'product_tiled.cl:[0-9]+: work-item .* stores to local .*loaded at .*no barrier' \
+  $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read' '/* everyone has read' scores=tiled
+broken "an index past the end" 1 \
+  '2_tiled.cl:[0-9]+: .* of work-group \(15, 0, 0\) loads 4 bytes outside of all buffers, 0 behind the end of scores=weights' \
+  softmax/2_tiled.cl 'j < r.key_len; j += LOCAL_X) to[j] =' 'j <= r.key_len; j += LOCAL_X) to[j] =' softmax=tiled
+broken "two work-groups at one place" 1 \
+  'scores/1_naive.cl: work-item .* stores to scores .* of another work-group stored at' \
+  scores/1_naive.cl '* a.rows + row) * a.key_len + key;' '* a.rows + row % 2) * a.key_len + key;' scores=naive
+broken "a barrier for some" 1 \
+  'softmax/2_tiled.cl: 28 work-items of a work-group wait at a barrier that 4 have passed by' \
+  softmax/2_tiled.cl '  sum = join_sum(part, sum);' '  if (me > 3) sum = join_sum(part, sum);' softmax=tiled
+broken "a word that is none" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
+  softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
+broken "a function that is not built in" 3 'not built in here .*erf' \
+  softmax/1_naive.cl 'float sum = live_exp' 'float sum = erf(0.0f) + live_exp' softmax=naive
+expect "nothing is left behind" 0 '' -- rmdir "$TMPDIR"
+
+finish
