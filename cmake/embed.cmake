@@ -1,4 +1,5 @@
-# Writes OUTPUT, a C file that holds the kernel files FILES (below FOLDER) as bytes. Run with cmake -P.
+# Writes OUTPUT, a C file that holds the files FILES (below FOLDER) as bytes: the tables NAME_files and NAME_count that HEADER
+# declares. Run with cmake -P.
 set(arrays "")
 set(table "")
 set(number 0)
@@ -12,7 +13,7 @@ foreach(file IN LISTS FILES)
   string(APPEND table "    {\"${file}\", text_${number}, sizeof text_${number}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-set(content "/* Made from kernels/ by cmake/embed.cmake. */\n#include \"embedded.h\"\n\n${arrays}")
-string(APPEND content "const clattn_embedded clattn_embedded_files[] = {\n${table}};\n")
-string(APPEND content "const size_t clattn_embedded_count = ${number};\n")
+set(content "/* Made by cmake/embed.cmake. */\n#include \"${HEADER}\"\n\n${arrays}")
+string(APPEND content "const clattn_embedded ${NAME}_files[] = {\n${table}};\n")
+string(APPEND content "const size_t ${NAME}_count = ${number};\n")
 file(WRITE "${OUTPUT}" "${content}")
