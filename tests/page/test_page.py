@@ -68,7 +68,8 @@ class Page:
         return program_tool.load(os.path.join(saved, name + ".npy"))
 
     def detail(self, step):
-        return self.ask("document.querySelector('table.%s').closest('figure').querySelector('.detail').textContent" % step)
+        figure = "document.querySelector('table.%s').closest('figure')" % step
+        return self.ask(figure + ".querySelector('.detail').textContent")
 
 
 def single(value):
@@ -223,7 +224,8 @@ CONTRAST = """(() => {
   const cell = document.querySelector('table.weights tbody td'), worst = [];
   for (let i = 0; i <= 1000; ++i) { shade(cell, i / 1000); worst.push(contrast(cell)); }
   fill(tables.find(t => t.step.tensor === 'weights'));
-  for (const e of document.querySelectorAll('p, span, th, td, small, legend, label, output, h1, h2, h3, button:enabled'))
+  const all = 'p, span, th, td, small, legend, label, output, h1, h2, h3, button:enabled';
+  for (const e of document.querySelectorAll(all))
     if (e.textContent.trim() && e.getClientRects().length) worst.push(contrast(e));
   return Math.min(...worst); })()"""
 
@@ -247,8 +249,8 @@ def fits_a_phone(page):
     for arguments in inputs:
         page.open(*arguments)
         page.browser.window(320, 640, phone=True)
-        wide = page.ask("""[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, .chips, .unseen') &&
-                        e.getBoundingClientRect().right > 320.5).map(e => e.outerHTML.slice(0, 80))""")
+        wide = page.ask("""[...document.querySelectorAll('body *')].filter(e =>
+                        !e.closest('.scroll, .chips, .unseen') && e.getBoundingClientRect().right > 320.5).map(e => e.outerHTML.slice(0, 80))""")
         assert page.ask("document.documentElement.scrollWidth") <= 320 and wide == [], wide
         assert page.ask("document.getElementById('controls').offsetHeight") < 160
 
@@ -280,7 +282,8 @@ def has_names_for_those_who_listen(page):
     for role in ("grid", "table", "region", "heading", "columnheader", "rowheader", "button", "group"):
         assert all(named.get(role, [])), "%s without a name: %r" % (role, named.get(role))
     assert any("matching" in name for name in named["grid"]), named["grid"]
-    assert page.ask("""(ids => new Set(ids).size === ids.length)([...document.querySelectorAll('[id]')].map(e => e.id))""")
+    ids = page.ask("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(set(ids)) == len(ids), ids
     assert page.ask("[...document.querySelectorAll('table')].every(t => t.caption && t.querySelector('th[scope=col]'))")
 
 

@@ -1,5 +1,5 @@
-/* What is behind a number: the sum, quotient or exp that it came from, written out. Each function takes a table (page.js)
- * and a place in it, and returns text and elements. */
+/* What is behind a number: the sum, quotient or exp that it came from, written out. Each function takes a table
+ * (page.js) and a place in it, and returns text and elements. */
 "use strict";
 
 function make(tag, attributes, ...children) {

@@ -10,6 +10,7 @@ const OF_PAIRS = ["products", "scaled", "softcapped", "scores", "weights"]; /* a
 const RECOMPUTED = ["exps", "weights", "context"]; /* what another temperature changes */
 const MOST_BARS = 16; /* of more keys the strongest are drawn */
 const FEW_BARS = 10;
+const MOST_ROWS = 16; /* of more the line below the table stays in the window */
 
 const state = { query: walk.begin, head: 0, power: 0 };
 let tables = []; /* those on the page: {step, values, rows, cells, detail, marked, at} */
@@ -123,8 +124,8 @@ const headRow = (names) =>
 /* A box that scrolls by itself; where it has no cells to walk through, the keyboard comes to the box. */
 function scrolled(table, name, alone) {
   table.style.setProperty("--columns", table.tHead.rows[0].cells.length);
-  return make("div", alone ? { class: "scroll", tabindex: "0", role: "region", "aria-label": name } : { class: "scroll" },
-              table);
+  const reached = { class: "scroll", tabindex: "0", role: "region", "aria-label": name };
+  return make("div", alone ? reached : { class: "scroll" }, table);
 }
 
 /* Few fonts have a good ᵀ. */
@@ -144,7 +145,8 @@ function figure(step) {
                   detail: make("p", { class: "detail" }), marked: make("p", { class: "marked" }) };
   if (explained) listen(table, element);
   tables.push(table);
-  return make("figure", { id: step.id }, step.about === "" ? "" : make("p", {}, step.about), table.marked,
+  const tall = step.rows.length > MOST_ROWS ? "tall" : "";
+  return make("figure", { id: step.id, class: tall }, step.about === "" ? "" : make("p", {}, step.about), table.marked,
               scrolled(element, step.title, !explained), explained ? table.detail : "");
 }
 
