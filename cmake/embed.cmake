@@ -1,8 +1,5 @@
-# Writes OUTPUT, a C file that holds the files FILES (below FOLDER) as bytes, in a table NAME_files (clattn_embedded_files). Run with
-# cmake -P.
-if(NOT DEFINED NAME)
-  set(NAME clattn_embedded)
-endif()
+# Writes OUTPUT, a C file that holds the files FILES (below FOLDER) as bytes: NAME_files and NAME_count, which HEADER declares.
+# Run with cmake -P.
 set(arrays "")
 set(table "")
 set(number 0)
@@ -16,7 +13,7 @@ foreach(file IN LISTS FILES)
   string(APPEND table "    {\"${file}\", text_${number}, sizeof text_${number}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-set(content "/* Made by cmake/embed.cmake. */\n#include \"embedded.h\"\n\n${arrays}")
+set(content "/* Made by cmake/embed.cmake. */\n#include \"${HEADER}\"\n\n${arrays}")
 string(APPEND content "const clattn_embedded ${NAME}_files[] = {\n${table}};\n")
 string(APPEND content "const size_t ${NAME}_count = ${number};\n")
 file(WRITE "${OUTPUT}" "${content}")

@@ -1,4 +1,4 @@
-/* The kernel files inside the library; the table is written by cmake/embed.cmake. */
+/* Files inside the program: the table of the kernels is written by cmake/embed.cmake. */
 #ifndef CLATTN_EMBEDDED_H
 #define CLATTN_EMBEDDED_H
 

@@ -119,6 +119,21 @@ print(len(texts), next(t for t in texts[0] if t.startswith("91")))' "$folder/svg
 touch "$folder/file"
 refuse "explain --svg into a file" 2 '--svg .*/file: cannot write into the folder' -- "$clattn" explain --svg "$folder/file"
 
+# ---- the page; what it shows in a browser is page/test_page.py's
+
+expect "explain --html" 0 "^page      $folder/page\.html\$
+^checked: " -- "$clattn" explain cat-sat-down --heads 2 --html "$folder/page.html"
+cp "$folder/out" "$folder/page-said"
+expect "explain --html prints no steps" 1 '' -- grep -q 'Q·Kᵀ' "$folder/page-said"
+expect "explain --html: a page with its script and numbers" 0 '^</html>$
+^<script type="application/json" id="walk">.*"weights-head-1".*0\.91597
+^const walk = JSON' -- cat "$folder/page.html"
+expect "explain --html: nothing is left to fill in" 1 '' -- grep -q '{{' "$folder/page.html"
+expect "explain --html takes the place of a page" 0 '' -- "$clattn" explain --html "$folder/page.html"
+expect "explain --html: and leaves nothing beside it" 1 '' -- grep -q . <(ls "$folder" | grep '\.part$')
+expect "explain --html: 64 tokens" 0 '^page ' -- "$clattn" explain --random --tokens 64 --model-dim 8 --heads 1 \
+  --html "$folder/page.html"
+
 # ---- wrong use
 
 wrong() { # PATTERNS OPTION...
@@ -137,12 +152,20 @@ wrong '--focus does not go with dictionary' dictionary --focus cat
 wrong '--heads does not go with routing' routing --heads 2
 wrong '--causal does not go with heads' heads --causal
 wrong '--q does not go with dictionary' dictionary --q q.npy --k k.npy --v v.npy
+wrong '--html does not go with routing' routing --html "$folder/page.html"
+wrong '--step goes with text, and --html prints none' --step --html "$folder/page.html"
+wrong '--html: 65 queries \(allowed: up to 64' --random --tokens 65 --model-dim 8 --heads 1 --html "$folder/page.html"
+wrong '--html: 70 keys \(allowed: up to 64' --random --tokens 2 --model-dim 8 --heads 1 --cache-capacity 80 --past-tokens 68 \
+  --html "$folder/page.html"
+wrong '--html: cannot create a file beside .*/nowhere/page\.html: No such file' --html "$folder/nowhere/page.html"
+wrong '--html: .*/svg exists and is no regular file; it is not replaced' --html "$folder/svg"
 wrong '--bogus.*clattn help explain' --bogus
 wrong '--explain-plan goes with .clattn run' --explain-plan
 expect "help explain" 0 'EXAMPLE
 --focus=TOKEN
 --step
---svg=DIR' -- "$clattn" help explain
+--svg=DIR
+--html=FILE' -- "$clattn" help explain
 mkdir "$folder/none"
 for what in please-study-man dictionary heads; do
   refuse "explain $what: no device" 3 'pocl-opencl-icd' -- env OCL_ICD_VENDORS="$folder/none" "$clattn" explain $what

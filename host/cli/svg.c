@@ -2,13 +2,10 @@
  * what means something to XML is written as an entity. */
 #include "svg.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "file.h"
-#include "file_system.h"
+#include "whole_file.h"
 
 enum { CELL_WIDTH = 84, CELL_HEIGHT = 48, MARGIN = 24, LETTER = 9, TITLE = 40, NAMES = 28, CAPTION = 34 };
 
@@ -76,7 +73,8 @@ static double whole_width(const svg_heat_map *m, double left) {
   return larger(left + (double)m->columns * CELL_WIDTH, MARGIN + larger(text, caption)) + MARGIN;
 }
 
-static void write_map(FILE *file, const svg_heat_map *m) {
+static void write_map(FILE *file, const void *from) {
+  const svg_heat_map *m = from;
   const double left = MARGIN + names_width(m), top = MARGIN + TITLE + NAMES;
   const double width = whole_width(m, left), bottom = top + (double)m->rows * CELL_HEIGHT;
   const double height = bottom + MARGIN + (m->caption != NULL ? CAPTION : 0);
@@ -98,17 +96,5 @@ static void write_map(FILE *file, const svg_heat_map *m) {
 }
 
 bool svg_write_heat_map(const char *path, const svg_heat_map *map) {
-  clattn_part_file part;
-  if (!file_is_regular(path)) {
-    complain("--svg: %s exists and is no regular file; it is not replaced", path);
-    return false;
-  }
-  if (!clattn_part_open(&part, path)) {
-    complain("--svg: cannot create a file beside %s: %s", path, file_reason(errno));
-    return false;
-  }
-  write_map(part.file, map);
-  if (clattn_part_place(&part, path, ferror(part.file) == 0)) return true;
-  complain("--svg: %s cannot be written: %s", path, file_reason(errno));
-  return false;
+  return whole_file_write("--svg", path, write_map, map);
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SVG_COLUMNS 18
+#define SVG_COLUMNS 66
 
 typedef struct svg_heat_map {
   const char *title, *caption; /* caption: below it; NULL: none */

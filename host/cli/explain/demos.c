@@ -43,7 +43,7 @@ static int walk_example(const run_options *device, const char *name, size_t head
   options.meaning = device->meaning;
   options.meaning.layout_given = layout_given;
   options.meaning.layout = layout;
-  return walk_make(&options, NULL, w);
+  return walk_make(&options, NULL, WALK_TEXT, w);
 }
 
 /* ---- routing and content ----------------------------------------------------------------------------------------- */
@@ -265,7 +265,7 @@ int demo_scales(const run_options *options, const walk *w) {
   walk_name focus;
   other.meaning.scale_given = false;
   walk_query_name(w, w->focus, focus);
-  int code = walk_make(&other, focus, &scaled);
+  int code = walk_make(&other, focus, WALK_TEXT, &scaled);
   for (size_t h = 0; code == -1 && h < w->heads; ++h) {
     const walk *const walks[] = {w, &scaled};
     walk_step table = {.kind = WALK_TABLE, .columns = w->key[h].count};

@@ -6,22 +6,24 @@
 
 #include "command.h"
 #include "demos.h"
+#include "page.h"
 #include "pictures.h"
 #include "terminal.h"
 #include "text.h"
 
 typedef struct explain_options {
   run_options run;
-  char *word, *focus, *svg;
+  char *word, *focus, *svg, *html;
   int step;
 } explain_options;
 
 static int read_explain_options(int argc, const char **argv, explain_options *o) {
   struct poptOption table[] = {
-      {"focus", 0, POPT_ARG_STRING, &o->focus, 0, "follow one query alone: a word of the example, or its number",
-       "TOKEN"},
+      {"focus", 0, POPT_ARG_STRING, &o->focus, 0,
+       "follow one query alone, or begin the page with it: a word of the example, or its number", "TOKEN"},
       {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter behind each step, on a terminal", NULL},
       {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write each heat map as an SVG file", "DIR"},
+      {"html", 0, POPT_ARG_STRING, &o->html, 0, "write the walk as one page for a browser, instead of text", "FILE"},
       POPT_TABLEEND};
   const own_options own = {.command = "explain",
                            .table = table,
@@ -36,6 +38,7 @@ static void free_explain_options(explain_options *o) {
   free(o->word);
   free(o->focus);
   free(o->svg);
+  free(o->html);
 }
 
 static int complain_of_word(const char *word) {
@@ -73,6 +76,7 @@ static const char *first_unused(const explain_options *o) {
     const char *name;
   } all[] = {{o->focus != NULL, "--focus"},
              {o->svg != NULL, "--svg"},
+             {o->html != NULL, "--html"},
              {o->step != 0, "--step"},
              {r->example != NULL, "--example"},
              {r->random != 0, "--random"},
@@ -123,17 +127,34 @@ static void print_demos(const walk *w) {
       printf("\nclattn explain %s: %s\n", demo_at(i)->name, demo_at(i)->summary);
 }
 
+static int print_text(const explain_options *o, const walk *w) {
+  int code = -1;
+  text_begin(w);
+  if (!print_steps(w, o->step != 0)) return -1;
+  if (o->run.meaning.scale_given) code = demo_scales(&o->run, w);
+  text_end(w);
+  print_demos(w);
+  return code;
+}
+
+static int write_page(const explain_options *o, const walk *w) {
+  text_begin(w);
+  const bool written = page_write(w, o->html);
+  if (written) text_end(w);
+  return written ? -1 : EXIT_BAD_INPUT;
+}
+
+static int prepare_files(const explain_options *o) {
+  if (o->svg != NULL && !pictures_prepare(o->svg)) return EXIT_BAD_INPUT;
+  return o->html != NULL && !page_prepare(o->html) ? EXIT_BAD_INPUT : -1;
+}
+
 static int walk_through(const explain_options *o) {
   walk w;
-  int code = walk_make(&o->run, o->focus, &w);
-  if (code == -1 && o->svg != NULL && !pictures_prepare(o->svg)) code = EXIT_BAD_INPUT;
+  int code = walk_make(&o->run, o->focus, o->html != NULL ? WALK_PAGE : WALK_TEXT, &w);
+  if (code == -1) code = prepare_files(o);
   if (code == -1) {
-    text_begin(&w);
-    if (print_steps(&w, o->step != 0)) {
-      if (o->run.meaning.scale_given) code = demo_scales(&o->run, &w);
-      text_end(&w);
-      print_demos(&w);
-    }
+    code = o->html != NULL ? write_page(o, &w) : print_text(o, &w);
     if (code == -1 || code == EXIT_PASSED) code = w.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
     if (o->svg != NULL && !pictures_write(&w, o->svg)) code = EXIT_BAD_INPUT;
   }
@@ -146,6 +167,10 @@ int command_explain(int argc, const char **argv) {
   int code = read_explain_options(argc, argv, &o);
   if (code == -1 && o.run.explain != 0) {
     complain("--explain-plan goes with 'clattn run'");
+    code = EXIT_BAD_INPUT;
+  }
+  if (code == -1 && o.html != NULL && o.step != 0) {
+    complain("--step goes with text, and --html prints none");
     code = EXIT_BAD_INPUT;
   }
   const demo *d = code == -1 && o.word != NULL ? demo_find(o.word) : NULL;

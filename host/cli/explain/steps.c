@@ -33,7 +33,7 @@ static void leave_out(walk_step *s, const char *what, size_t shown, size_t all) 
 
 /* Of a wide matrix the first columns. */
 static walk_choice first_of(size_t all) {
-  walk_choice choice = {.count = all <= WALK_MOST ? all : WALK_FEW, .all = all};
+  walk_choice choice = {.count = all <= WALK_WHOLE ? all : WALK_FEW, .all = all};
   for (size_t i = 0; i < choice.count; ++i) choice.index[i] = i;
   return choice;
 }
@@ -63,7 +63,7 @@ static void name_keys(const walk *w, size_t head, walk_step *s, walk_name *names
 /* Of x, k and v all tokens are shown, also where one query is followed. */
 static void name_tokens(const walk *w, walk_step *s, bool as_keys) {
   const walk_choice *keys = &w->key[0];
-  const bool all = w->query.all <= WALK_MOST;
+  const bool all = w->query.all <= walk_whole(w);
   s->rows = as_keys ? keys->count : all ? w->query.all : w->query.count;
   for (size_t i = 0; i < s->rows; ++i)
     if (as_keys)
@@ -85,7 +85,7 @@ static void add_x(walk *w, clattn_tensor tensor, const float *x, const char *tit
   name_columns(s, e != NULL ? e->features : NULL, 0, 'x');
   leave_out(s, "columns", columns.count, columns.all);
   for (size_t r = 0; r < s->rows; ++r) {
-    const size_t token = w->query.all <= WALK_MOST ? r : w->query.index[r];
+    const size_t token = w->query.all <= walk_whole(w) ? r : w->query.index[r];
     memcpy(s->value[r], x + token * p->model_dim, s->columns * sizeof *x);
   }
 }
@@ -122,7 +122,7 @@ static void add_matrix(walk *w, const part *of) {
   const bool turned = p->layout == CLATTN_LAYOUT_XWT;
   size_t shape[4];
   if (w->matrix[of->w] == NULL || clattn_problem_shape(p, of->w, shape) != 2) return;
-  if (shape[0] > WALK_MOST || shape[1] > WALK_MOST) return;
+  if (shape[0] > WALK_WHOLE || shape[1] > WALK_WHOLE) return;
   walk_step *s = add_step(w, WALK_TABLE, of->w, SIZE_MAX);
   char title[96];
   snprintf(title, sizeof title, turned ? "W%s: a row for each column of %s" : "W%s: a column for each column of %s",
@@ -146,7 +146,7 @@ static bool is_written_out(const walk *w, const part *of) {
   const clattn_problem *p = &w->seen;
   const bool own_x = p->source == CLATTN_SOURCE_X || of->tensor == CLATTN_Q;
   const bool turned = p->rotary != CLATTN_ROTARY_NONE && of->tensor != CLATTN_V;
-  return own_x && !turned && w->matrix[of->w] != NULL && p->model_dim <= WALK_MOST;
+  return own_x && !turned && w->matrix[of->w] != NULL && p->model_dim <= WALK_WHOLE;
 }
 
 static void write_out_projection(const walk *w, const part *of, const walk_choice *columns, walk_step *s,
@@ -188,7 +188,7 @@ static void add_projected(walk *w, int i) {
   const float *all = of.tensor == CLATTN_Q ? walk_query(w, 0, 0) : i == 1 ? walk_key(w, 0, 0) : walk_value(w, 0, 0);
   size_t token[WALK_MOST];
   for (size_t r = 0; r < s->rows; ++r) {
-    token[r] = of_keys ? w->key[0].index[r] : w->query.all <= WALK_MOST ? r : w->query.index[r];
+    token[r] = of_keys ? w->key[0].index[r] : w->query.all <= walk_whole(w) ? r : w->query.index[r];
     memcpy(s->value[r], all + token[r] * columns.all, s->columns * sizeof *all);
   }
   if (is_written_out(w, &of) && w->cache == NULL) write_out_projection(w, &of, &columns, s, token);

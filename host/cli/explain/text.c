@@ -98,7 +98,7 @@ static void print_sum(const walk_step *s, size_t r, size_t c) {
   const walk_sum *sum = &s->sum;
   char a[24], b[24];
   print_what(s, r, c);
-  if (sum->terms <= WALK_MOST)
+  if (sum->terms <= WALK_WHOLE)
     for (size_t t = 0; t < sum->terms; ++t)
       printf("%s %s×%s", t > 0 ? " +" : "", term((double)sum->left[r][t], a),
              term((double)sum->right[c][t * sum->right_step], b));
@@ -210,15 +210,11 @@ void text_begin(const walk *w) {
 }
 
 static void print_check(const walk *w) {
-  double ratio = 0.0;
-  size_t elements = 0;
-  for (size_t i = 0; i < w->check.count; ++i) {
-    elements += w->check.check[i].elements;
-    if (w->check.check[i].ratio > ratio) ratio = w->check.check[i].ratio;
-  }
+  double worst;
+  const size_t elements = walk_checked(w, &worst);
   printf("\n%s%s%s: %zu numbers against the scalar path in double, the worst at %.0f %% of its bound\n",
          style(w->check.passed ? GREEN : RED), w->check.passed ? "checked" : "FAILED", style(PLAIN), elements,
-         100.0 * ratio);
+         100.0 * worst);
   for (size_t i = 0; i < w->check.count; ++i)
     if (!w->check.check[i].passed) printf("  wrong: %s\n", clattn_tensor_name(w->check.check[i].tensor));
   printf("products times the scale are the scaled scores within %.1e, exps over sum the weights within %.1e\n",

@@ -61,6 +61,20 @@ const float *walk_context(const walk *w, size_t head, size_t query) {
   return w->outputs.context + (query * w->seen.heads + head) * w->seen.value_dim;
 }
 
+size_t walk_whole(const walk *w) {
+  return w->form == WALK_PAGE ? WALK_MOST : WALK_WHOLE;
+}
+
+size_t walk_checked(const walk *w, double *worst) {
+  size_t elements = 0;
+  *worst = 0.0;
+  for (size_t i = 0; i < w->check.count; ++i) {
+    elements += w->check.check[i].elements;
+    if (w->check.check[i].ratio > *worst) *worst = w->check.check[i].ratio;
+  }
+  return elements;
+}
+
 size_t walk_focus_row(const walk *w) {
   for (size_t i = 0; i < w->query.count; ++i)
     if (w->query.index[i] == w->focus) return i;
@@ -103,6 +117,13 @@ static int find_focus(walk *w, const char *focus) {
   return -1;
 }
 
+/* A page shows all tokens, or is not made. */
+static int fit_page(const walk *w, size_t count, const char *what) {
+  if (w->form != WALK_PAGE || count <= WALK_MOST) return -1;
+  complain("--html: %zu %s (allowed: up to %d; the text shows the strongest of more)", count, what, WALK_MOST);
+  return EXIT_BAD_INPUT;
+}
+
 /* Queries of the first sequence, and which of them are shown; of how many keys it has only the run can tell where there
  * is a cache. */
 static int choose_queries(walk *w, const char *focus) {
@@ -112,13 +133,15 @@ static int choose_queries(walk *w, const char *focus) {
     complain("the first sequence has no queries to follow");
     return EXIT_BAD_INPUT;
   }
-  w->focus = w->input.example != NULL ? w->input.example->focus : w->query.all - 1;
-  if (focus != NULL) {
-    const int code = find_focus(w, focus);
-    if (code != -1) return code;
-    w->focused = true;
-  }
-  const bool few = w->query.all <= WALK_MOST && !w->focused;
+  const size_t usual = w->input.example != NULL ? w->input.example->focus : w->query.all - 1;
+  w->focus = usual;
+  int code = fit_page(w, w->query.all, "queries");
+  if (code == -1 && focus != NULL) code = find_focus(w, focus);
+  if (code != -1) return code;
+  w->begin = w->focus;
+  if (w->form == WALK_PAGE) w->focus = usual;
+  w->focused = focus != NULL && w->form == WALK_TEXT;
+  const bool few = w->query.all <= walk_whole(w) && !w->focused;
   if (few) choose_all(&w->query, w->query.all);
   if (!few) w->query = (walk_choice){.count = 1, .all = w->query.all, .index = {w->focus}};
   w->heads = p->heads < WALK_HEADS ? p->heads : WALK_HEADS;
@@ -145,17 +168,20 @@ static void choose_strongest(walk_choice *choice, const float *weights) {
   }
 }
 
-static void choose_keys(walk *w) {
+static int choose_keys(walk *w) {
   const clattn_problem *p = &w->seen;
   size_t all = w->cache != NULL ? clattn_cache_length(w->cache, 0) : input_new_keys(&w->input, 0);
   if (all > p->key_len) all = p->key_len;
+  const int code = fit_page(w, all, "keys");
+  if (code != -1) return code;
   for (size_t h = 0; h < w->heads; ++h) {
     w->key[h].all = all;
-    if (all <= WALK_MOST)
+    if (all <= walk_whole(w))
       choose_all(&w->key[h], all);
     else
       choose_strongest(&w->key[h], walk_scores_row(w, w->outputs.weights, h, walk_focus_row(w)));
   }
+  return -1;
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -240,8 +266,9 @@ static int run(walk *w) {
   return -1;
 }
 
-int walk_make(const run_options *options, const char *focus, walk *w) {
+int walk_make(const run_options *options, const char *focus, walk_form form, walk *w) {
   memset(w, 0, sizeof *w);
+  w->form = form;
   int code = input_load(options, &w->input);
   if (code == -1) code = choose_queries(w, focus);
   if (code == -1) code = make_plan(w, options);
@@ -249,8 +276,8 @@ int walk_make(const run_options *options, const char *focus, walk *w) {
   if (code == -1) code = allocate(w);
   if (code == -1) code = widen_matrices(w);
   if (code == -1) code = run(w);
+  if (code == -1) code = choose_keys(w);
   if (code != -1) return code;
-  choose_keys(w);
   if (walk_fill_steps(w)) return -1;
   complain("no host memory for the walk");
   return EXIT_BAD_INPUT;

@@ -1,8 +1,9 @@
 /* The walk through attention: everything that `clattn explain` shows, from the device's own buffers. What it is shown
  * as (text, pictures) is up to others: they go over the steps.
  *
- * A walk is for reading: of sequences longer than WALK_MOST it shows one query and its strongest keys, of wider
- * matrices the first columns, and says so. Of a batch it shows the first sequence.
+ * A walk is for reading: of sequences longer than WALK_WHOLE text shows one query and its strongest keys, of wider
+ * matrices the first columns, and says so. A page shows sequences up to WALK_MOST, and refuses longer ones. Of a batch
+ * the first sequence is shown.
  */
 #ifndef CLATTN_CLI_WALK_H
 #define CLATTN_CLI_WALK_H
@@ -10,7 +11,8 @@
 #include "input.h"
 
 enum {
-  WALK_MOST = 16,               /* rows and columns that are shown as a whole */
+  WALK_MOST = 64,               /* rows and columns that a step has room for */
+  WALK_WHOLE = 16,              /* those that are shown as a whole, but for a page's tokens */
   WALK_FEW = 8,                 /* of more than that, so many */
   WALK_HEADS = 4,               /* heads that are shown */
   WALK_COLUMNS = WALK_MOST + 2, /* of the table of softmax: maximum, exps, sum */
@@ -60,7 +62,10 @@ typedef struct walk_step {
   char line[WALK_LINES][WALK_LINE]; /* what the numbers say, in words; empty behind the last */
 } walk_step;
 
+typedef enum walk_form { WALK_TEXT, WALK_PAGE } walk_form;
+
 typedef struct walk {
+  walk_form form;
   input input;
   clattn_device *device;
   clattn_plan *plan;
@@ -73,17 +78,19 @@ typedef struct walk {
   clattn_rows rows;
   clattn_check_report check;
   double products_off, weights_off; /* products * scale from scaled, exps / sum from weights: the largest difference */
-  bool focused;
-  size_t focus; /* query that is followed, or that the article asks about */
-  size_t heads; /* that are shown */
+  bool focused;                     /* one query is followed alone, `focus` */
+  size_t focus;                     /* else the query that the article asks about */
+  size_t begin;                     /* query that a page begins with */
+  size_t heads;                     /* that are shown */
   walk_choice query, key[WALK_HEADS];
   walk_step *step;
   size_t steps;
 } walk;
 
-/* Loads the input, runs it traced, checks it, and fills the steps. `focus`: a token, its number, or NULL. -1, or the
- * exit code at which to stop, after a complaint. Free in every case; it starts from all zero. */
-int walk_make(const run_options *options, const char *focus, walk *w);
+/* Loads the input, runs it traced, checks it, and fills the steps. `focus`: a token, its number, or NULL; text follows
+ * it alone, a page begins with it. -1, or the exit code at which to stop, after a complaint. Free in every case; it
+ * starts from all zero. */
+int walk_make(const run_options *options, const char *focus, walk_form form, walk *w);
 void walk_free(walk *w);
 
 /* A token's name: the example's, or t0, t1, ... */
@@ -98,6 +105,12 @@ const float *walk_query(const walk *w, size_t head, size_t query);
 const float *walk_key(const walk *w, size_t head, size_t key);
 const float *walk_value(const walk *w, size_t head, size_t key);
 const float *walk_context(const walk *w, size_t head, size_t query);
+
+/* Sequences of up to so many tokens are shown as a whole. */
+size_t walk_whole(const walk *w);
+
+/* How many numbers were checked, and how much of its bound the worst of them takes. */
+size_t walk_checked(const walk *w, double *worst);
 
 /* Where the focus is among the queries that are shown. */
 size_t walk_focus_row(const walk *w);
