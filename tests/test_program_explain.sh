@@ -126,7 +126,7 @@ expect "explain --html" 0 "^page      $folder/page\.html\$
 cp "$folder/out" "$folder/page-said"
 expect "explain --html prints no steps" 1 '' -- grep -q 'Q·Kᵀ' "$folder/page-said"
 expect "explain --html: a page with its script and numbers" 0 '^</html>$
-^<script type="application/json" id="walk">.*"weights-head-1".*0\.91597
+^<script type="application/json" id="walk">.*"weights-head-0".*0\.91597
 ^const walk = JSON' -- cat "$folder/page.html"
 expect "explain --html: nothing is left to fill in" 1 '' -- grep -q '{{' "$folder/page.html"
 expect "explain --html takes the place of a page" 0 '' -- "$clattn" explain --html "$folder/page.html"
