@@ -478,7 +478,9 @@ typedef struct clattn_plan_options {
   clattn_io io;
   const char *kernels;     /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes);
                               those of stages that the problem does not have are not looked at */
-  const char *kernel_dir;  /* NULL: the kernels inside the library; else the folder that holds project/, scores/, ... */
+  const char *kernel_dir;  /* NULL: the kernels inside the library; else a folder that holds project/, scores/, ..., or
+                              some of their files: those that it lacks are the library's. CLATTN_KERNEL_SOURCE where it
+                              holds none at all */
   uint64_t memory_bytes;   /* most device memory to use; 0: what the device reports */
   uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses */
   const char *tuning_file; /* NULL, or a record of clattn_tuning_store; one that does not fit device, driver and
@@ -649,6 +651,9 @@ typedef struct clattn_tile_info {
 
 /* false when the catalogue has no such kernel, or the kernel no such tile. */
 CLATTN_API bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info);
+/* The text of a kernel file inside the library, "scores/2_tiled.cl", as it stands in its folder: `bytes` of them, with
+ * no 0 at the end. NULL if there is none of that name. Lives as long as the library. */
+CLATTN_API const char *clattn_kernel_source(const char *file, size_t *bytes);
 /* Whether the kernel was written for such devices and problems: what a plan chooses from by itself. */
 CLATTN_API bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem);
 

@@ -4,8 +4,8 @@
 
 #include "device.h"
 
-/* The text of `file`, a path below `folder` or, when that is NULL, below the kernels/ inside the library, with
- * its #include lines expanded and #line directives in place. Free with free(). */
+/* The text of `file`, a path below `folder` or, where that is NULL or lacks it, below the kernels/ inside the library,
+ * with its #include lines expanded and #line directives in place. Free with free(). */
 clattn_status clattn_source_read(const char *folder, const char *file, char **text, clattn_error *error);
 
 /* What is to be built. */

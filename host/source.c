@@ -1,4 +1,4 @@
-/* The text of kernel files: from inside the library or from a folder, with #include lines expanded.
+/* The text of kernel files: from inside the library or from a folder laid over it, with #include lines expanded.
  *
  * OpenCL's own #include needs a folder on the machine that runs the program; expanding here makes the embedded files
  * and a folder's the same. Lines of the form  #include "path"  are replaced by the file, path below the kernels'
@@ -17,6 +17,7 @@
 
 #define INCLUDES_DEEPEST 4
 #define LARGEST_FILE (1024L * 1024L)
+#define PATH_LONGEST 4096
 
 typedef struct text {
   char *data;
@@ -33,17 +34,24 @@ static clattn_status append(text *to, const char *data, size_t size, clattn_erro
   return CLATTN_OK;
 }
 
-static clattn_status read_embedded(const char *file, text *to, clattn_error *error) {
-  for (size_t i = 0; i < clattn_embedded_count; ++i)
-    if (strcmp(clattn_embedded_files[i].file, file) == 0)
-      return append(to, (const char *)clattn_embedded_files[i].text, clattn_embedded_files[i].size, error);
-  return clattn_fail(error, CLATTN_KERNEL_SOURCE, "there is no kernel file '%s' in this library", file);
+const char *clattn_kernel_source(const char *file, size_t *bytes) {
+  for (size_t i = 0; i < clattn_embedded_count; ++i) {
+    if (strcmp(clattn_embedded_files[i].file, file) != 0) continue;
+    *bytes = clattn_embedded_files[i].size;
+    return (const char *)clattn_embedded_files[i].text;
+  }
+  return NULL;
 }
 
-static clattn_status read_file(const char *path, text *to, clattn_error *error) {
-  FILE *stream = fopen(path, "rb");
-  if (stream == NULL)
-    return clattn_fail(error, CLATTN_KERNEL_SOURCE, "cannot open kernel file '%s': %s", path, strerror(errno));
+static clattn_status read_embedded(const char *file, text *to, clattn_error *error) {
+  size_t bytes = 0;
+  const char *embedded = clattn_kernel_source(file, &bytes);
+  if (embedded == NULL)
+    return clattn_fail(error, CLATTN_KERNEL_SOURCE, "there is no kernel file '%s' in this library", file);
+  return append(to, embedded, bytes, error);
+}
+
+static clattn_status read_stream(FILE *stream, const char *path, text *to, clattn_error *error) {
   clattn_status status = CLATTN_OK;
   char part[4096];
   size_t count;
@@ -56,16 +64,42 @@ static clattn_status read_file(const char *path, text *to, clattn_error *error) 
   if (status == CLATTN_OK && ferror(stream))
     status = clattn_fail(error, CLATTN_KERNEL_SOURCE, "cannot read kernel file '%s'", path);
   if (status == CLATTN_OK) status = append(to, "", 0, error); /* an empty file is a text, too */
+  return status;
+}
+
+/* What is not in the folder is the library's; a file that is there and cannot be read is an error. */
+static clattn_status read_raw(const char *folder, const char *file, text *to, clattn_error *error) {
+  if (folder == NULL) return read_embedded(file, to, error);
+  char path[PATH_LONGEST];
+  size_t bytes = 0;
+  if (snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path)
+    return clattn_fail(error, CLATTN_KERNEL_SOURCE, "the path of kernel file '%s' in '%s' is too long", file, folder);
+  FILE *stream = fopen(path, "rb");
+  const int reason = errno;
+  if (stream == NULL && reason == ENOENT && clattn_kernel_source(file, &bytes) != NULL)
+    return read_embedded(file, to, error);
+  if (stream == NULL)
+    return clattn_fail(error, CLATTN_KERNEL_SOURCE, "cannot open kernel file '%s': %s", path, strerror(reason));
+  const clattn_status status = read_stream(stream, path, to, error);
   fclose(stream);
   return status;
 }
 
-static clattn_status read_raw(const char *folder, const char *file, text *to, clattn_error *error) {
-  if (folder == NULL) return read_embedded(file, to, error);
-  char path[4096];
-  if (snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path)
-    return clattn_fail(error, CLATTN_KERNEL_SOURCE, "the path of kernel file '%s' in '%s' is too long", file, folder);
-  return read_file(path, to, error);
+/* A folder without any kernel file is most likely another one than was meant: the library's own kernels would run
+ * without a word. Which of its files a plan uses does not matter: the ladder goes through all of them. */
+static clattn_status check_folder(const char *folder, clattn_error *error) {
+  char path[PATH_LONGEST];
+  for (size_t i = 0; i < clattn_embedded_count; ++i) {
+    if (snprintf(path, sizeof path, "%s/%s", folder, clattn_embedded_files[i].file) >= (int)sizeof path) break;
+    FILE *stream = fopen(path, "rb");
+    if (stream == NULL) continue;
+    fclose(stream);
+    return CLATTN_OK;
+  }
+  return clattn_fail(error, CLATTN_KERNEL_SOURCE,
+                     "the kernels' folder '%s' holds no kernel file (allowed: a folder with at least one of this "
+                     "library's, say %s/%s)",
+                     folder, folder, clattn_embedded_files[0].file);
 }
 
 /* If the line is  #include "name"  copies the name. */
@@ -114,7 +148,8 @@ static clattn_status expand(const char *folder, const char *file, int depth, tex
 
 clattn_status clattn_source_read(const char *folder, const char *file, char **result, clattn_error *error) {
   text all = {0};
-  const clattn_status status = expand(folder, file, 0, &all, error);
+  clattn_status status = folder == NULL ? CLATTN_OK : check_folder(folder, error);
+  if (status == CLATTN_OK) status = expand(folder, file, 0, &all, error);
   if (status == CLATTN_OK)
     *result = all.data;
   else

@@ -405,12 +405,19 @@ line=$(grep -n 'this is no' "$folder/kernels/common/attention.cl" | cut -d : -f 
 refuse "CLATTN_KERNEL_DIR, a broken file that others include" 3 "kernel file 'scores/
 common/attention.cl:$line" -- "${from_folder[@]}"
 copy
-rm "$folder/kernels/softmax/1_naive.cl"
-refuse "CLATTN_KERNEL_DIR, a file is missing" 3 "'.*kernels/softmax/1_naive.cl'" -- \
+rm "$folder/kernels/softmax/1_naive.cl" "$folder"/kernels/common/*
+expect "CLATTN_KERNEL_DIR, files that are not there are the program's" 0 '^passed: ' -- \
   "${from_folder[@]}" --kernel softmax=1
-refuse "CLATTN_KERNEL_DIR, a folder is missing" 3 "no-such-folder/project/" -- \
+echo '#include "common/missing.cl"' >"$folder/kernels/softmax/1_naive.cl"
+refuse "CLATTN_KERNEL_DIR, a file that the program lacks, too" 3 "'.*kernels/common/missing.cl'" -- \
+  "${from_folder[@]}" --kernel softmax=1
+refuse "CLATTN_KERNEL_DIR, a folder is missing" 3 "folder '.*no-such-folder' holds no kernel file" -- \
   env CLATTN_KERNEL_DIR="$folder/no-such-folder" "$clattn" run
-refuse "CLATTN_KERNEL_DIR is a file" 3 "a-file/project/" -- env CLATTN_KERNEL_DIR="$folder/a-file" "$clattn" run
+mkdir -p "$folder/empty-folder"
+refuse "CLATTN_KERNEL_DIR, a folder without kernels" 3 "folder '.*empty-folder' holds no kernel file" -- \
+  env CLATTN_KERNEL_DIR="$folder/empty-folder" "$clattn" run
+refuse "CLATTN_KERNEL_DIR is a file" 3 "folder '.*a-file' holds no kernel file" -- \
+  env CLATTN_KERNEL_DIR="$folder/a-file" "$clattn" run
 
 # zeros STAGE FAILED...: a kernel that writes zeros is found out, and at its own stage.
 zeros() {

@@ -16,6 +16,7 @@ enum { OPTION_HELP = 'h' };
 int command_run(int argc, const char **argv);
 int command_tune(int argc, const char **argv);
 int command_ladder(int argc, const char **argv);
+int command_exercise(int argc, const char **argv);
 int command_explain(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 

@@ -15,6 +15,8 @@ static const struct {
     {"run", command_run, "compute attention on a device and check it against the scalar path", "clattn run"},
     {"explain", command_explain, "walk through attention, with every number from the device", "clattn explain"},
     {"ladder", command_ladder, "climb the rungs of the kernels on a device: check, time, predict", "clattn ladder"},
+    {"exercise", command_exercise, "fill in a part of a real kernel, and learn what is wrong with it",
+     "clattn exercise"},
     {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };
@@ -80,7 +82,7 @@ static int help(FILE *to) {
           "  CLATTN_DEVICE      which device when --device is not given: an index or a part of its name\n"
           "  CLATTN_TUNING_FILE the tuning record when --file is not given; empty: none is used\n"
           "  CLATTN_PROGRAM_DIR where compiled programs are kept if the driver keeps none; empty: nowhere\n"
-          "  CLATTN_KERNEL_DIR  read the kernels from this folder instead of the program\n"
+          "  CLATTN_KERNEL_DIR  read the kernel files that this folder holds from there\n"
           "  NO_COLOR           no colour, not even on a terminal\n\n"
           "exit codes: 0 passed, 1 a result is wrong, 2 bad input (or no memory for it), 3 no device or it failed\n");
   return EXIT_PASSED;

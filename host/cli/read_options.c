@@ -14,11 +14,11 @@ static char *copy(const char *text) {
   return copied;
 }
 
-int read_options_and_word(poptContext context, const char *command, char **word) {
+int read_options_and_words(poptContext context, const char *command, char **words, size_t most) {
   const int code = poptGetNextOpt(context);
-  if (code == -1 && word != NULL && poptPeekArg(context) != NULL) {
-    *word = copy(poptGetArg(context));
-    if (*word == NULL) {
+  for (size_t i = 0; code == -1 && i < most && poptPeekArg(context) != NULL; ++i) {
+    words[i] = copy(poptGetArg(context));
+    if (words[i] == NULL) {
       complain("no host memory for an option");
       return EXIT_BAD_INPUT;
     }
@@ -38,6 +38,10 @@ int read_options_and_word(poptContext context, const char *command, char **word)
   return EXIT_BAD_INPUT;
 }
 
+int read_options_and_word(poptContext context, const char *command, char **word) {
+  return read_options_and_words(context, command, word, word != NULL ? 1 : 0);
+}
+
 int read_options(poptContext context, const char *command) {
-  return read_options_and_word(context, command, NULL);
+  return read_options_and_words(context, command, NULL, 0);
 }

@@ -3,6 +3,7 @@
 #define CLATTN_CLI_READ_OPTIONS_H
 
 #include <popt.h>
+#include <stddef.h>
 
 /* Reads all options of a context made for this command, which has HELP_OPTION. -1 to go on, EXIT_PASSED behind the help
  * page, EXIT_BAD_INPUT behind a complaint. */
@@ -10,5 +11,8 @@ int read_options(poptContext context, const char *command);
 
 /* Likewise, with one word that is no option: *word, free() it; NULL where there is none. */
 int read_options_and_word(poptContext context, const char *command, char **word);
+
+/* Likewise, with up to `most` of them. */
+int read_options_and_words(poptContext context, const char *command, char **words, size_t most);
 
 #endif

@@ -95,7 +95,9 @@ float finish_score(const attention a, const row_view view, int key, float scaled
   if (a.until == UNTIL_SCALED) return scaled;
   float score = a.softcap > 0.0f ? a.softcap * tanh(scaled / a.softcap) : scaled;
   if (a.until == UNTIL_SOFTCAPPED) return score;
+  /* exercise mask: a key out of the range view.first ... view.end is masked */
   if (key < view.first || key >= view.end) return -INFINITY;
+  /* end of exercise */
   if (a.mask_kind != NO_MASK && key >= a.mask_len) return -INFINITY;
   if (view.allowed && !view.allowed[key * a.mask_key]) return -INFINITY;
   if (view.bias) {

@@ -21,9 +21,11 @@ float join_sum(local float *part, float mine) {
   const int me = get_local_id(0);
   part[me] = mine;
   barrier(CLK_LOCAL_MEM_FENCE); /* all partial sums are there */
+  /* exercise join: add all parts up by a tree, so that the sum stands in part[0] when anyone goes on */
   for (int half_size = LOCAL_X / 2; half_size > 0; half_size /= 2) {
     if (me < half_size) part[me] += part[me + half_size];
     barrier(CLK_LOCAL_MEM_FENCE); /* a level of the tree is complete before the next reads it */
   }
+  /* end of exercise */
   return part[0];
 }

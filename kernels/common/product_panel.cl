@@ -65,12 +65,14 @@ void multiply_rows(global const float *const a[ROWS], local const float16 *panel
   for (int r = 0; r < ROWS; ++r)
 #pragma unroll
     for (int v = 0; v < VECTORS; ++v) sum[r][v] = 0.0f;
+  /* exercise panel: add a[r][k] times the panel's vectors of term k to sum, for all k; the sums stay in registers */
   for (int k = first; k < end; ++k) {
 #pragma unroll
     for (int r = 0; r < ROWS; ++r)
 #pragma unroll
       for (int v = 0; v < VECTORS; ++v) sum[r][v] = fma((float16)a[r][k], panel[k * VECTORS + v], sum[r][v]);
   }
+  /* end of exercise */
 }
 
 /* The first `columns` of what `from` points to, 0 behind them; all 0 if it is NULL. */

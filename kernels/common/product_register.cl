@@ -97,6 +97,7 @@ void product_register(const matrix a, const matrix b, int first, int end, const 
     if (A_IS_WEIGHTS && found) *tiles.nonfinite = 1; /* all who write it write the same */
     barrier(CLK_LOCAL_MEM_FENCE);                    /* the tiles are complete before anyone reads them */
     const int careful = A_IS_WEIGHTS ? *tiles.nonfinite : 0;
+    /* exercise register-block: add the products of the tiles; each word of local memory is read once for many sums */
     for (int k = 0; k < TILE_DEPTH; ++k) {
       float b_value[ITEM_COLS];
       for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];
@@ -106,6 +107,7 @@ void product_register(const matrix a, const matrix b, int first, int end, const 
         for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = fma(a_value, b_value[c], sum[r][c]);
       }
     }
+    /* end of exercise */
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
   }
 }

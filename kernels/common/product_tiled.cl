@@ -35,17 +35,21 @@ float product_tiled(const matrix a, const matrix b, int first, int end, local ti
   const int x = get_local_id(0), y = get_local_id(1);
   float sum = 0.0f;
   for (int k0 = first; k0 < end; k0 += TILE) {
+    /* exercise tile-load: this work-item's element of each tile, from k0 on; behind the borders 0 */
     a_tile[y][x] = y < a.count && k0 + x < end ? a.at[y * a.row + k0 + x] : 0.0f;
 #if B_ALONG_DEPTH
     b_tile[x][y] = y < b.count && k0 + x < end ? b.at[y * b.row + k0 + x] : 0.0f;
 #else
     b_tile[y][x] = x < b.count && k0 + y < end ? b.at[(k0 + y) * b.row + x] : 0.0f;
 #endif
+    /* end of exercise */
+    /* exercise tile-multiply: add the products of the two tiles to sum; who may read and write when? */
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
     const int terms = min(TILE, end - k0);
     for (int k = 0; k < terms; ++k)
       if (!A_IS_WEIGHTS || a_tile[y][k] != 0.0f) sum = fma(a_tile[y][k], b_tile[k][x], sum);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+    /* end of exercise */
   }
   return sum;
 }

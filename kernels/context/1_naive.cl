@@ -32,7 +32,9 @@ kernel void context(global const float *weights, global const float *v, global f
   if (isfinite(*to)) return;
 #endif
   float sum = 0.0f;
+  /* exercise weighted-sum: add up the values of the keys in sight, each times its weight; leave out weights of 0 */
   for (int key = first_key(a, s, row); key < end_key(a, s, row); ++key)
     if (weights_row[key] != 0.0f) sum = fma(weights_row[key], v_head[key * a.v.row + c], sum);
+  /* end of exercise */
   *to = sum;
 }

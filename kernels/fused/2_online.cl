@@ -38,11 +38,13 @@ kernel void fused(global const void *q, global const void *k, global const void 
       dot_product += load_stored(QK_TYPE, q, q_row + c) * load_stored(QK_TYPE, k, k_row + c);
     const float score = finish_score(a, view, key, dot_product * a.scale);
     if (score == -INFINITY) continue;
+    /* exercise online-maximum: take this score in: largest, sum and out; a larger one shrinks what is there */
     const float larger = fmax(largest, score), factor = larger > largest ? shrink(largest, larger) : 1.0f;
     const float part = live_part(score, larger, headroom);
     largest = larger;
     sum = sum * factor + part;
     for (int c = 0; c < a.value_dim; ++c) out[c] = out[c] * factor + part * load_stored(V_TYPE, v, v_row + c);
+    /* end of exercise */
   }
   for (int c = 0; c < a.value_dim && exists && sum != 0.0f; ++c) out[c] /= sum;
   store_fused_lse(a, lse, pair, row, largest, sum, headroom);

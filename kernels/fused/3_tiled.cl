@@ -81,9 +81,11 @@ fused(global const void *q, global const void *k, global const void *v, global f
     for (int i = 0; i < TILE; ++i) larger = fmax(larger, scores[y][i]);
     weights[y][x] = score == -INFINITY ? 0.0f : live_part(score, larger, headroom);
     const float factor = larger > largest ? shrink(largest, larger) : 1.0f;
+    /* exercise rescale: the row's maximum has grown from largest to larger: what shrinks? */
     largest = larger;
     sum *= factor;
     for (int i = 0; i < ITEM_VALUES; ++i) out[i] *= factor;
+    /* end of exercise */
     barrier(CLK_LOCAL_MEM_FENCE); /* its weights as well */
 
     for (int key = 0; key < TILE; ++key) {

@@ -23,9 +23,11 @@ kernel void project(global const float *x, global const float *wq, global const 
   find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
   if (column >= r.columns || row >= p.rows) return;
   float sum = 0.0f;
+  /* exercise dot-product: this work-item's element of x.W, or with W_TRANSPOSED of x.W^T, plus its bias, into out */
   for (int term = 0; term < p.model_dim; ++term) {
     const size_t at = W_TRANSPOSED ? column * r.w_row + term : term * r.w_row + column;
     sum = fma(x[(size_t)row * p.model_dim + term], r.w[at], sum);
   }
   r.out[(size_t)row * r.columns + column] = sum + bias_of(r, column);
+  /* end of exercise */
 }

@@ -1,0 +1,171 @@
+/* The table of cases, and what their inputs hold. */
+#include "cases.h"
+
+#include <math.h>
+
+#define ROW_TAIL 3
+#define COLUMN_TAIL 5
+#define TERM_TAIL 3
+#define TIMED 256
+#define TIMED_HEAD_DIM 64
+
+#define STAGE(name) (1u << CLATTN_STAGE_##name)
+#define PRODUCTS (STAGE(PROJECT) | STAGE(SCORES) | STAGE(CONTEXT))
+#define ALL (PRODUCTS | STAGE(SOFTMAX) | STAGE(FUSED))
+
+static const struct {
+  const char *title;
+  unsigned stages;
+  size_t tiles;
+  case_sizes tail;
+  const char *hint;
+} cases[CASE_COUNT] = {
+    [CASE_ONE_TILE] = {"one tile",
+                       ALL,
+                       1,
+                       {0, 0, 0},
+                       "the least case is wrong already: go through it by hand, with one "
+                       "work-item and two terms"},
+    [CASE_TILES] = {"several tiles",
+                    ALL,
+                    2,
+                    {0, 0, 0},
+                    "one tile is right, several are not: what must happen between "
+                    "one tile and the next?"},
+    [CASE_ROW_TAIL] = {"a tail of rows",
+                       ALL,
+                       2,
+                       {ROW_TAIL, 0, 0},
+                       "whole tiles of rows are right, a last one that is "
+                       "not full is not: is the tail of rows guarded?"},
+    [CASE_COLUMN_TAIL] =
+        {"a tail of columns or keys",
+         ALL,
+         2,
+         {0, COLUMN_TAIL, 0},
+         "whole tiles of columns are right, a last one that is not full is not: is the tail of columns "
+         "guarded?"},
+    [CASE_TERM_TAIL] = {"a tail of terms",
+                        PRODUCTS | STAGE(FUSED),
+                        2,
+                        {0, 0, TERM_TAIL},
+                        "whole tiles of terms are right, a last one that is not full is not: where does the sum end?"},
+    [CASE_TRANSPOSED] =
+        {"W stored transposed",
+         STAGE(PROJECT),
+         2,
+         {ROW_TAIL, COLUMN_TAIL, TERM_TAIL},
+         "x.W is right and x.W^T is not: with W_TRANSPOSED (B_ALONG_DEPTH) 1 the second matrix lies the "
+         "other way around"},
+    [CASE_LARGE] = {"large scores",
+                    STAGE(SOFTMAX) | STAGE(FUSED),
+                    2,
+                    {0, 0, 0},
+                    "small scores are right, those beyond 88 are not: exp overflows unless the largest score is "
+                    "subtracted first"},
+    [CASE_GROWING] =
+        {"scores that grow from key to key",
+         STAGE(FUSED) | STAGE(SOFTMAX),
+         2,
+         {0, 0, 0},
+         "it is right while the first key has the largest score, and wrong when a later one is larger: what "
+         "was summed up before must be rescaled by exp(old maximum - new maximum), the sum and the context"},
+    [CASE_CAUSAL] = {"causal",
+                     STAGE(SCORES) | STAGE(SOFTMAX) | STAGE(CONTEXT) | STAGE(FUSED),
+                     2,
+                     {0, 0, 0},
+                     "all is right without a mask: a masked key's score must be -infinity and its weight 0"},
+    [CASE_HEADS] = {"two sequences of two heads",
+                    ALL,
+                    1,
+                    {ROW_TAIL, 0, 0},
+                    "one head is right, several are not: does every address begin at its own batch and head?"},
+};
+
+bool case_applies(const exercise *e, case_kind kind) {
+  return (cases[kind].stages & (1u << e->stage)) != 0;
+}
+
+const char *case_title(case_kind kind) {
+  return cases[kind].title;
+}
+
+const char *case_hint(case_kind kind) {
+  return cases[kind].hint;
+}
+
+/* head_dim is a macro of fused kernels: another one, another build. */
+case_sizes case_sizes_of(const exercise *e, case_kind kind) {
+  const case_sizes tail = cases[kind].tail;
+  const size_t size = cases[kind].tiles * e->tile;
+  return (case_sizes){.rows = size + tail.rows,
+                      .columns = size + tail.columns,
+                      .terms = (e->stage == CLATTN_STAGE_FUSED ? e->tile : size) + tail.terms};
+}
+
+static clattn_problem problem_of(clattn_stage stage, case_sizes s) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.source = CLATTN_SOURCE_QKV;
+  p.query_len = s.rows;
+  p.key_len = s.columns;
+  p.head_dim = p.value_dim = s.terms;
+  switch (stage) {
+  case CLATTN_STAGE_PROJECT:
+    p.source = CLATTN_SOURCE_X;
+    p.key_len = s.rows;
+    p.model_dim = s.terms;
+    p.head_dim = p.value_dim = s.columns;
+    break;
+  case CLATTN_STAGE_CONTEXT:
+    p.key_len = s.terms;
+    p.value_dim = s.columns;
+    break;
+  default:
+    break;
+  }
+  return p;
+}
+
+/* Every query's scores fall, or grow, from key to key, since all elements are positive. */
+static void slope_scores(workload *w, bool growing) {
+  const clattn_problem *p = &w->problem;
+  const size_t columns = p->heads * p->head_dim;
+  float *q = w->memory[CLATTN_Q], *k = w->memory[CLATTN_K];
+  for (size_t i = 0; i < p->batch * p->query_len * columns; ++i) q[i] = fabsf(q[i]) + 0.1f;
+  for (size_t token = 0; token < p->batch * p->key_len; ++token) {
+    const size_t key = token % p->key_len, step = growing ? key + 1 : p->key_len - key;
+    for (size_t c = 0; c < columns; ++c)
+      k[token * columns + c] = (growing ? 8.0f : 2.0f) * (float)step / (float)p->key_len * (float)(1 + c % 3);
+  }
+}
+
+int case_fill(const exercise *e, case_kind kind, workload *w) {
+  clattn_problem *p = &w->problem;
+  *p = problem_of(e->stage, case_sizes_of(e, kind));
+  p->causal = kind == CASE_CAUSAL;
+  if (kind == CASE_HEADS) p->batch = p->heads = 2;
+  if (kind == CASE_TRANSPOSED) p->layout = CLATTN_LAYOUT_XWT;
+  if (kind == CASE_LARGE) {
+    p->scale_mode = CLATTN_SCALE_GIVEN;
+    p->scale = 300.0f;
+  }
+  const int code = workload_fill(w);
+  /* In fused, scores fall until the case of those that grow: so a missing correction shows there and not before. */
+  if (code == -1 && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING)) slope_scores(w, kind == CASE_GROWING);
+  return code;
+}
+
+int case_fill_timed(const exercise *e, workload *w) {
+  const bool fused = e->stage == CLATTN_STAGE_FUSED;
+  w->problem = problem_of(e->stage, (case_sizes){TIMED, TIMED, fused ? TIMED_HEAD_DIM : TIMED});
+  return workload_fill(w);
+}
+
+void case_change_inputs(workload *w) {
+  static const clattn_tensor changed[] = {CLATTN_X, CLATTN_Q, CLATTN_V};
+  for (size_t t = 0; t < sizeof changed / sizeof changed[0]; ++t) {
+    float *values = w->memory[changed[t]];
+    const size_t count = values != NULL ? clattn_tensor_elements(&w->problem, changed[t]) : 0;
+    for (size_t i = 0; i < count; ++i) values[i] = values[i] * 1.25f + 0.0625f;
+  }
+}

@@ -1,0 +1,160 @@
+/* `clattn exercise list | start | check`. */
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "grade.h"
+#include "read_options.h"
+#include "starter.h"
+#include "terminal.h"
+#include "user_text.h"
+#include "watch.h"
+
+enum { WORD_ACTION, WORD_NAME, WORD_FOLDER, WORDS };
+
+typedef struct exercise_options {
+  char *word[WORDS];
+  char *device, *platform;
+} exercise_options;
+
+static int read_exercise_options(int argc, const char **argv, exercise_options *o) {
+  const struct poptOption table[] = {
+      {"device", 0, POPT_ARG_STRING, &o->device, 0, "index or part of the name (CLATTN_DEVICE, else the best)", "D"},
+      {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
+      HELP_OPTION,
+      POPT_TABLEEND};
+  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
+  poptSetOtherOptionHelp(context, "list | start NAME [DIR] | check NAME [DIR]   (DIR: exercises/NAME)");
+  const int code = read_options_and_words(context, "exercise", o->word, WORDS);
+  poptFreeContext(context);
+  return code;
+}
+
+static void free_exercise_options(exercise_options *o) {
+  for (int i = 0; i < WORDS; ++i) free(o->word[i]);
+  free(o->device);
+  free(o->platform);
+}
+
+/* ---- list -------------------------------------------------------------------------------------------------------- */
+
+static int list(const exercise_options *o) {
+  if (o->word[WORD_NAME] != NULL) {
+    complain("unexpected argument '%s' (see 'clattn help exercise')", o->word[WORD_NAME]);
+    return EXIT_BAD_INPUT;
+  }
+  for (size_t i = 0; i < exercise_count(); ++i) {
+    const exercise *e = exercise_at(i);
+    printf("%2zu  %s%-15s%s %s\n", i + 1, style(BOLD), e->name, style(PLAIN), e->title);
+    printf("    %-15s %s\n", "", e->learns);
+    printf("    %-15s %s, kernel %.*s: %s\n", "", clattn_stage_name(e->stage), (int)strcspn(e->kernel, ":"), e->kernel,
+           e->file);
+  }
+  printf("\nbegin with  clattn exercise start %s\n", exercise_at(0)->name);
+  return EXIT_PASSED;
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------- */
+
+static int start(const exercise *e, const char *folder) {
+  size_t bytes = 0, starter_bytes = 0;
+  region found;
+  const char *text = clattn_kernel_source(e->file, &bytes);
+  if (text == NULL || !region_find(text, bytes, e->name, &found)) {
+    complain("this library's %s has no exercise '%s'", e->file, e->name);
+    return EXIT_BAD_INPUT;
+  }
+  char *starter = starter_make(text, bytes, &found, &starter_bytes);
+  if (starter == NULL) {
+    complain("no host memory for %zu bytes", bytes);
+    return EXIT_BAD_INPUT;
+  }
+  const bool written = user_text_write(folder, e->file, starter, starter_bytes);
+  free(starter);
+  if (!written) return EXIT_BAD_INPUT;
+  printf("%s%s%s: %s\n\n", style(BOLD), e->name, style(PLAIN), e->title);
+  printf("task     %.*s\n", found.task_length, found.task);
+  printf("edit     %s/%s:%d\n", folder, e->file, found.line);
+  printf("then     clattn exercise check %s %s\n", e->name, folder);
+  return EXIT_PASSED;
+}
+
+/* ---- check ------------------------------------------------------------------------------------------------------- */
+
+static int say_crash(const grade_job *job, int number) {
+  printf("crashed\n\nthe kernel ended the program (signal %d): it reads or writes beyond the end of an array\n",
+         number);
+  printf("hint     which work-items have no element of their own? Guard them, and every index\n");
+  grade_print_place(job);
+  return EXIT_CHECK_FAILED;
+}
+
+static int say_endless(const grade_job *job) {
+  printf("no end\n\nthe kernel does not end: nothing was heard of it for %d seconds\n", WATCH_SECONDS);
+  printf("hint     what makes each loop end? And does every work-item of a group come to every barrier?\n");
+  grade_print_place(job);
+  return EXIT_CHECK_FAILED;
+}
+
+static int check(const exercise *e, const char *folder, const exercise_options *o) {
+  grade_job job = {.exercise = e, .folder = folder, .where = device_choice(o->platform, o->device)};
+  size_t bytes = 0;
+  char *text = user_text_read(folder, e->file, &bytes);
+  if (text == NULL) {
+    complain("%s/%s cannot be read ('clattn exercise start %s %s' makes it)", folder, e->file, e->name, folder);
+    return EXIT_BAD_INPUT;
+  }
+  free(text);
+  int code = EXIT_DEVICE_FAILED;
+  switch (watch(grade, &job, &code)) {
+  case WATCH_CRASHED:
+    return say_crash(&job, code);
+  case WATCH_ENDLESS:
+    return say_endless(&job);
+  case WATCH_FAILED:
+    complain("cannot start another process for the kernel");
+    return EXIT_DEVICE_FAILED;
+  default:
+    return code;
+  }
+}
+
+/* ---- which ------------------------------------------------------------------------------------------------------- */
+
+static int complain_of_name(const char *action, const char *name) {
+  char allowed[512] = "";
+  size_t used = 0;
+  for (size_t i = 0; i < exercise_count(); ++i)
+    used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", exercise_at(i)->name);
+  if (name == NULL)
+    complain("exercise %s: which one? (allowed: %s)", action, allowed);
+  else
+    complain("unknown exercise '%s' (allowed: %s)", name, allowed);
+  return EXIT_BAD_INPUT;
+}
+
+static int run(const exercise_options *o) {
+  const char *action = o->word[WORD_ACTION], *name = o->word[WORD_NAME];
+  const bool starts = action != NULL && strcmp(action, "start") == 0;
+  char standard[64];
+  if (action != NULL && strcmp(action, "list") == 0) return list(o);
+  if (action == NULL || (!starts && strcmp(action, "check") != 0)) {
+    complain("exercise %s (allowed: list, start NAME [DIR], check NAME [DIR])", action == NULL ? "what?" : action);
+    return EXIT_BAD_INPUT;
+  }
+  const exercise *e = name == NULL ? NULL : exercise_find(name);
+  if (e == NULL) return complain_of_name(action, name);
+  snprintf(standard, sizeof standard, "exercises/%s", e->name);
+  const char *folder = o->word[WORD_FOLDER] != NULL ? o->word[WORD_FOLDER] : standard;
+  return starts ? start(e, folder) : check(e, folder, o);
+}
+
+int command_exercise(int argc, const char **argv) {
+  exercise_options options = {.device = NULL};
+  int code = read_exercise_options(argc, argv, &options);
+  if (code == -1) code = run(&options);
+  free_exercise_options(&options);
+  return code;
+}

@@ -1,0 +1,52 @@
+/* The table of exercises. */
+#include "exercises.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const exercise exercises[] = {
+    {"dot-product", "a row of X times a column of W", "from a work-item's number to its element, and to addresses",
+     "project/2_coalesced.cl", CLATTN_STAGE_PROJECT, "coalesced", 8},
+    {"weighted-sum", "context: values times weights", "the other axis: rows that are added up, each with its weight",
+     "context/1_naive.cl", CLATTN_STAGE_CONTEXT, "naive", 8},
+    {"row-maximum", "softmax: the largest score", "why exp never sees a large number", "softmax/1_naive.cl",
+     CLATTN_STAGE_SOFTMAX, "naive", 8},
+    {"row-sum", "softmax: sum and weights", "a row of weights adds up to 1", "softmax/1_naive.cl", CLATTN_STAGE_SOFTMAX,
+     "naive", 8},
+    {"guard", "tiles that reach beyond the matrix", "who writes at the borders, and what", "scores/2_tiled.cl",
+     CLATTN_STAGE_SCORES, "tiled:TILE=16", 16},
+    {"mask", "scores: causal and window", "a masked score is -infinity, whatever it was", "common/attention.cl",
+     CLATTN_STAGE_SCORES, "tiled:TILE=16", 16},
+    {"tile-load", "two tiles into local memory", "one fetch of each work-item serves its whole work-group",
+     "common/product_tiled.cl", CLATTN_STAGE_PROJECT, "tiled:TILE=16", 16},
+    {"tile-multiply", "two barriers and a sum", "when others' writes may be read, and when overwritten",
+     "common/product_tiled.cl", CLATTN_STAGE_PROJECT, "tiled:TILE=16", 16},
+    {"join", "a sum over a work-group", "a tree in local memory, level by level", "common/join.cl",
+     CLATTN_STAGE_SOFTMAX, "tiled:LOCAL_X=32", 32},
+    {"register-block", "a block of sums in registers", "a word that was read once is used many times",
+     "common/product_register.cl", CLATTN_STAGE_PROJECT,
+     "register:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16", 64},
+    {"panel", "vectors for a CPU", "the CPU's form of the same idea: float16 sums that stay in registers",
+     "common/product_panel.cl", CLATTN_STAGE_SCORES, "panel:ITEM_ROWS=64:ROWS=4:VECTORS=4:STRIP=64", 64},
+    {"online-maximum", "softmax without knowing the maximum", "what was summed up under a smaller maximum is made good",
+     "fused/2_online.cl", CLATTN_STAGE_FUSED, "online", 8},
+    {"rescale", "a running maximum, tile by tile", "all that a row has summed up shrinks together", "fused/3_tiled.cl",
+     CLATTN_STAGE_FUSED, "tiled:TILE=8", 8},
+};
+
+size_t exercise_count(void) {
+  return sizeof exercises / sizeof exercises[0];
+}
+
+const exercise *exercise_at(size_t index) {
+  return index < exercise_count() ? &exercises[index] : NULL;
+}
+
+const exercise *exercise_find(const char *name_or_number) {
+  char number[16];
+  for (size_t i = 0; i < exercise_count(); ++i) {
+    snprintf(number, sizeof number, "%zu", i + 1);
+    if (strcmp(exercises[i].name, name_or_number) == 0 || strcmp(number, name_or_number) == 0) return &exercises[i];
+  }
+  return NULL;
+}

@@ -1,0 +1,282 @@
+/* Runs the cases, and tells what came out. */
+#include "grade.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "diagnose.h"
+#include "starter.h"
+#include "terminal.h"
+#include "user_text.h"
+#include "watch.h"
+
+#define CHECK_FLOPS 1e12 /* all rows of cases as small as these */
+#define TIMED_RUNS 5
+
+/* Of a stage, those that its kernels make; CLATTN_TENSOR_COUNT ends them. */
+static const clattn_tensor results_of[CLATTN_STAGE_COUNT][4] = {
+    [CLATTN_STAGE_PROJECT] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_TENSOR_COUNT},
+    [CLATTN_STAGE_SCORES] = {CLATTN_SCORES, CLATTN_TENSOR_COUNT},
+    [CLATTN_STAGE_SOFTMAX] = {CLATTN_WEIGHTS, CLATTN_LSE, CLATTN_TENSOR_COUNT},
+    [CLATTN_STAGE_CONTEXT] = {CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
+    [CLATTN_STAGE_FUSED] = {CLATTN_CONTEXT, CLATTN_LSE, CLATTN_TENSOR_COUNT},
+};
+
+enum { BEFORE, GOT, AGAIN, EXPECTED, RUNS };
+
+/* One case under way. */
+typedef struct attempt {
+  const grade_job *job;
+  case_kind kind;
+  workload work;
+  clattn_plan *plan;
+  clattn_outputs run[RUNS];
+  clattn_check_report report;
+} attempt;
+
+/* ---- a plan ------------------------------------------------------------------------------------------------------ */
+
+/* The stages around the exercise's are run by rung 1. */
+static clattn_status make_plan(const grade_job *job, const workload *w, const char *kernel, const char *folder,
+                               clattn_plan **plan, clattn_error *error) {
+  static const clattn_stage stages[] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
+                                        CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED};
+  char kernels[512];
+  size_t used = 0;
+  for (size_t i = 0; i < sizeof stages / sizeof stages[0]; ++i)
+    used += (size_t)snprintf(kernels + used, sizeof kernels - used, "%s%s=%s", i > 0 ? "," : "",
+                             clattn_stage_name(stages[i]), stages[i] == job->exercise->stage ? kernel : "1");
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.pipeline = job->exercise->stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
+  options.kernels = kernels;
+  options.kernel_dir = folder;
+  return clattn_plan_create(w->device, &w->problem, &options, plan, error);
+}
+
+/* ---- the learner's file ------------------------------------------------------------------------------------------ */
+
+void grade_print_place(const grade_job *job) {
+  size_t bytes = 0;
+  char *text = user_text_read(job->folder, job->exercise->file, &bytes);
+  region found;
+  if (text != NULL && region_find(text, bytes, job->exercise->name, &found))
+    printf("look at  %s/%s:%d\n", job->folder, job->exercise->file, found.line);
+  else
+    printf("look at  %s/%s\n", job->folder, job->exercise->file);
+  free(text);
+}
+
+/* Behind the message come the compiler's lines; the first that speaks of an error counts. "kernels/" is how files are
+ * called there. */
+static void print_build_error(const grade_job *job, const char *message) {
+  const char *line = strchr(message, '\n'), *error = line == NULL ? NULL : strstr(line, "error");
+  printf("it does not compile:\n");
+  if (error != NULL) {
+    while (error > message && error[-1] != '\n') --error;
+    line = error;
+  } else {
+    line = line == NULL ? message : line + 1;
+  }
+  const int length = (int)strcspn(line, "\n");
+  const char *file = strstr(line, "kernels/");
+  if (file != NULL && file < line + length)
+    printf("  %s/%.*s\n", job->folder, (int)(line + length - file) - (int)strlen("kernels/"),
+           file + strlen("kernels/"));
+  else
+    printf("  %.*s\n", length, line);
+}
+
+/* ---- one case ---------------------------------------------------------------------------------------------------- */
+
+static bool allocate(attempt *a, clattn_outputs *outputs) {
+  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (tensor == CLATTN_SCALED || tensor == CLATTN_SOFTCAPPED || !clattn_plan_has(a->plan, tensor)) continue;
+    const size_t bytes = clattn_output_bytes(&a->work.problem, tensor);
+    void *memory = malloc(bytes);
+    if (memory == NULL) return false;
+    memset(memory, 0xFF, bytes); /* NaN */
+    clattn_outputs_set(outputs, tensor, memory);
+  }
+  return true;
+}
+
+static clattn_status no_memory(clattn_error *error) {
+  snprintf(error->message, sizeof error->message, "no host memory for the results of a check");
+  return error->status = CLATTN_OUT_OF_HOST_MEMORY;
+}
+
+/* Other inputs first, then the case's own twice. */
+static clattn_status run_all(attempt *a, clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  for (int run = 0; run < RUNS; ++run)
+    if (!allocate(a, &a->run[run])) return no_memory(error);
+  case_change_inputs(&a->work);
+  for (int run = BEFORE; run <= AGAIN && status == CLATTN_OK; ++run) {
+    status = clattn_plan_run(a->plan, &a->work.inputs, &a->run[run], NULL, error);
+    if (run != BEFORE) continue;
+    workload_free(&a->work);
+    if (case_fill(a->job->exercise, a->kind, &a->work) != -1) return no_memory(error);
+  }
+  if (status == CLATTN_OK) status = clattn_reference_run(&a->work.problem, &a->work.inputs, &a->run[EXPECTED], error);
+  if (status == CLATTN_OK) status = clattn_check(a->plan, &a->work.inputs, &a->run[GOT], NULL, &a->report, error);
+  return status;
+}
+
+/* The first of the stage's results that is out of its bound; NULL if all are in it. */
+static const clattn_tensor_check *find_wrong(const attempt *a) {
+  const clattn_tensor *wanted = results_of[a->job->exercise->stage];
+  for (; *wanted != CLATTN_TENSOR_COUNT; ++wanted)
+    for (size_t i = 0; i < a->report.count; ++i) {
+      const clattn_tensor_check *check = &a->report.check[i];
+      if (check->tensor == *wanted && !check->end_to_end && !check->passed) return check;
+    }
+  return NULL;
+}
+
+/* "rows 32 ... 34 of 35" */
+static void print_range(const char *what, size_t wrong, size_t first, size_t last, size_t all) {
+  if (wrong == all)
+    printf(", all %zu %s", all, what);
+  else if (wrong == 1)
+    printf(", of the %zu %s number %zu alone", all, what, first);
+  else if (wrong == last - first + 1)
+    printf(", %s %zu ... %zu of %zu", what, first, last, all);
+  else
+    printf(", %zu of %zu %s, the first %zu", wrong, all, what, first);
+}
+
+static void print_difference(const evidence *e, const clattn_tensor_check *check) {
+  const facts *f = &e->facts;
+  const view *v = &e->view;
+  if (f->wrong == 0) {
+    printf("%s: %zu of %zu values are out of their bound by a little; the worst: got %.7g, expected %.7g\n",
+           clattn_tensor_name(v->tensor), check->failed, check->elements, check->got, check->expected);
+    return;
+  }
+  printf("%s: %zu of %zu values differ", clattn_tensor_name(v->tensor), f->wrong, f->all);
+  if (v->pairs > 1) print_range("heads", f->wrong_pairs, f->first.pair, f->last.pair, v->pairs);
+  print_range("rows", f->wrong_rows, f->first.row, f->last.row, v->rows);
+  if (v->columns > 1) print_range("columns", f->wrong_columns, f->first.column, f->last.column, v->columns);
+  const size_t at = view_at(v, f->example.pair, f->example.row, f->example.column);
+  printf("\nrow %zu, column %zu", f->example.row, f->example.column);
+  if (v->pairs > 1) printf(", head %zu", f->example.pair);
+  printf(": got %.7g, expected %.7g\n", (double)v->got[at], (double)v->expected[at]);
+}
+
+static void explain_wrong(attempt *a, const clattn_tensor_check *check) {
+  evidence e = {.exercise = a->job->exercise, .kind = a->kind, .work = &a->work};
+  e.view = view_of(&a->work.problem, check->tensor);
+  e.view.before = clattn_outputs_get(&a->run[BEFORE], check->tensor);
+  e.view.got = clattn_outputs_get(&a->run[GOT], check->tensor);
+  e.view.again = clattn_outputs_get(&a->run[AGAIN], check->tensor);
+  e.view.expected = clattn_outputs_get(&a->run[EXPECTED], check->tensor);
+  e.facts = facts_of(&e.view);
+  printf("%swrong%s\n\n", style(RED), style(PLAIN));
+  print_difference(&e, check);
+  printf("hint     %s\n", diagnose(&e));
+  grade_print_place(a->job);
+}
+
+static int judge(attempt *a) {
+  clattn_error error;
+  clattn_status status = make_plan(a->job, &a->work, a->job->exercise->kernel, a->job->folder, &a->plan, &error);
+  if (status == CLATTN_BUILD_FAILED) {
+    printf("\n\n");
+    print_build_error(a->job, error.message);
+    return EXIT_CHECK_FAILED;
+  }
+  watch_alive();
+  if (status == CLATTN_OK) status = run_all(a, &error);
+  if (status != CLATTN_OK) {
+    printf("\n");
+    return complain_of(&error);
+  }
+  const clattn_tensor_check *wrong = find_wrong(a);
+  if (wrong == NULL) {
+    printf("%sok%s\n", style(GREEN), style(PLAIN));
+    return -1;
+  }
+  explain_wrong(a, wrong);
+  return EXIT_CHECK_FAILED;
+}
+
+static int run_case(const grade_job *job, clattn_device *device, case_kind kind) {
+  attempt a = {.job = job, .kind = kind, .work = {.device = device, .stage = job->exercise->stage}};
+  printf("%-36s ", case_title(kind));
+  fflush(stdout); /* should the kernel end the program, it is seen in which case */
+  watch_alive();
+  int code = case_fill(job->exercise, kind, &a.work);
+  if (code == -1) code = judge(&a);
+  for (int run = 0; run < RUNS; ++run)
+    for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(clattn_outputs_get(&a.run[run], (clattn_tensor)t));
+  clattn_plan_destroy(a.plan);
+  workload_free(&a.work);
+  return code;
+}
+
+/* ---- when all is right ------------------------------------------------------------------------------------------- */
+
+/* The fastest of some runs; 0 where there is none. */
+static double gflops_of(const grade_job *job, const workload *w, const char *kernel, const char *folder) {
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  double best = INFINITY;
+  watch_alive();
+  if (make_plan(job, w, kernel, folder, &plan, &error) != CLATTN_OK) return 0.0;
+  for (int run = 0; run < TIMED_RUNS; ++run) {
+    double seconds = 0.0;
+    watch_alive();
+    if (workload_time(w, plan, &seconds, &error) == CLATTN_OK && seconds > 0.0) best = fmin(best, seconds);
+  }
+  const double flops = workload_flops(w, plan);
+  clattn_plan_destroy(plan);
+  return isinf(best) ? 0.0 : flops / best / 1e9;
+}
+
+static void print_speed(const grade_job *job, clattn_device *device) {
+  workload w = {.device = device, .stage = job->exercise->stage};
+  if (case_fill_timed(job->exercise, &w) == -1) {
+    const double own = gflops_of(job, &w, job->exercise->kernel, job->folder), first = gflops_of(job, &w, "1", NULL);
+    if (own > 0.0 && first > 0.0)
+      printf("speed    %.1f GFLOP/s, rung 1 %.1f GFLOP/s (%s, %zu rows, on this device)\n", own, first,
+             clattn_stage_name(w.stage), w.problem.query_len);
+  }
+  workload_free(&w);
+}
+
+static const exercise *next_of(const exercise *e) {
+  for (size_t i = 0; i + 1 < exercise_count(); ++i)
+    if (exercise_at(i) == e) return exercise_at(i + 1);
+  return NULL;
+}
+
+static int print_passed(const grade_job *job, clattn_device *device) {
+  const exercise *next = next_of(job->exercise);
+  printf("\n%spassed%s: all cases are right\n", style(GREEN), style(PLAIN));
+  printf("learnt   %s\n", job->exercise->learns);
+  print_speed(job, device);
+  if (next != NULL)
+    printf("next     clattn exercise start %s (%s)\n", next->name, next->title);
+  else
+    printf("next     that was the last one: kernels/README.md has the other rungs\n");
+  return EXIT_PASSED;
+}
+
+int grade(void *of) {
+  const grade_job *job = of;
+  clattn_device *device = NULL;
+  clattn_error error;
+  if (clattn_device_open(&job->where, &device, &error) != CLATTN_OK) return complain_of(&error);
+  printf("%s: %s %s, on %s\n\n", job->exercise->name, clattn_stage_name(job->exercise->stage), job->exercise->kernel,
+         clattn_device_get_info(device)->name);
+  int code = -1;
+  for (int kind = 0; kind < CASE_COUNT && code == -1; ++kind)
+    if (case_applies(job->exercise, (case_kind)kind)) code = run_case(job, device, (case_kind)kind);
+  if (code == -1) code = print_passed(job, device);
+  clattn_device_close(device);
+  return code;
+}

@@ -1,0 +1,76 @@
+/* A pipe carries signs of life: a byte for each, and its end when the process has ended. */
+#if defined(__unix__) || defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "watch.h"
+
+#include <stdio.h>
+
+#include "command.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int alive = -1; /* the job's end of the pipe */
+
+/* _exit: what the program and its libraries do at their end is for the other process. */
+static void do_job(int (*job)(void *of), void *of) {
+  int code = job(of);
+  if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_PASSED) {
+    complain("cannot write to standard output");
+    code = EXIT_BAD_INPUT;
+  }
+  _exit(code);
+}
+
+/* False when a sign of life does not come in time. */
+static bool wait_for_end(int signs) {
+  struct pollfd waited = {.fd = signs, .events = POLLIN};
+  char sign[64];
+  for (;;) {
+    const int ready = poll(&waited, 1, WATCH_SECONDS * 1000);
+    if (ready == 0) return false;
+    if (ready > 0 && read(signs, sign, sizeof sign) == 0) return true;
+  }
+}
+
+watch_end watch(int (*job)(void *of), void *of, int *code) {
+  int ends[2];
+  fflush(stdout);
+  if (pipe(ends) != 0) return WATCH_FAILED;
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    alive = ends[1];
+    do_job(job, of);
+  }
+  close(ends[1]);
+  const bool ended = child < 0 || wait_for_end(ends[0]);
+  close(ends[0]);
+  if (child < 0) return WATCH_FAILED;
+  int status = 0;
+  if (!ended) kill(child, SIGKILL);
+  waitpid(child, &status, 0);
+  if (!ended) return WATCH_ENDLESS;
+  *code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+  return WIFSIGNALED(status) ? WATCH_CRASHED : WATCH_DONE;
+}
+
+void watch_alive(void) {
+  if (alive >= 0 && write(alive, "", 1) != 1) alive = -1;
+}
+
+#else
+
+watch_end watch(int (*job)(void *of), void *of, int *code) {
+  *code = job(of);
+  return WATCH_DONE;
+}
+
+void watch_alive(void) {
+}
+
+#endif
