@@ -64,7 +64,7 @@ static void registers(const int *value, const clattn_extent *e, clattn_geometry 
 /* value: as registers */
 static void wide(const int *value, const clattn_extent *e, clattn_geometry *g) {
   registers(value, e, g);
-  g->local_bytes = (size_t)value[4] * (g->rows + g->cols + 2 * 4) * sizeof(float);
+  g->local_bytes = (size_t)value[4] * (g->rows + g->cols + 8) * sizeof(float); /* 4 more in each row */
 }
 
 /* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
