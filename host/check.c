@@ -11,19 +11,31 @@
 #include "status.h"
 #include "tensor.h"
 
-static clattn_status check_report_arguments(const clattn_plan *plan, const clattn_outputs *outputs,
-                                            const clattn_rows *rows, clattn_error *error) {
+/* What is judged: a plan's work, or other code's. */
+typedef struct judged {
+  const clattn_problem *problem;
+  const clattn_plan_info *info;
+  const clattn_plan *plan; /* NULL: it is other code's */
+} judged;
+
+static bool is_needed(const judged *j, clattn_tensor tensor) {
+  if (j->plan != NULL) return clattn_plan_has(j->plan, tensor);
+  return tensor != CLATTN_SCORES && tensor != CLATTN_WEIGHTS && clattn_output_bytes(j->problem, tensor) > 0;
+}
+
+static clattn_status check_report_arguments(const judged *j, const clattn_outputs *outputs, const clattn_rows *rows,
+                                            clattn_error *error) {
   static const clattn_tensor needed[] = {CLATTN_Q,        CLATTN_K,        CLATTN_V,
                                          CLATTN_SCORES,   CLATTN_WEIGHTS,  CLATTN_CONTEXT,
                                          CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_OUTPUT};
   for (size_t i = 0; i < sizeof needed / sizeof needed[0]; ++i)
-    if (clattn_plan_has(plan, needed[i]) && clattn_outputs_get(outputs, needed[i]) == NULL)
+    if (is_needed(j, needed[i]) && clattn_outputs_get(outputs, needed[i]) == NULL)
       return clattn_fail(
           error, CLATTN_INVALID_ARGUMENT,
           "output %s is NULL (clattn_check needs q, k, v, scores, weights, context, and what there is of a cache and "
           "an output)",
           clattn_tensor_name(needed[i]));
-  const clattn_status status = clattn_check_rows(&plan->problem, rows, error);
+  const clattn_status status = clattn_check_rows(j->problem, rows, error);
   if (rows == NULL || status != CLATTN_OK) return status;
   if (outputs->rows != NULL && (rows->count != outputs->rows->count ||
                                 memcmp(rows->row, outputs->rows->row, rows->count * sizeof *rows->row) != 0))
@@ -37,12 +49,11 @@ static void extrapolate(const clattn_checker *c) {
       c->report->reference_seconds[s] *= clattn_stage_flops(c->problem, (clattn_stage)s) / c->flops[s];
 }
 
-clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
+static clattn_status judge(const judged *j, const clattn_inputs *inputs, const clattn_outputs *outputs,
                            const clattn_rows *rows, clattn_check_report *report, clattn_error *error) {
-  if (plan == NULL || report == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "plan or report is NULL");
-  const clattn_problem *problem = &plan->problem;
+  const clattn_problem *problem = j->problem;
   clattn_status status = clattn_check_arguments(problem, inputs, outputs, error);
-  if (status == CLATTN_OK) status = check_report_arguments(plan, outputs, rows, error);
+  if (status == CLATTN_OK) status = check_report_arguments(j, outputs, rows, error);
   if (status != CLATTN_OK) return status;
 
   memset(report, 0, sizeof *report);
@@ -59,7 +70,7 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
                       .inputs = inputs,
                       .floats = &floats,
                       .outputs = outputs,
-                      .plan = &plan->info,
+                      .plan = j->info,
                       .row = rows != NULL ? rows->row : NULL,
                       .row_count = report->rows_checked,
                       .report = report};
@@ -76,4 +87,33 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
   report->passed = report->rows_checked > 0;
   for (size_t i = 0; i < report->count; ++i) report->passed = report->passed && report->check[i].passed;
   return CLATTN_OK;
+}
+
+clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
+                           const clattn_rows *rows, clattn_check_report *report, clattn_error *error) {
+  if (plan == NULL || report == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "plan or report is NULL");
+  return judge(&(judged){&plan->problem, &plan->info, plan}, inputs, outputs, rows, report, error);
+}
+
+/* Whatever the order, no chain of additions is longer than its sum has terms. */
+static clattn_plan_info info_of_any_order(const clattn_problem *p) {
+  const size_t kv_terms = clattn_kv_model_dim(p);
+  clattn_plan_info info = {.blocks = 0};
+  info.stages[CLATTN_STAGE_PROJECT].longest_addition = p->model_dim > kv_terms ? p->model_dim : kv_terms;
+  info.stages[CLATTN_STAGE_FUSED].kernel = "other code";
+  info.stages[CLATTN_STAGE_FUSED].longest_addition = p->key_len;
+  info.stages[CLATTN_STAGE_OUTPUT].longest_addition = p->heads * p->value_dim;
+  return info;
+}
+
+clattn_status clattn_check_other(const clattn_problem *problem, const clattn_inputs *inputs,
+                                 const clattn_outputs *outputs, const clattn_rows *rows, clattn_check_report *report,
+                                 clattn_error *error) {
+  if (report == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the report is NULL");
+  const clattn_status status = clattn_problem_validate(problem, error);
+  if (status != CLATTN_OK) return status;
+  if (problem->cache.capacity != 0)
+    return clattn_fail(error, CLATTN_UNSUPPORTED, "the problem has a cache (allowed here: none)");
+  const clattn_plan_info info = info_of_any_order(problem);
+  return judge(&(judged){problem, &info, NULL}, inputs, outputs, rows, report, error);
 }

@@ -683,6 +683,19 @@ CLATTN_API clattn_status clattn_tuning_store(const char *file, const clattn_devi
 CLATTN_API clattn_status clattn_reference_run(const clattn_problem *problem, const clattn_inputs *inputs,
                                               const clattn_outputs *outputs, clattn_error *error);
 
+/* Who does the scalar path's work: `run` calls piece(of, i) once for each i < pieces, in any order, from any threads,
+ * and returns when all of them are done. Pieces do not depend on each other; each takes memory for six rows of scores.
+ */
+typedef struct clattn_loop {
+  size_t pieces; /* 1 or more */
+  void (*run)(size_t pieces, void (*piece)(void *of, size_t i), void *of);
+} clattn_loop;
+
+/* The same in pieces, one loop a stage: by OpenMP, say. The results are the same, bit by bit. */
+CLATTN_API clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_problem *problem,
+                                                 const clattn_inputs *inputs, const clattn_outputs *outputs,
+                                                 clattn_error *error);
+
 /* Chooses rows for a check: all when the scalar path would need no more than `most_flops` operations, else a sample
  * drawn with `seed` that always has the first and the last row. Free with clattn_rows_destroy. */
 CLATTN_API clattn_status clattn_rows_choose(const clattn_problem *problem, double most_flops, uint64_t seed,
@@ -728,6 +741,13 @@ typedef struct clattn_check_report {
 CLATTN_API clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
                                       const clattn_outputs *outputs, const clattn_rows *rows,
                                       clattn_check_report *report, clattn_error *error);
+
+/* Likewise, of what no plan computed: other code for the same problem, which may add up in any order. q, k, v and
+ * context must be set, as in clattn_outputs, and output where the problem has one; a problem with a cache is
+ * CLATTN_UNSUPPORTED. Context is compared as with a fused plan. */
+CLATTN_API clattn_status clattn_check_other(const clattn_problem *problem, const clattn_inputs *inputs,
+                                            const clattn_outputs *outputs, const clattn_rows *rows,
+                                            clattn_check_report *report, clattn_error *error);
 
 #ifdef __cplusplus
 }

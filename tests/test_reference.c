@@ -94,12 +94,98 @@ static void nan_behind_the_mask(void **state) {
   support_free(&c);
 }
 
+/* Pieces from the last to the first, as no loop would have them. */
+static void backwards(size_t pieces, void (*piece)(void *of, size_t i), void *of) {
+  for (size_t i = pieces; i-- > 0;) piece(of, i);
+}
+
+static void in_pieces(void **state) {
+  (void)state;
+  static const size_t pieces[] = {1, 2, 5, 64}; /* the last: more than there are rows or tokens */
+  clattn_problem problem = support_problem(13, 6, 4);
+  problem.heads = 4;
+  problem.kv_heads = 2;
+  problem.batch = 2;
+  problem.causal = true;
+  problem.rotary = CLATTN_ROTARY_HALVES;
+  problem.output_dim = 5;
+  support_case whole, part;
+  clattn_error error;
+  const size_t rows[] = {0, 3, 4, 40, 77, 103};
+  const clattn_rows wanted = {rows, 6};
+  support_allocate(&whole, &problem, 5);
+  support_allocate(&part, &problem, 5);
+  whole.outputs.rows = part.outputs.rows = &wanted;
+  assert_ok(clattn_reference_run(&problem, &whole.inputs, &whole.outputs, &error), &error);
+  for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; ++i) {
+    const clattn_loop loop = {pieces[i], backwards};
+    support_poison(&part);
+    assert_ok(clattn_reference_run_in(&loop, &problem, &part.inputs, &part.outputs, &error), &error);
+    for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) /* all of the row tensors are as long as their six rows */
+      if (clattn_outputs_get(&whole.outputs, (clattn_tensor)t) != NULL)
+        assert_memory_equal(clattn_outputs_get(&part.outputs, (clattn_tensor)t),
+                            clattn_outputs_get(&whole.outputs, (clattn_tensor)t), whole.bytes[t]);
+    support_check_guards(&part);
+  }
+  support_free(&whole);
+  support_free(&part);
+}
+
+static void loops_that_are_none(void **state) {
+  (void)state;
+  const clattn_problem problem = support_problem(3, 2, 2);
+  const clattn_loop none[] = {{0, backwards}, {1, NULL}};
+  support_case c;
+  clattn_error error;
+  support_allocate(&c, &problem, 1);
+  for (int i = 0; i < 2; ++i)
+    assert_int_equal(clattn_reference_run_in(&none[i], &problem, &c.inputs, &c.outputs, &error),
+                     CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_reference_run_in(NULL, &problem, &c.inputs, &c.outputs, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "loop");
+  support_free(&c);
+}
+
+/* What no plan computed: the scalar path's own results pass, and one that is off does not. */
+static void other_code_is_judged(void **state) {
+  (void)state;
+  static const clattn_tensor spoiled[] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  clattn_problem problem = support_problem(37, 16, 8);
+  problem.heads = 2;
+  problem.causal = true;
+  problem.output_dim = 3;
+  support_case c;
+  clattn_error error;
+  clattn_check_report report;
+  support_allocate(&c, &problem, 7);
+  assert_ok(clattn_reference_run(&problem, &c.inputs, &c.outputs, &error), &error);
+  assert_ok(clattn_check_other(&problem, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+  assert_passed(&report, "the scalar path");
+  assert_int_equal(report.rows_checked, 2 * 37);
+  for (size_t i = 0; i < sizeof spoiled / sizeof spoiled[0]; ++i) {
+    float *values = clattn_outputs_get(&c.outputs, spoiled[i]);
+    const float was = values[5];
+    values[5] += 0.01f;
+    assert_ok(clattn_check_other(&problem, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+    if (report.passed) fail_msg("%s off by 0.01 has passed", clattn_tensor_name(spoiled[i]));
+    values[5] = was;
+  }
+  c.outputs.v = NULL;
+  assert_int_equal(clattn_check_other(&problem, &c.inputs, &c.outputs, NULL, &report, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "output v is NULL");
+  problem.cache.capacity = 64;
+  assert_int_equal(clattn_check_other(&problem, &c.inputs, &c.outputs, NULL, &report, &error), CLATTN_UNSUPPORTED);
+  assert_says(&error, "cache");
+  assert_int_equal(clattn_check_other(NULL, &c.inputs, &c.outputs, NULL, &report, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_check_other(&problem, &c.inputs, &c.outputs, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  support_free(&c);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(please_study_man),
-      cmocka_unit_test(rows_sum_to_one),
-      cmocka_unit_test(wanted_rows_alone),
-      cmocka_unit_test(nan_behind_the_mask),
+      cmocka_unit_test(please_study_man),     cmocka_unit_test(rows_sum_to_one), cmocka_unit_test(wanted_rows_alone),
+      cmocka_unit_test(nan_behind_the_mask),  cmocka_unit_test(in_pieces),       cmocka_unit_test(loops_that_are_none),
+      cmocka_unit_test(other_code_is_judged),
   };
   return cmocka_run_group_tests_name("reference", tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ int command_run(int argc, const char **argv);
 int command_tune(int argc, const char **argv);
 int command_ladder(int argc, const char **argv);
 int command_exercise(int argc, const char **argv);
+int command_compare(int argc, const char **argv);
 int command_explain(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 

@@ -17,6 +17,8 @@ static const struct {
     {"ladder", command_ladder, "climb the rungs of the kernels on a device: check, time, predict", "clattn ladder"},
     {"exercise", command_exercise, "fill in a part of a real kernel, and learn what is wrong with it",
      "clattn exercise"},
+    {"compare", command_compare, "time a problem on every device and on the CPU: who is ahead from which length on?",
+     "clattn compare"},
     {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };

@@ -1,0 +1,171 @@
+/* `clattn compare`: the same problem on every device and on the CPU, at one length or at many. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "comparison.h"
+#include "file.h"
+#include "file_system.h"
+#include "gnuplot.h"
+#include "race.h"
+#include "terminal.h"
+
+/* Those that are no devices: the scalar path is the first, as comparison_ratio wants it. */
+enum { ON_THE_CPU = 3 };
+
+typedef struct compare_job {
+  comparison found;
+  race race;
+  size_t steps, all_steps; /* contestants at lengths */
+} compare_job;
+
+/* Progress is for the page alone: it would stand in the way of what another program reads. */
+static void show(void *of, const char *who) {
+  compare_job *job = of;
+  if (!job->found.options->json) progress_show(job->steps, job->all_steps, who);
+  ++job->steps;
+}
+
+/* ---- before anything is timed ------------------------------------------------------------------------------------ */
+
+/* Whether the file can be written, so that nothing is measured in vain. */
+static bool can_write(const char *option, const char *path) {
+  clattn_part_file part;
+  if (path == NULL) return true;
+  if (file_exists(path) && !file_is_regular(path)) {
+    complain("%s %s: there is something of that name that is no file (allowed: a file, new or to be replaced)", option,
+             path);
+    return false;
+  }
+  if (clattn_part_open(&part, path)) {
+    clattn_part_drop(&part);
+    return true;
+  }
+  complain("%s %s: cannot be written: %s", option, path, strerror(errno));
+  return false;
+}
+
+static bool can_write_all(const compare_options *o) {
+  return can_write("--csv", o->csv) && can_write("--svg", o->svg) && (o->svg == NULL || gnuplot_prepare("--svg", "."));
+}
+
+static void add_devices(comparison *c, const clattn_device_list *list) {
+  for (size_t i = 0; i < clattn_device_list_count(list); ++i)
+    for (int p = 0; p < CLATTN_PIPELINE_COUNT; ++p)
+      if (c->options->pipelines[p])
+        contestant_device_open(&c->contestant[c->contestants++], clattn_device_list_info(list, i), c->options,
+                               (clattn_pipeline)p);
+}
+
+/* No device at all is no failure, unless a certain one was asked for. */
+static int open_contestants(comparison *c) {
+  const clattn_device_choice choice = device_choice(c->options->input.platform, c->options->input.device);
+  clattn_device_list *list = NULL;
+  clattn_error error;
+  if (clattn_device_list_create(&choice, &list, &error) != CLATTN_OK) {
+    if (choice.platform != NULL || choice.device != NULL) return complain_of(&error);
+    contestant_reason(c->no_device, sizeof c->no_device, error.message);
+  }
+  const size_t devices = list != NULL ? clattn_device_list_count(list) : 0;
+  c->contestant = calloc(ON_THE_CPU + devices * CLATTN_PIPELINE_COUNT, sizeof *c->contestant);
+  if (c->contestant == NULL) {
+    clattn_device_list_destroy(list);
+    complain("no host memory for %zu contestants", ON_THE_CPU + devices * CLATTN_PIPELINE_COUNT);
+    return EXIT_BAD_INPUT;
+  }
+  contestant_scalar_open(&c->contestant[0]);
+  contestant_openmp_open(&c->contestant[1]);
+  contestant_openblas_open(&c->contestant[2], c->options->blas);
+  c->contestants = ON_THE_CPU;
+  if (list != NULL) add_devices(c, list);
+  clattn_device_list_destroy(list);
+  return -1;
+}
+
+/* Powers of two from COMPARE_LEAST_TOKENS on, and the last one, whatever it is. */
+static size_t next_length(const compare_options *o, size_t length) {
+  const size_t last = o->input.number[NUMBER_TOKENS];
+  if (!o->sweep) return last;
+  return length == 0 ? COMPARE_LEAST_TOKENS : 2 * length < last ? 2 * length : last;
+}
+
+static int list_lengths(comparison *c) {
+  const size_t last = c->options->input.number[NUMBER_TOKENS];
+  size_t length = 0;
+  c->lengths = 0;
+  do {
+    length = next_length(c->options, length);
+    ++c->lengths;
+  } while (length < last);
+  c->length = calloc(c->lengths, sizeof *c->length);
+  c->flops = calloc(c->lengths, sizeof *c->flops);
+  c->result = calloc(c->lengths * c->contestants, sizeof *c->result);
+  if (c->length == NULL || c->flops == NULL || c->result == NULL) {
+    complain("no host memory for the results");
+    return EXIT_BAD_INPUT;
+  }
+  for (size_t n = 0; n < c->lengths; ++n) c->length[n] = next_length(c->options, n == 0 ? 0 : c->length[n - 1]);
+  return -1;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static int race_all(compare_job *job) {
+  comparison *c = &job->found;
+  job->race = (race){.found = c, .rate = calloc(c->contestants, sizeof(double)), .show = show, .of = job};
+  job->all_steps = (c->lengths + (c->lengths == 1)) * c->contestants;
+  if (job->race.rate == NULL) {
+    complain("no host memory for what is known of %zu contestants", c->contestants);
+    return EXIT_BAD_INPUT;
+  }
+  int code = race_prepare(&job->race);
+  if (code == -1 && !c->options->json) comparison_text_head(c);
+  if (code == -1 && c->lengths == 1) code = race_rehearse(&job->race);
+  for (size_t n = 0; n < c->lengths && code == -1; ++n) {
+    code = race_run(&job->race, n);
+    if (c->options->json) continue;
+    progress_clear();
+    if (code == -1) comparison_text_length(c, n);
+  }
+  return code;
+}
+
+static int print(const comparison *c) {
+  const compare_options *o = c->options;
+  if (!o->json)
+    comparison_text(c);
+  else if (!comparison_json(c)) {
+    complain("no host memory for the JSON report");
+    return EXIT_BAD_INPUT;
+  }
+  if (o->csv != NULL && !comparison_csv(c, o->csv)) return EXIT_BAD_INPUT;
+  if (o->svg != NULL && !comparison_plot(c, o->svg)) return EXIT_BAD_INPUT;
+  return comparison_any_wrong(c) ? EXIT_CHECK_FAILED : EXIT_PASSED;
+}
+
+static int compare(compare_job *job) {
+  comparison *c = &job->found;
+  int code = can_write_all(c->options) ? -1 : EXIT_BAD_INPUT;
+  if (code == -1) code = open_contestants(c);
+  if (code == -1 && c->contestants > 0) code = list_lengths(c);
+  if (code == -1) code = race_all(job);
+  return code == -1 ? print(c) : code;
+}
+
+int command_compare(int argc, const char **argv) {
+  compare_options options;
+  compare_job job = {.found = {.options = &options}};
+  comparison *c = &job.found;
+  int code = compare_options_read(argc, argv, &options);
+  if (code == -1) code = compare(&job);
+  for (size_t i = 0; i < c->contestants; ++i) contestant_close(&c->contestant[i]);
+  free(c->contestant);
+  free(c->length);
+  free(c->flops);
+  free(c->result);
+  free(job.race.rate);
+  compare_options_free(&options);
+  return code;
+}

@@ -1,0 +1,110 @@
+/* Reads the options of `clattn compare`. */
+#include "compare_options.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "option_values.h"
+#include "read_options.h"
+
+static const struct {
+  number_option number;
+  const char *name, *help;
+  int least;
+  size_t standard; /* 0: what the help says */
+} numbers[] = {
+    {NUMBER_TOKENS, "--tokens", "(1024; with --sweep up to 4096)", 1, 0},
+    {NUMBER_BATCH, "--batch", "(1)", 1, 1},
+    {NUMBER_MODEL_DIM, "--model-dim", "(512)", 1, 512},
+    {NUMBER_HEADS, "--heads", "(8)", 1, 8},
+    {NUMBER_KV_HEADS, "--kv-heads", "of keys and values, a divisor of the heads (as many)", 1, 0},
+    {NUMBER_HEAD_DIM, "--head-dim", "of queries and keys (model_dim / heads)", 1, 0},
+    {NUMBER_VALUE_DIM, "--value-dim", "of values (head_dim)", 1, 0},
+    {NUMBER_SEED, "--seed", "of the random input (1)", 0, 1},
+    {NUMBER_REPEAT, "--repeat", "timed runs of each, in turn (3 to 21, as time allows)", 1, 0},
+};
+enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
+
+static bool parse_numbers(compare_options *o) {
+  for (int i = 0; i < NUMBERS; ++i) {
+    const char *text = o->input.number_text[numbers[i].number];
+    int64_t value = (int64_t)numbers[i].standard;
+    if (text != NULL && !parse_integer(numbers[i].name, text, numbers[i].least, &value)) return false;
+    o->input.number[numbers[i].number] = (size_t)value;
+  }
+  if (o->input.number[NUMBER_REPEAT] > COMPARE_MOST_RUNS) {
+    complain("--repeat %zu (allowed: 1 to %d)", o->input.number[NUMBER_REPEAT], COMPARE_MOST_RUNS);
+    return false;
+  }
+  size_t *tokens = &o->input.number[NUMBER_TOKENS];
+  if (*tokens == 0) *tokens = o->sweep ? 4096 : 1024;
+  if (!o->sweep || *tokens >= COMPARE_LEAST_TOKENS) return true;
+  complain("--tokens %zu (allowed with --sweep: %d and more, where it begins)", *tokens, COMPARE_LEAST_TOKENS);
+  return false;
+}
+
+static bool parse_pipeline(compare_options *o) {
+  const char *names[CLATTN_PIPELINE_COUNT + 1];
+  int value = CLATTN_PIPELINE_FUSED;
+  for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) names[i] = clattn_pipeline_name((clattn_pipeline)i);
+  names[CLATTN_PIPELINE_COUNT] = "all";
+  const char *text = o->input.pipeline_text;
+  if (text != NULL && !parse_word("--pipeline", text, names, CLATTN_PIPELINE_COUNT + 1, &value)) return false;
+  for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) o->pipelines[i] = value == i || value == CLATTN_PIPELINE_COUNT;
+  return true;
+}
+
+static bool parse(compare_options *o) {
+  o->input.random = 1;
+  o->seconds = 4.0f;
+  if (o->svg != NULL && !o->sweep) {
+    complain("--svg is given without --sweep");
+    return false;
+  }
+  if (o->seconds_text != NULL && !parse_float("--seconds", o->seconds_text, FLT_MIN, &o->seconds)) return false;
+  return parse_meaning(&o->input.meaning) && parse_numbers(o) && parse_pipeline(o);
+}
+
+int compare_options_read(int argc, const char **argv, compare_options *o) {
+  struct poptOption sizes[NUMBERS + 1];
+  run_options *in = &o->input;
+  memset(o, 0, sizeof *o);
+  memset(sizes, 0, sizeof sizes); /* an empty line ends it */
+  for (int i = 0; i < NUMBERS; ++i)
+    sizes[i] = (struct poptOption){numbers[i].name + 2, 0,  POPT_ARG_STRING, &in->number_text[numbers[i].number], 0,
+                                   numbers[i].help,     "N"};
+  const struct poptOption table[] = {
+      {NULL, 0, POPT_ARG_INCLUDE_TABLE, sizes, 0, "the problem, with random X and matrices:", NULL},
+      {"causal", 0, POPT_ARG_NONE, &in->meaning.causal, 0, "a query sees the keys up to its own", NULL},
+      {"type", 0, POPT_ARG_STRING, &in->meaning.type_text, 0, "how X, matrices and output are stored: f32, f16 or bf16",
+       "TYPE"},
+      {"layout", 0, POPT_ARG_STRING, &in->meaning.layout_text, 0, "xw: Q = X.W (default), or xwt: Q = X.W^T", "LAYOUT"},
+      {"sweep", 0, POPT_ARG_NONE, &o->sweep, 0,
+       "lengths 16, 32, ... up to --tokens: where does one overtake the other?", NULL},
+      {"seconds", 0, POPT_ARG_STRING, &o->seconds_text, 0, "who would take longer for one run is left out (4)", "S"},
+      {"csv", 0, POPT_ARG_STRING, &o->csv, 0, "write the table as CSV", "FILE"},
+      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "with --sweep: time against length, drawn by gnuplot", "FILE"},
+      {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
+      {"pipeline", 0, POPT_ARG_STRING, &in->pipeline_text, 0, "of the devices: staged, blas, fused (default) or all",
+       "NAME"},
+      {"blas", 0, POPT_ARG_STRING, &o->blas, 0, "a library with cblas_sgemm (OpenBLAS, where the system finds it)",
+       "FILE"},
+      {"device", 0, POPT_ARG_STRING, &in->device, 0, "index or part of the name (CLATTN_DEVICE, else all)", "D"},
+      {"platform", 0, POPT_ARG_STRING, &in->platform, 0, "index or part of the name", "P"},
+      HELP_OPTION,
+      POPT_TABLEEND};
+  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
+  int result = read_options(context, "compare");
+  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  poptFreeContext(context);
+  return result;
+}
+
+void compare_options_free(compare_options *o) {
+  char *const all[] = {o->csv, o->svg, o->blas, o->seconds_text};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
+  run_options_free(&o->input);
+}

@@ -1,0 +1,165 @@
+/* The comparison as a page. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "comparison.h"
+#include "terminal.h"
+#include "units.h"
+
+#define NAME_WIDTH 48
+#define SPREAD_OF_A_BUSY_MACHINE 0.3
+
+void comparison_text_head(const comparison *c) {
+  static const char *const types[] = {"f32", "f16", "bf16"};
+  const clattn_problem *p = &c->problem;
+  printf("%sproblem%s   batch %zu, ", style(BOLD), style(PLAIN), p->batch);
+  if (c->lengths > 1)
+    printf("tokens %zu to %zu", c->length[0], c->length[c->lengths - 1]);
+  else
+    printf("tokens %zu", c->length[0]);
+  printf(", model_dim %zu, %zu heads of %zu", p->model_dim, p->heads, p->head_dim);
+  if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
+  if (p->value_dim != p->head_dim) printf(", values of %zu", p->value_dim);
+  printf("%s%s%s%s, random, seed %zu\n", p->causal ? ", causal" : "", p->type != CLATTN_F32 ? ", " : "",
+         p->type != CLATTN_F32 ? types[p->type] : "", p->layout == CLATTN_LAYOUT_XWT ? ", xwt" : "",
+         c->options->input.number[NUMBER_SEED]);
+  for (size_t i = 0; i < c->contestants; ++i)
+    printf("%s%-10s%s%zu %s\n", style(BOLD), i == 0 ? "who" : "", style(PLAIN), i + 1, c->contestant[i].name);
+  if (c->no_device[0] != '\0') printf("no device: %s\n", c->no_device);
+  fflush(stdout);
+}
+
+/* ---- times ------------------------------------------------------------------------------------------------------- */
+
+/* "-" where nothing is moved. */
+static const char *part_text(double seconds, char text[16]) {
+  return seconds > 0.0 ? duration_text(seconds, text) : "-";
+}
+
+/* Factors from thousandths to millions. */
+static const char *ratio_text(double ratio, char text[16]) {
+  if (!(ratio > 0.0)) return "-";
+  snprintf(text, 16, "%.*f x", ratio < 0.0995 ? 4 : ratio < 9.95 ? 2 : ratio < 99.5 ? 1 : 0, ratio);
+  return text;
+}
+
+static void print_timed(const comparison *c, size_t n, size_t i) {
+  const result *r = comparison_result(c, n, i);
+  char text[6][16];
+  const bool fastest = comparison_fastest(c, n) == i;
+  printf("%10s%10s%10s%10s%12s%12s%6.0f %%%5zu%s\n", part_text(r->median.upload, text[0]),
+         duration_text(r->median.compute, text[1]), part_text(r->median.download, text[2]),
+         duration_text(r->total, text[3]), ratio_text(comparison_ratio(c, n, 0, i), text[4]),
+         ratio_text(comparison_ratio(c, n, i, comparison_fastest(c, n)), text[5]), 100.0 * r->spread, r->runs,
+         fastest ? "  fastest" : "");
+}
+
+void comparison_text_length(const comparison *c, size_t n) {
+  if (c->lengths > 1)
+    printf("\n%s%zu tokens%s, %.3g GFLOP\n", style(BOLD), c->length[n], style(PLAIN), c->flops[n] * 1e-9);
+  else
+    printf("\n%.3g GFLOP\n", c->flops[n] * 1e-9);
+  printf("%s  %-*s%10s%10s%10s%10s%12s%12s%8s%5s%s\n", style(BOLD), NAME_WIDTH, "", "upload", "compute", "download",
+         "total", "vs scalar", "vs fastest", "spread", "runs", style(PLAIN));
+  for (size_t i = 0; i < c->contestants; ++i) {
+    const result *r = comparison_result(c, n, i);
+    printf("%zu %-*.*s", i + 1, NAME_WIDTH, NAME_WIDTH - 1, c->contestant[i].name);
+    if (r->state == RESULT_TIMED)
+      print_timed(c, n, i);
+    else
+      printf("  %s%s%s\n", r->state == RESULT_WRONG ? style(RED) : "", result_trouble(r), style(PLAIN));
+  }
+  fflush(stdout);
+}
+
+/* ---- a sweep's table --------------------------------------------------------------------------------------------- */
+
+/* Totals alone: a line a length, a column a contestant. */
+static void print_totals(const comparison *c) {
+  printf("\n%stotal%s\n%s%8s", style(BOLD), style(PLAIN), style(BOLD), "tokens");
+  for (size_t i = 0; i < c->contestants; ++i) printf("%12zu", i + 1);
+  printf("  fastest%s\n", style(PLAIN));
+  for (size_t n = 0; n < c->lengths; ++n) {
+    const size_t fastest = comparison_fastest(c, n);
+    printf("%8zu", c->length[n]);
+    for (size_t i = 0; i < c->contestants; ++i) {
+      char text[16];
+      const result *r = comparison_result(c, n, i);
+      printf("%12s", r->state == RESULT_TIMED ? duration_text(r->total, text) : result_state_name(r->state));
+    }
+    if (fastest < c->contestants) printf("  %zu", fastest + 1);
+    putchar('\n');
+  }
+}
+
+static const char *crossing_text(const crossing *x, char text[48]) {
+  switch (x->kind) {
+  case CROSSING_ALWAYS:
+    return "from the start";
+  case CROSSING_FROM:
+    snprintf(text, 48, "from about %.3g on", x->length);
+    break;
+  case CROSSING_UNTIL:
+    snprintf(text, 48, "only up to about %.3g", x->length);
+    break;
+  case CROSSING_NEVER:
+    snprintf(text, 48, "never up to %.0f", x->last);
+    break;
+  case CROSSING_UNKNOWN:
+  case CROSSING_KINDS:
+    return "-";
+  }
+  return text;
+}
+
+static void print_overtakings(const comparison *c) {
+  size_t count;
+  overtaking *all = comparison_overtakings(c, &count);
+  bool often = false;
+  printf("\n%swho is ahead of whom%s\n%s%-16s%-26s%-26s%s\n", style(BOLD), style(PLAIN), style(BOLD), "",
+         "by the total", "by computing alone", style(PLAIN));
+  for (size_t i = 0; i < count; ++i) {
+    char pair[32], text[2][48];
+    const overtaking *o = &all[i];
+    snprintf(pair, sizeof pair, "%zu of %zu", o->one + 1, o->other + 1);
+    printf("%-16s%-26s%-26s%s\n", pair, crossing_text(&o->total, text[0]), crossing_text(&o->compute, text[1]),
+           o->total.changes > 1 || o->compute.changes > 1 ? " (*)" : "");
+    often = often || o->total.changes > 1 || o->compute.changes > 1;
+  }
+  if (often) printf("(*) they change places more than once: the last time counts\n");
+  free(all);
+}
+
+/* ---- remarks ----------------------------------------------------------------------------------------------------- */
+
+static void print_missing(const comparison *c) {
+  for (size_t i = 0; i < c->contestants; ++i)
+    if (c->contestant[i].missing[0] != '\0') printf("%zu is not here: %s\n", i + 1, c->contestant[i].missing);
+}
+
+/* The result whose times vary most, of those that ran often enough to tell. */
+static void print_idle(const comparison *c) {
+  const result *worst = NULL;
+  size_t at = 0;
+  for (size_t i = 0; i < c->lengths * c->contestants; ++i) {
+    const result *r = &c->result[i];
+    if (r->state != RESULT_TIMED || r->runs < 3 || (worst != NULL && r->spread <= worst->spread)) continue;
+    worst = r;
+    at = i;
+  }
+  if (worst == NULL || worst->spread < SPREAD_OF_A_BUSY_MACHINE) return;
+  printf("times vary by up to %.0f %% (%zu at %zu tokens): the machine was not idle\n", 100.0 * worst->spread,
+         at % c->contestants + 1, c->length[at / c->contestants]);
+}
+
+void comparison_text(const comparison *c) {
+  if (c->lengths > 1) {
+    print_totals(c);
+    print_overtakings(c);
+  }
+  printf("\nmedians of runs in turn; each result was checked before it was timed; energy is left out\n");
+  print_idle(c);
+  print_missing(c);
+}
