@@ -32,8 +32,8 @@ class Browser:
         script = 'exec 3<&63 4>&64 63<&- 64>&-; exec "$@"'
         self.process = subprocess.Popen(
             ["bash", "-c", script, "_", program, "--headless", "--no-sandbox", "--disable-gpu",
-             "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions", "--disable-background-networking", "--hide-scrollbars",
-             "--remote-debugging-pipe", "--user-data-dir=" + self.profile, "about:blank"],
+             "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions", "--disable-background-networking",
+             "--hide-scrollbars", "--remote-debugging-pipe", "--user-data-dir=" + self.profile, "about:blank"],
             pass_fds=(source, sink), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for descriptor in (commands, answers, source, sink):
             os.close(descriptor)

@@ -33,7 +33,7 @@ for (const step of walk.steps) {
 const stepsOf = (tensor) =>
   walk.steps.filter((step) => step.tensor === tensor && (step.head === null || step.head === state.head));
 const stepOf = (tensor) => stepsOf(tensor)[0];
-const temperature = () => 2 ** state.power;
+const temperature = () => Number((2 ** state.power).toPrecision(3)); /* as it is shown */
 const valuesOf = (step) => (again !== null && again[step.tensor]) || step.values;
 const chosenRow = (tensor) => valuesOf(stepOf(tensor))[state.query];
 const chosenName = () => quoted(walk.queries[state.query]);
@@ -75,7 +75,7 @@ function fill(table) {
 
 /* What is not the device's, or not at this temperature, says so. */
 function mark({ step, marked }) {
-  const now = numberText(temperature());
+  const now = temperature();
   marked.hidden = again === null || !(RECOMPUTED.includes(step.tensor) || step.tensor === "output");
   marked.textContent = step.tensor === "output" ? "The device's numbers, at temperature 1."
                        : `Recomputed here at temperature ${now}; at 1 these are the device's numbers.`;
@@ -197,7 +197,7 @@ function saying() {
   if (again === null) return typeset(step.lines[state.query]);
   const keys = [...row.keys()].filter((key) => row[key] > 0).sort((a, b) => row[b] - row[a]).slice(0, 3);
   const given = keys.map((key) => `${shareText(row[key])} to ${quoted(step.columns[key])}`).join(", ");
-  return `At temperature ${numberText(temperature())}, ${chosenName()} gives ${given || "nothing"}.`;
+  return `At temperature ${temperature()}, ${chosenName()} gives ${given || "nothing"}.`;
 }
 
 /* The values with their weights, and the context that they make. */
@@ -222,7 +222,7 @@ function drawChoice() {
   byId("saying").textContent = saying();
   const chip = byId("tokens").children[state.query];
   byId("tokens").scrollTo({ left: chip.offsetLeft - byId("tokens").clientWidth / 2 });
-  byId("printed").textContent = `Followed here: ${chosenName()}${head}, temperature ${numberText(temperature())}.`;
+  byId("printed").textContent = `Followed here: ${chosenName()}${head}, temperature ${temperature()}.`;
 }
 
 function chooseQuery(query) {
@@ -255,16 +255,17 @@ function drawHead() {
 function drawAnswer() {
   const step = stepOf("weights"), lines = step.lines.slice(step.rows.length).map(typeset);
   byId("answer").hidden = lines.length === 0;
-  byId("answer").replaceChildren(byId("answer").firstElementChild,
-                                 ...lines.map((line, i) => make("p", i === 0 ? { class: "question" } : {}, line)));
+  const paragraphs = lines.map((line, i) => make("p", i === 0 ? { class: "question" } : {}, line));
+  byId("answer-lines").replaceChildren(...paragraphs);
 }
 
 function chooseTemperature(power) {
   state.power = power;
   again = recompute();
-  byId("temperature-now").textContent = numberText(temperature());
-  byId("temperature").setAttribute("aria-valuetext", numberText(temperature()));
-  byId("temperature-reset").disabled = power === 0;
+  byId("temperature-now").textContent = temperature();
+  byId("temperature").setAttribute("aria-valuetext", temperature());
+  byId("temperature-reset").disabled = again === null;
+  byId("answer-at").hidden = again === null;
   for (const table of tables) {
     fill(table);
     if (detailFor(table.step)) pick(table, ...table.at);
