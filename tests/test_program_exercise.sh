@@ -24,6 +24,17 @@ paste -d ' ' "$folder/files" "$folder/names" | sort >"$folder/listed"
 expect "every mark is in the table, and every exercise has its marks" 0 '' -- cmp "$folder/listed" "$folder/marked"
 expect "there are exercises" 0 '^guard$' -- cat "$folder/names"
 
+# ---- a kernel without end, meanwhile
+
+endless() {
+  mkdir -p endless/context
+  sed 's/++key/key += 0/' "$kernels/context/1_naive.cl" >endless/context/1_naive.cl
+  "$clattn" exercise check weighted-sum endless >endless/out 2>&1
+  echo "$?" >endless/code
+}
+endless &
+endless=$!
+
 # ---- every starter fails, every solution passes
 
 while read -r file name; do
@@ -34,7 +45,7 @@ while read -r file name; do
   expect "the starter of $name is the kernel but for its code" 1 '^[<>] ' -- \
     diff "$kernels/$file" "starter/$name/$file"
   expect "the starter of $name fails" 1 '^[a-z ]+ wrong$
-^hint     [a-z]
+^hint     [a-zA-Z]
 ^look at  starter/' -- "$clattn" exercise check "$name" "starter/$name"
   mkdir -p "solution/$name/$(dirname "$file")"
   cp "$kernels/$file" "solution/$name/$file"
@@ -64,16 +75,12 @@ broken() {
 
 add='sum = fma(a_tile\[y\]\[k\]'
 broken dot-product 'W_TRANSPOSED ?' '!W_TRANSPOSED ?' 'second matrix is read along the wrong axis'
-broken dot-product 'int term = 0' 'int term = 1' 'first term of each sum is left out'
 broken dot-product 'term < p.model_dim' 'term + 1 < p.model_dim' 'last term of each sum is left out'
 broken dot-product 'row \* r.columns + column' 'column * r.columns + row' 'rows and columns of the result are exchanged'
 broken weighted-sum 'key \* a.v.row + c' 'c * a.v.row + key' 'second matrix is read along the wrong axis'
-broken weighted-sum 'sum = fma(weights_row\[key\],' 'sum = fma(2.0f * weights_row[key],' 'off by the same factor'
 broken row-maximum 'largest = fmax(largest, from\[j\])' 'largest = 0.0f' 'exp overflows. Subtract the largest score first'
 broken row-sum 'live_exp(from\[j\], largest), sum)' 'live_exp(from[j], largest), 1.0f)' 'do not add up to 1'
 broken guard 'sum \* a.scale' 'sum' 'off by the same factor'
-broken guard 'key >= a.key_len || row >= a.rows' 'row >= a.rows - 3' 'nothing is written|rows' # the last rows
-broken guard 'row < rows \&\& key' 'row + 5 < rows \&\& key' 'of rows guarded|is wrong already'
 broken mask 'return -INFINITY' 'return score' 'masked key.s score must be -infinity'
 broken tile-load 'b_tile\[y\]\[x\]' 'b_tile[x][y]' 'second matrix is read along the wrong axis'
 broken tile-multiply 'barrier(CLK_LOCAL_MEM_FENCE); /. the tiles' '/* the tiles' 'barrier is missing'
@@ -88,7 +95,52 @@ broken panel 'panel\[k \* VECTORS + v\]' 'panel[k * VECTORS]' 'right values in t
 broken online-maximum 'out\[c\] \* factor' 'out[c]' 'rescale what was summed up before'
 broken online-maximum 'sum \* factor' 'sum' 'rescale what was summed up before'
 broken online-maximum 'larger = fmax(largest, score)' 'larger = 0.0f' 'exp overflows. Subtract the largest'
-broken rescale 'sum \*= factor' 'sum *= 1.0f' 'rescale what was summed up before'
 broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'rescale what was summed up before'
+
+# ---- what does not compile, what crashes, what never ends
+
+mkdir -p no-c/softmax crash/context
+sed '/exercise row-sum/a undeclared = 1;' "$kernels/softmax/1_naive.cl" >no-c/softmax/1_naive.cl
+line=$(grep -n undeclared no-c/softmax/1_naive.cl | cut -d : -f 1)
+expect "a kernel that does not compile" 1 "^it does not compile:
+^  no-c/softmax/1_naive.cl:$line:.*undeclared" -- "$clattn" exercise check row-sum no-c
+sed 's/\*to = sum;/to[1ul << 50] = sum;/' "$kernels/context/1_naive.cl" >crash/context/1_naive.cl
+expect "a kernel that writes far away" 1 '^one tile +crashed$
+reads or writes beyond the end of an array
+^look at  crash/context/1_naive.cl:' -- "$clattn" exercise check weighted-sum crash
+wait "$endless"
+expect "a kernel without end" 0 '^one tile +no end$
+^the kernel does not end
+^1$' -- cat endless/out endless/code
+
+# ---- folders, and wrong use
+
+"$clattn" exercise start join mine >/dev/null
+cp mine/common/join.cl before
+refuse "start never overwrites" 2 'mine/common/join.cl is there already' -- "$clattn" exercise start join mine
+expect "start never overwrites: the file" 0 '' -- cmp before mine/common/join.cl
+expect "start without a folder" 0 '^edit +exercises/join/common/join.cl:' -- "$clattn" exercise start 9
+expect "no part files" 1 '' -- sh -c "find '$folder' -name '*.part' | grep ."
+touch file
+refuse "a folder that cannot be made" 2 'file/(common)?.*: cannot make the folder' -- "$clattn" exercise start join file
+refuse "check before start" 2 "nowhere/common/join.cl cannot be read \('clattn exercise start join nowhere' makes it" -- \
+  "$clattn" exercise check join nowhere
+refuse "exercise" 2 'exercise what\? \(allowed: list, start NAME \[DIR\], check NAME \[DIR\]\)' -- "$clattn" exercise
+refuse "exercise nonsense" 2 'exercise nonsense \(allowed: list' -- "$clattn" exercise nonsense
+refuse "exercise start" 2 'which one\? \(allowed: dot-product, ' -- "$clattn" exercise start
+refuse "exercise start nonsense" 2 "unknown exercise 'nonsense' \(allowed: dot-product, " -- "$clattn" exercise start nonsense
+refuse "exercise list more" 2 "unexpected argument 'more'" -- "$clattn" exercise list more
+refuse "exercise check join mine more" 2 "unexpected argument 'more'" -- "$clattn" exercise check join mine more
+expect "help exercise" 0 'list \| start NAME \[DIR\] \| check NAME \[DIR\]' -- "$clattn" help exercise
+mkdir no-vendors
+refuse "exercise check without a device" 3 'needs its vendor' -- \
+  env OCL_ICD_VENDORS="$folder/no-vendors" "$clattn" exercise check join mine
+if [ -e /dev/full ]; then
+  # shellcheck disable=SC2016
+  expect "exercise list into a full disk" 2 'cannot write to standard output' -- \
+    sh -c '"$1" exercise list >/dev/full' - "$clattn"
+else
+  skip "exercise list into a full disk" "no /dev/full"
+fi
 
 finish

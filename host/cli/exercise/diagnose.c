@@ -154,11 +154,11 @@ static const struct {
      "next one reads it"},
     {half_of_the_parts, "half of the parts are lost: the tree begins one level too late"},
     {factor, "all values are off by the same factor: is one forgotten, or there twice?"},
+    {read_too_early, "the work-items that run last are right, the first are not: a barrier is missing between writing "
+                     "the tiles and reading them"},
     {not_finite, "NaN or infinity out of small numbers: something is divided by 0, or a maximum of -infinity is "
                  "subtracted, or local memory is read that nobody has written"},
     {sum_is_not_1, "the weights of a row do not add up to 1: divide by the sum over the whole row"},
-    {read_too_early, "the work-items that run last are right, the first are not: a barrier is missing between writing "
-                     "the tiles and reading them"},
     {overwritten_too_early,
      "one tile is right and the first work-item stays right, others do not: a barrier is missing "
      "between reading the tiles and overwriting them with the next"},

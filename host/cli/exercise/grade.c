@@ -39,7 +39,14 @@ typedef struct attempt {
 
 /* ---- a plan ------------------------------------------------------------------------------------------------------ */
 
-/* The stages around the exercise's are run by rung 1. */
+/* What runs the stages around the exercise's: kernels of a fixed work-group, which PoCL builds once for all shapes, and
+ * none that includes a file of an exercise whose stage is another. */
+static const char *const around[CLATTN_STAGE_COUNT] = {[CLATTN_STAGE_PROJECT] = "1",
+                                                       [CLATTN_STAGE_SCORES] = "column:TILE=8:ITEM_ROWS=2",
+                                                       [CLATTN_STAGE_SOFTMAX] = "pairs:LOCAL_X=32",
+                                                       [CLATTN_STAGE_CONTEXT] = "1",
+                                                       [CLATTN_STAGE_FUSED] = "1"};
+
 static clattn_status make_plan(const grade_job *job, const workload *w, const char *kernel, const char *folder,
                                clattn_plan **plan, clattn_error *error) {
   static const clattn_stage stages[] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
@@ -47,8 +54,9 @@ static clattn_status make_plan(const grade_job *job, const workload *w, const ch
   char kernels[512];
   size_t used = 0;
   for (size_t i = 0; i < sizeof stages / sizeof stages[0]; ++i)
-    used += (size_t)snprintf(kernels + used, sizeof kernels - used, "%s%s=%s", i > 0 ? "," : "",
-                             clattn_stage_name(stages[i]), stages[i] == job->exercise->stage ? kernel : "1");
+    used +=
+        (size_t)snprintf(kernels + used, sizeof kernels - used, "%s%s=%s", i > 0 ? "," : "",
+                         clattn_stage_name(stages[i]), stages[i] == job->exercise->stage ? kernel : around[stages[i]]);
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.pipeline = job->exercise->stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   options.kernels = kernels;
@@ -254,6 +262,29 @@ static const exercise *next_of(const exercise *e) {
   return NULL;
 }
 
+/* PoCL completes each round of a loop before the next, for all work-items, and so forgives a barrier that other devices
+ * need. What the program's own kernel has in this place counts. */
+static bool lacks_barrier(const grade_job *job) {
+  size_t bytes = 0, own_bytes = 0;
+  region theirs, own;
+  char *text = user_text_read(job->folder, job->exercise->file, &bytes);
+  const char *kernel = clattn_kernel_source(job->exercise->file, &own_bytes);
+  const bool lacks = text != NULL && kernel != NULL && region_find(text, bytes, job->exercise->name, &theirs) &&
+                     region_find(kernel, own_bytes, job->exercise->name, &own) &&
+                     region_barriers(&theirs) < region_barriers(&own);
+  free(text);
+  return lacks;
+}
+
+static int print_lacks_barrier(const grade_job *job) {
+  printf("\nall cases are right on this device, which forgives what others do not: there are too few barriers\n");
+  printf(
+      "hint     a barrier is missing: nobody may read a tile before all have written theirs, nor overwrite it before "
+      "all have read it\n");
+  grade_print_place(job);
+  return EXIT_CHECK_FAILED;
+}
+
 static int print_passed(const grade_job *job, clattn_device *device) {
   const exercise *next = next_of(job->exercise);
   printf("\n%spassed%s: all cases are right\n", style(GREEN), style(PLAIN));
@@ -276,7 +307,7 @@ int grade(void *of) {
   int code = -1;
   for (int kind = 0; kind < CASE_COUNT && code == -1; ++kind)
     if (case_applies(job->exercise, (case_kind)kind)) code = run_case(job, device, (case_kind)kind);
-  if (code == -1) code = print_passed(job, device);
+  if (code == -1) code = lacks_barrier(job) ? print_lacks_barrier(job) : print_passed(job, device);
   clattn_device_close(device);
   return code;
 }

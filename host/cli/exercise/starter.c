@@ -58,6 +58,31 @@ bool region_find(const char *text, size_t bytes, const char *name, region *found
   return false;
 }
 
+/* Behind the comment that begins here; where none does, `at`. */
+static const char *skip_comment(const char *at, const char *end) {
+  if (end - at < 2 || at[0] != '/' || (at[1] != '*' && at[1] != '/')) return at;
+  const char *close = at[1] == '*' ? "*/" : "\n";
+  const size_t length = strlen(close);
+  for (at += 2; (size_t)(end - at) >= length; ++at)
+    if (strncmp(at, close, length) == 0) return at + length;
+  return end;
+}
+
+size_t region_barriers(const region *found) {
+  static const char call[] = "barrier(";
+  size_t count = 0;
+  for (const char *at = found->begin; at < found->end;) {
+    const char *behind = skip_comment(at, found->end);
+    if (behind == at) {
+      count += (size_t)(found->end - at) >= sizeof call - 1 && strncmp(at, call, sizeof call - 1) == 0;
+      ++at;
+    } else {
+      at = behind;
+    }
+  }
+  return count;
+}
+
 static char *append(char *to, const char *from, size_t bytes) {
   memcpy(to, from, bytes);
   return to + bytes;

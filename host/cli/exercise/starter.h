@@ -16,6 +16,9 @@ typedef struct region {
 /* False where the text does not have both marks. */
 bool region_find(const char *text, size_t bytes, const char *name, region *found);
 
+/* Calls of barrier() in it, comments apart. */
+size_t region_barriers(const region *found);
+
 /* The text with the code of that region taken out; its comments and its #if ... #endif stay. NULL without
  * memory; free() it. */
 char *starter_make(const char *text, size_t bytes, const region *found, size_t *starter_bytes);

@@ -3,7 +3,7 @@
 #ifndef CLATTN_CLI_WATCH_H
 #define CLATTN_CLI_WATCH_H
 
-#define WATCH_SECONDS 30 /* without a sign of life */
+#define WATCH_SECONDS 20 /* without a sign of life */
 
 typedef enum watch_end {
   WATCH_DONE,    /* *code is what the job returned */
