@@ -130,7 +130,7 @@ expect "explain --html: a page with its script and numbers" 0 '^</html>$
 ^const walk = JSON' -- cat "$folder/page.html"
 expect "explain --html: nothing is left to fill in" 1 '' -- grep -q '{{' "$folder/page.html"
 expect "explain --html takes the place of a page" 0 '' -- "$clattn" explain --html "$folder/page.html"
-expect "explain --html: and leaves nothing beside it" 1 '' -- grep -q . <(ls "$folder" | grep '\.part$')
+expect "explain --html: and leaves nothing beside it" 1 '' -- grep -q . <(find "$folder" -name '*.part')
 expect "explain --html: 64 tokens" 0 '^page ' -- "$clattn" explain --random --tokens 64 --model-dim 8 --heads 1 \
   --html "$folder/page.html"
 
