@@ -15,22 +15,25 @@
 #define LINE 32        /* floats, as in kernels/probe/strided.cl */
 #define LOOKED_AT 1024 /* floats of a copy, at its beginning and at its end */
 
-/* Vectors of one work-item, as CPU devices want them, and many work-items, as GPUs do. */
-static const clattn_probe_form general[] = {
+/* Vectors of one work-item, as CPU devices want them, and many work-items, as GPUs do. How many registers there are
+ * decides where sums stay in them. */
+static const clattn_probe_form summing[] = {
     {16, 16, 1, 1}, {16, 8, 1, 1}, {8, 12, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
+static const clattn_probe_form copying[] = {{16, 8, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
 /* Who has no neighbours cannot be apart from them. */
 static const clattn_probe_form neighbours[] = {{1, 4, 64, 4}, {1, 2, 256, 4}};
 
+#define FORMS(list) list, sizeof(list) / sizeof(list)[0]
 static const struct {
   const char *file, *function;
   const clattn_probe_form *forms;
   size_t count;
 } kinds[CLATTN_PROBE_KIND_COUNT] = {
-    [CLATTN_PROBE_MULTIPLY_ADD] = {"probe/multiply_add.cl", "multiply_add", general, sizeof general / sizeof *general},
-    [CLATTN_PROBE_LOCAL] = {"probe/local.cl", "read_local", general, sizeof general / sizeof *general},
-    [CLATTN_PROBE_READ] = {"probe/read.cl", "read_again", general, sizeof general / sizeof *general},
-    [CLATTN_PROBE_COPY] = {"probe/copy.cl", "copy_again", general, sizeof general / sizeof *general},
-    [CLATTN_PROBE_STRIDED] = {"probe/strided.cl", "read_strided", neighbours, sizeof neighbours / sizeof *neighbours},
+    [CLATTN_PROBE_MULTIPLY_ADD] = {"probe/multiply_add.cl", "multiply_add", FORMS(summing)},
+    [CLATTN_PROBE_LOCAL] = {"probe/local.cl", "read_local", FORMS(summing)},
+    [CLATTN_PROBE_READ] = {"probe/read.cl", "read_again", FORMS(summing)},
+    [CLATTN_PROBE_COPY] = {"probe/copy.cl", "copy_again", FORMS(copying)},
+    [CLATTN_PROBE_STRIDED] = {"probe/strided.cl", "read_strided", FORMS(neighbours)},
 };
 
 const clattn_probe_form *clattn_probe_form_at(clattn_probe_kind kind, size_t index) {
