@@ -72,14 +72,14 @@ access+=(--head-dim 24) # more than one tile
 broken "no barrier behind the loads" 1 'product_tiled.cl:[0-9]+: work-item .* stores to local .*loaded at .*no barrier' \
   $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read' '/* everyone has read' scores=tiled
 broken "an index past the end" 1 \
-  '2_tiled.cl:[0-9]+: .* of work-group \(15, 0, 0\) loads 4 bytes outside of all buffers, 0 behind the end of scores=weights' \
-  softmax/2_tiled.cl 'j < r.key_len; j += LOCAL_X) to[j] =' 'j <= r.key_len; j += LOCAL_X) to[j] =' softmax=tiled
+  '3_tiled.cl:[0-9]+: .* of work-group \(15, 0, 0\) loads 4 bytes outside of all buffers, 0 behind the end of scores=weights' \
+  softmax/3_tiled.cl 'j < r.key_len; j += LOCAL_X) to[j] =' 'j <= r.key_len; j += LOCAL_X) to[j] =' softmax=tiled
 broken "two work-groups at one place" 1 \
   'scores/1_naive.cl: work-item .* stores to scores .* of another work-group stored at' \
   scores/1_naive.cl '* a.rows + row) * a.key_len + key;' '* a.rows + row % 2) * a.key_len + key;' scores=naive
 broken "a barrier for some" 1 \
-  'softmax/2_tiled.cl: 28 work-items of a work-group wait at a barrier that 4 have passed by' \
-  softmax/2_tiled.cl '  sum = join_sum(part, sum);' '  if (me > 3) sum = join_sum(part, sum);' softmax=tiled
+  'softmax/3_tiled.cl: 28 work-items of a work-group wait at a barrier that 4 have passed by' \
+  softmax/3_tiled.cl '  sum = join_sum(part, sum);' '  if (me > 3) sum = join_sum(part, sum);' softmax=tiled
 broken "a word that is none" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
   softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
 broken "a function that is not built in" 3 'not built in here .*erf' \

@@ -16,8 +16,8 @@ import sys
 
 SHAPE = "--tokens 20 --model-dim 16 --heads 1 --head-dim 16".split()
 STAGED = ["project", "scores", "softmax", "context"]
-CASES = [(STAGED, "naive"), (STAGED, "tiled"), (STAGED, "register"), (["fused"], "naive"), (["fused"], "tiled"),
-         (["fused"], "register"), (["fused"], "split")]
+CASES = [(STAGED, "naive"), (STAGED, "tiled"), (STAGED, "register"), (["fused"], "row"), (["fused"], "online"),
+         (["fused"], "tiled"), (["fused"], "register"), (["fused"], "split")]
 IN_VECTORS = [("fused", "register"), ("fused", "split")]
 
 
