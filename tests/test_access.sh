@@ -68,7 +68,7 @@ broken "no barrier behind the stores" 1 \
   'product_tiled.cl:[0-9]+: work-item .* loads local q_tile .* stored at kernels/common/product_tiled.cl:[0-9]+; no barrier
 ^the results are wrong' \
   $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete' '/* the tiles are complete' scores=tiled
-access+=(--head-dim 24) # more than one tile
+access=("$clattn" --tokens 16 --key-tokens 16 --head-dim 24 --model-dim 8) # more than one tile
 broken "no barrier behind the loads" 1 'product_tiled.cl:[0-9]+: work-item .* stores to local .*loaded at .*no barrier' \
   $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read' '/* everyone has read' scores=tiled
 broken "an index past the end" 1 \
