@@ -11,7 +11,7 @@
 #include "file_system.h"
 
 #define PATH_LONGEST 4096
-#define LARGEST (1024u * 1024u)
+#define LARGEST 1048576
 
 static bool join(char path[PATH_LONGEST], const char *folder, const char *file) {
   return snprintf(path, PATH_LONGEST, "%s/%s", folder, file) < PATH_LONGEST;
