@@ -190,6 +190,9 @@ typedef enum clattn_type {
   CLATTN_BF16 /* the upper half of a float, 2 bytes */
 } clattn_type;
 
+/* "f32", "f16", "bf16"; never NULL. */
+CLATTN_API const char *clattn_type_name(clattn_type type);
+
 /* From a storage type to float, exactly, and back, rounded to the nearest, ties to even: `count` elements. */
 CLATTN_API void clattn_widen(clattn_type type, const void *from, size_t count, float *to);
 CLATTN_API void clattn_narrow(clattn_type type, const float *from, size_t count, void *to);

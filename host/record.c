@@ -14,12 +14,6 @@
 
 #define LARGEST_RECORD ((size_t)1 << 20)
 
-static const char *const types[] = {"f32", "f16", "bf16"};
-
-const char *clattn_record_type(clattn_type type) {
-  return types[type];
-}
-
 void clattn_record_kernels(char text[CLATTN_KERNELS_TEXT]) {
   snprintf(text, CLATTN_KERNELS_TEXT, "%016llx", (unsigned long long)clattn_kernels_hash());
 }
@@ -76,7 +70,7 @@ static const char *stage_at(int stage) {
 }
 
 static const char *type_at(int type) {
-  return types[type];
+  return clattn_type_name((clattn_type)type);
 }
 
 static bool read_key(const json_t *from, clattn_tuning_key *key) {

@@ -7,8 +7,6 @@
 #define CLATTN_RECORD_FORMAT "clattn tuning record 1"
 #define CLATTN_KERNELS_TEXT 20
 
-const char *clattn_record_type(clattn_type type);
-
 /* The kernels of this library as a number that changes with any of their texts. */
 void clattn_record_kernels(char text[CLATTN_KERNELS_TEXT]);
 

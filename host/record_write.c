@@ -27,7 +27,7 @@ static bool utc_now(const time_t *now, struct tm *parts) {
 
 static json_t *entry_json(const clattn_record_entry *e) {
   json_t *object = json_pack("{s:s, s:s, s:b}", "stage", clattn_stage_name(e->key.stage), "type",
-                             clattn_record_type(e->key.type), "few_rows", (int)e->key.few_rows);
+                             clattn_type_name(e->key.type), "few_rows", (int)e->key.few_rows);
   for (int i = 0; i < CLATTN_KEY_SIZES; ++i)
     if (e->key.size[i] != 0)
       json_object_set_new(object, clattn_key_size_name((clattn_key_size)i), json_integer((json_int_t)e->key.size[i]));

@@ -58,6 +58,12 @@ bool clattn_has_output(const clattn_problem *problem) {
   return problem->output_dim != 0 || problem->type != CLATTN_F32;
 }
 
+const char *clattn_type_name(clattn_type type) {
+  static const char *const names[] = {"f32", "f16", "bf16"};
+  if ((int)type < 0 || (size_t)type >= sizeof names / sizeof names[0]) return "unknown type";
+  return names[type];
+}
+
 size_t clattn_type_bytes(clattn_type type) {
   return type == CLATTN_F32 ? 4 : 2;
 }

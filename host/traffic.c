@@ -2,6 +2,7 @@
 #include "traffic.h"
 
 #include "catalog.h"
+#include "fused.h"
 #include "linear.h"
 #include "shape.h"
 
@@ -190,7 +191,7 @@ void clattn_traffic_softmax_vector(const int *value, const clattn_sizes *s, clat
 /* ---- a stage's launches ------------------------------------------------------------------------------------------ */
 
 static bool is_plain(const clattn_problem *p) {
-  return p->type == CLATTN_F32 && p->cache.capacity == 0 && p->lengths == CLATTN_LENGTHS_FULL && !p->causal &&
+  return p->cache.capacity == 0 && p->lengths == CLATTN_LENGTHS_FULL && !p->causal &&
          p->window_left == CLATTN_UNBOUNDED && p->window_right == CLATTN_UNBOUNDED && p->mask == CLATTN_MASK_NONE &&
          p->softcap == 0.0f && !p->alibi && !p->sinks;
 }
@@ -201,6 +202,12 @@ static clattn_sizes projection_sizes(const clattn_problem *p, clattn_tensor resu
       .pairs = 1, .rows = l.rows, .columns = l.columns.count, .terms = l.terms, .b_along_depth = l.transposed};
 }
 
+/* All stages but fused are given floats, whatever the problem's type. */
+static double floats_of(const clattn_problem *p, clattn_stage stage, clattn_tensor tensor) {
+  const bool stored = stage == CLATTN_STAGE_FUSED && clattn_fused_reads_stored(p, tensor);
+  return stored ? (double)clattn_type_bytes(p->type) / sizeof(float) : 1.0;
+}
+
 /* Of `rows` queries. */
 static clattn_sizes attention_sizes(const clattn_problem *p, clattn_stage stage, size_t rows) {
   clattn_sizes s = {.pairs = p->batch * p->heads,
@@ -209,6 +216,8 @@ static clattn_sizes attention_sizes(const clattn_problem *p, clattn_stage stage,
                     .columns = p->key_len,
                     .terms = 1,
                     .head_dim = p->head_dim,
+                    .qk_floats = floats_of(p, stage, CLATTN_Q),
+                    .v_floats = floats_of(p, stage, CLATTN_V),
                     .b_along_depth = stage == CLATTN_STAGE_SCORES,
                     .a_is_weights = stage == CLATTN_STAGE_CONTEXT};
   if (stage == CLATTN_STAGE_SCORES) s.terms = p->head_dim;

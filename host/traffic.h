@@ -4,16 +4,18 @@
 
 #include "clattn.h"
 
-/* What launches of a plain problem compute. Plain: floats, of full length, without a cache, and every query sees every
- * key with nothing added to its score. */
+/* What launches of a plain problem compute. Plain: of full length, without a cache, and every query sees every key with
+ * nothing added to its score. */
 typedef struct clattn_sizes {
   size_t pairs;         /* (batch, head) pairs; of a projection 1 */
   size_t group;         /* of fused: query heads that share a key head */
   size_t rows, columns; /* of each pair's result; of fused: queries, value_dim */
   size_t terms;         /* of its sums; of softmax 1; of fused: keys */
   size_t head_dim;      /* of fused */
-  bool b_along_depth;   /* of products: whether the right-hand side is contiguous along the terms */
-  bool a_is_weights;    /* likewise: whether the left-hand side is, of which a 0 is left out */
+  double qk_floats; /* of fused: floats that an element of q and k, and of v, takes as stored: 1, or 1/2 of halves */
+  double v_floats;
+  bool b_along_depth; /* of products: whether the right-hand side is contiguous along the terms */
+  bool a_is_weights;  /* likewise: whether the left-hand side is, of which a 0 is left out */
 } clattn_sizes;
 
 /* Each adds to *traffic what such launches ask for: operations, and floats (not yet bytes) of memory. `value` are the

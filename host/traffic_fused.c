@@ -36,7 +36,7 @@ void clattn_traffic_fused_row(const int *value, const clattn_sizes *s, clattn_tr
   (void)value;
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
   t->flops += keys * (6.0 * d + 2.0 * e + 9.0); /* 9: three times the scale, difference and exp twice, sum, quotient */
-  read_by_row(s, keys * (3.0 * d + e), keys * (3.0 * d + e), t);
+  read_by_row(s, keys * (3.0 * d * s->qk_floats + e), keys * (3.0 * d * s->qk_floats + e * s->v_floats), t);
   write_by_row(keys * e + rows * e, t);
 }
 
@@ -45,7 +45,7 @@ void clattn_traffic_fused_online(const int *value, const clattn_sizes *s, clattn
   (void)value;
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
   t->flops += keys * (2.0 * d + 3.0 * e + 6.0); /* 6: scale, difference, exp, power of two, product and sum */
-  read_by_row(s, keys * (d + e) + rows * e, keys * (d + e), t);
+  read_by_row(s, keys * (d * s->qk_floats + e) + rows * e, keys * (d * s->qk_floats + e * s->v_floats), t);
   write_by_row(keys * e + 2.0 * rows * e, t);
 }
 
@@ -57,7 +57,7 @@ void clattn_traffic_fused_tiled(const int *value, const clattn_sizes *s, clattn_
   const double places = groups * tiles_of(s->terms, tile) * square; /* (row, key), with what pads a tile */
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
   t->flops += places * (2.0 * d + 2.0 + tiles_of(s->columns, tile)) + keys * (3.0 + (double)tile + 2.0 * e);
-  t->global_read += rows * d + groups * (double)s->terms * (d + e);
+  t->global_read += rows * d * s->qk_floats + groups * (double)s->terms * (d * s->qk_floats + e * s->v_floats);
   t->global_written += rows * e;
   t->local_written += groups * (double)tile * d + places * ((d + e) / (double)tile + 2.0);
   t->local_read += places * 2.0 * (d + (double)tile) + keys * e;
@@ -85,8 +85,8 @@ static void add_blocks(const block *b, const clattn_sizes *s, double blocks, dou
   t->flops += places * (2.0 * depths + 2.0) + live * 3.0; /* 3: difference, exp, power of two */
   t->flops += tiles * items * item_rows + context * (1.0 + 2.0 * (double)block_keys);
   t->flops += blocks * parts * items * item_rows * lanes; /* joining sums */
-  t->global_read += q_loads * rows * (double)s->head_dim;
-  t->global_read += blocks * (double)s->terms * (double)(s->head_dim + s->columns);
+  t->global_read += q_loads * rows * (double)s->head_dim * s->qk_floats;
+  t->global_read += blocks * (double)s->terms * ((double)s->head_dim * s->qk_floats + (double)s->columns * s->v_floats);
   t->local_written += q_loads * blocks * (double)block_rows * depths;
   t->local_written += tiles * (double)block_keys * (depths + vectors * lanes * 4.0);
   t->local_read += tiles * items * depths * (item_rows + item_keys);
@@ -135,7 +135,7 @@ void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn
   const double tiles = tiles_of(s->terms, tile_keys), scores = tiles * (double)tile_keys;
   const double dim_tiles = tiles_of(s->columns, (size_t)value[2]);
   t->flops += lanes * d + live * (scores * 2.0 * d + keys * (2.0 + EXP2_FLOPS + 2.0 * e) + e);
-  t->global_read += lanes * d + blocks * (scores * d + keys * e);
+  t->global_read += (lanes * d + blocks * scores * d) * s->qk_floats + blocks * keys * e * s->v_floats;
   t->global_written += all_rows(s) * e;
   /* queries and sums begin; scores, the largest of them, weights; sums, which the first strip scales */
   t->local_written += lanes * (d + e) + live * (scores + tiles + keys + (strips + 1.0) * e);
@@ -161,7 +161,7 @@ void clattn_traffic_fused_stream(const int *value, const clattn_sizes *s, clattn
   const double steps = tiles_of(s->terms, KEYS) * (e - tail) + keys * tail;
   t->flops += rows * (keys * (2.0 * d + 16.0 + 2.0 * e) + scores * (4.0 + EXP2_FLOPS)); /* 16: joins lanes, scale */
   t->flops += rows * parts * (4.0 + 2.0 * e);
-  t->global_read += rows * (parts * d + keys * (d + e) + parts * (3.0 + e));
+  t->global_read += rows * ((parts + keys) * d * s->qk_floats + keys * e * s->v_floats + parts * (3.0 + e));
   t->global_written += rows * (parts * (e + 2.0) + e);
   t->local_written += rows * (parts * (d + 2.0 * wide + 2.0) + keys + behind + scores + steps + 2.0 * strips);
   t->local_read += rows * (parts * (wide + e + 2.0) + keys * d + 2.0 * scores + keys + steps + 2.0 * strips);

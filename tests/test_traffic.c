@@ -279,6 +279,30 @@ static void every_rung_has_a_formula(void **state) {
   }
 }
 
+/* Halves are read as they are stored by fused alone; context and what rungs keep in it stay floats. */
+static void halves(void **state) {
+  (void)state;
+  static const int value[] = {8};
+  clattn_problem p = attention(8, 16, 2, 8, 4);
+  const clattn_kernel *tiled = row_of(CLATTN_STAGE_FUSED, "tiled"), *online = row_of(CLATTN_STAGE_FUSED, "online"),
+                      *scores = row_of(CLATTN_STAGE_SCORES, "naive");
+  const clattn_traffic t32 = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_FUSED, 0);
+  const clattn_traffic o32 = clattn_stage_traffic(online, value, &p, CLATTN_STAGE_FUSED, 0);
+  const clattn_traffic s32 = clattn_stage_traffic(scores, value, &p, CLATTN_STAGE_SCORES, 8);
+  for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
+    p.type = (clattn_type)type;
+    const clattn_traffic t = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_FUSED, 0);
+    const clattn_traffic o = clattn_stage_traffic(online, value, &p, CLATTN_STAGE_FUSED, 0);
+    const clattn_traffic s = clattn_stage_traffic(scores, value, &p, CLATTN_STAGE_SCORES, 8);
+    assert_close(t.global_read, t32.global_read / 2.0);
+    assert_close(t.global_written, t32.global_written);
+    assert_close(t.local_read, t32.local_read);
+    const double context = 4.0 * 2.0 * 8.0 * (16.0 + 1.0) * 4.0; /* read back once a key, and once to be divided */
+    assert_close(o.global_read, (o32.global_read - context) / 2.0 + context);
+    assert_close(s.global_read, s32.global_read);
+  }
+}
+
 static void of_plain_problems_alone(void **state) {
   (void)state;
   static const int value[] = {8};
@@ -292,7 +316,6 @@ static void of_plain_problems_alone(void **state) {
   } while (0)
   UNKNOWN(p.causal = true);
   UNKNOWN(p.window_left = 3);
-  UNKNOWN(p.type = CLATTN_F16);
   UNKNOWN(p.softcap = 1.0f);
   UNKNOWN(p.cache.capacity = 16);
 #undef UNKNOWN
@@ -336,6 +359,7 @@ int main(void) {
       cmocka_unit_test(projections),
       cmocka_unit_test(blocks_of_rows),
       cmocka_unit_test(every_rung_has_a_formula),
+      cmocka_unit_test(halves),
       cmocka_unit_test(of_plain_problems_alone),
       cmocka_unit_test(what_takes_longest_decides),
   };

@@ -24,6 +24,15 @@ bool parse_word(const char *option, const char *text, const char *const *words, 
   return false;
 }
 
+bool parse_type(const char *text, clattn_type *type) {
+  const char *const words[] = {clattn_type_name(CLATTN_F32), clattn_type_name(CLATTN_F16),
+                               clattn_type_name(CLATTN_BF16)};
+  int value = CLATTN_F32;
+  if (text != NULL && !parse_word("--type", text, words, 3, &value)) return false;
+  *type = (clattn_type)value;
+  return true;
+}
+
 bool parse_float(const char *option, const char *text, float least, float *value) {
   char *end = NULL;
   *value = strtof(text, &end);
@@ -91,16 +100,15 @@ static bool parse_alignment(meaning_options *m) {
 
 /* The fields that are one of a few words; all of them enums. */
 static bool parse_meaning_words(meaning_options *m) {
-  static const char *const layouts[] = {"xw", "xwt"}, *const types[] = {"f32", "f16", "bf16"};
+  static const char *const layouts[] = {"xw", "xwt"};
   static const char *const positions[] = {"none", "sinusoidal"}, *const rotary[] = {"none", "halves", "interleaved"};
   static const char *const cache_types[] = {"f32", "f16", "bf16", "i8-token", "i8-head"};
-  int layout = 0, type = 0, position = 0, turned = 0, cache_type = 0;
+  int layout = 0, position = 0, turned = 0, cache_type = 0;
   const struct {
     const char *option, *text;
     const char *const *words;
     int count, *value;
   } all[] = {{"--layout", m->layout_text, layouts, 2, &layout},
-             {"--type", m->type_text, types, 3, &type},
              {"--positions", m->positions_text, positions, 2, &position},
              {"--rotary", m->rotary_text, rotary, 3, &turned},
              {"--cache-type", m->cache_type_text, cache_types, 5, &cache_type}};
@@ -109,11 +117,10 @@ static bool parse_meaning_words(meaning_options *m) {
       return false;
   m->layout = (clattn_weight_layout)layout;
   m->layout_given = m->layout_text != NULL;
-  m->type = (clattn_type)type;
   m->positions = (clattn_positions)position;
   m->rotary = (clattn_rotary)turned;
   m->cache_type = (clattn_cache_type)cache_type;
-  return true;
+  return parse_type(m->type_text, &m->type);
 }
 
 bool parse_meaning(meaning_options *m) {

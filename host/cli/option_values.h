@@ -7,6 +7,9 @@
 /* One of a few words; the words themselves are in the message when it is none of them. */
 bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value);
 
+/* Of --type; NULL for what is standard, f32. */
+bool parse_type(const char *text, clattn_type *type);
+
 /* Any finite number, of `least` or more. */
 bool parse_float(const char *option, const char *text, float least, float *value);
 

@@ -36,11 +36,7 @@ static bool parse_stage(tune_options *o) {
 }
 
 static bool parse(tune_options *o) {
-  static const char *const types[] = {"f32", "f16", "bf16"};
-  int type = 0;
-  if (o->type_text != NULL && !parse_word("--type", o->type_text, types, 3, &type)) return false;
-  o->type = (clattn_type)type;
-  return parse_stage(o) &&
+  return parse_type(o->type_text, &o->type) && parse_stage(o) &&
          parse_sizes("--head-dim", o->head_dims_text != NULL ? o->head_dims_text : "64,128", &o->head_dims) &&
          parse_sizes("--tokens", o->tokens_text != NULL ? o->tokens_text : "128,512,2048", &o->tokens);
 }

@@ -12,7 +12,6 @@
 #define SPREAD_OF_A_BUSY_MACHINE 0.3
 
 void comparison_text_head(const comparison *c) {
-  static const char *const types[] = {"f32", "f16", "bf16"};
   const clattn_problem *p = &c->problem;
   printf("%sproblem%s   batch %zu, ", style(BOLD), style(PLAIN), p->batch);
   if (c->lengths > 1)
@@ -23,7 +22,7 @@ void comparison_text_head(const comparison *c) {
   if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
   if (p->value_dim != p->head_dim) printf(", values of %zu", p->value_dim);
   printf("%s%s%s%s, random, seed %zu\n", p->causal ? ", causal" : "", p->type != CLATTN_F32 ? ", " : "",
-         p->type != CLATTN_F32 ? types[p->type] : "", p->layout == CLATTN_LAYOUT_XWT ? ", xwt" : "",
+         p->type != CLATTN_F32 ? clattn_type_name(p->type) : "", p->layout == CLATTN_LAYOUT_XWT ? ", xwt" : "",
          c->options->input.number[NUMBER_SEED]);
   for (size_t i = 0; i < c->contestants; ++i)
     printf("%s%-10s%s%zu %s\n", style(BOLD), i == 0 ? "who" : "", style(PLAIN), i + 1, c->contestant[i].name);

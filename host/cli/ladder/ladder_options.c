@@ -69,7 +69,7 @@ static bool parse(ladder_options *o) {
     complain("--csv does not go with --json");
     return false;
   }
-  return parse_stage(o) && parse_numbers(o);
+  return parse_stage(o) && parse_type(o->type_text, &o->type) && parse_numbers(o);
 }
 
 int ladder_options_read(int argc, const char **argv, ladder_options *o) {
@@ -83,6 +83,8 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
       {NULL, 0, POPT_ARG_INCLUDE_TABLE, sizes, 0, "sizes:", NULL},
       {"causal", 0, POPT_ARG_NONE, &o->causal, 0, "a query sees the keys up to its own (then nothing is predicted)",
        NULL},
+      {"type", 0, POPT_ARG_STRING, &o->type_text, 0,
+       "how inputs are stored: f32, f16 or bf16 (f32); fused reads them so", "T"},
       {"csv", 0, POPT_ARG_NONE, &o->csv, 0, "print CSV", NULL},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
       {"plot", 0, POPT_ARG_STRING, &o->plot, 0, "ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
@@ -99,7 +101,7 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
 }
 
 void ladder_options_free(ladder_options *o) {
-  char *const all[] = {o->platform, o->device, o->word, o->plot};
+  char *const all[] = {o->platform, o->device, o->word, o->plot, o->type_text};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
   for (int i = 0; i < LADDER_NUMBERS; ++i) free(o->number_text[i]);
 }

@@ -17,10 +17,11 @@ typedef enum ladder_number {
 } ladder_number;
 
 typedef struct ladder_options {
-  char *platform, *device, *word, *plot;
+  char *platform, *device, *word, *plot, *type_text;
   char *number_text[LADDER_NUMBERS];
   size_t number[LADDER_NUMBERS];
   int causal, csv, json;
+  clattn_type type;
   clattn_stage stage; /* CLATTN_STAGE_COUNT: all */
 } ladder_options;
 

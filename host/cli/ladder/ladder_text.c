@@ -17,7 +17,9 @@ void ladder_text_head(const ladder *l) {
     printf(" on %zu keys", l->stage[l->stages - 1].problem.key_len);
   printf(", %zu heads of %zu", p->heads, p->head_dim);
   if (p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
-  printf("%s\n", p->causal ? ", causal" : "");
+  if (p->causal) printf(", causal");
+  if (p->type != CLATTN_F32) printf(", stored as %s", clattn_type_name(p->type));
+  printf("\n");
   fflush(stdout);
 }
 
