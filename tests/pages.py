@@ -10,9 +10,15 @@ A page shows an output between two comments:
     ```
     <!-- end -->
 
+or a picture, which the command draws with one more option, --svg FILE:
+
+    <!-- picture of: clattn-access scores=naive -->
+    ![what it shows](picture.svg)
+    <!-- end -->
+
 Each command is run, in an empty folder, with the folder of the built programs in front of PATH. Without --write it is an
 error when an output differs: words must be the same, numbers may differ in their last places, as they do from one
-processor to the next. With --write the output is put there. `<!-- output, with times of: ... -->` is for outputs with times in
+processor to the next; pictures must be the same. With --write the output is put there. `<!-- output, with times of: ... -->` is for outputs with times in
 them: it is written, and when it is checked the command only has to work.
 """
 
@@ -25,6 +31,7 @@ import sys
 import tempfile
 
 BLOCK = re.compile(r"<!-- output(?P<timed>, with times)? of: (?P<command>.+?) -->\n```\n(?P<text>.*?)```\n<!-- end -->", re.S)
+PICTURE = re.compile(r"<!-- picture of: (?P<command>.+?) -->\n!\[[^\]]+\]\((?P<file>[^)]+)\)\n<!-- end -->")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
 TOLERANCE = 5e-6  # relative: one in the sixth digit; or absolute, of sums that cancel
 
@@ -48,8 +55,23 @@ def alike(one, other):
     return all(abs(a - b) <= TOLERANCE * max(1.0, abs(a)) for a, b in pairs)
 
 
+def renew_picture(page, block, programs, write):
+    """Whether the picture beside the page is what the command draws, or, written, has become it."""
+    file = page.parent / block["file"]
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = pathlib.Path(folder) / "picture.svg"
+        if run(f"{block['command']} --svg {drawn}", programs) is None:
+            return False
+        if write:
+            file.write_bytes(drawn.read_bytes())
+        if file.is_file() and file.read_bytes() == drawn.read_bytes():
+            return True
+    print(f"{page}: '{block['command']}' draws something else than {block['file']} now", file=sys.stderr)
+    return False
+
+
 def process(page, programs, write):
-    """Number of outputs on the page, and of those that are wrong."""
+    """Number of outputs and pictures on the page, and of those that are wrong."""
     text, wrong = page.read_text(encoding="utf-8"), 0
 
     def renew(block):
@@ -69,7 +91,9 @@ def process(page, programs, write):
     count, new = len(BLOCK.findall(text)), BLOCK.sub(renew, text)
     if new != text:
         page.write_text(new, encoding="utf-8")
-    return count, wrong
+    pictures = list(PICTURE.finditer(text))
+    wrong += sum(not renew_picture(page, block, programs, write) for block in pictures)
+    return count + len(pictures), wrong
 
 
 def main():
@@ -79,7 +103,7 @@ def main():
     programs = pathlib.Path(words[0]).resolve()
     results = [process(pathlib.Path(name), programs, write) for name in words[1:]]
     count, wrong = sum(r[0] for r in results), sum(r[1] for r in results)
-    print(f"{count} outputs on {len(results)} pages, {wrong} of them wrong")
+    print(f"{count} outputs and pictures on {len(results)} pages, {wrong} of them wrong")
     sys.exit(1 if wrong or not count else 0)
 
 

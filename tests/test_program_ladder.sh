@@ -57,6 +57,9 @@ rows = list(csv.DictReader(open(sys.argv[1])))
 assert len(rows) >= 4 and all(row["state"] == "timed" and None not in row and float(row["seconds"]) > 0 for row in rows)
 assert all(row["predicted_seconds"] == "" == row["limit"] for row in rows)' "$folder/ladder.csv"
 
+expect "ladder --type" 0 '^\{$' -- "$clattn" ladder softmax --type f16 --json "${small[@]}"
+cp "$folder/out" "$folder/halves.json"
+
 # ---- tables of the documents
 
 printf '%s\n' '# Page' '<!-- ladder:softmax begin -->' 'old' '<!-- ladder:softmax end -->' 'between' \
@@ -65,7 +68,8 @@ tables=("$here/../bench/ladder_tables" "$folder/ladder.json")
 expect "ladder_tables" 0 '' -- "${tables[@]}" "$folder/page.md"
 expect "ladder_tables: what stands there then" 0 '^# Page$
 ^.* 33 tokens, 2 heads of 16; at most [0-9]+ GFLOP/s
-^\| 1 naive \| [0-9.]+ \| [0-9.]+ [mµ]s \| [a-z -]+ \| [0-9.]+ [mµ]s \|
+^\| 1 naive \| [0-9.e-]+ \| [0-9.]+ \| [0-9]+ % \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ [mµ]s \| [a-z -]+ \|$
+^\| 1 naive \| [0-9.]+ [mµ]s \| [0-9.]+ \|
 ^between$
 ^kept$
 ^behind$' -- cat "$folder/page.md"
@@ -74,6 +78,9 @@ cp "$folder/page.md" "$folder/once.md"
 # shellcheck disable=SC2016
 expect "ladder_tables: a second time changes nothing" 0 '' -- \
   sh -c '"$1" "$2" "$3" && cmp "$3" "$4"' - "${tables[@]}" "$folder/page.md" "$folder/once.md"
+sed 's/ladder:softmax /ladder:softmax-halves /; s/^old$/older/' "$folder/page.md" >"$folder/named.md"
+expect "ladder_tables --name: other lines" 0 '' -- "$here/../bench/ladder_tables" --name halves "$folder/halves.json" "$folder/named.md"
+expect "ladder_tables --name: what stands there then" 0 'stored as f16; at most' -- cat "$folder/named.md"
 printf 'no table\n' >"$folder/plain.md"
 expect "ladder_tables: a page without markers" 1 "plain.md: no line '<!-- ladder:STAGE begin -->'" -- \
   "${tables[@]}" "$folder/plain.md"
@@ -131,6 +138,7 @@ wrong '--tokens 0 \(allowed: 1 to ' --tokens 0
 wrong '--tokens 65537 \(allowed: 1 to 65536\)' --tokens 65537
 wrong '--model-dim 30 does not divide into 4 heads' --model-dim 30 --heads 4
 wrong '--kv-heads 3 \(allowed: a divisor of --heads, 8\)' --kv-heads 3
+wrong '--type f8 \(allowed: f32, f16, bf16\)' --type f8
 wrong '--csv does not go with --json' --csv --json
 expect "help ladder" 0 '\[project \| scores \| softmax \| context \| fused\]' -- "$clattn" help ladder
 refuse "ladder --device nosuch" 3 "'nosuch' \(allowed: " -- "$clattn" ladder --device nosuch

@@ -37,17 +37,17 @@ void svg_end(FILE *to) {
 }
 
 void svg_text(FILE *to, double x, double y, const char *class_name, const char *text) {
-  fprintf(to, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", class_name, x, y);
+  fprintf(to, "<text class=\"%s\" x=\"%.6g\" y=\"%.6g\">", class_name, x, y);
   write_escaped(to, text);
   fputs("</text>\n", to);
 }
 
 void svg_rectangle(FILE *to, double x, double y, double width, double height, const char *fill) {
-  fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n", x, y, width, height, fill);
+  fprintf(to, "<rect x=\"%.6g\" y=\"%.6g\" width=\"%.6g\" height=\"%.6g\" fill=\"%s\"/>\n", x, y, width, height, fill);
 }
 
 void svg_dot(FILE *to, double x, double y, double radius) {
-  fprintf(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"#fff\" stroke=\"#000\" stroke-width=\"0.7\"/>\n", x, y,
+  fprintf(to, "<circle cx=\"%.6g\" cy=\"%.6g\" r=\"%.6g\" fill=\"#fff\" stroke=\"#000\" stroke-width=\"0.7\"/>\n", x, y,
           radius);
 }
 
