@@ -89,6 +89,11 @@ shows "given q, k and v" '^1  Q, as it is given
 
 # ---- the demonstrations
 
+expect "explain bank" 0 'w\(river\).*shore
+^  bank +0\.011.* +0\.797.* 0\.095.* 0\.095.* +1\.78.* 0\.095
+^  "bank" gives 79\.7 % to "river", whose key is \[2, 0\]: of place and institution it offers the first
+gives 79\.7 % to "savings"
+in both, bit for bit' -- "$clattn" explain bank
 expect "explain dictionary" 0 '^  sharpness 0 +0\.333333 +0\.333333 +0\.333333
 ^  sharpness 1 +0\.211942 +0\.576117 +0\.211942
 ^  sharpness 2 +0\.106507 +0\.786986 +0\.106507
@@ -141,7 +146,7 @@ wrong() { # PATTERNS OPTION...
   shift
   refuse "explain $*" 2 "$patterns" -- "$clattn" explain "$@"
 }
-wrong "unknown word 'nonsense' \(allowed: please-study-man, dog-chased-ball, .*dictionary, routing, heads, confusions\)" nonsense
+wrong "unknown word 'nonsense' \(allowed: please-study-man, dog-chased-ball, .*dictionary, routing, bank, heads, confusions\)" nonsense
 wrong "unexpected argument 'routing'" dictionary routing
 wrong '--focus woman \(allowed: a number from 0 to 2, or please, study, man\)' --focus woman
 wrong '--focus 3 \(allowed: ' --focus 3

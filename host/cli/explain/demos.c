@@ -1,4 +1,4 @@
-/* The demonstrations that go from an example; that of the dictionary is in dictionary.c. */
+/* The demonstrations that go from an example; those with numbers of their own are in dictionary.c and bank.c. */
 #include "demos.h"
 
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "command.h"
 #include "terminal.h"
 #include "text.h"
+#include "user_files.h"
 #include "words.h"
 
 void demo_headline(const char *text) {
@@ -29,6 +30,25 @@ int demo_verdict(const clattn_check_report *report) {
   if (report->passed) return EXIT_PASSED;
   complain("a result differs from the scalar path ('clattn run' shows where)");
   return EXIT_CHECK_FAILED;
+}
+
+int demo_run(const run_options *o, const clattn_problem *problem, const clattn_inputs *inputs,
+             const clattn_outputs *outputs, clattn_check_report *check) {
+  char programs[4096];
+  const clattn_device_choice choice = device_choice(o->platform, o->device);
+  clattn_device *device = NULL;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  clattn_plan_options options = user_plan_options(programs, sizeof programs);
+  options.kernels = o->kernels;
+  options.pipeline = o->pipeline;
+  clattn_status status = clattn_device_open(&choice, &device, &error);
+  if (status == CLATTN_OK) status = clattn_plan_create(device, problem, &options, &plan, &error);
+  if (status == CLATTN_OK) status = clattn_plan_run(plan, inputs, outputs, NULL, &error);
+  if (status == CLATTN_OK) status = clattn_check(plan, inputs, outputs, NULL, check, &error);
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+  return status == CLATTN_OK ? -1 : complain_of(&error);
 }
 
 /* The walk of an example, on the device that was asked for. */
@@ -292,6 +312,7 @@ static const demo demos[] = {
     {"dictionary", "please-study-man", "a dictionary, hard and soft: from a blend to the exact answer",
      demo_dictionary},
     {"routing", "dog-chased-ball", "what changes when V alone is changed, and when Q or K is", run_routing_demo},
+    {"bank", "dog-chased-ball", "one word, two meanings: the sentence decides", demo_bank},
     {"heads", "cat-sat-down", "one head and two, and Q = X·W beside Q = X·Wᵀ", run_heads_demo},
     {"confusions", "love-apple-phones", "what is often confused, with a number for each", run_confusions_demo},
 };

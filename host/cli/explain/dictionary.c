@@ -8,7 +8,6 @@
 #include "command.h"
 #include "demos.h"
 #include "text.h"
-#include "user_files.h"
 
 enum { WORDS = 3, QUERIES = 2, SHARPNESSES = 9 };
 
@@ -42,8 +41,6 @@ static void fill_dictionary(dictionary *d) {
 }
 
 static int run_dictionary(const run_options *o, dictionary *d) {
-  char programs[4096];
-  const clattn_device_choice choice = device_choice(o->platform, o->device);
   const clattn_inputs inputs = {.q = d->q, .k = d->k, .v = d->v};
   const clattn_outputs outputs = {.q = &d->q_back[0][0][0],
                                   .k = &d->k_back[0][0][0],
@@ -51,19 +48,7 @@ static int run_dictionary(const run_options *o, dictionary *d) {
                                   .scores = &d->scores[0][0][0],
                                   .weights = &d->weights[0][0][0],
                                   .context = &d->context[0][0][0]};
-  clattn_device *device = NULL;
-  clattn_plan *plan = NULL;
-  clattn_error error;
-  clattn_plan_options options = user_plan_options(programs, sizeof programs);
-  options.kernels = o->kernels;
-  options.pipeline = o->pipeline;
-  clattn_status status = clattn_device_open(&choice, &device, &error);
-  if (status == CLATTN_OK) status = clattn_plan_create(device, &d->problem, &options, &plan, &error);
-  if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &outputs, NULL, &error);
-  if (status == CLATTN_OK) status = clattn_check(plan, &inputs, &outputs, NULL, &d->check, &error);
-  clattn_plan_destroy(plan);
-  clattn_device_close(device);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
+  return demo_run(o, &d->problem, &inputs, &outputs, &d->check);
 }
 
 /* What a dictionary does: one key is equal, or none is. SIZE_MAX: none. */
