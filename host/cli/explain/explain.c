@@ -28,7 +28,7 @@ static int read_explain_options(int argc, const char **argv, explain_options *o)
   const own_options own = {.command = "explain",
                            .table = table,
                            .title = "walk:",
-                           .usage = "[EXAMPLE | dictionary | routing | heads | confusions] [OPTIONS]",
+                           .usage = "[EXAMPLE | dictionary | routing | bank | heads | confusions] [OPTIONS]",
                            .word = &o->word};
   return own_options_read(argc, argv, &own, &o->run);
 }
