@@ -132,11 +132,11 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
                                         .options = macros,
                                         .store = stored ? options->program_dir : NULL,
                                         .kernels = {row->function, companion != NULL ? companion->function : NULL}};
-  clattn_status status =
-      clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->kernel, error);
+  clattn_status status = clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->program,
+                                             &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
   if (status == CLATTN_OK && companion != NULL)
-    status = clattn_kernel_build(plan->device, &source, companion->function, NULL, &choice->companion, error);
+    status = clattn_kernel_build(plan->device, &source, companion->function, NULL, NULL, &choice->companion, error);
   if (status != CLATTN_OK && choice->kernel != NULL) {
     clReleaseKernel(choice->kernel);
     choice->kernel = NULL;

@@ -3,6 +3,7 @@
 
 #include "choice.h"
 #include "fused.h"
+#include "known_answer.h"
 #include "reasons.h"
 #include "record.h"
 #include "shape.h"
@@ -39,17 +40,38 @@ static clattn_status note_chosen(clattn_plan *plan, const clattn_choice *choice,
                            smaller ? "; sizes made smaller for this device" : "");
 }
 
+static void release(clattn_choice *choice) {
+  if (choice->kernel != NULL) clReleaseKernel(choice->kernel);
+  if (choice->companion != NULL) clReleaseKernel(choice->companion);
+  choice->kernel = choice->companion = NULL;
+}
+
+/* Built, and not known to be wrong. */
+static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
+                                   bool *wrong, clattn_error *error) {
+  const char *text = NULL;
+  const clattn_status status = clattn_build_choice(plan, choice, options, error);
+  *wrong = status == CLATTN_OK && choice->kernel != NULL && clattn_answers_wanted(options) &&
+           clattn_answer_of(plan->device, choice->program, options->program_dir, &text) == CLATTN_ANSWER_WRONG;
+  if (!*wrong) return status;
+  release(choice);
+  return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s, on '%s': %s", choice->row->name,
+                     clattn_stage_name(choice->stage), plan->device->info.name, text);
+}
+
 /* One row, tried: CLATTN_OK with choice->kernel where it was taken. *taken is false where the next one is to be tried.
  */
 static clattn_status try_row(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options, bool *taken,
                              clattn_error *error) {
   const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage);
+  bool wrong = false;
   clattn_status status = clattn_fit_tiles(choice->row, &extent, &plan->device->info, choice->value, error);
-  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options, error);
+  if (status == CLATTN_OK) status = build_trusted(plan, choice, options, &wrong, error);
   *taken = status == CLATTN_OK;
   if (*taken) return note_chosen(plan, choice, error);
   if (status != CLATTN_UNSUPPORTED && (status != CLATTN_BUILD_FAILED || options->kernel_dir != NULL)) return status;
-  return clattn_reason_add(plan, CLATTN_REASON_PASSED_OVER, choice, error, "%s", error->message);
+  return clattn_reason_add(plan, wrong ? CLATTN_REASON_WRONG : CLATTN_REASON_PASSED_OVER, choice, error, "%s",
+                           error->message);
 }
 
 /* From the highest rung down to those that need nothing: the first that the device supports and
@@ -77,6 +99,7 @@ static clattn_status choose_by_hand(clattn_plan *plan, clattn_choice *choice, cl
   clattn_status status = clattn_parse_choice(plan, stage, wanted, choice, error);
   if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options, error);
   if (status != CLATTN_OK) return status;
+  choice->by_hand = true;
   return clattn_reason_add(plan, CLATTN_REASON_BY_HAND, choice, error, "%s", why);
 }
 
@@ -112,8 +135,9 @@ static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, c
   const clattn_tuning_key key = clattn_tuning_key_of(&plan->problem, stage);
   const clattn_record_entry *entry = clattn_record_find(record, &key);
   if (entry == NULL) return clattn_reason_record(plan, stage, error, "nothing of such a type and size in it");
+  bool wrong = false;
   clattn_status status = parse_entry(plan, choice, stage, entry, error);
-  if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options, error);
+  if (status == CLATTN_OK) status = build_trusted(plan, choice, options, &wrong, error);
   if (status == CLATTN_OK)
     return clattn_reason_add(plan, CLATTN_REASON_RECORD, choice, error,
                              "tuned %s: %.3g GFLOP/s, %.3g with what plans choose without it", record->date,

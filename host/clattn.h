@@ -475,6 +475,19 @@ typedef enum clattn_io {
 } clattn_io;
 
 /* Start from CLATTN_PLAN_OPTIONS_INIT. Strings are read during clattn_plan_create alone. */
+/* Drivers' compilers make wrong kernels of right ones, and some launches fail that no limit had announced. So a kernel
+ * that a plan chooses by itself, or takes from a record, does a small problem first, and its results are held against
+ * the scalar path. One that is wrong is passed over (CLATTN_REASON_WRONG) and the next is taken. Each built program is
+ * asked once a device and process; with program_dir what it answered is kept there, too, for that device, driver,
+ * kernel text and tile sizes. Kernels that the caller names are not asked, nor is what CLBlast computes, nor the moving
+ * of data into a cache. It takes milliseconds, device memory for a problem of some 70 tokens, and runs on the device's
+ * queue. */
+typedef enum clattn_known_answers {
+  CLATTN_ANSWERS_OF_LIBRARY, /* but not those of kernel_dir, which are being worked on */
+  CLATTN_ANSWERS_OF_ALL,     /* also those */
+  CLATTN_ANSWERS_NONE
+} clattn_known_answers;
+
 typedef struct clattn_plan_options {
   size_t size; /* sizeof(clattn_plan_options) */
   clattn_pipeline pipeline;
@@ -493,6 +506,7 @@ typedef struct clattn_plan_options {
                               keeps programs itself. What is in it runs with the user's rights: on POSIX systems it is
                               used only where it is the user's and nobody else may write to it. No trouble with it is
                               an error: clattn_plan_get_reason tells */
+  clattn_known_answers known_answers; /* whose kernels do a small problem with known results first */
   bool trace; /* the plan also has what CLATTN_X_POSITIONED, _PRODUCTS, _EXPS, _ROW_MAX and _ROW_SUM are, to look at;
                  nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
 } clattn_plan_options;
@@ -500,7 +514,7 @@ typedef struct clattn_plan_options {
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
   {                                                                                                                    \
     sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
-        (const char *)0, (const char *)0, false                                                                        \
+        (const char *)0, (const char *)0, CLATTN_ANSWERS_OF_LIBRARY, false                                             \
   }
 
 typedef struct clattn_plan clattn_plan;
@@ -560,6 +574,7 @@ typedef enum clattn_reason_kind {
   CLATTN_REASON_RECORD,         /* found best when the device was tuned */
   CLATTN_REASON_PASSED_OVER,    /* not chosen: the text says what stood against it */
   CLATTN_REASON_RECORD_REFUSED, /* the tuning record was not used */
+  CLATTN_REASON_WRONG,          /* passed over, for its answer to a small problem is wrong on this device */
   CLATTN_REASON_KIND_COUNT
 } clattn_reason_kind;
 
@@ -659,6 +674,24 @@ CLATTN_API bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_in
 CLATTN_API const char *clattn_kernel_source(const char *file, size_t *bytes);
 /* Whether the kernel was written for such devices and problems: what a plan chooses from by itself. */
 CLATTN_API bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem);
+
+/* How a row of the catalogue did on a small problem with known results (clattn_plan_options.known_answers). */
+typedef enum clattn_verdict {
+  CLATTN_VERDICT_RIGHT,
+  CLATTN_VERDICT_WRONG, /* the results are, or it failed while it ran */
+  CLATTN_VERDICT_CANNOT /* the device has not what it needs, or does not build it */
+} clattn_verdict;
+
+typedef struct clattn_kernel_answer {
+  clattn_verdict verdict;
+  char text[256]; /* one line: what was compared, or what stood against it */
+} clattn_kernel_answer;
+
+/* Asks the row at index, with its standard tile sizes, whatever is known of it already, with kernels of 64 numbers a
+ * head. Of the options (may be NULL) kernel_dir and program_dir are looked at. An error is one of the device or of
+ * memory; what the kernel does wrong is a verdict. */
+CLATTN_API clattn_status clattn_kernel_ask(clattn_device *device, size_t index, const clattn_plan_options *options,
+                                           clattn_kernel_answer *answer, clattn_error *error);
 
 /* ---- tuning ------------------------------------------------------------------------------------------------------ */
 

@@ -5,6 +5,7 @@
 
 #include "costs.h"
 #include "kernel_arguments.h"
+#include "known_answer.h"
 #include "reasons.h"
 #include "sequence.h"
 #include "shape.h"
@@ -66,6 +67,11 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
   if (options->io != CLATTN_IO_HOST && options->io != CLATTN_IO_DEVICE)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "io is %d (allowed: CLATTN_IO_HOST, CLATTN_IO_DEVICE)",
                        (int)options->io);
+  if ((int)options->known_answers < 0 || options->known_answers > CLATTN_ANSWERS_NONE)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "known_answers is %d (allowed: CLATTN_ANSWERS_OF_LIBRARY, CLATTN_ANSWERS_OF_ALL, "
+                       "CLATTN_ANSWERS_NONE)",
+                       (int)options->known_answers);
   if (options->trace && options->pipeline == CLATTN_PIPELINE_FUSED)
     return clattn_fail(error, CLATTN_UNSUPPORTED,
                        "trace is set, but the pipeline fused has no scores to show (staged and blas have)");
@@ -80,6 +86,27 @@ static clattn_status check_byte_order(const clattn_device *device, clattn_error 
   } one = {.number = 1};
   if (device->info.little_endian == (one.byte[0] == 1)) return CLATTN_OK;
   return clattn_fail(error, CLATTN_UNSUPPORTED, "'%s' has the other byte order than this machine", device->info.name);
+}
+
+static void release_choices(clattn_plan *plan) {
+  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
+    if (plan->choice[stage].kernel != NULL) clReleaseKernel(plan->choice[stage].kernel);
+    if (plan->choice[stage].companion != NULL) clReleaseKernel(plan->choice[stage].companion);
+    plan->choice[stage] = (clattn_choice){.row = NULL};
+  }
+  clattn_reasons_release(plan);
+}
+
+/* Kernels of which none is known to be wrong. Each time that one turns out to be, there is one less to choose from. */
+static clattn_status choose_trusted(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
+  bool again = true;
+  clattn_status status = CLATTN_OK;
+  while (again && status == CLATTN_OK) {
+    release_choices(plan);
+    status = clattn_choose_kernels(plan, options, error);
+    if (status == CLATTN_OK) status = clattn_ask_kernels(plan, options, &again, error);
+  }
+  return status;
 }
 
 clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
@@ -100,7 +127,7 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   plan->io = options->io;
   plan->trace = options->trace;
   status = check_byte_order(device, error);
-  if (status == CLATTN_OK) status = clattn_choose_kernels(plan, options, error);
+  if (status == CLATTN_OK) status = choose_trusted(plan, options, error);
   if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);
   if (status == CLATTN_OK) status = clattn_plan_allocate(plan, error);
   if (status != CLATTN_OK) {
@@ -118,10 +145,7 @@ void clattn_plan_destroy(clattn_plan *plan) {
     clWaitForEvents(1, &plan->previous); /* enqueued work still uses the buffers */
     clReleaseEvent(plan->previous);
   }
-  for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
-    if (plan->choice[stage].kernel != NULL) clReleaseKernel(plan->choice[stage].kernel);
-    if (plan->choice[stage].companion != NULL) clReleaseKernel(plan->choice[stage].companion);
-  }
+  release_choices(plan);
   for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor) {
     if (plan->buffer[tensor] != NULL) clReleaseMemObject(plan->buffer[tensor]);
     if (plan->stored[tensor] != NULL) clReleaseMemObject(plan->stored[tensor]);
@@ -131,7 +155,6 @@ void clattn_plan_destroy(clattn_plan *plan) {
   if (plan->sinusoids != NULL) clReleaseMemObject(plan->sinusoids);
   if (plan->rotary != NULL) clReleaseMemObject(plan->rotary);
   free(plan->sequences_host);
-  clattn_reasons_release(plan);
   free(plan);
 }
 

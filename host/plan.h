@@ -19,6 +19,8 @@ typedef struct clattn_choice {
   clattn_geometry geometry;
   cl_kernel kernel;                /* of a library row what runs behind it, or NULL where the problem needs none */
   cl_kernel companion;             /* of a fused row; NULL: none */
+  clattn_program *program;         /* of both */
+  bool by_hand;                    /* named by the caller, or the pipeline's own */
   char origin[CLATTN_ORIGIN_TEXT]; /* of its program; empty: nothing was built */
 } clattn_choice;
 
@@ -44,8 +46,9 @@ struct clattn_plan {
   cl_mem workspace;                   /* of the fused kernel and its companion; NULL without */
   clattn_block largest;               /* pairs and rows of a full block */
   clattn_plan_info info;
-  clattn_reasons reasons; /* why it is so */
-  cl_event previous;      /* the end of the last run that was enqueued; the buffers in between are in use until then */
+  clattn_reasons reasons;  /* why it is so */
+  clattn_stage stopped_at; /* at which the last clattn_plan_run failed; CLATTN_STAGE_COUNT: at none */
+  cl_event previous;       /* the end of the last run that was enqueued; the buffers in between are in use until then */
 };
 
 /* Whether scores, softmax and context are one kernel. */

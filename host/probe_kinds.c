@@ -154,7 +154,7 @@ clattn_status clattn_probe_prepare(clattn_probe *p, clattn_error *error) {
   const clattn_program_source source = {
       .folder = p->options->kernel_dir, .file = kinds[p->kind].file, .options = options};
   const clattn_status status =
-      clattn_kernel_build(p->device, &source, kinds[p->kind].function, NULL, &p->kernel, error);
+      clattn_kernel_build(p->device, &source, kinds[p->kind].function, NULL, NULL, &p->kernel, error);
   return status == CLATTN_OK ? set[p->kind](p, error) : status;
 }
 

@@ -25,16 +25,9 @@ static clattn_status fail_build(const clattn_device *device, cl_program program,
   return CLATTN_BUILD_FAILED;
 }
 
-/* What was built once for the device: the same text with the same options is not built again. */
-struct clattn_program {
-  clattn_program *next;
-  cl_program program;
-  char *options, *text;
-};
-
-static cl_program find_built(const clattn_device *device, const char *options, const char *text) {
-  for (const clattn_program *p = device->programs; p != NULL; p = p->next)
-    if (strcmp(p->options, options) == 0 && strcmp(p->text, text) == 0) return p->program;
+static clattn_program *find_built(const clattn_device *device, const char *options, const char *text) {
+  for (clattn_program *p = device->programs; p != NULL; p = p->next)
+    if (strcmp(p->options, options) == 0 && strcmp(p->text, text) == 0) return p;
   return NULL;
 }
 
@@ -84,7 +77,7 @@ static clattn_status load_or_compile(const clattn_device *device, const clattn_p
                                      clattn_program *built, char *origin, clattn_error *error) {
   clattn_stored stored;
   bool useless = false;
-  if (!clattn_store_place(&stored, device, source->store, built->options, built->text)) {
+  if (!clattn_store_place(&stored, device, source->store, built->options, built->text, "program")) {
     snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: the folder's path is too long");
     return compile(device, source->file, built, error);
   }
@@ -111,7 +104,7 @@ static clattn_status load_or_compile(const clattn_device *device, const clattn_p
 
 /* Adds it to the list. */
 static clattn_status build(clattn_device *device, const clattn_program_source *source, char *text, char *origin,
-                           cl_program *program, clattn_error *error) {
+                           clattn_program **program, clattn_error *error) {
   clattn_program *built = NULL;
   clattn_status status = create_entry(source->options, text, &built, error);
   if (status != CLATTN_OK) return status;
@@ -125,28 +118,30 @@ static clattn_status build(clattn_device *device, const clattn_program_source *s
   }
   built->next = device->programs;
   device->programs = built;
-  *program = built->program;
+  *program = built;
   return CLATTN_OK;
 }
 
 clattn_status clattn_kernel_build(clattn_device *device, const clattn_program_source *source, const char *name,
-                                  char *origin, cl_kernel *kernel, clattn_error *error) {
+                                  char *origin, clattn_program **program, cl_kernel *kernel, clattn_error *error) {
+  clattn_program *built = NULL;
   char *text = NULL, unwanted[CLATTN_ORIGIN_TEXT];
   if (origin == NULL) origin = unwanted;
   origin[0] = '\0';
   *kernel = NULL;
   clattn_status status = clattn_source_read(source->folder, source->file, &text, error);
   if (status != CLATTN_OK) return status;
-  cl_program program = find_built(device, source->options, text);
-  if (program != NULL) {
+  built = find_built(device, source->options, text);
+  if (built != NULL) {
     free(text);
     snprintf(origin, CLATTN_ORIGIN_TEXT, "from this process");
   } else {
-    status = build(device, source, text, origin, &program, error);
+    status = build(device, source, text, origin, &built, error);
   }
   cl_int code = CL_SUCCESS;
-  if (status == CLATTN_OK) *kernel = clCreateKernel(program, name, &code);
+  if (status == CLATTN_OK) *kernel = clCreateKernel(built->program, name, &code);
   if (code != CL_SUCCESS) status = clattn_fail_cl(error, code, "clCreateKernel of '%s' in '%s'", name, source->file);
   if (status != CLATTN_OK) origin[0] = '\0';
+  if (status == CLATTN_OK && program != NULL) *program = built;
   return status;
 }

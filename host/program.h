@@ -3,6 +3,16 @@
 #define CLATTN_PROGRAM_H
 
 #include "device.h"
+#include "program_answer.h"
+
+/* What was built once for the device: the same text with the same options is not built again. */
+struct clattn_program {
+  clattn_program *next;
+  cl_program program;
+  char *options, *text;
+  clattn_answer answer;
+  char answer_text[CLATTN_ANSWER_TEXT];
+};
 
 /* The text of `file`, a path below `folder` or, where that is NULL or lacks it, below the kernels/ inside the library,
  * with its #include lines expanded and #line directives in place. Free with free(). */
@@ -21,9 +31,9 @@ typedef struct clattn_program_source {
 
 /* Builds the program, unless that has been done before, and creates its kernel `name`. `origin` (NULL, or of
  * CLATTN_ORIGIN_TEXT bytes) says in one line from where the program came; it is empty after a failure. Release with
- * clReleaseKernel. */
+ * clReleaseKernel. *program (NULL: not wanted) lives as long as the device is open. */
 clattn_status clattn_kernel_build(clattn_device *device, const clattn_program_source *source, const char *name,
-                                  char *origin, cl_kernel *kernel, clattn_error *error);
+                                  char *origin, clattn_program **program, cl_kernel *kernel, clattn_error *error);
 
 /* When the device is closed. */
 void clattn_programs_release(clattn_device *device);

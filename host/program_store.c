@@ -48,13 +48,13 @@ static bool write_key(clattn_stored *stored, const char *text) {
 }
 
 bool clattn_store_place(clattn_stored *stored, const clattn_device *device, const char *folder, const char *options,
-                        const char *text) {
+                        const char *text, const char *what) {
   stored->device = device;
   stored->folder = folder;
   stored->options = options;
   if (!write_key(stored, text)) return false;
   const unsigned long long hash = clattn_hash_add(CLATTN_HASH_START, stored->key, strlen(stored->key));
-  const int length = snprintf(stored->path, sizeof stored->path, "%s/%016llx.program", folder, hash);
+  const int length = snprintf(stored->path, sizeof stored->path, "%s/%016llx.%s", folder, hash, what);
   if (length < 0 || (size_t)length >= sizeof stored->path) return false;
   stored->name = strrchr(stored->path, '/') + 1;
   return true;

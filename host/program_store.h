@@ -16,10 +16,10 @@ typedef struct clattn_stored {
   const char *name; /* of the file, within path */
 } clattn_stored;
 
-/* Of `text`, built with `options` for the device; the strings must outlive *stored. False where the path would be too
- * long. */
+/* Of `text`, built with `options` for the device; the strings must outlive *stored. `what` ends the file's name: a
+ * program, or what is known of it. False where the path would be too long. */
 bool clattn_store_place(clattn_stored *stored, const clattn_device *device, const char *folder, const char *options,
-                        const char *text);
+                        const char *text, const char *what);
 
 /* Makes the folder where it is missing. NULL, or why the store is not to be used: there is no such folder, or others
  * may write to it. */

@@ -67,6 +67,7 @@ clattn_status clattn_reason_record(clattn_plan *plan, clattn_stage stage, clattn
 
 void clattn_reasons_release(clattn_plan *plan) {
   free(plan->reasons.entry);
+  plan->reasons = (clattn_reasons){.entry = NULL};
 }
 
 size_t clattn_plan_reason_count(const clattn_plan *plan) {
@@ -86,8 +87,8 @@ bool clattn_plan_get_reason(const clattn_plan *plan, size_t index, clattn_reason
 }
 
 const char *clattn_reason_kind_name(clattn_reason_kind kind) {
-  static const char *const names[CLATTN_REASON_KIND_COUNT] = {"chosen", "by hand", "from the record", "passed over",
-                                                              "record not used"};
+  static const char *const names[CLATTN_REASON_KIND_COUNT] = {"chosen",      "by hand",         "from the record",
+                                                              "passed over", "record not used", "wrong"};
   if ((int)kind < 0 || kind >= CLATTN_REASON_KIND_COUNT) return "unknown reason";
   return names[kind];
 }

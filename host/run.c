@@ -345,6 +345,8 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   status = upload(plan, &chain, inputs, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);
   if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
+  plan->stopped_at =
+      status != CLATTN_OK && chain.slot < CLATTN_STAGE_COUNT ? (clattn_stage)chain.slot : CLATTN_STAGE_COUNT;
   /* The first failure is the one to report, but host memory must be out of use either way. */
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;

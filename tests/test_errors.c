@@ -260,7 +260,7 @@ static cl_program program_of(const char *options) {
   cl_program program = NULL;
   clattn_error error;
   const clattn_program_source source = {.file = "scores/1_naive.cl", .options = options};
-  assert_ok(clattn_kernel_build(support_opened, &source, "scores", NULL, &kernel, &error), &error);
+  assert_ok(clattn_kernel_build(support_opened, &source, "scores", NULL, NULL, &kernel, &error), &error);
   assert_int_equal(clGetKernelInfo(kernel, CL_KERNEL_PROGRAM, sizeof program, &program, NULL), CL_SUCCESS);
   clReleaseKernel(kernel);
   return program;

@@ -316,7 +316,7 @@ static parts build_alone(const char *file, const char *function) {
       .file = file, .options = "-cl-std=CL1.2 -DHEAD_DIM=8 -DVALUE_DIM=8", .store = FOLDER, .kernels = {function}};
   for (int i = 0; i < 2; ++i) {
     clattn_device *device = forgetful();
-    assert_ok(clattn_kernel_build(device, &source, function, origin, &kernel, &error), &error);
+    assert_ok(clattn_kernel_build(device, &source, function, origin, NULL, &kernel, &error), &error);
     clReleaseKernel(kernel);
     clattn_device_close(device);
   }
@@ -352,34 +352,34 @@ static void places(void **state) {
   (void)state;
   clattn_device *device = forgetful();
   clattn_stored first, other;
-  assert_true(clattn_store_place(&first, device, FOLDER, "-DA=1", "text"));
-  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text"));
+  assert_true(clattn_store_place(&first, device, FOLDER, "-DA=1", "text", "program"));
+  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text", "program"));
   assert_string_equal(first.path, other.path);
-  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=2", "text"));
+  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=2", "text", "program"));
   assert_string_not_equal(first.name, other.name);
-  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "texT"));
+  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "texT", "program"));
   assert_string_not_equal(first.name, other.name);
   char *const texts[] = {device->info.platform, device->info.name, device->info.vendor, device->info.version,
                          device->info.driver_version};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
     texts[i][0] ^= 1;
-    assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text"));
+    assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text", "program"));
     assert_string_not_equal(first.name, other.name);
     texts[i][0] ^= 1;
   }
   uint32_t *const numbers[] = {&device->info.compute_units, &device->info.native_float_width, &device->address_bits};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
     ++*numbers[i];
-    assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text"));
+    assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text", "program"));
     assert_string_not_equal(first.name, other.name);
     --*numbers[i];
   }
-  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text"));
+  assert_true(clattn_store_place(&other, device, FOLDER, "-DA=1", "text", "program"));
   assert_string_equal(first.path, other.path);
   char long_path[5000];
   memset(long_path, 'a', sizeof long_path - 1);
   long_path[sizeof long_path - 1] = '\0';
-  assert_false(clattn_store_place(&other, device, long_path, "-DA=1", "text"));
+  assert_false(clattn_store_place(&other, device, long_path, "-DA=1", "text", "program"));
   clattn_device_close(device);
   expect_anew(long_path, "built, not stored: ", "too long");
 }

@@ -20,6 +20,7 @@ int command_exercise(int argc, const char **argv);
 int command_compare(int argc, const char **argv);
 int command_explain(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
+int command_doctor(int argc, const char **argv);
 
 /* "clattn: " and the message on standard error, with a line break. */
 #if defined(__GNUC__)
@@ -30,6 +31,9 @@ void complain(const char *format, ...);
 /* Complains of a library call and returns the exit code that fits; says which driver to install when there is no
  * device. */
 int complain_of(const clattn_error *error);
+
+/* Warns of kernels that the plan has passed over because their answers are wrong on this device. */
+void warn_of_wrong_kernels(const clattn_plan *plan);
 
 /* "GPU", "accelerator", ... */
 const char *device_type_name(clattn_device_type type);

@@ -20,6 +20,8 @@ static const struct {
     {"compare", command_compare, "time a problem on every device and on the CPU: who is ahead from which length on?",
      "clattn compare"},
     {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
+    {"doctor", command_doctor,
+     "say what is wrong with OpenCL here, and ask every kernel a question with a known answer", "clattn doctor"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -41,7 +43,7 @@ static void say_what_to_install(void) {
         "  Intel            intel-opencl-icd (GPU); Intel's CPU runtime from PyPI: intel-opencl-rt\n"
         "  ARM, Qualcomm    the board's or phone's own driver\n"
         "  Apple            part of macOS\n"
-        "and, but on macOS, the loader: ocl-icd-libopencl1. 'clattn devices' lists what is found.\n",
+        "and, but on macOS, the loader: ocl-icd-libopencl1. 'clattn doctor' says what is found and what is broken.\n",
         stderr);
 }
 
@@ -61,6 +63,12 @@ int complain_of(const clattn_error *error) {
   default:
     return EXIT_DEVICE_FAILED;
   }
+}
+
+void warn_of_wrong_kernels(const clattn_plan *plan) {
+  clattn_reason reason;
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
+    if (reason.kind == CLATTN_REASON_WRONG) complain("passed over, for its answers are wrong here: %s", reason.text);
 }
 
 clattn_device_choice device_choice(const char *platform, const char *device) {

@@ -47,6 +47,7 @@ static int make_plan(run_job *job) {
   options.kernels = o->kernels;
   if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
     return complain_of(&error);
+  warn_of_wrong_kernels(job->plan);
   clattn_plan_get_info(job->plan, &job->report.plan);
   job->report.device = clattn_device_get_info(job->device);
   job->report.pipeline = o->pipeline;

@@ -1,6 +1,7 @@
 /* An OpenCL device with one of the pipelines. */
 #include <stdio.h>
 
+#include "command.h"
 #include "contestant.h"
 #include "user_files.h"
 #include "workload.h"
@@ -10,7 +11,9 @@ static clattn_status prepare(contestant *c, const clattn_problem *problem, clatt
   clattn_plan_options options = user_plan_options(programs, sizeof programs);
   options.tuning_file = tuning_file_path(&c->device_info, record, sizeof record);
   options.pipeline = c->pipeline;
-  return clattn_plan_create(c->device, problem, &options, &c->plan, error);
+  const clattn_status status = clattn_plan_create(c->device, problem, &options, &c->plan, error);
+  if (status == CLATTN_OK) warn_of_wrong_kernels(c->plan);
+  return status;
 }
 
 /* What is neither upload nor download is computing: launches, kernels, and waiting for them. */

@@ -1,5 +1,5 @@
-/* One word, two meanings: *bank* in two sentences. Its vector is the same, and so are all matrices; what the others offer
- * makes its context that of a shore or that of a house of money. */
+/* One word, two meanings: *bank* in two sentences. Its vector is the same, and so are all matrices; what the others
+ * offer makes its context that of a shore or that of a house of money. */
 #include <stdio.h>
 #include <string.h>
 
@@ -70,8 +70,8 @@ static int run_bank(const run_options *o, bank *b, clattn_check_report *check) {
 
 static void print_vector(const char *name, const float *values, const char *after) {
   char text[2][24];
-  printf("%s[%s, %s]%s", name, text_own_digits((double)values[0], text[0]),
-         text_own_digits((double)values[1], text[1]), after);
+  printf("%s[%s, %s]%s", name, text_own_digits((double)values[0], text[0]), text_own_digits((double)values[1], text[1]),
+         after);
 }
 
 static void print_sentence(const bank *b, size_t s) {
@@ -103,13 +103,16 @@ int demo_bank(const run_options *o) {
   const int code = run_bank(o, &b, &check);
   if (code != -1) return code;
   demo_headline("One word, two meanings: bank");
-  puts("Its query looks for what settles the meaning, of place and institution alike; keys advertise what they can say to\n"
-       "that. The same vector and the same matrices in both sentences; below, the weights and the context of \"bank\".");
+  puts(
+      "Its query looks for what settles the meaning, of place and institution alike; keys advertise what they can say "
+      "to\n"
+      "that. The same vector and the same matrices in both sentences; below, the weights and the context of \"bank\".");
   for (size_t s = 0; s < SENTENCES; ++s) print_sentence(&b, s);
   const bool same = memcmp(b.q[0][BANK], b.q[1][BANK], sizeof b.q[0][BANK]) == 0 &&
                     memcmp(b.v[0][BANK], b.v[1][BANK], sizeof b.v[0][BANK]) == 0;
   putchar('\n');
   print_vector("q(bank) = ", b.q[0][BANK], ", ");
-  print_vector("v(bank) = ", b.v[0][BANK], same ? " in both, bit for bit: what differs came through attention.\n" : "\n");
+  print_vector("v(bank) = ", b.v[0][BANK],
+               same ? " in both, bit for bit: what differs came through attention.\n" : "\n");
   return demo_verdict(&check);
 }

@@ -198,6 +198,7 @@ static int make_plan(walk *w, const run_options *o) {
   options.trace = true;
   if (clattn_plan_create(w->device, &w->input.problem, &options, &w->plan, &error) != CLATTN_OK)
     return complain_of(&error);
+  warn_of_wrong_kernels(w->plan);
   return -1;
 }
 

@@ -1,0 +1,92 @@
+/* `clattn doctor`: what there is of OpenCL here, what is wrong with it, and whether each kernel computes what it should. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "doctor.h"
+#include "read_options.h"
+#include "terminal.h"
+
+static void print_device(const clattn_device_info *d) {
+  printf("\n%s[%u] %s%s\n", style(BOLD), d->index, d->name, style(PLAIN));
+  printf("    %s, %s, platform [%u] %s\n    %s, driver %s, %s\n", device_type_name(d->type), d->vendor,
+         d->platform_index, d->platform, d->version, d->driver_version, d->c_version);
+  printf("    %u compute units; %.1f GiB of memory, %.1f GiB in one buffer, %llu KiB local; work-groups of up to %llu\n",
+         d->compute_units, (double)d->global_memory_bytes / 1073741824.0,
+         (double)d->max_allocation_bytes / 1073741824.0, (unsigned long long)d->local_memory_bytes / 1024,
+         (unsigned long long)d->max_work_group);
+}
+
+/* Devices have numbers within the platforms that --platform leaves. */
+static int ask_device(const clattn_device_info *info, const char *platform, size_t *wrong) {
+  char index[16];
+  clattn_device *device = NULL;
+  clattn_error error;
+  snprintf(index, sizeof index, "%u", info->index);
+  const clattn_device_choice choice = {.platform = platform, .device = index};
+  print_device(info);
+  if (clattn_device_open(&choice, &device, &error) != CLATTN_OK) {
+    const char *words = doctor_words(error.code);
+    const int code = complain_of(&error);
+    if (words != NULL) fprintf(stderr, "%s\n", words);
+    return code;
+  }
+  const int code = doctor_kernels(device, wrong);
+  clattn_device_close(device);
+  return code;
+}
+
+static int no_device(const clattn_error *error) {
+  printf("\n%sno device%s: %s\n", style(RED), style(PLAIN), error->message);
+  const char *words = doctor_words(error->code != 0 ? error->code : -1001);
+  if (words != NULL) puts(words);
+  complain("%s", error->message);
+  return EXIT_DEVICE_FAILED;
+}
+
+/* A device that fails does not keep the others from being asked. */
+static int ask_all(const clattn_device_choice *choice) {
+  clattn_device_list *list = NULL;
+  clattn_error error;
+  size_t wrong = 0;
+  int code = EXIT_PASSED;
+  if (clattn_device_list_create(choice, &list, &error) != CLATTN_OK) return no_device(&error);
+  for (size_t i = 0; i < clattn_device_list_count(list); ++i) {
+    const int failed = ask_device(clattn_device_list_info(list, i), choice->platform, &wrong);
+    if (failed != -1) code = failed;
+  }
+  clattn_device_list_destroy(list);
+  if (code != EXIT_PASSED) return code;
+  if (wrong == 0)
+    puts("\nevery kernel that plans choose here is right");
+  else
+    printf("\n%s%zu of the kernels that plans choose here %s wrong%s: plans pass over %s and take the next\n", style(RED),
+           wrong, wrong == 1 ? "is" : "are", style(PLAIN), wrong == 1 ? "it" : "them");
+  return wrong == 0 ? EXIT_PASSED : EXIT_CHECK_FAILED;
+}
+
+int command_doctor(int argc, const char **argv) {
+  char *device = NULL, *platform = NULL, *code = NULL;
+  const struct poptOption options[] = {
+      {"device", 0, POPT_ARG_STRING, &device, 0, "index or part of the name (CLATTN_DEVICE, else all)", "D"},
+      {"platform", 0, POPT_ARG_STRING, &platform, 0, "index or part of the name", "P"},
+      {"code", 0, POPT_ARG_STRING, &code, 0, "an OpenCL code, such as -1001 or CL_OUT_OF_RESOURCES, in words", "C"},
+      HELP_OPTION,
+      POPT_TABLEEND};
+  poptContext context = poptGetContext("clattn", argc, argv, options, 0);
+  int result = read_options(context, "doctor");
+  if (result == -1 && code != NULL) {
+    result = doctor_code(code);
+  } else if (result == -1) {
+    const clattn_device_choice choice = device_choice(platform, device);
+    doctor_loader();
+    doctor_surroundings();
+    result = ask_all(&choice);
+  }
+  poptFreeContext(context);
+  free(device);
+  free(platform);
+  free(code);
+  return result;
+}

@@ -1,0 +1,59 @@
+/* Every kernel of the catalogue does a small problem with known results. */
+#include <stdio.h>
+
+#include "clock.h"
+#include "command.h"
+#include "doctor.h"
+#include "terminal.h"
+#include "units.h"
+#include "user_files.h"
+
+/* Whether plans would choose it here, for one shape or another. */
+static bool suits(size_t index, const clattn_device_info *device) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.source = CLATTN_SOURCE_QKV;
+  p.head_dim = p.value_dim = 64;
+  p.query_len = p.key_len = 512;
+  if (clattn_kernel_suits(index, device, &p)) return true;
+  p.query_len = 1;
+  return clattn_kernel_suits(index, device, &p);
+}
+
+static void print_answer(const clattn_kernel_info *kernel, const clattn_kernel_answer *answer, bool chosen,
+                         double seconds) {
+  static const char *const words[] = {"right", "WRONG", "cannot run"};
+  static const text_style styles[] = {GREEN, RED, PLAIN};
+  char name[48], time[16];
+  if (kernel->rung > 0)
+    snprintf(name, sizeof name, "%d %s", kernel->rung, kernel->name);
+  else
+    snprintf(name, sizeof name, "%s", kernel->name);
+  printf("    %-10s%-12s%s%-11s%s%9s  %s%s\n", clattn_stage_name(kernel->stage), name, style(styles[answer->verdict]),
+         words[answer->verdict], style(PLAIN), duration_text(seconds, time), answer->text,
+         answer->verdict == CLATTN_VERDICT_WRONG && !chosen ? " (plans do not choose it here)" : "");
+}
+
+int doctor_kernels(clattn_device *device, size_t *wrong) {
+  char programs[4096];
+  const clattn_plan_options options = user_plan_options(programs, sizeof programs);
+  const clattn_device_info *info = clattn_device_get_info(device);
+  clattn_kernel_info kernel;
+  clattn_error error;
+  for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
+    clattn_kernel_answer answer;
+    char label[64];
+    snprintf(label, sizeof label, "%s %s", clattn_stage_name(kernel.stage), kernel.name);
+    progress_show(i, clattn_kernel_count(), label);
+    const double started = clattn_now();
+    if (clattn_kernel_ask(device, i, &options, &answer, &error) != CLATTN_OK) {
+      progress_clear();
+      return complain_of(&error);
+    }
+    const bool chosen = suits(i, info);
+    *wrong += answer.verdict == CLATTN_VERDICT_WRONG && chosen;
+    progress_clear();
+    print_answer(&kernel, &answer, chosen, clattn_now() - started);
+    fflush(stdout);
+  }
+  return -1;
+}

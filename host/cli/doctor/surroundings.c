@@ -1,0 +1,52 @@
+/* Variables and folders that decide what OpenCL and clattn do here. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "file_system.h"
+#include "terminal.h"
+#include "user_files.h"
+
+static const char *const variables[] = {"CLATTN_DEVICE",    "CLATTN_KERNEL_DIR", "CLATTN_PROGRAM_DIR", "CLATTN_TUNING_FILE",
+                                        "OCL_ICD_DEFAULT_PLATFORM", "POCL_CACHE_DIR", "POCL_DEVICES", "POCL_KERNELLIB_NAME",
+                                        "POCL_MAX_PTHREAD_COUNT", "RUSTICL_ENABLE", "CUDA_VISIBLE_DEVICES",
+                                        "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "LD_LIBRARY_PATH"};
+
+/* Whether a file can be made in it; the folder itself may be made for that. */
+static void judge_folder(const char *what, const char *folder) {
+  char path[4096];
+  clattn_part_file part;
+  const char *against = NULL;
+  const int length = snprintf(path, sizeof path, "%s/doctor", folder);
+  errno = 0;
+  if (length < 0 || (size_t)length >= sizeof path)
+    against = "the path is too long";
+  else if (!clattn_make_folders(folder) || !clattn_part_open(&part, path))
+    against = errno != 0 ? strerror(errno) : "cannot be written to";
+  else
+    clattn_part_drop(&part);
+  printf("  %s %s: %s%s%s\n", what, folder, style(against == NULL ? GREEN : RED),
+         against == NULL ? "can be written to" : against, style(PLAIN));
+}
+
+void doctor_surroundings(void) {
+  char path[4096];
+  const char *programs = program_dir_path(path, sizeof path), *pocl = getenv("POCL_CACHE_DIR");
+  printf("%svariables%s that are set\n", style(BOLD), style(PLAIN));
+  size_t set = 0;
+  for (size_t i = 0; i < sizeof variables / sizeof variables[0]; ++i) {
+    const char *value = getenv(variables[i]);
+    if (value == NULL) continue;
+    printf("  %s=%s\n", variables[i], value);
+    ++set;
+  }
+  if (set == 0) puts("  none of those that matter here");
+  printf("%sfolders%s\n", style(BOLD), style(PLAIN));
+  if (programs != NULL)
+    judge_folder("compiled programs and known answers", programs);
+  else
+    puts("  compiled programs and known answers: nowhere, as CLATTN_PROGRAM_DIR says or for lack of a home");
+  if (pocl != NULL) judge_folder("PoCL's kernels", pocl);
+}

@@ -1,0 +1,160 @@
+/* Exams: which small problems, and which of their results say something of which kernel. */
+#include "exam.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fused.h"
+#include "random.h"
+#include "shape.h"
+#include "status.h"
+
+/* More than one block of every kernel and a tail; of few queries more than one part of the keys. */
+enum { TOKENS = CLATTN_EXAM_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_EXAM_WIDTH, SEED = 7 };
+
+#define NONE CLATTN_TENSOR_COUNT
+
+/* What the kernels of a stage make. */
+static const clattn_tensor made[CLATTN_STAGE_COUNT][4] = {
+    [CLATTN_STAGE_CONVERT] = {CLATTN_X_POSITIONED, CLATTN_Q, CLATTN_OUTPUT, NONE},
+    [CLATTN_STAGE_PROJECT] = {CLATTN_Q, CLATTN_K, CLATTN_V, NONE},
+    [CLATTN_STAGE_ROTARY] = {CLATTN_Q, CLATTN_K, NONE, NONE},
+    [CLATTN_STAGE_CACHE] = {CLATTN_CACHED_K, CLATTN_CACHED_V, NONE, NONE},
+    [CLATTN_STAGE_SCORES] = {CLATTN_SCORES, NONE, NONE, NONE},
+    [CLATTN_STAGE_SOFTMAX] = {CLATTN_WEIGHTS, CLATTN_LSE, NONE, NONE},
+    [CLATTN_STAGE_CONTEXT] = {CLATTN_CONTEXT, NONE, NONE, NONE},
+    [CLATTN_STAGE_FUSED] = {CLATTN_LSE, CLATTN_CONTEXT, NONE, NONE},
+    [CLATTN_STAGE_OUTPUT] = {CLATTN_OUTPUT, NONE, NONE, NONE},
+    [CLATTN_STAGE_PRODUCTS] = {CLATTN_PRODUCTS, NONE, NONE, NONE},
+    [CLATTN_STAGE_EXPS] = {CLATTN_EXPS, CLATTN_ROW_MAX, CLATTN_ROW_SUM, NONE}};
+
+/* ---- the small problems ------------------------------------------------------------------------------------------ */
+
+/* As long as the real one in the places that decide whether it is read by vectors, but no longer than WIDTH. */
+static size_t shortened(size_t size) {
+  return size <= WIDTH ? size : WIDTH - 16 + size % 16;
+}
+
+/* Programs depend on head_dim, value_dim and the types that they read; everything else of a problem is data. Two heads
+ * that share keys, and a mask. */
+clattn_problem clattn_exam_attention(const clattn_problem *real) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  const bool few = clattn_has_few_rows(real);
+  p.source = CLATTN_SOURCE_QKV;
+  p.query_len = few ? 1 : TOKENS;
+  p.key_len = (few ? FEW_KEYS : TOKENS) + real->key_len % 4;
+  p.heads = 2;
+  p.kv_heads = 1;
+  p.head_dim = real->head_dim;
+  p.value_dim = real->value_dim;
+  p.causal = true;
+  p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
+  if (!clattn_fused_reads_stored(real, CLATTN_K) && !clattn_fused_reads_stored(real, CLATTN_V)) return p;
+  p.type = real->type;
+  p.rotary = real->rotary;
+  p.rotary_dim = real->rotary_dim;
+  return p;
+}
+
+clattn_problem clattn_exam_projection(const clattn_problem *real) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.query_len = p.key_len = TOKENS;
+  p.model_dim = real->model_dim != 0 ? shortened(real->model_dim) : WIDTH;
+  p.heads = 2;
+  p.kv_heads = 1;
+  p.head_dim = real->head_dim;
+  p.value_dim = real->value_dim;
+  p.output_dim = shortened(real->output_dim);
+  p.biases = real->source != CLATTN_SOURCE_QKV ? real->biases & ~(unsigned)CLATTN_BIAS_O : 0;
+  if (p.output_dim != 0) p.biases |= real->biases & CLATTN_BIAS_O;
+  p.layout = real->layout;
+  p.type = real->type;
+  p.positions = real->positions;
+  p.rotary = real->rotary;
+  p.rotary_dim = real->rotary_dim;
+  return p;
+}
+
+bool clattn_exam_is_attention(clattn_stage stage) {
+  return stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_SOFTMAX || stage == CLATTN_STAGE_CONTEXT ||
+         stage == CLATTN_STAGE_FUSED || stage == CLATTN_STAGE_PRODUCTS || stage == CLATTN_STAGE_EXPS;
+}
+
+/* ---- doing one --------------------------------------------------------------------------------------------------- */
+
+static clattn_status draw(clattn_exam *e, clattn_tensor tensor, uint64_t *state, clattn_error *error) {
+  const bool stored = tensor != CLATTN_SLOPES && tensor != CLATTN_SINKS;
+  const size_t count = clattn_tensor_elements(&e->problem, tensor), bytes = clattn_input_bytes(&e->problem, tensor);
+  float *drawn = malloc(count * sizeof *drawn);
+  void *input = e->memory[tensor] = malloc(bytes);
+  if (drawn == NULL || input == NULL) {
+    free(drawn);
+    return clattn_fail_malloc(error, bytes + count * sizeof *drawn, clattn_tensor_name(tensor));
+  }
+  for (size_t i = 0; i < count; ++i) drawn[i] = (float)((double)(clattn_random(state) >> 11) * 0x1p-52 - 1.0);
+  clattn_narrow(stored ? e->problem.type : CLATTN_F32, drawn, count, input);
+  free(drawn);
+  clattn_inputs_set(&e->inputs, tensor, input);
+  return CLATTN_OK;
+}
+
+static clattn_status prepare(clattn_exam *e, clattn_error *error) {
+  uint64_t state = SEED;
+  clattn_status status = CLATTN_OK;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (clattn_input_bytes(&e->problem, tensor) > 0) status = draw(e, tensor, &state, error);
+    if (status != CLATTN_OK || !clattn_plan_has(e->plan, tensor)) continue;
+    const size_t bytes = clattn_output_bytes(&e->problem, tensor);
+    void *result = e->memory[CLATTN_TENSOR_COUNT + t] = malloc(bytes);
+    if (result == NULL) return clattn_fail_malloc(error, bytes, clattn_tensor_name(tensor));
+    memset(result, 0xFF, bytes); /* NaN: what no kernel writes must not look right */
+    clattn_outputs_set(&e->outputs, tensor, result);
+  }
+  return status;
+}
+
+clattn_status clattn_exam_take(clattn_exam *e, clattn_error *error) {
+  clattn_timings timings; /* so that each launch is waited for, and a failure is that of its stage */
+  clattn_status status = prepare(e, error);
+  if (status == CLATTN_OK) status = clattn_plan_run(e->plan, &e->inputs, &e->outputs, &timings, error);
+  if (status == CLATTN_OK) status = clattn_check(e->plan, &e->inputs, &e->outputs, NULL, &e->report, error);
+  return status;
+}
+
+void clattn_exam_finish(clattn_exam *e) {
+  clattn_cache_destroy(e->inputs.cache);
+  clattn_plan_destroy(e->plan);
+  for (size_t i = 0; i < sizeof e->memory / sizeof e->memory[0]; ++i) free(e->memory[i]);
+}
+
+/* ---- what it says ------------------------------------------------------------------------------------------------ */
+
+static void write_worst(const clattn_problem *problem, const clattn_tensor_check *c, char *text, size_t size) {
+  char index[96] = "";
+  size_t shape[4], used = 0;
+  const int dimensions = clattn_problem_shape(problem, c->tensor, shape);
+  for (int i = 0; i < dimensions; ++i)
+    used += (size_t)snprintf(index + used, sizeof index - used, "%s%zu", i > 0 ? ", " : "", c->worst_index[i]);
+  snprintf(text, size, "%s is wrong in %zu of %zu elements, worst at (%s): %g instead of %g", clattn_tensor_name(c->tensor),
+           c->failed, c->elements, index, c->got, c->expected);
+}
+
+clattn_mark clattn_exam_mark(const clattn_exam *e, clattn_stage stage) {
+  clattn_mark mark = {.right = true};
+  size_t compared = 0;
+  for (size_t i = 0; i < e->report.count && mark.right; ++i) {
+    const clattn_tensor_check *c = &e->report.check[i];
+    for (const clattn_tensor *tensor = made[stage]; *tensor != NONE; ++tensor) {
+      if (c->end_to_end || c->tensor != *tensor) continue;
+      ++compared;
+      mark.right = mark.right && c->passed;
+      if (!c->passed) write_worst(&e->problem, c, mark.text, sizeof mark.text);
+    }
+  }
+  if (mark.right) snprintf(mark.text, sizeof mark.text, "%zu result%s of a small problem", compared,
+                           compared == 1 ? "" : "s");
+  return mark;
+}
+

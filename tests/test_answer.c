@@ -1,0 +1,279 @@
+/* Known answers: a kernel that is wrong on this device is passed over, and what was found out is kept. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog.h"
+#include "program_file.h"
+#include "support.h"
+
+#define KERNELS "answer_kernels"
+#define PROGRAMS "answer_programs"
+
+/* In front of a kernel's text these make it wrong, whichever it is. */
+#define SPOIL_TYPE(type)                                                                                               \
+  #type " __attribute__((overloadable)) off_fma(" #type " a, " #type " b, " #type " c) { return 1.001f * fma(a, b, c); }\n" \
+  #type " __attribute__((overloadable)) off_exp(" #type " x) { return exp(1.01f * x); }\n"
+#define SPOIL                                                                                                          \
+  SPOIL_TYPE(float) SPOIL_TYPE(float4) SPOIL_TYPE(float16) "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"
+
+static void run_shell(const char *command) {
+  assert_int_equal(system(command), 0);
+}
+
+/* The library's own file, spoiled, in the folder. */
+static void spoil(const char *file) {
+  char path[256], command[300];
+  size_t bytes = 0;
+  const char *text = clattn_kernel_source(file, &bytes);
+  assert_non_null(text);
+  snprintf(path, sizeof path, KERNELS "/%s", file);
+  snprintf(command, sizeof command, "mkdir -p $(dirname '%s')", path);
+  run_shell(command);
+  FILE *to = fopen(path, "wb");
+  assert_non_null(to);
+  assert_true(fputs(SPOIL, to) >= 0 && fwrite(text, 1, bytes, to) == bytes);
+  assert_int_equal(fclose(to), 0);
+}
+
+static void spoil_stage(clattn_stage stage) {
+  const clattn_kernel *row;
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
+    if (row->stage == stage && row->rung > 0) spoil(row->file);
+}
+
+static clattn_problem problem_of(bool fused) {
+  clattn_problem p = support_problem(37, 24, 16);
+  p.heads = 2;
+  if (fused) p.causal = true;
+  return p;
+}
+
+static clattn_plan_options options_of(bool fused) {
+  clattn_plan_options o = CLATTN_PLAN_OPTIONS_INIT;
+  if (fused) o.pipeline = CLATTN_PIPELINE_FUSED;
+  return o;
+}
+
+/* The kernel that a plan has for the stage; and the reason for which it passed one over as wrong, or NULL. */
+static const char *chosen(const clattn_plan *plan, clattn_stage stage, clattn_reason *wrong) {
+  clattn_reason reason;
+  const char *name = NULL;
+  *wrong = (clattn_reason){.kernel = NULL};
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
+    if (reason.stage != stage) continue;
+    if (reason.kind == CLATTN_REASON_WRONG) *wrong = reason;
+    if (reason.kind <= CLATTN_REASON_RECORD) name = reason.kernel;
+  }
+  assert_non_null(name);
+  return name;
+}
+
+static const char *file_of(clattn_stage stage, const char *name) {
+  return clattn_catalog_find(stage, name, strlen(name))->file;
+}
+
+static clattn_plan *create(clattn_device *device, bool fused, const clattn_plan_options *options) {
+  const clattn_problem p = problem_of(fused);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  assert_ok(clattn_plan_create(device, &p, options, &plan, &error), &error);
+  return plan;
+}
+
+/* Which kernel a plan takes here, whatever the device. */
+static void best_of(clattn_device *device, clattn_stage stage, char *name, size_t size) {
+  const clattn_plan_options options = options_of(stage == CLATTN_STAGE_FUSED);
+  clattn_plan *plan = create(device, stage == CLATTN_STAGE_FUSED, &options);
+  clattn_reason wrong;
+  snprintf(name, size, "%s", chosen(plan, stage, &wrong));
+  assert_null(wrong.kernel);
+  clattn_plan_destroy(plan);
+}
+
+static void a_wrong_kernel_is_passed_over(void **state) {
+  (void)state;
+  static const clattn_stage stages[] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
+                                        CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED};
+  for (size_t i = 0; i < sizeof stages / sizeof stages[0]; ++i) {
+    const bool fused = stages[i] == CLATTN_STAGE_FUSED;
+    const clattn_problem p = problem_of(fused);
+    clattn_plan_options options = options_of(fused);
+    char best[32];
+    clattn_reason wrong;
+    support_case c;
+    run_shell("rm -rf " KERNELS);
+    best_of(support_opened, stages[i], best, sizeof best);
+    spoil(file_of(stages[i], best));
+    options.kernel_dir = KERNELS;
+    options.known_answers = CLATTN_ANSWERS_OF_ALL;
+    clattn_plan *plan = create(support_opened, fused, &options);
+    assert_string_not_equal(chosen(plan, stages[i], &wrong), best);
+    assert_non_null(wrong.kernel);
+    assert_string_equal(wrong.kernel, best);
+    assert_non_null(strstr(wrong.text, "instead of"));
+    print_message("%s\n", wrong.text);
+    clattn_plan_destroy(plan);
+    support_allocate(&c, &p, 3);
+    const clattn_check_report report = support_run(support_opened, &c, &options);
+    assert_passed(&report, best);
+    support_free(&c);
+  }
+}
+
+static void who_is_not_asked_is_taken(void **state) {
+  (void)state;
+  char best[32], by_hand[64];
+  clattn_reason wrong;
+  run_shell("rm -rf " KERNELS);
+  best_of(support_opened, CLATTN_STAGE_SCORES, best, sizeof best);
+  spoil(file_of(CLATTN_STAGE_SCORES, best));
+  snprintf(by_hand, sizeof by_hand, "scores=%s", best);
+  for (int i = 0; i < 3; ++i) {
+    clattn_plan_options options = options_of(false);
+    options.kernel_dir = KERNELS;
+    options.known_answers = i == 0 ? CLATTN_ANSWERS_OF_LIBRARY : i == 1 ? CLATTN_ANSWERS_NONE : CLATTN_ANSWERS_OF_ALL;
+    if (i == 2) options.kernels = by_hand;
+    clattn_plan *plan = create(support_opened, false, &options);
+    assert_string_equal(chosen(plan, CLATTN_STAGE_SCORES, &wrong), best);
+    assert_null(wrong.kernel);
+    clattn_plan_destroy(plan);
+  }
+}
+
+static void where_all_are_wrong_the_plan_is_refused(void **state) {
+  (void)state;
+  const clattn_problem p = problem_of(false);
+  clattn_plan_options options = options_of(false);
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  run_shell("rm -rf " KERNELS);
+  spoil_stage(CLATTN_STAGE_PROJECT);
+  options.kernel_dir = KERNELS;
+  options.known_answers = CLATTN_ANSWERS_OF_ALL;
+  assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_UNSUPPORTED);
+  assert_null(plan);
+  assert_says(&error, "of stage project");
+  options.known_answers = (clattn_known_answers)3;
+  assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "known_answers is 3 (allowed: ");
+}
+
+/* ---- what is kept ------------------------------------------------------------------------------------------------ */
+
+/* One more file: first the path of the answer that says "wrong" of scores. Rewrites all answers of the folder with these
+ * words; the key of each is what stands in it. */
+static void rewrite_answers(const char *words) {
+  run_shell("ls " PROGRAMS "/*.answer >answers");
+  FILE *list = fopen("answers", "r");
+  char path[512];
+  size_t count = 0;
+  assert_non_null(list);
+  while (fgets(path, sizeof path, list) != NULL) {
+    char text[4096] = "";
+    path[strcspn(path, "\n")] = '\0';
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    const size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    assert_true(size > 0);
+    char *key = strchr(text, '\n') + 1, *end = strstr(key, " bytes, ");
+    for (char *next = end; next != NULL; next = strstr(next + 1, " bytes, ")) end = next;
+    end[-21] = '\0'; /* 20 digits and a newline stand before it */
+    assert_int_equal(
+        clattn_program_file_write(path, key, (const unsigned char *)words, strlen(words)), 0);
+    ++count;
+  }
+  fclose(list);
+  assert_true(count >= 4);
+}
+
+static clattn_plan *create_anew(clattn_device **device, clattn_reason *wrong, const char **name) {
+  clattn_plan_options options = options_of(false);
+  options.program_dir = PROGRAMS;
+  *device = support_device();
+  clattn_plan *plan = create(*device, false, &options);
+  *name = chosen(plan, CLATTN_STAGE_SCORES, wrong);
+  return plan;
+}
+
+/* Another device object stands for another process: nothing of it is known but what the folder says. */
+static void answers_are_kept_beside_the_programs(void **state) {
+  (void)state;
+  clattn_device *device = NULL;
+  clattn_reason wrong;
+  const char *name = NULL;
+  char best[32];
+  run_shell("rm -rf " PROGRAMS);
+  clattn_plan *plan = create_anew(&device, &wrong, &name);
+  snprintf(best, sizeof best, "%s", name);
+  assert_null(wrong.kernel);
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+
+  rewrite_answers("answer 1 wrong: remembered");
+  plan = create_anew(&device, &wrong, &name);
+  assert_string_not_equal(name, best);
+  assert_non_null(wrong.kernel);
+  assert_non_null(strstr(wrong.text, ": remembered"));
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+
+  rewrite_answers("answer 2 wrong: of another version");
+  plan = create_anew(&device, &wrong, &name);
+  assert_string_equal(name, best);
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+
+  run_shell("for f in " PROGRAMS "/*.answer; do printf x >>\"$f\"; done");
+  plan = create_anew(&device, &wrong, &name);
+  assert_string_equal(name, best);
+  assert_null(wrong.kernel);
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+  run_shell("rm -rf " PROGRAMS);
+}
+
+/* ---- the catalogue ----------------------------------------------------------------------------------------------- */
+
+static void every_row_has_an_answer(void **state) {
+  (void)state;
+  clattn_kernel_answer answer;
+  clattn_kernel_info kernel;
+  clattn_error error;
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
+    assert_ok(clattn_kernel_ask(support_opened, i, NULL, &answer, &error), &error);
+    print_message("%-10s%-10s%d %s\n", clattn_stage_name(kernel.stage), kernel.name, (int)answer.verdict, answer.text);
+    assert_true(answer.text[0] != '\0');
+    if (answer.verdict == CLATTN_VERDICT_RIGHT) assert_int_not_equal(answer.text[0], '0'); /* something was compared */
+    assert_true(answer.verdict != CLATTN_VERDICT_WRONG || clattn_kernel_supported(i, clattn_device_get_info(support_opened), NULL) != CLATTN_OK);
+  }
+  run_shell("rm -rf " KERNELS);
+  options.kernel_dir = KERNELS;
+  for (int stage = CLATTN_STAGE_PROJECT; stage <= CLATTN_STAGE_FUSED; ++stage)
+    if (stage != CLATTN_STAGE_CACHE && stage != CLATTN_STAGE_ROTARY) spoil_stage((clattn_stage)stage);
+  for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
+    if (kernel.rung == 0 || kernel.stage < CLATTN_STAGE_PROJECT || kernel.stage > CLATTN_STAGE_FUSED) continue;
+    if (kernel.stage == CLATTN_STAGE_CACHE || kernel.stage == CLATTN_STAGE_ROTARY) continue;
+    assert_ok(clattn_kernel_ask(support_opened, i, &options, &answer, &error), &error);
+    if (answer.verdict != CLATTN_VERDICT_CANNOT && answer.verdict != CLATTN_VERDICT_WRONG)
+      fail_msg("spoiled %s of %s is said to be right", kernel.name, clattn_stage_name(kernel.stage));
+  }
+  assert_int_equal(clattn_kernel_ask(support_opened, clattn_kernel_count(), NULL, &answer, &error),
+                   CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "allowed: 0 to ");
+  assert_int_equal(clattn_kernel_ask(NULL, 0, NULL, &answer, &error), CLATTN_INVALID_ARGUMENT);
+  run_shell("rm -rf " KERNELS);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_wrong_kernel_is_passed_over),
+      cmocka_unit_test(who_is_not_asked_is_taken),
+      cmocka_unit_test(where_all_are_wrong_the_plan_is_refused),
+      cmocka_unit_test(answers_are_kept_beside_the_programs),
+      cmocka_unit_test(every_row_has_an_answer),
+  };
+  return cmocka_run_group_tests_name("answer", tests, support_open, support_close);
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# `clattn doctor` from outside: test_program_doctor.sh PROGRAM
+
+# shellcheck source=tests/program_helpers.sh
+. "$(dirname "$0")/program_helpers.sh"
+kernels=$here/../kernels
+
+# ---- codes in words
+
+expect "doctor --code -1001" 0 '^CL_PLATFORM_NOT_FOUND_KHR \(-1001\)
+pocl-opencl-icd
+nvidia-opencl-icd
+rocm-opencl
+intel-opencl-icd' -- "$clattn" doctor --code -1001
+expect "doctor --code, by name" 0 '^CL_OUT_OF_RESOURCES \(-5\)' -- "$clattn" doctor --code CL_OUT_OF_RESOURCES
+expect "doctor --code, without its minus" 0 '^CL_INVALID_WORK_GROUP_SIZE \(-54\)' -- "$clattn" doctor --code 54
+refuse "doctor --code nonsense" 2 '--code nonsense: nothing is known of it \(allowed: -1001, -1, ' -- \
+  "$clattn" doctor --code nonsense
+refuse "doctor --bogus" 2 '--bogus.*clattn help doctor' -- "$clattn" doctor --bogus
+refuse "doctor with a word" 2 "unexpected argument 'all'" -- "$clattn" doctor all
+expect "help doctor" 0 '--code=C' -- "$clattn" help doctor
+
+# ---- a device, and all that is known of it
+
+pocl=$folder/pocl
+mkdir "$pocl"
+cp /etc/OpenCL/vendors/pocl.icd "$pocl" 2>/dev/null
+device=()
+if [ -e "$pocl/pocl.icd" ]; then device=(env "OCL_ICD_VENDORS=$pocl"); fi
+expect "doctor: the loader, folders, limits, every kernel" 0 '^loader +/.*OpenCL
+^folders
+known answers.*can be written to
+^    .* compute units; .* GiB of memory
+^    convert +1 naive +right
+^    cache +1 naive +right
+^    project +7 panel +(right|cannot run)
+^    fused +7 stream +(right|cannot run)
+^    exps +1 naive +right
+^every kernel that plans choose here is right$' -- \
+  "${device[@]}" CLATTN_PROGRAM_DIR="$folder/programs" "$clattn" doctor
+cp "$folder/out" "$folder/page"
+expect "doctor: every row of the catalogue has a line" 0 '' -- python3 -c \
+  'import re, sys
+page, source = open(sys.argv[1]).read(), open(sys.argv[2]).read()
+rows = len(re.findall(r"^    \S+ +(?:\d+ )?\S+ +(?:right|WRONG|cannot run) ", page, re.M))
+catalogued = len(re.findall(r"\{CLATTN_STAGE_\w+,", source))
+assert rows == catalogued >= 30, (rows, catalogued)' "$folder/page" "$here/../host/catalog.c"
+expect "doctor: no escapes go into a pipe" 1 '' -- grep -E "$(printf '\033')" "$folder/page"
+
+mkdir -p "$folder/kernels/softmax"
+for file in "$kernels"/softmax/[1-9]*.cl; do
+  sed 's/store_lse(r, lse, row, \(.*\), sum)/store_lse(r, lse, row, \1, 2.0f * sum)/' "$file" >"$folder/kernels/softmax/${file##*/}"
+done
+expect "doctor: a wrong kernel is called so" 1 '^    softmax +1 naive +WRONG .*lse is wrong in [0-9]+ of [0-9]+ elements, worst at \(.*\): .* instead of
+^    scores +1 naive +right
+of the kernels that plans choose here (is|are) wrong: plans pass over (it|them)' -- \
+  "${device[@]}" CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" doctor
+
+# ---- what is remembered of a kernel is said when it is passed over
+
+run=(run --random --tokens 20 --model-dim 16 --heads 2 --repeat 1)
+expect "run, with a folder for answers" 0 '^passed' -- "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}"
+expect "answers that say wrong are made" 0 '' -- python3 -c \
+  'import pathlib, sys
+def fnv(data):
+    hash = 0xCBF29CE484222325
+    for byte in data:
+        hash = (hash ^ byte) * 0x100000001B3 % 2**64
+    return hash
+files = list(pathlib.Path(sys.argv[1]).glob("*.answer"))
+assert len(files) >= 4, files
+body = b"answer 1 wrong: as it was last time"
+for file in files:
+    head = file.read_bytes().rsplit(b"\n", 3)[0]
+    if b"ITEM_ROWS" in head or b"LOCAL_X" in head or b"TILE" in head:
+        file.write_bytes(head + b"\n%020d bytes, %016x\n\n" % (len(body), fnv(body)) + body)' "$folder/answers"
+expect "run says which kernels it passes over, and is right" 0 '^passed
+passed over, for its answers are wrong here: kernel .* of stage .*: as it was last time' -- \
+  sh -c '"$@" 2>&1' - "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}"
+expect "run --explain-plan says so, too" 0 ' wrong: kernel .* as it was last time' -- \
+  "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}" --explain-plan
+
+# ---- no device
+
+vendors=$folder/vendors
+mkdir "$vendors"
+expect "doctor with an empty folder of drivers" 3 "$vendors: no .icd file in it
+^no device: 
+The loader found no driver at all" -- env OCL_ICD_VENDORS="$vendors" "$clattn" doctor
+printf '/no/such/driver.so\n' >"$vendors/a.icd"
+printf 'libc.so.6\n' >"$vendors/b.icd"
+: >"$vendors/c.icd"
+printf 'libnosuchdriver.so\n' >"$vendors/d.icd"
+expect "doctor with broken .icd files" 3 'a.icd -> /no/such/driver.so: points nowhere: 
+b.icd -> libc.so.6: broken: the library is no OpenCL driver
+c.icd -> \?: broken: its first line is empty
+d.icd -> libnosuchdriver.so: broken: libnosuchdriver.so: cannot open shared object file' -- \
+  env OCL_ICD_VENDORS="$vendors" "$clattn" doctor
+expect "doctor with a folder that is not there" 3 "$folder/none: No such file" -- env OCL_ICD_VENDORS="$folder/none" "$clattn" doctor
+touch "$folder/file"
+expect "doctor names a folder that cannot be used" 3 "known answers $folder/file/programs: Not a directory" -- \
+  env OCL_ICD_VENDORS="$vendors" CLATTN_PROGRAM_DIR="$folder/file/programs" "$clattn" doctor
+
+finish
