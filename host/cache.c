@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "ledger.h"
 #include "sequence.h"
 #include "shape.h"
 #include "status.h"
@@ -24,10 +25,12 @@ static clattn_status allocate(clattn_cache *cache, const char *what, size_t byte
   if (bytes > cache->device->info.max_allocation_bytes)
     return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY, "%s takes %zu bytes; '%s' allows %llu in one buffer", what,
                        bytes, cache->device->info.name, (unsigned long long)cache->device->info.max_allocation_bytes);
+  const clattn_status status = clattn_ledger_take(cache->device, bytes, what, error);
+  if (status != CLATTN_OK) return status;
+  cache->bytes += bytes;
   *buffer = clCreateBuffer(cache->device->context, flags, bytes, (void *)(uintptr_t)contents, &code);
   if (code != CL_SUCCESS)
     return clattn_fail_cl(error, code, "allocating %zu bytes for %s on '%s'", bytes, what, cache->device->info.name);
-  cache->bytes += bytes;
   return CLATTN_OK;
 }
 
@@ -123,6 +126,7 @@ void clattn_cache_destroy(clattn_cache *cache) {
   clFinish(cache->device->queue); /* enqueued runs read the table */
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
     if (buffers[i] != NULL) clReleaseMemObject(buffers[i]);
+  clattn_ledger_give(cache->device, cache->bytes);
   free(cache->k_scale_host);
   free(cache->v_scale_host);
   free(cache->sequences);

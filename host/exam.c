@@ -137,8 +137,8 @@ static void write_worst(const clattn_problem *problem, const clattn_tensor_check
   const int dimensions = clattn_problem_shape(problem, c->tensor, shape);
   for (int i = 0; i < dimensions; ++i)
     used += (size_t)snprintf(index + used, sizeof index - used, "%s%zu", i > 0 ? ", " : "", c->worst_index[i]);
-  snprintf(text, size, "%s is wrong in %zu of %zu elements, worst at (%s): %g instead of %g", clattn_tensor_name(c->tensor),
-           c->failed, c->elements, index, c->got, c->expected);
+  snprintf(text, size, "%s is wrong in %zu of %zu elements, worst at (%s): %g instead of %g",
+           clattn_tensor_name(c->tensor), c->failed, c->elements, index, c->got, c->expected);
 }
 
 clattn_mark clattn_exam_mark(const clattn_exam *e, clattn_stage stage) {
@@ -153,8 +153,7 @@ clattn_mark clattn_exam_mark(const clattn_exam *e, clattn_stage stage) {
       if (!c->passed) write_worst(&e->problem, c, mark.text, sizeof mark.text);
     }
   }
-  if (mark.right) snprintf(mark.text, sizeof mark.text, "%zu result%s of a small problem", compared,
-                           compared == 1 ? "" : "s");
+  if (mark.right)
+    snprintf(mark.text, sizeof mark.text, "%zu result%s of a small problem", compared, compared == 1 ? "" : "s");
   return mark;
 }
-

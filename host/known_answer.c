@@ -41,12 +41,13 @@ static void write_choices(const clattn_plan *plan, char *text, size_t size) {
   }
 }
 
-static clattn_status open_exam(const clattn_plan *plan, const clattn_plan_options *options, bool attention, clattn_exam *e,
-                               clattn_error *error) {
+static clattn_status open_exam(const clattn_plan *plan, const clattn_plan_options *options, bool attention,
+                               clattn_exam *e, clattn_error *error) {
   char kernels[CLATTN_STAGE_COUNT * (CLATTN_CHOICE_TEXT + 16)];
   clattn_plan_options own = CLATTN_PLAN_OPTIONS_INIT;
   write_choices(plan, kernels, sizeof kernels);
-  *e = (clattn_exam){.problem = attention ? clattn_exam_attention(&plan->problem) : clattn_exam_projection(&plan->problem)};
+  *e = (clattn_exam){.problem =
+                         attention ? clattn_exam_attention(&plan->problem) : clattn_exam_projection(&plan->problem)};
   own.kernels = kernels;
   own.pipeline = clattn_plan_is_fused(plan) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   own.kernel_dir = options->kernel_dir;
@@ -57,8 +58,8 @@ static clattn_status open_exam(const clattn_plan *plan, const clattn_plan_option
 }
 
 /* A failed run says something of the kernel alone at which it stopped. */
-static void keep(const clattn_plan *plan, const clattn_plan_options *options, const clattn_exam *e, clattn_status status,
-                 const char *message, clattn_stage stage, bool *again) {
+static void keep(const clattn_plan *plan, const clattn_plan_options *options, const clattn_exam *e,
+                 clattn_status status, const char *message, clattn_stage stage, bool *again) {
   clattn_mark mark = {.right = false};
   if (status == CLATTN_OK)
     mark = clattn_exam_mark(e, stage);
@@ -66,7 +67,8 @@ static void keep(const clattn_plan *plan, const clattn_plan_options *options, co
     snprintf(mark.text, sizeof mark.text, "fails: %.*s", (int)strcspn(message, "\n"), message);
   else
     return;
-  if (clattn_answer_of(plan->device, plan->choice[stage].program, NULL, NULL) == CLATTN_ANSWER_WRONG) return; /* for another stage */
+  if (clattn_answer_of(plan->device, plan->choice[stage].program, NULL, NULL) == CLATTN_ANSWER_WRONG)
+    return; /* for another stage */
   *again = *again || !mark.right;
   clattn_answer_keep(plan->device, plan->choice[stage].program, folder_of(options),
                      mark.right ? CLATTN_ANSWER_RIGHT : CLATTN_ANSWER_WRONG, mark.text);
@@ -107,7 +109,8 @@ static clattn_problem problem_for(const clattn_kernel *row) {
   real.model_dim = CLATTN_EXAM_WIDTH;
   if (row->stage == CLATTN_STAGE_CONVERT) real.type = CLATTN_F16;
   if (row->stage == CLATTN_STAGE_ROTARY) real.rotary = CLATTN_ROTARY_HALVES;
-  clattn_problem p = clattn_exam_is_attention(row->stage) ? clattn_exam_attention(&real) : clattn_exam_projection(&real);
+  clattn_problem p =
+      clattn_exam_is_attention(row->stage) ? clattn_exam_attention(&real) : clattn_exam_projection(&real);
   if (row->stage == CLATTN_STAGE_CACHE)
     p.cache = (clattn_cache_layout){.capacity = 2 * CLATTN_EXAM_TOKENS, .type = CLATTN_CACHE_F16, .page_len = 16};
   return p;
@@ -136,7 +139,8 @@ static bool is_refusal(clattn_status status) {
 }
 
 /* Of an exam that was opened, as far as it got. */
-static clattn_status answer_with(clattn_exam *e, clattn_stage stage, clattn_kernel_answer *answer, clattn_error *error) {
+static clattn_status answer_with(clattn_exam *e, clattn_stage stage, clattn_kernel_answer *answer,
+                                 clattn_error *error) {
   const clattn_status status = clattn_exam_take(e, error);
   if (status == CLATTN_OK) {
     const clattn_mark v = clattn_exam_mark(e, stage);

@@ -1,10 +1,12 @@
 /* A plan's memory: what fits, in which blocks scores are worked off, and the buffers. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fused.h"
 #include "kernel_arguments.h"
+#include "ledger.h"
 #include "plan.h"
 #include "shape.h"
 #include "status.h"
@@ -75,8 +77,8 @@ static uint64_t sequences_bytes(const clattn_problem *problem) {
 }
 
 static uint64_t memory_budget(const clattn_plan *plan, const clattn_plan_options *options) {
-  const uint64_t device = plan->device->info.global_memory_bytes;
-  return options->memory_bytes != 0 && options->memory_bytes < device ? options->memory_bytes : device;
+  const uint64_t left = clattn_ledger_left(plan->device);
+  return options->memory_bytes != 0 && options->memory_bytes < left ? options->memory_bytes : left;
 }
 
 static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor tensor, uint64_t bytes,
@@ -160,19 +162,68 @@ static clattn_status size_blocks(clattn_plan *plan, const clattn_plan_options *o
   return CLATTN_OK;
 }
 
+/* The least that a plan of its problem takes: everything, and one row of scores. */
+static clattn_status least_bytes(clattn_plan *plan, uint64_t *fixed, uint64_t *least, clattn_error *error) {
+  clattn_status status = size_workspace(plan, error);
+  if (status == CLATTN_OK) status = fixed_bytes(plan, fixed, error);
+  const bool fused = clattn_plan_is_fused(plan);
+  *least = *fixed + (fused ? 0 : (uint64_t)clattn_most_keys(&plan->problem) * sizeof(float));
+  return status;
+}
+
+/* Whether the problem would still be one of the same kind with other lengths. */
+static bool may_be_shorter(const clattn_problem *p) {
+  return p->lengths == CLATTN_LENGTHS_FULL && p->cache.capacity == 0 && p->mask == CLATTN_MASK_NONE &&
+         p->order != CLATTN_ORDER_STRIDES;
+}
+
+/* Keys, and as many queries where both are as many, with which it would fit; 0: none, or the problem is not such a one.
+ */
+static size_t what_would_fit(const clattn_plan *plan, uint64_t budget) {
+  clattn_plan shorter = *plan;
+  size_t fits = 0, too_many = plan->problem.key_len;
+  if (!may_be_shorter(&plan->problem)) return 0;
+  while (too_many - fits > 1) {
+    const size_t tokens = fits + (too_many - fits) / 2;
+    uint64_t fixed = 0, least = 0;
+    shorter.problem.key_len = tokens;
+    if (plan->problem.query_len == plan->problem.key_len) shorter.problem.query_len = tokens;
+    if (least_bytes(&shorter, &fixed, &least, NULL) == CLATTN_OK && least <= budget)
+      fits = tokens;
+    else
+      too_many = tokens;
+  }
+  return fits;
+}
+
+/* Adds to the message of a refusal what would not be refused. */
+static clattn_status refuse(const clattn_plan *plan, uint64_t budget, clattn_error *error) {
+  const size_t fits = what_would_fit(plan, budget);
+  if (error == NULL) return CLATTN_OUT_OF_DEVICE_MEMORY;
+  const size_t used = strlen(error->message);
+  if (fits > 0)
+    snprintf(error->message + used, sizeof error->message - used, "; %zu tokens instead of %zu would fit", fits,
+             plan->problem.key_len);
+  return CLATTN_OUT_OF_DEVICE_MEMORY;
+}
+
 clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
   const bool fused = clattn_plan_is_fused(plan);
   const uint64_t budget = memory_budget(plan, options);
-  const uint64_t row_bytes = fused ? 0 : (uint64_t)clattn_most_keys(&plan->problem) * sizeof(float);
-  uint64_t fixed = 0;
-  clattn_status status = size_workspace(plan, error);
-  if (status == CLATTN_OK) status = fixed_bytes(plan, &fixed, error);
+  uint64_t fixed = 0, least = 0;
+  clattn_status status = least_bytes(plan, &fixed, &least, error);
+  if (status == CLATTN_OK && least > budget) {
+    const uint64_t all = plan->device->info.global_memory_bytes, left = clattn_ledger_left(plan->device);
+    status = clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
+                         "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'",
+                         (unsigned long long)least, (unsigned long long)budget, plan->device->info.name);
+    const size_t used = error != NULL ? strlen(error->message) : 0;
+    if (error != NULL && left < all)
+      snprintf(error->message + used, sizeof error->message - used, ", where plans and caches hold %llu",
+               (unsigned long long)(all - left));
+  }
+  if (status == CLATTN_OUT_OF_DEVICE_MEMORY) return refuse(plan, budget, error);
   if (status != CLATTN_OK) return status;
-  const unsigned long long least = fixed + row_bytes;
-  if (least > budget)
-    return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
-                       "the problem takes at least %llu bytes of device memory; %llu are allowed on '%s'", least,
-                       (unsigned long long)budget, plan->device->info.name);
   if (!fused) status = size_blocks(plan, options, budget, fixed, error);
   plan->info.total_bytes = fixed + plan->info.block_bytes;
   return status;
@@ -231,7 +282,10 @@ static clattn_status allocate_sequences(clattn_plan *plan, clattn_error *error) 
 }
 
 clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error) {
-  clattn_status status = allocate_sequences(plan, error);
+  clattn_status status = clattn_ledger_take(plan->device, plan->info.total_bytes, "a plan", error);
+  if (status != CLATTN_OK) return status;
+  plan->held_bytes = plan->info.total_bytes;
+  status = allocate_sequences(plan, error);
   if (status == CLATTN_OK) status = clattn_tables_create(plan, error);
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const tensor_memory memory = memory_of(plan, (clattn_tensor)t);

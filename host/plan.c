@@ -6,6 +6,7 @@
 #include "costs.h"
 #include "kernel_arguments.h"
 #include "known_answer.h"
+#include "ledger.h"
 #include "reasons.h"
 #include "sequence.h"
 #include "shape.h"
@@ -150,6 +151,7 @@ void clattn_plan_destroy(clattn_plan *plan) {
     if (plan->buffer[tensor] != NULL) clReleaseMemObject(plan->buffer[tensor]);
     if (plan->stored[tensor] != NULL) clReleaseMemObject(plan->stored[tensor]);
   }
+  clattn_ledger_give(plan->device, plan->held_bytes);
   if (plan->workspace != NULL) clReleaseMemObject(plan->workspace);
   if (plan->sequences != NULL) clReleaseMemObject(plan->sequences);
   if (plan->sinusoids != NULL) clReleaseMemObject(plan->sinusoids);

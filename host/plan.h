@@ -45,6 +45,7 @@ struct clattn_plan {
   cl_int *sequences_host;             /* its contents for the run at hand */
   cl_mem workspace;                   /* of the fused kernel and its companion; NULL without */
   clattn_block largest;               /* pairs and rows of a full block */
+  uint64_t held_bytes;                /* of the device's memory, as its ledger has it */
   clattn_plan_info info;
   clattn_reasons reasons;  /* why it is so */
   clattn_stage stopped_at; /* at which the last clattn_plan_run failed; CLATTN_STAGE_COUNT: at none */

@@ -12,10 +12,12 @@
 
 /* In front of a kernel's text these make it wrong, whichever it is. */
 #define SPOIL_TYPE(type)                                                                                               \
-  #type " __attribute__((overloadable)) off_fma(" #type " a, " #type " b, " #type " c) { return 1.001f * fma(a, b, c); }\n" \
-  #type " __attribute__((overloadable)) off_exp(" #type " x) { return exp(1.01f * x); }\n"
+#type " __attribute__((overloadable)) off_fma(" #type " a, " #type " b, " #type                                      \
+        " c) { return 1.001f * fma(a, b, c); }\n" #type " __attribute__((overloadable)) off_exp(" #type                \
+        " x) { return exp(1.01f * x); }\n"
 #define SPOIL                                                                                                          \
-  SPOIL_TYPE(float) SPOIL_TYPE(float4) SPOIL_TYPE(float16) "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"
+  SPOIL_TYPE(float)                                                                                                    \
+  SPOIL_TYPE(float4) SPOIL_TYPE(float16) "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"
 
 static void run_shell(const char *command) {
   assert_int_equal(system(command), 0);
@@ -161,8 +163,8 @@ static void where_all_are_wrong_the_plan_is_refused(void **state) {
 
 /* ---- what is kept ------------------------------------------------------------------------------------------------ */
 
-/* One more file: first the path of the answer that says "wrong" of scores. Rewrites all answers of the folder with these
- * words; the key of each is what stands in it. */
+/* One more file: first the path of the answer that says "wrong" of scores. Rewrites all answers of the folder with
+ * these words; the key of each is what stands in it. */
 static void rewrite_answers(const char *words) {
   run_shell("ls " PROGRAMS "/*.answer >answers");
   FILE *list = fopen("answers", "r");
@@ -180,8 +182,7 @@ static void rewrite_answers(const char *words) {
     char *key = strchr(text, '\n') + 1, *end = strstr(key, " bytes, ");
     for (char *next = end; next != NULL; next = strstr(next + 1, " bytes, ")) end = next;
     end[-21] = '\0'; /* 20 digits and a newline stand before it */
-    assert_int_equal(
-        clattn_program_file_write(path, key, (const unsigned char *)words, strlen(words)), 0);
+    assert_int_equal(clattn_program_file_write(path, key, (const unsigned char *)words, strlen(words)), 0);
     ++count;
   }
   fclose(list);
@@ -247,7 +248,8 @@ static void every_row_has_an_answer(void **state) {
     print_message("%-10s%-10s%d %s\n", clattn_stage_name(kernel.stage), kernel.name, (int)answer.verdict, answer.text);
     assert_true(answer.text[0] != '\0');
     if (answer.verdict == CLATTN_VERDICT_RIGHT) assert_int_not_equal(answer.text[0], '0'); /* something was compared */
-    assert_true(answer.verdict != CLATTN_VERDICT_WRONG || clattn_kernel_supported(i, clattn_device_get_info(support_opened), NULL) != CLATTN_OK);
+    assert_true(answer.verdict != CLATTN_VERDICT_WRONG ||
+                clattn_kernel_supported(i, clattn_device_get_info(support_opened), NULL) != CLATTN_OK);
   }
   run_shell("rm -rf " KERNELS);
   options.kernel_dir = KERNELS;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "support.h"
 
 static clattn_problem middling(void) {
@@ -109,6 +110,70 @@ static void budget(void **state) {
   support_free(&c);
 }
 
+static clattn_problem of_tokens(size_t tokens) {
+  clattn_problem p = support_problem(tokens, 48, 20);
+  p.heads = 3;
+  return p;
+}
+
+/* A refusal says how many tokens would fit: so many, and not one more. */
+static void what_would_fit(void **state) {
+  (void)state;
+  for (int pipeline = CLATTN_PIPELINE_STAGED; pipeline <= CLATTN_PIPELINE_FUSED; pipeline += 2) {
+    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_problem p = of_tokens(4000);
+    clattn_plan *plan = NULL;
+    clattn_error error;
+    size_t fits = 0;
+    options.pipeline = (clattn_pipeline)pipeline;
+    options.memory_bytes = 1000000;
+    assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+    const char *said = strstr(error.message, "; ");
+    for (const char *next = said; next != NULL; next = strstr(next + 1, "; ")) said = next;
+    assert_non_null(said);
+    assert_int_equal(sscanf(said, "; %zu tokens instead of 4000 would fit", &fits), 1);
+    p = of_tokens(fits + 1);
+    assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+    p = of_tokens(fits);
+    assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+    clattn_plan_destroy(plan);
+  }
+}
+
+/* Plans and caches of one device share its memory, whatever the driver promises. */
+static void memory_is_counted(void **state) {
+  (void)state;
+  const uint64_t all = clattn_device_get_info(support_opened)->global_memory_bytes;
+  clattn_problem p = middling(), cached = support_problem(4, 8, 8);
+  clattn_plan_info info;
+  clattn_plan *plan = NULL, *other = NULL;
+  clattn_cache *cache = NULL;
+  clattn_error error;
+  assert_int_equal(clattn_ledger_left(support_opened), all);
+  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  assert_int_equal(clattn_ledger_left(support_opened), all - info.total_bytes);
+  cached.cache.capacity = 64;
+  assert_ok(clattn_cache_create(support_opened, &cached, NULL, NULL, &cache, &error), &error);
+  assert_int_equal(clattn_ledger_left(support_opened), all - info.total_bytes - clattn_cache_bytes(cache));
+  clattn_cache_destroy(cache);
+
+  const uint64_t left = clattn_ledger_left(support_opened);
+  assert_ok(clattn_ledger_take(support_opened, left - 1000, "a test", &error), &error);
+  assert_int_equal(clattn_plan_create(support_opened, &p, NULL, &other, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_null(other);
+  assert_says(&error, "; 1000 are allowed");
+  assert_says(&error, "where plans and caches hold ");
+  assert_int_equal(clattn_cache_create(support_opened, &cached, NULL, NULL, &cache, &error),
+                   CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_null(cache);
+  assert_says(&error, "of which plans and caches hold ");
+  assert_int_equal(clattn_ledger_left(support_opened), 1000);
+  clattn_ledger_give(support_opened, left - 1000);
+  clattn_plan_destroy(plan);
+  assert_int_equal(clattn_ledger_left(support_opened), all);
+}
+
 /* Scores of 400 GiB are worked off in blocks; a tensor that is larger than any buffer is refused with its name. */
 static void too_large(void **state) {
   (void)state;
@@ -127,28 +192,55 @@ static void too_large(void **state) {
   assert_non_null(strstr(error.message, "x takes 1280000000000 bytes"));
 }
 
-static void same_bits_every_run(void **state) {
-  (void)state;
+/* Of one plan, with and without timings. */
+static void run_again_and_again(const char *kernels, clattn_pipeline pipeline, int runs) {
   clattn_problem p = middling();
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   support_case c;
-  support_allocate(&c, &p, 31);
   clattn_plan *plan = NULL;
   clattn_error error;
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  options.pipeline = pipeline;
+  options.kernels = kernels;
+  const clattn_status status = clattn_plan_create(support_opened, &p, &options, &plan, &error);
+  if (status == CLATTN_UNSUPPORTED && pipeline == CLATTN_PIPELINE_BLAS) return; /* built without CLBlast */
+  assert_ok(status, &error);
+  support_allocate(&c, &p, 31);
+  support_want(&c, plan);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
-  const size_t bytes = 2 * 70 * 3 * 20 * sizeof(float);
-  float *first = malloc(bytes);
-  assert_non_null(first);
+  const size_t bytes = clattn_output_bytes(&p, CLATTN_CONTEXT), lse_bytes = clattn_output_bytes(&p, CLATTN_LSE);
+  float *first = malloc(bytes), *first_lse = malloc(lse_bytes);
+  assert_true(first != NULL && first_lse != NULL);
   memcpy(first, c.outputs.context, bytes);
-  for (int i = 0; i < 20; ++i) {
+  memcpy(first_lse, c.outputs.lse, lse_bytes);
+  for (int i = 0; i < runs; ++i) {
     support_poison(&c);
     clattn_timings timings;
     assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, i % 2 ? &timings : NULL, &error), &error);
     assert_memory_equal(first, c.outputs.context, bytes);
+    assert_memory_equal(first_lse, c.outputs.lse, lse_bytes);
   }
   free(first);
+  free(first_lse);
   clattn_plan_destroy(plan);
   support_free(&c);
+}
+
+/* Every pipeline with what the device gets by itself, and what is written for the other sort of device. */
+static void same_bits_every_run(void **state) {
+  (void)state;
+  const char *const all = getenv("CLATTN_RUNS");
+  const int runs = all != NULL ? atoi(all) : 50;
+  static const char *const other[] = {"project=wide,scores=wide,softmax=register,context=register",
+                                      "project=panel,scores=panel,softmax=vector,context=panel"};
+  run_again_and_again(NULL, CLATTN_PIPELINE_STAGED, runs);
+  for (size_t i = 0; i < 2; ++i) run_again_and_again(other[i], CLATTN_PIPELINE_STAGED, runs);
+  run_again_and_again(NULL, CLATTN_PIPELINE_FUSED, runs);
+  static const char *const fused[] = {"fused=row",      "fused=online", "fused=tiled",
+                                      "fused=register", "fused=vector", "fused=split:LOCAL_X=16:PART_KEYS=16",
+                                      "fused=stream"};
+  for (size_t i = 0; i < sizeof fused / sizeof fused[0]; ++i)
+    run_again_and_again(fused[i], CLATTN_PIPELINE_FUSED, runs);
+  run_again_and_again(NULL, CLATTN_PIPELINE_BLAS, runs);
 }
 
 static void timings_and_costs(void **state) {
@@ -378,6 +470,8 @@ int main(void) {
       cmocka_unit_test(pipelines),
       cmocka_unit_test(blocks),
       cmocka_unit_test(budget),
+      cmocka_unit_test(what_would_fit),
+      cmocka_unit_test(memory_is_counted),
       cmocka_unit_test(too_large),
       cmocka_unit_test(same_bits_every_run),
       cmocka_unit_test(timings_and_costs),

@@ -12,7 +12,8 @@
   "  NVIDIA           Debian nvidia-opencl-icd; Ubuntu libnvidia-compute-VERSION; Fedora (RPM Fusion)\n"               \
   "                   xorg-x11-drv-nvidia-cuda; Arch opencl-nvidia. The kernel module must be of the same version\n"   \
   "  AMD              Debian, Ubuntu mesa-opencl-icd (rusticl: set RUSTICL_ENABLE=radeonsi) or AMD's rocm-opencl;\n"   \
-  "                   Fedora rocm-opencl or mesa-libOpenCL; Arch rocm-opencl-runtime or opencl-mesa. The user must be\n" \
+  "                   Fedora rocm-opencl or mesa-libOpenCL; Arch rocm-opencl-runtime or opencl-mesa. The user must "   \
+  "be\n"                                                                                                               \
   "                   in the groups render and video\n"                                                                \
   "  Intel            GPU: Debian, Ubuntu intel-opencl-icd; Fedora intel-compute-runtime; Arch the same name. CPU:\n"  \
   "                   intel-opencl-rt with intel-cmplr-lib-rt, from PyPI\n"                                            \
@@ -26,33 +27,47 @@ static const struct {
 } codes[] = {
     {-1001, "CL_PLATFORM_NOT_FOUND_KHR", NO_DRIVER},
     {-1, "CL_DEVICE_NOT_FOUND",
-     "There is a driver, but it has no device: the GPU is not there, is switched off, or this user may not open it (groups\n"
+     "There is a driver, but it has no device: the GPU is not there, is switched off, or this user may not open it "
+     "(groups\n"
      "render and video; nvidia-smi must work). PoCL says so when its cache folder cannot be made: see POCL_CACHE_DIR.\n"
      "rusticl has devices only where RUSTICL_ENABLE names a driver (radeonsi, iris, llvmpipe)."},
-    {-2, "CL_DEVICE_NOT_AVAILABLE", "Another program holds the device alone, or it was reset. Try again; look at the system's log."},
+    {-2, "CL_DEVICE_NOT_AVAILABLE",
+     "Another program holds the device alone, or it was reset. Try again; look at the system's log."},
     {-3, "CL_COMPILER_NOT_AVAILABLE",
-     "The driver was installed without its compiler: a further package of the same vendor has it (AMD comgr, libclc, LLVM)."},
+     "The driver was installed without its compiler: a further package of the same vendor has it (AMD comgr, libclc, "
+     "LLVM)."},
     {-4, "CL_MEM_OBJECT_ALLOCATION_FAILURE",
-     "The device has no room for a buffer. A shorter sequence, fewer heads at a time, --pipeline fused (no matrix of scores);\n"
+     "The device has no room for a buffer. A shorter sequence, fewer heads at a time, --pipeline fused (no matrix of "
+     "scores);\n"
      "end other programs that use the device."},
     {-5, "CL_OUT_OF_RESOURCES",
-     "Memory, registers or local memory ran out, or a kernel wrote where it must not, or the display's watchdog ended it.\n"
-     "Try another kernel ('clattn doctor' says which are right) and a smaller problem; the next calls may fail for nothing."},
-    {-6, "CL_OUT_OF_HOST_MEMORY", "The computer itself has no memory left, or a limit (ulimit -v, a container's) is reached."},
+     "Memory, registers or local memory ran out, or a kernel wrote where it must not, or the display's watchdog ended "
+     "it.\n"
+     "Try another kernel ('clattn doctor' says which are right) and a smaller problem; the next calls may fail for "
+     "nothing."},
+    {-6, "CL_OUT_OF_HOST_MEMORY",
+     "The computer itself has no memory left, or a limit (ulimit -v, a container's) is reached."},
     {-11, "CL_BUILD_PROGRAM_FAILURE",
-     "The driver's compiler does not take a kernel; its words are behind the message. PoCL: a file where its cache folder\n"
+     "The driver's compiler does not take a kernel; its words are behind the message. PoCL: a file where its cache "
+     "folder\n"
      "should be (POCL_CACHE_DIR), or a full disk. Plans go on with another kernel."},
-    {-30, "CL_INVALID_VALUE", "The driver refuses a value that its own limits allow: a fault of clattn or of the driver; please report it."},
-    {-36, "CL_INVALID_COMMAND_QUEUE", "The queue is gone: an earlier kernel failed and the driver has closed the context. Start anew."},
+    {-30, "CL_INVALID_VALUE",
+     "The driver refuses a value that its own limits allow: a fault of clattn or of the driver; please report it."},
+    {-36, "CL_INVALID_COMMAND_QUEUE",
+     "The queue is gone: an earlier kernel failed and the driver has closed the context. Start anew."},
     {-43, "CL_INVALID_BUILD_OPTIONS", "The compiler does not know -cl-std=CL1.2: a driver from before OpenCL 1.2."},
-    {-52, "CL_INVALID_KERNEL_ARGS", "An argument was refused, though it was set: a fault of clattn or of the driver; please report it."},
+    {-52, "CL_INVALID_KERNEL_ARGS",
+     "An argument was refused, though it was set: a fault of clattn or of the driver; please report it."},
     {-54, "CL_INVALID_WORK_GROUP_SIZE",
-     "The kernel, as it was built, needs more registers than a group of that size has. Smaller tiles: --kernel STAGE=RUNG:TILE=8,\n"
+     "The kernel, as it was built, needs more registers than a group of that size has. Smaller tiles: --kernel "
+     "STAGE=RUNG:TILE=8,\n"
      "or 'clattn tune', which finds what runs."},
     {-55, "CL_INVALID_WORK_ITEM_SIZE", "As -54, along one dimension."},
     {-58, "CL_INVALID_EVENT", "An event of an earlier command has failed; the first message is the one that counts."},
-    {-61, "CL_INVALID_BUFFER_SIZE", "A buffer is larger than the device takes in one piece: a shorter sequence or --pipeline fused."},
-    {-9999, "an illegal access (NVIDIA)", "A kernel read or wrote outside of its buffers. Run 'clattn doctor', and report what it says."},
+    {-61, "CL_INVALID_BUFFER_SIZE",
+     "A buffer is larger than the device takes in one piece: a shorter sequence or --pipeline fused."},
+    {-9999, "an illegal access (NVIDIA)",
+     "A kernel read or wrote outside of its buffers. Run 'clattn doctor', and report what it says."},
 };
 enum { CODES = sizeof codes / sizeof codes[0] };
 

@@ -1,4 +1,5 @@
-/* `clattn doctor`: what there is of OpenCL here, what is wrong with it, and whether each kernel computes what it should. */
+/* `clattn doctor`: what there is of OpenCL here, what is wrong with it, and whether each kernel computes what it
+ * should. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,10 @@ static void print_device(const clattn_device_info *d) {
   printf("\n%s[%u] %s%s\n", style(BOLD), d->index, d->name, style(PLAIN));
   printf("    %s, %s, platform [%u] %s\n    %s, driver %s, %s\n", device_type_name(d->type), d->vendor,
          d->platform_index, d->platform, d->version, d->driver_version, d->c_version);
-  printf("    %u compute units; %.1f GiB of memory, %.1f GiB in one buffer, %llu KiB local; work-groups of up to %llu\n",
-         d->compute_units, (double)d->global_memory_bytes / 1073741824.0,
-         (double)d->max_allocation_bytes / 1073741824.0, (unsigned long long)d->local_memory_bytes / 1024,
-         (unsigned long long)d->max_work_group);
+  printf(
+      "    %u compute units; %.1f GiB of memory, %.1f GiB in one buffer, %llu KiB local; work-groups of up to %llu\n",
+      d->compute_units, (double)d->global_memory_bytes / 1073741824.0, (double)d->max_allocation_bytes / 1073741824.0,
+      (unsigned long long)d->local_memory_bytes / 1024, (unsigned long long)d->max_work_group);
 }
 
 /* Devices have numbers within the platforms that --platform leaves. */
@@ -61,8 +62,8 @@ static int ask_all(const clattn_device_choice *choice) {
   if (wrong == 0)
     puts("\nevery kernel that plans choose here is right");
   else
-    printf("\n%s%zu of the kernels that plans choose here %s wrong%s: plans pass over %s and take the next\n", style(RED),
-           wrong, wrong == 1 ? "is" : "are", style(PLAIN), wrong == 1 ? "it" : "them");
+    printf("\n%s%zu of the kernels that plans choose here %s wrong%s: plans pass over %s and take the next\n",
+           style(RED), wrong, wrong == 1 ? "is" : "are", style(PLAIN), wrong == 1 ? "it" : "them");
   return wrong == 0 ? EXIT_PASSED : EXIT_CHECK_FAILED;
 }
 

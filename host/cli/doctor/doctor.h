@@ -16,8 +16,8 @@ int doctor_code(const char *text);
 /* What a failure with this code means; NULL where there is nothing to say. */
 const char *doctor_words(int code);
 
-/* Every kernel of the catalogue, asked; counts those that are wrong although plans would choose them. Returns -1, or the
- * exit code, after a complaint. */
+/* Every kernel of the catalogue, asked; counts those that are wrong although plans would choose them. Returns -1, or
+ * the exit code, after a complaint. */
 int doctor_kernels(clattn_device *device, size_t *wrong);
 
 #endif

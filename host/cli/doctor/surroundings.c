@@ -9,10 +9,11 @@
 #include "terminal.h"
 #include "user_files.h"
 
-static const char *const variables[] = {"CLATTN_DEVICE",    "CLATTN_KERNEL_DIR", "CLATTN_PROGRAM_DIR", "CLATTN_TUNING_FILE",
-                                        "OCL_ICD_DEFAULT_PLATFORM", "POCL_CACHE_DIR", "POCL_DEVICES", "POCL_KERNELLIB_NAME",
-                                        "POCL_MAX_PTHREAD_COUNT", "RUSTICL_ENABLE", "CUDA_VISIBLE_DEVICES",
-                                        "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "LD_LIBRARY_PATH"};
+static const char *const variables[] = {"CLATTN_DEVICE",      "CLATTN_KERNEL_DIR",        "CLATTN_PROGRAM_DIR",
+                                        "CLATTN_TUNING_FILE", "OCL_ICD_DEFAULT_PLATFORM", "POCL_CACHE_DIR",
+                                        "POCL_DEVICES",       "POCL_KERNELLIB_NAME",      "POCL_MAX_PTHREAD_COUNT",
+                                        "RUSTICL_ENABLE",     "CUDA_VISIBLE_DEVICES",     "ROCR_VISIBLE_DEVICES",
+                                        "ZE_AFFINITY_MASK",   "LD_LIBRARY_PATH"};
 
 /* Whether a file can be made in it; the folder itself may be made for that. */
 static void judge_folder(const char *what, const char *folder) {
