@@ -1,5 +1,5 @@
-/* What plans and caches hold of a device's memory. Drivers promise more than there is, so the library keeps count of what
- * it has asked for itself. */
+/* What plans and caches hold of a device's memory. Drivers promise more than there is, so the library keeps count of
+ * what it has asked for itself. */
 #ifndef CLATTN_LEDGER_H
 #define CLATTN_LEDGER_H
 
