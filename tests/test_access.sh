@@ -37,6 +37,8 @@ expect "too many tokens" 2 '^clattn-access: --tokens 2000 \(allowed: 1 to 1024\)
   "$clattn" scores=1 --tokens 2000
 expect "an odd rotary dimension" 2 '^clattn-access: rotary_dim is 17' -- "$clattn" rotary=1 --head-dim 17
 expect "an unknown option" 2 '^clattn-access: --wrong: ' -- "$clattn" scores=1 --wrong
+expect "an option twice" 2 '^clattn-access: --heads is given twice \(allowed: once\)$' -- \
+  "$clattn" scores=1 --heads 1 --heads=2
 expect "a picture of a whole stage" 2 '^clattn-access: --svg .*one kernel' -- "$clattn" scores --svg "$folder/x.svg"
 expect "a picture in no folder" 2 '^clattn-access: --svg .*: No such file' -- \
   "${access[@]}" scores=1 --svg "$folder/none/x.svg"

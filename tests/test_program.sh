@@ -242,6 +242,9 @@ reject 2 "'stray'.*clattn help run" stray
 reject 2 '--example nonsense \(allowed: please-study-man, dog-chased-ball, cat-sat-down, love-apple-phones\)' \
   --example nonsense
 reject 2 '--example: missing argument' --example
+reject 2 '--tokens is given twice \(allowed: once\)' --random --tokens 5 --tokens=6
+reject 2 '--causal is given twice \(allowed: once\)' --causal --causal
+reject 2 '--device is given twice \(allowed: once\)' --device -- --device 0 # here -- is the first one's value
 reject 2 '--tokens 0 \(allowed: 1 to [0-9]+\)' --random --tokens 0
 for option in --tokens --heads --batch --model-dim --head-dim --value-dim; do
   reject 2 "$option -1 \(allowed: 1 to [0-9]+\)" --random $option -1

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "file.h"
 #include "file_system.h"
+#include "option_values.h"
 #include "options.h"
 #include "report.h"
 
@@ -93,6 +94,7 @@ static int run(const access_options *o) {
 
 int main(int argc, const char **argv) {
   access_options options;
+  if (!options_are_once(argc, argv)) return EXIT_BAD_INPUT;
   int code = access_options_read(argc, argv, &options);
   if (code == -1) code = run(&options);
   access_options_free(&options);

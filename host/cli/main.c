@@ -1,5 +1,6 @@
 /* The program: finds the command and hands over to it. */
 #include "command.h"
+#include "option_values.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,6 +102,7 @@ static int help(FILE *to) {
 static int dispatch(int argc, const char **argv) {
   for (int i = 0; i < COMMANDS; ++i)
     if (strcmp(argv[0], commands[i].name) == 0) {
+      if (!options_are_once(argc, argv)) return EXIT_BAD_INPUT;
       argv[0] = commands[i].title;
       return commands[i].run(argc, argv);
     }

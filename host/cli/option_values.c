@@ -1,4 +1,4 @@
-/* Words, numbers and lists of numbers. */
+/* Options, and their words, numbers and lists of numbers. */
 #include "option_values.h"
 
 #include <float.h>
@@ -8,6 +8,24 @@
 #include <string.h>
 
 #include "command.h"
+
+/* Of "--name" and "--name=value"; 0: no option. A value or a word that begins so, too, is taken for one: no option has
+ * such values, and behind a "--" there are no such words. */
+static size_t option_length(const char *argument) {
+  return strncmp(argument, "--", 2) == 0 ? strcspn(argument, "=") : 0;
+}
+
+bool options_are_once(int argc, const char **argv) {
+  for (int i = 1; i < argc; ++i) {
+    const size_t length = option_length(argv[i]);
+    for (int before = 1; before < i && length > 0; ++before) {
+      if (option_length(argv[before]) != length || strncmp(argv[before], argv[i], length) != 0) continue;
+      complain("%.*s is given twice (allowed: once)", (int)length, argv[i]);
+      return false;
+    }
+  }
+  return true;
+}
 
 bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value) {
   for (int i = 0; i < count; ++i) {

@@ -4,6 +4,10 @@
 
 #include "options.h"
 
+/* Whether no option is there twice; a complaint where one is. To be asked before popt reads them: it takes the last,
+ * without a word, and loses the memory of the others. */
+bool options_are_once(int argc, const char **argv);
+
 /* One of a few words; the words themselves are in the message when it is none of them. */
 bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value);
 

@@ -6,7 +6,8 @@
  *
  * It trusts no byte of the file: the whole header is checked, also the tensors that nobody asked for. Whatever the
  * Python package safetensors refuses is refused here too, and so is some of what it takes: a header of more than 25 MB
- * or with blanks before its '{', a name or key given twice, unknown keys, a dimension above the largest size.
+ * or with blanks before its '{', a name or key given twice, unknown keys, a dimension above the largest size, U+0000 in
+ * a name, and what only its JSON library lets pass: a tensor as a list, a dtype as an object, metadata that are null.
  *
  * It reads F32, F16 and BF16, 0 to 4 dimensions. It does not follow an index of several files, and maps no file into
  * memory.

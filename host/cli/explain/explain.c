@@ -1,45 +1,15 @@
 /* `clattn explain`: a walk through attention, or one of the demonstrations. */
-#include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "demos.h"
+#include "explain_options.h"
 #include "page.h"
 #include "pictures.h"
 #include "terminal.h"
 #include "text.h"
-
-typedef struct explain_options {
-  run_options run;
-  char *word, *focus, *svg, *html;
-  int step;
-} explain_options;
-
-static int read_explain_options(int argc, const char **argv, explain_options *o) {
-  struct poptOption table[] = {
-      {"focus", 0, POPT_ARG_STRING, &o->focus, 0,
-       "follow one query alone, or begin the page with it: a word of the example, or its number", "TOKEN"},
-      {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter behind each step, on a terminal", NULL},
-      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write each heat map as an SVG file", "DIR"},
-      {"html", 0, POPT_ARG_STRING, &o->html, 0, "write the walk as one page for a browser, instead of text", "FILE"},
-      POPT_TABLEEND};
-  const own_options own = {.command = "explain",
-                           .table = table,
-                           .title = "walk:",
-                           .usage = "[EXAMPLE | dictionary | routing | bank | heads | confusions] [OPTIONS]",
-                           .word = &o->word};
-  return own_options_read(argc, argv, &own, &o->run);
-}
-
-static void free_explain_options(explain_options *o) {
-  run_options_free(&o->run);
-  free(o->word);
-  free(o->focus);
-  free(o->svg);
-  free(o->html);
-}
 
 static int complain_of_word(const char *word) {
   char allowed[256];
@@ -163,8 +133,8 @@ static int walk_through(const explain_options *o) {
 }
 
 int command_explain(int argc, const char **argv) {
-  explain_options o = {.step = 0};
-  int code = read_explain_options(argc, argv, &o);
+  explain_options o;
+  int code = explain_options_read(argc, argv, &o);
   if (code == -1 && o.run.explain != 0) {
     complain("--explain-plan goes with 'clattn run'");
     code = EXIT_BAD_INPUT;
@@ -177,6 +147,6 @@ int command_explain(int argc, const char **argv) {
   if (code == -1 && d == NULL && o.word != NULL)
     code = example_find(o.word) != NULL ? take_example(&o) : complain_of_word(o.word);
   if (code == -1) code = d != NULL ? run_demo(d, &o) : walk_through(&o);
-  free_explain_options(&o);
+  explain_options_free(&o);
   return code;
 }

@@ -1,0 +1,30 @@
+/* Reads the options of `clattn explain`: those of `clattn run`, but for its output, and a few of its own. */
+#include "explain_options.h"
+
+#include <popt.h>
+#include <stdlib.h>
+
+int explain_options_read(int argc, const char **argv, explain_options *o) {
+  *o = (explain_options){.step = 0};
+  struct poptOption table[] = {
+      {"focus", 0, POPT_ARG_STRING, &o->focus, 0,
+       "follow one query alone, or begin the page with it: a word of the example, or its number", "TOKEN"},
+      {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter behind each step, on a terminal", NULL},
+      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write each heat map as an SVG file", "DIR"},
+      {"html", 0, POPT_ARG_STRING, &o->html, 0, "write the walk as one page for a browser, instead of text", "FILE"},
+      POPT_TABLEEND};
+  const own_options own = {.command = "explain",
+                           .table = table,
+                           .title = "walk:",
+                           .usage = "[EXAMPLE | dictionary | routing | bank | heads | confusions] [OPTIONS]",
+                           .word = &o->word};
+  return own_options_read(argc, argv, &own, &o->run);
+}
+
+void explain_options_free(explain_options *o) {
+  run_options_free(&o->run);
+  free(o->word);
+  free(o->focus);
+  free(o->svg);
+  free(o->html);
+}

@@ -1,0 +1,17 @@
+/* The options of `clattn explain`. */
+#ifndef CLATTN_CLI_EXPLAIN_OPTIONS_H
+#define CLATTN_CLI_EXPLAIN_OPTIONS_H
+
+#include "options.h"
+
+typedef struct explain_options {
+  run_options run;
+  char *word, *focus, *svg, *html;
+  int step;
+} explain_options;
+
+/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+int explain_options_read(int argc, const char **argv, explain_options *options);
+void explain_options_free(explain_options *options);
+
+#endif
