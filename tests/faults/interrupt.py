@@ -78,7 +78,7 @@ def main():
     program = os.path.abspath(sys.argv[1])
     seed = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(10000)))
     chance = random.Random(seed)
-    times = 40 if os.environ.get("FAULTS") == "all" else 4
+    times = 30 if os.environ.get("FAULTS") == "all" else 3
     failures = parts = 0
     print("FAULTS_SEED=%d" % seed)
     for arguments, files in JOBS:
