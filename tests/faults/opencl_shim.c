@@ -153,10 +153,10 @@ ENQUEUE(clEnqueueNDRangeKernel,
         (cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset, const size_t *global,
          const size_t *local, cl_uint count, const cl_event *wait, cl_event *event),
         (queue, kernel, dimensions, offset, global, local, count, wait, event))
-ENQUEUE(clEnqueueMarkerWithWaitList,
-        (cl_command_queue queue, cl_uint count, const cl_event *wait, cl_event *event), (queue, count, wait, event))
-ENQUEUE(clEnqueueBarrierWithWaitList,
-        (cl_command_queue queue, cl_uint count, const cl_event *wait, cl_event *event), (queue, count, wait, event))
+ENQUEUE(clEnqueueMarkerWithWaitList, (cl_command_queue queue, cl_uint count, const cl_event *wait, cl_event *event),
+        (queue, count, wait, event))
+ENQUEUE(clEnqueueBarrierWithWaitList, (cl_command_queue queue, cl_uint count, const cl_event *wait, cl_event *event),
+        (queue, count, wait, event))
 WAIT(clWaitForEvents, (cl_uint count, const cl_event *events), (count, events))
 RETAIN(clRetainEvent, cl_event, EVENT)
 RELEASE(clReleaseEvent, cl_event, EVENT)

@@ -1,12 +1,10 @@
-/* What the two shims share: one numbers the calls that the program makes, makes the n-th fail, and keeps account of what
- * was made and not given back. Loaded by LD_PRELOAD; told what to do by environment variables:
+/* What the two shims share: one numbers the calls that the program makes, makes the n-th fail, and keeps account of
+ * what was made and not given back. Loaded by LD_PRELOAD; told what to do by environment variables:
  *
- *   FAULT_REPORT   the file that holds struct shim_report from the first call on, so that it stands however the program ends
- *   FAULT_OF       what is numbered: opencl or memory
- *   FAULT_CALL     the number of the call that fails, from 1; 0 or nothing: none
- *   FAULT_CODE     the code that a failing OpenCL call returns
- *   FAULT_LASTING  1: all later calls fail, too, as on a device that was lost
- *   FAULT_PLATFORM what platforms are called instead of their names */
+ *   FAULT_REPORT   the file that holds struct shim_report from the first call on, so that it stands however the program
+ * ends FAULT_OF       what is numbered: opencl or memory FAULT_CALL     the number of the call that fails, from 1; 0 or
+ * nothing: none FAULT_CODE     the code that a failing OpenCL call returns FAULT_LASTING  1: all later calls fail, too,
+ * as on a device that was lost FAULT_PLATFORM what platforms are called instead of their names */
 #ifndef CLATTN_TESTS_FAULTS_SHIM_H
 #define CLATTN_TESTS_FAULTS_SHIM_H
 
@@ -32,8 +30,8 @@ typedef struct shim_report {
   shim_call call[MOST_CALLS]; /* the first ones */
 } shim_report;
 
-/* Whether the call fails. `site` is its return address; calls from outside the program and its libraries are not counted
- * and do not fail. */
+/* Whether the call fails. `site` is its return address; calls from outside the program and its libraries are not
+ * counted and do not fail. */
 bool shim_fails(const char *of, const char *name, uint32_t what, const void *site);
 int shim_code(void);
 
