@@ -24,6 +24,11 @@ static CLBlastStatusCode multiply(cl_command_queue *queue, const clattn_blas_pro
                                     p->c.step, p->count, queue, event);
 }
 
+/* What OpenCL told CLBlast it hands on; its own codes begin far below. */
+static const char *name_of(int code) {
+  return code > -1000 ? clattn_cl_code_name(code) : "CLBlastStatusCode";
+}
+
 clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
   const clattn_status status = clattn_chain_hold(chain, error);
   if (status != CLATTN_OK) return status;
@@ -33,8 +38,8 @@ clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_produc
   const CLBlastStatusCode code = multiply(&chain->queue, p, &event);
   clattn_lock_give(&one_at_a_time);
   if (code != CLBlastSuccess) {
-    clattn_fail(error, CLATTN_CLBLAST_FAILED, "CLBlast's SGEMM, %zu times %zu x %zu x %zu: CLBlastStatusCode %d",
-                p->count, p->rows, p->columns, p->terms, (int)code);
+    clattn_fail(error, CLATTN_CLBLAST_FAILED, "CLBlast's SGEMM, %zu times %zu x %zu x %zu: %s (%d)", p->count, p->rows,
+                p->columns, p->terms, name_of((int)code), (int)code);
     if (error != NULL) error->code = (int)code;
     return CLATTN_CLBLAST_FAILED;
   }

@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,13 +35,17 @@ struct clattn_device_list {
 
 /* ---- describing -------------------------------------------------------------------------------------------------- */
 
-/* Longer strings are cut; a property that the driver does not know becomes "". */
-static void device_string(cl_device_id id, cl_device_info what, char *to, size_t size) {
+/* Longer strings are cut; a property that the driver does not know becomes "". *code tells of a lack of memory alone.
+ */
+static void device_string(cl_device_id id, cl_device_info what, char *to, size_t size, cl_int *code) {
   size_t bytes = 0;
   to[0] = '\0';
   if (clGetDeviceInfo(id, what, 0, NULL, &bytes) != CL_SUCCESS || bytes == 0) return;
   char *text = calloc(bytes + 1, 1);
-  if (text == NULL) return;
+  if (text == NULL) {
+    *code = CL_OUT_OF_HOST_MEMORY;
+    return;
+  }
   if (clGetDeviceInfo(id, what, bytes, text, NULL) == CL_SUCCESS) {
     strncpy(to, text, size - 1);
     to[size - 1] = '\0';
@@ -48,9 +53,9 @@ static void device_string(cl_device_id id, cl_device_info what, char *to, size_t
   free(text);
 }
 
-static void list_extensions(cl_device_id id, char *to, size_t size) {
+static void list_extensions(cl_device_id id, char *to, size_t size, cl_int *code) {
   char all[8192];
-  device_string(id, CL_DEVICE_EXTENSIONS, all, sizeof all);
+  device_string(id, CL_DEVICE_EXTENSIONS, all, sizeof all, code);
   to[0] = '\0';
   for (const char *word = all; *word != '\0';) {
     const size_t length = strcspn(word, " ");
@@ -66,52 +71,61 @@ static void list_extensions(cl_device_id id, char *to, size_t size) {
   }
 }
 
-static clattn_device_type device_type(cl_device_id id) {
+/* Without one of these nothing can be planned. *code keeps the first failure. */
+static void ask(cl_device_id id, cl_device_info what, size_t size, void *to, cl_int *code) {
+  const cl_int answer = clGetDeviceInfo(id, what, size, to, NULL);
+  if (*code == CL_SUCCESS) *code = answer;
+}
+
+static clattn_device_type device_type(cl_device_id id, cl_int *code) {
   cl_device_type type = 0;
-  clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+  ask(id, CL_DEVICE_TYPE, sizeof type, &type, code);
   if (type & CL_DEVICE_TYPE_GPU) return CLATTN_DEVICE_GPU;
   if (type & CL_DEVICE_TYPE_ACCELERATOR) return CLATTN_DEVICE_ACCELERATOR;
   if (type & CL_DEVICE_TYPE_CPU) return CLATTN_DEVICE_CPU;
   return CLATTN_DEVICE_OTHER;
 }
 
-static cl_uint device_uint(cl_device_id id, cl_device_info what) {
+static cl_uint device_uint(cl_device_id id, cl_device_info what, cl_int *code) {
   cl_uint value = 0;
-  clGetDeviceInfo(id, what, sizeof value, &value, NULL);
+  ask(id, what, sizeof value, &value, code);
   return value;
 }
 
-static cl_ulong device_ulong(cl_device_id id, cl_device_info what) {
+static cl_ulong device_ulong(cl_device_id id, cl_device_info what, cl_int *code) {
   cl_ulong value = 0;
-  clGetDeviceInfo(id, what, sizeof value, &value, NULL);
+  ask(id, what, sizeof value, &value, code);
   return value;
 }
 
-static void describe(cl_platform_id platform, cl_device_id id, clattn_device_info *info) {
+/* Texts may be lacking, numbers may not. */
+static cl_int describe(cl_platform_id platform, cl_device_id id, clattn_device_info *info) {
+  cl_int code = CL_SUCCESS;
   memset(info, 0, sizeof *info);
   if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform - 1, info->platform, NULL) != CL_SUCCESS)
     strcpy(info->platform, "unnamed platform");
-  device_string(id, CL_DEVICE_NAME, info->name, sizeof info->name);
-  device_string(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
-  device_string(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
-  device_string(id, CL_DRIVER_VERSION, info->driver_version, sizeof info->driver_version);
-  device_string(id, CL_DEVICE_OPENCL_C_VERSION, info->c_version, sizeof info->c_version);
-  info->type = device_type(id);
-  info->compute_units = device_uint(id, CL_DEVICE_MAX_COMPUTE_UNITS);
-  info->clock_mhz = device_uint(id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
-  info->native_float_width = device_uint(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
-  info->global_memory_bytes = device_ulong(id, CL_DEVICE_GLOBAL_MEM_SIZE);
-  info->max_allocation_bytes = device_ulong(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-  info->local_memory_bytes = device_ulong(id, CL_DEVICE_LOCAL_MEM_SIZE);
+  device_string(id, CL_DEVICE_NAME, info->name, sizeof info->name, &code);
+  device_string(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor, &code);
+  device_string(id, CL_DEVICE_VERSION, info->version, sizeof info->version, &code);
+  device_string(id, CL_DRIVER_VERSION, info->driver_version, sizeof info->driver_version, &code);
+  device_string(id, CL_DEVICE_OPENCL_C_VERSION, info->c_version, sizeof info->c_version, &code);
+  info->type = device_type(id, &code);
+  info->compute_units = device_uint(id, CL_DEVICE_MAX_COMPUTE_UNITS, &code);
+  info->clock_mhz = device_uint(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, &code);
+  info->native_float_width = device_uint(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, &code);
+  info->global_memory_bytes = device_ulong(id, CL_DEVICE_GLOBAL_MEM_SIZE, &code);
+  info->max_allocation_bytes = device_ulong(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, &code);
+  info->local_memory_bytes = device_ulong(id, CL_DEVICE_LOCAL_MEM_SIZE, &code);
   size_t work_group = 0, sizes[3] = {0, 0, 0};
-  clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof work_group, &work_group, NULL);
-  clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, NULL);
+  ask(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof work_group, &work_group, &code);
+  ask(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, &code);
   info->max_work_group = work_group;
   for (int i = 0; i < 3; ++i) info->max_work_item_sizes[i] = sizes[i];
   cl_bool little_endian = CL_TRUE;
-  clGetDeviceInfo(id, CL_DEVICE_ENDIAN_LITTLE, sizeof little_endian, &little_endian, NULL);
+  ask(id, CL_DEVICE_ENDIAN_LITTLE, sizeof little_endian, &little_endian, &code);
   info->little_endian = little_endian == CL_TRUE;
-  list_extensions(id, info->extensions, sizeof info->extensions);
+  list_extensions(id, info->extensions, sizeof info->extensions, &code);
+  return code;
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
@@ -141,21 +155,26 @@ static bool platform_matches(const char *choice, size_t index, cl_platform_id pl
 
 /* ---- listing ----------------------------------------------------------------------------------------------------- */
 
+/* A device that does not tell its limits is passed over, like a platform that does not list its devices: the others may
+ * work. The code is left in *failure. */
 static clattn_status append(clattn_device_list *list, cl_platform_id platform, cl_uint platform_index, cl_device_id id,
-                            clattn_error *error) {
+                            cl_int *failure, clattn_error *error) {
   struct entry *grown = realloc(list->entry, (list->count + 1) * sizeof *grown);
   if (grown == NULL) return clattn_fail_malloc(error, (list->count + 1) * sizeof *grown, "the list of devices");
   list->entry = grown;
-  struct entry *entry = &list->entry[list->count++];
+  struct entry *entry = &list->entry[list->count];
   entry->id = id;
   entry->platform = platform;
-  describe(platform, id, &entry->info);
+  const cl_int code = describe(platform, id, &entry->info);
+  if (code != CL_SUCCESS) {
+    *failure = code;
+    return CLATTN_OK;
+  }
   entry->info.platform_index = platform_index;
-  entry->info.index = (uint32_t)(list->count - 1);
+  entry->info.index = (uint32_t)list->count++;
   return CLATTN_OK;
 }
 
-/* A platform that cannot list its devices is passed over: the others may work. Its code is left in *failure. */
 static clattn_status append_platform(clattn_device_list *list, cl_platform_id platform, cl_uint platform_index,
                                      cl_int *failure, clattn_error *error) {
   cl_uint count = 0;
@@ -170,7 +189,7 @@ static clattn_status append_platform(clattn_device_list *list, cl_platform_id pl
   code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL);
   if (code != CL_SUCCESS) *failure = code;
   for (cl_uint i = 0; code == CL_SUCCESS && i < count && status == CLATTN_OK; ++i)
-    status = append(list, platform, platform_index, ids[i], error);
+    status = append(list, platform, platform_index, ids[i], failure, error);
   free(ids);
   return status;
 }
@@ -196,16 +215,17 @@ static void filter_devices(clattn_device_list *list, const char *choice) {
 
 static clattn_status fail_no_match(const clattn_device_choice *choice, size_t found, cl_int failure,
                                    clattn_error *error) {
-  if (choice->platform == NULL && choice->device == NULL)
-    return clattn_fail(error, CLATTN_NO_DEVICE, "the installed OpenCL platforms have no device%s%s",
-                       failure != CL_SUCCESS ? "; one of them answered " : "",
-                       failure != CL_SUCCESS ? clattn_cl_code_name(failure) : "");
+  char answered[96] = "";
+  if (failure != CL_SUCCESS)
+    snprintf(answered, sizeof answered, "; one of them answered %s (%d)", clattn_cl_code_name(failure), failure);
+  if (found == 0 && choice->platform == NULL)
+    return clattn_fail(error, CLATTN_NO_DEVICE, "the installed OpenCL platforms have no device%s", answered);
   if (found == 0)
-    return clattn_fail(error, CLATTN_NO_DEVICE, "no device on a platform that matches '%s'",
-                       choice->platform == NULL ? "" : choice->platform);
+    return clattn_fail(error, CLATTN_NO_DEVICE, "no device on a platform that matches '%s'%s", choice->platform,
+                       answered);
   return clattn_fail(error, CLATTN_NO_DEVICE,
-                     "no device matches '%s' (allowed: an index below %zu, or a part of a device's name)",
-                     choice->device, found);
+                     "no device matches '%s' (allowed: an index below %zu, or a part of a device's name)%s",
+                     choice->device, found, answered);
 }
 
 clattn_status clattn_device_list_create(const clattn_device_choice *choice, clattn_device_list **result,
@@ -263,7 +283,8 @@ static clattn_status open_entry(const struct entry *entry, clattn_device *device
   cl_int code = CL_SUCCESS;
   device->id = entry->id;
   device->info = entry->info;
-  device->address_bits = device_uint(device->id, CL_DEVICE_ADDRESS_BITS);
+  device->address_bits = device_uint(device->id, CL_DEVICE_ADDRESS_BITS, &code);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking '%s' for its address bits", entry->info.name);
   device->context = clCreateContext(properties, 1, &entry->id, NULL, NULL, &code);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clCreateContext on '%s'", entry->info.name);
   device->queue = clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
@@ -314,17 +335,18 @@ clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result
 
   clattn_device *device = calloc(1, sizeof *device);
   if (device == NULL) return clattn_fail_malloc(error, sizeof *device, "a device");
-  describe(platform, id, &device->info);
+  code = describe(platform, id, &device->info);
   device->id = id;
-  device->address_bits = device_uint(id, CL_DEVICE_ADDRESS_BITS);
+  device->address_bits = device_uint(id, CL_DEVICE_ADDRESS_BITS, &code);
   device->profiling = (properties & CL_QUEUE_PROFILING_ENABLE) != 0;
-  code = clRetainContext(context);
+  if (code == CL_SUCCESS) code = clRetainContext(context);
   if (code == CL_SUCCESS) device->context = context;
   if (code == CL_SUCCESS) code = clRetainCommandQueue(queue);
   if (code == CL_SUCCESS) device->queue = queue;
   if (code != CL_SUCCESS) {
     clattn_device_close(device);
-    return clattn_fail_cl(error, code, "retaining the given context and queue");
+    return clattn_fail_cl(error, code,
+                          "asking the device of the given queue for its limits, and retaining context and queue");
   }
   *result = device;
   return CLATTN_OK;

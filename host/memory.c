@@ -298,7 +298,8 @@ clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error) {
   if (status == CLATTN_OK)
     status = allocate(plan, "scores", plan->info.block_bytes, &plan->buffer[CLATTN_SCORES], error);
   if (status != CLATTN_OK || plan->buffer[CLATTN_SCORES] == NULL) return status;
-  plan->buffer[CLATTN_WEIGHTS] = plan->buffer[CLATTN_SCORES]; /* softmax works in place */
   const cl_int code = clRetainMemObject(plan->buffer[CLATTN_SCORES]);
-  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "clRetainMemObject");
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clRetainMemObject");
+  plan->buffer[CLATTN_WEIGHTS] = plan->buffer[CLATTN_SCORES]; /* softmax works in place */
+  return CLATTN_OK;
 }

@@ -68,7 +68,9 @@ static clattn_status compile(const clattn_device *device, const char *file, clat
   cl_int code = CL_SUCCESS;
   built->program = clCreateProgramWithSource(device->context, 1, strings, NULL, &code);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clCreateProgramWithSource of '%s'", file);
-  code = clBuildProgram(built->program, 1, &device->id, built->options, NULL, NULL);
+  /* Once more: of several processes that fill PoCL's store at once, one may fail. A mistake in the source stays one. */
+  for (int i = 0; i < 2 && (i == 0 || code == CL_BUILD_PROGRAM_FAILURE); ++i)
+    code = clBuildProgram(built->program, 1, &device->id, built->options, NULL, NULL);
   return code == CL_SUCCESS ? CLATTN_OK : fail_build(device, built->program, code, file, built->options, error);
 }
 

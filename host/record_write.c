@@ -25,17 +25,34 @@ static bool utc_now(const time_t *now, struct tm *parts) {
 }
 #endif
 
+static bool add_sizes(json_t *object, const clattn_tuning_key *key) {
+  for (int i = 0; i < CLATTN_KEY_SIZES; ++i)
+    if (key->size[i] != 0 && json_object_set_new(object, clattn_key_size_name((clattn_key_size)i),
+                                                 json_integer((json_int_t)key->size[i])) != 0)
+      return false;
+  return true;
+}
+
 static json_t *entry_json(const clattn_record_entry *e) {
   json_t *object = json_pack("{s:s, s:s, s:b}", "stage", clattn_stage_name(e->key.stage), "type",
                              clattn_type_name(e->key.type), "few_rows", (int)e->key.few_rows);
-  for (int i = 0; i < CLATTN_KEY_SIZES; ++i)
-    if (e->key.size[i] != 0)
-      json_object_set_new(object, clattn_key_size_name((clattn_key_size)i), json_integer((json_int_t)e->key.size[i]));
   json_t *found = json_pack("{s:s, s:f, s:s, s:f, s:I}", "kernel", e->kernel, "gflops", e->gflops, "standard",
                             e->standard, "standard_gflops", e->standard_gflops, "repeats", (json_int_t)e->repeats);
-  json_object_update(object, found);
+  const bool whole = add_sizes(object, &e->key) && json_object_update(object, found) == 0;
   json_decref(found);
-  return object;
+  if (whole) return object;
+  json_decref(object);
+  return NULL;
+}
+
+static json_t *entries_json(const clattn_record *record) {
+  json_t *entries = json_array();
+  for (size_t i = 0; i < record->count; ++i)
+    if (json_array_append_new(entries, entry_json(&record->entry[i])) != 0) {
+      json_decref(entries);
+      return NULL;
+    }
+  return entries;
 }
 
 /* Strings that are no UTF-8 make this NULL, as a lack of memory does. */
@@ -45,12 +62,10 @@ static json_t *record_json(const clattn_device_info *device, const clattn_record
   struct tm parts;
   if (utc_now(&now, &parts)) strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts);
   clattn_record_kernels(kernels);
-  json_t *entries = json_array();
-  for (size_t i = 0; i < record->count; ++i) json_array_append_new(entries, entry_json(&record->entry[i]));
   return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:s, s:o}", "format", CLATTN_RECORD_FORMAT, "clattn",
                    CLATTN_VERSION, "kernels", kernels, "device", "platform", device->platform, "name", device->name,
                    "version", device->version, "driver_version", device->driver_version, "date", date, "entries",
-                   entries);
+                   entries_json(record));
 }
 
 clattn_status clattn_record_write(const char *path, const clattn_device_info *device, const clattn_record *record,

@@ -65,7 +65,7 @@ int command_devices(int argc, const char **argv) {
       {"platform", 0, POPT_ARG_STRING, &platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};
-  poptContext context = poptGetContext("clattn", argc, argv, options, 0);
+  poptContext context = open_options(argc, argv, options, NULL);
   int result = read_options(context, "devices");
   if (result == -1) result = print_devices(platform, device);
   poptFreeContext(context);

@@ -3,6 +3,36 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static bool lacking;
+
+static void *allocate(size_t bytes) {
+  void *memory = malloc(bytes);
+  if (memory == NULL) lacking = true;
+  return memory;
+}
+
+void json_watch_memory(void) {
+  json_set_alloc_funcs(allocate, free);
+}
+
+bool json_is_whole(const json_t *all) {
+  return all != NULL && !lacking;
+}
+
+bool json_print(json_t *all) {
+  if (json_is_whole(all)) {
+    json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    putchar('\n');
+  }
+  json_decref(all);
+  return !lacking;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 json_t *json_number(double value) {
   if (isnan(value)) return json_string("nan");

@@ -3,8 +3,19 @@
 #define CLATTN_CLI_JSON_VALUES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "clattn.h"
+
+/* What is lost of an array or object for want of memory leaves no gap. So that it need not be asked of each call that
+ * builds one, main has all lacks of memory remembered. */
+void json_watch_memory(void);
+
+/* Whether all of it was built. */
+bool json_is_whole(const json_t *all);
+
+/* Prints and releases it. False where memory lacked; of standard output main takes care. */
+bool json_print(json_t *all);
 
 /* JSON has no NaN and no infinity: they become strings. */
 json_t *json_number(double value);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_values.h"
+
 static const struct {
   const char *name;
   int (*run)(int argc, const char **argv);
@@ -135,6 +137,7 @@ static int run_command(int argc, const char **argv) {
 }
 
 int main(int argc, char **argv) {
+  json_watch_memory();
   const int code = run_command(argc, (const char **)argv);
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
   complain("cannot write to standard output");

@@ -355,8 +355,7 @@ static int read_sections(int argc, const char **argv, const own_options *own, in
     all[used++] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, table[i].line, 0, sections[i].title, NULL};
   }
   all[used] = (struct poptOption)HELP_OPTION;
-  poptContext context = poptGetContext("clattn", argc, argv, all, 0);
-  poptSetOtherOptionHelp(context, own->usage);
+  poptContext context = open_options(argc, argv, all, own->usage);
   const int result = read_with_popt(context, own, o);
   poptFreeContext(context);
   return result;

@@ -14,7 +14,17 @@ static char *copy(const char *text) {
   return copied;
 }
 
+poptContext open_options(int argc, const char **argv, const struct poptOption *table, const char *words) {
+  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
+  if (context != NULL && words != NULL) poptSetOtherOptionHelp(context, words);
+  return context;
+}
+
 int read_options_and_words(poptContext context, const char *command, char **words, size_t most) {
+  if (context == NULL) { /* popt would find no option in it, and the program do other things than were asked */
+    complain("no host memory for the options");
+    return EXIT_BAD_INPUT;
+  }
   const int code = poptGetNextOpt(context);
   for (size_t i = 0; code == -1 && i < most && poptPeekArg(context) != NULL; ++i) {
     words[i] = copy(poptGetArg(context));

@@ -5,6 +5,10 @@
 #include <popt.h>
 #include <stddef.h>
 
+/* A context for a command's options and the words behind its name in the help, or NULL. Where memory lacks it is NULL,
+ * which popt itself does not take; the readers below complain of it. */
+poptContext open_options(int argc, const char **argv, const struct poptOption *table, const char *words);
+
 /* Reads all options of a context made for this command, which has HELP_OPTION. -1 to go on, EXIT_PASSED behind the help
  * page, EXIT_BAD_INPUT behind a complaint. */
 int read_options(poptContext context, const char *command);

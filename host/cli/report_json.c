@@ -132,9 +132,5 @@ bool report_json(const report *r) {
       json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", json_device(r->device),
                 "problem", problem_json(r->input), "plan", plan_json(r), "explain", reasons_json(r), "stages",
                 stages_json(r), "timings", timings_json(r), "check", r->checked ? check_json(r) : json_null());
-  if (all == NULL) return false;
-  const bool written = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
-  putchar('\n');
-  json_decref(all);
-  return written;
+  return json_print(all);
 }

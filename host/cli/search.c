@@ -104,6 +104,7 @@ static clattn_status try_candidate(const search *s, const char *choice, double *
   }
   if (!is_refusal(status)) return status;
   if (status == CLATTN_BUILD_FAILED) s->dropped(s->of, choice, "does not compile");
+  if (status == CLATTN_OUT_OF_DEVICE_MEMORY) s->dropped(s->of, choice, error->message);
   return CLATTN_OK;
 }
 

@@ -56,7 +56,7 @@ int tune_options_read(int argc, const char **argv, tune_options *o) {
       HELP_OPTION,
       POPT_TABLEEND};
   memset(o, 0, sizeof *o);
-  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
+  poptContext context = open_options(argc, argv, table, NULL);
   int result = read_options(context, "tune");
   if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);

@@ -96,7 +96,7 @@ int compare_options_read(int argc, const char **argv, compare_options *o) {
       {"platform", 0, POPT_ARG_STRING, &in->platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};
-  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
+  poptContext context = open_options(argc, argv, table, NULL);
   int result = read_options(context, "compare");
   if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);

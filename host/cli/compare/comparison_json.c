@@ -71,9 +71,5 @@ bool comparison_json(const comparison *c) {
   json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "problem", problem_json(c),
                           "no_device", c->no_device[0] != '\0' ? json_text(c->no_device) : json_null(), "contestants",
                           contestants, "lengths", lengths, "ahead", overtakings_json(c));
-  if (all == NULL) return false;
-  const bool written = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
-  putchar('\n');
-  json_decref(all);
-  return written || ferror(stdout); /* of which main complains */
+  return json_print(all);
 }

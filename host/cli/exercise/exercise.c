@@ -1,4 +1,5 @@
 /* `clattn exercise list | start | check`. */
+#include <errno.h>
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,8 @@ static int read_exercise_options(int argc, const char **argv, exercise_options *
       {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};
-  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
-  poptSetOtherOptionHelp(context, "list | start NAME [DIR] | check NAME [DIR]   (DIR: exercises/NAME)");
+  poptContext context =
+      open_options(argc, argv, table, "list | start NAME [DIR] | check NAME [DIR]   (DIR: exercises/NAME)");
   const int code = read_options_and_words(context, "exercise", o->word, WORDS);
   poptFreeContext(context);
   return code;
@@ -101,7 +102,12 @@ static int say_endless(const grade_job *job) {
 static int check(const exercise *e, const char *folder, const exercise_options *o) {
   grade_job job = {.exercise = e, .folder = folder, .where = device_choice(o->platform, o->device)};
   size_t bytes = 0;
+  errno = 0;
   char *text = user_text_read(folder, e->file, &bytes);
+  if (text == NULL && errno == ENOMEM) {
+    complain("no host memory to read %s/%s", folder, e->file);
+    return EXIT_BAD_INPUT;
+  }
   if (text == NULL) {
     complain("%s/%s cannot be read ('clattn exercise start %s %s' makes it)", folder, e->file, e->name, folder);
     return EXIT_BAD_INPUT;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "json_values.h"
 #include "page_files.h"
 #include "whole_file.h"
 
@@ -59,7 +60,7 @@ bool page_prepare(const char *path) {
 
 bool page_write(const walk *w, const char *path) {
   json_t *all = page_json(w);
-  char *json = all == NULL ? NULL : json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(9));
+  char *json = json_is_whole(all) ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
   json_decref(all);
   if (json == NULL) {
     complain("no host memory for the page");

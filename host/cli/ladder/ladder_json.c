@@ -67,9 +67,5 @@ bool ladder_json(const ladder *l) {
   for (size_t i = 0; i < l->stages; ++i) json_array_append_new(stages, stage_json(l, &l->stage[i]));
   json_t *all = json_pack("{s:s, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", json_device(l->device), "peaks",
                           peaks_json(l), "stages", stages);
-  if (all == NULL) return false;
-  const bool written = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
-  putchar('\n');
-  json_decref(all);
-  return written || ferror(stdout); /* of which main complains */
+  return json_print(all);
 }

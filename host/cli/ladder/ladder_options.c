@@ -92,8 +92,7 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
       {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};
-  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
-  poptSetOtherOptionHelp(context, "[OPTIONS] [project | scores | softmax | context | fused]");
+  poptContext context = open_options(argc, argv, table, "[OPTIONS] [project | scores | softmax | context | fused]");
   int result = read_options_and_word(context, "ladder", &o->word);
   if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
