@@ -38,6 +38,8 @@ static clattn_cache *new_cache(const clattn_problem *p) {
 static clattn_plan *new_plan(const clattn_problem *p, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
   clattn_error error;
+  const clattn_plan_options standard = support_options();
+  if (options == NULL) options = &standard;
   assert_ok(clattn_plan_create(support_opened, p, options, &plan, &error), &error);
   return plan;
 }
@@ -196,7 +198,7 @@ static void every_type_and_form(void **state) {
   for (size_t f = 0; f < sizeof forms / sizeof forms[0]; ++f)
     for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
       for (size_t page_len = 0; page_len <= 3; page_len += 3) {
-        clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+        clattn_plan_options options = support_options();
         options.kernels = forms[f].kernels;
         options.pipeline = forms[f].pipeline;
         clattn_problem p = decoder(7);
@@ -211,7 +213,7 @@ static void every_type_and_form(void **state) {
 /* Other sources of q, k and v, other types of input, blocks of a few rows. */
 static void other_sources(void **state) {
   (void)state;
-  clattn_plan_options small_blocks = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options small_blocks = support_options();
   small_blocks.block_bytes = 100;
   clattn_problem p = paged(7);
   p.source = CLATTN_SOURCE_XKV;
