@@ -169,7 +169,13 @@ static void fill_input(support_case *c, clattn_tensor tensor, uint32_t *seed) {
   free(values);
 }
 
+/* To who waits with a time-out for kernels that may never end. */
+static void tell_progress(void) {
+  if (not_empty(getenv("CLATTN_TEST_KERNELS")) != NULL) print_message(".\n");
+}
+
 void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed) {
+  tell_progress();
   memset(c, 0, sizeof *c);
   c->problem = *problem;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {

@@ -26,7 +26,7 @@ int support_close(void **state);
 clattn_plan_options support_options(void);
 
 /* Whether CLATTN_TEST_KERNELS, say "scores=tiled,context=tiled", is not set or names one of these kernels; a test then
- * leaves out what runs none of them. */
+ * leaves out what runs none of them, and says a word of each problem. */
 bool support_is_wanted(const char *kernels);
 
 /* A problem with its inputs, and outputs of all tensors, each with a guard of known bytes on both sides. */

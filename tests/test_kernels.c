@@ -102,6 +102,7 @@ static void expect_launched(clattn_device *device, const clattn_kernel_info *ker
   clattn_plan_options options = support_options();
   char name[64];
   snprintf(name, sizeof name, "%s=%s", clattn_stage_name(kernel->stage), kernel->name);
+  if (!support_is_wanted(name)) return;
   options.kernels = name;
   options.pipeline = kernel->stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   options.trace = kernel->stage == CLATTN_STAGE_PRODUCTS || kernel->stage == CLATTN_STAGE_EXPS;
