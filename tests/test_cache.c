@@ -369,6 +369,28 @@ static void keys_behind_the_offset(void **state) {
   clattn_cache_destroy(cache);
 }
 
+/* A NaN whose bits are all ones: rounded as other numbers are it would become 0 in bfloat16. */
+static void a_nan_stays_one(void **state) {
+  (void)state;
+  for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type) {
+    clattn_problem p = decoder(7);
+    p.cache.type = (clattn_cache_type)type;
+    clattn_cache *cache = new_cache(&p);
+    clattn_plan *plan = new_plan(&p, NULL);
+    support_case c;
+    clattn_error error;
+    clattn_check_report report;
+    allocate(&c, &p, cache, NULL);
+    memset(support_tensor(&c, CLATTN_X) + 3 * p.model_dim, 0xFF, p.model_dim * sizeof(float));
+    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+    assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+    assert_passed(&report, "a NaN among the cached keys and values");
+    support_free(&c);
+    clattn_plan_destroy(plan);
+    clattn_cache_destroy(cache);
+  }
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void problems_refused(void **state) {
@@ -595,6 +617,7 @@ int main(void) {
       cmocka_unit_test(packed_appends),
       cmocka_unit_test(more_queries_than_new_keys),
       cmocka_unit_test(keys_behind_the_offset),
+      cmocka_unit_test(a_nan_stays_one),
       cmocka_unit_test(problems_refused),
       cmocka_unit_test(caches_refused),
       cmocka_unit_test(cuts_refused),
