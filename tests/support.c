@@ -37,6 +37,38 @@ clattn_device *support_device(void) {
   return device;
 }
 
+static const char *not_empty(const char *text) {
+  return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+clattn_plan_options support_options(void) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.kernel_dir = not_empty(getenv("CLATTN_KERNEL_DIR"));
+  return options;
+}
+
+/* Whether `list` has the kernel, with or without tile sizes. */
+static bool names_kernel(const char *list, const char *kernel, size_t length) {
+  for (const char *at = list; (at = strstr(at, kernel)) != NULL; ++at)
+    if (strchr(",:", at[length]) != NULL) return true; /* the end is found, too */
+  return false;
+}
+
+bool support_is_wanted(const char *kernels) {
+  const char *wanted = not_empty(getenv("CLATTN_TEST_KERNELS"));
+  if (wanted == NULL) return true;
+  while (*wanted != '\0') {
+    char kernel[64];
+    const size_t length = strcspn(wanted, ",");
+    assert_true(length < sizeof kernel);
+    memcpy(kernel, wanted, length);
+    kernel[length] = '\0';
+    if (names_kernel(kernels, kernel, length)) return true;
+    wanted += length + (wanted[length] == ',');
+  }
+  return false;
+}
+
 clattn_device *support_opened;
 
 int support_open(void **state) {
@@ -137,7 +169,13 @@ static void fill_input(support_case *c, clattn_tensor tensor, uint32_t *seed) {
   free(values);
 }
 
+/* To who waits with a time-out for kernels that may never end. */
+static void tell_progress(void) {
+  if (not_empty(getenv("CLATTN_TEST_KERNELS")) != NULL) print_message(".\n");
+}
+
 void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed) {
+  tell_progress();
   memset(c, 0, sizeof *c);
   c->problem = *problem;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -189,6 +227,8 @@ clattn_check_report support_run(clattn_device *device, support_case *c, const cl
   clattn_plan *plan = NULL;
   clattn_check_report report;
   clattn_error error;
+  const clattn_plan_options standard = support_options();
+  if (options == NULL) options = &standard;
   assert_ok(clattn_plan_create(device, &c->problem, options, &plan, &error), &error);
   support_want(c, plan);
   assert_ok(clattn_plan_run(plan, &c->inputs, &c->outputs, NULL, &error), &error);

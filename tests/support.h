@@ -22,6 +22,13 @@ int support_close(void **state);
 /* Fails the test unless the error's message has this part. */
 #define assert_says(error, part) assert_non_null(strstr((error)->message, part))
 
+/* Defaults, with the kernels' folder that CLATTN_KERNEL_DIR names: how the mutation check runs the suite. */
+clattn_plan_options support_options(void);
+
+/* Whether CLATTN_TEST_KERNELS, say "scores=tiled,context=tiled", is not set or names one of these kernels; a test then
+ * leaves out what runs none of them, and says a word of each problem. */
+bool support_is_wanted(const char *kernels);
+
 /* A problem with its inputs, and outputs of all tensors, each with a guard of known bytes on both sides. */
 typedef struct support_case {
   clattn_problem problem;

@@ -38,6 +38,8 @@ static clattn_cache *new_cache(const clattn_problem *p) {
 static clattn_plan *new_plan(const clattn_problem *p, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
   clattn_error error;
+  const clattn_plan_options standard = support_options();
+  if (options == NULL) options = &standard;
   assert_ok(clattn_plan_create(support_opened, p, options, &plan, &error), &error);
   return plan;
 }
@@ -196,7 +198,7 @@ static void every_type_and_form(void **state) {
   for (size_t f = 0; f < sizeof forms / sizeof forms[0]; ++f)
     for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
       for (size_t page_len = 0; page_len <= 3; page_len += 3) {
-        clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+        clattn_plan_options options = support_options();
         options.kernels = forms[f].kernels;
         options.pipeline = forms[f].pipeline;
         clattn_problem p = decoder(7);
@@ -211,7 +213,7 @@ static void every_type_and_form(void **state) {
 /* Other sources of q, k and v, other types of input, blocks of a few rows. */
 static void other_sources(void **state) {
   (void)state;
-  clattn_plan_options small_blocks = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options small_blocks = support_options();
   small_blocks.block_bytes = 100;
   clattn_problem p = paged(7);
   p.source = CLATTN_SOURCE_XKV;
@@ -365,6 +367,28 @@ static void keys_behind_the_offset(void **state) {
   clattn_cache *cache = new_cache(&p);
   for (int i = 0; i < 3; ++i) run(&p, cache, NULL, "seven keys more, queries from key 1 on");
   clattn_cache_destroy(cache);
+}
+
+/* A NaN whose bits are all ones: rounded as other numbers are it would become 0 in bfloat16. */
+static void a_nan_stays_one(void **state) {
+  (void)state;
+  for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type) {
+    clattn_problem p = decoder(7);
+    p.cache.type = (clattn_cache_type)type;
+    clattn_cache *cache = new_cache(&p);
+    clattn_plan *plan = new_plan(&p, NULL);
+    support_case c;
+    clattn_error error;
+    clattn_check_report report;
+    allocate(&c, &p, cache, NULL);
+    memset(support_tensor(&c, CLATTN_X) + 3 * p.model_dim, 0xFF, p.model_dim * sizeof(float));
+    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+    assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+    assert_passed(&report, "a NaN among the cached keys and values");
+    support_free(&c);
+    clattn_plan_destroy(plan);
+    clattn_cache_destroy(cache);
+  }
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
@@ -593,6 +617,7 @@ int main(void) {
       cmocka_unit_test(packed_appends),
       cmocka_unit_test(more_queries_than_new_keys),
       cmocka_unit_test(keys_behind_the_offset),
+      cmocka_unit_test(a_nan_stays_one),
       cmocka_unit_test(problems_refused),
       cmocka_unit_test(caches_refused),
       cmocka_unit_test(cuts_refused),

@@ -59,11 +59,19 @@ static const form forms[] = {
 enum { FORMS = sizeof forms / sizeof forms[0] };
 static bool supported[FORMS];
 
+/* What a form is there for; where the plan chooses, what all forms need besides. */
+static const char *kernels_of(const form *f) {
+  if (f->kernels != NULL) return f->kernels;
+  if (f->pipeline == CLATTN_PIPELINE_BLAS) return "project=clblast,scores=clblast,context=clblast";
+  return f->trace ? "products=naive,exps=naive" : "convert=naive,rotary=naive";
+}
+
 /* The CPU form is for devices that like vectors; llvmpipe, which does not, ends its long loops early
  * (docs/devices.md). */
 static bool is_supported(const form *f) {
   clattn_kernel_info kernel;
   clattn_error reason;
+  if (!support_is_wanted(kernels_of(f))) return false;
   if (strstr(f->name, "CPU form") != NULL && clattn_device_get_info(support_opened)->native_float_width <= 1) {
     print_message("%s is not run: the device likes no float vectors\n", f->name);
     return false;
@@ -85,7 +93,7 @@ static int open_device(void **state) {
 }
 
 static clattn_plan_options options_of(const form *f) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = support_options();
   options.kernels = f->kernels;
   options.pipeline = f->pipeline;
   options.block_bytes = f->block_bytes;
@@ -685,7 +693,7 @@ static void compare_with_reference(const variant *v) {
                                            CLATTN_PRODUCTS,     CLATTN_SCALED,  CLATTN_SOFTCAPPED, CLATTN_EXPS,
                                            CLATTN_WEIGHTS,      CLATTN_ROW_MAX, CLATTN_ROW_SUM,    CLATTN_LSE,
                                            CLATTN_CONTEXT,      CLATTN_OUTPUT};
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = support_options();
   options.trace = true;
   support_case c, scalar;
   clattn_error error;

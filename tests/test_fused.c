@@ -17,7 +17,8 @@ static size_t fused_rows(char names[][32]) {
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     if (kernel.stage != CLATTN_STAGE_FUSED || clattn_kernel_supported(i, device, &reason) != CLATTN_OK) continue;
     if (strcmp(kernel.form, "cpu") == 0 && device->native_float_width <= 1) continue;
-    snprintf(names[count++], 32, "fused=%s%s", kernel.name, strcmp(kernel.name, "vector") == 0 ? ":STRIP=64" : "");
+    snprintf(names[count], 32, "fused=%s%s", kernel.name, strcmp(kernel.name, "vector") == 0 ? ":STRIP=64" : "");
+    if (support_is_wanted(names[count])) ++count;
   }
   assert_true(count > 0);
   return count;
@@ -26,7 +27,7 @@ static size_t fused_rows(char names[][32]) {
 enum { ROWS_MOST = 16 };
 
 static clattn_plan_options options_of(const char *kernel) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = support_options();
   options.pipeline = CLATTN_PIPELINE_FUSED;
   options.kernels = kernel;
   return options;

@@ -12,7 +12,7 @@ static const clattn_tensor traced[] = {CLATTN_X_POSITIONED, CLATTN_PRODUCTS, CLA
 enum { TRACED = sizeof traced / sizeof traced[0] };
 
 static clattn_plan_options trace_in(clattn_pipeline pipeline) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = support_options();
   options.pipeline = pipeline;
   options.trace = true;
   return options;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Holds what clattn-access counts, of every kernel of the catalogue, against golden.txt.
 
-usage: counts.py PROGRAM GOLDEN [--write]     --write makes the file anew
+usage: counts.py PROGRAM GOLDEN [STAGE ...]     of these stages alone
+       counts.py PROGRAM GOLDEN --write         makes the file anew
 
 How often a load is made is for the compiler to say, too: the counts are those of the clang in the file's first line.
 With another the exit code is 77 (skipped).
@@ -24,8 +25,8 @@ def clang():
     return "# clang " + re.search(r"version (\d+)", text)[1]
 
 
-def run(program, shape):
-    done = subprocess.run([program, "--json", *shape.split(), *STAGES], capture_output=True, text=True)
+def run(program, shape, stages):
+    done = subprocess.run([program, "--json", *shape.split(), *stages], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit("%s: exit code %d\n%s%s" % (shape, done.returncode, done.stderr, done.stdout[-2000:]))
     return json.loads(done.stdout)
@@ -46,10 +47,10 @@ def lines_of(subject):
                                                   place["name"], place["memory"], numbers(place))
 
 
-def counted(program):
+def counted(program, stages):
     for shape in SHAPES:
         yield "# " + shape
-        for subject in run(program, shape):
+        for subject in run(program, shape, stages):
             assert subject["correct"], subject["choice"]
             yield from lines_of(subject)
 
@@ -59,14 +60,16 @@ def main():
     head = [clang(), COLUMNS]
     if rest == ["--write"]:
         with open(golden, "w") as file:
-            file.write("\n".join(head + list(counted(program))) + "\n")
+            file.write("\n".join(head + list(counted(program, STAGES))) + "\n")
         return
     with open(golden) as file:
         known = file.read().splitlines()
     if known[0] != head[0]:
         print("skipped: the counts are of '%s', here is '%s'" % (known[0], head[0]))
         sys.exit(77)
-    now = head + list(counted(program))
+    stages = [stage for stage in STAGES if not rest or stage in rest]
+    known = [line for line in known if line.split()[0] in ["#", *stages]]
+    now = head + list(counted(program, stages))
     for line in known:
         if line not in now:
             print("was  " + line)
