@@ -12,7 +12,7 @@
 typedef struct hostile {
   const char *name;
   size_t query_len, key_len, head_dim, value_dim;
-  float scale;                     /* 0: the default */
+  float scale;                       /* 0: the default */
   void (*change)(clattn_problem *p); /* NULL: nothing */
   void (*adjust)(support_case *c);   /* likewise */
 } hostile;
@@ -286,12 +286,10 @@ static void nothing_is_refused(void **state) {
   static const struct {
     size_t offset;
     const char *name;
-  } sizes[] = {{offsetof(clattn_problem, query_len), "query_len is 0"},
-               {offsetof(clattn_problem, key_len), "key_len is 0"},
-               {offsetof(clattn_problem, head_dim), "head_dim is 0"},
-               {offsetof(clattn_problem, value_dim), "value_dim is 0"},
-               {offsetof(clattn_problem, heads), "heads is 0"},
-               {offsetof(clattn_problem, batch), "batch is 0"}};
+  } sizes[] = {
+      {offsetof(clattn_problem, query_len), "query_len is 0"}, {offsetof(clattn_problem, key_len), "key_len is 0"},
+      {offsetof(clattn_problem, head_dim), "head_dim is 0"},   {offsetof(clattn_problem, value_dim), "value_dim is 0"},
+      {offsetof(clattn_problem, heads), "heads is 0"},         {offsetof(clattn_problem, batch), "batch is 0"}};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
     clattn_problem p = problem_of(&cases[0]);
     clattn_plan *plan = NULL;
