@@ -98,7 +98,7 @@ static void print_sentence(const bank *b, size_t s) {
 }
 
 int demo_bank(const run_options *o) {
-  bank b;
+  bank b = {.q = {{{0}}}};
   clattn_check_report check;
   const int code = run_bank(o, &b, &check);
   if (code != -1) return code;
