@@ -112,7 +112,8 @@ static clattn_problem problem_for(const clattn_kernel *row) {
   clattn_problem p =
       clattn_exam_is_attention(row->stage) ? clattn_exam_attention(&real) : clattn_exam_projection(&real);
   if (row->stage == CLATTN_STAGE_CACHE)
-    p.cache = (clattn_cache_layout){.capacity = 2 * CLATTN_EXAM_TOKENS, .type = CLATTN_CACHE_F16, .page_len = 16};
+    p.cache =
+        (clattn_cache_layout){.capacity = (size_t)2 * CLATTN_EXAM_TOKENS, .type = CLATTN_CACHE_F16, .page_len = 16};
   return p;
 }
 

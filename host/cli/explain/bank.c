@@ -108,8 +108,9 @@ int demo_bank(const run_options *o) {
       "to\n"
       "that. The same vector and the same matrices in both sentences; below, the weights and the context of \"bank\".");
   for (size_t s = 0; s < SENTENCES; ++s) print_sentence(&b, s);
-  const bool same = memcmp(b.q[0][BANK], b.q[1][BANK], sizeof b.q[0][BANK]) == 0 &&
-                    memcmp(b.v[0][BANK], b.v[1][BANK], sizeof b.v[0][BANK]) == 0;
+  bool same = true;
+  for (size_t i = 0; i < SENSES; ++i)
+    same = same && b.q[0][BANK][i] == b.q[1][BANK][i] && b.v[0][BANK][i] == b.v[1][BANK][i];
   putchar('\n');
   print_vector("q(bank) = ", b.q[0][BANK], ", ");
   print_vector("v(bank) = ", b.v[0][BANK],
