@@ -601,6 +601,18 @@ static void lengths_refused(void **state) {
   const clattn_inputs too_long = {.cache = cache, .key_lengths = (const int32_t[]){6, 1}};
   assert_int_equal(clattn_cache_problem(cache, &p, &too_long, &seen, &error), CLATTN_INVALID_ARGUMENT);
   assert_says(&error, "key_lengths[0] is 6");
+  static const struct {
+    int32_t offsets[3];
+    const char *part;
+  } wrong[] = {{{1, 4, 8}, "query_offsets[0] is 1 (allowed: 0)"},
+               {{0, 4, 3}, "query_offsets[2] is 3, -1 behind"},
+               {{0, 6, 8}, "query_offsets[1] is 6, 6 behind"},
+               {{0, 4, 7}, "query_offsets[2] is 7 (allowed: all tokens, 8)"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
+    const clattn_inputs packed_inputs = {.cache = cache, .query_offsets = wrong[i].offsets};
+    assert_int_equal(clattn_cache_problem(cache, &packed, &packed_inputs, &seen, &error), CLATTN_INVALID_ARGUMENT);
+    assert_says(&error, wrong[i].part);
+  }
   clattn_cache_destroy(cache);
 }
 
