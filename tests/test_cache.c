@@ -391,6 +391,31 @@ static void a_nan_stays_one(void **state) {
   }
 }
 
+/* 1 + 1/256 and 1 + 3/256 lie in the middle of two numbers of bfloat16; the even one is 1, and 1 + 4/256. */
+static void ties_go_to_the_even_one(void **state) {
+  (void)state;
+  static const float tied[][2] = {{1.00390625f, 1.0f}, {1.01171875f, 1.015625f}};
+  for (size_t i = 0; i < 2; ++i) {
+    clattn_problem p = decoder(7);
+    p.source = CLATTN_SOURCE_QKV;
+    p.model_dim = 0;
+    p.rotary = CLATTN_ROTARY_NONE;
+    p.cache.type = CLATTN_CACHE_BF16;
+    clattn_cache *cache = new_cache(&p);
+    clattn_plan *plan = new_plan(&p, NULL);
+    support_case c;
+    clattn_error error;
+    allocate(&c, &p, cache, NULL);
+    for (size_t k = 0; k < c.bytes[CLATTN_K] / sizeof(float); ++k) support_tensor(&c, CLATTN_K)[k] = tied[i][0];
+    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+    const float *cached = support_tensor(&c, CLATTN_CACHED_K);
+    for (size_t k = 0; k < c.bytes[CLATTN_CACHED_K] / sizeof(float); ++k) assert_true(cached[k] == tied[i][1]);
+    support_free(&c);
+    clattn_plan_destroy(plan);
+    clattn_cache_destroy(cache);
+  }
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void problems_refused(void **state) {
@@ -630,6 +655,7 @@ int main(void) {
       cmocka_unit_test(more_queries_than_new_keys),
       cmocka_unit_test(keys_behind_the_offset),
       cmocka_unit_test(a_nan_stays_one),
+      cmocka_unit_test(ties_go_to_the_even_one),
       cmocka_unit_test(problems_refused),
       cmocka_unit_test(caches_refused),
       cmocka_unit_test(cuts_refused),
