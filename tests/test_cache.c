@@ -391,6 +391,31 @@ static void a_nan_stays_one(void **state) {
   }
 }
 
+/* 1 + 1/256 and 1 + 3/256 lie in the middle of two numbers of bfloat16; the even one is 1, and 1 + 4/256. */
+static void ties_go_to_the_even_one(void **state) {
+  (void)state;
+  static const float tied[][2] = {{1.00390625f, 1.0f}, {1.01171875f, 1.015625f}};
+  for (size_t i = 0; i < 2; ++i) {
+    clattn_problem p = decoder(7);
+    p.source = CLATTN_SOURCE_QKV;
+    p.model_dim = 0;
+    p.rotary = CLATTN_ROTARY_NONE;
+    p.cache.type = CLATTN_CACHE_BF16;
+    clattn_cache *cache = new_cache(&p);
+    clattn_plan *plan = new_plan(&p, NULL);
+    support_case c;
+    clattn_error error;
+    allocate(&c, &p, cache, NULL);
+    for (size_t k = 0; k < c.bytes[CLATTN_K] / sizeof(float); ++k) support_tensor(&c, CLATTN_K)[k] = tied[i][0];
+    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+    const float *cached = support_tensor(&c, CLATTN_CACHED_K);
+    for (size_t k = 0; k < c.bytes[CLATTN_CACHED_K] / sizeof(float); ++k) assert_true(cached[k] == tied[i][1]);
+    support_free(&c);
+    clattn_plan_destroy(plan);
+    clattn_cache_destroy(cache);
+  }
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void problems_refused(void **state) {
@@ -601,6 +626,18 @@ static void lengths_refused(void **state) {
   const clattn_inputs too_long = {.cache = cache, .key_lengths = (const int32_t[]){6, 1}};
   assert_int_equal(clattn_cache_problem(cache, &p, &too_long, &seen, &error), CLATTN_INVALID_ARGUMENT);
   assert_says(&error, "key_lengths[0] is 6");
+  static const struct {
+    int32_t offsets[3];
+    const char *part;
+  } wrong[] = {{{1, 4, 8}, "query_offsets[0] is 1 (allowed: 0)"},
+               {{0, 4, 3}, "query_offsets[2] is 3, -1 behind"},
+               {{0, 6, 8}, "query_offsets[1] is 6, 6 behind"},
+               {{0, 4, 7}, "query_offsets[2] is 7 (allowed: all tokens, 8)"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
+    const clattn_inputs packed_inputs = {.cache = cache, .query_offsets = wrong[i].offsets};
+    assert_int_equal(clattn_cache_problem(cache, &packed, &packed_inputs, &seen, &error), CLATTN_INVALID_ARGUMENT);
+    assert_says(&error, wrong[i].part);
+  }
   clattn_cache_destroy(cache);
 }
 
@@ -618,6 +655,7 @@ int main(void) {
       cmocka_unit_test(more_queries_than_new_keys),
       cmocka_unit_test(keys_behind_the_offset),
       cmocka_unit_test(a_nan_stays_one),
+      cmocka_unit_test(ties_go_to_the_even_one),
       cmocka_unit_test(problems_refused),
       cmocka_unit_test(caches_refused),
       cmocka_unit_test(cuts_refused),

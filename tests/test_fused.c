@@ -7,6 +7,12 @@
 
 #include "support.h"
 
+/* Several strips of keys, of stream in each part. */
+static const char *sizes_of(const char *kernel) {
+  if (strcmp(kernel, "vector") == 0) return ":STRIP=64";
+  return strcmp(kernel, "stream") == 0 ? ":PARTS=8" : "";
+}
+
 /* The rows of fused that this device can run, with strips short enough for several; CPU forms only where it likes
  * vectors (docs/devices.md). */
 static size_t fused_rows(char names[][32]) {
@@ -17,7 +23,7 @@ static size_t fused_rows(char names[][32]) {
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     if (kernel.stage != CLATTN_STAGE_FUSED || clattn_kernel_supported(i, device, &reason) != CLATTN_OK) continue;
     if (strcmp(kernel.form, "cpu") == 0 && device->native_float_width <= 1) continue;
-    snprintf(names[count], 32, "fused=%s%s", kernel.name, strcmp(kernel.name, "vector") == 0 ? ":STRIP=64" : "");
+    snprintf(names[count], 32, "fused=%s%s", kernel.name, sizes_of(kernel.name));
     if (support_is_wanted(names[count])) ++count;
   }
   assert_true(count > 0);

@@ -10,7 +10,7 @@ import os
 import sys
 
 from mutants import KINDS, Mutant, by_turns
-from mutation import HERE, listed
+from mutation import HERE, in_words, listed, sums
 
 BEGIN, END = "<!-- begin of what report.py writes -->\n", "<!-- end -->\n"
 SHORT = 24
@@ -61,8 +61,8 @@ def survivors(found):
 def written(found):
     stages = sorted({each["mutant"].file.split("/")[0] for each in found})
     built = [each for each in found if each["sort"] != "build"]
-    yield "%d mutants; %d more could not be built and do not count. %.0f minutes of tests, two at a time.\n" % (
-        len(built), len(found) - len(built), sum(each["seconds"] for each in found) / 60)
+    yield "**%s.** %d more could not be built and do not count. %.0f minutes of tests, two at a time.\n" % (
+        in_words(*sums(found)[:3]), len(found) - len(built), sum(each["seconds"] for each in found) / 60)
     yield from counts("kind", KINDS, lambda mutant: mutant.kind, built)
     yield from counts("folder", stages, lambda mutant: mutant.file.split("/")[0], built)
     yield "What was not noticed:\n"
