@@ -24,7 +24,7 @@ static const struct {
      "clattn compare"},
     {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
     {"doctor", command_doctor,
-     "say what is wrong with OpenCL here, and ask every kernel a question with a known answer", "clattn doctor"},
+     "say what is wrong with OpenCL here, and ask the kernels questions with known answers", "clattn doctor"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
