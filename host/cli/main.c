@@ -23,8 +23,8 @@ static const struct {
     {"compare", command_compare, "time a problem on every device and on the CPU: who is ahead from which length on?",
      "clattn compare"},
     {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
-    {"doctor", command_doctor,
-     "say what is wrong with OpenCL here, and ask the kernels questions with known answers", "clattn doctor"},
+    {"doctor", command_doctor, "say what is wrong with OpenCL here, and ask the kernels questions with known answers",
+     "clattn doctor"},
     {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
