@@ -57,7 +57,8 @@ static clattn_status open_exam(const clattn_plan *plan, const clattn_plan_option
   return clattn_plan_create(plan->device, &e->problem, &own, &e->plan, error);
 }
 
-/* A failed run says something of the kernel alone at which it stopped. */
+/* A failed run says something of the kernel alone at which it stopped, and that of this process alone: the device may
+ * have been short of memory. */
 static void keep(const clattn_plan *plan, const clattn_plan_options *options, const clattn_exam *e,
                  clattn_status status, const char *message, clattn_stage stage, bool *again) {
   clattn_mark mark = {.right = false};
@@ -70,7 +71,7 @@ static void keep(const clattn_plan *plan, const clattn_plan_options *options, co
   if (clattn_answer_of(plan->device, plan->choice[stage].program, NULL, NULL) == CLATTN_ANSWER_WRONG)
     return; /* for another stage */
   *again = *again || !mark.right;
-  clattn_answer_keep(plan->device, plan->choice[stage].program, folder_of(options),
+  clattn_answer_keep(plan->device, plan->choice[stage].program, status == CLATTN_OK ? folder_of(options) : NULL,
                      mark.right ? CLATTN_ANSWER_RIGHT : CLATTN_ANSWER_WRONG, mark.text);
 }
 

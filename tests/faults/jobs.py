@@ -73,6 +73,7 @@ class Survivor:
     jobs: tuple = ()
     last: bool = False  # the last such call alone
     says: bool = False  # standard output must tell of the failure
+    warns: bool = False  # standard error must
 
     def holds(self, job, calls, n):
         call = calls[n - 1]
@@ -91,6 +92,8 @@ SURVIVORS = [
     Survivor("a text of a device or platform may be lacking", ("clGetDeviceInfo", "clGetPlatformInfo"), TEXTS),
     Survivor("another platform has a device", ("clGetDeviceIDs",)),
     Survivor("a build that fails is tried once more, or another kernel of the stage is built", ("clBuildProgram",)),
+    Survivor("a kernel that fails its question with a known answer is passed over, with a warning",
+             ("clSetKernelArg", "clEnqueueNDRangeKernel", "clWaitForEvents"), warns=True),
     Survivor("the wall clock stands in", ("clGetEventProfilingInfo",)),
     Survivor("the end of a cache: nothing is left to do about it", ("clFinish",), jobs=("cache",), last=True),
     Survivor("what cannot be stored is built again the next time", ("clGetProgramInfo",), jobs=("store",)),

@@ -96,7 +96,8 @@ class Sweep:
             return None  # it ends the program itself where it lacks memory
         if seen.code in (2, 3):
             return self.complaint(job, seen, call, code)
-        held = [s for s in SURVIVORS if s.holds(job, seen.calls, n) and (not s.says or self.tells(seen.out, code))]
+        held = [s for s in SURVIVORS if s.holds(job, seen.calls, n) and (not s.says or self.tells(seen.out, code))
+                and (not s.warns or self.tells(seen.err, code) and "passed over, for its answers are wrong" in seen.err)]
         if seen.code != job.code or not held:
             return "ends with %d" % seen.code
         self.survived[held[0]] = self.survived.get(held[0], 0) + 1
