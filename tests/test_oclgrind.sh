@@ -15,6 +15,9 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 build_options=()
 export CLATTN_PROGRAM_DIR= # a program built with other --build-options would do for the store
+# The same kernels, from their folder: of those plans ask no question with a known answer, which would take the simulator minutes.
+CLATTN_KERNEL_DIR=$(cd "$(dirname "$0")/../kernels" && pwd)
+export CLATTN_KERNEL_DIR
 
 under_oclgrind() { # ARGUMENTS of clattn run
   under_oclgrind_alone run "$@" --repeat 1
