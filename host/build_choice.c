@@ -112,6 +112,12 @@ static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
   }
 }
 
+void clattn_release_choice(clattn_choice *choice) {
+  if (choice->kernel != NULL) clReleaseKernel(choice->kernel);
+  if (choice->companion != NULL) clReleaseKernel(choice->companion);
+  choice->kernel = choice->companion = NULL;
+}
+
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                   clattn_error *error) {
   const clattn_kernel *row = choice->row;
@@ -137,9 +143,6 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
   if (status == CLATTN_OK && companion != NULL)
     status = clattn_kernel_build(plan->device, &source, companion->function, NULL, NULL, &choice->companion, error);
-  if (status != CLATTN_OK && choice->kernel != NULL) {
-    clReleaseKernel(choice->kernel);
-    choice->kernel = NULL;
-  }
+  if (status != CLATTN_OK) clattn_release_choice(choice);
   return status;
 }

@@ -30,4 +30,7 @@ void clattn_write_choice(const clattn_choice *choice, char *text, size_t size);
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                   clattn_error *error);
 
+/* Its kernels, as far as there are any. */
+void clattn_release_choice(clattn_choice *choice);
+
 #endif

@@ -40,12 +40,6 @@ static clattn_status note_chosen(clattn_plan *plan, const clattn_choice *choice,
                            smaller ? "; sizes made smaller for this device" : "");
 }
 
-static void release(clattn_choice *choice) {
-  if (choice->kernel != NULL) clReleaseKernel(choice->kernel);
-  if (choice->companion != NULL) clReleaseKernel(choice->companion);
-  choice->kernel = choice->companion = NULL;
-}
-
 /* Built, and not known to be wrong. */
 static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                    bool *wrong, clattn_error *error) {
@@ -54,7 +48,7 @@ static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, con
   *wrong = status == CLATTN_OK && choice->kernel != NULL && clattn_answers_wanted(options) &&
            clattn_answer_of(plan->device, choice->program, options->program_dir, &text) == CLATTN_ANSWER_WRONG;
   if (!*wrong) return status;
-  release(choice);
+  clattn_release_choice(choice);
   return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s, on '%s': %s", choice->row->name,
                      clattn_stage_name(choice->stage), plan->device->info.name, text);
 }

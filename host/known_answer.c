@@ -11,11 +11,6 @@
 
 /* ---- of a plan --------------------------------------------------------------------------------------------------- */
 
-/* The folder of the plan's programs, for what a kernel of the library has answered. */
-static const char *folder_of(const clattn_plan_options *options) {
-  return options->program_dir;
-}
-
 bool clattn_answers_wanted(const clattn_plan_options *options) {
   return options->known_answers == CLATTN_ANSWERS_OF_ALL ||
          (options->known_answers == CLATTN_ANSWERS_OF_LIBRARY && options->kernel_dir == NULL);
@@ -24,7 +19,7 @@ bool clattn_answers_wanted(const clattn_plan_options *options) {
 static bool is_unknown(const clattn_plan *plan, const clattn_plan_options *options, clattn_stage stage) {
   const clattn_choice *choice = &plan->choice[stage];
   return choice->row != NULL && choice->kernel != NULL && !choice->by_hand && stage != CLATTN_STAGE_CACHE &&
-         clattn_answer_of(plan->device, choice->program, folder_of(options), NULL) == CLATTN_ANSWER_UNKNOWN;
+         clattn_answer_of(plan->device, choice->program, options->program_dir, NULL) == CLATTN_ANSWER_UNKNOWN;
 }
 
 /* The plan's own choices for another plan; what a library computes is not asked, and stands aside. */
@@ -71,7 +66,7 @@ static void keep(const clattn_plan *plan, const clattn_plan_options *options, co
   if (clattn_answer_of(plan->device, plan->choice[stage].program, NULL, NULL) == CLATTN_ANSWER_WRONG)
     return; /* for another stage */
   *again = *again || !mark.right;
-  clattn_answer_keep(plan->device, plan->choice[stage].program, status == CLATTN_OK ? folder_of(options) : NULL,
+  clattn_answer_keep(plan->device, plan->choice[stage].program, status == CLATTN_OK ? options->program_dir : NULL,
                      mark.right ? CLATTN_ANSWER_RIGHT : CLATTN_ANSWER_WRONG, mark.text);
 }
 

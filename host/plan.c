@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "choice.h"
 #include "costs.h"
 #include "kernel_arguments.h"
 #include "known_answer.h"
@@ -91,8 +92,7 @@ static clattn_status check_byte_order(const clattn_device *device, clattn_error 
 
 static void release_choices(clattn_plan *plan) {
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
-    if (plan->choice[stage].kernel != NULL) clReleaseKernel(plan->choice[stage].kernel);
-    if (plan->choice[stage].companion != NULL) clReleaseKernel(plan->choice[stage].companion);
+    clattn_release_choice(&plan->choice[stage]);
     plan->choice[stage] = (clattn_choice){.row = NULL};
   }
   clattn_reasons_release(plan);
