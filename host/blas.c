@@ -29,7 +29,7 @@ static const char *name_of(int code) {
   return code > -1000 ? clattn_cl_code_name(code) : "CLBlastStatusCode";
 }
 
-clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
+static clattn_status multiply_at_once(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
   const clattn_status status = clattn_chain_hold(chain, error);
   if (status != CLATTN_OK) return status;
   const double started = clattn_now();
@@ -44,6 +44,38 @@ clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_produc
     return CLATTN_CLBLAST_FAILED;
   }
   return clattn_chain_resume(chain, event, started, error);
+}
+
+/* Fewer rows than that fill none of its work-groups. */
+#define ROWS_LEAST 64
+
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+/* Rows first_row ... of the products first ... */
+static clattn_blas_product part_of(const clattn_blas_product *all, size_t first, size_t count, size_t first_row,
+                                   size_t rows) {
+  clattn_blas_product part = *all;
+  part.count = smaller(count, all->count - first);
+  part.rows = smaller(rows, all->rows - first_row);
+  part.a.offset += first * all->a.step + first_row * all->a.row;
+  part.b.offset += first * all->b.step;
+  part.c.offset += first * all->c.step + first_row * all->c.row;
+  return part;
+}
+
+clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
+  const double flops = 2.0 * (double)p->rows * (double)p->columns * (double)p->terms * (double)p->count;
+  const size_t most = clattn_limited(&chain->limit, flops, p->rows * p->count, ROWS_LEAST);
+  const size_t rows = smaller(most, p->rows), count = most > p->rows ? most / p->rows : 1;
+  clattn_status status = CLATTN_OK;
+  for (size_t first = 0; first < p->count; first += count)
+    for (size_t first_row = 0; first_row < p->rows && status == CLATTN_OK; first_row += rows) {
+      const clattn_blas_product part = part_of(p, first, count, first_row, rows);
+      status = multiply_at_once(chain, &part, error);
+    }
+  return status;
 }
 
 #else

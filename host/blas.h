@@ -20,7 +20,8 @@ typedef struct clattn_blas_product {
   clattn_blas_matrix a, b, c;
 } clattn_blas_product;
 
-/* Calls are serialised within the process. CLATTN_UNSUPPORTED in a build without CLBlast. */
+/* In several calls where it is more than the chain's limit. Calls are serialised within the process. CLATTN_UNSUPPORTED
+ * in a build without CLBlast. */
 clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *product, clattn_error *error);
 
 #endif

@@ -151,7 +151,8 @@ static void fused_block(const int *value, const clattn_extent *e, clattn_geometr
                          .cols = 1,
                          .rows = b.local[1] * b.item_rows,
                          .local_bytes = block_vectors(&b, e) * 4 * sizeof(float) + sizeof(int), /* note of a NaN */
-                         .longest_addition = e->terms};
+                         .longest_addition = e->terms,
+                         .longest_first = true};
 }
 
 /* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/fused.c) */

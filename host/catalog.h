@@ -23,6 +23,7 @@ typedef struct clattn_geometry {
   size_t local_bytes;      /* of local memory */
   size_t longest_addition; /* longest chain of additions into one accumulator */
   bool rows_first;         /* rows run along the launch's first dimension, columns along its second */
+  bool longest_first;      /* of a causal problem the first work-groups have the most to do, not the last */
 } clattn_geometry;
 
 /* What geometry follows from besides the tile values. */

@@ -19,8 +19,8 @@ static double event_seconds(cl_event event) {
 
 static clattn_status time_command(clattn_chain *chain, double started, clattn_error *error) {
   if (chain->profile == NULL) return CLATTN_OK;
-  const cl_int code = clWaitForEvents(1, &chain->last);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "waiting for a command");
+  const clattn_status status = clattn_chain_wait(chain, error);
+  if (status != CLATTN_OK) return status;
   chain->profile->wall[chain->slot] += clattn_now() - started;
   if (chain->events_timed) chain->profile->event[chain->slot] += event_seconds(chain->last);
   return CLATTN_OK;
@@ -46,24 +46,16 @@ clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_ev
   return CLATTN_OK;
 }
 
-static size_t groups(size_t elements, size_t of_group) {
-  return (elements + of_group - 1) / of_group;
-}
-
-clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
-                                  const size_t size[3], clattn_error *error) {
-  const size_t local[3] = {geometry->local[0], geometry->local[1], 1};
-  const bool pinned = local[0] != 0;
-  const size_t cols = groups(size[0], geometry->cols), rows = groups(size[1], geometry->rows);
-  const size_t global[3] = {(geometry->rows_first ? rows : cols) * (pinned ? local[0] : 1),
-                            (geometry->rows_first ? cols : rows) * (pinned ? local[1] : 1), size[2]};
+clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_range *r, clattn_error *error) {
+  const bool moved = r->offset[0] + r->offset[1] + r->offset[2] > 0; /* else as drivers know it best */
   const double started = clattn_now();
   cl_event event = NULL;
-  const cl_int code = clEnqueueNDRangeKernel(chain->queue, kernel, 3, NULL, global, pinned ? local : NULL,
-                                             wait_count(chain), wait_list(chain), &event);
+  const cl_int code =
+      clEnqueueNDRangeKernel(chain->queue, kernel, 3, moved ? r->offset : NULL, r->global,
+                             r->local[0] != 0 ? r->local : NULL, wait_count(chain), wait_list(chain), &event);
   if (code != CL_SUCCESS)
-    return clattn_fail_cl(error, code, "launching %zu x %zu x %zu work-items in work-groups of %zu x %zu", global[0],
-                          global[1], global[2], local[0], local[1]);
+    return clattn_fail_cl(error, code, "launching %zu x %zu x %zu work-items in work-groups of %zu x %zu", r->global[0],
+                          r->global[1], r->global[2], r->local[0], r->local[1]);
   advance(chain, event);
   if (chain->profile != NULL) ++chain->profile->launches[chain->slot];
   return time_command(chain, started, error);
@@ -128,6 +120,17 @@ clattn_status clattn_chain_resume(clattn_chain *chain, cl_event event, double st
   chain->profile->library[chain->slot] += seconds;
   ++chain->profile->launches[chain->slot];
   return CLATTN_OK;
+}
+
+clattn_status clattn_chain_flush(clattn_chain *chain, clattn_error *error) {
+  const cl_int code = clFlush(chain->queue);
+  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "clFlush");
+}
+
+clattn_status clattn_chain_wait(clattn_chain *chain, clattn_error *error) {
+  if (chain->last == NULL) return CLATTN_OK;
+  const cl_int code = clWaitForEvents(1, &chain->last);
+  return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "waiting for a command");
 }
 
 clattn_status clattn_chain_finish(clattn_chain *chain, clattn_error *error) {

@@ -5,6 +5,7 @@
 
 #include "catalog.h"
 #include "device.h"
+#include "launch_limit.h"
 
 /* What a command's time counts towards: a clattn_stage, or one of these. */
 enum { CLATTN_SLOT_UPLOAD = CLATTN_STAGE_COUNT, CLATTN_SLOT_DOWNLOAD, CLATTN_SLOT_COUNT };
@@ -21,6 +22,9 @@ typedef struct clattn_chain {
   cl_event last;           /* NULL: nothing to wait for */
   clattn_profile *profile; /* NULL: do not wait, do not time */
   bool events_timed;       /* whether the queue records event times */
+  clattn_launch_limit limit;
+  double *rate; /* by slot, operations a second, 0 where none is known: learnt from pieces of launches, which are waited
+                   for. NULL: nothing is waited for */
   int slot;
 } clattn_chain;
 
@@ -34,9 +38,13 @@ typedef struct clattn_argument {
 /* Makes the chain wait for these events, too. */
 clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_event *events, clattn_error *error);
 
-/* Launches kernel over a result of cols x rows x pairs elements, in work-groups as the geometry says. */
-clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
-                                  const size_t size[3], clattn_error *error);
+/* Work-items of a launch, or of a piece of one; local 0: the driver groups them. */
+typedef struct clattn_range {
+  size_t offset[3], global[3], local[3];
+} clattn_range;
+clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_range *range,
+                                  clattn_error *error);
+
 clattn_status clattn_chain_write(clattn_chain *chain, cl_mem to, const void *from, size_t bytes, clattn_error *error);
 clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset, size_t bytes, void *to,
                                 clattn_error *error);
@@ -53,6 +61,10 @@ clattn_status clattn_chain_clear(clattn_chain *chain, cl_mem buffer, size_t offs
  * the chain goes on from `event`, which it now owns. */
 clattn_status clattn_chain_hold(clattn_chain *chain, clattn_error *error);
 clattn_status clattn_chain_resume(clattn_chain *chain, cl_event event, double started, clattn_error *error);
+
+/* What is enqueued begins; and is at its end. */
+clattn_status clattn_chain_flush(clattn_chain *chain, clattn_error *error);
+clattn_status clattn_chain_wait(clattn_chain *chain, clattn_error *error);
 
 /* Waits for everything. After a failure, too: host memory must not be in use any more. */
 clattn_status clattn_chain_finish(clattn_chain *chain, clattn_error *error);

@@ -136,8 +136,10 @@ static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, c
     return clattn_reason_add(plan, CLATTN_REASON_RECORD, choice, error,
                              "tuned %s: %.3g GFLOP/s, %.3g with what plans choose without it", record->date,
                              entry->gflops, entry->standard_gflops);
+  const clattn_choice refused = *choice;
   *choice = (clattn_choice){.row = NULL};
   if (status != CLATTN_INVALID_ARGUMENT && status != CLATTN_UNSUPPORTED && status != CLATTN_BUILD_FAILED) return status;
+  if (wrong) return clattn_reason_add(plan, CLATTN_REASON_WRONG, &refused, error, "%s", error->message);
   return clattn_reason_record(plan, stage, error, "%s", error->message);
 }
 

@@ -507,6 +507,11 @@ typedef struct clattn_plan_options {
                               used only where it is the user's and nobody else may write to it. No trouble with it is
                               an error: clattn_plan_get_reason tells */
   clattn_known_answers known_answers; /* whose kernels do a small problem with known results first */
+  double launch_seconds; /* a launch that would take longer is cut into several with the same bits (but for CLBlast's),
+                            so that a GPU can show a screen in between. clattn_plan_run measures the pieces,
+                            clattn_plan_enqueue goes by a rough guess; none is shorter than a few work-groups. 0: 1 s on
+                            GPUs, no limit on others; INFINITY: none. Kernels of kernel_dir and those that only move
+                            data are launched whole */
   bool trace; /* the plan also has what CLATTN_X_POSITIONED, _PRODUCTS, _EXPS, _ROW_MAX and _ROW_SUM are, to look at;
                  nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
 } clattn_plan_options;
@@ -514,7 +519,7 @@ typedef struct clattn_plan_options {
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
   {                                                                                                                    \
     sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
-        (const char *)0, (const char *)0, CLATTN_ANSWERS_OF_LIBRARY, false                                             \
+        (const char *)0, (const char *)0, CLATTN_ANSWERS_OF_LIBRARY, 0.0, false                                        \
   }
 
 typedef struct clattn_plan clattn_plan;
@@ -557,6 +562,7 @@ typedef struct clattn_plan_info {
   size_t block_rows;    /* query rows of each pair in one piece */
   uint64_t block_bytes; /* of the scores buffer */
   uint64_t workspace_bytes; /* what a fused kernel keeps in memory: partial results of parts */
+  double launch_flops;      /* of a launch, by the first guess, at most; 0: no limit */
   uint64_t total_bytes;     /* of all device buffers of the plan; what CLBlast allocates by itself is not in it */
   clattn_stage_info stages[CLATTN_STAGE_COUNT];
 } clattn_plan_info;

@@ -32,6 +32,11 @@ static double projection_flops(const clattn_problem *problem) {
                 (double)clattn_key_tokens(problem) * (double)clattn_kv_model_dim(problem) * kv);
 }
 
+bool clattn_is_of_scores(clattn_stage stage) {
+  return (stage >= CLATTN_STAGE_SCORES && stage <= CLATTN_STAGE_FUSED) || stage == CLATTN_STAGE_PRODUCTS ||
+         stage == CLATTN_STAGE_EXPS;
+}
+
 double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {
   case CLATTN_STAGE_PROJECT:

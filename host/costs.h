@@ -4,6 +4,9 @@
 
 #include "clattn.h"
 
+/* Whether the stage works on scores, of which a problem with a cache has as many as the cache has keys. */
+bool clattn_is_of_scores(clattn_stage stage);
+
 /* Lengths count as full. */
 double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage);
 /* Of the cache, of appending to it. fused: whether the pipeline is. */

@@ -129,7 +129,7 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
 
   forget_what_has_ended(plan);
-  clattn_chain chain = {.queue = plan->device->queue, .last = plan->previous};
+  clattn_chain chain = {.queue = plan->device->queue, .limit = plan->limit, .last = plan->previous};
   plan->previous = NULL;
   const clattn_work work = {.plan = plan,
                             .problem = &seen,

@@ -11,7 +11,7 @@
 #include "status.h"
 
 /* More than one block of every kernel and a tail; of few queries more than one part of the keys. */
-enum { TOKENS = CLATTN_EXAM_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_EXAM_WIDTH, SEED = 7 };
+enum { TOKENS = CLATTN_EXAM_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_EXAM_WIDTH, SEED = 7, GROUPS = 2 };
 
 #define NONE CLATTN_TENSOR_COUNT
 
@@ -115,9 +115,16 @@ static clattn_status prepare(clattn_exam *e, clattn_error *error) {
   return status;
 }
 
+/* Where long launches may be cut, small ones are here: kernels must know where in the whole of the work a piece lies,
+ * and drivers must tell them. */
+static void cut_launches(clattn_launch_limit *limit) {
+  if (limit->groups_least > 0) *limit = (clattn_launch_limit){.flops = 1.0, .groups_least = GROUPS};
+}
+
 clattn_status clattn_exam_take(clattn_exam *e, clattn_error *error) {
   clattn_timings timings; /* so that each launch is waited for, and a failure is that of its stage */
   clattn_status status = prepare(e, error);
+  cut_launches(&e->plan->limit);
   if (status == CLATTN_OK) status = clattn_plan_run(e->plan, &e->inputs, &e->outputs, &timings, error);
   if (status == CLATTN_OK) status = clattn_check(e->plan, &e->inputs, &e->outputs, NULL, &e->report, error);
   return status;

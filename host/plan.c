@@ -31,9 +31,7 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
-    const bool of_scores = (stage >= CLATTN_STAGE_SCORES && stage <= CLATTN_STAGE_FUSED) ||
-                           stage == CLATTN_STAGE_PRODUCTS || stage == CLATTN_STAGE_EXPS;
-    const clattn_problem *problem = of_scores ? seen : &plan->problem;
+    const clattn_problem *problem = clattn_is_of_scores(stage) ? seen : &plan->problem;
     if (plan->choice[stage].row == NULL) continue;
     info->stages[stage].flops = clattn_stage_flops(problem, stage);
     info->stages[stage].bytes = clattn_stage_bytes(problem, stage, clattn_plan_is_fused(plan));
@@ -74,6 +72,9 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
                        "known_answers is %d (allowed: CLATTN_ANSWERS_OF_LIBRARY, CLATTN_ANSWERS_OF_ALL, "
                        "CLATTN_ANSWERS_NONE)",
                        (int)options->known_answers);
+  if (!(options->launch_seconds >= 0.0))
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "launch_seconds is %g (allowed: 0 and more)",
+                       options->launch_seconds);
   if (options->trace && options->pipeline == CLATTN_PIPELINE_FUSED)
     return clattn_fail(error, CLATTN_UNSUPPORTED,
                        "trace is set, but the pipeline fused has no scores to show (staged and blas have)");
@@ -127,6 +128,8 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   plan->problem = *problem;
   plan->io = options->io;
   plan->trace = options->trace;
+  plan->limit = clattn_launch_limit_of(&device->info, options);
+  plan->info.launch_flops = plan->limit.flops;
   status = check_byte_order(device, error);
   if (status == CLATTN_OK) status = choose_trusted(plan, options, error);
   if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);

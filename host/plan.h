@@ -35,6 +35,8 @@ struct clattn_plan {
   clattn_problem problem;
   clattn_io io;
   bool trace;
+  clattn_launch_limit limit;
+  double rate[CLATTN_SLOT_COUNT]; /* what runs have learnt from launches that were cut: clattn_chain.rate */
   clattn_choice choice[CLATTN_STAGE_COUNT];
   cl_mem
       buffer[CLATTN_TENSOR_COUNT]; /* floats (of a mask, what it is); scores and weights are one, of a block's size */

@@ -5,6 +5,7 @@
 
 #include "chain.h"
 #include "clock.h"
+#include "launch.h"
 #include "status.h"
 
 /* A run is made this long, so that starting it does not count. */
@@ -23,7 +24,7 @@ clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_er
   clattn_status status = clattn_probe_clear(p, error);
   const double started = clattn_now();
   for (size_t i = 0; i < p->launches && status == CLATTN_OK; ++i)
-    status = clattn_chain_launch(&chain, p->kernel, &geometry, size, error);
+    status = clattn_launch(&chain, p->kernel, &geometry, size, 0.0, error);
   if (status == CLATTN_OK) status = clattn_chain_finish(&chain, error);
   *seconds = clattn_now() - started;
   clattn_chain_release(&chain);

@@ -329,6 +329,8 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   const double started = clattn_now();
   clattn_profile profile = {{0}, {0}, {0}, {0}};
   clattn_chain chain = {.queue = plan->device->queue,
+                        .limit = plan->limit,
+                        .rate = plan->rate,
                         .profile = timings != NULL ? &profile : NULL,
                         .events_timed = plan->device->profiling};
   const clattn_work work = {.plan = plan,

@@ -1,6 +1,9 @@
 /* What the stages share: launching, what kernels are told, and the heads of a block. */
 #include "stage.h"
 
+#include "costs.h"
+#include "launch.h"
+
 kernel_strides clattn_kernel_strides(clattn_strides s) {
   return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};
 }
@@ -42,7 +45,8 @@ attention clattn_kernel_attention(const clattn_work *work) {
                  .rows = (cl_int)work->block.rows,
                  .until = work->until,
                  .scale = clattn_problem_scale(p),
-                 .softcap = p->softcap};
+                 .softcap = p->softcap,
+                 .all_pairs = (cl_int)(p->batch * p->heads)};
   describe_mask(p, &a);
   return a;
 }
@@ -69,12 +73,23 @@ bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
   return work->plan->choice[stage].row->form == CLATTN_FORM_LIBRARY;
 }
 
+/* The plain formula, which reads everything from memory again for each result, is slower than what limits count on. */
+#define PLAIN_FACTOR 4.0
+
+double clattn_launch_flops(const clattn_work *work, clattn_stage stage) {
+  const clattn_problem *p = clattn_is_of_scores(stage) ? work->problem : &work->plan->problem;
+  const double factor = work->plan->choice[stage].row->rung == 1 ? PLAIN_FACTOR : 1.0;
+  const double rows = (double)p->batch * (double)p->heads * (double)p->query_len;
+  const double share = clattn_is_of_scores(stage) ? (double)work->block.pairs * (double)work->block.rows / rows : 1.0;
+  return clattn_stage_flops(p, stage) * share * factor;
+}
+
 clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
                                    size_t count, const size_t size[3], clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[stage];
   const clattn_status status = clattn_set_arguments(choice->kernel, arguments, count, error);
   if (status != CLATTN_OK) return status;
-  return clattn_chain_launch(work->chain, choice->kernel, &choice->geometry, size, error);
+  return clattn_launch(work->chain, choice->kernel, &choice->geometry, size, clattn_launch_flops(work, stage), error);
 }
 
 static size_t smaller(size_t a, size_t b) {

@@ -38,6 +38,9 @@ clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error);
 /* The output into its stored type. */
 clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error *error);
 
+/* About how much a launch of the stage does: over the block, where it works on one. For the chain's limit. */
+double clattn_launch_flops(const clattn_work *work, clattn_stage stage);
+
 /* Sets the arguments of the stage's kernel and launches it over cols x rows x pairs results. */
 clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
                                    size_t count, const size_t size[3], clattn_error *error);

@@ -1,5 +1,6 @@
 /* fused: scores, softmax and context of all pairs in one kernel, and what its companion does behind it. */
 #include "fused.h"
+#include "launch.h"
 #include "stage.h"
 
 /* The same arguments for both. */
@@ -7,6 +8,7 @@ typedef struct launch {
   cl_kernel kernel;
   const clattn_geometry *geometry;
   size_t size[3];
+  double flops;
 } launch;
 
 /* As it is stored, or else these floats. */
@@ -32,7 +34,7 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
                                        CLATTN_ARGUMENT(work->plan->workspace)};
   const clattn_status status =
       clattn_set_arguments(l->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
-  return status == CLATTN_OK ? clattn_chain_launch(work->chain, l->kernel, l->geometry, l->size, error) : status;
+  return status == CLATTN_OK ? clattn_launch(work->chain, l->kernel, l->geometry, l->size, l->flops, error) : status;
 }
 
 static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
@@ -50,7 +52,10 @@ clattn_status clattn_stage_fused(const clattn_work *given, clattn_error *error) 
   clattn_work work = *given;
   work.block = (clattn_block){.pairs = p->batch * p->heads, .rows = p->query_len};
   /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along the others. */
-  launch fused = {choice->kernel, &choice->geometry, {work.block.pairs, p->query_len, 1}};
+  launch fused = {choice->kernel,
+                  &choice->geometry,
+                  {work.block.pairs, p->query_len, 1},
+                  clattn_launch_flops(&work, CLATTN_STAGE_FUSED)};
   if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, p, fused.size);
   const clattn_status status = run(&work, &fused, error);
   return status == CLATTN_OK && companion != NULL ? run_companion(&work, companion, error) : status;

@@ -9,6 +9,7 @@
 
 #define KERNELS "answer_kernels"
 #define PROGRAMS "answer_programs"
+#define RECORD "answer_record.json"
 
 /* In front of a kernel's text these make it wrong, whichever it is. */
 #define SPOIL_TYPE(type)                                                                                               \
@@ -198,6 +199,27 @@ static clattn_plan *create_anew(clattn_device **device, clattn_reason *wrong, co
   return plan;
 }
 
+/* A record that names the kernel for scores. */
+static void record(const clattn_device *device, const char *kernel) {
+  const clattn_problem p = problem_of(false);
+  const clattn_tuned tuned = {.stage = CLATTN_STAGE_SCORES,
+                              .choice = kernel,
+                              .standard = "naive",
+                              .gflops = 2.0,
+                              .standard_gflops = 1.0,
+                              .repeats = 1};
+  clattn_error error;
+  assert_ok(clattn_tuning_store(RECORD, device, &p, &tuned, &error), &error);
+}
+
+static size_t times_wrong(const clattn_plan *plan, clattn_stage stage) {
+  clattn_reason reason;
+  size_t count = 0;
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
+    count += reason.stage == stage && reason.kind == CLATTN_REASON_WRONG;
+  return count;
+}
+
 /* Another device object stands for another process: nothing of it is known but what the folder says. */
 static void answers_are_kept_beside_the_programs(void **state) {
   (void)state;
@@ -205,7 +227,7 @@ static void answers_are_kept_beside_the_programs(void **state) {
   clattn_reason wrong;
   const char *name = NULL;
   char best[32];
-  run_shell("rm -rf " PROGRAMS);
+  run_shell("rm -rf " PROGRAMS " " RECORD);
   clattn_plan *plan = create_anew(&device, &wrong, &name);
   snprintf(best, sizeof best, "%s", name);
   assert_null(wrong.kernel);
@@ -217,6 +239,17 @@ static void answers_are_kept_beside_the_programs(void **state) {
   assert_string_not_equal(name, best);
   assert_non_null(wrong.kernel);
   assert_non_null(strstr(wrong.text, ": remembered"));
+  clattn_plan_destroy(plan);
+  clattn_device_close(device);
+
+  clattn_plan_options recorded = options_of(false);
+  device = support_device();
+  record(device, best);
+  recorded.program_dir = PROGRAMS;
+  recorded.tuning_file = RECORD;
+  plan = create(device, false, &recorded);
+  assert_string_not_equal(chosen(plan, CLATTN_STAGE_SCORES, &wrong), best);
+  assert_int_equal(times_wrong(plan, CLATTN_STAGE_SCORES), 2); /* as the record has it, and as the best without one */
   clattn_plan_destroy(plan);
   clattn_device_close(device);
 

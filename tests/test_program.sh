@@ -229,6 +229,24 @@ report "--json --check off" 0 'r["check"] is None' -- "$clattn" run --check off 
 report "--json with --out and --save" 0 'r["check"]["passed"] is True' -- \
   "$clattn" run --json --out "$folder/out.npy" --save "$folder/json"
 
+# ---- long launches
+
+# launches SECONDS: how many launches fused=row takes.
+launches() {
+  "$clattn" run --random --tokens 2000 --heads 8 --model-dim 64 --pipeline fused --kernel fused=row --repeat 1 --check off --json \
+    --launch-seconds "$1" | python3 -c 'import json, sys
+print(sum(stage["launches"] for stage in json.load(sys.stdin)["stages"] if stage["stage"] == "fused"))'
+}
+if [ "$(launches inf)" = 1 ] && [ "$(launches 0.001)" -gt 1 ]; then
+  ok "--launch-seconds cuts launches"
+else
+  fail "--launch-seconds cuts launches" "$(launches inf) and $(launches 0.001) launches"
+fi
+for value in 0 -1 nan x ''; do
+  refuse "--launch-seconds '$value'" 2 "--launch-seconds $value \(allowed: a number above 0, or inf\)" -- \
+    "$clattn" run "--launch-seconds=$value"
+done
+
 # ---- wrong use
 
 expect "no arguments: usage on standard error" 2 '^usage: clattn COMMAND' -- "$clattn"

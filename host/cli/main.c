@@ -70,8 +70,12 @@ int complain_of(const clattn_error *error) {
 
 void warn_of_wrong_kernels(const clattn_plan *plan) {
   clattn_reason reason;
-  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
-    if (reason.kind == CLATTN_REASON_WRONG) complain("passed over, for its answers are wrong here: %s", reason.text);
+  const char *said = ""; /* what a record names may come up once more among what the device gets without one */
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
+    if (reason.kind != CLATTN_REASON_WRONG || strcmp(reason.text, said) == 0) continue;
+    complain("passed over, for its answers are wrong here: %s", reason.text);
+    said = reason.text;
+  }
 }
 
 clattn_device_choice device_choice(const char *platform, const char *device) {

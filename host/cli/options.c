@@ -100,6 +100,14 @@ const char *file_option_name(clattn_tensor tensor) {
 
 /* ---- what goes together ------------------------------------------------------------------------------------------ */
 
+static bool parse_seconds(const char *text, float *value) {
+  char *end = NULL;
+  *value = strtof(text, &end); /* which reads inf, too */
+  if (end != text && *end == '\0' && *value > 0.0f) return true;
+  complain("--launch-seconds %s (allowed: a number above 0, or inf)", text);
+  return false;
+}
+
 static bool parse_words(run_options *o) {
   static const char *const checks[] = {"auto", "full", "sample", "off"};
   const char *pipelines[CLATTN_PIPELINE_COUNT];
@@ -109,6 +117,7 @@ static bool parse_words(run_options *o) {
     if (!parse_word("--pipeline", o->pipeline_text, pipelines, CLATTN_PIPELINE_COUNT, &value)) return false;
     o->pipeline = (clattn_pipeline)value;
   }
+  if (o->launch_seconds_text != NULL && !parse_seconds(o->launch_seconds_text, &o->launch_seconds)) return false;
   if (o->check_text != NULL) {
     if (!parse_word("--check", o->check_text, checks, 4, &value)) return false;
     o->check = (check_mode)value;
@@ -310,6 +319,8 @@ static void fill_device(option_table *table, run_options *o) {
   add_text(table, "--pipeline", &o->pipeline_text, "staged (default), blas or fused", "NAME");
   add_text(table, "--kernel", &o->kernels,
            "choose rungs by hand: scores=2,softmax=naive; tile sizes behind colons: scores=tiled:TILE=8", "LIST");
+  add_text(table, "--launch-seconds", &o->launch_seconds_text,
+           "launch what is estimated to take longer in pieces; inf: nothing (1 on GPUs, else inf)", "S");
   add(table, "--explain-plan", POPT_ARG_NONE, &o->explain, "say why these kernels, and what was passed over", NULL);
 }
 
@@ -377,6 +388,7 @@ void run_options_free(run_options *o) {
                        o->platform,
                        o->kernels,
                        o->pipeline_text,
+                       o->launch_seconds_text,
                        o->check_text,
                        o->out,
                        o->save,

@@ -76,8 +76,9 @@ typedef struct run_options {
   number_list list[LIST_COUNT];
   meaning_options meaning;
   /* device and plan */
-  char *platform, *device, *pipeline_text, *kernels;
+  char *platform, *device, *pipeline_text, *kernels, *launch_seconds_text;
   clattn_pipeline pipeline;
+  float launch_seconds; /* 0: not given */
   int explain;
   /* output */
   char *check_text, *out, *save;

@@ -26,4 +26,7 @@ void report_text_reasons(const report *r) {
   clattn_reason reason;
   for (size_t i = 0; r->explained != NULL && clattn_plan_get_reason(r->explained, i, &reason); ++i)
     print_reason(&reason, i == 0);
+  if (r->explained != NULL && r->plan.launch_flops > 0.0)
+    printf("%10s%-10s%-10s%-12s: of at most %.3g GFLOP, by a first guess; longer ones are cut\n", "", "all", "launches",
+           "", 1e-9 * r->plan.launch_flops);
 }

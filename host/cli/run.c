@@ -45,6 +45,7 @@ static int make_plan(run_job *job) {
   options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
+  options.launch_seconds = o->launch_seconds;
   if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
     return complain_of(&error);
   warn_of_wrong_kernels(job->plan);

@@ -1,5 +1,5 @@
 /* What kernels are told about a problem. One text for host and device: both see the same struct. Sizes that need 64
- * bits come first, and `pad` makes whole multiples of 8 bytes: no compiler has a reason to pad, and rusticl of
+ * bits come first, and the structs are whole multiples of 8 bytes: no compiler has a reason to pad, and rusticl of
  * Mesa 22.3 refuses structs with padding at their end. */
 #ifndef CLATTN_KERNEL_ATTENTION_H
 #define CLATTN_KERNEL_ATTENTION_H
@@ -37,7 +37,7 @@ typedef struct attention {
   kernel_int first_pair, first_row, rows; /* the block of scores: queries first_row ... of the pairs first_pair ... */
   kernel_int until;
   kernel_float scale, softcap; /* softcap 0: none */
-  kernel_int pad;
+  kernel_int all_pairs;        /* batch * heads */
 } attention;
 
 /* One sequence of a batch in which they differ. New keys are those of this run; with a cache, others come before them.

@@ -8,6 +8,7 @@
  */
 #define A_IS_WEIGHTS 1
 #include "common/attention.cl"
+#include "common/group.cl"
 #include "common/product_tiled.cl"
 
 kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void context(global const float *weights,
@@ -15,7 +16,7 @@ kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void context(global 
                                                                          const attention a,
                                                                          global const int *sequences) {
   local float weights_tile[TILE][TILE + 1], v_tile[TILE][TILE + 1];
-  const int c0 = get_group_id(0) * TILE, row0 = get_group_id(1) * TILE, pair = get_global_id(2);
+  const int c0 = group_id(0) * TILE, row0 = group_id(1) * TILE, pair = get_global_id(2);
   const int c = get_global_id(0), row = get_global_id(1);
   sequence s;
   find_sequence(a, sequences, pair, &s);

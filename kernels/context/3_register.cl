@@ -8,6 +8,7 @@
  */
 #define A_IS_WEIGHTS 1
 #include "common/attention.cl"
+#include "common/group.cl"
 #include "common/product_register.cl"
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void context(global const float *weights,
@@ -16,7 +17,7 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void context(g
                                                                                global const int *sequences) {
   local float weights_tile[TILE_DEPTH][BLOCK_ROWS + 1], v_tile[TILE_DEPTH][BLOCK_COLS + 1];
   local int nonfinite;
-  const int c0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
+  const int c0 = group_id(0) * BLOCK_COLS, row0 = group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
   sequence s;
   find_sequence(a, sequences, pair, &s);
   const int rows = rows_of(a, s);

@@ -24,6 +24,7 @@
 #define TILE 16 /* 8, 16 */
 #endif
 #include "common/fused.cl"
+#include "common/group.cl"
 
 #define ITEM_VALUES ((VALUE_DIM + TILE - 1) / TILE)
 
@@ -50,8 +51,8 @@ fused(global const void *q, global const void *k, global const void *v, global f
       global float *lse, global float *workspace) {
   local float q_tile[TILE][HEAD_DIM + 1], k_tile[TILE][HEAD_DIM + 1], v_tile[TILE][VALUE_DIM];
   local float scores[TILE][TILE + 1], weights[TILE][TILE + 1];
-  const int x = get_local_id(0), y = get_local_id(1), pair = get_group_id(0);
-  const int row0 = get_group_id(1) * TILE, row = row0 + y;
+  const int x = get_local_id(0), y = get_local_id(1), pair = group_id(0);
+  const int row0 = group_id(1) * TILE, row = row0 + y;
   sequence s;
   find_sequence(a, sequences, pair, &s);
   row_view view;

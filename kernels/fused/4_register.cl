@@ -30,6 +30,7 @@
 #endif
 #include "common/fused.cl"
 #include "common/fused_block.cl"
+#include "common/group.cl"
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
 fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
@@ -37,7 +38,8 @@ fused(global const void *q, global const void *k, global const void *v, global f
       global float *lse, global float *workspace) {
   local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
   local int nonfinite;
-  const int pair = get_group_id(0), row0 = (get_num_groups(1) - 1 - get_group_id(1)) * BLOCK_ROWS;
+  const int blocks = (a.query_len + BLOCK_ROWS - 1) / BLOCK_ROWS;
+  const int pair = group_id(0), row0 = (blocks - 1 - (int)group_id(1)) * BLOCK_ROWS;
   sequence s;
   find_sequence(a, sequences, pair, &s);
   /* The first row of the block sees the first of its keys, the last the last. */

@@ -39,6 +39,7 @@
 #endif
 #include "common/exp2.cl"
 #include "common/fused.cl"
+#include "common/group.cl"
 #include "common/lanes.cl"
 #include "common/transpose.cl"
 
@@ -475,7 +476,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   local float16 largest[VECTORS], most[VECTORS], sums[VECTORS];
   local int16 first[VECTORS], end[VECTORS];
   local float16 widened[WIDENED];
-  const size_t group = get_group_id(1) * get_num_groups(0) + get_group_id(0), blocks = get_num_groups(1);
+  const size_t group = group_id(1) * a.all_pairs + group_id(0), blocks = (a.query_len + ITEM_ROWS - 1) / ITEM_ROWS;
   const int pair = group / blocks, row0 = block_of(group - pair * blocks, blocks) * ITEM_ROWS;
   sequence s;
   find_sequence(a, sequences, pair, &s);

@@ -40,8 +40,15 @@
 #include "common/parts.h"
 #include "common/fused.cl"
 #include "common/fused_block.cl"
+#include "common/group.cl"
 
 #define PART_FLOATS (VALUE_DIM + 2)
+
+/* Into how many the keys are cut. */
+int parts_here(attention a) {
+  const int blocks = (a.group * a.query_len + BLOCK_ROWS - 1) / BLOCK_ROWS;
+  return parts_of(a.all_pairs / a.group * blocks, a.key_len, GROUPS, PART_KEYS);
+}
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
 fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
@@ -49,7 +56,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
       global float *lse, global float *workspace) {
   local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
   local int nonfinite;
-  const int pair0 = get_group_id(0) * a.group, number = get_group_id(2), parts = get_num_groups(2);
+  const int pair0 = group_id(0) * a.group, number = group_id(2), parts = parts_here(a);
   sequence s;
   find_sequence(a, sequences, pair0, &s);
   /* The first row of the sequence sees the first of the keys, the last the last. */
@@ -57,7 +64,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   const int part_tiles = (max(end - first, 0) + parts * BLOCK_KEYS - 1) / (parts * BLOCK_KEYS);
   const int key0 = first + number * part_tiles * BLOCK_KEYS;
   const fused_block block = {s,
-                             get_group_id(1) * BLOCK_ROWS,
+                             group_id(1) * BLOCK_ROWS,
                              a.group * a.query_len,
                              0,
                              s.query_len,
@@ -88,11 +95,9 @@ kernel void join(global const void *q, global const void *k, global const void *
                  global const float *sinks, global float *lse, global const float *workspace) {
   const size_t line = get_global_id(0) / VALUE_DIM;
   const int c = get_global_id(0) - line * VALUE_DIM, pair = line / a.query_len, row = line - (size_t)pair * a.query_len;
-  const int lines = a.group * a.query_len, pairs = get_global_size(0) / VALUE_DIM / a.query_len;
-  const int blocks = pairs / a.group * ((lines + BLOCK_ROWS - 1) / BLOCK_ROWS);
   sequence s;
   find_sequence(a, sequences, pair, &s);
-  const int headroom = headroom_of(s.key_len), parts = parts_of(blocks, a.key_len, GROUPS, PART_KEYS);
+  const int headroom = headroom_of(s.key_len), parts = parts_here(a);
   global const float *from = workspace + line * parts * PART_FLOATS;
   const float sink = head_sink(sinks, s);
   if (row >= s.query_len) { /* behind the end of its sequence */

@@ -6,6 +6,7 @@
  * Wins over rung 2 on GPUs whose caches are small. Loses badly on CPU devices, where local memory is only more memory
  * and barriers are expensive.
  */
+#include "common/group.cl"
 #include "common/projection.cl"
 #include "common/product_tiled.cl"
 
@@ -16,7 +17,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
   local float x_tile[TILE][TILE + 1], w_tile[TILE][TILE + 1];
   result r;
   find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
-  const int column0 = get_group_id(0) * TILE, row0 = get_group_id(1) * TILE;
+  const int column0 = group_id(0) * TILE, row0 = group_id(1) * TILE;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
   const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
   if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */

@@ -7,6 +7,7 @@
  * Wins on GPUs once the matrices fill it with blocks (64 x 64 by default). Loses on small matrices, where most
  * work-groups would be idle, and on CPU devices.
  */
+#include "common/group.cl"
 #include "common/projection.cl"
 #include "common/product_register.cl"
 
@@ -17,7 +18,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
   local float x_tile[TILE_DEPTH][BLOCK_ROWS + 1], w_tile[TILE_DEPTH][BLOCK_COLS + 1];
   result r;
   find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
-  const int column0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS;
+  const int column0 = group_id(0) * BLOCK_COLS, row0 = group_id(1) * BLOCK_ROWS;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
   const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
   if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */

@@ -8,13 +8,14 @@
  */
 #define B_ALONG_DEPTH 1
 #include "common/attention.cl"
+#include "common/group.cl"
 #include "common/product_register.cl"
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
 scores(global const float *q, global const float *k, global float *scores, const attention a,
        global const int *sequences, global const void *mask, global const float *slopes) {
   local float q_tile[TILE_DEPTH][BLOCK_ROWS + 1], k_tile[TILE_DEPTH][BLOCK_COLS + 1];
-  const int key0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
+  const int key0 = group_id(0) * BLOCK_COLS, row0 = group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
   sequence s;
   find_sequence(a, sequences, pair, &s);
   const int rows = rows_of(a, s);

@@ -8,6 +8,7 @@
  */
 #define B_ALONG_DEPTH 1
 #include "common/attention.cl"
+#include "common/group.cl"
 #include "common/product_wide.cl"
 
 /* Four keys of a row of scaled products become scores; keys that the sequence lacks are masked. */
@@ -22,7 +23,7 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
 scores(global const float *q, global const float *k, global float *scores, const attention a,
        global const int *sequences, global const void *mask, global const float *slopes) {
   local float4 q_tile[TILE_DEPTH * A_TILE_ROW], k_tile[TILE_DEPTH * B_TILE_ROW];
-  const int key0 = get_group_id(0) * BLOCK_COLS, row0 = get_group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
+  const int key0 = group_id(0) * BLOCK_COLS, row0 = group_id(1) * BLOCK_ROWS, pair = get_global_id(2);
   sequence s;
   find_sequence(a, sequences, pair, &s);
   const int rows = rows_of(a, s);

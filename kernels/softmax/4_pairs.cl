@@ -13,6 +13,7 @@
 #ifndef LOCAL_X
 #define LOCAL_X 128 /* a power of two, 32 ... 256 */
 #endif
+#include "common/group.cl"
 #include "common/softmax.cl"
 #include "common/online.cl"
 
@@ -32,7 +33,7 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, 1, 1))) void softmax(global 
                                                                          global float *weights, const softmax_rows r,
                                                                          global const float *sinks, global float *lse) {
   local float2 part[LOCAL_X];
-  const int me = get_local_id(0), row = get_group_id(0);
+  const int me = get_local_id(0), row = group_id(0);
   global const float *from = scores + (size_t)row * r.key_len;
   global float *to = weights + (size_t)row * r.key_len;
 

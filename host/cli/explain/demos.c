@@ -41,6 +41,7 @@ int demo_run(const run_options *o, const clattn_problem *problem, const clattn_i
   clattn_error error;
   clattn_plan_options options = user_plan_options(programs, sizeof programs);
   options.kernels = o->kernels;
+  options.launch_seconds = o->launch_seconds;
   options.pipeline = o->pipeline;
   clattn_status status = clattn_device_open(&choice, &device, &error);
   if (status == CLATTN_OK) status = clattn_plan_create(device, problem, &options, &plan, &error);

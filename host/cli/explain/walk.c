@@ -195,6 +195,7 @@ static int make_plan(walk *w, const run_options *o) {
   options.tuning_file = tuning_file_path(clattn_device_get_info(w->device), record, sizeof record);
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
+  options.launch_seconds = o->launch_seconds;
   options.trace = true;
   if (clattn_plan_create(w->device, &w->input.problem, &options, &w->plan, &error) != CLATTN_OK)
     return complain_of(&error);

@@ -1,0 +1,176 @@
+/* Launches, and how long ones are cut: each piece is a box of the launch's work-groups, at an offset. */
+#include "launch.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "clock.h"
+
+/* A unit is a work-group, or where the driver groups work-items about as many as it may want to have in one. */
+#define ITEMS_UNGROUPED 64
+
+typedef struct work {
+  clattn_range all;
+  size_t unit[3], units[3]; /* work-items of a unit; units */
+  double flops;             /* of a unit, on average */
+  bool backwards;           /* the last units are launched first */
+  bool ungrouped;           /* by us */
+} work;
+
+static size_t groups(size_t elements, size_t of_group) {
+  return (elements + of_group - 1) / of_group;
+}
+
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+static size_t power_of_two_up_to(size_t most) {
+  size_t power = 1;
+  while (power <= most / 2) power *= 2;
+  return power;
+}
+
+static size_t count(const work *w) {
+  return w->units[0] * w->units[1] * w->units[2];
+}
+
+static work describe(const clattn_geometry *g, const size_t size[3], double flops) {
+  const size_t cols = groups(size[0], g->cols), rows = groups(size[1], g->rows);
+  const bool grouped = g->local[0] != 0;
+  const size_t x = g->rows_first ? rows : cols, y = g->rows_first ? cols : rows;
+  work w = {.all = {.local = {g->local[0], g->local[1], 1}}, .unit = {1, 1, 1}};
+  if (grouped) memcpy(w.unit, w.all.local, sizeof w.unit);
+  w.all.global[0] = x * w.unit[0];
+  w.all.global[1] = y * w.unit[1];
+  w.all.global[2] = size[2];
+  w.ungrouped = !grouped;
+  if (!grouped) w.unit[0] = smaller(power_of_two_up_to(w.all.global[0]), ITEMS_UNGROUPED);
+  if (!grouped) w.unit[1] = ITEMS_UNGROUPED / w.unit[0];
+  for (int d = 0; d < 3; ++d) w.units[d] = groups(w.all.global[d], w.unit[d]);
+  w.flops = flops / (double)count(&w);
+  w.backwards = !g->longest_first; /* what a piece takes says at most too much of the next */
+  return w;
+}
+
+/* ---- one piece after the other ----------------------------------------------------------------------------------- */
+
+/* Along the first dimensions a piece is whole, along one it is cut, along those behind it is one unit thick. */
+typedef struct cutting {
+  size_t at[3], step[3]; /* units, counted as they are launched */
+  int along;
+} cutting;
+
+/* Drivers choose groups by a launch's sizes, and some compile for each size of a group anew. */
+static size_t tidy(const work *w, size_t step) {
+  return w->ungrouped ? power_of_two_up_to(step) : step;
+}
+
+/* Pieces of at most so many units, all about alike. */
+static cutting cut(const work *w, size_t most) {
+  cutting c = {.step = {w->units[0], w->units[1], w->units[2]}};
+  size_t inner = count(w);
+  for (c.along = 2; c.along >= 0; --c.along) {
+    inner /= w->units[c.along];
+    const size_t longest = smaller(most > inner ? most / inner : 1, w->units[c.along]);
+    c.step[c.along] = tidy(w, groups(w->units[c.along], groups(w->units[c.along], longest)));
+    if (most >= inner) break;
+  }
+  return c;
+}
+
+/* From here on pieces of at most so many. */
+static void cut_anew(const work *w, size_t most, cutting *c) {
+  size_t inner = 1;
+  for (int d = 0; d < c->along; ++d) inner *= w->units[d];
+  c->step[c->along] = smaller(tidy(w, most > inner ? most / inner : 1), w->units[c->along]);
+}
+
+/* Its work-items, clipped to those that there are; units in it. */
+static clattn_range piece_at(const work *w, const cutting *c, size_t *units) {
+  clattn_range r = w->all;
+  *units = 1;
+  for (int d = 0; d < 3; ++d) {
+    const size_t step = smaller(c->step[d], w->units[d] - c->at[d]);
+    const size_t first = w->backwards ? w->units[d] - c->at[d] - step : c->at[d];
+    r.offset[d] = first * w->unit[d];
+    r.global[d] = smaller(step * w->unit[d], w->all.global[d] - r.offset[d]);
+    *units *= step;
+  }
+  return r;
+}
+
+/* false behind the last. */
+static bool advance(const work *w, cutting *c) {
+  for (int d = c->along; d < 3; ++d) {
+    c->at[d] += c->step[d];
+    if (c->at[d] < w->units[d]) return true;
+    c->at[d] = 0;
+  }
+  return false;
+}
+
+/* ---- how large the pieces are ------------------------------------------------------------------------------------ */
+
+/* Of a kernel of which nothing is known yet, the first piece: our estimate has been found ten times too high. */
+#define CAUTION 8.0
+/* One measurement may be wrong. */
+#define FASTEST_GROWTH 4.0
+
+static bool is_paced(const clattn_chain *chain) {
+  return chain->rate != NULL && chain->limit.seconds > 0.0;
+}
+
+static size_t most_units(const clattn_chain *chain, const work *w) {
+  clattn_launch_limit limit = chain->limit;
+  if (is_paced(chain) && limit.flops > 0.0) {
+    const double known = chain->rate[chain->slot];
+    limit.flops = known > 0.0 ? known * limit.seconds : limit.flops / CAUTION;
+  }
+  return clattn_limited(&limit, w->flops * (double)count(w), count(w), limit.groups_least);
+}
+
+/* Waits for the piece, and learns from it. *slowest is for the next launch: of pieces that are not mostly overhead. */
+static clattn_status pace(clattn_chain *chain, double flops, double started, double *slowest, clattn_error *error) {
+  const clattn_status status = clattn_chain_wait(chain, error);
+  if (status != CLATTN_OK) return status;
+  double *rate = &chain->rate[chain->slot];
+  const double before = *rate > 0.0 ? *rate : chain->limit.flops / chain->limit.seconds / CAUTION;
+  const double seconds = clattn_now() - started, most = before * FASTEST_GROWTH;
+  *rate = seconds * most > flops ? flops / seconds : most;
+  if (seconds > chain->limit.seconds / 16.0 && *rate < *slowest) *slowest = *rate;
+  return CLATTN_OK;
+}
+
+static clattn_status launch_piece(clattn_chain *chain, cl_kernel kernel, const clattn_range *piece, double flops,
+                                  double *slowest, clattn_error *error) {
+  const double started = clattn_now();
+  const clattn_status status = clattn_chain_launch(chain, kernel, piece, error);
+  if (status != CLATTN_OK) return status;
+  if (is_paced(chain)) return pace(chain, flops, started, slowest, error);
+  return clattn_chain_flush(chain, error); /* a driver may hand over what has gathered as one piece of work */
+}
+
+static clattn_status launch_pieces(clattn_chain *chain, cl_kernel kernel, const work *w, size_t most,
+                                   clattn_error *error) {
+  cutting c = cut(w, most);
+  double slowest = INFINITY;
+  clattn_status status = is_paced(chain) ? clattn_chain_wait(chain, error) : CLATTN_OK;
+  while (status == CLATTN_OK) {
+    size_t units;
+    const clattn_range piece = piece_at(w, &c, &units);
+    status = launch_piece(chain, kernel, &piece, w->flops * (double)units, &slowest, error);
+    if (!advance(w, &c)) break;
+    if (is_paced(chain)) cut_anew(w, most_units(chain, w), &c);
+  }
+  if (isfinite(slowest)) chain->rate[chain->slot] = slowest;
+  return status;
+}
+
+clattn_status clattn_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
+                            const size_t size[3], double flops, clattn_error *error) {
+  const work w = describe(geometry, size, flops);
+  const size_t most = most_units(chain, &w);
+  if (most >= count(&w)) return clattn_chain_launch(chain, kernel, &w.all, error);
+  return launch_pieces(chain, kernel, &w, most, error);
+}
