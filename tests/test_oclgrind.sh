@@ -38,6 +38,11 @@ under_oclgrind_alone() { # ARGUMENTS of clattn
   tail -n 20 "$work/out"
 }
 
+# Launches in many pieces, which only the program's own kernels are cut into; of those named by hand nothing is asked.
+in_pieces() { # ARGUMENTS of clattn run
+  CLATTN_KERNEL_DIR='' under_oclgrind "$@" --launch-seconds 1e-12
+}
+
 shape=(--random --batch 2 --tokens 19 --model-dim 18 --heads 2 --head-dim 17 --value-dim 5)
 tiled=tiled:TILE=8 column=column:TILE=8:ITEM_ROWS=2 wide=wide:LOCAL_X=8:LOCAL_Y=8 panel=panel:STRIP=64
 register=register:LOCAL_X=8:LOCAL_Y=8:ITEM_ROWS=2:ITEM_COLS=2
@@ -59,6 +64,7 @@ staged() {
     under_oclgrind "${shape[@]}" --layout xw --kernel "$kernels"
     under_oclgrind "${shape[@]}" --layout xwt --causal --kernel "$kernels"
   done
+  for kernels in "${families[@]}"; do in_pieces "${shape[@]}" --causal --kernel "${kernels%,output=*}"; done
   # More keys than a work-group has items, more terms than a strip, and the standard tile sizes.
   under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --causal \
     --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
@@ -96,6 +102,7 @@ halves() { # TOKENS COLUMNS
 
 every_feature() { # KERNEL of fused
   for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$1"; done
+  in_pieces "${shape[@]}" --causal --pipeline fused --kernel "project=naive,$1"
   for feature in "${features[@]}"; do
     read -ra options <<<"$feature"
     under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$1"
