@@ -94,8 +94,9 @@ static void pieces_change_no_bit(void **state) {
     const size_t whole = timings.launches[row->stage];
     const size_t ones = run_alike(plan, &some, &all, (clattn_launch_limit){0.0, 1.0, 1}, row->stage, row->name);
     const size_t sevens = run_alike(plan, &some, &all, (clattn_launch_limit){0.0, 1.0, 7}, row->stage, row->name);
-    const size_t tens = run_alike(
-        plan, &some, &all, (clattn_launch_limit){0.0, clattn_stage_flops(&p, row->stage) / 10.0, 1}, row->stage, row->name);
+    const size_t tens =
+        run_alike(plan, &some, &all, (clattn_launch_limit){0.0, clattn_stage_flops(&p, row->stage) / 10.0, 1},
+                  row->stage, row->name);
     print_message("%-10s%-10s %zu launches, %zu of one group, %zu of at most seven, %zu of a tenth\n",
                   clattn_stage_name(row->stage), row->name, whole, ones, sevens, tens);
     assert_true(ones > whole && sevens >= whole && sevens < ones && tens >= (ones < 10 ? ones : 10));
@@ -297,8 +298,12 @@ static void exams_are_taken_in_pieces(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(pieces_change_no_bit),     cmocka_unit_test(blas_in_pieces), cmocka_unit_test(estimates),
-      cmocka_unit_test(the_option),  cmocka_unit_test(pieces_are_as_long_as_asked),             cmocka_unit_test(exams_are_taken_in_pieces),
+      cmocka_unit_test(pieces_change_no_bit),
+      cmocka_unit_test(blas_in_pieces),
+      cmocka_unit_test(estimates),
+      cmocka_unit_test(the_option),
+      cmocka_unit_test(pieces_are_as_long_as_asked),
+      cmocka_unit_test(exams_are_taken_in_pieces),
   };
   return cmocka_run_group_tests_name("pieces", tests, support_open, support_close);
 }

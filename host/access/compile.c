@@ -122,15 +122,11 @@ static const char *const language[] = {"clang",
                                        "-fPIC",
                                        "-Wno-psabi",
                                        NULL};
-static const char *const first_step[] = {"-O1",
-                                         "-fsanitize=kernel-address",
-                                         "-gline-tables-only",
-                                         "-gdwarf-4",
-                                         "-Xclang",
-                                         "-disable-llvm-passes",
-                                         "-S",
-                                         "-emit-llvm",
-                                         NULL};
+/* -fwrapv: an int that overflows does so, as on a device; clang would else compute offsets in 64 bits where int is
+ * written. */
+static const char *const first_step[] = {"-O1",        "-fwrapv", "-fsanitize=kernel-address", "-gline-tables-only",
+                                         "-gdwarf-4",  "-Xclang", "-disable-llvm-passes",      "-S",
+                                         "-emit-llvm", NULL};
 static const char *const second_step[] = {"clang",
                                           "-x",
                                           "ir",

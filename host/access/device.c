@@ -26,6 +26,18 @@ static struct _cl_device_id the_device;
 /* Of a work-group, as GPUs have it; CPU forms need the local memory. */
 enum { GROUP_MOST = 1024, LOCAL_BYTES = 1 << 20 };
 
+/* ---- far tensors ------------------------------------------------------------------------------------------------- */
+
+static bool looks_far;
+
+void device_look_far(void) {
+  looks_far = true;
+}
+
+bool device_looks_far(void) {
+  return looks_far;
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------------- */
 
 cl_int device_answer(const void *value, size_t bytes, size_t room, void *to, size_t *needed) {
@@ -84,7 +96,7 @@ static cl_ulong number_of(cl_device_info what) {
     return LOCAL_BYTES;
   case CL_DEVICE_GLOBAL_MEM_SIZE:
   case CL_DEVICE_MAX_MEM_ALLOC_SIZE:
-    return 1u << 30;
+    return (cl_ulong)1 << (looks_far ? 45 : 30);
   default:
     return 0;
   }

@@ -10,6 +10,7 @@
 
 struct _cl_mem {
   unsigned references;
+  bool sparse; /* memory is taken where it is touched; elsewhere it reads as 0 */
   size_t bytes;
   unsigned char *data;
 };
@@ -43,6 +44,12 @@ struct _cl_kernel {
 void device_keep(const char *folder);
 const launch *device_launches(size_t *count);
 void device_forget(void);
+
+/* From now on buffers may be larger than the machine's memory: those of a GiB or more are sparse, and nothing writes a
+ * MiB or more at once into them. Of each launch the last work-group alone runs, and is watched for accesses outside of
+ * its buffers alone: what is computed at the far end of tensors that nobody could fill. */
+void device_look_far(void);
+bool device_looks_far(void);
 
 /* What to answer where a question was asked with too little room, or none; sizes and pointers as OpenCL has them. */
 cl_int device_answer(const void *value, size_t bytes, size_t room, void *to, size_t *needed);

@@ -135,9 +135,11 @@ bool execute(const execution *e) {
   run.count = e->local[0] * e->local[1] * e->local[2];
   run.fiber = calloc(run.count, sizeof *run.fiber);
   if (run.fiber == NULL) return false;
-  for (run.group[2] = 0; run.group[2] < e->groups[2]; ++run.group[2])
-    for (run.group[1] = 0; run.group[1] < e->groups[1]; ++run.group[1])
-      for (run.group[0] = 0; run.group[0] < e->groups[0] && good; ++run.group[0]) good = run_group();
+  size_t first[3];
+  for (int d = 0; d < 3; ++d) first[d] = e->last_alone ? e->groups[d] - 1 : 0;
+  for (run.group[2] = first[2]; run.group[2] < e->groups[2]; ++run.group[2])
+    for (run.group[1] = first[1]; run.group[1] < e->groups[1]; ++run.group[1])
+      for (run.group[0] = first[0]; run.group[0] < e->groups[0] && good; ++run.group[0]) good = run_group();
   for (size_t i = 0; i < run.count; ++i)
     if (run.fiber[i].memory != NULL) munmap(run.fiber[i].memory, GUARD_BYTES + STACK_BYTES);
   free(run.fiber);

@@ -11,6 +11,7 @@ typedef struct execution {
   const uint64_t *arguments;
   unsigned dimensions;
   size_t groups[3], local[3];
+  bool last_alone; /* of the groups */
 } execution;
 
 /* false without memory for the work-items' stacks. */

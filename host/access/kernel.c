@@ -249,14 +249,15 @@ static bool run(launch *l, cl_kernel kernel) {
   const compiled *c = kernel->program->compiled;
   const recorded_program program = {.path = c->path, .base = c->base, .constants_end = c->constants_end};
   uint64_t arguments[PARAMETERS_MOST];
-  execution e = {.call = kernel->kernel->call, .arguments = arguments, .dimensions = 3};
+  execution e = {
+      .call = kernel->kernel->call, .arguments = arguments, .dimensions = 3, .last_alone = device_looks_far()};
   for (size_t i = 0; i < kernel->kernel->signature.count; ++i)
     arguments[i] = !kernel->kernel->signature.parameter[i].pointer ? (uint64_t)(uintptr_t)kernel->argument[i].value
                    : kernel->argument[i].buffer != NULL ? (uint64_t)(uintptr_t)kernel->argument[i].buffer->data
                                                         : 0;
   memcpy(e.groups, l->groups, sizeof e.groups);
   memcpy(e.local, l->local, sizeof e.local);
-  const bool good = record_begin(l, &program) && execute(&e) && record_complete();
+  const bool good = record_begin(l, &program, device_looks_far()) && execute(&e) && record_complete();
   record_end();
   return good;
 }

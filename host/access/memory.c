@@ -1,12 +1,24 @@
 /* Buffers, what moves them, and events. */
+#define _DEFAULT_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "device.h"
 
 enum { ALIGNMENT = 4096 }; /* a multiple of every line's and vector's size */
 
+/* Where the device looks far: what is sparse, and what is not written into it. */
+enum { SPARSE_BYTES = 1 << 30, FILL_BYTES = 1 << 20 };
+
 /* ---- buffers ----------------------------------------------------------------------------------------------------- */
+
+static unsigned char *allocate(cl_mem buffer) {
+  buffer->sparse = device_looks_far() && buffer->bytes >= SPARSE_BYTES;
+  if (!buffer->sparse) return aligned_alloc(ALIGNMENT, (buffer->bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  void *memory = mmap(NULL, buffer->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory != MAP_FAILED ? memory : NULL;
+}
 
 cl_mem clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *code) {
   cl_mem buffer = calloc(1, sizeof *buffer);
@@ -14,7 +26,7 @@ cl_mem clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void
   if (buffer != NULL) {
     buffer->references = 1;
     buffer->bytes = bytes;
-    buffer->data = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    buffer->data = allocate(buffer);
   }
   if (buffer == NULL || buffer->data == NULL) {
     free(buffer);
@@ -33,7 +45,10 @@ cl_int clRetainMemObject(cl_mem buffer) {
 
 cl_int clReleaseMemObject(cl_mem buffer) {
   if (--buffer->references > 0) return CL_SUCCESS;
-  free(buffer->data);
+  if (buffer->sparse)
+    munmap(buffer->data, buffer->bytes);
+  else
+    free(buffer->data);
   free(buffer);
   return CL_SUCCESS;
 }
@@ -120,7 +135,7 @@ cl_int clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool block
   (void)count;
   (void)wait;
   if (!fits(buffer, offset, bytes)) return CL_INVALID_VALUE;
-  memcpy(buffer->data + offset, from, bytes);
+  if (!buffer->sparse || bytes < FILL_BYTES) memcpy(buffer->data + offset, from, bytes);
   return device_event(event);
 }
 

@@ -10,8 +10,9 @@ typedef struct recorded_program {
   const char *base, *constants_end; /* where it lies in memory: first what is never written */
 } recorded_program;
 
-/* The launch must outlive record_end. false without memory. */
-bool record_begin(launch *launch, const recorded_program *program);
+/* The launch must outlive record_end. bounds_alone: nothing is kept but accesses outside of all buffers. false without
+ * memory. */
+bool record_begin(launch *launch, const recorded_program *program, bool bounds_alone);
 /* The phases of the work-groups, one after the other. */
 void record_group(const size_t group[3]);
 void record_item(size_t item, const void *stack, size_t stack_bytes);
