@@ -148,7 +148,8 @@ static clattn_status launch_piece(clattn_chain *chain, cl_kernel kernel, const c
   const clattn_status status = clattn_chain_launch(chain, kernel, piece, error);
   if (status != CLATTN_OK) return status;
   if (is_paced(chain)) return pace(chain, flops, started, slowest, error);
-  return clattn_chain_flush(chain, error); /* a driver may hand over what has gathered as one piece of work */
+  if (chain->profile != NULL) return CLATTN_OK; /* it has been waited for */
+  return clattn_chain_flush(chain, error);      /* a driver may hand over what has gathered as one piece of work */
 }
 
 static clattn_status launch_pieces(clattn_chain *chain, cl_kernel kernel, const work *w, size_t most,

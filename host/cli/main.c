@@ -1,5 +1,6 @@
 /* The program: finds the command and hands over to it. */
 #include "command.h"
+#include "hash.h"
 #include "option_values.h"
 
 #include <stdarg.h>
@@ -69,12 +70,17 @@ int complain_of(const clattn_error *error) {
 }
 
 void warn_of_wrong_kernels(const clattn_plan *plan) {
+  static uint64_t said[16]; /* a kernel is named once, however many plans pass it over */
+  static size_t count;
   clattn_reason reason;
-  const char *said = ""; /* what a record names may come up once more among what the device gets without one */
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
-    if (reason.kind != CLATTN_REASON_WRONG || strcmp(reason.text, said) == 0) continue;
+    if (reason.kind != CLATTN_REASON_WRONG) continue;
+    const uint64_t hash = clattn_hash_add(CLATTN_HASH_START, reason.text, strlen(reason.text));
+    size_t before = 0;
+    while (before < count && said[before] != hash) ++before;
+    if (before < count) continue;
     complain("passed over, for its answers are wrong here: %s", reason.text);
-    said = reason.text;
+    if (count < sizeof said / sizeof said[0]) said[count++] = hash;
   }
 }
 

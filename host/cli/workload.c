@@ -47,7 +47,9 @@ clattn_status workload_plan(const workload *w, const char *choice, clattn_plan *
     snprintf(kernels, sizeof kernels, "%s=%s", clattn_stage_name(w->stage), choice);
     options.kernels = kernels;
   }
-  return clattn_plan_create(w->device, &w->problem, &options, plan, error);
+  const clattn_status status = clattn_plan_create(w->device, &w->problem, &options, plan, error);
+  if (status == CLATTN_OK) warn_of_wrong_kernels(*plan);
+  return status;
 }
 
 void workload_choice(const workload *w, const clattn_plan *plan, char *text, size_t size) {
