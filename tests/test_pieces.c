@@ -12,14 +12,14 @@
 
 #define KERNELS "pieces_kernels"
 
-static const int32_t key_lengths[] = {250, 261, 0, 30};
+static const int32_t key_lengths[] = {120, 133, 0, 30};
 
 /* Something of everything, in sizes that are multiples of no tile. */
 static clattn_problem problem_for(const clattn_kernel *row) {
-  clattn_problem p = support_problem(261, 37, 20);
+  clattn_problem p = support_problem(133, 37, 20);
   p.batch = 2;
-  p.heads = 6;
-  p.kv_heads = 3;
+  p.heads = 4;
+  p.kv_heads = 2;
   p.value_dim = 12;
   p.output_dim = 33;
   p.biases = CLATTN_BIAS_Q | CLATTN_BIAS_O;
@@ -218,7 +218,7 @@ static void the_option(void **state) {
 /* A kernel that is ten times slower here than the estimate says: pieces are measured, and the next ones smaller. */
 static void pieces_are_as_long_as_asked(void **state) {
   (void)state;
-  static const char *const kernels[] = {"fused=tiled", "fused=register", "fused=online"};
+  static const char *const kernels[] = {"fused=tiled", "fused=register"};
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
     clattn_problem p = support_problem(1000, 0, 64);
     p.source = CLATTN_SOURCE_QKV;
@@ -260,19 +260,18 @@ static void pieces_are_as_long_as_asked(void **state) {
 
 /* The library's own file with get_group_id() in place of group_id(), which begins at 0 in each piece. */
 static void write_forgetful(const char *file) {
+  static const char word[] = " group_id(";
+  const size_t length = sizeof word - 1;
   size_t bytes = 0;
-  const char *text = clattn_kernel_source(file, &bytes), *place = NULL;
-  FILE *to = NULL;
-  assert_int_equal(system("rm -rf " KERNELS " && mkdir -p " KERNELS "/scores"), 0);
+  const char *text = clattn_kernel_source(file, &bytes);
   assert_non_null(text);
-  to = fopen(KERNELS "/scores/2_tiled.cl", "wb");
+  assert_int_equal(system("rm -rf " KERNELS " && mkdir -p " KERNELS "/scores"), 0);
+  FILE *to = fopen(KERNELS "/scores/2_tiled.cl", "wb");
   assert_non_null(to);
-  const char *end = text + bytes;
-  while ((place = strstr(text, " group_id(")) != NULL && place < end) {
-    fprintf(to, "%.*s get_group_id(", (int)(place - text), text);
-    text = place + strlen(" group_id(");
+  for (size_t i = 0; i < bytes; ++i) {
+    if (bytes - i >= length && memcmp(text + i, word, length) == 0) fputs(" get_", to), ++i;
+    fputc(text[i], to);
   }
-  assert_true(fwrite(text, 1, (size_t)(end - text), to) == (size_t)(end - text));
   assert_int_equal(fclose(to), 0);
 }
 
