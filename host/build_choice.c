@@ -7,6 +7,7 @@
 #include "shape.h"
 #include "stage.h"
 #include "status.h"
+#include "tiles.h"
 
 static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {

@@ -4,6 +4,7 @@
 
 #include "choice.h"
 #include "status.h"
+#include "tiles.h"
 
 /* Cuts `text` at the first `separator`: what is before it is returned, `text` goes on behind it. */
 static clattn_text cut(clattn_text *text, char separator) {

@@ -8,6 +8,7 @@
 #include "record.h"
 #include "shape.h"
 #include "status.h"
+#include "tiles.h"
 
 /* A CPU whose driver likes float vectors runs one work-item after the other: CPU forms. One that names a width of 1
  * spreads the work-items over the vectors itself, as a GPU does. That is rusticl on llvmpipe, which also stops a

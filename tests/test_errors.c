@@ -7,6 +7,7 @@
 #include "catalog.h"
 #include "program.h"
 #include "support.h"
+#include "tiles.h"
 
 static void names(void **state) {
   (void)state;

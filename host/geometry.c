@@ -1,0 +1,172 @@
+/* The geometry of each family of kernels: what its work-groups are, what they take, and how long its sums are. */
+#include "geometry.h"
+
+#include "../kernels/common/parts.h"
+
+static size_t max_of(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
+static size_t groups_of(size_t terms, size_t part) {
+  return (terms + part - 1) / part;
+}
+
+void clattn_geometry_naive(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  (void)value;
+  *g = (clattn_geometry){.cols = 1, .rows = 1, .longest_addition = e->terms};
+}
+
+/* A launch over (row, column) instead of (column, row). */
+void clattn_geometry_by_rows(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_naive(value, e, g);
+  g->rows_first = true;
+}
+
+/* value: TILE */
+void clattn_geometry_tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t tile = (size_t)value[0];
+  *g = (clattn_geometry){.local = {tile, tile},
+                         .cols = tile,
+                         .rows = tile,
+                         .local_bytes = 2 * tile * (tile + 1) * sizeof(float),
+                         .longest_addition = e->terms};
+}
+
+/* value: TILE, ITEM_ROWS */
+void clattn_geometry_column(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t tile = (size_t)value[0], rows = tile * (size_t)value[1];
+  *g = (clattn_geometry){.local = {tile, tile},
+                         .cols = tile,
+                         .rows = rows,
+                         .local_bytes = (rows + tile) * (tile + 1) * sizeof(float),
+                         .longest_addition = e->terms};
+}
+
+/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH */
+void clattn_geometry_registers(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t x = (size_t)value[0], y = (size_t)value[1], depth = (size_t)value[4];
+  const size_t rows = y * (size_t)value[2], cols = x * (size_t)value[3];
+  *g =
+      (clattn_geometry){.local = {x, y},
+                        .cols = cols,
+                        .rows = rows,
+                        .local_bytes = (depth * (rows + cols + 2) + 1) * sizeof(float), /* 1: context's note of a NaN */
+                        .longest_addition = e->terms};
+}
+
+/* value: as registers */
+void clattn_geometry_wide(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_registers(value, e, g);
+  g->local_bytes = (size_t)value[4] * (g->rows + g->cols + 8) * sizeof(float); /* 4 more in each row */
+}
+
+/* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
+void clattn_geometry_panel(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t vectors = (size_t)value[2], strip = (size_t)value[3];
+  *g = (clattn_geometry){.local = {1, 1},
+                         .cols = vectors * 16,
+                         .rows = (size_t)value[0],
+                         .local_bytes = strip * vectors * 16 * sizeof(float),
+                         .longest_addition = max_of(e->terms < strip ? e->terms : strip, groups_of(e->terms, strip))};
+}
+
+/* value: LOCAL_X, and ITEM_KEYS of the register rung */
+void clattn_geometry_row_group(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t lanes = (size_t)value[0];
+  *g =
+      (clattn_geometry){.local = {lanes, 1},
+                        .cols = 1,
+                        .rows = 1,
+                        .local_bytes = lanes * sizeof(float),
+                        .longest_addition = max_of(groups_of(e->terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
+}
+
+/* A running sum shrinks with each new maximum: two roundings a key. */
+void clattn_geometry_online_row(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_naive(value, e, g);
+  g->longest_addition *= 2;
+}
+
+/* value: LOCAL_X */
+void clattn_geometry_online_group(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_row_group(value, e, g);
+  g->local_bytes *= 2;
+  g->longest_addition *= 2;
+}
+
+/* value: ITEM_ROWS */
+void clattn_geometry_vector_rows(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  *g = (clattn_geometry){
+      .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
+}
+
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Besides queries, strip and sums of values five numbers a row; and of
+ * keys or values that are no floats a strip in whole vectors, or of floats one vector. */
+void clattn_geometry_fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t rows = (size_t)value[0] * 16, strip = (size_t)value[3] / (size_t)value[1] * (size_t)value[1];
+  const size_t vectors = e->stored ? strip * groups_of(max_of(e->head_dim, e->value_dim), 16) : 1;
+  *g =
+      (clattn_geometry){.local = {1, 1},
+                        .cols = 1,
+                        .rows = rows,
+                        .local_bytes = (rows * (strip + e->head_dim + e->value_dim + 5) + vectors * 16) * sizeof(float),
+                        .longest_addition = e->terms};
+}
+
+/* value: TILE. Tiles of Q, K and V, of scores and of weights. */
+void clattn_geometry_fused_tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t tile = (size_t)value[0];
+  *g = (clattn_geometry){.local = {tile, tile},
+                         .cols = 1,
+                         .rows = tile,
+                         .local_bytes = tile * (2 * (e->head_dim + 1) + e->value_dim + 2 * (tile + 1)) * sizeof(float),
+                         .longest_addition = e->terms};
+}
+
+/* A block of rows of fused, in float4s, as kernels/common/fused_block.cl has it. */
+typedef struct block {
+  size_t local[2], item_rows, item_keys, tile_depth;
+} block;
+
+static size_t block_vectors(const block *b, const clattn_extent *e) {
+  const size_t rows = b->local[1] * b->item_rows, keys = b->local[0] * b->item_keys;
+  const bool q_stays = b->tile_depth >= e->head_dim;
+  const size_t depth_row = (q_stays ? groups_of(e->head_dim, 4) : b->tile_depth / 4) | 1;
+  const size_t value_row = groups_of(e->value_dim, 4 * b->local[0]) * b->local[0];
+  const size_t q = rows * depth_row, tile = max_of(q + keys * depth_row, (q_stays ? q : 0) + keys * value_row);
+  return tile + rows * ((keys / 4 | 1) + b->local[0] / 4);
+}
+
+/* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_KEYS, TILE_DEPTH */
+void clattn_geometry_fused_block(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const block b = {{(size_t)value[0], (size_t)value[1]}, (size_t)value[2], (size_t)value[3], (size_t)value[4]};
+  *g = (clattn_geometry){.local = {b.local[0], b.local[1]},
+                         .cols = 1,
+                         .rows = b.local[1] * b.item_rows,
+                         .local_bytes = block_vectors(&b, e) * 4 * sizeof(float) + sizeof(int), /* note of a NaN */
+                         .longest_addition = e->terms,
+                         .longest_first = true};
+}
+
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/fused.c) */
+void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const int same[] = {value[0], SPLIT_LOCAL_Y, value[1], 1, value[2]};
+  clattn_geometry_fused_block(same, e, g);
+  g->rows = 1;
+}
+
+/* value: PARTS, HEADS; what it is launched over follows from them (host/fused.c). The keys of a part, then parts. */
+void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t part = (size_t)part_len((int)e->terms, value[0]), rows = (size_t)value[1] * STREAM_ROWS;
+  const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + groups_of(e->value_dim, 16) * 16;
+  *g = (clattn_geometry){.local = {1, 1},
+                         .cols = 1,
+                         .rows = 1,
+                         .local_bytes = rows * row_floats * sizeof(float),
+                         .longest_addition = max_of(e->terms < STREAM_STRIP ? e->terms : part, (size_t)value[0])};
+}
+
+/* CLBlast does not say how it adds; the worst is one after the other. */
+void clattn_geometry_library(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_naive(value, e, g);
+}
