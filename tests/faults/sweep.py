@@ -92,8 +92,8 @@ class Sweep:
         if n > len(seen.calls) or seen.failed == 0:
             return None if job.counts_vary else "call %d was not made" % n
         call = seen.calls[n - 1]
-        if call.object == "libpopt" and seen.code in (job.code, 1):
-            return None  # it ends the program itself where it lacks memory
+        if call.object == "libpopt" and seen.code in (job.code, 1, 2):
+            return None  # it ends the program itself where it lacks memory, or takes an option for one that is not there
         if seen.code in (2, 3):
             return self.complaint(job, seen, call, code)
         held = [s for s in SURVIVORS if s.holds(job, seen.calls, n) and (not s.says or self.tells(seen.out, code))
@@ -124,7 +124,9 @@ class Sweep:
         before = set(os.listdir(folder))
         seen = run(self.shim, [self.program, *job.arguments.split()], folder, self.of, job.environment, n, code, lasting)
         wrong = list(self.judge(job, seen, n, code)) if n > 0 else []
-        wrong += trouble_with_files(folder, job.files, n == 0, before)
+        options_are_lost = 0 < n <= len(seen.calls) and seen.calls[n - 1].object == "libpopt"
+        if not options_are_lost:
+            wrong += trouble_with_files(folder, job.files, n == 0, before)
         shutil.rmtree(folder)
         self.runs += 1
         return seen, wrong

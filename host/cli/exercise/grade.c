@@ -35,6 +35,7 @@ typedef struct attempt {
   clattn_plan *plan;
   clattn_outputs run[RUNS];
   clattn_check_report report;
+  bool complained; /* by a call that has said why itself */
 } attempt;
 
 /* ---- a plan ------------------------------------------------------------------------------------------------------ */
@@ -127,7 +128,8 @@ static clattn_status run_all(attempt *a, clattn_error *error) {
     status = clattn_plan_run(a->plan, &a->work.inputs, &a->run[run], NULL, error);
     if (run != BEFORE) continue;
     workload_free(&a->work);
-    if (case_fill(a->job->exercise, a->kind, &a->work) != -1) return no_memory(error);
+    a->complained = case_fill(a->job->exercise, a->kind, &a->work) != -1;
+    if (a->complained) return no_memory(error);
   }
   if (status == CLATTN_OK) status = clattn_reference_run(&a->work.problem, &a->work.inputs, &a->run[EXPECTED], error);
   if (status == CLATTN_OK) status = clattn_check(a->plan, &a->work.inputs, &a->run[GOT], NULL, &a->report, error);
@@ -201,7 +203,7 @@ static int judge(attempt *a) {
   if (status == CLATTN_OK) status = run_all(a, &error);
   if (status != CLATTN_OK) {
     printf("\n");
-    return complain_of(&error);
+    return a->complained ? EXIT_DEVICE_FAILED : complain_of(&error);
   }
   const clattn_tensor_check *wrong = find_wrong(a);
   if (wrong == NULL) {
