@@ -3,9 +3,9 @@
 
 #include <math.h>
 
-/* What a kernel that is not the plain formula does at least, in each cycle of a compute unit: 4 is 1 to 6 % of what
- * those of AMD, Intel, NVIDIA, ARM and Apple can do (16 to 256 in a cycle), and the slowest of ours reach about that.
- * Too low an estimate costs little: a piece still has many groups for each compute unit. */
+/* What a kernel that is not the plain formula is taken to do in each cycle of a compute unit, of which GPUs can do 16
+ * to 256. Nobody has measured it on one. Too low a guess costs little: a piece still has several groups for each unit.
+ */
 #define FLOPS_A_CYCLE 4.0
 #define CLOCK_UNKNOWN_MHZ 1000.0
 
