@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "lock.h"
+#include "sizes.h"
 
 static clattn_lock one_at_a_time = CLATTN_LOCK_INIT;
 
@@ -49,16 +50,12 @@ static clattn_status multiply_at_once(clattn_chain *chain, const clattn_blas_pro
 /* Fewer rows than that fill none of its work-groups. */
 #define ROWS_LEAST 64
 
-static size_t smaller(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
 /* Rows first_row ... of the products first ... */
 static clattn_blas_product part_of(const clattn_blas_product *all, size_t first, size_t count, size_t first_row,
                                    size_t rows) {
   clattn_blas_product part = *all;
-  part.count = smaller(count, all->count - first);
-  part.rows = smaller(rows, all->rows - first_row);
+  part.count = clattn_smaller(count, all->count - first);
+  part.rows = clattn_smaller(rows, all->rows - first_row);
   part.a.offset += first * all->a.step + first_row * all->a.row;
   part.b.offset += first * all->b.step;
   part.c.offset += first * all->c.step + first_row * all->c.row;
@@ -68,7 +65,7 @@ static clattn_blas_product part_of(const clattn_blas_product *all, size_t first,
 clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
   const double flops = 2.0 * (double)p->rows * (double)p->columns * (double)p->terms * (double)p->count;
   const size_t most = clattn_limited(&chain->limit, flops, p->rows * p->count, ROWS_LEAST);
-  const size_t rows = smaller(most, p->rows), count = most > p->rows ? most / p->rows : 1;
+  const size_t rows = clattn_smaller(most, p->rows), count = most > p->rows ? most / p->rows : 1;
   clattn_status status = CLATTN_OK;
   for (size_t first = 0; first < p->count; first += count)
     for (size_t first_row = 0; first_row < p->rows && status == CLATTN_OK; first_row += rows) {

@@ -147,10 +147,9 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   if (sequences != NULL) clReleaseMemObject(sequences);
   plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
   if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
-  cl_int code = clFlush(chain.queue); /* other queues may wait for the event */
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clFlush");
-  if (event == NULL) return CLATTN_OK;
-  code = clRetainEvent(plan->previous);
+  status = clattn_chain_flush(&chain, error); /* other queues may wait for the event */
+  if (status != CLATTN_OK || event == NULL) return status;
+  const cl_int code = clRetainEvent(plan->previous);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clRetainEvent");
   *event = plan->previous;
   return CLATTN_OK;

@@ -76,11 +76,6 @@ clattn_problem clattn_exam_projection(const clattn_problem *real) {
   return p;
 }
 
-bool clattn_exam_is_attention(clattn_stage stage) {
-  return stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_SOFTMAX || stage == CLATTN_STAGE_CONTEXT ||
-         stage == CLATTN_STAGE_FUSED || stage == CLATTN_STAGE_PRODUCTS || stage == CLATTN_STAGE_EXPS;
-}
-
 /* ---- doing one --------------------------------------------------------------------------------------------------- */
 
 static clattn_status draw(clattn_exam *e, clattn_tensor tensor, uint64_t *state, clattn_error *error) {

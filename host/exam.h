@@ -21,10 +21,8 @@ typedef struct clattn_mark {
 /* Tokens of the small problems, with which `few` of the real ones have no few rows. */
 enum { CLATTN_EXAM_TOKENS = 70, CLATTN_EXAM_WIDTH = 80 };
 
-/* Whether the stage is examined with q, k and v given; the others with x. */
-bool clattn_exam_is_attention(clattn_stage stage);
-
-/* Small problems for the kernels of a real one: with its head_dim, value_dim and types, on which programs depend. */
+/* Small problems for the kernels of a real one, with q, k and v given for the stages of scores, with x for the others:
+ * with its head_dim, value_dim and types, on which programs depend. */
 clattn_problem clattn_exam_attention(const clattn_problem *real);
 clattn_problem clattn_exam_projection(const clattn_problem *real);
 

@@ -6,12 +6,9 @@
 
 #include "kernel_arguments.h"
 #include "shape.h"
+#include "sizes.h"
 
 #include "../kernels/common/parts.h"
-
-static size_t groups_of(size_t elements, size_t of_group) {
-  return (elements + of_group - 1) / of_group;
-}
 
 /* Of all query heads that share one. */
 static size_t rows_of_key_head(const clattn_problem *problem) {
@@ -25,7 +22,7 @@ enum { SPLIT_ITEM_ROWS = 1, SPLIT_PART_KEYS = 3, SPLIT_GROUPS = 4 };
 
 /* Blocks of rows of a key head. */
 static size_t split_blocks(const int *value, const clattn_problem *problem) {
-  return groups_of(rows_of_key_head(problem), SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS]);
+  return clattn_groups_of(rows_of_key_head(problem), SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS]);
 }
 
 static size_t split_parts(const int *value, const clattn_problem *problem, size_t keys) {
@@ -66,9 +63,9 @@ static void stream_join(const int *value, const clattn_problem *seen, size_t siz
 }
 
 static void stream_launch(const int *value, const clattn_problem *seen, size_t size[3]) {
-  size[0] = seen->batch * groups_of(clattn_kv_heads(seen), (size_t)value[1]);
-  size[1] = groups_of(seen->key_len, (size_t)part_len((int)seen->key_len, value[0]));
-  size[2] = groups_of(rows_of_key_head(seen), STREAM_ROWS);
+  size[0] = seen->batch * clattn_groups_of(clattn_kv_heads(seen), (size_t)value[1]);
+  size[1] = clattn_groups_of(seen->key_len, (size_t)part_len((int)seen->key_len, value[0]));
+  size[2] = clattn_groups_of(rows_of_key_head(seen), STREAM_ROWS);
 }
 
 /* ---- which row has which ----------------------------------------------------------------------------------------- */

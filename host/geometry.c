@@ -1,15 +1,8 @@
 /* The geometry of each family of kernels: what its work-groups are, what they take, and how long its sums are. */
 #include "geometry.h"
 
+#include "sizes.h"
 #include "../kernels/common/parts.h"
-
-static size_t max_of(size_t a, size_t b) {
-  return a > b ? a : b;
-}
-
-static size_t groups_of(size_t terms, size_t part) {
-  return (terms + part - 1) / part;
-}
 
 void clattn_geometry_naive(const int *value, const clattn_extent *e, clattn_geometry *g) {
   (void)value;
@@ -67,18 +60,19 @@ void clattn_geometry_panel(const int *value, const clattn_extent *e, clattn_geom
                          .cols = vectors * 16,
                          .rows = (size_t)value[0],
                          .local_bytes = strip * vectors * 16 * sizeof(float),
-                         .longest_addition = max_of(e->terms < strip ? e->terms : strip, groups_of(e->terms, strip))};
+                         .longest_addition =
+                             clattn_larger(e->terms < strip ? e->terms : strip, clattn_groups_of(e->terms, strip))};
 }
 
 /* value: LOCAL_X, and ITEM_KEYS of the register rung */
 void clattn_geometry_row_group(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t lanes = (size_t)value[0];
-  *g =
-      (clattn_geometry){.local = {lanes, 1},
-                        .cols = 1,
-                        .rows = 1,
-                        .local_bytes = lanes * sizeof(float),
-                        .longest_addition = max_of(groups_of(e->terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
+  *g = (clattn_geometry){.local = {lanes, 1},
+                         .cols = 1,
+                         .rows = 1,
+                         .local_bytes = lanes * sizeof(float),
+                         .longest_addition =
+                             clattn_larger(clattn_groups_of(e->terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
 }
 
 /* A running sum shrinks with each new maximum: two roundings a key. */
@@ -104,7 +98,7 @@ void clattn_geometry_vector_rows(const int *value, const clattn_extent *e, clatt
  * keys or values that are no floats a strip in whole vectors, or of floats one vector. */
 void clattn_geometry_fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t rows = (size_t)value[0] * 16, strip = (size_t)value[3] / (size_t)value[1] * (size_t)value[1];
-  const size_t vectors = e->stored ? strip * groups_of(max_of(e->head_dim, e->value_dim), 16) : 1;
+  const size_t vectors = e->stored ? strip * clattn_groups_of(clattn_larger(e->head_dim, e->value_dim), 16) : 1;
   *g =
       (clattn_geometry){.local = {1, 1},
                         .cols = 1,
@@ -131,9 +125,9 @@ typedef struct block {
 static size_t block_vectors(const block *b, const clattn_extent *e) {
   const size_t rows = b->local[1] * b->item_rows, keys = b->local[0] * b->item_keys;
   const bool q_stays = b->tile_depth >= e->head_dim;
-  const size_t depth_row = (q_stays ? groups_of(e->head_dim, 4) : b->tile_depth / 4) | 1;
-  const size_t value_row = groups_of(e->value_dim, 4 * b->local[0]) * b->local[0];
-  const size_t q = rows * depth_row, tile = max_of(q + keys * depth_row, (q_stays ? q : 0) + keys * value_row);
+  const size_t depth_row = (q_stays ? clattn_groups_of(e->head_dim, 4) : b->tile_depth / 4) | 1;
+  const size_t value_row = clattn_groups_of(e->value_dim, 4 * b->local[0]) * b->local[0];
+  const size_t q = rows * depth_row, tile = clattn_larger(q + keys * depth_row, (q_stays ? q : 0) + keys * value_row);
   return tile + rows * ((keys / 4 | 1) + b->local[0] / 4);
 }
 
@@ -158,12 +152,13 @@ void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clatt
 /* value: PARTS, HEADS; what it is launched over follows from them (host/fused.c). The keys of a part, then parts. */
 void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t part = (size_t)part_len((int)e->terms, value[0]), rows = (size_t)value[1] * STREAM_ROWS;
-  const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + groups_of(e->value_dim, 16) * 16;
-  *g = (clattn_geometry){.local = {1, 1},
-                         .cols = 1,
-                         .rows = 1,
-                         .local_bytes = rows * row_floats * sizeof(float),
-                         .longest_addition = max_of(e->terms < STREAM_STRIP ? e->terms : part, (size_t)value[0])};
+  const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + clattn_groups_of(e->value_dim, 16) * 16;
+  *g =
+      (clattn_geometry){.local = {1, 1},
+                        .cols = 1,
+                        .rows = 1,
+                        .local_bytes = rows * row_floats * sizeof(float),
+                        .longest_addition = clattn_larger(e->terms < STREAM_STRIP ? e->terms : part, (size_t)value[0])};
 }
 
 /* CLBlast does not say how it adds; the worst is one after the other. */

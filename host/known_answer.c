@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "choice.h"
+#include "costs.h"
 #include "exam.h"
 #include "fused.h"
 #include "status.h"
@@ -75,7 +76,7 @@ static clattn_status ask(clattn_plan *plan, const clattn_plan_options *options, 
   bool unknown[CLATTN_STAGE_COUNT], any = false;
   clattn_exam e;
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
-    unknown[s] = clattn_exam_is_attention((clattn_stage)s) == attention && is_unknown(plan, options, (clattn_stage)s);
+    unknown[s] = clattn_is_of_scores((clattn_stage)s) == attention && is_unknown(plan, options, (clattn_stage)s);
     any = any || unknown[s];
   }
   if (!any) return CLATTN_OK;
@@ -105,8 +106,7 @@ static clattn_problem problem_for(const clattn_kernel *row) {
   real.model_dim = CLATTN_EXAM_WIDTH;
   if (row->stage == CLATTN_STAGE_CONVERT) real.type = CLATTN_F16;
   if (row->stage == CLATTN_STAGE_ROTARY) real.rotary = CLATTN_ROTARY_HALVES;
-  clattn_problem p =
-      clattn_exam_is_attention(row->stage) ? clattn_exam_attention(&real) : clattn_exam_projection(&real);
+  clattn_problem p = clattn_is_of_scores(row->stage) ? clattn_exam_attention(&real) : clattn_exam_projection(&real);
   if (row->stage == CLATTN_STAGE_CACHE)
     p.cache =
         (clattn_cache_layout){.capacity = (size_t)2 * CLATTN_EXAM_TOKENS, .type = CLATTN_CACHE_F16, .page_len = 16};

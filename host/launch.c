@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "sizes.h"
 
 /* A unit is a work-group, or where the driver groups work-items about as many as it may want to have in one. */
 #define ITEMS_UNGROUPED 64
@@ -14,16 +15,7 @@ typedef struct work {
   size_t unit[3], units[3]; /* work-items of a unit; units */
   double flops;             /* of a unit, on average */
   bool backwards;           /* the last units are launched first */
-  bool ungrouped;           /* by us */
 } work;
-
-static size_t groups(size_t elements, size_t of_group) {
-  return (elements + of_group - 1) / of_group;
-}
-
-static size_t smaller(size_t a, size_t b) {
-  return a < b ? a : b;
-}
 
 static size_t power_of_two_up_to(size_t most) {
   size_t power = 1;
@@ -36,7 +28,7 @@ static size_t count(const work *w) {
 }
 
 static work describe(const clattn_geometry *g, const size_t size[3], double flops) {
-  const size_t cols = groups(size[0], g->cols), rows = groups(size[1], g->rows);
+  const size_t cols = clattn_groups_of(size[0], g->cols), rows = clattn_groups_of(size[1], g->rows);
   const bool grouped = g->local[0] != 0;
   const size_t x = g->rows_first ? rows : cols, y = g->rows_first ? cols : rows;
   work w = {.all = {.local = {g->local[0], g->local[1], 1}}, .unit = {1, 1, 1}};
@@ -44,10 +36,9 @@ static work describe(const clattn_geometry *g, const size_t size[3], double flop
   w.all.global[0] = x * w.unit[0];
   w.all.global[1] = y * w.unit[1];
   w.all.global[2] = size[2];
-  w.ungrouped = !grouped;
-  if (!grouped) w.unit[0] = smaller(power_of_two_up_to(w.all.global[0]), ITEMS_UNGROUPED);
+  if (!grouped) w.unit[0] = clattn_smaller(power_of_two_up_to(w.all.global[0]), ITEMS_UNGROUPED);
   if (!grouped) w.unit[1] = ITEMS_UNGROUPED / w.unit[0];
-  for (int d = 0; d < 3; ++d) w.units[d] = groups(w.all.global[d], w.unit[d]);
+  for (int d = 0; d < 3; ++d) w.units[d] = clattn_groups_of(w.all.global[d], w.unit[d]);
   w.flops = flops / (double)count(&w);
   w.backwards = !g->longest_first; /* what a piece takes says at most too much of the next */
   return w;
@@ -59,31 +50,34 @@ static work describe(const clattn_geometry *g, const size_t size[3], double flop
 typedef struct cutting {
   size_t at[3], step[3]; /* units, counted as they are launched */
   int along;
+  size_t inner; /* units of the whole dimensions */
 } cutting;
 
 /* Drivers choose groups by a launch's sizes, and some compile for each size of a group anew. */
 static size_t tidy(const work *w, size_t step) {
-  return w->ungrouped ? power_of_two_up_to(step) : step;
+  return w->all.local[0] == 0 ? power_of_two_up_to(step) : step;
+}
+
+/* How far a piece of at most so many units may reach where it is cut. */
+static size_t reach(const cutting *c, size_t most) {
+  return clattn_larger(most / c->inner, 1);
 }
 
 /* Pieces of at most so many units, all about alike. */
 static cutting cut(const work *w, size_t most) {
-  cutting c = {.step = {w->units[0], w->units[1], w->units[2]}};
-  size_t inner = count(w);
+  cutting c = {.step = {w->units[0], w->units[1], w->units[2]}, .inner = count(w)};
   for (c.along = 2; c.along >= 0; --c.along) {
-    inner /= w->units[c.along];
-    const size_t longest = smaller(most > inner ? most / inner : 1, w->units[c.along]);
-    c.step[c.along] = tidy(w, groups(w->units[c.along], groups(w->units[c.along], longest)));
-    if (most >= inner) break;
+    c.inner /= w->units[c.along];
+    const size_t pieces = clattn_groups_of(w->units[c.along], reach(&c, most));
+    c.step[c.along] = tidy(w, clattn_groups_of(w->units[c.along], pieces));
+    if (most >= c.inner) break;
   }
   return c;
 }
 
 /* From here on pieces of at most so many. */
 static void cut_anew(const work *w, size_t most, cutting *c) {
-  size_t inner = 1;
-  for (int d = 0; d < c->along; ++d) inner *= w->units[d];
-  c->step[c->along] = smaller(tidy(w, most > inner ? most / inner : 1), w->units[c->along]);
+  c->step[c->along] = clattn_smaller(tidy(w, reach(c, most)), w->units[c->along]);
 }
 
 /* Its work-items, clipped to those that there are; units in it. */
@@ -91,10 +85,10 @@ static clattn_range piece_at(const work *w, const cutting *c, size_t *units) {
   clattn_range r = w->all;
   *units = 1;
   for (int d = 0; d < 3; ++d) {
-    const size_t step = smaller(c->step[d], w->units[d] - c->at[d]);
+    const size_t step = clattn_smaller(c->step[d], w->units[d] - c->at[d]);
     const size_t first = w->backwards ? w->units[d] - c->at[d] - step : c->at[d];
     r.offset[d] = first * w->unit[d];
-    r.global[d] = smaller(step * w->unit[d], w->all.global[d] - r.offset[d]);
+    r.global[d] = clattn_smaller(step * w->unit[d], w->all.global[d] - r.offset[d]);
     *units *= step;
   }
   return r;
@@ -121,12 +115,15 @@ static bool is_paced(const clattn_chain *chain) {
   return chain->rate != NULL && chain->limit.seconds > 0.0;
 }
 
+/* Operations a second. */
+static double expected_rate(const clattn_chain *chain) {
+  const double known = chain->rate[chain->slot];
+  return known > 0.0 ? known : chain->limit.flops / chain->limit.seconds / CAUTION;
+}
+
 static size_t most_units(const clattn_chain *chain, const work *w) {
   clattn_launch_limit limit = chain->limit;
-  if (is_paced(chain) && limit.flops > 0.0) {
-    const double known = chain->rate[chain->slot];
-    limit.flops = known > 0.0 ? known * limit.seconds : limit.flops / CAUTION;
-  }
+  if (is_paced(chain)) limit.flops = expected_rate(chain) * limit.seconds;
   return clattn_limited(&limit, w->flops * (double)count(w), count(w), limit.groups_least);
 }
 
@@ -135,8 +132,7 @@ static clattn_status pace(clattn_chain *chain, double flops, double started, dou
   const clattn_status status = clattn_chain_wait(chain, error);
   if (status != CLATTN_OK) return status;
   double *rate = &chain->rate[chain->slot];
-  const double before = *rate > 0.0 ? *rate : chain->limit.flops / chain->limit.seconds / CAUTION;
-  const double seconds = clattn_now() - started, most = before * FASTEST_GROWTH;
+  const double seconds = clattn_now() - started, most = expected_rate(chain) * FASTEST_GROWTH;
   *rate = seconds * most > flops ? flops / seconds : most;
   if (seconds > chain->limit.seconds / 16.0 && *rate < *slowest) *slowest = *rate;
   return CLATTN_OK;

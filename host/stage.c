@@ -3,6 +3,7 @@
 
 #include "costs.h"
 #include "launch.h"
+#include "sizes.h"
 
 kernel_strides clattn_kernel_strides(clattn_strides s) {
   return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};
@@ -92,10 +93,6 @@ clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, 
   return clattn_launch(work->chain, choice->kernel, &choice->geometry, size, clattn_launch_flops(work, stage), error);
 }
 
-static size_t smaller(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
 bool clattn_next_heads(const clattn_work *work, clattn_heads *heads) {
   const clattn_block *block = &work->block;
   const clattn_problem *p = work->problem;
@@ -107,9 +104,9 @@ bool clattn_next_heads(const clattn_work *work, clattn_heads *heads) {
   heads->head = pair % p->heads;
   heads->kv_head = heads->head / group;
   heads->kv_step = group == 1 ? 1 : 0;
-  heads->count = smaller(left, group == 1 ? p->heads - heads->head : group - heads->head % group);
+  heads->count = clattn_smaller(left, group == 1 ? p->heads - heads->head : group - heads->head % group);
   heads->sequence = clattn_sequence_of(p, work->inputs, heads->batch);
   const size_t first = block->first_row, end = heads->sequence.query_len;
-  heads->rows = end > first ? smaller(end - first, block->rows) : 0;
+  heads->rows = end > first ? clattn_smaller(end - first, block->rows) : 0;
   return true;
 }

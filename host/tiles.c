@@ -3,14 +3,11 @@
 
 #include <string.h>
 
+#include "sizes.h"
 #include "status.h"
 
-static size_t at_least_one(size_t value) {
-  return value > 1 ? value : 1;
-}
-
 static clattn_status check_limits(const clattn_geometry *g, const clattn_device_info *device, clattn_error *error) {
-  const size_t items = at_least_one(g->local[0]) * at_least_one(g->local[1]);
+  const size_t items = clattn_larger(g->local[0], 1) * clattn_larger(g->local[1], 1);
   if (items > device->max_work_group)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "needs work-groups of %zu work-items; '%s' has at most %llu", items,
                        device->name, (unsigned long long)device->max_work_group);

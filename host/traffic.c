@@ -5,14 +5,11 @@
 #include "fused.h"
 #include "linear.h"
 #include "shape.h"
+#include "sizes.h"
 
 /* Of a kernel that reads one float for each of its operations and one whose tile is shared by many, the text differs in
  * how often it names the same float. That is what is counted here; a compiler reads once what stands twice in one
  * expression, and so do the formulas. */
-
-static size_t smaller(size_t a, size_t b) {
-  return a < b ? a : b;
-}
 
 static double tiles_of(size_t elements, size_t tile) {
   const size_t tiles = (elements + tile - 1) / tile;
@@ -171,7 +168,7 @@ void clattn_traffic_softmax_pairs(const int *value, const clattn_sizes *s, clatt
 /* value: LOCAL_X, ITEM_KEYS. One read, one exp, for all places that a row has in registers; what does not fit is read
  * and computed as in tiled. */
 void clattn_traffic_softmax_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
-  const size_t places = (size_t)value[0] * (size_t)value[1], kept = smaller(s->columns, places);
+  const size_t places = (size_t)value[0] * (size_t)value[1], kept = clattn_smaller(s->columns, places);
   const double rows = (double)s->pairs * (double)s->rows, behind = (double)(s->columns - kept);
   t->flops += rows * (3.0 * (double)places + (double)kept + 6.0 * behind);
   t->global_read += rows * ((double)kept + 3.0 * behind);
@@ -248,7 +245,7 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
   } else {
     const size_t step = stage == CLATTN_STAGE_FUSED ? p->query_len : block_rows;
     for (size_t row0 = 0; row0 < p->query_len; row0 += step) {
-      const clattn_sizes sizes = attention_sizes(p, stage, smaller(step, p->query_len - row0));
+      const clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(step, p->query_len - row0));
       row->traffic(value, &sizes, &t);
     }
   }

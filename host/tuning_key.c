@@ -4,6 +4,7 @@
 #include "catalog.h"
 #include "fused.h"
 #include "shape.h"
+#include "sizes.h"
 
 const char *clattn_key_size_name(clattn_key_size size) {
   static const char *const names[CLATTN_KEY_SIZES] = {"head_dim", "value_dim", "query_len", "key_len",
@@ -23,10 +24,6 @@ static size_t class_of(size_t size) {
   return power < size ? size : power;
 }
 
-static size_t larger(size_t a, size_t b) {
-  return a > b ? a : b;
-}
-
 static void set_product(clattn_tuning_key *key, size_t rows, size_t model_dim, size_t columns) {
   key->size[CLATTN_KEY_ROWS] = class_of(rows);
   key->size[CLATTN_KEY_MODEL_DIM] = class_of(model_dim);
@@ -36,8 +33,8 @@ static void set_product(clattn_tuning_key *key, size_t rows, size_t model_dim, s
 clattn_tuning_key clattn_tuning_key_of(const clattn_problem *problem, clattn_stage stage) {
   clattn_tuning_key key = {.stage = clattn_catalog_stage(stage), .type = problem->type};
   if (stage == CLATTN_STAGE_PROJECT) {
-    set_product(&key, larger(clattn_query_tokens(problem), clattn_key_tokens(problem)),
-                larger(problem->model_dim, clattn_kv_model_dim(problem)), problem->heads * problem->head_dim);
+    set_product(&key, clattn_larger(clattn_query_tokens(problem), clattn_key_tokens(problem)),
+                clattn_larger(problem->model_dim, clattn_kv_model_dim(problem)), problem->heads * problem->head_dim);
   } else if (stage == CLATTN_STAGE_OUTPUT) {
     set_product(&key, clattn_query_tokens(problem), problem->heads * problem->value_dim, problem->output_dim);
   } else {

@@ -71,6 +71,12 @@ bool support_is_wanted(const char *kernels) {
 
 clattn_device *support_opened;
 
+bool support_is_for_device(const char *kernels) {
+  if (clattn_device_get_info(support_opened)->native_float_width > 1) return true;
+  return strstr(kernels, "panel") == NULL && strstr(kernels, "fused=vector") == NULL &&
+         strstr(kernels, "stream") == NULL;
+}
+
 int support_open(void **state) {
   (void)state;
   support_opened = support_device();

@@ -29,6 +29,10 @@ clattn_plan_options support_options(void);
  * leaves out what runs none of them, and says a word of each problem. */
 bool support_is_wanted(const char *kernels);
 
+/* False for choices with CPU forms where the device likes no vectors (docs/devices.md): some drivers compile them for
+ * minutes. */
+bool support_is_for_device(const char *kernels);
+
 /* A problem with its inputs, and outputs of all tensors, each with a guard of known bytes on both sides. */
 typedef struct support_case {
   clattn_problem problem;

@@ -18,7 +18,9 @@
 #include "cache.h"
 #include "catalog.h"
 #include "compile.h"
+#include "costs.h"
 #include "programs.h"
+#include "random.h"
 #include "run.h"
 #include "stage.h"
 
@@ -29,12 +31,12 @@ static clattn_device *opened;
 
 /* ---- a plan without a run ---------------------------------------------------------------------------------------- */
 
-static float uniform(uint32_t *state) {
-  *state = *state * 1664525u + 1013904223u;
-  return (float)(*state >> 8) / 8388608.0f - 1.0f;
+/* -1 ... 1 */
+static float uniform(uint64_t *state) {
+  return (float)(clattn_random(state) >> 40) / 8388608.0f - 1.0f;
 }
 
-static void fill(float *to, size_t count, uint32_t seed) {
+static void fill(float *to, size_t count, uint64_t seed) {
   for (size_t i = 0; i < count; ++i) to[i] = uniform(&seed);
 }
 
@@ -153,14 +155,14 @@ static size_t k_at(const clattn_problem *p, size_t key) {
 }
 
 /* Numbers that halves hold exactly. */
-static void draw(float *to, size_t count, uint32_t *seed) {
+static void draw(float *to, size_t count, uint64_t *seed) {
   for (size_t i = 0; i < count; ++i) to[i] = rintf(uniform(seed) * 64.0f) / 64.0f;
 }
 
 static void fill_attention(const clattn_plan *plan, far_row *row) {
   const clattn_problem *p = &plan->problem;
   float q[HEAD_DIM], k[HEAD_DIM], v[VALUE_DIM];
-  uint32_t seed = 1;
+  uint64_t seed = 1;
   memset(row, 0, sizeof *row);
   row->query = query_of_last_group(plan);
   float *mask = floats(plan, CLATTN_MASK) + ((PAIRS - 1) * p->query_len + row->query) * p->key_len;
@@ -276,9 +278,7 @@ static void attention_far_away(void **state) {
   const clattn_kernel *row;
   size_t count = 0;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
-    const bool of_scores = (row->stage >= CLATTN_STAGE_SCORES && row->stage <= CLATTN_STAGE_FUSED) ||
-                           row->stage == CLATTN_STAGE_PRODUCTS || row->stage == CLATTN_STAGE_EXPS;
-    if (!of_scores || row->form == CLATTN_FORM_LIBRARY) continue;
+    if (!clattn_is_of_scores(row->stage) || row->form == CLATTN_FORM_LIBRARY) continue;
     attention_kernel(row);
     ++count;
   }

@@ -237,13 +237,6 @@ static clattn_problem problem_of(const hostile *h) {
   return p;
 }
 
-/* The CPU form is for devices that like vectors (docs/devices.md). */
-static bool is_for(const way *w, const clattn_device_info *info) {
-  if (w->kernels == NULL || info->native_float_width > 1) return true;
-  return strstr(w->kernels, "panel") == NULL && strstr(w->kernels, "fused=vector") == NULL &&
-         strstr(w->kernels, "stream") == NULL;
-}
-
 /* False where the device, or a build without CLBlast, does not have the way. */
 static bool run(const hostile *h, const way *w) {
   const clattn_problem p = problem_of(h);
@@ -269,10 +262,9 @@ static bool run(const hostile *h, const way *w) {
 
 static void through_every_pipeline(void **state) {
   (void)state;
-  const clattn_device_info *info = clattn_device_get_info(support_opened);
   size_t ran = 0;
   for (size_t w = 0; w < sizeof ways / sizeof ways[0]; ++w) {
-    if (!is_for(&ways[w], info)) continue;
+    if (ways[w].kernels != NULL && !support_is_for_device(ways[w].kernels)) continue;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) ran += run(&cases[i], &ways[w]);
   }
   print_message("%zu runs of %zu cases in %zu ways\n", ran, sizeof cases / sizeof cases[0],

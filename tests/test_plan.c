@@ -225,29 +225,22 @@ static void run_again_and_again(const char *kernels, clattn_pipeline pipeline, i
   support_free(&c);
 }
 
-/* Forms for CPUs, which some GPU drivers take minutes to compile. */
-static bool is_cpu_form(const char *kernels) {
-  return strstr(kernels, "panel") != NULL || strstr(kernels, "fused=vector") != NULL ||
-         strstr(kernels, "stream") != NULL;
-}
-
 /* Every pipeline with what the device gets by itself, and what is written for the other sort of device. */
 static void same_bits_every_run(void **state) {
   (void)state;
   const char *const all = getenv("CLATTN_RUNS");
   const int runs = all != NULL ? atoi(all) : 50;
-  const bool cpu_forms = clattn_device_get_info(support_opened)->native_float_width > 1; /* docs/devices.md */
   static const char *const other[] = {"project=wide,scores=wide,softmax=register,context=register",
                                       "project=panel,scores=panel,softmax=vector,context=panel"};
   run_again_and_again(NULL, CLATTN_PIPELINE_STAGED, runs);
   for (size_t i = 0; i < 2; ++i)
-    if (cpu_forms || !is_cpu_form(other[i])) run_again_and_again(other[i], CLATTN_PIPELINE_STAGED, runs);
+    if (support_is_for_device(other[i])) run_again_and_again(other[i], CLATTN_PIPELINE_STAGED, runs);
   run_again_and_again(NULL, CLATTN_PIPELINE_FUSED, runs);
   static const char *const fused[] = {"fused=row",      "fused=online", "fused=tiled",
                                       "fused=register", "fused=vector", "fused=split:LOCAL_X=16:PART_KEYS=16",
                                       "fused=stream"};
   for (size_t i = 0; i < sizeof fused / sizeof fused[0]; ++i)
-    if (cpu_forms || !is_cpu_form(fused[i])) run_again_and_again(fused[i], CLATTN_PIPELINE_FUSED, runs);
+    if (support_is_for_device(fused[i])) run_again_and_again(fused[i], CLATTN_PIPELINE_FUSED, runs);
   run_again_and_again(NULL, CLATTN_PIPELINE_BLAS, runs);
   print_message("the same bits in %d runs of each plan\n", runs);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sizes.h"
 enum { TOUCH_WORDS_MOST = 33 }; /* of 128 bytes that begin within a word */
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
@@ -82,17 +83,13 @@ static size_t busiest_bank(const uint64_t *word, size_t words) {
   return most;
 }
 
-static size_t groups_of(size_t elements, size_t of_group) {
-  return (elements + of_group - 1) / of_group;
-}
-
 static void count_step(const launch *l, touch *const *step, size_t count, tally *to) {
   uint64_t word[NEIGHBOURS * TOUCH_WORDS_MOST] = {0};
   const bool local = l->place[step[0]->place].local;
   const size_t words = words_of(step, count, word);
   ++to->steps;
   to->parts += local ? busiest_bank(word, words) : lines_of(word, words);
-  to->least += groups_of(words, local ? BANKS : LINE_BYTES / WORD_BYTES);
+  to->least += clattn_groups_of(words, local ? BANKS : LINE_BYTES / WORD_BYTES);
   for (size_t i = 0; i < count; ++i) {
     const touch *t = step[i];
     *(t->store ? &to->stores : &to->loads) += 1;

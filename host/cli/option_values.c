@@ -64,6 +64,14 @@ bool parse_float(const char *option, const char *text, float least, float *value
   return false;
 }
 
+bool parse_seconds(const char *option, const char *text, float *value) {
+  char *end = NULL;
+  *value = strtof(text, &end); /* which reads inf, too */
+  if (end != text && *end == '\0' && *value > 0.0f) return true;
+  complain("%s %s (allowed: a number above 0, or inf)", option, text);
+  return false;
+}
+
 bool parse_integer(const char *option, const char *text, int64_t least, int64_t *value) {
   const char *digits = text[0] == '-' ? text + 1 : text;
   const bool good = digits[0] != '\0' && strlen(digits) <= 10 && strspn(digits, "0123456789") == strlen(digits);

@@ -17,6 +17,9 @@ bool parse_type(const char *text, clattn_type *type);
 /* Any finite number, of `least` or more. */
 bool parse_float(const char *option, const char *text, float least, float *value);
 
+/* A time above 0, or inf. */
+bool parse_seconds(const char *option, const char *text, float *value);
+
 /* Decimal digits, perhaps behind a minus sign, and nothing else. popt's own numbers take 010 for 8 and do not name the
  * option when they fail. */
 bool parse_integer(const char *option, const char *text, int64_t least, int64_t *value);

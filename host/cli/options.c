@@ -100,14 +100,6 @@ const char *file_option_name(clattn_tensor tensor) {
 
 /* ---- what goes together ------------------------------------------------------------------------------------------ */
 
-static bool parse_seconds(const char *text, float *value) {
-  char *end = NULL;
-  *value = strtof(text, &end); /* which reads inf, too */
-  if (end != text && *end == '\0' && *value > 0.0f) return true;
-  complain("--launch-seconds %s (allowed: a number above 0, or inf)", text);
-  return false;
-}
-
 static bool parse_words(run_options *o) {
   static const char *const checks[] = {"auto", "full", "sample", "off"};
   const char *pipelines[CLATTN_PIPELINE_COUNT];
@@ -117,7 +109,8 @@ static bool parse_words(run_options *o) {
     if (!parse_word("--pipeline", o->pipeline_text, pipelines, CLATTN_PIPELINE_COUNT, &value)) return false;
     o->pipeline = (clattn_pipeline)value;
   }
-  if (o->launch_seconds_text != NULL && !parse_seconds(o->launch_seconds_text, &o->launch_seconds)) return false;
+  if (o->launch_seconds_text != NULL && !parse_seconds("--launch-seconds", o->launch_seconds_text, &o->launch_seconds))
+    return false;
   if (o->check_text != NULL) {
     if (!parse_word("--check", o->check_text, checks, 4, &value)) return false;
     o->check = (check_mode)value;

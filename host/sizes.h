@@ -1,0 +1,20 @@
+/* What sizes are made of. */
+#ifndef CLATTN_SIZES_H
+#define CLATTN_SIZES_H
+
+#include <stddef.h>
+
+static inline size_t clattn_smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+static inline size_t clattn_larger(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
+/* How many groups of `of_group` hold all the elements; the last may be partly empty. */
+static inline size_t clattn_groups_of(size_t elements, size_t of_group) {
+  return (elements + of_group - 1) / of_group;
+}
+
+#endif
