@@ -5,6 +5,7 @@
 #include "fused.h"
 #include "program.h"
 #include "shape.h"
+#include "sizes.h"
 #include "stage.h"
 #include "status.h"
 #include "tiles.h"
@@ -99,6 +100,22 @@ static clattn_status check_built(const clattn_device *device, const clattn_choic
   return CLATTN_OK;
 }
 
+/* Enough to fill a GPU's widest sub-group, few enough that small results are spread over all compute units. */
+#define GROUP_ITEMS 64
+
+/* How many work-items the launch may put into a group of a kernel that works with any number. */
+static clattn_status size_groups(const clattn_device *device, cl_kernel kernel, clattn_geometry *geometry,
+                                 clattn_error *error) {
+  if (geometry->local[0] != 0) return CLATTN_OK;
+  size_t most = 0;
+  const cl_int code = largest_group(device, kernel, &most);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo");
+  for (int d = 0; d < 2; ++d) most = clattn_smaller(most, (size_t)device->info.max_work_item_sizes[d]);
+  geometry->items = 1;
+  while (geometry->items < GROUP_ITEMS && geometry->items * 2 <= most) geometry->items *= 2;
+  return CLATTN_OK;
+}
+
 /* Whether there is anything to do behind the library's product. */
 static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {
@@ -117,6 +134,15 @@ void clattn_release_choice(clattn_choice *choice) {
   if (choice->kernel != NULL) clReleaseKernel(choice->kernel);
   if (choice->companion != NULL) clReleaseKernel(choice->companion);
   choice->kernel = choice->companion = NULL;
+}
+
+static clattn_status build_companion(clattn_device *device, const clattn_program_source *source,
+                                     const clattn_companion *companion, clattn_choice *choice, clattn_error *error) {
+  const size_t alone = companion->grouped ? 0 : 1;
+  choice->companion_geometry = (clattn_geometry){.local = {alone, alone}, .cols = 1, .rows = 1};
+  const clattn_status status =
+      clattn_kernel_build(device, source, companion->function, NULL, NULL, &choice->companion, error);
+  return status == CLATTN_OK ? size_groups(device, choice->companion, &choice->companion_geometry, error) : status;
 }
 
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
@@ -142,8 +168,9 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
   clattn_status status = clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->program,
                                              &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
+  if (status == CLATTN_OK) status = size_groups(plan->device, choice->kernel, &choice->geometry, error);
   if (status == CLATTN_OK && companion != NULL)
-    status = clattn_kernel_build(plan->device, &source, companion->function, NULL, NULL, &choice->companion, error);
+    status = build_companion(plan->device, &source, companion, choice, error);
   if (status != CLATTN_OK) clattn_release_choice(choice);
   return status;
 }

@@ -38,7 +38,7 @@ typedef struct clattn_argument {
 /* Makes the chain wait for these events, too. */
 clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_event *events, clattn_error *error);
 
-/* Work-items of a launch, or of a piece of one; local 0: the driver groups them. */
+/* Work-items of a launch, or of a piece of one. */
 typedef struct clattn_range {
   size_t offset[3], global[3], local[3];
 } clattn_range;

@@ -9,7 +9,7 @@ typedef struct clattn_companion {
   const char *row;                                                      /* name of the fused kernel */
   const char *function;                                                 /* of the second */
   bool few_rows;                                                        /* for few rows of queries a key head alone */
-  bool grouped;                                                         /* the driver groups its work-items */
+  bool grouped;                                                         /* its work-items may be grouped */
   size_t (*workspace)(const int *value, const clattn_problem *problem); /* floats, for the longest run */
   /* Work-items of the second; each a group of its own unless they are grouped. */
   void (*size)(const int *value, const clattn_problem *seen, size_t size[3]);

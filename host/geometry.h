@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 typedef struct clattn_geometry {
-  size_t local[2];         /* work-items of a work-group: columns, rows; 0: the driver may choose */
+  size_t local[2];         /* work-items of a work-group: columns, rows; 0: the launch chooses a shape */
+  size_t items;            /* local 0: work-items of a work-group, a power of two; 0 before the kernel is built */
   size_t cols, rows;       /* results of one work-group; of softmax, cols counts whole rows */
   size_t local_bytes;      /* of local memory */
   size_t longest_addition; /* longest chain of additions into one accumulator */

@@ -7,38 +7,36 @@
 #include "clock.h"
 #include "sizes.h"
 
-/* A unit is a work-group, or where the driver groups work-items about as many as it may want to have in one. */
-#define ITEMS_UNGROUPED 64
-
 typedef struct work {
   clattn_range all;
-  size_t unit[3], units[3]; /* work-items of a unit; units */
-  double flops;             /* of a unit, on average */
-  bool backwards;           /* the last units are launched first */
+  size_t groups[3];
+  double flops;   /* per group, on average */
+  bool backwards; /* the last groups are launched first */
 } work;
 
-static size_t power_of_two_up_to(size_t most) {
-  size_t power = 1;
-  while (power <= most / 2) power *= 2;
-  return power;
+static size_t count(const work *w) {
+  return w->groups[0] * w->groups[1] * w->groups[2];
 }
 
-static size_t count(const work *w) {
-  return w->units[0] * w->units[1] * w->units[2];
+/* The shape of a work-group for a kernel that works in any: wide for wide results, so that neighbouring work-items stay
+ * neighbours in memory. Few shapes and never the launch's own size: a driver that is left to choose (NULL) takes one
+ * that divides the launch, and PoCL compiles the kernel anew for each. */
+static void choose_shape(const clattn_geometry *g, size_t x, size_t y, size_t local[3]) {
+  size_t width = 1;
+  while (width < g->items && width < x) width *= 4;
+  local[0] = y == 1 ? g->items : clattn_smaller(width, g->items);
+  local[1] = g->items / local[0];
 }
 
 static work describe(const clattn_geometry *g, const size_t size[3], double flops) {
   const size_t cols = clattn_groups_of(size[0], g->cols), rows = clattn_groups_of(size[1], g->rows);
-  const bool grouped = g->local[0] != 0;
   const size_t x = g->rows_first ? rows : cols, y = g->rows_first ? cols : rows;
-  work w = {.all = {.local = {g->local[0], g->local[1], 1}}, .unit = {1, 1, 1}};
-  if (grouped) memcpy(w.unit, w.all.local, sizeof w.unit);
-  w.all.global[0] = x * w.unit[0];
-  w.all.global[1] = y * w.unit[1];
-  w.all.global[2] = size[2];
-  if (!grouped) w.unit[0] = clattn_smaller(power_of_two_up_to(w.all.global[0]), ITEMS_UNGROUPED);
-  if (!grouped) w.unit[1] = ITEMS_UNGROUPED / w.unit[0];
-  for (int d = 0; d < 3; ++d) w.units[d] = clattn_groups_of(w.all.global[d], w.unit[d]);
+  work w = {.all = {.local = {g->local[0], g->local[1], 1}}, .groups = {x, y, size[2]}};
+  if (g->local[0] == 0) {
+    choose_shape(g, x, y, w.all.local);
+    for (int d = 0; d < 2; ++d) w.groups[d] = clattn_groups_of(w.groups[d], w.all.local[d]);
+  }
+  for (int d = 0; d < 3; ++d) w.all.global[d] = w.groups[d] * w.all.local[d];
   w.flops = flops / (double)count(&w);
   w.backwards = !g->longest_first; /* what a piece takes says at most too much of the next */
   return w;
@@ -46,30 +44,25 @@ static work describe(const clattn_geometry *g, const size_t size[3], double flop
 
 /* ---- one piece after the other ----------------------------------------------------------------------------------- */
 
-/* Along the first dimensions a piece is whole, along one it is cut, along those behind it is one unit thick. */
+/* Along the first dimensions a piece is whole, along one it is cut, along the later ones it is one group thick. */
 typedef struct cutting {
-  size_t at[3], step[3]; /* units, counted as they are launched */
+  size_t at[3], step[3]; /* groups, counted as they are launched */
   int along;
-  size_t inner; /* units of the whole dimensions */
+  size_t inner; /* groups of the whole dimensions */
 } cutting;
 
-/* Drivers choose groups by a launch's sizes, and some compile for each size of a group anew. */
-static size_t tidy(const work *w, size_t step) {
-  return w->all.local[0] == 0 ? power_of_two_up_to(step) : step;
-}
-
-/* How far a piece of at most so many units may reach where it is cut. */
+/* How far a piece of at most so many groups may reach where it is cut. */
 static size_t reach(const cutting *c, size_t most) {
   return clattn_larger(most / c->inner, 1);
 }
 
-/* Pieces of at most so many units, all about alike. */
+/* Pieces of at most so many groups, all about alike. */
 static cutting cut(const work *w, size_t most) {
-  cutting c = {.step = {w->units[0], w->units[1], w->units[2]}, .inner = count(w)};
+  cutting c = {.step = {w->groups[0], w->groups[1], w->groups[2]}, .inner = count(w)};
   for (c.along = 2; c.along >= 0; --c.along) {
-    c.inner /= w->units[c.along];
-    const size_t pieces = clattn_groups_of(w->units[c.along], reach(&c, most));
-    c.step[c.along] = tidy(w, clattn_groups_of(w->units[c.along], pieces));
+    c.inner /= w->groups[c.along];
+    const size_t pieces = clattn_groups_of(w->groups[c.along], reach(&c, most));
+    c.step[c.along] = clattn_groups_of(w->groups[c.along], pieces);
     if (most >= c.inner) break;
   }
   return c;
@@ -77,19 +70,19 @@ static cutting cut(const work *w, size_t most) {
 
 /* From here on pieces of at most so many. */
 static void cut_anew(const work *w, size_t most, cutting *c) {
-  c->step[c->along] = clattn_smaller(tidy(w, reach(c, most)), w->units[c->along]);
+  c->step[c->along] = clattn_smaller(reach(c, most), w->groups[c->along]);
 }
 
-/* Its work-items, clipped to those that there are; units in it. */
-static clattn_range piece_at(const work *w, const cutting *c, size_t *units) {
+/* Its work-items, and how many groups they are. */
+static clattn_range piece_at(const work *w, const cutting *c, size_t *groups) {
   clattn_range r = w->all;
-  *units = 1;
+  *groups = 1;
   for (int d = 0; d < 3; ++d) {
-    const size_t step = clattn_smaller(c->step[d], w->units[d] - c->at[d]);
-    const size_t first = w->backwards ? w->units[d] - c->at[d] - step : c->at[d];
-    r.offset[d] = first * w->unit[d];
-    r.global[d] = clattn_smaller(step * w->unit[d], w->all.global[d] - r.offset[d]);
-    *units *= step;
+    const size_t step = clattn_smaller(c->step[d], w->groups[d] - c->at[d]);
+    const size_t first = w->backwards ? w->groups[d] - c->at[d] - step : c->at[d];
+    r.offset[d] = first * r.local[d];
+    r.global[d] = step * r.local[d];
+    *groups *= step;
   }
   return r;
 }
@@ -98,7 +91,7 @@ static clattn_range piece_at(const work *w, const cutting *c, size_t *units) {
 static bool advance(const work *w, cutting *c) {
   for (int d = c->along; d < 3; ++d) {
     c->at[d] += c->step[d];
-    if (c->at[d] < w->units[d]) return true;
+    if (c->at[d] < w->groups[d]) return true;
     c->at[d] = 0;
   }
   return false;
@@ -121,7 +114,7 @@ static double expected_rate(const clattn_chain *chain) {
   return known > 0.0 ? known : chain->limit.flops / chain->limit.seconds / CAUTION;
 }
 
-static size_t most_units(const clattn_chain *chain, const work *w) {
+static size_t most_groups(const clattn_chain *chain, const work *w) {
   clattn_launch_limit limit = chain->limit;
   if (is_paced(chain)) limit.flops = expected_rate(chain) * limit.seconds;
   return clattn_limited(&limit, w->flops * (double)count(w), count(w), limit.groups_least);
@@ -154,11 +147,11 @@ static clattn_status launch_pieces(clattn_chain *chain, cl_kernel kernel, const 
   double slowest = INFINITY;
   clattn_status status = is_paced(chain) ? clattn_chain_wait(chain, error) : CLATTN_OK;
   while (status == CLATTN_OK) {
-    size_t units;
-    const clattn_range piece = piece_at(w, &c, &units);
-    status = launch_piece(chain, kernel, &piece, w->flops * (double)units, &slowest, error);
+    size_t groups;
+    const clattn_range piece = piece_at(w, &c, &groups);
+    status = launch_piece(chain, kernel, &piece, w->flops * (double)groups, &slowest, error);
     if (!advance(w, &c)) break;
-    if (is_paced(chain)) cut_anew(w, most_units(chain, w), &c);
+    if (is_paced(chain)) cut_anew(w, most_groups(chain, w), &c);
   }
   if (isfinite(slowest)) chain->rate[chain->slot] = slowest;
   return status;
@@ -167,7 +160,7 @@ static clattn_status launch_pieces(clattn_chain *chain, cl_kernel kernel, const 
 clattn_status clattn_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
                             const size_t size[3], double flops, clattn_error *error) {
   const work w = describe(geometry, size, flops);
-  const size_t most = most_units(chain, &w);
+  const size_t most = most_groups(chain, &w);
   if (most >= count(&w)) return clattn_chain_launch(chain, kernel, &w.all, error);
   return launch_pieces(chain, kernel, &w, most, error);
 }

@@ -19,6 +19,7 @@ typedef struct clattn_choice {
   clattn_geometry geometry;
   cl_kernel kernel;                /* of a library row what runs behind it, or NULL where the problem needs none */
   cl_kernel companion;             /* of a fused row; NULL: none */
+  clattn_geometry companion_geometry;
   clattn_program *program;         /* of both */
   bool by_hand;                    /* named by the caller, or the pipeline's own */
   char origin[CLATTN_ORIGIN_TEXT]; /* of its program; empty: nothing was built */

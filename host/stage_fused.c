@@ -38,9 +38,8 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
 }
 
 static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
-  static const clattn_geometry alone = {.local = {1, 1}, .cols = 1, .rows = 1}, grouped = {.cols = 1, .rows = 1};
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
-  launch l = {.kernel = choice->companion, .geometry = companion->grouped ? &grouped : &alone};
+  launch l = {.kernel = choice->companion, .geometry = &choice->companion_geometry};
   companion->size(choice->value, work->problem, l.size);
   return run(work, &l, error);
 }

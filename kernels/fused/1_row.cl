@@ -37,6 +37,7 @@ kernel void fused(global const void *q, global const void *k, global const void 
                   const attention a, global const int *sequences, global const void *mask, global const float *slopes,
                   global const float *sinks, global float *lse, global float *workspace) {
   const int pair = get_global_id(0), row = get_global_id(1);
+  if (pair >= a.all_pairs || row >= a.query_len) return;
   sequence s;
   find_sequence(a, sequences, pair, &s);
   row_inputs in = {.q = q, .k = k, .q_row = query_offset(a, a.q, s) + row * a.q.row, .k_head = key_offset(a, a.k, s)};

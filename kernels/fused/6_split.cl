@@ -95,6 +95,7 @@ kernel void join(global const void *q, global const void *k, global const void *
                  global const float *sinks, global float *lse, global const float *workspace) {
   const size_t line = get_global_id(0) / VALUE_DIM;
   const int c = get_global_id(0) - line * VALUE_DIM, pair = line / a.query_len, row = line - (size_t)pair * a.query_len;
+  if (pair >= a.all_pairs) return;
   sequence s;
   find_sequence(a, sequences, pair, &s);
   const int headroom = headroom_of(s.key_len), parts = parts_here(a);
