@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,20 @@ void support_assert_passed(const clattn_check_report *report, const char *what, 
         c->allowed_error);
   }
   _fail(file, line);
+}
+
+int support_run_group(const char *name, const struct CMUnitTest *tests, size_t count, CMFixtureFunction set_up,
+                      CMFixtureFunction tear_down, int argc, char **argv) {
+  size_t part = 1, parts = 1;
+  char rest = '\0';
+  const bool understood = argc < 2 || sscanf(argv[1], "%zu/%zu%c", &part, &parts, &rest) == 2;
+  if (!understood || argc > 2 || part < 1 || part > parts || part > count) {
+    fprintf(stderr, "usage: test_%s [PART/PARTS]; it has %zu tests\n", name, count);
+    return 2;
+  }
+  struct CMUnitTest mine[(count - part) / parts + 1];
+  for (size_t i = 0; i < sizeof mine / sizeof mine[0]; ++i) mine[i] = tests[part - 1 + i * parts];
+  return cmocka_run_group_tests_name(name, mine, set_up, tear_down);
 }
 
 clattn_device *support_device(void) {

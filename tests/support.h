@@ -22,6 +22,11 @@ int support_close(void **state);
 /* Fails the test unless the error's message has this part. */
 #define assert_says(error, part) assert_non_null(strstr((error)->message, part))
 
+/* Runs the group, or a part of it: `test_kernels 2/3` runs its second, fifth, eighth ... test, so that CTest can run a
+ * long program as several tests. Exit code 2 for another argument, or a part without a test. */
+int support_run_group(const char *name, const struct CMUnitTest *tests, size_t count, CMFixtureFunction set_up,
+                      CMFixtureFunction tear_down, int argc, char **argv);
+
 /* Defaults, with the kernels' folder that CLATTN_KERNEL_DIR names: how the mutation check runs the suite. */
 clattn_plan_options support_options(void);
 

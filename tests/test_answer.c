@@ -302,7 +302,7 @@ static void every_row_has_an_answer(void **state) {
   run_shell("rm -rf " KERNELS);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_wrong_kernel_is_passed_over),
       cmocka_unit_test(who_is_not_asked_is_taken),
@@ -310,5 +310,5 @@ int main(void) {
       cmocka_unit_test(answers_are_kept_beside_the_programs),
       cmocka_unit_test(every_row_has_an_answer),
   };
-  return cmocka_run_group_tests_name("answer", tests, support_open, support_close);
+  return support_run_group("answer", tests, sizeof tests / sizeof tests[0], support_open, support_close, argc, argv);
 }

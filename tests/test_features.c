@@ -732,7 +732,7 @@ static void reference(void **state) {
   }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(grouped_heads),
       cmocka_unit_test(cross_attention),
@@ -761,5 +761,5 @@ int main(void) {
       cmocka_unit_test(strides),
       cmocka_unit_test(reference),
   };
-  return cmocka_run_group_tests_name("features", tests, open_device, support_close);
+  return support_run_group("features", tests, sizeof tests / sizeof tests[0], open_device, support_close, argc, argv);
 }

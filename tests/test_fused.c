@@ -224,12 +224,12 @@ static void extreme_numbers(void **state) {
     for (size_t e = 0; e < sizeof extremes / sizeof extremes[0]; ++e) check_extreme(&extremes[e], names[i]);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(workspace_is_linear),
       cmocka_unit_test(launches_and_bits),
       cmocka_unit_test(stored_types_are_read_in_place),
       cmocka_unit_test(extreme_numbers),
   };
-  return cmocka_run_group_tests_name("fused", tests, support_open, support_close);
+  return support_run_group("fused", tests, sizeof tests / sizeof tests[0], support_open, support_close, argc, argv);
 }

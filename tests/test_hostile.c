@@ -221,6 +221,10 @@ static const way ways[] = {
     {"fused=stream", CLATTN_PIPELINE_FUSED},
 };
 
+static const char *name_of(const way *w) {
+  return w->kernels != NULL ? w->kernels : clattn_pipeline_name(w->pipeline);
+}
+
 static clattn_problem problem_of(const hostile *h) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   p.source = CLATTN_SOURCE_QKV;
@@ -254,22 +258,21 @@ static bool run(const hostile *h, const way *w) {
   support_allocate(&c, &p, 83);
   if (h->adjust != NULL) h->adjust(&c);
   const clattn_check_report report = support_run(support_opened, &c, &options);
-  snprintf(what, sizeof what, "%s, %s", h->name, w->kernels != NULL ? w->kernels : clattn_pipeline_name(w->pipeline));
+  snprintf(what, sizeof what, "%s, %s", h->name, name_of(w));
   assert_passed(&report, what);
   support_free(&c);
   return true;
 }
 
-static void through_every_pipeline(void **state) {
-  (void)state;
+/* A device without CLBlast or for which CPU forms are not meant has fewer ways; but every way has all cases or none. */
+static void every_case(void **state) {
+  const way *w = *state;
   size_t ran = 0;
-  for (size_t w = 0; w < sizeof ways / sizeof ways[0]; ++w) {
-    if (ways[w].kernels != NULL && !support_is_for_device(ways[w].kernels)) continue;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) ran += run(&cases[i], &ways[w]);
-  }
-  print_message("%zu runs of %zu cases in %zu ways\n", ran, sizeof cases / sizeof cases[0],
-                sizeof ways / sizeof ways[0]);
-  assert_true(ran >= 5 * sizeof cases / sizeof cases[0]);
+  if (w->kernels != NULL && !support_is_for_device(w->kernels)) skip();
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) ran += run(&cases[i], w);
+  if (ran == 0 && w > &ways[1]) skip(); /* the first two are there on every device */
+  print_message("all %zu cases through %s\n", ran, name_of(w));
+  assert_int_equal(ran, sizeof cases / sizeof cases[0]);
 }
 
 /* Sizes of nothing are refused by name, before any device sees them. */
@@ -292,10 +295,11 @@ static void nothing_is_refused(void **state) {
   }
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(through_every_pipeline),
-      cmocka_unit_test(nothing_is_refused),
-  };
-  return cmocka_run_group_tests_name("hostile", tests, support_open, support_close);
+int main(int argc, char **argv) {
+  enum { WAYS = sizeof ways / sizeof ways[0] };
+  struct CMUnitTest tests[WAYS + 1] = {cmocka_unit_test(nothing_is_refused)};
+  for (size_t w = 0; w < WAYS; ++w)
+    tests[w + 1] =
+        (struct CMUnitTest){.name = name_of(&ways[w]), .test_func = every_case, .initial_state = (void *)&ways[w]};
+  return support_run_group("hostile", tests, WAYS + 1, support_open, support_close, argc, argv);
 }

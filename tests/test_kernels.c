@@ -182,7 +182,7 @@ static void tile_sizes(void **state) {
   clattn_device_close(device);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   static int rungs[HIGHEST_RUNG + 1];
   static char names[HIGHEST_RUNG + 1][16];
   struct CMUnitTest tests[HIGHEST_RUNG + 4] = {cmocka_unit_test(no_higher_rung), cmocka_unit_test(tile_sizes),
@@ -192,5 +192,5 @@ int main(void) {
     snprintf(names[n], sizeof names[n], n == LIBRARY ? "library" : "rung %d", n);
     tests[n + 3] = (struct CMUnitTest){.name = names[n], .test_func = rung, .initial_state = &rungs[n]};
   }
-  return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
+  return support_run_group("kernels", tests, sizeof tests / sizeof tests[0], NULL, NULL, argc, argv);
 }

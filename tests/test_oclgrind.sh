@@ -3,9 +3,13 @@
 # bounds, wrong use of the API. oclgrind exits with 0 even when it found something, so the log must be there and be empty,
 # the device must be the simulator, and the program's own check must pass.
 #
-# usage: test_oclgrind.sh PROGRAM staged|fused; exits with 77 (skipped), or CLATTN_SKIPPED, where there is no oclgrind.
+# usage: test_oclgrind.sh PROGRAM staged|fused [PART]; exits with 77 (skipped), or CLATTN_SKIPPED, where there is no
+# oclgrind. The simulator takes seconds for each case: with CLATTN_LONG=1 every feature runs in every family of kernels,
+# otherwise in each third one.
 set -euo pipefail
 program=$1 pipeline=$2
+# shellcheck source=tests/part.sh
+. "$(dirname "$0")/part.sh" "${3:-1/1}"
 if ! command -v oclgrind >/dev/null; then
   echo "skipped: oclgrind is not installed (Debian: oclgrind)"
   exit "${CLATTN_SKIPPED:-77}"
@@ -25,6 +29,7 @@ under_oclgrind() { # ARGUMENTS of clattn run
 
 under_oclgrind_alone() { # ARGUMENTS of clattn
   local code=0
+  mine || return 0
   rm -f "$work/log"
   oclgrind --data-races --uninitialized --check-api "${build_options[@]}" --log "$work/log" \
     "$program" "$@" >"$work/out" 2>&1 || code=$?
@@ -72,13 +77,8 @@ staged() {
     --kernel project=wide,scores=column,softmax=pairs:LOCAL_X=32,context=tiled
   under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 66 \
     --kernel project=panel:STRIP=64,scores=panel:STRIP=64,softmax=tiled:LOCAL_X=32,context=panel:STRIP=64
-  # Every feature with every family.
-  for kernels in "${families[@]}"; do
-    for feature in "${features[@]}"; do
-      read -ra options <<<"$feature"
-      under_oclgrind "${feature_shape[@]}" "${options[@]}" --kernel "$kernels"
-    done
-  done
+  local family
+  for family in "${!families[@]}"; do with_features "$family" --kernel "${families[family]}"; done
   for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
     under_oclgrind --example $example
   done
@@ -87,6 +87,17 @@ staged() {
     "${feature_shape[*]} --batch 2 --kv-heads 1 --sinks $work/sinks.npy --key-lengths 19,4 --softcap 2 --type f16"; do
     read -ra options <<<"$traced"
     under_oclgrind_alone explain "${options[@]}" --kernel "${families[0]}"
+  done
+}
+
+# with_features N ARGUMENT...: the features, or a third of them by turns, for the N-th family of kernels.
+with_features() {
+  local number=$1 feature
+  shift
+  for feature in "${!features[@]}"; do
+    [ "${CLATTN_LONG:-0}" = 1 ] || [ $(((number + feature) % 3)) -eq 0 ] || continue
+    read -ra options <<<"${features[feature]}"
+    under_oclgrind "${feature_shape[@]}" "${options[@]}" "$@"
   done
 }
 
@@ -100,37 +111,31 @@ halves() { # TOKENS COLUMNS
   seq 1000 1999 | tr -d '\n' | head -c $((2 * $1 * $2))
 }
 
-every_feature() { # KERNEL of fused
+every_way() { # N KERNEL: the N-th of fused
+  local number=$1
+  shift
   for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$1"; done
   in_pieces "${shape[@]}" --causal --pipeline fused --kernel "project=naive,$1"
-  for feature in "${features[@]}"; do
-    read -ra options <<<"$feature"
-    under_oclgrind "${feature_shape[@]}" "${options[@]}" --pipeline fused --kernel "$1"
-  done
+  with_features "$number" --pipeline fused --kernel "$1"
   # Halves that are read as they are stored.
   under_oclgrind --q "$work/q.npy" --k "$work/k.npy" --v "$work/v.npy" --heads 2 --type f16 --pipeline fused --kernel "$1"
 }
 
 # Fused attention: every feature, in several tiles and blocks; and the standard ones, with several depths and parts.
 fused() {
+  local kernel
   halves 19 34 >"$work/q.npy"
   halves 23 34 >"$work/k.npy"
   halves 23 38 >"$work/v.npy"
-  local kernel fused=(
-    fused=row
-    fused=online
-    fused=tiled:TILE=8
-    fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
-    fused=split:LOCAL_X=16:PART_KEYS=16
-  )
-  for kernel in "${fused[@]}"; do
-    every_feature "$kernel"
-  done
+  every_way 0 fused=row
+  every_way 1 fused=online
+  every_way 2 fused=tiled:TILE=8
+  every_way 3 fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
+  every_way 4 fused=split:LOCAL_X=16:PART_KEYS=16
   # The CPU forms join and turn around lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
   build_options=(--build-options -cl-opt-disable)
-  for kernel in fused=vector:VECTORS=1:STRIP=64 fused=stream:HEADS=2:PARTS=8; do
-    every_feature "$kernel"
-  done
+  every_way 5 fused=vector:VECTORS=1:STRIP=64
+  every_way 6 fused=stream:HEADS=2:PARTS=8
   under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
     --kernel fused=vector:VECTORS=2:TILE_KEYS=6:STRIP=64
   build_options=()
