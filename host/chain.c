@@ -50,9 +50,8 @@ clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const c
   const bool moved = r->offset[0] + r->offset[1] + r->offset[2] > 0; /* else as drivers know it best */
   const double started = clattn_now();
   cl_event event = NULL;
-  const cl_int code =
-      clEnqueueNDRangeKernel(chain->queue, kernel, 3, moved ? r->offset : NULL, r->global, r->local, wait_count(chain),
-                             wait_list(chain), &event);
+  const cl_int code = clEnqueueNDRangeKernel(chain->queue, kernel, 3, moved ? r->offset : NULL, r->global, r->local,
+                                             wait_count(chain), wait_list(chain), &event);
   if (code != CL_SUCCESS)
     return clattn_fail_cl(error, code, "launching %zu x %zu x %zu work-items in work-groups of %zu x %zu", r->global[0],
                           r->global[1], r->global[2], r->local[0], r->local[1]);

@@ -17,8 +17,8 @@ typedef struct clattn_choice {
   const clattn_kernel *row; /* NULL: the problem has nothing to do for the stage */
   int value[CLATTN_TILES_MOST];
   clattn_geometry geometry;
-  cl_kernel kernel;                /* of a library row what runs behind it, or NULL where the problem needs none */
-  cl_kernel companion;             /* of a fused row; NULL: none */
+  cl_kernel kernel;    /* of a library row what runs behind it, or NULL where the problem needs none */
+  cl_kernel companion; /* of a fused row; NULL: none */
   clattn_geometry companion_geometry;
   clattn_program *program;         /* of both */
   bool by_hand;                    /* named by the caller, or the pipeline's own */

@@ -459,7 +459,6 @@ int main(int argc, char **argv) {
   enum { CASES = sizeof cases / sizeof cases[0] };
   struct CMUnitTest tests[CASES];
   for (size_t i = 0; i < CASES; ++i)
-    tests[i] =
-        (struct CMUnitTest){.name = cases[i].name, .test_func = is_noticed, .initial_state = (void *)&cases[i]};
+    tests[i] = (struct CMUnitTest){.name = cases[i].name, .test_func = is_noticed, .initial_state = (void *)&cases[i]};
   return support_run_group("broken", tests, CASES, NULL, NULL, argc, argv);
 }
