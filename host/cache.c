@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "ledger.h"
+#include "process.h"
 #include "sequence.h"
 #include "shape.h"
 #include "status.h"
@@ -95,7 +96,8 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the cache is NULL");
   *result = NULL;
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
-  clattn_status status = clattn_problem_validate(problem, error);
+  clattn_status status = clattn_process_check(error);
+  if (status == CLATTN_OK) status = clattn_problem_validate(problem, error);
   if (status != CLATTN_OK) return status;
   const clattn_cache_layout *layout = &problem->cache;
   const bool by_head = layout->type == CLATTN_CACHE_I8_HEAD;
@@ -121,7 +123,7 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
 }
 
 void clattn_cache_destroy(clattn_cache *cache) {
-  if (cache == NULL) return;
+  if (cache == NULL || clattn_process_is_child()) return;
   const cl_mem buffers[] = {cache->k, cache->v, cache->k_scale, cache->v_scale, cache->table_buffer};
   clFinish(cache->device->queue); /* enqueued runs read the table */
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
@@ -165,6 +167,8 @@ clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t
   if (length > s->length)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "sequence %zu is to be cut to %zu keys (allowed: up to %zu)",
                        sequence, length, s->length);
+  const clattn_status status = clattn_process_check(error);
+  if (status != CLATTN_OK) return status;
   const cl_int code = clFinish(cache->device->queue);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clFinish");
   s->length = length;

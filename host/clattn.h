@@ -10,9 +10,15 @@
  * bytes; times are seconds.
  *
  * Threads: devices share no state. Different devices may be used from different threads at the same time; one device
- * with its plans belongs to one thread at a time. (CLBlast keeps caches of its own for the process, with a reference to
+ * with its plans belongs to one thread at a time. Devices may be listed, opened and closed from several threads at the
+ * same time: the library makes these calls to the drivers one after the other. A program that makes its own first
+ * OpenCL calls meanwhile has to do the same. (CLBlast keeps caches of its own for the process, with a reference to
  * the context; before its version 1.6.1 it is not thread-safe, and clattn makes its calls one at a time. A program that
  * calls such a CLBlast itself, from another thread, has to do the same.)
+ *
+ * fork(): OpenCL does not survive it. In a child of a process that has listed, opened or adopted a device, these calls
+ * and all that use a parent's device, plan or cache return CLATTN_UNSUPPORTED, and closing and destroying do nothing. A
+ * child that is to use OpenCL must be forked before its parent does, or exec.
  *
  * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL. After a failure the
  * outputs of the call are not to be used and nothing needs to be freed. Pointers that these calls must not be given as
@@ -76,6 +82,13 @@ typedef enum clattn_device_type {
   CLATTN_DEVICE_OTHER
 } clattn_device_type;
 
+/* Whether a GPU has memory of its own or shares the host's (CL_DEVICE_HOST_UNIFIED_MEMORY). */
+typedef enum clattn_integration {
+  CLATTN_INTEGRATION_UNKNOWN, /* the driver does not tell */
+  CLATTN_DISCRETE,
+  CLATTN_INTEGRATED /* also CPUs */
+} clattn_integration;
+
 typedef struct clattn_device_info {
   uint32_t platform_index; /* what clattn_device_choice.platform calls it; 0 for an adopted device */
   uint32_t index;          /* likewise for the device, within the platforms that were asked for */
@@ -96,10 +109,14 @@ typedef struct clattn_device_info {
   uint64_t max_work_item_sizes[3]; /* work-items along each dimension of a work-group */
   bool little_endian;
   char extensions[256]; /* those that matter to attention kernels, separated by spaces */
+  clattn_integration integration;
+  uint32_t unit_lanes; /* float multiply-adds of a compute unit in each clock, by vendor; 0 if not known */
 } clattn_device_info;
 
-/* Which device: NULL fields mean any. A string of digits is an index, anything else a part of the name, in any case.
- * The device index counts within the platforms that `platform` leaves, in the order of clattn_device_list_create. */
+/* Which device: NULL fields mean any. A string of digits is an index, anything else a part of the name, in any case;
+ * of a device it may also be a kind: "gpu", "cpu", "accelerator", "discrete" or "integrated" (a GPU of which that is
+ * known). The device index counts within the platforms that `platform` leaves, in the order of
+ * clattn_device_list_create. */
 typedef struct clattn_device_choice {
   const char *platform;
   const char *device;
@@ -117,8 +134,18 @@ CLATTN_API size_t clattn_device_list_count(const clattn_device_list *list);
 CLATTN_API const clattn_device_info *clattn_device_list_info(const clattn_device_list *list, size_t index);
 CLATTN_API void clattn_device_list_destroy(clattn_device_list *list); /* NULL is fine */
 
-/* Opens the first device that `choice` (NULL: any) leaves, a GPU before an accelerator before a CPU, and among equals
- * the one with the most compute units x clock. Close with clattn_device_close, after its plans are destroyed. */
+/* The index of the device that is taken of a list: a GPU before an accelerator before a CPU; of GPUs a discrete one
+ * before one of which that is not known before an integrated one; then the one with the highest rate, where all that
+ * are still equal have one; else the one with the most compute units x clock x unit_lanes. rates (count of the list;
+ * NULL: none) are measured, in any unit, 0 for a device that was not measured: see clattn_tuning_rate. */
+CLATTN_API clattn_status clattn_device_list_best(const clattn_device_list *list, const double *rates, size_t *index,
+                                                 clattn_error *error);
+/* Opens a device of the list, which may be destroyed then. Close as below. */
+CLATTN_API clattn_status clattn_device_list_open(const clattn_device_list *list, size_t index, clattn_device **device,
+                                                 clattn_error *error);
+
+/* Opens the best device that `choice` (NULL: any) leaves: clattn_device_list_best without rates. Close with
+ * clattn_device_close, after its plans are destroyed. */
 CLATTN_API clattn_status clattn_device_open(const clattn_device_choice *choice, clattn_device **device,
                                             clattn_error *error);
 CLATTN_API void clattn_device_close(clattn_device *device); /* NULL is fine */
@@ -718,6 +745,10 @@ typedef struct clattn_tuned {
 CLATTN_API clattn_status clattn_tuning_store(const char *file, const clattn_device *device,
                                              const clattn_problem *problem, const clattn_tuned *tuned,
                                              clattn_error *error);
+
+/* The highest rate of a stage in the record, in 1e9 operations a second, to compare devices by: 0 where there is no
+ * record of this device, driver and kernels, or it has no entry for the stage. */
+CLATTN_API double clattn_tuning_rate(const char *file, const clattn_device_info *device, clattn_stage stage);
 
 /* ---- the scalar path and the comparison -------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "cache.h"
+#include "process.h"
 #include "run.h"
 #include "status.h"
 #include "tensor.h"
@@ -119,7 +120,8 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   binding bound;
   clattn_problem seen;
   cl_mem sequences = NULL;
-  clattn_status status = check_lengths(&plan->problem, &lengths, error);
+  clattn_status status = clattn_process_check(error);
+  if (status == CLATTN_OK) status = check_lengths(&plan->problem, &lengths, error);
   if (status == CLATTN_OK) status = bind_buffers(plan, buffers, &bound, error);
   if (status == CLATTN_OK) status = clattn_run_begin(plan, &lengths, &seen, &to, bound.tensor, error);
   if (status != CLATTN_OK) return status;

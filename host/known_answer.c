@@ -8,6 +8,7 @@
 #include "costs.h"
 #include "exam.h"
 #include "fused.h"
+#include "process.h"
 #include "status.h"
 
 /* ---- of a plan --------------------------------------------------------------------------------------------------- */
@@ -163,7 +164,9 @@ clattn_status clattn_kernel_ask(clattn_device *device, size_t index, const clatt
                        clattn_kernel_count() - 1);
   if (options == NULL) options = &standard;
   if (error == NULL) error = &own;
-  clattn_status status = open_row(device, row, options, &e, error);
+  clattn_status status = clattn_process_check(error);
+  if (status != CLATTN_OK) return status;
+  status = open_row(device, row, options, &e, error);
   if (status == CLATTN_OK) {
     status = answer_with(&e, row->stage, answer, error);
   } else if (is_refusal(status)) {

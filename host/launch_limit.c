@@ -3,11 +3,12 @@
 
 #include <math.h>
 
+#include "device_rank.h"
+
 /* What a kernel that is not the plain formula is taken to do in each cycle of a compute unit, of which GPUs can do 16
  * to 256. Nobody has measured it on one. Too low a guess costs little: a piece still has several groups for each unit.
  */
 #define FLOPS_A_CYCLE 4.0
-#define CLOCK_UNKNOWN_MHZ 1000.0
 
 /* Groups for each compute unit: with fewer in a launch some units have nothing to do. */
 #define GROUPS_A_UNIT 2
@@ -17,7 +18,7 @@
 clattn_launch_limit clattn_launch_limit_of(const clattn_device_info *device, const clattn_plan_options *options) {
   const double standard = device->type == CLATTN_DEVICE_GPU ? GPU_SECONDS : (double)INFINITY;
   const double seconds = options->launch_seconds > 0.0 ? options->launch_seconds : standard;
-  const double mhz = device->clock_mhz > 0 ? device->clock_mhz : CLOCK_UNKNOWN_MHZ;
+  const double mhz = device->clock_mhz > 0 ? device->clock_mhz : CLATTN_CLOCK_UNKNOWN_MHZ;
   const double units = device->compute_units > 0 ? device->compute_units : 1.0;
   clattn_launch_limit limit = {.groups_least = GROUPS_A_UNIT * (size_t)units};
   if (options->kernel_dir != NULL) return (clattn_launch_limit){.groups_least = 0};

@@ -8,6 +8,7 @@
 #include "kernel_arguments.h"
 #include "known_answer.h"
 #include "ledger.h"
+#include "process.h"
 #include "reasons.h"
 #include "sequence.h"
 #include "shape.h"
@@ -118,7 +119,8 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   *result = NULL;
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
   if (options == NULL) options = &standard;
-  clattn_status status = check_options(options, error);
+  clattn_status status = clattn_process_check(error);
+  if (status == CLATTN_OK) status = check_options(options, error);
   if (status == CLATTN_OK) status = clattn_problem_validate(problem, error);
   if (status != CLATTN_OK) return status;
 
@@ -144,7 +146,7 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
 }
 
 void clattn_plan_destroy(clattn_plan *plan) {
-  if (plan == NULL) return;
+  if (plan == NULL || clattn_process_is_child()) return;
   if (plan->previous != NULL) {
     clWaitForEvents(1, &plan->previous); /* enqueued work still uses the buffers */
     clReleaseEvent(plan->previous);

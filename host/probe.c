@@ -6,6 +6,7 @@
 #include "chain.h"
 #include "clock.h"
 #include "launch.h"
+#include "process.h"
 #include "status.h"
 
 /* A run is made this long, so that starting it does not count. */
@@ -139,7 +140,8 @@ clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_opti
                                                        [CLATTN_PROBE_READ] = &peaks->read,
                                                        [CLATTN_PROBE_COPY] = &peaks->copy,
                                                        [CLATTN_PROBE_STRIDED] = &peaks->strided};
-  clattn_status status = check_options(device, options, error);
+  clattn_status status = clattn_process_check(error);
+  if (status == CLATTN_OK) status = check_options(device, options, error);
   const int kinds = status == CLATTN_OK && options->working_set == 0 ? 1 : CLATTN_PROBE_KIND_COUNT;
   for (int kind = 0; kind < kinds && status == CLATTN_OK; ++kind) {
     clattn_probe probe;

@@ -8,6 +8,7 @@
 
 #include "program_store.h"
 #include "status.h"
+#include "text.h"
 
 /* The first error stands at the top of a log, so the end is what may be cut. */
 static clattn_status fail_build(const clattn_device *device, cl_program program, cl_int code, const char *file,
@@ -18,8 +19,10 @@ static clattn_status fail_build(const clattn_device *device, cl_program program,
     log = calloc(size + 1, 1);
   if (log != NULL && clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL) != CL_SUCCESS)
     log[0] = '\0';
+  char words[CLATTN_MESSAGE_SIZE];
+  clattn_text_copy(words, sizeof words, log == NULL ? "(no log)" : log, true);
   clattn_fail(error, CLATTN_BUILD_FAILED, "device '%s' cannot build kernel file '%s' with options '%s': %s (%d)\n%s",
-              device->info.name, file, options, clattn_cl_code_name(code), code, log == NULL ? "(no log)" : log);
+              device->info.name, file, options, clattn_cl_code_name(code), code, words);
   if (error != NULL) error->code = code;
   free(log);
   return CLATTN_BUILD_FAILED;

@@ -183,6 +183,17 @@ void clattn_record_release(clattn_record *record) {
   *record = (clattn_record){.count = 0};
 }
 
+double clattn_tuning_rate(const char *file, const clattn_device_info *device, clattn_stage stage) {
+  clattn_record record;
+  double most = 0.0;
+  if (file == NULL || device == NULL) return 0.0;
+  clattn_record_read(file, device, &record, NULL);
+  for (size_t i = 0; i < record.count; ++i)
+    if (record.entry[i].key.stage == stage && record.entry[i].gflops > most) most = record.entry[i].gflops;
+  clattn_record_release(&record);
+  return most;
+}
+
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 const clattn_record_entry *clattn_record_find(const clattn_record *record, const clattn_tuning_key *key) {

@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "clock.h"
 #include "linear.h"
+#include "process.h"
 #include "status.h"
 #include "tensor.h"
 
@@ -316,7 +317,8 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   if (plan->io != CLATTN_IO_HOST)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "clattn_plan_run on a plan made with CLATTN_IO_DEVICE (use clattn_plan_enqueue)");
-  clattn_status status = clattn_check_arguments(&plan->problem, inputs, outputs, error);
+  clattn_status status = clattn_process_check(error);
+  if (status == CLATTN_OK) status = clattn_check_arguments(&plan->problem, inputs, outputs, error);
   if (status != CLATTN_OK) return status;
 
   clattn_problem seen;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "opencl.h"
+#include "text.h"
 
 const char *clattn_status_name(clattn_status status) {
   static const char *const names[CLATTN_STATUS_COUNT] = {
@@ -34,6 +35,7 @@ clattn_status clattn_fail(clattn_error *error, clattn_status status, const char 
     error->code = 0;
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    clattn_text_trim(error->message);
   }
   return status;
 }
@@ -65,6 +67,7 @@ clattn_status clattn_fail_cl(clattn_error *error, int code, const char *format, 
     va_end(arguments);
     const size_t used = strlen(error->message);
     snprintf(error->message + used, sizeof error->message - used, ": %s (%d)", clattn_cl_code_name(code), code);
+    clattn_text_trim(error->message);
   }
   return status;
 }

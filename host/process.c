@@ -1,0 +1,54 @@
+/* One process, and one thread at a time: see process.h. */
+#if defined(__unix__) || defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "process.h"
+
+#include "lock.h"
+#include "status.h"
+
+static clattn_lock drivers = CLATTN_LOCK_INIT;
+
+void clattn_drivers_take(void) {
+  clattn_lock_take(&drivers);
+}
+
+void clattn_drivers_give(void) {
+  clattn_lock_give(&drivers);
+}
+
+#ifdef _WIN32 /* which has no fork */
+
+clattn_status clattn_process_check(clattn_error *error) {
+  (void)error;
+  return CLATTN_OK;
+}
+
+bool clattn_process_is_child(void) {
+  return false;
+}
+
+#else
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* The process that used OpenCL first; 0: none has. Atomic instead of locked: a thread may hold a lock while another one
+ * forks, and the child would wait for it for good. */
+static atomic_long user;
+
+bool clattn_process_is_child(void) {
+  const long first = atomic_load(&user);
+  return first != 0 && first != (long)getpid();
+}
+
+clattn_status clattn_process_check(clattn_error *error) {
+  const long now = (long)getpid();
+  long first = 0;
+  if (atomic_compare_exchange_strong(&user, &first, now) || first == now) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_UNSUPPORTED,
+                     "process %ld is a child that fork() made of process %ld after that had used OpenCL, which does not "
+                     "survive a fork (allowed: fork first and open devices then, or exec in the child)",
+                     now, first);
+}
+
+#endif
