@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_target.h"
+
 #ifdef _WIN32
 #include <direct.h>
 #include <process.h>
@@ -79,46 +81,76 @@ bool clattn_make_folders(const char *path) {
 #define MOST_NAMES 1000
 
 /* The numbers make a name rare; that no other writer has it is made sure by asking for a file that is not there yet. */
-bool clattn_part_open(clattn_part_file *part, const char *path) {
-  const size_t room = strlen(path) + 64;
-  *part = (clattn_part_file){.name = malloc(room)};
+static bool create_beside(clattn_part_file *part, const clattn_target *target) {
+  const size_t room = strlen(target->path) + 64;
+  part->name = malloc(room);
   if (part->name == NULL) {
     errno = ENOMEM;
     return false;
   }
   errno = EEXIST;
   for (int i = 0; i < MOST_NAMES && part->file == NULL && errno == EEXIST; ++i) {
-    snprintf(part->name, room, "%s.%ld-%d.part", path, process_id(), i);
+    snprintf(part->name, room, "%s.%ld-%d.part", target->path, process_id(), i);
     errno = 0;
     part->file = fopen(part->name, "wbx");
   }
+  if (part->file != NULL) clattn_target_give_mode(target, part->file);
+  return part->file != NULL;
+}
+
+bool clattn_part_open(clattn_part_file *part, const char *path) {
+  clattn_target target;
+  *part = (clattn_part_file){.file = NULL};
+  if (!clattn_target_find(path, &target)) return false;
+  if (target.is_stream)
+    part->file = clattn_target_open(&target);
+  else
+    create_beside(part, &target);
   const int code = part->file != NULL ? 0 : errno;
-  if (part->file == NULL) free(part->name);
+  part->target = target.path;
+  if (part->file == NULL) {
+    free(part->name);
+    free(part->target);
+  }
   errno = code;
   return part->file != NULL;
 }
 
 /* A full disk may show only when the buffer is flushed or the file is closed. */
-bool clattn_part_place(clattn_part_file *part, const char *path, bool good) {
+bool clattn_part_place(clattn_part_file *part, bool good) {
   good = good && fflush(part->file) == 0;
   int code = errno;
   if (fclose(part->file) != 0 && good) {
     good = false;
     code = errno;
   }
-  if (good) {
+  if (good && part->name != NULL) {
     errno = 0;
-    good = replace_file(part->name, path);
+    good = replace_file(part->name, part->target);
     code = errno;
   }
-  if (!good) remove(part->name);
+  if (!good && part->name != NULL) remove(part->name);
   free(part->name);
+  free(part->target);
   errno = code;
   return good;
 }
 
 void clattn_part_drop(clattn_part_file *part) {
   fclose(part->file);
-  remove(part->name);
+  if (part->name != NULL) remove(part->name);
   free(part->name);
+  free(part->target);
+}
+
+bool clattn_part_try(const char *path) {
+  clattn_target target;
+  if (!clattn_target_find(path, &target)) return false;
+  const bool is_stream = target.is_stream;
+  free(target.path);
+  if (is_stream) return true;
+  clattn_part_file part;
+  if (!clattn_part_open(&part, path)) return false;
+  clattn_part_drop(&part);
+  return true;
 }

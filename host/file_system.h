@@ -20,21 +20,30 @@ bool clattn_make_folders(const char *path);
  */
 const char *clattn_folder_trouble(const char *path);
 
-/* A file that is written beside another and then takes its name: readers see a whole file or none, and writers do not
- * meet. What a process leaves that is ended between the two calls may be deleted. */
+/* A file that is written beside its target and then takes its name: readers see a whole file or none, and writers do
+ * not meet. What a process leaves that is ended between the two calls may be deleted. Links are followed: the file is
+ * made where they lead, with the mode (and, where allowed, the owner) of what it replaces; a target that this user may
+ * not write is left as it is. What is no regular file, such as a pipe, a device, or the process's own standard output,
+ * is written straight through and stays what it is. */
 typedef struct clattn_part_file {
   FILE *file;
-  char *name; /* PATH.NUMBER-NUMBER.part */
+  char *target; /* where `path` leads */
+  char *name;   /* TARGET.NUMBER-NUMBER.part; NULL: written straight through */
 } clattn_part_file;
 
-/* Makes a new one for writing bytes. False leaves the reason in errno, or 0, and nothing to close. */
+/* Makes a new one for writing bytes. False leaves the reason in errno, or 0, and nothing to close. Of a pipe it waits
+ * for the reader. */
 bool clattn_part_open(clattn_part_file *part, const char *path);
 
-/* Closes it. It takes the name `path`, also where a file has that, or goes: where `good` is false or this fails, which
- * leaves the reason in errno, or 0. */
-bool clattn_part_place(clattn_part_file *part, const char *path, bool good);
+/* Closes it. It becomes the target, also where there is one, or goes: where `good` is false or this fails, which leaves
+ * the reason in errno, or 0. */
+bool clattn_part_place(clattn_part_file *part, bool good);
 
 /* Closes and removes it. */
 void clattn_part_drop(clattn_part_file *part);
+
+/* Whether such a file could be written, before there is anything to write; nothing is left behind and no pipe is
+ * opened. False leaves the reason in errno, or 0. */
+bool clattn_part_try(const char *path);
 
 #endif

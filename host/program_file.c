@@ -84,7 +84,7 @@ int clattn_program_file_write(const char *path, const char *key, const unsigned 
   bool placed = clattn_part_open(&part, path);
   if (placed) {
     const bool good = fwrite(head, 1, head_size, part.file) == head_size && fwrite(bytes, 1, size, part.file) == size;
-    placed = clattn_part_place(&part, path, good);
+    placed = clattn_part_place(&part, good);
   }
   const int code = errno;
   free(head);

@@ -76,7 +76,7 @@ clattn_status clattn_record_write(const char *path, const clattn_device_info *de
   bool placed = clattn_part_open(&part, path);
   if (placed) {
     const bool good = json_dumpf(root, part.file, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;
-    placed = clattn_part_place(&part, path, good);
+    placed = clattn_part_place(&part, good);
   }
   const int code = errno;
   json_decref(root);

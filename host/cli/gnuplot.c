@@ -11,10 +11,16 @@
 #include "command.h"
 
 #ifdef _WIN32
+#include <io.h>
+#define close _close
+#define dup _dup
+#define dup2 _dup2
+#define fileno _fileno
 #define popen _popen
 #define pclose _pclose
 #define NOWHERE "NUL"
 #else
+#include <unistd.h>
 #define NOWHERE "/dev/null"
 #endif
 
@@ -51,6 +57,24 @@ static void restore_broken_pipe(const gnuplot *g) {
 #endif
 }
 
+/* gnuplot draws into its standard output, which is the file: it may be a pipe, or have no name. */
+static FILE *start_into(FILE *file) {
+  fflush(stdout);
+  const int own = dup(fileno(stdout));
+  if (own < 0 || dup2(fileno(file), fileno(stdout)) < 0) {
+    const int code = errno;
+    if (own >= 0) close(own);
+    errno = code;
+    return NULL;
+  }
+  FILE *script = popen("gnuplot", "w");
+  const int code = errno;
+  dup2(own, fileno(stdout));
+  close(own);
+  errno = code;
+  return script;
+}
+
 bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
   if (snprintf(g->path, sizeof g->path, "%s/%s", folder, name) >= (int)sizeof g->path) {
     complain("the path of %s would be longer than %zu bytes", name, sizeof g->path);
@@ -61,7 +85,7 @@ bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
     return false;
   }
   ignore_broken_pipe(g);
-  g->script = popen("gnuplot", "w");
+  g->script = start_into(g->part.file);
   if (g->script == NULL) {
     complain("%s: gnuplot cannot be started: %s", g->path, strerror(errno));
     restore_broken_pipe(g);
@@ -69,17 +93,15 @@ bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
     return false;
   }
   fputs("set encoding utf8\nset terminal svg size 1200,675 font 'Helvetica,16' background '#ffffff' noenhanced\n"
-        "set output ",
-        g->script);
-  gnuplot_text(g->script, g->part.name);
-  fputs("\nset grid back linecolor rgb '#dddddd' linetype 1\nset border linecolor rgb '#444444'\n", g->script);
+        "set grid back linecolor rgb '#dddddd' linetype 1\nset border linecolor rgb '#444444'\n", g->script);
   return true;
 }
 
-/* gnuplot does not tell of a full disk: the file lacks its end then. */
+/* gnuplot does not tell of a full disk: the file lacks its end then. What is no file cannot be looked at. */
 static bool is_whole(const char *path) {
   static const char end[] = "</svg>";
   char tail[64] = "";
+  if (path == NULL) return true;
   FILE *file = fopen(path, "rb");
   if (file == NULL) return false;
   const bool found = fseek(file, -(long)(sizeof tail / 2), SEEK_END) == 0;
@@ -93,7 +115,7 @@ bool gnuplot_end(gnuplot *g) {
   fputs("\nunset output\n", g->script);
   const bool drawn = pclose(g->script) == 0 && is_whole(g->part.name);
   restore_broken_pipe(g);
-  if (clattn_part_place(&g->part, g->path, drawn)) return true;
+  if (clattn_part_place(&g->part, drawn)) return true;
   if (drawn)
     complain("%s: cannot be written: %s", g->path, strerror(errno));
   else

@@ -82,31 +82,26 @@ typedef struct content {
   size_t count;
 } content;
 
-/* Refuses a path that cannot be replaced; else opens the file that will take its place. */
-static file_status open_part(clattn_part_file *part, const reporter *to) {
+static file_status not_opened(const reporter *to) {
+  const int code = errno;
   if (to->path[0] == '\0') return file_fail(to, FILE_WRITE_FAILED, "an empty name");
-  if (!file_is_regular(to->path))
-    return file_fail(to, FILE_WRITE_FAILED, "exists and is no regular file; it is not replaced");
-  if (clattn_part_open(part, to->path)) return FILE_OK;
-  return file_fail(to, FILE_WRITE_FAILED, "cannot create a file beside it: %s", file_reason(errno));
+  return file_fail(to, FILE_WRITE_FAILED, "cannot be written: %s", file_reason(code));
 }
 
 static file_status write_content(const content *c, const reporter *to) {
   clattn_part_file part;
-  const file_status status = open_part(&part, to);
-  if (status != FILE_OK) return status;
+  errno = 0;
+  if (!clattn_part_open(&part, to->path)) return not_opened(to);
   const bool good = fwrite(c->head, 1, c->head_bytes, part.file) == c->head_bytes &&
                     write_elements(part.file, c->type, c->data, c->count);
-  if (clattn_part_place(&part, to->path, good)) return FILE_OK;
+  if (clattn_part_place(&part, good)) return FILE_OK;
   return file_fail(to, FILE_WRITE_FAILED, "cannot be written: %s", file_reason(errno));
 }
 
 file_status npy_try_write(const char *path, char *message, size_t message_size) {
   const reporter to = {path, message, message_size};
-  clattn_part_file part;
-  const file_status status = open_part(&part, &to);
-  if (status == FILE_OK) clattn_part_drop(&part);
-  return status;
+  errno = 0;
+  return clattn_part_try(path) ? FILE_OK : not_opened(&to);
 }
 
 file_status npy_write(const char *path, npy_type type, const float *data, const size_t *shape, int rank, char *message,

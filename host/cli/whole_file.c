@@ -7,29 +7,21 @@
 #include "file.h"
 #include "file_system.h"
 
-static bool open_part(clattn_part_file *part, const char *option, const char *path) {
-  if (!file_is_regular(path)) {
-    complain("%s: %s exists and is no regular file; it is not replaced", option, path);
-    return false;
-  }
-  if (clattn_part_open(part, path)) return true;
-  complain("%s: cannot create a file beside %s: %s", option, path, file_reason(errno));
+static bool fail(const char *option, const char *path) {
+  complain("%s: %s cannot be written: %s", option, path, file_reason(errno));
   return false;
 }
 
 bool whole_file_try(const char *option, const char *path) {
-  clattn_part_file part;
-  if (!open_part(&part, option, path)) return false;
-  clattn_part_drop(&part);
-  return true;
+  errno = 0;
+  return clattn_part_try(path) || fail(option, path);
 }
 
 bool whole_file_write(const char *option, const char *path, void (*fill)(FILE *to, const void *from),
                       const void *from) {
   clattn_part_file part;
-  if (!open_part(&part, option, path)) return false;
+  errno = 0;
+  if (!clattn_part_open(&part, path)) return fail(option, path);
   fill(part.file, from);
-  if (clattn_part_place(&part, path, ferror(part.file) == 0)) return true;
-  complain("%s: %s cannot be written: %s", option, path, file_reason(errno));
-  return false;
+  return clattn_part_place(&part, ferror(part.file) == 0) || fail(option, path);
 }

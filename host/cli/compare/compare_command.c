@@ -1,16 +1,13 @@
 /* `clattn compare`: the same problem on every device and on the CPU, at one length or at many. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "command.h"
 #include "comparison.h"
-#include "file.h"
-#include "file_system.h"
 #include "gnuplot.h"
 #include "race.h"
 #include "terminal.h"
+#include "whole_file.h"
 
 /* Those that are no devices: the scalar path is the first, as comparison_ratio wants it. */
 enum { ON_THE_CPU = 3 };
@@ -30,25 +27,10 @@ static void show(void *of, const char *who) {
 
 /* ---- before anything is timed ------------------------------------------------------------------------------------ */
 
-/* Whether the file can be written, so that nothing is measured in vain. */
-static bool can_write(const char *option, const char *path) {
-  clattn_part_file part;
-  if (path == NULL) return true;
-  if (file_exists(path) && !file_is_regular(path)) {
-    complain("%s %s: there is something of that name that is no file (allowed: a file, new or to be replaced)", option,
-             path);
-    return false;
-  }
-  if (clattn_part_open(&part, path)) {
-    clattn_part_drop(&part);
-    return true;
-  }
-  complain("%s %s: cannot be written: %s", option, path, strerror(errno));
-  return false;
-}
-
+/* Whether the files can be written, so that nothing is measured in vain. */
 static bool can_write_all(const compare_options *o) {
-  return can_write("--csv", o->csv) && can_write("--svg", o->svg) && (o->svg == NULL || gnuplot_prepare("--svg", "."));
+  return (o->csv == NULL || whole_file_try("--csv", o->csv)) &&
+         (o->svg == NULL || (whole_file_try("--svg", o->svg) && gnuplot_prepare("--svg", ".")));
 }
 
 static void add_devices(comparison *c, const clattn_device_list *list) {

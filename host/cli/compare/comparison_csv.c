@@ -79,7 +79,7 @@ bool comparison_csv(const comparison *c, const char *path) {
     for (size_t n = 0; n < c->lengths; ++n)
       for (size_t i = 0; i < c->contestants; ++i) print_time(part.file, c, n, i);
     if (c->lengths > 1) good = print_overtakings(part.file, c);
-    good = clattn_part_place(&part, path, good && !ferror(part.file));
+    good = clattn_part_place(&part, good && !ferror(part.file));
   }
   if (!good) complain("--csv %s: cannot be written: %s", path, strerror(errno));
   return good;

@@ -18,16 +18,13 @@ static const char *const variables[] = {"CLATTN_DEVICE",      "CLATTN_KERNEL_DIR
 /* Whether a file can be made in it; the folder itself may be made for that. */
 static void judge_folder(const char *what, const char *folder) {
   char path[4096];
-  clattn_part_file part;
   const char *against = NULL;
   const int length = snprintf(path, sizeof path, "%s/doctor", folder);
   errno = 0;
   if (length < 0 || (size_t)length >= sizeof path)
     against = "the path is too long";
-  else if (!clattn_make_folders(folder) || !clattn_part_open(&part, path))
+  else if (!clattn_make_folders(folder) || !clattn_part_try(path))
     against = errno != 0 ? strerror(errno) : "cannot be written to";
-  else
-    clattn_part_drop(&part);
   printf("  %s %s: %s%s%s\n", what, folder, style(against == NULL ? GREEN : RED),
          against == NULL ? "can be written to" : against, style(PLAIN));
 }

@@ -63,7 +63,7 @@ bool user_text_write(const char *folder, const char *file, const char *text, siz
     return false;
   }
   const bool written = fwrite(text, 1, bytes, part.file) == bytes;
-  if (clattn_part_place(&part, path, written)) return true;
+  if (clattn_part_place(&part, written)) return true;
   complain("%s: cannot be written: %s", path, file_reason(errno));
   return false;
 }

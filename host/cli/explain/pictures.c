@@ -12,17 +12,13 @@
 _Static_assert(SVG_COLUMNS >= WALK_COLUMNS, "a step must fit into a picture");
 
 bool pictures_prepare(const char *folder) {
-  clattn_part_file part;
   char path[4096];
   if (!clattn_make_folder(folder, CLATTN_FOR_ALL)) {
     complain("--svg %s: cannot make the folder: %s", folder, strerror(errno));
     return false;
   }
   snprintf(path, sizeof path, "%s/weights.svg", folder); /* a longer path is refused when it is written */
-  if (clattn_part_open(&part, path)) {
-    clattn_part_drop(&part);
-    return true;
-  }
+  if (clattn_part_try(path)) return true;
   complain("--svg %s: cannot write into the folder: %s", folder, strerror(errno));
   return false;
 }
