@@ -101,9 +101,9 @@ static clattn_status append_platform(search *s, cl_platform_id platform, cl_uint
 }
 
 static clattn_status fail_no_platform(cl_int code, clattn_error *error) {
-  const clattn_status status = clattn_fail(error, CLATTN_NO_DEVICE,
-                                           "no OpenCL platform is installed (clGetPlatformIDs: %s (%d))",
-                                           clattn_cl_code_name(code), code);
+  const clattn_status status =
+      clattn_fail(error, CLATTN_NO_DEVICE, "no OpenCL platform is installed (clGetPlatformIDs: %s (%d))",
+                  clattn_cl_code_name(code), code);
   if (error != NULL) error->code = code;
   return status;
 }

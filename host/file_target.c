@@ -113,7 +113,8 @@ static int descriptor_of(const char *path) {
   if (strcmp(path, "/dev/stdout") == 0) return STDOUT_FILENO;
   if (strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
   for (size_t i = 0; i < sizeof folders / sizeof folders[0]; ++i) {
-    const size_t length = strlen(folders[i]), digits = strspn(path + (strlen(path) < length ? 0 : length), "0123456789");
+    const size_t length = strlen(folders[i]),
+                 digits = strspn(path + (strlen(path) < length ? 0 : length), "0123456789");
     if (strncmp(path, folders[i], length) == 0 && digits > 0 && digits < 9 && path[length + digits] == '\0')
       return atoi(path + length);
   }

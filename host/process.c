@@ -45,10 +45,11 @@ clattn_status clattn_process_check(clattn_error *error) {
   const long now = (long)getpid();
   long first = 0;
   if (atomic_compare_exchange_strong(&user, &first, now) || first == now) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_UNSUPPORTED,
-                     "process %ld is a child that fork() made of process %ld after that had used OpenCL, which does not "
-                     "survive a fork (allowed: fork first and open devices then, or exec in the child)",
-                     now, first);
+  return clattn_fail(
+      error, CLATTN_UNSUPPORTED,
+      "process %ld is a child that fork() made of process %ld after that had used OpenCL, which does not "
+      "survive a fork (allowed: fork first and open devices then, or exec in the child)",
+      now, first);
 }
 
 #endif

@@ -55,7 +55,7 @@ static json_t *entries_json(const clattn_record *record) {
   return entries;
 }
 
-/* Strings that are no UTF-8 make this NULL, as a lack of memory does. */
+/* The texts are UTF-8: those of devices where they are asked for, those of entries are names of kernels. */
 static json_t *record_json(const clattn_device_info *device, const clattn_record *record) {
   char date[32] = "", kernels[CLATTN_KERNELS_TEXT];
   const time_t now = time(NULL);

@@ -22,7 +22,7 @@ static size_t character(const char *at) {
   const size_t length = announced(first);
   for (size_t i = 1; i < length; ++i)
     if (!is_later(at[i])) return 0;
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90)) return 0; /* longer than needed */
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90)) return 0;   /* longer than needed */
   if ((first == 0xED && second >= 0xA0) || (first == 0xF4 && second >= 0x90)) return 0; /* surrogates; past U+10FFFF */
   return length;
 }

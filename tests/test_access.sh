@@ -42,8 +42,8 @@ expect "an option twice" 2 '^clattn-access: --heads is given twice \(allowed: on
 expect "a picture of a whole stage" 2 '^clattn-access: --svg .*one kernel' -- "$clattn" scores --svg "$folder/x.svg"
 expect "a picture in no folder" 2 '^clattn-access: --svg .*: No such file' -- \
   "${access[@]}" scores=1 --svg "$folder/none/x.svg"
-expect "a picture in place of a device" 2 '^clattn-access: --svg .*no regular file' -- \
-  "${access[@]}" scores=1 --svg /dev/null
+expect "a picture in place of a folder" 2 '^clattn-access: --svg .*Is a directory' -- \
+  "${access[@]}" scores=1 --svg "$folder"
 expect "a full disk" 2 '^clattn-access: cannot write to standard output$' -- \
   bash -c '"$@" >/dev/full' - "${access[@]}" scores=1
 expect "no clang" 2 '^clattn-access: clang is not installed \(Debian: clang\)' -- \

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # What surrounds the program and may be broken: drivers, cache folders, disks; and many starts at once.
 #
-# usage: test_faults.sh PROGRAM drivers|folders|disks|starts
+# usage: test_faults.sh PROGRAM drivers|folders|disks|links|starts|texts [SHIM]
+# SHIM is libclattn_faults.so, of tests/faults.
 # With FAULTS=all 20 times 8 starts instead of 2.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
 unset CLATTN_DEVICE
+shim=${3:-}
 kernels=(--kernel "project=1,scores=1,softmax=1,context=1") # the quickest to build
 run=("$clattn" run --example please-study-man --repeat 1 "${kernels[@]}")
 right='^passed: all 3 rows were checked$'
@@ -151,6 +153,137 @@ disks() {
   survives "PoCL's folder is on a full disk" -- env POCL_CACHE_DIR="$disk/pocl" "${run[@]}"
 }
 
+# ---- links
+
+# leads NAME FILE -- COMMAND...: FILE is a link to an old file of another mode, then one to a file that is not there yet;
+# the command writes where it leads, and the link stays one.
+leads() {
+  local name=$1 file=$2 to=$folder/elsewhere/target
+  shift 3
+  mkdir -p "$(dirname "$file")" "$folder/elsewhere"
+  [ ! -f "$file" ] || mv "$file" "$to" # a record can only be written into a record
+  [ -e "$to" ] || echo "what was there before" >"$to"
+  cp "$to" "$folder/before"
+  chmod 640 "$to"
+  ln -s ../elsewhere/target "$(dirname "$file")/between"
+  ln -s between "$file"
+  examine 0 '' "$@"
+  [ -L "$file" ] || see "the link is replaced"
+  ! cmp -s "$to" "$folder/before" || see "the file that it leads to is as it was"
+  [ "$(stat -c %a "$to")" = 640 ] || see "its mode has become $(stat -c %a "$to")"
+  judge "$name, where it is a link"
+  rm "$to"
+  examine 0 '' "$@"
+  [ -L "$file" ] && [ -s "$to" ] || see "the file that it leads to is not made"
+  judge "$name, where it is a link to nothing"
+  [ -z "$(find "$folder" -name '*.part')" ] || see "a part file is left"
+  rm -r "$(dirname "$file")/between" "$file" "$folder/elsewhere"
+}
+
+# streams NAME FILE BEGINNING -- COMMAND...: FILE is a pipe; what goes through it begins like that, and it stays one.
+streams() {
+  local name=$1 file=$2 beginning=$3 reader
+  shift 4
+  mkdir -p "$(dirname "$file")"
+  mkfifo "$file"
+  timeout 60 cat "$file" >"$folder/through" &
+  reader=$!
+  examine 0 '' "$@"
+  wait "$reader" || see "nothing came through"
+  [ -p "$file" ] || see "the pipe is replaced"
+  head -c 100 "$folder/through" | grep -aq -e "$beginning" || see "what came through does not begin with $beginning"
+  judge "$name, where it is a pipe"
+  rm "$file"
+}
+
+links() {
+  local quick=(compare --tokens 16 --model-dim 32 --heads 2 --repeat 1) own
+  local record=("$clattn" tune --quick --stage softmax --tokens 16 --head-dim 8 --file "$folder/saved/record.json")
+  local gnuplot=true
+  command -v gnuplot >/dev/null || { gnuplot=false; skip "charts" "gnuplot is not installed"; }
+  mkdir "$folder/saved"
+  leads "run --out" "$folder/saved/out.npy" -- "${run[@]}" --out "$folder/saved/out.npy"
+  leads "run --save" "$folder/saved/weights.npy" -- "${run[@]}" --save "$folder/saved"
+  leads "explain --html" "$folder/saved/walk.html" -- "$clattn" explain --html "$folder/saved/walk.html"
+  leads "explain --svg" "$folder/saved/please-study-man-weights.svg" -- "$clattn" explain --svg "$folder/saved"
+  leads "compare --csv" "$folder/saved/table.csv" -- "$clattn" "${quick[@]}" --csv "$folder/saved/table.csv"
+  "${record[@]}" >/dev/null
+  leads "tune --file" "$folder/saved/record.json" -- "${record[@]}"
+  streams "run --out" "$folder/pipe.npy" NUMPY -- "${run[@]}" --out "$folder/pipe.npy"
+  streams "explain --html" "$folder/pipe.html" '<!doctype html>' -- "$clattn" explain --html "$folder/pipe.html"
+  if $gnuplot; then
+    leads "compare --svg" "$folder/saved/a.svg" -- "$clattn" "${quick[@]}" --sweep --svg "$folder/saved/a.svg"
+    streams "compare --svg" "$folder/pipe.svg" '<?xml' -- "$clattn" "${quick[@]}" --sweep --svg "$folder/pipe.svg"
+  fi
+  expect "run --out, into a device" 0 "$right" -- "${run[@]}" --out /dev/null
+  expect "... which stays one" 0 '' -- test -c /dev/null
+  expect "run --out, into a full device" 2 'No space left on device' -- "${run[@]}" --check off --out /dev/full
+  ln -s circle "$folder/circle"
+  refuse "run --out, where links lead in a circle" 2 'Too many levels' -- "${run[@]}" --out "$folder/circle"
+  ln -s nowhere/file "$folder/astray"
+  refuse "run --out, where a link leads into no folder" 2 'No such file' -- "${run[@]}" --out "$folder/astray"
+  # The output that is open keeps its place: text, then the array. The link is our own.
+  ln -s /proc/self/fd/1 "$folder/stdout"
+  for own in "$folder/stdout" /proc/self/fd/1 "$folder/all"; do
+    # shellcheck disable=SC2016 # the inner bash expands it
+    expect "run --out ${own##"$folder/"} with its output in a file: both are there" 0 "$(printf '%s\n%s' "$right" NUMPY)" -- \
+      bash -c '"$@" >"$0" && cat "$0"' "$folder/all" "${run[@]}" --out "$own"
+  done
+  [ -L "$folder/stdout" ] || fail "a link to standard output stays one" "it is replaced"
+  # The system's own link, in a /dev that is a copy.
+  mkdir "$folder/dev"
+  # shellcheck disable=SC2016
+  local within='mount -t tmpfs none "$0" && touch "$0/null" "$0/urandom" && mount --bind /dev/null "$0/null" &&
+    mount --bind /dev/urandom "$0/urandom" && ln -s /proc/self/fd/1 "$0/stdout" && mount --rbind "$0" /dev'
+  if unshare -m bash -c "$within" "$folder/dev" 2>/dev/null; then
+    expect "run --out /dev/stdout with its output in a file" 0 "$(printf '%s\n%s\n%s' "$right" NUMPY '^it is a link$')" -- \
+      unshare -m bash -c "$within"' && "$@" --out /dev/stdout >"$0/all" && cat "$0/all" && test -L /dev/stdout &&
+        echo && echo it is a link' "$folder/dev" "${run[@]}"
+  else
+    skip "run --out /dev/stdout" "a /dev of its own takes root"
+  fi
+}
+
+# ---- texts
+
+# Byte AE is the registered sign in Latin-1 and begins nothing in UTF-8; 80 is no character in either.
+# reads NAME EXPRESSION -- COMMAND...: its standard output is JSON r, in UTF-8, for which EXPRESSION holds.
+reads() {
+  local name=$1 expression=$2
+  shift 3
+  examine 0 '' "$@"
+  [ -n "$seen" ] || python3 -c "import json, sys; r = json.load(open(sys.argv[1], encoding='utf-8')); assert $expression" \
+    "$folder/out" 2>"$folder/err" || see "$(tail -n 1 "$folder/err")"
+  judge "$name"
+}
+
+texts() {
+  local name=$'Intel\xae Xeon\x80' long shim=(env "LD_PRELOAD=$shim") said='"Intel\u00ae Xeon\ufffd"'
+  long=$(printf 'x%.0s' {1..126})$'\xc3\xa9' # 126 letters and a character that only half fits into 127 bytes
+  local quick=(--tokens 16 --model-dim 32 --heads 2 --repeat 1)
+  reads "run --json" "r['device']['name'] == $said" -- "${shim[@]}" FAULT_DEVICE="$name" "${run[@]}" --json
+  reads "run --json, a name that is cut" "r['device']['name'] == 'x' * 126" -- \
+    "${shim[@]}" FAULT_DEVICE="$long" "${run[@]}" --json
+  reads "ladder --json" "r['device']['name'] == $said" -- \
+    "${shim[@]}" FAULT_DEVICE="$name" "$clattn" ladder softmax --tokens 4 --model-dim 8 --heads 2 --json
+  reads "compare --json" "any($said in c['name'] for c in r['contestants'])" -- \
+    "${shim[@]}" FAULT_DEVICE="$name" "$clattn" compare "${quick[@]}" --json
+  reads "run --json, a platform" "r['device']['platform'] == $said" -- "${shim[@]}" FAULT_PLATFORM="$name" "${run[@]}" --json
+  expect "explain --html" 0 '' -- "${shim[@]}" FAULT_DEVICE="$name" "$clattn" explain --html "$folder/page.html"
+  expect "... is UTF-8 and has the name" 0 '' -- python3 -c "import sys; assert $said[1:-1] in open(sys.argv[1], encoding='utf-8').read()" \
+    "$folder/page.html"
+  local tune=("${shim[@]}" FAULT_DEVICE="$name" "$clattn" tune --quick --stage softmax --tokens 16 --head-dim 8 --file "$folder/record.json")
+  expect "tune" 0 '' -- "${tune[@]}"
+  expect "tune, into that record" 0 '' -- "${tune[@]}"
+  reads "a tuning record" "r['device']['name'] == $said" -- cat "$folder/record.json"
+  mkdir -p "$folder/kernels/scores"
+  echo 'not C' >"$folder/kernels/scores/1_naive.cl"
+  refuse "a compiler's words" 3 "line 1: $(printf '\xc2\xae')\$" -- \
+    "${shim[@]}" FAULT_LOG=$'line 1: \xae' CLATTN_KERNEL_DIR="$folder/kernels" "${run[@]}"
+  expect "devices: a control character does not reach the terminal" 0 '\] Intel\?\[31m' -- \
+    "${shim[@]}" FAULT_DEVICE=$'Intel\e[31m' "$clattn" devices
+}
+
 # ---- starts
 
 starts() {
@@ -175,9 +308,9 @@ starts() {
 }
 
 case ${2:-} in
-drivers | folders | disks | starts) "$2" ;;
+drivers | folders | disks | links | starts | texts) "$2" ;;
 *)
-  echo "usage: $(basename "$0") PROGRAM drivers|folders|disks|starts" >&2
+  echo "usage: $(basename "$0") PROGRAM drivers|folders|disks|links|starts|texts [SHIM]" >&2
   exit 2
   ;;
 esac

@@ -113,15 +113,16 @@ wrong '--repeat 22 \(allowed: 1 to 21\)' --repeat 22
 wrong '--seconds 0 \(allowed: any finite number above 0\)' --seconds 0
 wrong '--pipeline tiled \(allowed: staged, blas, fused, all\)' --pipeline tiled
 wrong '--svg is given without --sweep' --svg "$folder/x.svg"
-wrong "--csv $folder: .* that is no file" --csv "$folder"
-wrong "--svg $folder: .* that is no file" --sweep --svg "$folder"
-wrong "--csv $folder/none/x.csv: cannot be written: " --csv "$folder/none/x.csv"
+wrong "--csv: $folder cannot be written: Is a directory" --csv "$folder"
+wrong "--svg: $folder cannot be written: Is a directory" --sweep --svg "$folder"
+wrong "--csv: $folder/none/x.csv cannot be written: " --csv "$folder/none/x.csv"
 refuse "compare --device nosuch" 3 "'nosuch' \(allowed: " -- "$clattn" compare --device nosuch
 expect "help compare" 0 '^Usage: clattn compare
 ^ +--sweep ' -- "$clattn" help compare
 expect "no part files are left" 1 '' -- sh -c "ls '$folder' | grep part"
 if [ -e /dev/full ]; then
-  wrong '--csv /dev/full: .* that is no file' --csv /dev/full
+  expect "compare --csv into a full disk" 2 '--csv /dev/full: cannot be written: No space left' -- \
+    "$clattn" compare --tokens 16 --model-dim 32 --heads 2 --repeat 1 --csv /dev/full
   # shellcheck disable=SC2016 # sh expands it
   expect "compare into a full disk" 2 'cannot write to standard output' -- \
     sh -c '"$1" compare --json --tokens 16 --model-dim 32 --heads 2 --repeat 1 >/dev/full' - "$clattn"

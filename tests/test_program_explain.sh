@@ -162,8 +162,8 @@ wrong '--step goes with text, and --html prints none' --step --html "$folder/pag
 wrong '--html: 65 queries \(allowed: up to 64' --random --tokens 65 --model-dim 8 --heads 1 --html "$folder/page.html"
 wrong '--html: 70 keys \(allowed: up to 64' --random --tokens 2 --model-dim 8 --heads 1 --cache-capacity 80 --past-tokens 68 \
   --html "$folder/page.html"
-wrong '--html: cannot create a file beside .*/nowhere/page\.html: No such file' --html "$folder/nowhere/page.html"
-wrong '--html: .*/svg exists and is no regular file; it is not replaced' --html "$folder/svg"
+wrong '--html: .*/nowhere/page\.html cannot be written: No such file' --html "$folder/nowhere/page.html"
+wrong '--html: .*/svg cannot be written: Is a directory' --html "$folder/svg"
 wrong '--bogus.*clattn help explain' --bogus
 wrong '--explain-plan goes with .clattn run' --explain-plan
 expect "help explain" 0 'EXAMPLE

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "file.h"
 #include "file_system.h"
+#include "json_values.h"
 #include "option_values.h"
 #include "options.h"
 #include "report.h"
@@ -62,7 +63,10 @@ static int run_one(const access_options *o, const char *word, results *r) {
   if (code != -1) return code;
   if (o->svg != NULL && !draw(&s, o->svg)) return EXIT_BAD_INPUT;
   if (!has_passed(&s)) r->code = EXIT_CHECK_FAILED;
-  if (r->all != NULL) return json_array_append_new(r->all, report_json(&s)) == 0 ? -1 : EXIT_BAD_INPUT;
+  if (o->json) {
+    json_add(r->all, report_json(&s));
+    return -1;
+  }
   if (r->count++ > 0) putchar('\n');
   report_text(&s);
   return -1;
@@ -74,8 +78,10 @@ static int run_all(const access_options *o) {
   char one[SUBJECT_WORD];
   for (const char **word = o->word; *word != NULL && stop == -1; ++word)
     for (size_t next = 0; stop == -1 && subject_next(*word, &next, one);) stop = run_one(o, one, &r);
-  if (stop == -1 && o->json && json_dumpf(r.all, stdout, JSON_INDENT(1)) == 0) putchar('\n');
-  json_decref(r.all);
+  if (stop == -1 && o->json)
+    stop = json_print(r.all) ? -1 : EXIT_BAD_INPUT;
+  else
+    json_decref(r.all);
   return stop != -1 ? stop : r.code;
 }
 
@@ -91,6 +97,7 @@ static int run(const access_options *o) {
 
 int main(int argc, const char **argv) {
   access_options options;
+  json_watch_memory();
   if (!options_are_once(argc, argv)) return EXIT_BAD_INPUT;
   int code = access_options_read(argc, argv, &options);
   if (code == -1) code = run(&options);

@@ -1,6 +1,8 @@
 /* The same for programs. */
 #include "report.h"
 
+#include "json_values.h"
+
 static json_t *count(uint64_t value) {
   return json_integer((json_int_t)value);
 }
@@ -20,7 +22,7 @@ static json_t *place_json(const launch *l, size_t i) {
   const tally sum = launch_place(l, i);
   json_t *result = tally_json(&sum, l->place[i].local);
   if (result == NULL) return NULL;
-  json_object_set_new(result, "name", json_string(l->place[i].name));
+  json_object_set_new(result, "name", json_text(l->place[i].name));
   json_object_set_new(result, "memory", json_string(l->place[i].local ? "local" : "global"));
   json_object_set_new(result, "bytes", count(l->place[i].bytes));
   return result;
@@ -33,18 +35,18 @@ static json_t *phase_json(const launch *l, size_t phase) {
 
 static json_t *launch_json(const launch *l) {
   json_t *places = json_array(), *phases = json_array(), *findings = json_array();
-  for (size_t i = 0; i < l->places; ++i) json_array_append_new(places, place_json(l, i));
-  for (size_t i = 0; i < l->phases; ++i) json_array_append_new(phases, phase_json(l, i));
-  for (size_t i = 0; i < l->findings; ++i) json_array_append_new(findings, json_string(l->finding[i]));
-  return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "file", l->file, "function", l->function, "work_groups",
-                   three(l->groups), "work_items", three(l->local), "places", places, "phases", phases, "findings",
-                   findings);
+  for (size_t i = 0; i < l->places; ++i) json_add(places, place_json(l, i));
+  for (size_t i = 0; i < l->phases; ++i) json_add(phases, phase_json(l, i));
+  for (size_t i = 0; i < l->findings; ++i) json_add(findings, json_text(l->finding[i]));
+  return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "file", json_text(l->file), "function", l->function,
+                   "work_groups", three(l->groups), "work_items", three(l->local), "places", places, "phases", phases,
+                   "findings", findings);
 }
 
 json_t *report_json(const subject *s) {
   const clattn_problem *p = &s->problem;
   json_t *launches = json_array();
-  for (size_t i = 0; i < s->count; ++i) json_array_append_new(launches, launch_json(&s->launches[i]));
+  for (size_t i = 0; i < s->count; ++i) json_add(launches, launch_json(&s->launches[i]));
   return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "stage", clattn_stage_name(s->stage),
                    "choice", s->choice, "rung", s->rung, "query_len", count(p->query_len), "key_len", count(p->key_len),
                    "heads", count(p->heads), "head_dim", count(p->head_dim), "model_dim", count(p->model_dim),

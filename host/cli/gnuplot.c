@@ -93,7 +93,8 @@ bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
     return false;
   }
   fputs("set encoding utf8\nset terminal svg size 1200,675 font 'Helvetica,16' background '#ffffff' noenhanced\n"
-        "set grid back linecolor rgb '#dddddd' linetype 1\nset border linecolor rgb '#444444'\n", g->script);
+        "set grid back linecolor rgb '#dddddd' linetype 1\nset border linecolor rgb '#444444'\n",
+        g->script);
   return true;
 }
 

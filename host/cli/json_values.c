@@ -4,10 +4,15 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+#include "command.h"
+#include "text.h"
 
-static bool lacking;
+/* ---- loss -------------------------------------------------------------------------------------------------------- */
+
+static bool lacking; /* memory */
+static bool lost;    /* a value that could not be made */
 
 static void *allocate(size_t bytes) {
   void *memory = malloc(bytes);
@@ -19,17 +24,26 @@ void json_watch_memory(void) {
   json_set_alloc_funcs(allocate, free);
 }
 
-bool json_is_whole(const json_t *all) {
-  return all != NULL && !lacking;
+void json_add(json_t *array, json_t *value) {
+  if (json_array_append_new(array, value) != 0) lost = true;
+}
+
+bool json_is_whole(const json_t *all, const char *what) {
+  if (all != NULL && !lacking && !lost) return true;
+  if (lacking)
+    complain("no host memory for %s", what);
+  else
+    complain("%s cannot be made: a text in it is not UTF-8", what);
+  return false;
 }
 
 bool json_print(json_t *all) {
-  if (json_is_whole(all)) {
-    json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-  }
+  const bool whole = json_is_whole(all, "the JSON report");
+  const bool printed = whole && json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
+  if (printed) putchar('\n');
+  if (whole && !printed && !ferror(stdout)) complain("no host memory for the JSON report");
   json_decref(all);
-  return !lacking;
+  return printed || (whole && ferror(stdout));
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
@@ -45,14 +59,17 @@ json_t *json_count(size_t value) {
 }
 
 json_t *json_text(const char *from) {
-  char plain[1024];
   if (from == NULL) return json_null();
-  json_t *string = json_string(from);
-  if (string != NULL) return string;
-  snprintf(plain, sizeof plain, "%s", from);
-  for (char *at = plain; *at != '\0'; ++at)
-    if ((unsigned char)*at >= 0x80) *at = '?';
-  return json_string(plain);
+  const size_t room = CLATTN_TEXT_GROWTH * strlen(from) + 1;
+  char *text = malloc(room);
+  if (text == NULL) {
+    lacking = true;
+    return NULL;
+  }
+  clattn_text_copy(text, room, from, true);
+  json_t *string = json_string(text);
+  free(text);
+  return string;
 }
 
 json_t *json_device(const clattn_device_info *d) {

@@ -65,11 +65,10 @@ static json_t *reasons_json(const report *r) {
   if (r->explained == NULL) return json_null();
   json_t *all = json_array();
   for (size_t i = 0; clattn_plan_get_reason(r->explained, i, &reason); ++i)
-    json_array_append_new(all, json_pack("{s:s, s:s?, s:s?, s:i, s:s?, s:o, s:o}", "kind",
-                                         clattn_reason_kind_name(reason.kind), "stage",
-                                         reason.stage == CLATTN_STAGE_COUNT ? NULL : clattn_stage_name(reason.stage),
-                                         "kernel", reason.kernel, "rung", reason.rung, "choice", reason.choice, "text",
-                                         json_text(reason.text), "program", json_text(reason.program)));
+    json_add(all, json_pack("{s:s, s:s?, s:s?, s:i, s:s?, s:o, s:o}", "kind", clattn_reason_kind_name(reason.kind),
+                            "stage", reason.stage == CLATTN_STAGE_COUNT ? NULL : clattn_stage_name(reason.stage),
+                            "kernel", reason.kernel, "rung", reason.rung, "choice", reason.choice, "text",
+                            json_text(reason.text), "program", json_text(reason.program)));
   return all;
 }
 
@@ -81,13 +80,13 @@ static json_t *stages_json(const report *r) {
     const clattn_stage_info *stage = &r->plan.stages[s];
     const double time = r->timings.stage[s];
     if (stage->kernel == NULL) continue;
-    json_array_append_new(stages, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "stage",
-                                            clattn_stage_name((clattn_stage)s), "kernel", stage->kernel, "rung",
-                                            stage->rung, "launches", json_count(r->timings.launches[s]), "seconds",
-                                            json_number(time), "wall_seconds", json_number(r->timings.stage_wall[s]),
-                                            "gflops", json_number(report_rate(stage->flops, time) * 1e-9),
-                                            "gbytes_per_second", json_number(report_rate(stage->bytes, time) * 1e-9),
-                                            "share", json_number(report_rate(time, seconds))));
+    json_add(stages,
+             json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "stage", clattn_stage_name((clattn_stage)s),
+                       "kernel", stage->kernel, "rung", stage->rung, "launches", json_count(r->timings.launches[s]),
+                       "seconds", json_number(time), "wall_seconds", json_number(r->timings.stage_wall[s]), "gflops",
+                       json_number(report_rate(stage->flops, time) * 1e-9), "gbytes_per_second",
+                       json_number(report_rate(stage->bytes, time) * 1e-9), "share",
+                       json_number(report_rate(time, seconds))));
   }
   return stages;
 }
@@ -108,7 +107,7 @@ static json_t *tensor_check_json(const clattn_tensor_check *c, const clattn_prob
   size_t shape[4];
   const int rank = clattn_problem_shape(problem, c->tensor, shape);
   json_t *index = json_array();
-  for (int i = 0; i < rank; ++i) json_array_append_new(index, json_count(c->worst_index[i]));
+  for (int i = 0; i < rank; ++i) json_add(index, json_count(c->worst_index[i]));
   return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "tensor",
                    clattn_tensor_name(c->tensor), "end_to_end", c->end_to_end, "elements", json_count(c->elements),
                    "failed", json_count(c->failed), "worst_index", index, "got", json_number(c->got), "expected",
@@ -120,7 +119,7 @@ static json_t *tensor_check_json(const clattn_tensor_check *c, const clattn_prob
 static json_t *check_json(const report *r) {
   json_t *tensors = json_array();
   for (size_t i = 0; i < r->check.count; ++i)
-    json_array_append_new(tensors, tensor_check_json(&r->check.check[i], &r->input->problem));
+    json_add(tensors, tensor_check_json(&r->check.check[i], &r->input->problem));
   return json_pack("{s:b, s:o, s:o, s:o, s:b, s:o}", "passed", r->check.passed, "rows_checked",
                    json_count(r->check.rows_checked), "rows_total", json_count(r->check.rows_total), "cpu_seconds",
                    json_number(report_cpu_seconds(r)), "cpu_seconds_extrapolated",

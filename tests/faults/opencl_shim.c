@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shim.h"
 
@@ -62,19 +63,31 @@
 
 /* ---- platforms and devices --------------------------------------------------------------------------------------- */
 
-/* Another name, so that the program does not know the driver for one that keeps programs. */
-static void rename_platform(cl_platform_info what, size_t room, char *name) {
-  const char *other = getenv("FAULT_PLATFORM");
-  if (other != NULL && what == CL_PLATFORM_NAME && name != NULL) snprintf(name, room, "%s", other);
+/* Words that are told instead of the driver's own, where the variable is set: a platform's other name, so that the
+ * program does not know the driver for one that keeps programs; and what no driver here says. */
+static bool tells_instead(const char *variable, size_t room, char *to, size_t *size) {
+  const char *other = getenv(variable);
+  if (other == NULL) return false;
+  if (to != NULL) snprintf(to, room, "%s", other);
+  if (size != NULL) *size = strlen(other) + 1;
+  return true;
 }
+
+/* As ASK, but for that one text. */
+#define ASK_BUT(name, property, variable, parameters, arguments)                                                       \
+  cl_int CL_API_CALL name parameters {                                                                                 \
+    if (FAILS(name, what)) return shim_code();                                                                         \
+    if (what == (property) && tells_instead(variable, room, to, size)) return CL_SUCCESS;                              \
+    return BEHIND(name) arguments;                                                                                     \
+  }
 
 CALL(clGetPlatformIDs, 0, (cl_uint room, cl_platform_id *ids, cl_uint *count), (room, ids, count), NOTHING)
 CALL(clGetDeviceIDs, 0, (cl_platform_id platform, cl_device_type type, cl_uint room, cl_device_id *ids, cl_uint *count),
      (platform, type, room, ids, count), NOTHING)
-CALL(clGetPlatformInfo, what, (cl_platform_id of, cl_platform_info what, size_t room, void *to, size_t *size),
-     (of, what, room, to, size), rename_platform(what, room, to))
-ASK(clGetDeviceInfo, (cl_device_id of, cl_device_info what, size_t room, void *to, size_t *size),
-    (of, what, room, to, size))
+ASK_BUT(clGetPlatformInfo, CL_PLATFORM_NAME, "FAULT_PLATFORM",
+        (cl_platform_id of, cl_platform_info what, size_t room, void *to, size_t *size), (of, what, room, to, size))
+ASK_BUT(clGetDeviceInfo, CL_DEVICE_NAME, "FAULT_DEVICE",
+        (cl_device_id of, cl_device_info what, size_t room, void *to, size_t *size), (of, what, room, to, size))
 
 /* ---- contexts and queues ----------------------------------------------------------------------------------------- */
 
@@ -119,9 +132,9 @@ CALL(clBuildProgram, 0,
      (program, count, devices, options, told, data), NOTHING)
 ASK(clGetProgramInfo, (cl_program of, cl_program_info what, size_t room, void *to, size_t *size),
     (of, what, room, to, size))
-ASK(clGetProgramBuildInfo,
-    (cl_program of, cl_device_id device, cl_program_build_info what, size_t room, void *to, size_t *size),
-    (of, device, what, room, to, size))
+ASK_BUT(clGetProgramBuildInfo, CL_PROGRAM_BUILD_LOG, "FAULT_LOG",
+        (cl_program of, cl_device_id device, cl_program_build_info what, size_t room, void *to, size_t *size),
+        (of, device, what, room, to, size))
 CREATE(clCreateKernel, cl_kernel, KERNEL, (cl_program program, const char *name, cl_int *code), (program, name, code))
 RETAIN(clRetainKernel, cl_kernel, KERNEL)
 RELEASE(clReleaseKernel, cl_kernel, KERNEL)

@@ -4,7 +4,8 @@
  *   FAULT_REPORT   the file that holds struct shim_report from the first call on, so that it stands however the program
  * ends FAULT_OF       what is numbered: opencl or memory FAULT_CALL     the number of the call that fails, from 1; 0 or
  * nothing: none FAULT_CODE     the code that a failing OpenCL call returns FAULT_LASTING  1: all later calls fail, too,
- * as on a device that was lost FAULT_PLATFORM what platforms are called instead of their names */
+ * as on a device that was lost FAULT_PLATFORM, FAULT_DEVICE, FAULT_LOG  what platforms and devices are
+ * called instead of their names, and what a compiler said */
 #ifndef CLATTN_TESTS_FAULTS_SHIM_H
 #define CLATTN_TESTS_FAULTS_SHIM_H
 

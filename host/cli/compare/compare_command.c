@@ -118,10 +118,8 @@ static int print(const comparison *c) {
   const compare_options *o = c->options;
   if (!o->json)
     comparison_text(c);
-  else if (!comparison_json(c)) {
-    complain("no host memory for the JSON report");
+  else if (!comparison_json(c))
     return EXIT_BAD_INPUT;
-  }
   if (o->csv != NULL && !comparison_csv(c, o->csv)) return EXIT_BAD_INPUT;
   if (o->svg != NULL && !comparison_plot(c, o->svg)) return EXIT_BAD_INPUT;
   return comparison_any_wrong(c) ? EXIT_CHECK_FAILED : EXIT_PASSED;

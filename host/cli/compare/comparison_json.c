@@ -38,7 +38,7 @@ static json_t *result_json(const comparison *c, size_t n, size_t i) {
 
 static json_t *length_json(const comparison *c, size_t n) {
   json_t *results = json_array();
-  for (size_t i = 0; i < c->contestants; ++i) json_array_append_new(results, result_json(c, n, i));
+  for (size_t i = 0; i < c->contestants; ++i) json_add(results, result_json(c, n, i));
   return json_pack("{s:o, s:o, s:o}", "tokens", json_count(c->length[n]), "flops", json_number(c->flops[n]), "results",
                    results);
 }
@@ -57,17 +57,17 @@ static json_t *overtakings_json(const comparison *c) {
   if (all == NULL) return NULL;
   json_t *pairs = json_array();
   for (size_t i = 0; i < count; ++i)
-    json_array_append_new(pairs, json_pack("{s:o, s:o, s:o, s:o}", "who", json_count(all[i].one), "of_whom",
-                                           json_count(all[i].other), "total", crossing_json(&all[i].total), "compute",
-                                           crossing_json(&all[i].compute)));
+    json_add(pairs,
+             json_pack("{s:o, s:o, s:o, s:o}", "who", json_count(all[i].one), "of_whom", json_count(all[i].other),
+                       "total", crossing_json(&all[i].total), "compute", crossing_json(&all[i].compute)));
   free(all);
   return pairs;
 }
 
 bool comparison_json(const comparison *c) {
   json_t *contestants = json_array(), *lengths = json_array();
-  for (size_t i = 0; i < c->contestants; ++i) json_array_append_new(contestants, contestant_json(&c->contestant[i]));
-  for (size_t n = 0; n < c->lengths; ++n) json_array_append_new(lengths, length_json(c, n));
+  for (size_t i = 0; i < c->contestants; ++i) json_add(contestants, contestant_json(&c->contestant[i]));
+  for (size_t n = 0; n < c->lengths; ++n) json_add(lengths, length_json(c, n));
   json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "problem", problem_json(c),
                           "no_device", c->no_device[0] != '\0' ? json_text(c->no_device) : json_null(), "contestants",
                           contestants, "lengths", lengths, "ahead", overtakings_json(c));

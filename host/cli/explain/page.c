@@ -60,12 +60,11 @@ bool page_prepare(const char *path) {
 
 bool page_write(const walk *w, const char *path) {
   json_t *all = page_json(w);
-  char *json = json_is_whole(all) ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+  const bool whole = json_is_whole(all, "the page");
+  char *json = whole ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
   json_decref(all);
-  if (json == NULL) {
-    complain("no host memory for the page");
-    return false;
-  }
+  if (whole && json == NULL) complain("no host memory for the page");
+  if (json == NULL) return false;
   const bool written = whole_file_write("--html", path, fill_page, json);
   free(json);
   if (written) printf("\npage      %s\n", path);

@@ -8,27 +8,26 @@
 
 static json_t *texts(const char *first, size_t size, size_t count) {
   json_t *all = json_array();
-  for (size_t i = 0; i < count; ++i) json_array_append_new(all, json_text(first + i * size));
+  for (size_t i = 0; i < count; ++i) json_add(all, json_text(first + i * size));
   return all;
 }
 
 static json_t *numbers(const float *from, size_t count, size_t step) {
   json_t *all = json_array();
-  for (size_t i = 0; i < count; ++i) json_array_append_new(all, json_number((double)from[i * step]));
+  for (size_t i = 0; i < count; ++i) json_add(all, json_number((double)from[i * step]));
   return all;
 }
 
 static json_t *matrix(const float *from, size_t rows, size_t columns, size_t row_step) {
   json_t *all = json_array();
-  for (size_t r = 0; r < rows; ++r) json_array_append_new(all, numbers(from + r * row_step, columns, 1));
+  for (size_t r = 0; r < rows; ++r) json_add(all, numbers(from + r * row_step, columns, 1));
   return all;
 }
 
 /* null for a vector that is not there. */
 static json_t *vectors(const float *const *vector, size_t count, size_t terms, size_t step) {
   json_t *all = json_array();
-  for (size_t i = 0; i < count; ++i)
-    json_array_append_new(all, vector[i] == NULL ? json_null() : numbers(vector[i], terms, step));
+  for (size_t i = 0; i < count; ++i) json_add(all, vector[i] == NULL ? json_null() : numbers(vector[i], terms, step));
   return all;
 }
 
@@ -87,8 +86,7 @@ static json_t *check_json(const walk *w) {
   const size_t count = walk_checked(w, &worst);
   json_t *wrong = json_array();
   for (size_t i = 0; i < w->check.count; ++i)
-    if (!w->check.check[i].passed)
-      json_array_append_new(wrong, json_text(clattn_tensor_name(w->check.check[i].tensor)));
+    if (!w->check.check[i].passed) json_add(wrong, json_text(clattn_tensor_name(w->check.check[i].tensor)));
   return json_pack("{s:b, s:o, s:o, s:o}", "passed", (int)w->check.passed, "numbers", json_count(count), "worst",
                    json_number(worst), "wrong", wrong);
 }
@@ -103,7 +101,7 @@ json_t *page_json(const walk *w) {
   const clattn_problem *p = &w->seen;
   const example *e = w->input.example;
   json_t *steps = json_array();
-  for (size_t i = 0; i < w->steps; ++i) json_array_append_new(steps, step_json(w, &w->step[i]));
+  for (size_t i = 0; i < w->steps; ++i) json_add(steps, step_json(w, &w->step[i]));
   return json_pack("{s:s, s:o, s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
                    CLATTN_VERSION, "name", json_text(w->input.name), "article", e == NULL ? NULL : e->article,
                    "question", e == NULL ? NULL : e->question, "note", e == NULL ? NULL : e->note, "device",

@@ -119,10 +119,8 @@ static int print(const ladder_job *job) {
     ladder_csv(&job->found);
   else if (!o->json)
     ladder_text(&job->found);
-  else if (!ladder_json(&job->found)) {
-    complain("no host memory for the JSON report");
+  else if (!ladder_json(&job->found))
     return EXIT_BAD_INPUT;
-  }
   if (o->plot != NULL && !ladder_plot(&job->found, o->plot)) return EXIT_BAD_INPUT;
   return any_wrong(&job->found) ? EXIT_CHECK_FAILED : EXIT_PASSED;
 }

@@ -56,7 +56,7 @@ static json_t *rung_json(const ladder *l, const stage_ladder *s, const rung *r) 
 
 static json_t *stage_json(const ladder *l, const stage_ladder *s) {
   json_t *rungs = json_array();
-  for (size_t i = 0; i < s->count; ++i) json_array_append_new(rungs, rung_json(l, s, &s->rung[i]));
+  for (size_t i = 0; i < s->count; ++i) json_add(rungs, rung_json(l, s, &s->rung[i]));
   return json_pack("{s:s, s:o, s:o, s:o, s:o}", "stage", clattn_stage_name(s->stage), "problem",
                    problem_json(&s->problem), "flops", json_number(s->flops), "bytes", json_number(s->bytes), "rungs",
                    rungs);
@@ -64,7 +64,7 @@ static json_t *stage_json(const ladder *l, const stage_ladder *s) {
 
 bool ladder_json(const ladder *l) {
   json_t *stages = json_array();
-  for (size_t i = 0; i < l->stages; ++i) json_array_append_new(stages, stage_json(l, &l->stage[i]));
+  for (size_t i = 0; i < l->stages; ++i) json_add(stages, stage_json(l, &l->stage[i]));
   json_t *all = json_pack("{s:s, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", json_device(l->device), "peaks",
                           peaks_json(l), "stages", stages);
   return json_print(all);
