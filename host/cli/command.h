@@ -28,8 +28,7 @@ __attribute__((format(printf, 1, 2)))
 #endif
 void complain(const char *format, ...);
 
-/* Complains of a library call and returns the exit code that fits; says which driver to install when there is no
- * device. */
+/* Complains of a library call and returns the exit code that fits; says what may help when there is no device. */
 int complain_of(const clattn_error *error);
 
 /* Warns of kernels that the plan has passed over because their answers are wrong on this device. */
@@ -37,6 +36,9 @@ void warn_of_wrong_kernels(const clattn_plan *plan);
 
 /* "GPU", "accelerator", ... */
 const char *device_type_name(clattn_device_type type);
+
+/* Likewise, and of a GPU "discrete GPU" or "integrated GPU", where that is known. */
+const char *device_kind(const clattn_device_info *device);
 
 /* --device and --platform as given, else CLATTN_DEVICE, else any. */
 clattn_device_choice device_choice(const char *platform, const char *device);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "open.h"
 #include "read_options.h"
 #include "terminal.h"
 
@@ -38,7 +39,7 @@ static void print_kernels(const clattn_device_info *d) {
 
 static void print_device(size_t index, const clattn_device_info *d) {
   printf("%s[%zu] %s%s\n", style(BOLD), index, d->name, style(PLAIN));
-  printf("    type            %s, %s\n", device_type_name(d->type), d->vendor);
+  printf("    type            %s, %s\n", device_kind(d), d->vendor);
   printf("    platform        [%u] %s\n", d->platform_index, d->platform);
   print_limits(d);
   print_kernels(d);
@@ -48,7 +49,7 @@ static int print_devices(const char *platform, const char *device) {
   const clattn_device_choice choice = device_choice(platform, device);
   clattn_device_list *list = NULL;
   clattn_error error;
-  if (clattn_device_list_create(&choice, &list, &error) != CLATTN_OK) return complain_of(&error);
+  if (list_devices(&choice, &list, &error) != CLATTN_OK) return complain_of(&error);
   for (size_t i = 0; i < clattn_device_list_count(list); ++i) {
     const clattn_device_info *info = clattn_device_list_info(list, i);
     if (i > 0) putchar('\n');
@@ -61,7 +62,8 @@ static int print_devices(const char *platform, const char *device) {
 int command_devices(int argc, const char **argv) {
   char *device = NULL, *platform = NULL;
   const struct poptOption options[] = {
-      {"device", 0, POPT_ARG_STRING, &device, 0, "index or part of the name (CLATTN_DEVICE, else all)", "D"},
+      {"device", 0, POPT_ARG_STRING, &device, 0,
+       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else all)", "D"},
       {"platform", 0, POPT_ARG_STRING, &platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};

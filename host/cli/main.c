@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor/doctor.h"
 #include "json_values.h"
 
 static const struct {
@@ -39,20 +40,7 @@ void complain(const char *format, ...) {
   va_end(arguments);
 }
 
-static void say_what_to_install(void) {
-  fputs("\nA device needs its vendor's OpenCL driver:\n"
-        "  no GPU at hand   PoCL, on the CPU: Debian/Ubuntu pocl-opencl-icd, Fedora pocl, macOS (Homebrew) pocl\n"
-        "  NVIDIA           part of the driver: nvidia-opencl-icd (Debian), nvidia-driver (elsewhere)\n"
-        "  AMD              rocm-opencl-icd / rocm-opencl-runtime, or Mesa's rusticl: mesa-opencl-icd\n"
-        "  Intel            intel-opencl-icd (GPU); Intel's CPU runtime from PyPI: intel-opencl-rt\n"
-        "  ARM, Qualcomm    the board's or phone's own driver\n"
-        "  Apple            part of macOS\n"
-        "and, but on macOS, the loader: ocl-icd-libopencl1. 'clattn doctor' says what is found and what is broken.\n",
-        stderr);
-}
-
 int complain_of(const clattn_error *error) {
-  clattn_device_list *list = NULL;
   complain("%s", error->message);
   switch (error->status) {
   case CLATTN_INVALID_ARGUMENT:
@@ -61,8 +49,11 @@ int complain_of(const clattn_error *error) {
   case CLATTN_CACHE_FULL:
     return EXIT_BAD_INPUT;
   case CLATTN_NO_DEVICE:
-    if (clattn_device_list_create(NULL, &list, NULL) != CLATTN_OK) say_what_to_install();
-    clattn_device_list_destroy(list);
+    if (error->code != 0) {
+      fputc('\n', stderr);
+      doctor_advise(error->code, stderr);
+      fputs("'clattn doctor' says what is found and what is broken.\n", stderr);
+    }
     return EXIT_DEVICE_FAILED;
   default:
     return EXIT_DEVICE_FAILED;
@@ -95,6 +86,12 @@ const char *device_type_name(clattn_device_type type) {
   return names[type];
 }
 
+const char *device_kind(const clattn_device_info *device) {
+  static const char *const gpus[] = {
+      [CLATTN_INTEGRATION_UNKNOWN] = "GPU", [CLATTN_DISCRETE] = "discrete GPU", [CLATTN_INTEGRATED] = "integrated GPU"};
+  return device->type == CLATTN_DEVICE_GPU ? gpus[device->integration] : device_type_name(device->type);
+}
+
 static int help(FILE *to) {
   fprintf(to, "clattn %s: attention on any OpenCL device, checked against a scalar path\n\n", CLATTN_VERSION);
   fprintf(to, "usage: clattn COMMAND [OPTIONS]\n\n");
@@ -102,7 +99,7 @@ static int help(FILE *to) {
   fprintf(to, "  %-9s %s\n\n", "help", "this page, or 'clattn help COMMAND' for a command's options");
   fprintf(to,
           "environment:\n"
-          "  CLATTN_DEVICE      which device when --device is not given: an index or a part of its name\n"
+          "  CLATTN_DEVICE      which device when --device is not given: an index, a part of its name, or its kind\n"
           "  CLATTN_TUNING_FILE the tuning record when --file is not given; empty: none is used\n"
           "  CLATTN_PROGRAM_DIR where compiled programs are kept if the driver keeps none; empty: nowhere\n"
           "  CLATTN_KERNEL_DIR  read the kernel files that this folder holds from there\n"

@@ -307,7 +307,10 @@ static void fill_positions(option_table *table, run_options *o) {
 }
 
 static void fill_device(option_table *table, run_options *o) {
-  add_text(table, "--device", &o->device, "index or part of the name (CLATTN_DEVICE, else the best)", "D");
+  add_text(
+      table, "--device", &o->device,
+      "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
+      "D");
   add_text(table, "--platform", &o->platform, "index or part of the name", "P");
   add_text(table, "--pipeline", &o->pipeline_text, "staged (default), blas or fused", "NAME");
   add_text(table, "--kernel", &o->kernels,

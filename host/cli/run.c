@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "open.h"
 #include "past.h"
 #include "report.h"
 #include "save.h"
@@ -39,7 +40,7 @@ static int make_plan(run_job *job) {
   const run_options *o = job->options;
   clattn_error error;
   const clattn_device_choice choice = device_choice(o->platform, o->device);
-  if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
+  if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   char record[4096], programs[4096];
   clattn_plan_options options = user_plan_options(programs, sizeof programs);
   options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);

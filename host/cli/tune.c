@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "open.h"
 #include "search.h"
 #include "terminal.h"
 #include "tune_options.h"
@@ -237,7 +238,7 @@ static void print_table(const tune_job *job) {
 static int tune(tune_job *job) {
   clattn_error error;
   const clattn_device_choice choice = device_choice(job->options->platform, job->options->device);
-  if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
+  if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   int code = open_record(job);
   if (code == -1) code = list_classes(job);
   if (code != -1) return code;

@@ -51,7 +51,9 @@ int tune_options_read(int argc, const char **argv, tune_options *o) {
       {"type", 0, POPT_ARG_STRING, &o->type_text, 0, "how inputs are stored: f32 (default), f16 or bf16", "TYPE"},
       {"file", 0, POPT_ARG_STRING, &o->file, 0,
        "the record (CLATTN_TUNING_FILE, else the device's own in the user's cache folder)", "FILE"},
-      {"device", 0, POPT_ARG_STRING, &o->device, 0, "index or part of the name (CLATTN_DEVICE, else the best)", "D"},
+      {"device", 0, POPT_ARG_STRING, &o->device, 0,
+       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
+       "D"},
       {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};

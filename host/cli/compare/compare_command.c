@@ -5,6 +5,7 @@
 #include "command.h"
 #include "comparison.h"
 #include "gnuplot.h"
+#include "open.h"
 #include "race.h"
 #include "terminal.h"
 #include "whole_file.h"
@@ -46,7 +47,7 @@ static int open_contestants(comparison *c) {
   const clattn_device_choice choice = device_choice(c->options->input.platform, c->options->input.device);
   clattn_device_list *list = NULL;
   clattn_error error;
-  if (clattn_device_list_create(&choice, &list, &error) != CLATTN_OK) {
+  if (list_devices(&choice, &list, &error) != CLATTN_OK) {
     if (choice.platform != NULL || choice.device != NULL) return complain_of(&error);
     contestant_reason(c->no_device, sizeof c->no_device, error.message);
   }

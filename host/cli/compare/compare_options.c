@@ -92,7 +92,8 @@ int compare_options_read(int argc, const char **argv, compare_options *o) {
        "NAME"},
       {"blas", 0, POPT_ARG_STRING, &o->blas, 0, "a library with cblas_sgemm (OpenBLAS, where the system finds it)",
        "FILE"},
-      {"device", 0, POPT_ARG_STRING, &in->device, 0, "index or part of the name (CLATTN_DEVICE, else all)", "D"},
+      {"device", 0, POPT_ARG_STRING, &in->device, 0,
+       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else all)", "D"},
       {"platform", 0, POPT_ARG_STRING, &in->platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};

@@ -27,10 +27,11 @@ static const struct {
 } codes[] = {
     {-1001, "CL_PLATFORM_NOT_FOUND_KHR", NO_DRIVER},
     {-1, "CL_DEVICE_NOT_FOUND",
-     "There is a driver, but it has no device: the GPU is not there, is switched off, or this user may not open it "
-     "(groups\n"
-     "render and video; nvidia-smi must work). PoCL says so when its cache folder cannot be made: see POCL_CACHE_DIR.\n"
-     "rusticl has devices only where RUSTICL_ENABLE names a driver (radeonsi, iris, llvmpipe)."},
+     "There is a driver, but it has no device. A GPU: it is not there, is switched off, or this user may not open it\n"
+     "(groups render and video; nvidia-smi must work). PoCL: it cannot make its cache folder, which is "
+     "POCL_CACHE_DIR,\n"
+     "else one below XDG_CACHE_HOME or HOME, or POCL_DEVICES names no device of its own (it should be pthread, or not\n"
+     "set). rusticl: it has devices only where RUSTICL_ENABLE names a driver (radeonsi, iris, llvmpipe)."},
     {-2, "CL_DEVICE_NOT_AVAILABLE",
      "Another program holds the device alone, or it was reset. Try again; look at the system's log."},
     {-3, "CL_COMPILER_NOT_AVAILABLE",
@@ -75,6 +76,20 @@ const char *doctor_words(int code) {
   for (int i = 0; i < CODES; ++i)
     if (codes[i].code == code) return codes[i].words;
   return NULL;
+}
+
+/* Variables by which a driver or the loader may leave devices out. */
+static const char *const hiding[] = {
+    "OCL_ICD_VENDORS",      "OCL_ICD_FILENAMES",   "OPENCL_VENDOR_PATH", "POCL_DEVICES",     "CUDA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"};
+
+void doctor_advise(int code, FILE *to) {
+  const char *words = doctor_words(code);
+  if (words != NULL) fprintf(to, "%s\n", words);
+  for (size_t i = 0; i < sizeof hiding / sizeof hiding[0]; ++i) {
+    const char *value = getenv(hiding[i]);
+    if (value != NULL) fprintf(to, "%s=%s is set: try without it.\n", hiding[i], value);
+  }
 }
 
 int doctor_code(const char *text) {

@@ -11,23 +11,19 @@
 
 static void print_device(const clattn_device_info *d) {
   printf("\n%s[%u] %s%s\n", style(BOLD), d->index, d->name, style(PLAIN));
-  printf("    %s, %s, platform [%u] %s\n    %s, driver %s, %s\n", device_type_name(d->type), d->vendor,
-         d->platform_index, d->platform, d->version, d->driver_version, d->c_version);
+  printf("    %s, %s, platform [%u] %s\n    %s, driver %s, %s\n", device_kind(d), d->vendor, d->platform_index,
+         d->platform, d->version, d->driver_version, d->c_version);
   printf(
       "    %u compute units; %.1f GiB of memory, %.1f GiB in one buffer, %llu KiB local; work-groups of up to %llu\n",
       d->compute_units, (double)d->global_memory_bytes / 1073741824.0, (double)d->max_allocation_bytes / 1073741824.0,
       (unsigned long long)d->local_memory_bytes / 1024, (unsigned long long)d->max_work_group);
 }
 
-/* Devices have numbers within the platforms that --platform leaves. */
-static int ask_device(const clattn_device_info *info, const char *platform, size_t *wrong) {
-  char index[16];
+static int ask_device(const clattn_device_list *list, size_t i, size_t *wrong) {
   clattn_device *device = NULL;
   clattn_error error;
-  snprintf(index, sizeof index, "%u", info->index);
-  const clattn_device_choice choice = {.platform = platform, .device = index};
-  print_device(info);
-  if (clattn_device_open(&choice, &device, &error) != CLATTN_OK) {
+  print_device(clattn_device_list_info(list, i));
+  if (clattn_device_list_open(list, i, &device, &error) != CLATTN_OK) {
     const char *words = doctor_words(error.code);
     const int code = complain_of(&error);
     if (words != NULL) fprintf(stderr, "%s\n", words);
@@ -40,8 +36,7 @@ static int ask_device(const clattn_device_info *info, const char *platform, size
 
 static int no_device(const clattn_error *error) {
   printf("\n%sno device%s: %s\n", style(RED), style(PLAIN), error->message);
-  const char *words = doctor_words(error->code != 0 ? error->code : -1001);
-  if (words != NULL) puts(words);
+  if (error->code != 0) doctor_advise(error->code, stdout);
   complain("%s", error->message);
   return EXIT_DEVICE_FAILED;
 }
@@ -54,7 +49,7 @@ static int ask_all(const clattn_device_choice *choice) {
   int code = EXIT_PASSED;
   if (clattn_device_list_create(choice, &list, &error) != CLATTN_OK) return no_device(&error);
   for (size_t i = 0; i < clattn_device_list_count(list); ++i) {
-    const int failed = ask_device(clattn_device_list_info(list, i), choice->platform, &wrong);
+    const int failed = ask_device(list, i, &wrong);
     if (failed != -1) code = failed;
   }
   clattn_device_list_destroy(list);
@@ -67,23 +62,41 @@ static int ask_all(const clattn_device_choice *choice) {
   return wrong == 0 ? EXIT_PASSED : EXIT_CHECK_FAILED;
 }
 
+/* Each line goes out at once: a driver may end the process after it. */
+static int examine(const char *platform, const char *device, unsigned seconds) {
+  const clattn_device_choice choice = device_choice(platform, device);
+  bool pocl = false;
+  setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+  const bool usable = doctor_loader(seconds, &pocl);
+  doctor_surroundings(pocl);
+  if (usable) return ask_all(&choice);
+  puts("\nno device is asked: the loader asks every driver, also the one that does not answer. Take its .icd file "
+       "away, or\n"
+       "name a folder without it: OCL_ICD_VENDORS=FOLDER");
+  return EXIT_DEVICE_FAILED;
+}
+
 int command_doctor(int argc, const char **argv) {
   char *device = NULL, *platform = NULL, *code = NULL;
+  int wait = 20;
   const struct poptOption options[] = {
-      {"device", 0, POPT_ARG_STRING, &device, 0, "index or part of the name (CLATTN_DEVICE, else all)", "D"},
+      {"device", 0, POPT_ARG_STRING, &device, 0,
+       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else all)", "D"},
       {"platform", 0, POPT_ARG_STRING, &platform, 0, "index or part of the name", "P"},
       {"code", 0, POPT_ARG_STRING, &code, 0, "an OpenCL code, such as -1001 or CL_OUT_OF_RESOURCES, in words", "C"},
+      {"wait", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &wait, 0,
+       "seconds that each driver has to answer, up to 3600", "S"},
       HELP_OPTION,
       POPT_TABLEEND};
   poptContext context = poptGetContext("clattn", argc, argv, options, 0);
   int result = read_options(context, "doctor");
   if (result == -1 && code != NULL) {
     result = doctor_code(code);
+  } else if (result == -1 && (wait < 1 || wait > 3600)) {
+    complain("--wait %d (allowed: 1 to 3600)", wait);
+    result = EXIT_BAD_INPUT;
   } else if (result == -1) {
-    const clattn_device_choice choice = device_choice(platform, device);
-    doctor_loader();
-    doctor_surroundings();
-    result = ask_all(&choice);
+    result = examine(platform, device, (unsigned)wait);
   }
   poptFreeContext(context);
   free(device);

@@ -29,9 +29,22 @@ static void judge_folder(const char *what, const char *folder) {
          against == NULL ? "can be written to" : against, style(PLAIN));
 }
 
-void doctor_surroundings(void) {
-  char path[4096];
-  const char *programs = program_dir_path(path, sizeof path), *pocl = getenv("POCL_CACHE_DIR");
+/* Where PoCL keeps what it builds (its pocl_cache_init_topdir). */
+static bool pocl_folder(char *path, size_t size) {
+  const char *own = getenv("POCL_CACHE_DIR"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  int length = 0;
+  if (own != NULL)
+    length = snprintf(path, size, "%s", own);
+  else if (cache != NULL)
+    length = snprintf(path, size, "%s/pocl/kcache", cache);
+  else if (home != NULL)
+    length = snprintf(path, size, "%s/.cache/pocl/kcache", home);
+  return length > 0 && (size_t)length < size;
+}
+
+void doctor_surroundings(bool pocl) {
+  char path[4096], kernels[4096];
+  const char *programs = program_dir_path(path, sizeof path);
   printf("%svariables%s that are set\n", style(BOLD), style(PLAIN));
   size_t set = 0;
   for (size_t i = 0; i < sizeof variables / sizeof variables[0]; ++i) {
@@ -46,5 +59,5 @@ void doctor_surroundings(void) {
     judge_folder("compiled programs and known answers", programs);
   else
     puts("  compiled programs and known answers: nowhere, as CLATTN_PROGRAM_DIR says or for lack of a home");
-  if (pocl != NULL) judge_folder("PoCL's kernels", pocl);
+  if (pocl && pocl_folder(kernels, sizeof kernels)) judge_folder("PoCL's kernels", kernels);
 }

@@ -22,7 +22,9 @@ typedef struct exercise_options {
 
 static int read_exercise_options(int argc, const char **argv, exercise_options *o) {
   const struct poptOption table[] = {
-      {"device", 0, POPT_ARG_STRING, &o->device, 0, "index or part of the name (CLATTN_DEVICE, else the best)", "D"},
+      {"device", 0, POPT_ARG_STRING, &o->device, 0,
+       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
+       "D"},
       {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "diagnose.h"
+#include "open.h"
 #include "starter.h"
 #include "terminal.h"
 #include "user_text.h"
@@ -303,7 +304,7 @@ int grade(void *of) {
   const grade_job *job = of;
   clattn_device *device = NULL;
   clattn_error error;
-  if (clattn_device_open(&job->where, &device, &error) != CLATTN_OK) return complain_of(&error);
+  if (open_device(&job->where, &device, &error) != CLATTN_OK) return complain_of(&error);
   printf("%s: %s %s, on %s\n\n", job->exercise->name, clattn_stage_name(job->exercise->stage), job->exercise->kernel,
          clattn_device_get_info(device)->name);
   int code = -1;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "open.h"
 #include "terminal.h"
 #include "text.h"
 #include "user_files.h"
@@ -43,7 +44,7 @@ int demo_run(const run_options *o, const clattn_problem *problem, const clattn_i
   options.kernels = o->kernels;
   options.launch_seconds = o->launch_seconds;
   options.pipeline = o->pipeline;
-  clattn_status status = clattn_device_open(&choice, &device, &error);
+  clattn_status status = open_device(&choice, &device, &error);
   if (status == CLATTN_OK) status = clattn_plan_create(device, problem, &options, &plan, &error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, inputs, outputs, NULL, &error);
   if (status == CLATTN_OK) status = clattn_check(plan, inputs, outputs, NULL, check, &error);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "open.h"
 #include "option_values.h"
 #include "past.h"
 #include "user_files.h"
@@ -190,7 +191,7 @@ static int make_plan(walk *w, const run_options *o) {
   clattn_error error;
   char programs[4096], record[4096];
   const clattn_device_choice choice = device_choice(o->platform, o->device);
-  if (clattn_device_open(&choice, &w->device, &error) != CLATTN_OK) return complain_of(&error);
+  if (open_device(&choice, &w->device, &error) != CLATTN_OK) return complain_of(&error);
   clattn_plan_options options = user_plan_options(programs, sizeof programs);
   options.tuning_file = tuning_file_path(clattn_device_get_info(w->device), record, sizeof record);
   options.pipeline = o->pipeline;

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "gnuplot.h"
 #include "ladder_options.h"
+#include "open.h"
 #include "terminal.h"
 
 #define PROBE_REPEATS 3
@@ -130,7 +131,7 @@ static int run(ladder_job *job) {
   clattn_error error;
   const clattn_device_choice choice = device_choice(o->platform, o->device);
   if (o->plot != NULL && !gnuplot_prepare("--plot", o->plot)) return EXIT_BAD_INPUT;
-  if (clattn_device_open(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
+  if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   job->found.device = clattn_device_get_info(job->device);
   job->all_steps = 1;
   int code = prepare_stages(job);

@@ -88,7 +88,9 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
       {"csv", 0, POPT_ARG_NONE, &o->csv, 0, "print CSV", NULL},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
       {"plot", 0, POPT_ARG_STRING, &o->plot, 0, "ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
-      {"device", 0, POPT_ARG_STRING, &o->device, 0, "index or part of the name (CLATTN_DEVICE, else the best)", "D"},
+      {"device", 0, POPT_ARG_STRING, &o->device, 0,
+       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
+       "D"},
       {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
       HELP_OPTION,
       POPT_TABLEEND};
