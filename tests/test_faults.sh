@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What surrounds the program and may be broken: drivers, cache folders, disks; and many starts at once.
 #
-# usage: test_faults.sh PROGRAM drivers|folders|disks|links|starts|texts [SHIM]
+# usage: test_faults.sh PROGRAM drivers|hangs|folders|disks|links|starts|texts [SHIM]
 # SHIM is libclattn_faults.so, of tests/faults.
 # With FAULTS=all 20 times 8 starts instead of 2.
 
@@ -60,6 +60,48 @@ drivers() {
   else
     skip "a driver without a device" "rusticl is not installed (Debian: mesa-opencl-icd)"
   fi
+}
+
+# ---- drivers that do not answer
+
+# The longest waits run at the same time: run is patient for 10 s, and each driver has 3 s then.
+hangs() {
+  local cc=${CC:-cc} kind flags good waiting
+  command -v "$cc" >/dev/null || { skip "drivers that hang or crash" "no C compiler"; return; }
+  for kind in "hangs -DHANGS" "hangs-loading -DHANGS -DLOADING" "crashes" "crashes-loading -DLOADING"; do
+    read -r kind flags <<<"$kind"
+    # shellcheck disable=SC2086
+    "$cc" -shared -fPIC $flags -o "$folder/$kind.so" "$here/faults/driver.c" || fail "$kind" "cannot be built"
+  done
+  good=$(cat /etc/OpenCL/vendors/pocl.icd 2>/dev/null)
+  vendors hanging "$folder/hangs.so" "${good:-/nowhere.so}"
+  timeout 30 "${with[@]}" "${run[@]}" >"$folder/run.out" 2>"$folder/run.err" &
+  waiting=$!
+  expect "doctor: a driver that hangs is named, and the others are asked" 3 "1.icd -> .*/hangs.so: hangs: .* within 1 s
+2.icd -> .*: (loads|points nowhere)
+^folders
+^no device is asked
+^clattn: .*/1.icd: hangs" -- timeout 60 "${with[@]}" "$clattn" doctor --wait 1
+  for kind in hangs crashes; do
+    vendors "loading-$kind" "$folder/$kind-loading.so"
+    expect "doctor: a driver that $kind when it is loaded is named" 3 "1.icd -> .*: (hangs|broken: .*Aborted)
+^clattn: .*/1.icd: (hangs|broken: .*Aborted)" -- timeout 60 "${with[@]}" "$clattn" doctor --wait 1
+  done
+  vendors crashing "$folder/crashes.so" "${good:-/nowhere.so}"
+  expect "doctor: a driver that crashes is named, and the others are asked" 3 "1.icd -> .*/crashes.so: broken: .*Aborted
+2.icd -> .*: (loads|points nowhere)
+^no device is asked
+^clattn: .*/1.icd: broken: .*Aborted" -- timeout 60 "${with[@]}" "$clattn" doctor --wait 1
+  for ((i = 0; i < 300; ++i)); do
+    ! grep -q 'take such a file away' "$folder/run.err" || break
+    sleep 0.1
+  done
+  kill "$waiting"
+  wait "$waiting" 2>/dev/null
+  examine 0 '^clattn: the OpenCL drivers have not answered for 10 s
+^clattn: .*/hanging/1.icd: hangs: ' cat "$folder/run.err"
+  grep -q 2.icd "$folder/run.err" && see "a driver that answers is named"
+  judge "run: a driver that hangs is named after a while"
 }
 
 # ---- folders
@@ -308,9 +350,9 @@ starts() {
 }
 
 case ${2:-} in
-drivers | folders | disks | links | starts | texts) "$2" ;;
+drivers | hangs | folders | disks | links | starts | texts) "$2" ;;
 *)
-  echo "usage: $(basename "$0") PROGRAM drivers|folders|disks|links|starts|texts [SHIM]" >&2
+  echo "usage: $(basename "$0") PROGRAM drivers|hangs|folders|disks|links|starts|texts [SHIM]" >&2
   exit 2
   ;;
 esac

@@ -91,14 +91,63 @@ printf '/no/such/driver.so\n' >"$vendors/a.icd"
 printf 'libc.so.6\n' >"$vendors/b.icd"
 : >"$vendors/c.icd"
 printf 'libnosuchdriver.so\n' >"$vendors/d.icd"
+head -c 300 "$clattn" >"$vendors/e.icd" # bytes that a terminal would obey
 expect "doctor with broken .icd files" 3 'a.icd -> /no/such/driver.so: points nowhere: 
 b.icd -> libc.so.6: broken: the library is no OpenCL driver
 c.icd -> \?: broken: its first line is empty
-d.icd -> libnosuchdriver.so: broken: libnosuchdriver.so: cannot open shared object file' -- \
+d.icd -> libnosuchdriver.so: broken: libnosuchdriver.so: cannot open shared object file
+e.icd -> .ELF.*: broken: ' -- \
   env OCL_ICD_VENDORS="$vendors" "$clattn" doctor
-expect "doctor with a folder that is not there" 3 "$folder/none: No such file" -- env OCL_ICD_VENDORS="$folder/none" "$clattn" doctor
+cp "$folder/out" "$folder/page"
+expect "... and none of its bytes reach the terminal" 1 '' -- env LC_ALL=C grep -aP '[\x00-\x08\x0e-\x1f\x7f]' "$folder/page"
+refuse "doctor --wait 0" 2 '--wait 0 \(allowed: 1 to 3600\)' -- "$clattn" doctor --wait 0
+expect "doctor with a folder that is not there" 3 "$folder/none: (broken: .*No such file|no folder)" -- env OCL_ICD_VENDORS="$folder/none" "$clattn" doctor
 touch "$folder/file"
 expect "doctor names a folder that cannot be used" 3 "known answers $folder/file/programs: Not a directory" -- \
   env OCL_ICD_VENDORS="$vendors" CLATTN_PROGRAM_DIR="$folder/file/programs" "$clattn" doctor
+
+# ---- a driver without a device, and each value of OCL_ICD_VENDORS that ocl-icd takes
+
+# where DOCTOR'S-LINES VALUE: what doctor says of the value; whether it goes on to the kernels is asked above.
+where() {
+  expect "doctor with OCL_ICD_VENDORS=${2##*/}" 0 "$1" -- \
+    bash -c 'OCL_ICD_VENDORS=$1 timeout 60 "$2" doctor --device nosuch | grep -a "platform .Portable" || true' - "$2" "$clattn"
+}
+
+if [ -e "$pocl/pocl.icd" ]; then
+  expect "doctor with POCL_DEVICES=nonsense" 3 "pocl.icd -> .*: loads; platform 'Portable Computing Language' has no device .*CL_DEVICE_NOT_FOUND, -1
+^no device: the installed OpenCL platforms have no device: 'Portable Computing Language' answers CL_DEVICE_NOT_FOUND \(-1\)$
+^There is a driver, but it has no device
+^POCL_DEVICES=nonsense is set: try without it" -- "${device[@]}" POCL_DEVICES=nonsense "$clattn" doctor
+  expect "... says nothing of a loader without drivers" 1 '' -- grep -q 'found no driver at all' "$folder/out"
+  refuse "run with POCL_DEVICES=nonsense" 3 "'Portable Computing Language' answers CL_DEVICE_NOT_FOUND \(-1\)$
+^There is a driver, but it has no device" -- "${device[@]}" POCL_DEVICES=nonsense "$clattn" run
+  expect "doctor with a home where nothing can be made" 3 "PoCL's kernels /proc/nowhere/.cache/pocl/kcache: No such file
+^There is a driver, but it has no device" -- \
+    env -u POCL_CACHE_DIR -u XDG_CACHE_HOME "${device[@]}" HOME=/proc/nowhere "$clattn" doctor
+  refuse "a device that is not there, beside one that is" 3 "no device matches 'nosuch' \(allowed: .*discrete" -- \
+    "${device[@]}" "$clattn" run --device nosuch
+  expect "... says nothing of drivers" 1 '' -- grep -q 'driver' "$folder/err"
+  library=$(cat "$pocl/pocl.icd")
+  where '/pocl\.icd -> ' "$pocl"
+  where '/pocl\.icd -> ' "$pocl/pocl.icd"
+  if OCL_ICD_VENDORS=/nonexistent timeout 60 "$clattn" doctor | grep -q 'OCL Icd'; then
+    where '/etc/OpenCL/vendors/pocl\.icd -> ' pocl.icd
+    where "^  $library: loads" "$library"
+  else
+    skip "other values of OCL_ICD_VENDORS" "the loader is not ocl-icd"
+  fi
+else
+  skip "a driver without a device" "PoCL is not installed"
+fi
+
+# ---- a device by its kind
+
+expect "run --device cpu" 0 '^device .*, CPU ' -- "${device[@]}" "$clattn" run --device CPU --repeat 1
+if [ -e "$pocl/pocl.icd" ]; then
+  for kind in gpu accelerator discrete integrated; do
+    refuse "run --device $kind, where there is none" 3 "no device matches '$kind' " -- "${device[@]}" "$clattn" run --device $kind
+  done
+fi
 
 finish

@@ -56,7 +56,8 @@ static get_platforms find_entry(void *library) {
   get_platforms found = NULL;
   void *address = dlsym(library, "clGetExtensionFunctionAddress");
   memcpy(&extension, &address, sizeof extension);
-  address = extension != NULL ? extension(entry) : NULL;
+  if (extension == NULL) return NULL; /* loaders do not take it for a driver then */
+  address = extension(entry);
   if (address == NULL) address = dlsym(library, entry);
   memcpy(&found, &address, sizeof found);
   return found;
