@@ -180,8 +180,8 @@ static bool add_as_khronos(icd_list *list, const char *vendors) {
   }
   if (!add_folder(list, vendors)) return false;
   if (list->trouble[0] != '\0' && !is_folder(vendors))
-    snprintf(list->trouble, sizeof list->trouble, "%s: no folder (allowed with the Khronos loader: a folder of .icd files)",
-             vendors);
+    snprintf(list->trouble, sizeof list->trouble,
+             "%s: no folder (allowed with the Khronos loader: a folder of .icd files)", vendors);
   return true;
 }
 

@@ -17,7 +17,7 @@ typedef struct icd {
 typedef struct icd_list {
   icd *one;
   size_t count;
-  char from[ICD_PATH_BYTES + 32]; /* what says so: "OCL_ICD_VENDORS=..."; "": the usual folder */
+  char from[ICD_PATH_BYTES + 32];                /* what says so: "OCL_ICD_VENDORS=..."; "": the usual folder */
   char trouble[ICD_PATH_BYTES + ICD_TEXT_BYTES]; /* of the place as a whole, else "" */
 } icd_list;
 
