@@ -8,7 +8,8 @@
 enum { MOST = 4 };
 
 static clattn_device_info gpu(const char *vendor, clattn_integration integration, uint32_t units, uint32_t mhz) {
-  clattn_device_info d = {.type = CLATTN_DEVICE_GPU, .integration = integration, .compute_units = units, .clock_mhz = mhz};
+  clattn_device_info d = {
+      .type = CLATTN_DEVICE_GPU, .integration = integration, .compute_units = units, .clock_mhz = mhz};
   strcpy(d.vendor, vendor);
   d.unit_lanes = clattn_unit_lanes(&d, 0);
   return d;
@@ -33,8 +34,11 @@ static void discrete_comes_before_integrated(void **state) {
 
 static void types_come_first(void **state) {
   (void)state;
-  clattn_device_info cpu = {.type = CLATTN_DEVICE_CPU, .integration = CLATTN_INTEGRATED, .compute_units = 128,
-                            .clock_mhz = 4000, .native_float_width = 16};
+  clattn_device_info cpu = {.type = CLATTN_DEVICE_CPU,
+                            .integration = CLATTN_INTEGRATED,
+                            .compute_units = 128,
+                            .clock_mhz = 4000,
+                            .native_float_width = 16};
   cpu.unit_lanes = clattn_unit_lanes(&cpu, 0);
   const clattn_device_info accelerator = {.type = CLATTN_DEVICE_ACCELERATOR, .compute_units = 1, .clock_mhz = 100};
   const clattn_device_info small = gpu("Intel(R) Corporation", CLATTN_INTEGRATED, 8, 300);
@@ -63,7 +67,8 @@ static void lanes_count(void **state) {
   clattn_device_info n = mixed[1];
   const struct {
     unsigned capability, lanes;
-  } known[] = {{0, 128}, {35, 192}, {52, 128}, {60, 64}, {61, 128}, {75, 64}, {80, 64}, {86, 128}, {90, 128}, {120, 128}};
+  } known[] = {{0, 128}, {35, 192}, {52, 128}, {60, 64},  {61, 128},
+               {75, 64}, {80, 64},  {86, 128}, {90, 128}, {120, 128}};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; ++i)
     assert_int_equal(clattn_unit_lanes(&n, known[i].capability), known[i].lanes);
   const clattn_device_info unknown[] = {gpu("Nobody", CLATTN_DISCRETE, 4, 0), gpu("Nobody", CLATTN_DISCRETE, 5, 0)};
@@ -79,12 +84,9 @@ static void kinds_are_words(void **state) {
   const struct {
     const char *word;
     bool fits[MOST];
-  } words[] = {{"gpu", {true, true, true, false}},
-               {"GPU", {true, true, true, false}},
-               {"cpu", {false, false, false, true}},
-               {"accelerator", {false, false, false, false}},
-               {"discrete", {true, false, false, false}},
-               {"integrated", {false, true, false, false}}};
+  } words[] = {{"gpu", {true, true, true, false}},        {"GPU", {true, true, true, false}},
+               {"cpu", {false, false, false, true}},      {"accelerator", {false, false, false, false}},
+               {"discrete", {true, false, false, false}}, {"integrated", {false, true, false, false}}};
   const clattn_device_info *devices[MOST] = {&discrete, &shared, &unknown, &cpu};
   for (size_t w = 0; w < sizeof words / sizeof words[0]; ++w)
     for (int i = 0; i < MOST; ++i) {
@@ -142,9 +144,12 @@ static void whole_characters_are_cut_off(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(discrete_comes_before_integrated), cmocka_unit_test(types_come_first),
-      cmocka_unit_test(rates_count_where_all_have_one),   cmocka_unit_test(lanes_count),
-      cmocka_unit_test(kinds_are_words),                  cmocka_unit_test(texts_become_utf8),
+      cmocka_unit_test(discrete_comes_before_integrated),
+      cmocka_unit_test(types_come_first),
+      cmocka_unit_test(rates_count_where_all_have_one),
+      cmocka_unit_test(lanes_count),
+      cmocka_unit_test(kinds_are_words),
+      cmocka_unit_test(texts_become_utf8),
       cmocka_unit_test(whole_characters_are_cut_off),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,11 +85,14 @@ class Survivor:
 RELEASES = tuple("clRelease" + kind for kind in "Context CommandQueue MemObject Program Kernel Event".split())
 # Name, vendor, driver's version, version, C version and extensions of a device; name of a platform.
 TEXTS = (0x102B, 0x102C, 0x102D, 0x102F, 0x103D, 0x1030, 0x0902)
+# CL_DEVICE_HOST_UNIFIED_MEMORY, and NVIDIA's compute capability, which other drivers do not know.
+RANKS = (0x1035, 0x4000, 0x4001)
 PLATFORM, PLATFORM_VERSION = 0x1031, 0x0901
 
 SURVIVORS = [
     Survivor("nothing is left to do about it", RELEASES),
     Survivor("a text of a device or platform may be lacking", ("clGetDeviceInfo", "clGetPlatformInfo"), TEXTS),
+    Survivor("what only decides which of several devices is taken may be unknown", ("clGetDeviceInfo",), RANKS),
     Survivor("another platform has a device", ("clGetDeviceIDs",)),
     Survivor("a build that fails is tried once more, or another kernel of the stage is built", ("clBuildProgram",)),
     Survivor("a kernel that fails its question with a known answer is passed over, with a warning",
