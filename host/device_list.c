@@ -8,6 +8,7 @@
 #include "device_rank.h"
 #include "process.h"
 #include "status.h"
+#include "text.h"
 
 struct entry {
   clattn_device_info info;
@@ -24,7 +25,7 @@ struct clattn_device_list {
 typedef struct search {
   clattn_device_list *list;
   cl_int failure;     /* of a device or platform that was passed over; CL_SUCCESS: there was none */
-  char answers[1024]; /* of the platforms without a device, and what they said */
+  char answers[1024]; /* who did, and how; and the platforms without a device */
 } search;
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
@@ -51,6 +52,15 @@ static void filter_devices(clattn_device_list *list, const char *choice) {
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
+/* Remembers who did not answer as he should, and how. The first failure that is not "not found" counts most. */
+static void note(search *s, const char *who, const char *platform, cl_int code) {
+  const size_t used = strlen(s->answers);
+  snprintf(s->answers + used, sizeof s->answers - used, "%s%s'%s' answers %s (%d)", used > 0 ? ", " : "", who, platform,
+           clattn_cl_code_name(code), code);
+  clattn_text_trim(s->answers);
+  if (s->failure == CL_SUCCESS || s->failure == CL_DEVICE_NOT_FOUND) s->failure = code;
+}
+
 /* A device that does not tell its limits is passed over, like a platform that does not list its devices: the others may
  * work. */
 static clattn_status append(search *s, cl_platform_id platform, cl_uint platform_index, cl_device_id id,
@@ -64,7 +74,7 @@ static clattn_status append(search *s, cl_platform_id platform, cl_uint platform
   entry->platform = platform;
   const cl_int code = clattn_device_describe(platform, id, &entry->info);
   if (code != CL_SUCCESS) {
-    s->failure = code;
+    note(s, "a device of ", entry->info.platform, code);
     return CLATTN_OK;
   }
   entry->info.platform_index = platform_index;
@@ -72,28 +82,19 @@ static clattn_status append(search *s, cl_platform_id platform, cl_uint platform
   return CLATTN_OK;
 }
 
-/* Remembers that the platform has no device, and why; the first failure that is not "not found" counts most. */
-static void note_none(search *s, const char *platform, cl_int code) {
-  const size_t used = strlen(s->answers);
-  if (code == CL_SUCCESS) code = CL_DEVICE_NOT_FOUND; /* it listed 0 devices */
-  snprintf(s->answers + used, sizeof s->answers - used, "%s'%s' answers %s (%d)", used > 0 ? ", " : "", platform,
-           clattn_cl_code_name(code), code);
-  if (s->failure == CL_SUCCESS || s->failure == CL_DEVICE_NOT_FOUND) s->failure = code;
-}
-
 static clattn_status append_platform(search *s, cl_platform_id platform, cl_uint platform_index, const char *name,
                                      clattn_error *error) {
   cl_uint count = 0;
   cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count);
   if (code != CL_SUCCESS || count == 0) {
-    note_none(s, name, code);
+    note(s, "", name, code != CL_SUCCESS ? code : CL_DEVICE_NOT_FOUND);
     return CLATTN_OK;
   }
   cl_device_id *ids = malloc(count * sizeof *ids);
   if (ids == NULL) return clattn_fail_malloc(error, count * sizeof *ids, "the list of devices");
   clattn_status status = CLATTN_OK;
   code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL);
-  if (code != CL_SUCCESS) note_none(s, name, code);
+  if (code != CL_SUCCESS) note(s, "", name, code);
   for (cl_uint i = 0; code == CL_SUCCESS && i < count && status == CLATTN_OK; ++i)
     status = append(s, platform, platform_index, ids[i], error);
   free(ids);
@@ -123,11 +124,8 @@ static clattn_status list_platforms(cl_platform_id **platforms, cl_uint *count, 
 /* The code of the error is that of the driver; 0 where devices were found, but none that matches. */
 static clattn_status fail_no_match(const clattn_device_choice *choice, const search *s, size_t found,
                                    clattn_error *error) {
-  char answered[sizeof s->answers + 96] = "";
-  if (s->answers[0] != '\0')
-    snprintf(answered, sizeof answered, ": %s", s->answers);
-  else if (s->failure != CL_SUCCESS)
-    snprintf(answered, sizeof answered, ": one of them answered %s (%d)", clattn_cl_code_name(s->failure), s->failure);
+  char answered[sizeof s->answers + 2] = "";
+  if (s->answers[0] != '\0') snprintf(answered, sizeof answered, ": %s", s->answers);
   if (found > 0)
     return clattn_fail(error, CLATTN_NO_DEVICE,
                        "no device matches '%s' (allowed: an index below %zu, a part of a device's name, or one of gpu, "

@@ -84,8 +84,8 @@ static const char *const hiding[] = {
     "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"};
 
 void doctor_advise(int code, FILE *to) {
-  const char *words = doctor_words(code);
-  if (words != NULL) fprintf(to, "%s\n", words);
+  enum { NO_DEVICE = -1, NO_MEMORY = -6, NO_PLATFORM = -1001 };
+  fprintf(to, "%s\n", doctor_words(code == NO_PLATFORM || code == NO_MEMORY ? code : NO_DEVICE));
   for (size_t i = 0; i < sizeof hiding / sizeof hiding[0]; ++i) {
     const char *value = getenv(hiding[i]);
     if (value != NULL) fprintf(to, "%s=%s is set: try without it.\n", hiding[i], value);

@@ -20,7 +20,7 @@ int doctor_code(const char *text);
 /* What a failure with this code means; NULL where there is nothing to say. */
 const char *doctor_words(int code);
 
-/* The same, and which variables may be the reason, on several lines. */
+/* What may help where no device was found, and the driver or loader answered with this code; several lines. */
 void doctor_advise(int code, FILE *to);
 
 /* Every kernel of the catalogue, asked; counts those that are wrong although plans would choose them. Returns -1, or
