@@ -196,8 +196,8 @@ void clattn_device_list_destroy(clattn_device_list *list) {
 
 clattn_status clattn_device_list_best(const clattn_device_list *list, const double *rates, size_t *index,
                                       clattn_error *error) {
-  if (list == NULL || index == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the list or the place for the index is NULL");
+  if (list == NULL || list->count == 0 || index == NULL)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the list is NULL or empty, or the place for the index is NULL");
   const clattn_device_info **info = malloc(list->count * sizeof *info);
   if (info == NULL) return clattn_fail_malloc(error, list->count * sizeof *info, "the order of devices");
   for (size_t i = 0; i < list->count; ++i) info[i] = &list->entry[i].info;

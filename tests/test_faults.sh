@@ -216,7 +216,7 @@ leads() {
   judge "$name, where it is a link"
   rm "$to"
   examine 0 '' "$@"
-  [ -L "$file" ] && [ -s "$to" ] || see "the file that it leads to is not made"
+  if [ ! -L "$file" ] || [ ! -s "$to" ]; then see "the file that it leads to is not made"; fi
   judge "$name, where it is a link to nothing"
   [ -z "$(find "$folder" -name '*.part')" ] || see "a part file is left"
   rm -r "$(dirname "$file")/between" "$file" "$folder/elsewhere"
@@ -278,6 +278,7 @@ links() {
   local within='mount -t tmpfs none "$0" && touch "$0/null" "$0/urandom" && mount --bind /dev/null "$0/null" &&
     mount --bind /dev/urandom "$0/urandom" && ln -s /proc/self/fd/1 "$0/stdout" && mount --rbind "$0" /dev'
   if unshare -m bash -c "$within" "$folder/dev" 2>/dev/null; then
+    # shellcheck disable=SC2016
     expect "run --out /dev/stdout with its output in a file" 0 "$(printf '%s\n%s\n%s' "$right" NUMPY '^it is a link$')" -- \
       unshare -m bash -c "$within"' && "$@" --out /dev/stdout >"$0/all" && cat "$0/all" && test -L /dev/stdout &&
         echo && echo it is a link' "$folder/dev" "${run[@]}"
@@ -312,7 +313,7 @@ texts() {
     "${shim[@]}" FAULT_DEVICE="$name" "$clattn" compare "${quick[@]}" --json
   reads "run --json, a platform" "r['device']['platform'] == $said" -- "${shim[@]}" FAULT_PLATFORM="$name" "${run[@]}" --json
   expect "explain --html" 0 '' -- "${shim[@]}" FAULT_DEVICE="$name" "$clattn" explain --html "$folder/page.html"
-  expect "... is UTF-8 and has the name" 0 '' -- python3 -c "import sys; assert $said[1:-1] in open(sys.argv[1], encoding='utf-8').read()" \
+  expect "... is UTF-8 and has the name" 0 '' -- python3 -c "import sys; assert ${said} in open(sys.argv[1], encoding='utf-8').read()" \
     "$folder/page.html"
   local tune=("${shim[@]}" FAULT_DEVICE="$name" "$clattn" tune --quick --stage softmax --tokens 16 --head-dim 8 --file "$folder/record.json")
   expect "tune" 0 '' -- "${tune[@]}"

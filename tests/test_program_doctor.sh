@@ -110,6 +110,7 @@ expect "doctor names a folder that cannot be used" 3 "known answers $folder/file
 
 # where DOCTOR'S-LINES VALUE: what doctor says of the value; whether it goes on to the kernels is asked above.
 where() {
+  # shellcheck disable=SC2016 # the inner bash expands it
   expect "doctor with OCL_ICD_VENDORS=${2##*/}" 0 "$1" -- \
     bash -c 'OCL_ICD_VENDORS=$1 timeout 60 "$2" doctor --device nosuch | grep -a "platform .Portable" || true' - "$2" "$clattn"
 }
