@@ -254,7 +254,7 @@ clattn_status clattn_device_list_create(const clattn_device_choice *choice, clat
     *result = list;
   else
     clattn_device_list_destroy(list);
-  return status;
+  return clattn_finish(error, status);
 }
 
 size_t clattn_device_list_count(const clattn_device_list *list) {
@@ -315,7 +315,7 @@ clattn_status clattn_device_open(const clattn_device_choice *choice, clattn_devi
 cleanup:
   clattn_device_close(device);
   clattn_device_list_destroy(list);
-  return status;
+  return clattn_finish(error, status);
 }
 
 clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result, clattn_error *error) {
@@ -349,7 +349,7 @@ clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result
                           "asking the device of the given queue for its limits, and retaining context and queue");
   }
   *result = device;
-  return CLATTN_OK;
+  return clattn_finish(error, CLATTN_OK);
 }
 
 void clattn_device_close(clattn_device *device) {
