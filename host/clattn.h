@@ -430,7 +430,8 @@ CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tens
 typedef struct clattn_cache clattn_cache;
 
 /* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
- * NULL, the others are not looked at. Shapes and elements as in clattn_tensor. Use designated initialisers. */
+ * NULL. The others are not looked at, so that one struct can serve several problems: a mask, sinks or key_lengths count
+ * only where the problem has them. Shapes and elements as in clattn_tensor. Use designated initialisers. */
 typedef struct clattn_inputs {
   const void *x, *xkv;
   const void *wq, *wk, *wv, *wqkv;
@@ -453,7 +454,8 @@ typedef struct clattn_rows {
   size_t count;
 } clattn_rows;
 
-/* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. */
+/* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. One that the problem does not
+ * have (clattn_problem_shape gives 0) is not written. */
 typedef struct clattn_outputs {
   float *q, *k, *v;    /* as scores and context read them, (tokens, heads, dim), whatever was given */
   float *x_positioned; /* traced, (tokens, model_dim) */
