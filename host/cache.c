@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "ledger.h"
+#include "problem.h"
 #include "process.h"
 #include "sequence.h"
 #include "shape.h"
@@ -108,7 +109,7 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
   clattn_cache *cache = calloc(1, sizeof *cache);
   if (cache == NULL) return clattn_fail_malloc(error, sizeof *cache, "a cache");
   cache->device = device;
-  cache->problem = *problem;
+  cache->problem = clattn_current_problem(problem);
   if (layout->page_len != 0) {
     cache->table_width = 1 + (layout->capacity - 1) / layout->page_len;
     cache->pages = layout->pages != 0 ? layout->pages : problem->batch * cache->table_width;
@@ -119,7 +120,7 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
     return status;
   }
   *result = cache;
-  return CLATTN_OK;
+  return clattn_finish(error, CLATTN_OK);
 }
 
 void clattn_cache_destroy(clattn_cache *cache) {
@@ -173,7 +174,7 @@ clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clFinish");
   s->length = length;
   give_back(cache, sequence, pages_for(cache, length));
-  return CLATTN_OK;
+  return clattn_finish(error, CLATTN_OK);
 }
 
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
@@ -225,19 +226,22 @@ static clattn_status check_room(const clattn_cache *cache, const clattn_problem 
                      problem->cache.page_len, cache->free_count, cache->pages);
 }
 
-clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *problem,
-                                   const clattn_inputs *inputs, clattn_problem *seen, clattn_error *error) {
+clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *given, const clattn_inputs *inputs,
+                                   clattn_problem *seen, clattn_error *error) {
   if (cache == NULL || inputs == NULL || seen == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache, the inputs or the place for the problem is NULL");
   size_t longest = 0;
-  clattn_status status = clattn_problem_validate(problem, error);
-  if (status == CLATTN_OK) status = check_match(cache, problem, error);
-  if (status == CLATTN_OK) status = clattn_check_lengths(problem, inputs, error);
-  if (status == CLATTN_OK) status = check_room(cache, problem, inputs, &longest, error);
+  clattn_status status = clattn_problem_validate(given, error);
   if (status != CLATTN_OK) return status;
-  *seen = *problem;
-  seen->key_len = longest > 0 ? longest : 1;
-  return CLATTN_OK;
+  clattn_problem problem = clattn_current_problem(given);
+  status = check_match(cache, &problem, error);
+  if (status == CLATTN_OK) status = clattn_check_lengths(&problem, inputs, error);
+  if (status == CLATTN_OK) status = check_room(cache, &problem, inputs, &longest, error);
+  if (status != CLATTN_OK) return status;
+  problem.size = given->size;
+  problem.key_len = longest > 0 ? longest : 1;
+  memcpy(seen, &problem, problem.size); /* the caller's struct may be the shorter first version */
+  return clattn_finish(error, CLATTN_OK);
 }
 
 clattn_status clattn_cache_begin(clattn_cache *cache, const clattn_problem *problem, const clattn_inputs *inputs,

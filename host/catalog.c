@@ -275,5 +275,5 @@ clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *de
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
   static const clattn_extent least = {.terms = 1, .head_dim = 1, .value_dim = 1};
   int value[CLATTN_TILES_MOST];
-  return clattn_fit_tiles(row, &least, device, value, error);
+  return clattn_finish(error, clattn_fit_tiles(row, &least, device, value, error));
 }

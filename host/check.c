@@ -8,6 +8,7 @@
 #include "arguments.h"
 #include "cache.h"
 #include "costs.h"
+#include "problem.h"
 #include "status.h"
 #include "tensor.h"
 
@@ -86,7 +87,7 @@ static clattn_status judge(const judged *j, const clattn_inputs *inputs, const c
   extrapolate(&c);
   report->passed = report->rows_checked > 0;
   for (size_t i = 0; i < report->count; ++i) report->passed = report->passed && report->check[i].passed;
-  return CLATTN_OK;
+  return clattn_finish(error, CLATTN_OK);
 }
 
 clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
@@ -112,8 +113,9 @@ clattn_status clattn_check_other(const clattn_problem *problem, const clattn_inp
   if (report == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the report is NULL");
   const clattn_status status = clattn_problem_validate(problem, error);
   if (status != CLATTN_OK) return status;
-  if (problem->cache.capacity != 0)
+  const clattn_problem current = clattn_current_problem(problem);
+  if (current.cache.capacity != 0)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "the problem has a cache (allowed here: none)");
-  const clattn_plan_info info = info_of_any_order(problem);
-  return judge(&(judged){problem, &info, NULL}, inputs, outputs, rows, report, error);
+  const clattn_plan_info info = info_of_any_order(&current);
+  return judge(&(judged){&current, &info, NULL}, inputs, outputs, rows, report, error);
 }

@@ -63,10 +63,8 @@ void clattn_check_context(const clattn_checker *checker, const clattn_sight *sig
                           clattn_comparison *comparison);
 void clattn_check_finish(clattn_checker *checker, clattn_comparison *comparison);
 
-/* The index of a row's first element in a tensor of tokens: (batch, token, first column), or (token, first column)
- * where sequences are packed. Returns the rank. */
-int clattn_token_index(const clattn_problem *problem, size_t token, size_t tokens_of_batch, size_t column,
-                       size_t index[3]);
+/* The index, by the tensor's shape, of the element that has `element` others before it. Returns the rank. */
+int clattn_element_index(const clattn_problem *problem, clattn_tensor tensor, size_t element, size_t index[4]);
 
 /* Whether scores, softmax and context were one kernel. */
 bool clattn_checks_fused(const clattn_checker *checker);

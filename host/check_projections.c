@@ -1,4 +1,5 @@
-/* q, k and v, projected or given, and the output: products of whole rows of tokens. */
+/* q, k and v, projected or given, and the output: products of whole rows of tokens. An output that is the context in
+ * the order of heads has a row for each head and token. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,8 +12,8 @@
 typedef struct projected {
   clattn_tensor tensor;
   clattn_stage stage;
-  size_t tokens, tokens_of_batch, columns;
-  bool *checked; /* (tokens): those whose rows are looked at */
+  size_t tokens, columns; /* rows of the tensor, and their length */
+  bool *checked;          /* (tokens): those whose rows are looked at */
 } projected;
 
 /* Marks the tokens of the checked rows; of keys, which belong to no row, as many, evenly spread. */
@@ -24,11 +25,10 @@ static bool mark_tokens(const clattn_checker *c, projected *p) {
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
     if (!clattn_row_exists(&s)) continue;
-    const size_t token = clattn_query_start(c->fresh, &s, CLATTN_Q) / clattn_tensor_columns(c->fresh, CLATTN_Q);
     if (of_keys)
       ++marked;
     else
-      p->checked[token] = true;
+      p->checked[clattn_query_start(c->fresh, &s, p->tensor) / p->columns] = true;
   }
   if (!of_keys) return true;
   if (c->row == NULL || marked > p->tokens) marked = p->tokens;
@@ -38,20 +38,19 @@ static bool mark_tokens(const clattn_checker *c, projected *p) {
 }
 
 static bool begin(const clattn_checker *c, clattn_tensor tensor, projected *p) {
-  const clattn_problem *problem = c->fresh;
-  const bool of_keys = tensor == CLATTN_K || tensor == CLATTN_V;
+  size_t shape[4];
+  const int rank = clattn_problem_shape(c->fresh, tensor, shape);
   *p = (projected){.tensor = tensor,
                    .stage = tensor == CLATTN_OUTPUT ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_PROJECT,
-                   .tokens = of_keys ? clattn_key_tokens(problem) : clattn_query_tokens(problem),
-                   .tokens_of_batch = of_keys ? problem->key_len : problem->query_len,
-                   .columns = clattn_tensor_columns(problem, tensor)};
+                   .tokens = clattn_tensor_elements(c->fresh, tensor) / shape[rank - 1],
+                   .columns = shape[rank - 1]};
   return mark_tokens(c, p);
 }
 
 static void compare_token(const clattn_checker *c, const projected *p, size_t token, const float *got,
                           const clattn_row_buffers *b, clattn_comparison *comparison) {
-  size_t index[3];
-  const int rank = clattn_token_index(c->fresh, token, p->tokens_of_batch, 0, index);
+  size_t index[4];
+  const int rank = clattn_element_index(c->fresh, p->tensor, token * p->columns, index);
   clattn_check_row(comparison, index, rank, got + token * p->columns, p->columns, b);
 }
 

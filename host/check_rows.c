@@ -106,9 +106,9 @@ void clattn_check_keys(const clattn_checker *c, clattn_comparison *comparison, c
 void clattn_check_context(const clattn_checker *c, const clattn_sight *s, const clattn_row_buffers *b,
                           clattn_comparison *comparison) {
   const clattn_problem *p = c->problem;
-  const size_t start = clattn_query_start(p, s, CLATTN_CONTEXT), columns = clattn_tensor_columns(p, CLATTN_CONTEXT);
-  size_t index[3];
-  const int rank = clattn_token_index(p, start / columns, p->query_len, start % columns, index);
+  const size_t start = clattn_query_start(p, s, CLATTN_CONTEXT);
+  size_t index[4];
+  const int rank = clattn_element_index(p, CLATTN_CONTEXT, start, index);
   clattn_check_row(comparison, index, rank, c->outputs->context + start, p->value_dim, b);
 }
 
@@ -119,17 +119,11 @@ void clattn_check_finish(clattn_checker *c, clattn_comparison *comparison) {
   c->report->check[c->report->count++] = comparison->check;
 }
 
-int clattn_token_index(const clattn_problem *problem, size_t token, size_t tokens_of_batch, size_t column,
-                       size_t index[3]) {
-  if (problem->lengths == CLATTN_LENGTHS_PACKED) {
-    index[0] = token;
-    index[1] = column;
-    return 2;
-  }
-  index[0] = token / tokens_of_batch;
-  index[1] = token % tokens_of_batch;
-  index[2] = column;
-  return 3;
+int clattn_element_index(const clattn_problem *problem, clattn_tensor tensor, size_t element, size_t index[4]) {
+  size_t shape[4];
+  const int rank = clattn_problem_shape(problem, tensor, shape);
+  for (int i = rank - 1; i >= 0; element /= shape[i--]) index[i] = element % shape[i];
+  return rank;
 }
 
 size_t clattn_checked_elements(const clattn_checker *c, clattn_tensor tensor) {

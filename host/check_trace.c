@@ -33,8 +33,8 @@ clattn_status clattn_check_x_positioned(clattn_checker *c, clattn_error *error) 
   clattn_row_buffers b = {0};
   if (!clattn_row_buffers_allocate(&b, p->model_dim, 0)) return clattn_fail_check_memory(error);
   for (size_t token = 0; token < clattn_query_tokens(p); ++token) {
-    size_t index[3];
-    const int rank = clattn_token_index(p, token, p->query_len, 0, index);
+    size_t index[4];
+    const int rank = clattn_element_index(p, CLATTN_X_POSITIONED, token * p->model_dim, index);
     x_row(c, token, &b);
     clattn_check_row(&comparison, index, rank, got + token * p->model_dim, p->model_dim, &b);
   }

@@ -20,14 +20,16 @@
  * and all that use a parent's device, plan or cache return CLATTN_UNSUPPORTED, and closing and destroying do nothing. A
  * child that is to use OpenCL must be forked before its parent does, or exec.
  *
- * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL. After a failure the
- * outputs of the call are not to be used and nothing needs to be freed. Pointers that these calls must not be given as
+ * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL: after CLATTN_OK it
+ * holds CLATTN_OK, code 0 and an empty message. After a failure the outputs of the call are not to be used and nothing
+ * needs to be freed. Pointers that these calls must not be given as
  * NULL are CLATTN_INVALID_ARGUMENT; the calls that return nothing, a number or a pointer take none but where it says
  * so. The library never prints, never exits and reads no environment variable.
  */
 #ifndef CLATTN_H
 #define CLATTN_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +45,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The version of the library that runs, as CLATTN_VERSION is that of this header. */
+CLATTN_API const char *clattn_version(void);
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
@@ -151,7 +156,7 @@ CLATTN_API clattn_status clattn_device_open(const clattn_device_choice *choice, 
 CLATTN_API void clattn_device_close(clattn_device *device); /* NULL is fine */
 CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device *device);
 
-/* Start from CLATTN_PROBE_OPTIONS_INIT. */
+/* Start from CLATTN_PROBE_OPTIONS_INIT or clattn_probe_options_init(). */
 typedef struct clattn_probe_options {
   size_t size;            /* sizeof(clattn_probe_options) */
   uint64_t working_set;   /* bytes that are read again and again, 65536 or more; 0: multiply-adds alone are probed */
@@ -159,8 +164,22 @@ typedef struct clattn_probe_options {
   const char *kernel_dir; /* as in clattn_plan_options */
 } clattn_probe_options;
 
+/* Writes the initial values into the first `size` bytes, sizeof(clattn_probe_options) of the caller's header: that may
+ * be of another version than the library. For programs that cannot call the inline function. */
+CLATTN_API void clattn_probe_options_fill(clattn_probe_options *options, size_t size);
+
+static inline clattn_probe_options clattn_probe_options_init(void) {
+  clattn_probe_options options;
+  clattn_probe_options_fill(&options, sizeof options);
+  return options;
+}
+
+#ifdef __cplusplus
+#define CLATTN_PROBE_OPTIONS_INIT clattn_probe_options_init()
+#else
 #define CLATTN_PROBE_OPTIONS_INIT                                                                                      \
   { sizeof(clattn_probe_options), 0, 5, (const char *)0 }
+#endif
 
 /* A second, of the fastest and the slowest repeat. A large difference says that the device was not idle. */
 typedef struct clattn_rate {
@@ -198,14 +217,18 @@ typedef enum clattn_weight_layout {
 /* Which projections have a bias, as bits. */
 enum { CLATTN_BIAS_Q = 1, CLATTN_BIAS_K = 2, CLATTN_BIAS_V = 4, CLATTN_BIAS_O = 8 };
 
-/* How given q, k and v lie in memory. What the library makes itself is (batch, tokens, heads, dim). */
+/* How given q, k and v, and the context, lie in memory. q, k and v that the library makes are in the order of tokens.
+ */
 typedef enum clattn_order {
   CLATTN_ORDER_TOKENS, /* (batch, tokens, heads, dim), as a projection leaves it */
   CLATTN_ORDER_HEADS,  /* (batch, heads, tokens, dim) */
-  CLATTN_ORDER_STRIDES /* as clattn_problem.q_strides, k_strides and v_strides say */
+  CLATTN_ORDER_STRIDES /* as clattn_problem.q_strides, k_strides and v_strides say; not for the context */
 } clattn_order;
 
-/* Elements from one batch, head or token to the next; the elements of one head's vector are neighbours. */
+/* Elements from one batch, head or token to the next; the elements of one head's vector are neighbours. Vectors may
+ * overlap, for they are only read. A batch or head stride of 0 repeats the same vectors, so that a batch can share its
+ * keys. A row stride of 0 is refused where there is more than one token, and so is a tensor of more than one vector
+ * whose three strides are 0: they were not set. */
 typedef struct clattn_strides {
   size_t batch, head, row;
 } clattn_strides;
@@ -281,9 +304,11 @@ typedef struct clattn_cache_layout {
   size_t pages;    /* of all sequences together; 0: enough for all to reach the capacity */
 } clattn_cache_layout;
 
-/* Start from CLATTN_PROBLEM_INIT and set what differs. The order in which scores come into being is that of ONNX's
- * Attention: scale, softcap, bias and mask, softmax. A masked score is -inf; a row in which every key is masked has
- * weights and context 0. */
+/* Start from CLATTN_PROBLEM_INIT or clattn_problem_init() and set what differs. A struct of zeros is refused (its
+ * rotary_base is 0): its windows would let each query see one key only. A field that has no effect because the field
+ * that turns it on is not set is refused, too, unless it has its initial value. The order in which scores come into
+ * being is that of ONNX's Attention: scale, softcap, bias and mask, softmax. A masked score is -inf; a row in which
+ * every key is masked has weights and context 0. */
 typedef struct clattn_problem {
   size_t size; /* sizeof(clattn_problem); tells the library which version of this struct it is given */
 
@@ -310,7 +335,7 @@ typedef struct clattn_problem {
 
   /* what scores mean */
   clattn_scale scale_mode;
-  float scale;   /* what Q.K^T is multiplied with when scale_mode is CLATTN_SCALE_GIVEN; finite, any sign */
+  float scale;   /* NAN, not set; with CLATTN_SCALE_GIVEN what Q.K^T is multiplied with: any finite number */
   float softcap; /* c > 0: scores become c * tanh(scores / c); 0: they do not */
   bool causal;   /* a query at position p sees keys 0 ... p */
   clattn_alignment alignment;
@@ -327,20 +352,37 @@ typedef struct clattn_problem {
   clattn_positions positions;
   clattn_rotary rotary;
   size_t rotary_dim;  /* leading elements of each vector that are turned, an even number; 0: head_dim */
-  double rotary_base; /* 10000 */
+  double rotary_base; /* 10000; above 0, also without rotary */
 
   /* batches of sequences that differ in length */
   clattn_lengths lengths;
   size_t packed_queries, packed_keys; /* with CLATTN_LENGTHS_PACKED: tokens of all sequences together */
 
   clattn_cache_layout cache;
+
+  /* From here on the struct's first version had nothing; it is still accepted, by its size. */
+  clattn_order context_order; /* of the context, and of an output that is the context. CLATTN_ORDER_HEADS with
+                                 output_dim is CLATTN_UNSUPPORTED: wo reads rows of tokens */
 } clattn_problem;
 
+/* Writes the initial values into the first `size` bytes, as clattn_probe_options_fill does. */
+CLATTN_API void clattn_problem_fill(clattn_problem *problem, size_t size);
+
+static inline clattn_problem clattn_problem_init(void) {
+  clattn_problem problem;
+  clattn_problem_fill(&problem, sizeof problem);
+  return problem;
+}
+
+#ifdef __cplusplus
+#define CLATTN_PROBLEM_INIT clattn_problem_init()
+#else
 #define CLATTN_PROBLEM_INIT                                                                                            \
   {                                                                                                                    \
-    .size = sizeof(clattn_problem), .batch = 1, .heads = 1, .scale = 1.0f, .window_left = CLATTN_UNBOUNDED,            \
+    .size = sizeof(clattn_problem), .batch = 1, .heads = 1, .scale = NAN, .window_left = CLATTN_UNBOUNDED,             \
     .window_right = CLATTN_UNBOUNDED, .rotary_base = 10000.0                                                           \
   }
+#endif
 
 /* CLATTN_OK, or CLATTN_INVALID_PROBLEM / CLATTN_UNSUPPORTED with a message that says what is allowed. Called by
  * everything that takes a problem. */
@@ -386,10 +428,12 @@ typedef enum clattn_tensor {
                         masked */
   CLATTN_ROW_SUM,    /* traced, likewise: the sum of exps, and exp(sink - row_max) */
   CLATTN_LSE, /* (batch, heads, query_len): log of the sum of exp(scores), the sink with it; -inf if all is masked */
-  CLATTN_CONTEXT,  /* (tokens, heads.value_dim) */
+  CLATTN_CONTEXT,  /* (tokens, heads.value_dim); with context_order CLATTN_ORDER_HEADS (batch, heads, query_len,
+                      value_dim) */
   CLATTN_CACHED_K, /* (batch, keys, kv_heads.head_dim): what scores read of the cache, in float */
   CLATTN_CACHED_V, /* likewise, with value_dim */
-  CLATTN_OUTPUT, /* stored, (tokens, output_dim); without wo the context in the problem's type, unless that is float */
+  CLATTN_OUTPUT, /* stored, (tokens, output_dim); without wo the context, in its order and in the problem's type, unless
+                    that is float */
   CLATTN_TENSOR_COUNT
 } clattn_tensor;
 
@@ -413,7 +457,8 @@ CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tens
 typedef struct clattn_cache clattn_cache;
 
 /* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
- * NULL, the others are not looked at. Shapes and elements as in clattn_tensor. Use designated initialisers. */
+ * NULL. The others are not looked at, so that one struct can serve several problems: a mask, sinks or key_lengths count
+ * only where the problem has them. Shapes and elements as in clattn_tensor. Use designated initialisers. */
 typedef struct clattn_inputs {
   const void *x, *xkv;
   const void *wq, *wk, *wv, *wqkv;
@@ -436,7 +481,8 @@ typedef struct clattn_rows {
   size_t count;
 } clattn_rows;
 
-/* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. */
+/* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. One that the problem does not
+ * have (clattn_problem_shape gives 0) is not written. */
 typedef struct clattn_outputs {
   float *q, *k, *v;    /* as scores and context read them, (tokens, heads, dim), whatever was given */
   float *x_positioned; /* traced, (tokens, model_dim) */
@@ -449,11 +495,11 @@ typedef struct clattn_outputs {
   float *row_max;      /* traced, (batch, heads, query_len), whatever `rows` says */
   float *row_sum;      /* traced, likewise */
   float *lse;          /* likewise, not traced */
-  float *context;      /* (tokens, heads.value_dim) */
+  float *context;      /* (tokens, heads.value_dim), or in context_order, as CLATTN_CONTEXT */
   float *cached_k;     /* what the cache holds after the run, (batch, keys, kv_heads.head_dim); not written behind a
                         sequence's last key */
   float *cached_v;     /* likewise, with value_dim */
-  void *output;        /* stored, (tokens, output_dim), or the context, (tokens, heads.value_dim), as CLATTN_OUTPUT */
+  void *output;        /* stored, (tokens, output_dim), or the context, as CLATTN_OUTPUT */
   const clattn_rows *rows; /* NULL: all rows of scores and the like are written; else only these */
 } clattn_outputs;
 
@@ -501,7 +547,8 @@ typedef enum clattn_io {
   CLATTN_IO_DEVICE /* by clattn_plan_enqueue (clattn_cl.h) alone: it owns only what lies between */
 } clattn_io;
 
-/* Start from CLATTN_PLAN_OPTIONS_INIT. Strings are read during clattn_plan_create alone. */
+/* Start from CLATTN_PLAN_OPTIONS_INIT or clattn_plan_options_init(). Strings are read during clattn_plan_create alone.
+ */
 /* Drivers' compilers make wrong kernels of right ones, and some launches fail that no limit had announced. So a kernel
  * that a plan chooses by itself, or takes from a record, does a small problem first, and its results are held against
  * the scalar path. One that is wrong is passed over (CLATTN_REASON_WRONG) and the next is taken. Each built program is
@@ -525,7 +572,8 @@ typedef struct clattn_plan_options {
                               some of their files: those that it lacks are the library's. CLATTN_KERNEL_SOURCE where it
                               holds none at all */
   uint64_t memory_bytes;   /* most device memory to use; 0: what the device reports */
-  uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses */
+  uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses. The
+                              pipeline fused has no scores to limit */
   const char *tuning_file; /* NULL, or a record of clattn_tuning_store; one that does not fit device, driver and
                               kernels, or is not there, is not used, and clattn_plan_get_reason says so */
   const char *program_dir; /* NULL or "", or a folder in which compiled programs are kept for later plans, also of
@@ -543,11 +591,24 @@ typedef struct clattn_plan_options {
                  nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
 } clattn_plan_options;
 
+/* Writes the initial values into the first `size` bytes, as clattn_probe_options_fill does. */
+CLATTN_API void clattn_plan_options_fill(clattn_plan_options *options, size_t size);
+
+static inline clattn_plan_options clattn_plan_options_init(void) {
+  clattn_plan_options options;
+  clattn_plan_options_fill(&options, sizeof options);
+  return options;
+}
+
+#ifdef __cplusplus
+#define CLATTN_PLAN_OPTIONS_INIT clattn_plan_options_init()
+#else
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
   {                                                                                                                    \
     sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
         (const char *)0, (const char *)0, CLATTN_ANSWERS_OF_LIBRARY, 0.0, false                                        \
   }
+#endif
 
 typedef struct clattn_plan clattn_plan;
 
@@ -671,7 +732,8 @@ CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t seque
 CLATTN_API uint64_t clattn_cache_bytes(const clattn_cache *cache);
 
 /* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. Shapes and
- * bytes of a run's scores, weights, their like and cached_k and cached_v are those of this problem. */
+ * bytes of a run's scores, weights, their like and cached_k and cached_v are those of this problem. *seen gets the size
+ * that problem->size says. */
 CLATTN_API clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *problem,
                                               const clattn_inputs *inputs, clattn_problem *seen, clattn_error *error);
 

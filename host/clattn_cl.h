@@ -30,10 +30,14 @@ extern "C" {
  * called. */
 CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **device, clattn_error *error);
 
-/* Buffers of the same context, as large as clattn_input_bytes and clattn_output_bytes say, or larger. Inputs that the
+/* Buffers of the same context, as large as clattn_input_bytes and clattn_output_bytes say, or larger. Inputs may not be
+ * CL_MEM_WRITE_ONLY. Results are CL_MEM_READ_WRITE, for kernels read again what they wrote; x_positioned, cached_k,
+ * cached_v, and scores and their like are copied, so CL_MEM_WRITE_ONLY will do for these. Inputs that the
  * problem has, context, and output where the problem has one are required; but context may be NULL where there is an
  * output. The others may be NULL: not wanted. q, k and v are inputs when the problem's source is CLATTN_SOURCE_QKV,
- * else results. Inputs and results must not overlap. Lengths are host memory, read during the call. */
+ * else results. A result must not overlap with another tensor; inputs may. All this is checked by each
+ * clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths are host memory, read during the
+ * call. */
 typedef struct clattn_buffers {
   cl_mem x, xkv;
   cl_mem wq, wk, wv, wqkv;

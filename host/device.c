@@ -90,7 +90,7 @@ clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result
   clattn_drivers_take();
   const clattn_status adopted = adopt(queue, result, error);
   clattn_drivers_give();
-  return adopted;
+  return clattn_finish(error, adopted);
 }
 
 /* ---- closing ----------------------------------------------------------------------------------------------------- */

@@ -175,7 +175,7 @@ clattn_status clattn_device_list_create(const clattn_device_choice *choice, clat
     *result = s.list;
   else
     clattn_device_list_destroy(s.list);
-  return status;
+  return clattn_finish(error, status);
 }
 
 size_t clattn_device_list_count(const clattn_device_list *list) {
@@ -203,7 +203,7 @@ clattn_status clattn_device_list_best(const clattn_device_list *list, const doub
   for (size_t i = 0; i < list->count; ++i) info[i] = &list->entry[i].info;
   *index = clattn_best_device(info, rates, list->count);
   free(info);
-  return CLATTN_OK;
+  return clattn_finish(error, CLATTN_OK);
 }
 
 clattn_status clattn_device_list_open(const clattn_device_list *list, size_t index, clattn_device **result,
@@ -215,7 +215,7 @@ clattn_status clattn_device_list_open(const clattn_device_list *list, size_t ind
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "device %zu of the list (allowed: below %zu)", index,
                        list->count);
   const struct entry *entry = &list->entry[index];
-  return clattn_device_open_on(entry->platform, entry->id, &entry->info, result, error);
+  return clattn_finish(error, clattn_device_open_on(entry->platform, entry->id, &entry->info, result, error));
 }
 
 clattn_status clattn_device_open(const clattn_device_choice *choice, clattn_device **result, clattn_error *error) {
@@ -227,5 +227,5 @@ clattn_status clattn_device_open(const clattn_device_choice *choice, clattn_devi
   if (status == CLATTN_OK) status = clattn_device_list_best(list, NULL, &best, error);
   if (status == CLATTN_OK) status = clattn_device_list_open(list, best, result, error);
   clattn_device_list_destroy(list);
-  return status;
+  return clattn_finish(error, status);
 }

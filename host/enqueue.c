@@ -1,61 +1,12 @@
 /* clattn_plan_enqueue: the caller's buffers in and out, nothing waited for. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "arguments.h"
+#include "bind.h"
 #include "cache.h"
 #include "process.h"
 #include "run.h"
 #include "status.h"
-#include "tensor.h"
-
-static clattn_status check_buffer(clattn_tensor tensor, cl_mem buffer, size_t needed, clattn_error *error) {
-  size_t bytes = 0;
-  const cl_int code = clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking for the size of %s", clattn_tensor_name(tensor));
-  if (bytes >= needed) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s has %zu bytes (allowed: at least %zu)",
-                     clattn_tensor_name(tensor), bytes, needed);
-}
-
-static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
-  if (tensor == CLATTN_CONTEXT) return !clattn_has_output(problem);
-  return clattn_is_input(problem, tensor) || (tensor == CLATTN_OUTPUT && clattn_has_output(problem));
-}
-
-/* The buffers of a run: the caller's where there is one, else the plan's own. */
-typedef struct binding {
-  cl_mem tensor[CLATTN_TENSOR_COUNT], stored[CLATTN_TENSOR_COUNT];
-} binding;
-
-static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *buffers, clattn_tensor tensor,
-                                 binding *bound, clattn_error *error) {
-  const clattn_problem *p = &plan->problem;
-  const bool input = clattn_is_input(p, tensor);
-  const size_t bytes = input ? clattn_input_bytes(p, tensor) : clattn_output_bytes(p, tensor);
-  const cl_mem buffer = bytes > 0 ? clattn_buffers_get(buffers, tensor) : NULL;
-  if (buffer == NULL)
-    return is_required(p, tensor)
-               ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
-               : CLATTN_OK;
-  const clattn_status status = check_buffer(tensor, buffer, bytes, error);
-  const bool typed = input ? clattn_is_stored(tensor) && clattn_is_separate(p, tensor)
-                           : tensor == CLATTN_OUTPUT && p->type != CLATTN_F32;
-  const bool copied = clattn_has_rows_of_keys(tensor) || tensor == CLATTN_X_POSITIONED || tensor == CLATTN_CACHED_K ||
-                      tensor == CLATTN_CACHED_V;
-  if (!copied) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
-  return status;
-}
-
-static clattn_status bind_buffers(const clattn_plan *plan, const clattn_buffers *buffers, binding *bound,
-                                  clattn_error *error) {
-  memcpy(bound->tensor, plan->buffer, sizeof bound->tensor);
-  memcpy(bound->stored, plan->stored, sizeof bound->stored);
-  clattn_status status = CLATTN_OK;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t)
-    status = bind_tensor(plan, buffers, (clattn_tensor)t, bound, error);
-  return status;
-}
 
 /* A buffer of its own for each run: an earlier run may still read its lengths. The commands that use it keep it alive.
  */
@@ -74,17 +25,6 @@ static clattn_status check_lengths(const clattn_problem *problem, const clattn_i
   if (problem->cache.capacity != 0 && lengths->cache == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache is NULL; the problem has one");
   return clattn_check_lengths(problem, lengths, error);
-}
-
-/* Scores and the like are as long as what is in the cache: that much their buffers must hold. */
-static clattn_status check_seen(const clattn_problem *seen, const clattn_buffers *buffers, clattn_error *error) {
-  clattn_status status = CLATTN_OK;
-  for (int t = CLATTN_PRODUCTS; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
-    const cl_mem buffer = clattn_buffers_get(buffers, (clattn_tensor)t);
-    const size_t bytes = clattn_output_bytes(seen, (clattn_tensor)t);
-    if (buffer != NULL && bytes > 0) status = check_buffer((clattn_tensor)t, buffer, bytes, error);
-  }
-  return status;
 }
 
 /* A run that failed has appended nothing. */
@@ -117,15 +57,15 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
                                  .query_offsets = buffers->query_offsets,
                                  .key_offsets = buffers->key_offsets};
   const clattn_destination to = {.device = buffers};
-  binding bound;
+  clattn_binding bound;
   clattn_problem seen;
   cl_mem sequences = NULL;
   clattn_status status = clattn_process_check(error);
   if (status == CLATTN_OK) status = check_lengths(&plan->problem, &lengths, error);
-  if (status == CLATTN_OK) status = bind_buffers(plan, buffers, &bound, error);
+  if (status == CLATTN_OK) status = clattn_bind_buffers(plan, buffers, &bound, error);
   if (status == CLATTN_OK) status = clattn_run_begin(plan, &lengths, &seen, &to, bound.tensor, error);
   if (status != CLATTN_OK) return status;
-  status = check_seen(&seen, buffers, error);
+  status = clattn_check_seen_buffers(plan, &seen, buffers, error);
   if (status == CLATTN_OK && clattn_has_sequences(&plan->problem))
     status = create_sequences(plan, &lengths, &sequences, error);
   if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
@@ -150,9 +90,9 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
   if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
   status = clattn_chain_flush(&chain, error); /* other queues may wait for the event */
-  if (status != CLATTN_OK || event == NULL) return status;
+  if (status != CLATTN_OK || event == NULL) return clattn_finish(error, status);
   const cl_int code = clRetainEvent(plan->previous);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clRetainEvent");
   *event = plan->previous;
-  return CLATTN_OK;
+  return clattn_finish(error, CLATTN_OK);
 }

@@ -175,7 +175,7 @@ clattn_status clattn_kernel_ask(clattn_device *device, size_t index, const clatt
     status = CLATTN_OK;
   }
   clattn_exam_finish(&e);
-  return status;
+  return clattn_finish(error, status);
 }
 
 /* ---- all that a plan has chosen ---------------------------------------------------------------------------------- */

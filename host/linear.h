@@ -17,7 +17,8 @@ typedef struct clattn_linear {
 clattn_linear clattn_linear_of(const clattn_problem *problem, clattn_tensor tensor);
 clattn_linear_float clattn_linear_in_float(const clattn_linear *linear, const clattn_floats *floats);
 
-/* Where a row's vector begins in q or context, and its first key's in k or v, all of them (tokens, heads, dim). */
+/* Where a row's vector begins in q, context or output, and its first key's in k or v. q, k and v are (tokens, heads,
+ * dim), the results in the problem's order. */
 size_t clattn_query_start(const clattn_problem *problem, const clattn_sight *sight, clattn_tensor tensor);
 size_t clattn_key_start(const clattn_problem *problem, const clattn_sight *sight, clattn_tensor tensor);
 

@@ -8,6 +8,7 @@
 #include "kernel_arguments.h"
 #include "known_answer.h"
 #include "ledger.h"
+#include "problem.h"
 #include "process.h"
 #include "reasons.h"
 #include "sequence.h"
@@ -127,7 +128,7 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   clattn_plan *plan = calloc(1, sizeof *plan);
   if (plan == NULL) return clattn_fail_malloc(error, sizeof *plan, "a plan");
   plan->device = device;
-  plan->problem = *problem;
+  plan->problem = clattn_current_problem(problem);
   plan->io = options->io;
   plan->trace = options->trace;
   plan->limit = clattn_launch_limit_of(&device->info, options);
@@ -142,7 +143,7 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   }
   fill_info(plan);
   *result = plan;
-  return CLATTN_OK;
+  return clattn_finish(error, CLATTN_OK);
 }
 
 void clattn_plan_destroy(clattn_plan *plan) {

@@ -148,5 +148,5 @@ clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_opti
     status = clattn_probe_open(device, (clattn_probe_kind)kind, options, &probe, rates[kind], error);
     clattn_probe_close(&probe);
   }
-  return status;
+  return clattn_finish(error, status);
 }

@@ -120,5 +120,5 @@ clattn_status clattn_tuning_store(const char *file, const clattn_device *device,
   if (tuned != NULL) status = put(&record, problem, tuned, error);
   if (status == CLATTN_OK) status = clattn_record_write(file, &device->info, &record, error);
   clattn_record_release(&record);
-  return status;
+  return clattn_finish(error, status);
 }

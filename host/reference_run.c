@@ -6,6 +6,7 @@
 #include "element.h"
 #include "linear.h"
 #include "positions.h"
+#include "problem.h"
 #include "shape.h"
 #include "status.h"
 
@@ -200,12 +201,14 @@ static void run(const reference *r) {
 
 /* ---- the calls --------------------------------------------------------------------------------------------------- */
 
-clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_problem *problem,
-                                      const clattn_inputs *inputs, const clattn_outputs *outputs, clattn_error *error) {
+clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_problem *given, const clattn_inputs *inputs,
+                                      const clattn_outputs *outputs, clattn_error *error) {
   if (loop == NULL || loop->pieces == 0 || loop->run == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the loop has no pieces or no function (allowed: both)");
-  clattn_status status = clattn_problem_validate(problem, error);
-  if (status == CLATTN_OK) status = clattn_check_arguments(problem, inputs, outputs, error);
+  clattn_status status = clattn_problem_validate(given, error);
+  if (status != CLATTN_OK) return status;
+  const clattn_problem current = clattn_current_problem(given), *problem = &current;
+  status = clattn_check_arguments(problem, inputs, outputs, error);
   if (status == CLATTN_OK && problem->cache.capacity != 0)
     status = clattn_fail(error, CLATTN_UNSUPPORTED, "the scalar path has no cache (give it all keys at once)");
   if (status != CLATTN_OK) return status;
@@ -216,7 +219,7 @@ clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_prob
   if (status == CLATTN_OK) run(&r);
   for (size_t i = 0; i < r.own_count; ++i) free(r.own[i]);
   clattn_floats_release(&r.floats);
-  return status;
+  return clattn_finish(error, status);
 }
 
 clattn_status clattn_reference_run(const clattn_problem *problem, const clattn_inputs *inputs,

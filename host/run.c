@@ -357,5 +357,5 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   clattn_chain_release(&chain);
   if (status != CLATTN_OK && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);
   if (status == CLATTN_OK && timings != NULL) fill_timings(&profile, clattn_now() - started, timings);
-  return status;
+  return clattn_finish(error, status);
 }

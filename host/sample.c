@@ -87,5 +87,5 @@ clattn_status clattn_rows_choose(const clattn_problem *problem, double most_flop
   }
   free(pair);
   free(query);
-  return status;
+  return clattn_finish(error, status);
 }

@@ -54,6 +54,10 @@ size_t clattn_key_tokens(const clattn_problem *problem) {
   return problem->lengths == CLATTN_LENGTHS_PACKED ? problem->packed_keys : problem->batch * problem->key_len;
 }
 
+clattn_order clattn_context_order(const clattn_problem *problem) {
+  return problem->size > CLATTN_PROBLEM_SIZE_1 ? problem->context_order : CLATTN_ORDER_TOKENS;
+}
+
 bool clattn_has_output(const clattn_problem *problem) {
   return problem->output_dim != 0 || problem->type != CLATTN_F32;
 }
@@ -112,6 +116,17 @@ static int tokens_shape(const clattn_problem *problem, bool exists, bool of_quer
   shape[1] = of_queries ? problem->query_len : problem->key_len;
   shape[2] = columns;
   return 3;
+}
+
+/* Of context, and of an output. */
+static int result_shape(const clattn_problem *p, bool exists, clattn_tensor tensor, size_t shape[4]) {
+  const size_t columns = clattn_tensor_columns(p, tensor);
+  if (clattn_context_order(p) != CLATTN_ORDER_HEADS) return tokens_shape(p, exists, true, columns, shape);
+  shape[0] = p->batch;
+  shape[1] = p->heads;
+  shape[2] = p->query_len;
+  shape[3] = p->value_dim;
+  return exists ? 4 : 0;
 }
 
 static int rows_shape(const clattn_problem *problem, int rank, size_t shape[4]) {
@@ -184,10 +199,11 @@ bool clattn_is_traced(clattn_tensor tensor) {
 int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]) {
   switch (tensor) {
   case CLATTN_Q:
-  case CLATTN_CONTEXT:
     return tokens_shape(problem, true, true, clattn_tensor_columns(problem, tensor), shape);
+  case CLATTN_CONTEXT:
+    return result_shape(problem, true, tensor, shape);
   case CLATTN_OUTPUT:
-    return tokens_shape(problem, clattn_has_output(problem), true, clattn_tensor_columns(problem, tensor), shape);
+    return result_shape(problem, clattn_has_output(problem), tensor, shape);
   case CLATTN_K:
   case CLATTN_V:
     return tokens_shape(problem, true, false, clattn_tensor_columns(problem, tensor), shape);
@@ -238,13 +254,20 @@ static clattn_strides own_strides(const clattn_problem *problem, clattn_tensor t
   return (clattn_strides){.batch = packed ? 0 : rows * row, .head = row / heads, .row = row};
 }
 
+/* The same of (batch, heads, tokens, dim). */
+static clattn_strides heads_strides(const clattn_problem *problem, clattn_tensor tensor) {
+  const clattn_strides own = own_strides(problem, tensor);
+  const bool of_keys = tensor == CLATTN_K || tensor == CLATTN_V;
+  const size_t rows = of_keys ? problem->key_len : problem->query_len;
+  return (clattn_strides){.batch = own.batch, .head = rows * own.head, .row = own.head};
+}
+
 clattn_strides clattn_given_strides(const clattn_problem *problem, clattn_tensor tensor) {
   const clattn_strides own = own_strides(problem, tensor);
   if (problem->source != CLATTN_SOURCE_QKV || problem->order == CLATTN_ORDER_TOKENS) return own;
   if (problem->order == CLATTN_ORDER_STRIDES)
     return tensor == CLATTN_Q ? problem->q_strides : tensor == CLATTN_K ? problem->k_strides : problem->v_strides;
-  const size_t dim = own.head, rows = tensor == CLATTN_Q ? problem->query_len : problem->key_len;
-  return (clattn_strides){.batch = own.batch, .head = rows * dim, .row = dim};
+  return heads_strides(problem, tensor);
 }
 
 clattn_strides clattn_new_strides(const clattn_problem *problem, clattn_tensor tensor) {
@@ -256,7 +279,8 @@ clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tenso
   const bool of_keys = tensor == CLATTN_K || tensor == CLATTN_V;
   if (of_keys && problem->cache.capacity != 0)
     return (clattn_strides){.batch = problem->cache.capacity * own.row, .head = own.head, .row = own.row};
-  return tensor == CLATTN_CONTEXT ? own : clattn_new_strides(problem, tensor);
+  if (tensor != CLATTN_CONTEXT) return clattn_new_strides(problem, tensor);
+  return clattn_context_order(problem) == CLATTN_ORDER_HEADS ? heads_strides(problem, tensor) : own;
 }
 
 size_t clattn_given_extent(const clattn_problem *problem, clattn_tensor tensor) {

@@ -4,6 +4,9 @@
 
 #include "clattn.h"
 
+/* Bytes of clattn_problem's first version, which ended before context_order. */
+#define CLATTN_PROBLEM_SIZE_1 offsetof(clattn_problem, context_order)
+
 /* Heads of keys and values. */
 size_t clattn_kv_heads(const clattn_problem *problem);
 
@@ -36,6 +39,10 @@ size_t clattn_cache_element_bytes(clattn_cache_type type);
 
 /* Columns of q, k, v, context or output: heads times dim. */
 size_t clattn_tensor_columns(const clattn_problem *problem, clattn_tensor tensor);
+
+/* The order of context, and of an output that is the context. A problem of the struct's first version has none of its
+ * own: tokens. */
+clattn_order clattn_context_order(const clattn_problem *problem);
 
 /* Whether there is an output besides the context. */
 bool clattn_has_output(const clattn_problem *problem);

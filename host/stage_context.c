@@ -42,11 +42,17 @@ static clattn_blas_product product_of(const clattn_work *work, const clattn_head
   };
 }
 
-/* Without keys there is no product: the rows are 0, in all heads at once. */
+/* Without keys there is no product: the rows are 0. Tokens before heads: whole rows, with all heads at once. Heads
+ * before tokens: the rows of each head follow each other. */
 static clattn_status clear(const clattn_work *work, const clattn_blas_product *product, clattn_error *error) {
-  const size_t row_bytes = product->c.row * sizeof(float);
-  const size_t first = product->c.offset / product->c.row;
-  return clattn_chain_clear(work->chain, product->c.buffer, first * row_bytes, product->rows * row_bytes, error);
+  const size_t row_bytes = product->c.row * sizeof(float), bytes = product->rows * row_bytes;
+  const bool by_head = clattn_context_order(work->problem) == CLATTN_ORDER_HEADS;
+  clattn_status status = CLATTN_OK;
+  for (size_t i = 0; i < (by_head ? product->count : 1) && status == CLATTN_OK; ++i) {
+    const size_t first = (product->c.offset + i * product->c.step) / product->c.row;
+    status = clattn_chain_clear(work->chain, product->c.buffer, first * row_bytes, bytes, error);
+  }
+  return status;
 }
 
 static clattn_status with_blas(const clattn_work *work, clattn_error *error) {

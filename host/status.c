@@ -44,6 +44,14 @@ clattn_status clattn_fail_malloc(clattn_error *error, size_t bytes, const char *
   return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no %zu bytes of host memory for %s", bytes, what);
 }
 
+clattn_status clattn_finish(clattn_error *error, clattn_status status) {
+  if (status != CLATTN_OK || error == NULL) return status;
+  error->status = CLATTN_OK;
+  error->code = 0;
+  error->message[0] = '\0';
+  return CLATTN_OK;
+}
+
 static clattn_status status_of(int code) {
   switch (code) {
   case CL_OUT_OF_HOST_MEMORY:

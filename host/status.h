@@ -19,6 +19,10 @@ clattn_status clattn_fail_cl(clattn_error *error, int code, const char *format, 
 
 clattn_status clattn_fail_malloc(clattn_error *error, size_t bytes, const char *what);
 
+/* Every public call returns through this: after a success `error` (NULL is fine) holds CLATTN_OK and no message, also
+ * where an attempt on the way failed and left one. */
+clattn_status clattn_finish(clattn_error *error, clattn_status status);
+
 /* "CL_OUT_OF_RESOURCES", or "unknown OpenCL code". */
 const char *clattn_cl_code_name(int code);
 

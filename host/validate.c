@@ -2,8 +2,10 @@
 #include <limits.h>
 #include <math.h>
 
+#include "problem.h"
 #include "shape.h"
 #include "status.h"
+#include "unused.h"
 
 /* Kernels count rows, columns and terms in int, and round them up to tiles of at most 1024. Element offsets are size_t.
  */
@@ -33,8 +35,6 @@ static clattn_status check_sizes(const clattn_problem *p, clattn_error *error) {
   const size_t all = sizeof sizes / sizeof sizes[0];
   const clattn_status status = check_each(sizes, p->source == CLATTN_SOURCE_QKV ? all - 1 : all, error);
   if (status != CLATTN_OK) return status;
-  if (p->source == CLATTN_SOURCE_QKV && p->model_dim != 0)
-    return INVALID("model_dim is %zu (allowed with given q, k and v: 0)", p->model_dim);
   if (p->kv_heads > p->heads || (p->kv_heads != 0 && p->heads % p->kv_heads != 0))
     return INVALID("kv_heads is %zu (allowed: a divisor of heads, %zu, or 0 for as many)", p->kv_heads, p->heads);
   if (p->output_dim > LARGEST_SIZE || p->kv_model_dim > LARGEST_SIZE)
@@ -102,6 +102,8 @@ static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
       {"mask", (int)p->mask, CLATTN_MASK_BOOL, "CLATTN_MASK_NONE, CLATTN_MASK_FLOAT, CLATTN_MASK_BOOL"},
       {"lengths", (int)p->lengths, CLATTN_LENGTHS_PACKED,
        "CLATTN_LENGTHS_FULL, CLATTN_LENGTHS_KEYS, CLATTN_LENGTHS_PACKED"},
+      {"cache.type", (int)p->cache.type, CLATTN_CACHE_I8_HEAD, "CLATTN_CACHE_F32, _F16, _BF16, _I8_TOKEN, _I8_HEAD"},
+      {"context_order", (int)p->context_order, CLATTN_ORDER_HEADS, "CLATTN_ORDER_TOKENS, CLATTN_ORDER_HEADS"},
   };
   for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i)
     if (words[i].value < 0 || words[i].value > words[i].last)
@@ -109,49 +111,73 @@ static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
   return CLATTN_OK;
 }
 
+/* No value of 0 is meant here, so it tells a struct of zeros, whose windows of 0 mean something else than none. */
+static clattn_status check_started(const clattn_problem *p, clattn_error *error) {
+  if (p->rotary_base > 0.0 && isfinite(p->rotary_base)) return CLATTN_OK;
+  return INVALID("rotary_base is %g (allowed: a finite number above 0, also without rotary; start from "
+                 "CLATTN_PROBLEM_INIT or clattn_problem_init: in a struct of zeros windows of 0 hide all other keys)",
+                 p->rotary_base);
+}
+
 static clattn_status check_projections(const clattn_problem *p, clattn_error *error) {
   const unsigned qkv = CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V;
   if (p->biases > (qkv | CLATTN_BIAS_O))
     return INVALID("biases is %#x (allowed: CLATTN_BIAS_Q, _K, _V and _O added up)", p->biases);
-  if (p->source == CLATTN_SOURCE_QKV && ((p->biases & qkv) != 0 || p->fused_qkv))
-    return INVALID("%s is set, but q, k and v are given and nothing is projected",
-                   p->fused_qkv ? "fused_qkv" : "a bias of q, k or v");
   if (p->fused_qkv && p->source != CLATTN_SOURCE_X)
     return INVALID("fused_qkv is set, but keys and values have an input of their own (allowed: CLATTN_SOURCE_X)");
   if (p->fused_qkv && (p->biases & qkv) != 0 && (p->biases & qkv) != qkv)
     return INVALID("biases is %#x with fused_qkv (allowed: all of q, k and v, or none)", p->biases);
-  if ((p->biases & CLATTN_BIAS_O) != 0 && p->output_dim == 0)
-    return INVALID("CLATTN_BIAS_O is set, but output_dim is 0: there is no output projection");
-  if (p->source != CLATTN_SOURCE_XKV && p->kv_model_dim != 0)
-    return INVALID("kv_model_dim is %zu (allowed without CLATTN_SOURCE_XKV: 0)", p->kv_model_dim);
   return CLATTN_OK;
 }
 
-/* What the strides of given q, k or v reach over must be addressable. */
-static clattn_status check_strides(const clattn_problem *p, clattn_error *error) {
-  static const char *const names[] = {"q_strides", "k_strides", "v_strides"};
-  const clattn_strides all[] = {p->q_strides, p->k_strides, p->v_strides};
-  if (p->source != CLATTN_SOURCE_QKV && p->order != CLATTN_ORDER_TOKENS)
-    return INVALID("order is %d (allowed where q, k and v are projected: CLATTN_ORDER_TOKENS)", (int)p->order);
-  if (p->order == CLATTN_ORDER_HEADS && p->lengths == CLATTN_LENGTHS_PACKED)
-    return INVALID("order is CLATTN_ORDER_HEADS (allowed with packed sequences: CLATTN_ORDER_TOKENS, _STRIDES)");
-  for (int i = 0; i < 3 && p->order == CLATTN_ORDER_STRIDES; ++i) {
-    const size_t rows = i == 0 ? clattn_query_tokens(p) : clattn_key_tokens(p);
-    const size_t counts[] = {p->batch, p->heads, rows}, steps[] = {all[i].batch, all[i].head, all[i].row};
-    for (int d = 0; d < 3; ++d) {
-      size_t reach;
-      if (!clattn_multiply(counts[d], steps[d], &reach) || reach > SIZE_MAX / 64)
-        return INVALID("%s reach over more than %zu elements", names[i], SIZE_MAX / 64);
-    }
+/* Strides of given q, k or v. They must have been set, and what they reach over must be addressable; clattn_strides
+ * says which zeros mean something. */
+static clattn_status check_one_strides(const char *name, const size_t counts[3], const clattn_strides *s,
+                                       clattn_error *error) {
+  const size_t steps[] = {s->batch, s->head, s->row};
+  const bool several = counts[0] > 1 || counts[1] > 1;
+  if (s->row == 0 && counts[2] > 1)
+    return INVALID("%s.row is 0 (allowed with %zu tokens: 1 and more)", name, counts[2]);
+  if (s->batch == 0 && s->head == 0 && s->row == 0 && several)
+    return INVALID("%s are all 0 (allowed with %zu heads in a batch of %zu: at least one above 0)", name, counts[1],
+                   counts[0]);
+  for (int d = 0; d < 3; ++d) {
+    size_t reach;
+    if (!clattn_multiply(counts[d], steps[d], &reach) || reach > SIZE_MAX / 64)
+      return INVALID("%s reach over more than %zu elements", name, SIZE_MAX / 64);
   }
   return CLATTN_OK;
+}
+
+static clattn_status check_orders(const clattn_problem *p, clattn_error *error) {
+  static const char *const names[] = {"q_strides", "k_strides", "v_strides"};
+  const clattn_strides all[] = {p->q_strides, p->k_strides, p->v_strides};
+  const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
+  clattn_status status = CLATTN_OK;
+  if (p->source != CLATTN_SOURCE_QKV && p->order != CLATTN_ORDER_TOKENS)
+    return INVALID("order is %d (allowed where q, k and v are projected: CLATTN_ORDER_TOKENS)", (int)p->order);
+  if (p->order == CLATTN_ORDER_HEADS && packed)
+    return INVALID("order is CLATTN_ORDER_HEADS (allowed with packed sequences: CLATTN_ORDER_TOKENS, _STRIDES)");
+  if (p->context_order == CLATTN_ORDER_HEADS && packed)
+    return INVALID("context_order is CLATTN_ORDER_HEADS (allowed with packed sequences: CLATTN_ORDER_TOKENS)");
+  if (p->context_order == CLATTN_ORDER_HEADS && p->output_dim != 0)
+    return clattn_fail(error, CLATTN_UNSUPPORTED,
+                       "context_order is CLATTN_ORDER_HEADS and output_dim %zu (allowed with an output projection: "
+                       "CLATTN_ORDER_TOKENS)",
+                       p->output_dim);
+  for (int i = 0; i < 3 && p->order == CLATTN_ORDER_STRIDES && status == CLATTN_OK; ++i) {
+    const size_t queries = packed ? p->packed_queries : p->query_len, keys = packed ? p->packed_keys : p->key_len;
+    const size_t counts[] = {packed ? 1 : p->batch, i == 0 ? p->heads : clattn_kv_heads(p), i == 0 ? queries : keys};
+    status = check_one_strides(names[i], counts, &all[i], error);
+  }
+  return status;
 }
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 static clattn_status check_numbers(const clattn_problem *p, clattn_error *error) {
   if (p->scale_mode == CLATTN_SCALE_GIVEN && !isfinite(p->scale))
-    return INVALID("scale is %g (allowed: any finite number)", (double)p->scale);
+    return INVALID("scale is %g (allowed with CLATTN_SCALE_GIVEN: any finite number)", (double)p->scale);
   if (!isfinite(p->softcap) || p->softcap < 0.0f)
     return INVALID("softcap is %g (allowed: a finite number above 0, or 0 for none)", (double)p->softcap);
   const struct {
@@ -184,11 +210,7 @@ static clattn_status check_mask(const clattn_problem *p, clattn_error *error) {
 }
 
 static clattn_status check_lengths(const clattn_problem *p, clattn_error *error) {
-  const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
-  if (!packed && (p->packed_queries != 0 || p->packed_keys != 0))
-    return INVALID("packed_queries is %zu and packed_keys %zu (allowed without CLATTN_LENGTHS_PACKED: 0)",
-                   p->packed_queries, p->packed_keys);
-  if (!packed) return CLATTN_OK;
+  if (p->lengths != CLATTN_LENGTHS_PACKED) return CLATTN_OK;
   if (p->source == CLATTN_SOURCE_X && p->packed_queries != p->packed_keys)
     return INVALID("packed_keys is %zu and packed_queries %zu (allowed when all come from x: the same)", p->packed_keys,
                    p->packed_queries);
@@ -204,24 +226,17 @@ static clattn_status check_positions(const clattn_problem *p, clattn_error *erro
   const size_t dim = p->rotary_dim != 0 ? p->rotary_dim : p->head_dim;
   if (dim % 2 != 0 || dim > p->head_dim)
     return INVALID("rotary_dim is %zu (allowed: an even number up to head_dim, %zu; 0: head_dim)", dim, p->head_dim);
-  if (!(p->rotary_base > 0.0) || !isfinite(p->rotary_base))
-    return INVALID("rotary_base is %g (allowed: a finite number above 0)", p->rotary_base);
   return CLATTN_OK;
 }
 
 static clattn_status check_cache(const clattn_problem *p, clattn_error *error) {
   const clattn_cache_layout *c = &p->cache;
   size_t keys, bytes;
-  if (c->capacity == 0) {
-    if (c->page_len == 0 && c->pages == 0 && c->type == CLATTN_CACHE_F32) return CLATTN_OK;
-    return INVALID("cache.type, page_len or pages is set, but cache.capacity is 0: there is no cache");
-  }
-  if ((int)c->type < 0 || c->type > CLATTN_CACHE_I8_HEAD)
-    return INVALID("cache.type is %d (allowed: CLATTN_CACHE_F32, _F16, _BF16, _I8_TOKEN, _I8_HEAD)", (int)c->type);
+  if (c->capacity == 0) return CLATTN_OK;
   if (c->capacity < p->key_len || !clattn_multiply(c->capacity, p->batch, &keys) || keys > LARGEST_SIZE)
     return INVALID("cache.capacity is %zu (allowed: from key_len, %zu, on, and batch x capacity up to %zu)",
                    c->capacity, p->key_len, LARGEST_SIZE);
-  if (c->page_len > c->capacity || (c->page_len == 0 && c->pages != 0) || c->pages > LARGEST_SIZE)
+  if (c->page_len > c->capacity || c->pages > LARGEST_SIZE)
     return INVALID(
         "cache.page_len is %zu and cache.pages %zu (allowed: pages of up to %zu keys, the capacity, or 0 and "
         "0 for none)",
@@ -235,15 +250,17 @@ static clattn_status check_cache(const clattn_problem *p, clattn_error *error) {
 
 clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error) {
   static clattn_status (*const checks[])(const clattn_problem *, clattn_error *) = {
-      check_words,   check_sizes, check_products, check_lengths,   check_projections, check_strides,
-      check_numbers, check_mask,  check_bytes,    check_positions, check_cache};
+      check_words,  check_started, clattn_check_unused, check_sizes, check_products,  check_lengths, check_projections,
+      check_orders, check_numbers, check_mask,          check_bytes, check_positions, check_cache};
   if (problem == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the problem is NULL");
-  if (problem->size != sizeof(clattn_problem))
+  if (!clattn_knows_problem_size(problem->size))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "clattn_problem.size is %zu, this library's is %zu (start from CLATTN_PROBLEM_INIT)",
+                       "clattn_problem.size is %zu, this library's is %zu (start from CLATTN_PROBLEM_INIT or "
+                       "clattn_problem_init)",
                        problem->size, sizeof(clattn_problem));
+  const clattn_problem current = clattn_current_problem(problem);
   clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < sizeof checks / sizeof checks[0] && status == CLATTN_OK; ++i)
-    status = checks[i](problem, error);
-  return status;
+    status = checks[i](&current, error);
+  return clattn_finish(error, status);
 }

@@ -23,7 +23,7 @@ PYTHON
 feature_shape=(--random --tokens 19 --model-dim 18 --heads 2 --head-dim 16 --value-dim 5)
 # shellcheck disable=SC2034
 features=(
-  "--batch 2 --kv-heads 1 --causal --align bottom-right --key-tokens 23 --kv-model-dim 7"
+  "--batch 2 --kv-heads 1 --causal --align bottom-right --key-tokens 23 --kv-model-dim 7 --context-order heads"
   "--batch 2 --softcap 2 --window-left 5 --window-right 3 --alibi auto --sinks $work/sinks.npy --mask $work/mask.npy"
   "--batch 2 --mask $work/bias.npy --key-lengths 19,4 --type f16 --output-dim 9 --rotary halves"
   "--query-offsets 0,3,3,19 --causal --kv-heads 1 --positions sinusoidal --layout xwt --type bf16"

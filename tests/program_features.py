@@ -125,6 +125,12 @@ def given(**case):
     return result
 
 
+def by_heads(context):
+    """(batch, tokens, heads, value_dim) as (batch, heads, tokens, value_dim)."""
+    return [context[((b * TOKENS + i) * HEADS + h) * VALUE_DIM + c]
+            for b, h, i, c in itertools.product(range(BATCH), range(HEADS), range(TOKENS), range(VALUE_DIM))]
+
+
 def project(x, w, b=None):
     """x and w are names or values."""
     inner = SHAPES[w][0]
@@ -182,6 +188,7 @@ def mask_bias(b):
 SLOPES = [2.0 ** -(2 * (h + 1)) for h in range(HEADS)]
 CASES = {
     "grouped": given,
+    "by-heads": lambda: by_heads(given()),
     "mask": lambda: given(bias=(mask_bias(0), mask_bias(1))),
     "mask-bool": lambda: given(bias=lambda h, i, j: 0 if ALLOWED[i * KEYS + j] else -math.inf),
     "softcap": lambda: given(softcap=0.5),
@@ -222,6 +229,10 @@ def cached(folder):
         compare("cached_" + name, got, wanted, 1e-5)
 
 
+def is_by_heads(path):
+    assert load(path)[0] == (BATCH, HEADS, TOKENS, VALUE_DIM), load(path)[0]
+
+
 def stored(path, descr, wanted):
     """A file of two-byte numbers holds what a file of floats holds, rounded."""
     with open(path, "rb") as file:
@@ -242,4 +253,4 @@ def holds(folder, *names):
     assert sorted(os.listdir(folder)) == sorted(name + ".npy" for name in names), sorted(os.listdir(folder))
 
 
-program_tool.main({"inputs": inputs, "agrees": agrees, "cached": cached, "stored": stored, "holds": holds})
+program_tool.main({"inputs": inputs, "agrees": agrees, "cached": cached, "is_by_heads": is_by_heads, "stored": stored, "holds": holds})

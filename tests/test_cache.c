@@ -428,15 +428,15 @@ static void problems_refused(void **state) {
     assert_int_equal(clattn_problem_validate(&p, &error), CLATTN_INVALID_PROBLEM);                                     \
     assert_says(&error, part);                                                                                         \
   } while (0)
-  REFUSED(p.cache = (clattn_cache_layout){.page_len = 3}, "cache.capacity is 0");
-  REFUSED(p.cache = (clattn_cache_layout){.pages = 3}, "cache.capacity is 0");
-  REFUSED(p.cache = (clattn_cache_layout){.type = CLATTN_CACHE_F16}, "cache.capacity is 0");
+  REFUSED(p.cache = (clattn_cache_layout){.page_len = 3}, "cache.page_len is 3, but");
+  REFUSED(p.cache = (clattn_cache_layout){.pages = 3}, "cache.pages is 3, but");
+  REFUSED(p.cache = (clattn_cache_layout){.type = CLATTN_CACHE_F16}, "cache.type is 1, but");
   REFUSED(p.cache.type = (clattn_cache_type)5, "cache.type is 5");
   REFUSED(p.cache.type = (clattn_cache_type)-1, "cache.type is -1");
   REFUSED(p.cache.capacity = 6, "from key_len, 7, on");
   REFUSED(p.cache.capacity = SIZE_MAX, "cache.capacity is");
   REFUSED(p.cache.page_len = 21, "cache.page_len is 21");
-  REFUSED(p.cache.pages = 4, "cache.pages 4");
+  REFUSED(p.cache.pages = 4, "cache.pages is 4");
   REFUSED(p.cache.page_len = 3; p.cache.pages = SIZE_MAX, "cache.pages");
   REFUSED(p.batch = 1; p.heads = p.kv_heads = 2; p.head_dim = p.value_dim = 1073741000;
           p.cache.capacity = 2000000000, "the bytes of the cache do not fit");

@@ -279,6 +279,51 @@ static void fused_reads_the_callers_halves(void **state) {
   support_free(&c);
 }
 
+/* Heads before tokens, one sequence without keys: into buffers that held something else before. */
+static void context_by_heads(void **state) {
+  (void)state;
+  static const int32_t lengths[] = {0, 40};
+  clattn_problem p = problem();
+  p.context_order = CLATTN_ORDER_HEADS;
+  p.lengths = CLATTN_LENGTHS_KEYS;
+  support_case c;
+  owner o;
+  clattn_device *device = NULL;
+  clattn_error error;
+  support_allocate(&c, &p, 9);
+  c.inputs.key_lengths = lengths;
+  set_up(&o, 0, &c);
+  assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
+  for (int pipeline = 0; pipeline < CLATTN_PIPELINE_COUNT; ++pipeline) {
+    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan *plan = NULL;
+    clattn_check_report report;
+    options.pipeline = (clattn_pipeline)pipeline;
+    options.io = CLATTN_IO_DEVICE;
+    const clattn_status status = clattn_plan_create(device, &p, &options, &plan, &error);
+    if (status == CLATTN_UNSUPPORTED) continue; /* a build without CLBlast */
+    assert_ok(status, &error);
+    clattn_buffers buffers = buffers_of(&o);
+    buffers.key_lengths = lengths;
+    if (pipeline == CLATTN_PIPELINE_FUSED)
+      buffers.scaled = buffers.softcapped = buffers.scores = buffers.weights = NULL;
+    support_want(&c, plan);
+    const cl_float before = 7.0f;
+    assert_int_equal(clEnqueueFillBuffer(o.queue, buffers.context, &before, sizeof before, 0,
+                                         clattn_output_bytes(&p, CLATTN_CONTEXT), 0, NULL, NULL),
+                     CL_SUCCESS);
+    assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
+    assert_int_equal(clFinish(o.queue), CL_SUCCESS);
+    download(&o, &c);
+    assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+    assert_passed(&report, clattn_pipeline_name((clattn_pipeline)pipeline));
+    clattn_plan_destroy(plan);
+  }
+  clattn_device_close(device);
+  tear_down(&o);
+  support_free(&c);
+}
+
 static void plain_queue(void **state) {
   (void)state;
   enqueue_with(0, NULL, CLATTN_PIPELINE_STAGED);
@@ -575,10 +620,140 @@ static void refusals(void **state) {
   support_free(&c);
 }
 
+/* A plan with the caller's queue, and buffers for it. */
+typedef struct enqueued {
+  support_case c;
+  owner o;
+  clattn_device *device;
+  clattn_plan *plan;
+} enqueued;
+
+static void set_up_plan(enqueued *e, const clattn_problem *p) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_error error;
+  options.io = CLATTN_IO_DEVICE;
+  support_allocate(&e->c, p, 7);
+  set_up(&e->o, 0, &e->c);
+  assert_ok(clattn_device_adopt(e->o.queue, &e->device, &error), &error);
+  assert_ok(clattn_plan_create(e->device, p, &options, &e->plan, &error), &error);
+}
+
+static void tear_down_plan(enqueued *e) {
+  clattn_plan_destroy(e->plan);
+  clattn_device_close(e->device);
+  tear_down(&e->o);
+  support_free(&e->c);
+}
+
+static void expect_refused(const enqueued *e, const clattn_buffers *buffers, const char *part) {
+  clattn_error error = {.message = ""};
+  assert_int_equal(clattn_plan_enqueue(e->plan, buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, part);
+}
+
+/* Takes the buffer over. */
+static void refused_as(const enqueued *e, clattn_tensor tensor, cl_mem buffer, const char *part) {
+  clattn_buffers buffers = buffers_of(&e->o);
+  assert_non_null(buffer);
+  clattn_buffers_set(&buffers, tensor, buffer);
+  expect_refused(e, &buffers, part);
+  clReleaseMemObject(buffer);
+}
+
+static void foreign_buffers(void **state) {
+  (void)state;
+  const clattn_problem p = problem();
+  enqueued e;
+  set_up_plan(&e, &p);
+  cl_context other = clCreateContext(NULL, 1, &e.o.id, NULL, NULL, NULL);
+  const size_t bytes = 1 << 20;
+  cl_int images = CL_FALSE;
+  assert_non_null(other);
+  refused_as(&e, CLATTN_X, clCreateBuffer(other, CL_MEM_READ_WRITE, bytes, NULL, NULL),
+             "buffer x is of another OpenCL context");
+  refused_as(&e, CLATTN_CONTEXT, clCreateBuffer(other, CL_MEM_READ_WRITE, bytes, NULL, NULL),
+             "buffer context is of another OpenCL context");
+  refused_as(&e, CLATTN_SCORES, clCreateBuffer(other, CL_MEM_READ_WRITE, bytes, NULL, NULL),
+             "buffer scores is of another OpenCL context");
+  refused_as(&e, CLATTN_X, clCreateBuffer(e.o.context, CL_MEM_WRITE_ONLY, bytes, NULL, NULL),
+             "buffer x is CL_MEM_WRITE_ONLY (allowed: CL_MEM_READ_WRITE, CL_MEM_READ_ONLY)");
+  refused_as(&e, CLATTN_CONTEXT, clCreateBuffer(e.o.context, CL_MEM_READ_ONLY, bytes, NULL, NULL),
+             "buffer context is CL_MEM_READ_ONLY (allowed for a result: CL_MEM_READ_WRITE)");
+  refused_as(&e, CLATTN_CONTEXT, clCreateBuffer(e.o.context, CL_MEM_WRITE_ONLY, bytes, NULL, NULL),
+             "buffer context is CL_MEM_WRITE_ONLY (allowed: CL_MEM_READ_WRITE)");
+  refused_as(&e, CLATTN_WEIGHTS, clCreateBuffer(e.o.context, CL_MEM_READ_ONLY, bytes, NULL, NULL),
+             "buffer weights is CL_MEM_READ_ONLY");
+  clGetDeviceInfo(e.o.id, CL_DEVICE_IMAGE_SUPPORT, sizeof images, &images, NULL);
+  if (images == CL_TRUE) {
+    const cl_image_format format = {CL_RGBA, CL_FLOAT};
+    const cl_image_desc shape = {.image_type = CL_MEM_OBJECT_IMAGE2D, .image_width = 256, .image_height = 256};
+    refused_as(&e, CLATTN_X, clCreateImage(e.o.context, CL_MEM_READ_WRITE, &format, &shape, NULL, NULL),
+               "buffer x is an OpenCL memory object of type");
+  }
+  clReleaseContext(other);
+  tear_down_plan(&e);
+}
+
+static cl_mem part_of(cl_mem whole, size_t start, size_t bytes) {
+  const cl_buffer_region region = {start, bytes};
+  cl_int code = CL_SUCCESS;
+  cl_mem part = clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+  assert_int_equal(code, CL_SUCCESS);
+  return part;
+}
+
+/* Results need memory of their own; inputs may share theirs, and parts of one buffer may follow each other. */
+static void overlapping_buffers(void **state) {
+  (void)state;
+  clattn_problem p = problem();
+  p.source = CLATTN_SOURCE_QKV;
+  p.model_dim = 0;
+  p.value_dim = p.head_dim;
+  enqueued e;
+  clattn_error error;
+  set_up_plan(&e, &p);
+  const size_t bytes = clattn_output_bytes(&p, CLATTN_CONTEXT), step = (bytes / 4096 + 1) * 4096;
+  cl_mem all = clCreateBuffer(e.o.context, CL_MEM_READ_WRITE, 4 * step, NULL, NULL);
+  assert_non_null(all);
+  clattn_buffers buffers = buffers_of(&e.o);
+  buffers.context = buffers.q;
+  expect_refused(&e, &buffers, "buffers q and context overlap");
+  buffers = buffers_of(&e.o);
+  buffers.lse = buffers.weights = buffers.scores;
+  expect_refused(&e, &buffers, "buffers scores and weights overlap");
+  refused_as(&e, CLATTN_LSE, (clRetainMemObject(e.o.buffer[CLATTN_CONTEXT]), e.o.buffer[CLATTN_CONTEXT]),
+             "buffers lse and context overlap");
+
+  cl_mem first = part_of(all, 0, 2 * step), second = part_of(all, step, step), third = part_of(all, 2 * step, step);
+  buffers = buffers_of(&e.o);
+  buffers.q = all;
+  buffers.context = part_of(all, 0, step);
+  expect_refused(&e, &buffers, "buffers q and context overlap");
+  clReleaseMemObject(buffers.context);
+  buffers.q = buffers.k = buffers.v = second;
+  buffers.context = third;
+  assert_ok(clattn_plan_enqueue(e.plan, &buffers, 0, NULL, NULL, &error), &error);
+  buffers.context = first; /* larger than the context, which ends before the second begins */
+  assert_ok(clattn_plan_enqueue(e.plan, &buffers, 0, NULL, NULL, &error), &error);
+  buffers.q = buffers_of(&e.o).q;
+  buffers.lse = part_of(all, step / 2 / 4096 * 4096, step);
+  expect_refused(&e, &buffers, "overlap");
+  clReleaseMemObject(buffers.lse);
+  assert_int_equal(clFinish(e.o.queue), CL_SUCCESS);
+  clReleaseMemObject(first);
+  clReleaseMemObject(second);
+  clReleaseMemObject(third);
+  clReleaseMemObject(all);
+  tear_down_plan(&e);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kernel_keeps_within_its_buffers),
       cmocka_unit_test(fused_reads_the_callers_halves),
+      cmocka_unit_test(context_by_heads),
+      cmocka_unit_test(foreign_buffers),
+      cmocka_unit_test(overlapping_buffers),
       cmocka_unit_test(plain_queue),
       cmocka_unit_test(out_of_order_queue),
       cmocka_unit_test(run_on_an_adopted_queue),

@@ -46,6 +46,7 @@ static void problems(void **state) {
   REFUSED(p.mask = (clattn_mask)7, CLATTN_INVALID_PROBLEM, "mask is 7");
   REFUSED(p.scale_mode = (clattn_scale)7, CLATTN_INVALID_PROBLEM, "scale_mode is 7");
   REFUSED(p.scale_mode = CLATTN_SCALE_GIVEN; p.scale = NAN, CLATTN_INVALID_PROBLEM, "scale is nan");
+  REFUSED(p.scale_mode = CLATTN_SCALE_GIVEN, CLATTN_INVALID_PROBLEM, "scale is nan");
   REFUSED(p.key_len = 5, CLATTN_INVALID_PROBLEM, "CLATTN_SOURCE_XKV");
   REFUSED(p.source = (clattn_source)3, CLATTN_INVALID_PROBLEM, "source is 3");
   REFUSED(p.source = CLATTN_SOURCE_QKV, CLATTN_INVALID_PROBLEM, "model_dim is");
@@ -55,7 +56,7 @@ static void problems(void **state) {
   REFUSED(p.source = CLATTN_SOURCE_XKV; p.fused_qkv = true, CLATTN_INVALID_PROBLEM, "fused_qkv");
   REFUSED(p.fused_qkv = true; p.biases = CLATTN_BIAS_K, CLATTN_INVALID_PROBLEM, "all of q, k and v");
   REFUSED(p.biases = 16, CLATTN_INVALID_PROBLEM, "biases is 0x10");
-  REFUSED(p.biases = CLATTN_BIAS_O, CLATTN_INVALID_PROBLEM, "no output projection");
+  REFUSED(p.biases = CLATTN_BIAS_O, CLATTN_INVALID_PROBLEM, "only where output_dim is above 0");
   REFUSED(p.output_dim = SIZE_MAX, CLATTN_INVALID_PROBLEM, "output_dim");
   REFUSED(p.order = CLATTN_ORDER_HEADS, CLATTN_INVALID_PROBLEM, "order is 1");
   REFUSED(p.type = (clattn_type)3, CLATTN_INVALID_PROBLEM, "type is 3");
@@ -71,11 +72,111 @@ static void problems(void **state) {
   REFUSED(p.lengths = (clattn_lengths)3, CLATTN_INVALID_PROBLEM, "lengths is 3");
   REFUSED(p.packed_queries = 3, CLATTN_INVALID_PROBLEM, "packed_queries is 3");
   REFUSED(p.lengths = CLATTN_LENGTHS_PACKED, CLATTN_INVALID_PROBLEM, "packed_queries is 0");
-  REFUSED(p.source = CLATTN_SOURCE_QKV; p.model_dim = 0; p.order = CLATTN_ORDER_STRIDES;
+  REFUSED(p.source = CLATTN_SOURCE_QKV; p.model_dim = 0; p.order = CLATTN_ORDER_STRIDES; p.q_strides.row = 2;
           p.k_strides.row = SIZE_MAX / 2, CLATTN_INVALID_PROBLEM, "k_strides reach");
   REFUSED(p.query_len = p.key_len = 2000000000; p.heads = 1000000000;
           p.head_dim = p.value_dim = 2, CLATTN_INVALID_PROBLEM, "the bytes of products");
+  REFUSED(p.cache.type = (clattn_cache_type)5, CLATTN_INVALID_PROBLEM, "cache.type is 5");
+  REFUSED(p.context_order = CLATTN_ORDER_STRIDES, CLATTN_INVALID_PROBLEM, "context_order is 2");
+  REFUSED(p.context_order = CLATTN_ORDER_HEADS; p.output_dim = 6, CLATTN_UNSUPPORTED, "output_dim 6");
+  REFUSED(p.context_order = CLATTN_ORDER_HEADS; p.lengths = CLATTN_LENGTHS_PACKED;
+          p.packed_queries = p.packed_keys = 3, CLATTN_INVALID_PROBLEM, "context_order is CLATTN_ORDER_HEADS");
+  REFUSED(p = (clattn_problem){.size = 0}, CLATTN_INVALID_ARGUMENT, "clattn_problem.size is 0");
+  REFUSED(p.rotary_base = 0.0, CLATTN_INVALID_PROBLEM, "rotary_base is 0");
 #undef REFUSED
+}
+
+/* A problem of which only the sizes were set: its windows of 0 would make the context v. */
+static void a_struct_of_zeros(void **state) {
+  (void)state;
+  clattn_problem p = {.size = sizeof p, .batch = 1, .query_len = 3, .key_len = 3, .model_dim = 4, .heads = 1};
+  clattn_error error;
+  p.head_dim = p.value_dim = 2;
+  assert_int_equal(clattn_problem_validate(&p, &error), CLATTN_INVALID_PROBLEM);
+  assert_says(&error, "start from CLATTN_PROBLEM_INIT");
+  p.window_left = p.window_right = CLATTN_UNBOUNDED;
+  p.rotary_base = 10000.0;
+  p.scale = NAN;
+  assert_ok(clattn_problem_validate(&p, &error), &error);
+}
+
+/* Each field that only another one turns on, set without it. */
+static void settings_without_an_effect(void **state) {
+  (void)state;
+  const clattn_problem good = support_problem(3, 4, 2);
+  clattn_problem given = good;
+  clattn_error error;
+  given.source = CLATTN_SOURCE_QKV;
+  given.model_dim = 0;
+  assert_ok(clattn_problem_validate(&given, &error), &error);
+
+#define REFUSED(start, change, name)                                                                                   \
+  do {                                                                                                                 \
+    clattn_problem p = start;                                                                                          \
+    change;                                                                                                            \
+    assert_int_equal(clattn_problem_validate(&p, &error), CLATTN_INVALID_PROBLEM);                                     \
+    if (strncmp(error.message, name, strlen(name)) != 0 || strstr(error.message, "an effect only where") == NULL)      \
+      fail_msg("%s: %s", name, error.message);                                                                         \
+  } while (0)
+  REFUSED(good, p.scale = 0.5f, "scale is 0.5,");
+  REFUSED(good, p.scale = 1.0f, "scale is 1,");
+  REFUSED(good, p.scale = 0.0f, "scale is 0,");
+  REFUSED(good, p.offset = -3, "offset is -3,");
+  REFUSED(good, p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT; p.offset = 4, "offset is 4,");
+  REFUSED(good, p.mask_shape[3] = 3, "mask_shape is 3,");
+  REFUSED(good, p.rotary_dim = 2, "rotary_dim is 2,");
+  REFUSED(good, p.rotary_base = 500000.0, "rotary_base is 500000,");
+  REFUSED(good, p.packed_queries = 3, "packed_queries is 3,");
+  REFUSED(good, p.packed_keys = 3, "packed_keys is 3,");
+  REFUSED(good, p.lengths = CLATTN_LENGTHS_KEYS; p.packed_keys = 3, "packed_keys is 3,");
+  REFUSED(good, p.cache.type = CLATTN_CACHE_F16, "cache.type is 1,");
+  REFUSED(good, p.cache.page_len = 2, "cache.page_len is 2,");
+  REFUSED(good, p.cache.pages = 2, "cache.pages is 2,");
+  REFUSED(good, p.cache.capacity = 9; p.cache.pages = 2, "cache.pages is 2,");
+  REFUSED(good, p.kv_model_dim = 4, "kv_model_dim is 4,");
+  REFUSED(good, p.biases = CLATTN_BIAS_O, "biases (CLATTN_BIAS_O) is 8,");
+  REFUSED(good, p.k_strides.row = 2, "k_strides is 2,");
+  REFUSED(given, p.q_strides.head = 2, "q_strides is 2,");
+  REFUSED(given, p.order = CLATTN_ORDER_HEADS; p.v_strides.batch = 6, "v_strides is 6,");
+  REFUSED(given, p.model_dim = 4, "model_dim is 4,");
+  REFUSED(given, p.fused_qkv = true, "fused_qkv is 1,");
+  REFUSED(given, p.biases = CLATTN_BIAS_K, "biases (of q, k and v) is 2,");
+#undef REFUSED
+}
+
+/* Strides of 0 repeat vectors of a batch or of heads, but somebody must have meant them. */
+static void strides_of_zero(void **state) {
+  (void)state;
+  clattn_problem good = support_problem(3, 4, 2);
+  clattn_error error;
+  good.source = CLATTN_SOURCE_QKV;
+  good.model_dim = 0;
+  good.batch = 2;
+  good.heads = 4;
+  good.kv_heads = 2;
+  good.order = CLATTN_ORDER_STRIDES;
+  good.q_strides = (clattn_strides){.batch = 24, .head = 2, .row = 8};
+  good.k_strides = good.v_strides = (clattn_strides){.batch = 12, .head = 2, .row = 4};
+  assert_ok(clattn_problem_validate(&good, &error), &error);
+
+#define IS(change, expected, part)                                                                                     \
+  do {                                                                                                                 \
+    clattn_problem p = good;                                                                                           \
+    change;                                                                                                            \
+    error.message[0] = '\0';                                                                                           \
+    assert_int_equal(clattn_problem_validate(&p, &error), expected);                                                   \
+    assert_says(&error, part);                                                                                         \
+  } while (0)
+  static const clattn_strides none = {0};
+  IS(p.q_strides = none, CLATTN_INVALID_PROBLEM, "q_strides.row is 0");
+  IS(p.k_strides = none, CLATTN_INVALID_PROBLEM, "k_strides.row is 0");
+  IS(p.v_strides.row = 0, CLATTN_INVALID_PROBLEM, "v_strides.row is 0");
+  IS(p.k_strides.batch = p.v_strides.batch = 0, CLATTN_OK, "");
+  IS(p.k_strides.head = p.v_strides.head = 0, CLATTN_OK, "");
+  IS(p.query_len = 1; p.q_strides = none, CLATTN_INVALID_PROBLEM, "q_strides are all 0");
+  IS(p.query_len = 1; p.q_strides.row = 0, CLATTN_OK, "");
+  IS(p.query_len = p.batch = p.heads = p.kv_heads = 1; p.q_strides = none, CLATTN_OK, "");
+#undef IS
 }
 
 static void devices(void **state) {
@@ -310,6 +411,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names),
       cmocka_unit_test(problems),
+      cmocka_unit_test(a_struct_of_zeros),
+      cmocka_unit_test(settings_without_an_effect),
+      cmocka_unit_test(strides_of_zero),
       cmocka_unit_test(devices),
       cmocka_unit_test(plans),
       cmocka_unit_test(runs),

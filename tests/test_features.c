@@ -384,6 +384,81 @@ static void given_qkv(void **state) {
           p->rotary_dim = 8);
 }
 
+/* A batch that shares its keys, and heads that share their queries: strides of 0 repeat what is there. */
+static void repeated_by_strides(void **state) {
+  (void)state;
+  VARIANT("keys of one sequence for the batch", strided, p->k_strides.batch = p->v_strides.batch = 0);
+  VARIANT("queries of one head for all", strided, p->q_strides.head = 0; p->type = CLATTN_F16);
+}
+
+/* ---- the order of the context ------------------------------------------------------------------------------------ */
+
+/* Elements of `bytes` each, (batch, tokens, heads, value_dim), as (batch, heads, tokens, value_dim). */
+static void assert_transposed(const clattn_problem *p, const void *tokens, const void *heads, size_t bytes,
+                              const char *what) {
+  const size_t vector = p->value_dim * bytes;
+  for (size_t b = 0; b < p->batch; ++b)
+    for (size_t h = 0; h < p->heads; ++h)
+      for (size_t i = 0; i < p->query_len; ++i) {
+        const size_t from = ((b * p->query_len + i) * p->heads + h) * vector;
+        const size_t to = ((b * p->heads + h) * p->query_len + i) * vector;
+        if (memcmp((const char *)tokens + from, (const char *)heads + to, vector) != 0)
+          fail_msg("%s: context of query %zu of head %zu of sequence %zu", what, i, h, b);
+      }
+}
+
+/* The same bits in the other places; `tokens` and `heads` are two runs of one problem. */
+static void compare_orders(support_case *tokens, support_case *heads, const char *what) {
+  const clattn_problem *p = &heads->problem;
+  size_t shape[4];
+  assert_int_equal(clattn_problem_shape(p, CLATTN_CONTEXT, shape), 4);
+  const size_t expected[4] = {p->batch, p->heads, p->query_len, p->value_dim};
+  assert_memory_equal(shape, expected, sizeof shape);
+  assert_transposed(p, tokens->outputs.context, heads->outputs.context, sizeof(float), what);
+  if (p->type == CLATTN_F32) return;
+  assert_int_equal(clattn_problem_shape(p, CLATTN_OUTPUT, shape), 4);
+  assert_transposed(p, tokens->outputs.output, heads->outputs.output, 2, what);
+}
+
+static void run_orders(const variant *by_tokens) {
+  variant by_heads = *by_tokens;
+  clattn_error error;
+  support_case c[2];
+  by_heads.problem.context_order = CLATTN_ORDER_HEADS;
+  for (size_t i = 0; i < FORMS; ++i) {
+    char what[256];
+    if (!supported[i]) continue;
+    const clattn_plan_options options = options_of(&forms[i]);
+    for (int order = 0; order < 2; ++order) {
+      const variant *v = order == 0 ? by_tokens : &by_heads;
+      snprintf(what, sizeof what, "%s by %s, %s", v->name, order == 0 ? "tokens" : "heads", forms[i].name);
+      allocate(v, &c[order]);
+      const clattn_check_report report = support_run(support_opened, &c[order], &options);
+      assert_passed(&report, what);
+    }
+    compare_orders(&c[0], &c[1], what);
+    for (int order = 0; order < 2; ++order) {
+      support_poison(&c[order]);
+      assert_ok(clattn_reference_run(&c[order].problem, &c[order].inputs, &c[order].outputs, &error), &error);
+    }
+    compare_orders(&c[0], &c[1], "the scalar path");
+    support_free(&c[0]);
+    support_free(&c[1]);
+  }
+}
+
+static void context_order(void **state) {
+  (void)state;
+  variant grouped = {.name = "context", .problem = cross()}, stored = {.name = "context in f16", .problem = given()};
+  variant short_keys = {.name = "context without keys", .problem = cross(), .lengths.key_lengths = no_keys};
+  grouped.problem.kv_heads = 2;
+  stored.problem.type = CLATTN_F16;
+  short_keys.problem.lengths = CLATTN_LENGTHS_KEYS;
+  run_orders(&grouped);
+  run_orders(&stored);
+  run_orders(&short_keys);
+}
+
 static void types(void **state) {
   (void)state;
   static const struct {
@@ -750,6 +825,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(fused_weights),
       cmocka_unit_test(output_projection),
       cmocka_unit_test(given_qkv),
+      cmocka_unit_test(repeated_by_strides),
+      cmocka_unit_test(context_order),
       cmocka_unit_test(types),
       cmocka_unit_test(positions),
       cmocka_unit_test(rotary),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs into a folder of its own and builds a program outside the project against it: through CMake (shared and static)
-# and through pkg-config (shared and static), each run. The program is README's, word for word.
+# and through pkg-config (shared and static), each run. The program is README's, word for word; one in C++ does the same.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail
@@ -52,6 +52,22 @@ read -ra flags < <(pkg-config --static --cflags --libs clattn)
 flags=("${flags[@]/#-lclattn/$libdir/libclattn.a}")
 cc -std=c11 "$here/outside/attention.c" "${flags[@]}" -o "$work/pkgconfig_static"
 check "pkg-config, static" "$work/pkgconfig_static"
+
+# The headers, and a program that uses them, without a warning: in C and in every C++ since 2011.
+warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+strict() { # NAME COMPILER STANDARD PROGRAM
+  if ! command -v "$2" >/dev/null; then
+    echo "skip $1: there is no $2"
+    return
+  fi
+  "$2" -std="$3" "${warnings[@]}" "$here/outside/$4" "${flags[@]}" -Wl,-rpath,"$libdir" -o "$work/strict"
+  check "$1" "$work/strict"
+}
+read -ra flags < <(pkg-config --cflags --libs clattn)
+for compiler in gcc clang; do strict "no warning: $compiler, C11" $compiler c11 attention.c; done
+for compiler in g++ clang++; do
+  for standard in 11 14 17 20; do strict "no warning: $compiler, C++$standard" $compiler c++$standard attention.cpp; done
+done
 
 "$work/usr/bin/clattn" run >/dev/null
 echo "ok   the installed program runs"

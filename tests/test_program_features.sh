@@ -60,6 +60,16 @@ three=("${given[@]}" --heads 4 --kv-heads 2)
 agrees grouped "${four[@]}"
 expect "rank 3" 0 '^passed: all 40 rows' -- "$clattn" run "${three[@]}" --out "$folder/three.npy"
 same "rank 3: as rank 4" "$folder/grouped.out.npy" "$folder/three.npy"
+agrees by-heads "${four[@]}" --context-order heads --save "$folder/by-heads"
+expect "by heads: the file of context" 0 '' -- "${features[@]}" is_by_heads "$folder/by-heads/context.npy"
+for option in "--pipeline fused" "--pipeline blas" "--check sample"; do
+  # shellcheck disable=SC2086
+  expect "by heads, $option" 0 '^passed: ' -- "$clattn" run "${four[@]}" --context-order heads $option \
+    --out "$folder/out.npy"
+  same "by heads, $option" "$folder/by-heads.out.npy" "$folder/out.npy"
+done
+expect "by heads: a table for each head" 0 '^context 1 +where +past ' -- "$clattn" run --example cat-sat-down --heads 2 \
+  --context-order heads
 agrees mask "${four[@]}" --mask "$folder/mask.npy"
 agrees mask-bool "${four[@]}" --mask "$folder/mask-bool.npy"
 agrees softcap "${four[@]}" --softcap 0.5
@@ -212,6 +222,7 @@ shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --p
 
 wrong '--type fp16 \(allowed: f32, f16, bf16\)$' --type fp16
 wrong '--positions learned \(allowed: none, sinusoidal\)$' --positions learned
+wrong '--context-order strides \(allowed: tokens, heads\)$' --context-order strides
 wrong '--rotary half \(allowed: none, halves, interleaved\)$' --rotary half
 wrong '--cache-type int8 \(allowed: f32, f16, bf16, i8-token, i8-head\)$' --cache-type int8
 for option in type positions rotary cache-type layout; do
@@ -319,6 +330,11 @@ wrong '--kv-model-dim is given without --key-tokens$' "${sizes[@]}" --kv-model-d
 for option in key-tokens kv-model-dim output-dim; do
   wrong "--$option goes with --random alone" "${separate[@]}" "--$option" 3
 done
+wrong '--context-order heads does not go with --output-dim \(allowed: tokens\)$' \
+  "${sizes[@]}" --output-dim 3 --context-order heads
+wrong '--context-order heads does not go with --wo ' "${separate[@]}" --wo "$folder/wo.npy" --context-order heads
+wrong '--context-order heads does not go with --query-offsets ' "${separate[@]}" --query-offsets 0,2,5 \
+  --context-order heads
 wrong '--bo is given without --wo$' "${separate[@]}" --bo "$folder/bo.npy"
 wrong '--k is missing \(--q, --k and --v go together\)$' "${four[@]:0:2}"
 wrong '--v is missing \(--q, --k and --v go together\)$' "${four[@]:0:4}"

@@ -184,6 +184,7 @@ bool input_set_meaning(const run_options *o, input *in) {
   p->scale_mode = m->scale_given ? CLATTN_SCALE_GIVEN : CLATTN_SCALE_DEFAULT;
   if (m->scale_given) p->scale = m->scale;
   p->softcap = m->softcap;
+  p->context_order = o->context_order;
   p->causal = m->causal != 0;
   p->alignment = m->alignment;
   p->offset = m->offset;

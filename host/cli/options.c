@@ -101,7 +101,7 @@ const char *file_option_name(clattn_tensor tensor) {
 /* ---- what goes together ------------------------------------------------------------------------------------------ */
 
 static bool parse_words(run_options *o) {
-  static const char *const checks[] = {"auto", "full", "sample", "off"};
+  static const char *const checks[] = {"auto", "full", "sample", "off"}, *const orders[] = {"tokens", "heads"};
   const char *pipelines[CLATTN_PIPELINE_COUNT];
   for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) pipelines[i] = clattn_pipeline_name((clattn_pipeline)i);
   int value = 0;
@@ -114,6 +114,10 @@ static bool parse_words(run_options *o) {
   if (o->check_text != NULL) {
     if (!parse_word("--check", o->check_text, checks, 4, &value)) return false;
     o->check = (check_mode)value;
+  }
+  if (o->context_order_text != NULL) {
+    if (!parse_word("--context-order", o->context_order_text, orders, 2, &value)) return false;
+    o->context_order = (clattn_order)value;
   }
   return true;
 }
@@ -207,6 +211,17 @@ static bool check_cache(const run_options *o) {
   return false;
 }
 
+/* An output projection reads rows of tokens, and packed tokens have no order by batch. */
+static bool check_context_order(const run_options *o) {
+  const char *against = o->file[CLATTN_WO] != NULL                 ? "--wo"
+                        : o->number[NUMBER_OUTPUT_DIM] != 0        ? "--output-dim"
+                        : o->list_text[LIST_QUERY_OFFSETS] != NULL ? "--query-offsets"
+                                                                   : NULL;
+  if (o->context_order == CLATTN_ORDER_TOKENS || against == NULL) return true;
+  complain("--context-order %s does not go with %s (allowed: tokens)", o->context_order_text, against);
+  return false;
+}
+
 static bool check_input(const run_options *o) {
   int input_files = 0;
   for (int i = 0; i < INPUT_FILES; ++i) input_files += o->file[files[i].tensor] != NULL;
@@ -228,7 +243,7 @@ static bool check_input(const run_options *o) {
     complain("%s is given without --rotary", turn);
     return false;
   }
-  if (!check_cache(o)) return false;
+  if (!check_cache(o) || !check_context_order(o)) return false;
   if (o->number[NUMBER_KV_MODEL_DIM] != 0 && o->number[NUMBER_KEY_TOKENS] == 0) {
     complain("--kv-model-dim is given without --key-tokens");
     return false;
@@ -325,6 +340,10 @@ static void fill_output(option_table *table, run_options *o) {
            "auto (default: full, or a sample of rows when full would take long), full, sample or off", "HOW");
   add_number(table, o, NUMBER_REPEAT);
   add_text(table, "--out", &o->out, "write the output, or else the context, as .npy", "FILE");
+  add_text(table, "--context-order", &o->context_order_text,
+           "order of the context, and of an output that is the context: tokens (default), (batch, tokens, "
+           "heads.value_dim), or heads, (batch, heads, tokens, value_dim)",
+           "ORDER");
   add_text(table, "--save", &o->save,
            "write q, k, v, scaled (and softcapped) products, scores, weights, lse, context, output and "
            "what the cache holds as .npy",
@@ -388,6 +407,7 @@ void run_options_free(run_options *o) {
                        o->check_text,
                        o->out,
                        o->save,
+                       o->context_order_text,
                        m->layout_text,
                        m->type_text,
                        m->scale_text,

@@ -81,8 +81,9 @@ typedef struct run_options {
   float launch_seconds; /* 0: not given */
   int explain;
   /* output */
-  char *check_text, *out, *save;
+  char *check_text, *out, *save, *context_order_text;
   check_mode check;
+  clattn_order context_order;
   int json;
 } run_options;
 

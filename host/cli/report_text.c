@@ -201,6 +201,21 @@ static void print_matrix(const char *title, const char *const *rows, size_t row_
   }
 }
 
+/* In the order of heads each head is a matrix of its own. */
+static void print_context(const report *r) {
+  const example *e = r->input->example;
+  const clattn_problem *p = &r->input->problem;
+  const bool by_head = p->context_order == CLATTN_ORDER_HEADS && p->heads > 1;
+  const size_t parts = by_head ? p->heads : 1, columns = e->value_columns / parts;
+  for (size_t head = 0; head < parts; ++head) {
+    char title[32];
+    snprintf(title, sizeof title, by_head ? "context %zu" : "context", head);
+    print_matrix(title, e->tokens, p->query_len, e->value_features + head * columns, columns,
+                 r->outputs->context + head * p->query_len * columns, columns);
+    if (head + 1 < parts) putchar('\n');
+  }
+}
+
 static void print_example(const report *r) {
   const example *e = r->input->example;
   const clattn_problem *p = &r->input->problem;
@@ -212,8 +227,7 @@ static void print_example(const report *r) {
                  r->outputs->weights + head * p->query_len * p->key_len, p->key_len);
     putchar('\n');
   }
-  print_matrix("context", e->tokens, p->query_len, e->value_features, e->value_columns, r->outputs->context,
-               e->value_columns);
+  print_context(r);
   printf("\n%s\n", e->question);
   const bool as_asked = !p->causal && p->window_left == CLATTN_UNBOUNDED && p->window_right == CLATTN_UNBOUNDED &&
                         p->mask == CLATTN_MASK_NONE && p->lengths == CLATTN_LENGTHS_FULL && !p->alibi && !p->sinks &&

@@ -33,6 +33,7 @@ static void fill_dictionary(dictionary *d) {
   d->problem.query_len = QUERIES;
   d->problem.key_len = d->problem.head_dim = d->problem.value_dim = WORDS;
   d->problem.scale_mode = CLATTN_SCALE_GIVEN;
+  d->problem.scale = 1.0f;
   for (size_t b = 0; b < SHARPNESSES; ++b) {
     for (size_t word = 0; word < WORDS; ++word) d->k[b][word][word] = d->v[b][word][word] = 1.0f;
     for (size_t i = 0; i < QUERIES; ++i)

@@ -1,0 +1,144 @@
+/* What is asked of the caller's buffers before anything is enqueued, and which buffer each tensor has then. */
+#include "bind.h"
+
+#include <string.h>
+
+#include "shape.h"
+#include "status.h"
+#include "tensor.h"
+
+static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
+  return clattn_is_input(problem, tensor) ? clattn_input_bytes(problem, tensor) : clattn_output_bytes(problem, tensor);
+}
+
+/* What the plan computes in a buffer of its own and copies into the caller's; kernels do not see the latter. */
+static bool is_copied(clattn_tensor tensor) {
+  return clattn_has_rows_of_keys(tensor) || tensor == CLATTN_X_POSITIONED || tensor == CLATTN_CACHED_K ||
+         tensor == CLATTN_CACHED_V;
+}
+
+static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
+  if (tensor == CLATTN_CONTEXT) return !clattn_has_output(problem);
+  return clattn_is_input(problem, tensor) || (tensor == CLATTN_OUTPUT && clattn_has_output(problem));
+}
+
+/* ---- one buffer -------------------------------------------------------------------------------------------------- */
+
+/* A part of a buffer that is no part of another one. */
+typedef struct place {
+  cl_mem whole;
+  cl_mem_object_type type;
+  cl_context context;
+  cl_mem_flags flags;
+  size_t offset, bytes;
+} place;
+
+static clattn_status ask(clattn_tensor tensor, cl_mem buffer, place *is, clattn_error *error) {
+  const struct {
+    cl_mem_info what;
+    size_t bytes;
+    void *to;
+  } asked[] = {{CL_MEM_TYPE, sizeof is->type, &is->type},
+               {CL_MEM_CONTEXT, sizeof is->context, &is->context},
+               {CL_MEM_FLAGS, sizeof is->flags, &is->flags},
+               {CL_MEM_SIZE, sizeof is->bytes, &is->bytes},
+               {CL_MEM_ASSOCIATED_MEMOBJECT, sizeof is->whole, &is->whole},
+               {CL_MEM_OFFSET, sizeof is->offset, &is->offset}};
+  for (size_t i = 0; i < sizeof asked / sizeof asked[0]; ++i) {
+    const cl_int code = clGetMemObjectInfo(buffer, asked[i].what, asked[i].bytes, asked[i].to, NULL);
+    if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking what buffer %s is", clattn_tensor_name(tensor));
+  }
+  if (is->whole == NULL) is->whole = buffer;
+  return CLATTN_OK;
+}
+
+static clattn_status check_size(clattn_tensor tensor, size_t bytes, size_t needed, clattn_error *error) {
+  if (bytes >= needed) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s has %zu bytes (allowed: at least %zu)",
+                     clattn_tensor_name(tensor), bytes, needed);
+}
+
+/* Kernels read again what they have written, q and context above all. */
+static clattn_status check_flags(clattn_tensor tensor, bool input, cl_mem_flags flags, clattn_error *error) {
+  const char *name = clattn_tensor_name(tensor);
+  if (!input && (flags & CL_MEM_READ_ONLY) != 0)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is CL_MEM_READ_ONLY (allowed for a result: %s)", name,
+                       is_copied(tensor) ? "CL_MEM_READ_WRITE, CL_MEM_WRITE_ONLY" : "CL_MEM_READ_WRITE");
+  if ((flags & CL_MEM_WRITE_ONLY) != 0 && (input || !is_copied(tensor)))
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is CL_MEM_WRITE_ONLY (allowed: CL_MEM_READ_WRITE%s)",
+                       name, input ? ", CL_MEM_READ_ONLY" : "");
+  return CLATTN_OK;
+}
+
+static clattn_status check_buffer(const clattn_plan *plan, clattn_tensor tensor, cl_mem buffer, clattn_error *error) {
+  place is;
+  clattn_status status = ask(tensor, buffer, &is, error);
+  if (status != CLATTN_OK) return status;
+  if (is.type != CL_MEM_OBJECT_BUFFER)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "buffer %s is an OpenCL memory object of type %#x (allowed: a "
+                       "buffer)",
+                       clattn_tensor_name(tensor), (unsigned)is.type);
+  if (is.context != plan->device->context)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "buffer %s is of another OpenCL context (allowed: that of the plan's device)",
+                       clattn_tensor_name(tensor));
+  status = check_size(tensor, is.bytes, bytes_of(&plan->problem, tensor), error);
+  return status == CLATTN_OK ? check_flags(tensor, clattn_is_input(&plan->problem, tensor), is.flags, error) : status;
+}
+
+/* ---- all buffers ------------------------------------------------------------------------------------------------- */
+
+static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *buffers, clattn_tensor tensor,
+                                 clattn_binding *bound, clattn_error *error) {
+  const clattn_problem *p = &plan->problem;
+  const cl_mem buffer = bytes_of(p, tensor) > 0 ? clattn_buffers_get(buffers, tensor) : NULL;
+  if (buffer == NULL)
+    return is_required(p, tensor)
+               ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
+               : CLATTN_OK;
+  const bool typed = clattn_is_input(p, tensor) ? clattn_is_stored(tensor) && clattn_is_separate(p, tensor)
+                                                : tensor == CLATTN_OUTPUT && p->type != CLATTN_F32;
+  if (!is_copied(tensor)) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
+  return check_buffer(plan, tensor, buffer, error);
+}
+
+clattn_status clattn_bind_buffers(const clattn_plan *plan, const clattn_buffers *buffers, clattn_binding *bound,
+                                  clattn_error *error) {
+  memcpy(bound->tensor, plan->buffer, sizeof bound->tensor);
+  memcpy(bound->stored, plan->stored, sizeof bound->stored);
+  clattn_status status = CLATTN_OK;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t)
+    status = bind_tensor(plan, buffers, (clattn_tensor)t, bound, error);
+  return status;
+}
+
+static bool overlap(const place *a, const place *b) {
+  return a->whole == b->whole && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+
+clattn_status clattn_check_seen_buffers(const clattn_plan *plan, const clattn_problem *seen,
+                                        const clattn_buffers *buffers, clattn_error *error) {
+  const clattn_problem *own = &plan->problem;
+  place places[CLATTN_TENSOR_COUNT];
+  clattn_tensor tensors[CLATTN_TENSOR_COUNT];
+  size_t count = 0;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    const cl_mem buffer = clattn_buffers_get(buffers, tensor);
+    const size_t needed = bytes_of(tensor < CLATTN_PRODUCTS ? own : seen, tensor); /* q, k and v are of this run only */
+    place *const is = &places[count];
+    if (buffer == NULL || needed == 0) continue;
+    clattn_status status = ask(tensor, buffer, is, error);
+    if (status == CLATTN_OK) status = check_size(tensor, is->bytes, needed, error);
+    if (status != CLATTN_OK) return status;
+    is->bytes = needed; /* what lies past the tensor is not touched */
+    for (size_t i = 0; i < count; ++i)
+      if (overlap(is, &places[i]) && !(clattn_is_input(own, tensor) && clattn_is_input(own, tensors[i])))
+        return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                           "buffers %s and %s overlap (allowed: memory of its own for each result)",
+                           clattn_tensor_name(tensors[i]), clattn_tensor_name(tensor));
+    tensors[count++] = tensor;
+  }
+  return CLATTN_OK;
+}
