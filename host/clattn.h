@@ -284,7 +284,7 @@ typedef struct clattn_problem {
   /* what scores mean */
   clattn_scale scale_mode;
   float scale;   /* what Q.K^T is multiplied with when scale_mode is CLATTN_SCALE_GIVEN; finite, any sign */
-  float softcap; /* c > 0: scores become c * tanh(scores / c); 0: they do not */
+  float softcap; /* c, at least 2^-126: scores become c * tanh(scores / c); 0: they do not */
   bool causal;   /* a query at position p sees keys 0 ... p */
   clattn_alignment alignment;
   int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative */

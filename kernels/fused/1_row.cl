@@ -47,7 +47,7 @@ kernel void fused(global const void *q, global const void *k, global const void 
 
   float largest = sink;
   for (int key = first; key < end; ++key) largest = fmax(largest, score_of(a, in, key));
-  float sum = live_exp(sink, largest);
+  float sum = sink_exp(sink, largest);
   for (int key = first; key < end; ++key) sum += live_exp(score_of(a, in, key), largest);
   store_fused_lse(a, lse, pair, row, largest, sum, 0);
   if (!exists) return;
@@ -57,7 +57,7 @@ kernel void fused(global const void *q, global const void *k, global const void 
   for (int key = first; key < end; ++key) {
     const float weight = live_weight(live_exp(score_of(a, in, key), largest), sum);
     const size_t v_row = key_offset(a, a.v, s) + key * a.v.row;
-    if (weight == 0.0f) continue;
+    if (is_masked(weight)) continue;
     for (int c = 0; c < a.value_dim; ++c) out[c] = fma(weight, load_stored(V_TYPE, v, v_row + c), out[c]);
   }
 }
