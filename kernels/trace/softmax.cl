@@ -24,7 +24,7 @@ kernel void exps(global float *scores, const softmax_rows r, global const float 
   for (int j = 0; j < r.key_len; ++j) {
     const float e = live_exp(at[j], largest);
     at[j] = is_masked(e) ? 0.0f : e;
-    sum += e;
+    sum += at[j];
   }
   if (row_max) row_max[r.first + row] = largest;
   if (row_sum) row_sum[r.first + row] = sum;
