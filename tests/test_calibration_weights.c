@@ -89,7 +89,8 @@ static void with_a_running_maximum(const form *f, const rows *r, float q, error_
     const float weight = weight_of(f, score - larger, headroom, wrong);
     sum = kept(f, kept(f, sum * factor) + weight);
     for (size_t c = 0; c < VALUES; ++c)
-      out[c] = kept(f, kept(f, out[c] * (wrong == NOT_SHRUNK ? 1.0f : factor)) + kept(f, weight * r->v[j * VALUES + c]));
+      out[c] =
+          kept(f, kept(f, out[c] * (wrong == NOT_SHRUNK ? 1.0f : factor)) + kept(f, weight * r->v[j * VALUES + c]));
     largest = larger;
   }
   if (r->sink != -INFINITY) sum += weight_of(f, r->sink - largest, wrong == SINK_TOO_LARGE ? 0 : headroom, RIGHT);
