@@ -256,7 +256,8 @@ typedef struct clattn_cache_layout {
 
 /* Start from CLATTN_PROBLEM_INIT and set what differs. The order in which scores come into being is that of ONNX's
  * Attention: scale, softcap, bias and mask, softmax. A masked score is -inf; a row in which every key is masked has
- * weights and context 0. */
+ * weights and context 0. A masked key's value is left out, whatever it holds; that of any other key is multiplied by
+ * its weight, also where that has underflowed to 0, so that a NaN or an infinity in it shows. */
 typedef struct clattn_problem {
   size_t size; /* sizeof(clattn_problem); tells the library which version of this struct it is given */
 

@@ -33,7 +33,10 @@ CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_devi
 /* Buffers of the same context, as large as clattn_input_bytes and clattn_output_bytes say, or larger. Inputs that the
  * problem has, context, and output where the problem has one are required; but context may be NULL where there is an
  * output. The others may be NULL: not wanted. q, k and v are inputs when the problem's source is CLATTN_SOURCE_QKV,
- * else results. Inputs and results must not overlap. Lengths are host memory, read during the call. */
+ * else results. Inputs and results must not overlap. Lengths are host memory, read during the call.
+ *
+ * In the buffer `weights` a masked key's weight is -0, which equals 0; only its bits tell it from the weight of a key
+ * that is seen but has underflowed to 0. */
 typedef struct clattn_buffers {
   cl_mem x, xkv;
   cl_mem wq, wk, wv, wqkv;

@@ -117,7 +117,7 @@ void clattn_compare(clattn_comparison *c, const size_t *index, int rank, const c
     c->check.ratio = ratio;
     c->check.got = (double)e->got;
     c->check.expected = e->expected;
-    c->check.bound = e->bound;
+    c->check.bound = e->bound == CLATTN_NOT_FINITE ? (double)INFINITY : e->bound;
     memcpy(c->check.worst_index, index, (size_t)rank * sizeof *index);
   }
   ++c->check.elements;
