@@ -303,7 +303,7 @@ static const hostile cases[] = {
     {"NaN and infinities below a maximum that rises", 17, 70, 16, 16, 0.0f, NULL, infinities_in_steps},
     {"a sink of 100", 17, 16, 16, 16, 0.0f, with_sinks, sink_of_100},
     {"a sink of 1e4", 17, 16, 16, 16, 0.0f, with_sinks, sink_of_1e4},
-    {"the largest softcap", 17, 70, 16, 16, 0.0f, largest_softcap, NULL},
+    {"the largest softcap", 17, 70, 16, 16, 1e-3f, largest_softcap, NULL},
     {"the least softcap", 17, 70, 16, 16, 0.0f, least_softcap, NULL},
     {"NaN in a query", 20, 70, 16, 16, 0.0f, NULL, not_a_number_in_a_query},
     {"infinities in a value", 20, 70, 16, 16, 0.0f, NULL, infinity_in_a_value},
