@@ -25,7 +25,8 @@ typedef struct row_inputs {
   size_t q_row, k_head; /* where the row begins in q, and the head's key 0 in k */
 } row_inputs;
 
-float score_of(const attention a, const row_inputs in, int key) {
+/* Inlined, so that each of the three passes has loads of its own: neighbours then read the same key at a time. */
+static __attribute__((always_inline)) float score_of(const attention a, const row_inputs in, int key) {
   const size_t k_row = in.k_head + key * a.k.row;
   float sum = 0.0f;
   for (int c = 0; c < a.head_dim; ++c)
