@@ -4,11 +4,16 @@
  * Let dq, dk, dv be the bounds of the projections and ds that of the scores themselves. In the worst case, for query i:
  *
  *     |error of score j|   <= ds_j + |scale| * sum over c of (|q_c| dk_jc + |k_jc| dq_c + dq_c dk_jc)  =: D_j
- *     |error of weight j|  <= p_j (exp(2 D) - 1) + its own rounding,  D = max over live j of D_j
+ *     |error of weight j|  <= p_j (exp(2 D) - 1) + its own rounding + its underflow,  D = max over live j of D_j
  *     |error of context c| <= sum over j of (p_j exp(2 D) dv_jc + |error of weight j| |v_jc|) + its own rounding
  *
  * (Each exp is off by a factor of at most exp(D), and so is their sum; a softcap makes D no larger, its slope is at
- * most 1. Given q, k and v, and what a cache holds, have bounds of 0.) That is gate 1; it is loose, because errors
+ * most 1. Given q, k and v, and what a cache holds, have bounds of 0.) Underflow: a device may make 0 of each number
+ * below 2^-126. In a fused kernel weights are smaller by the headroom h, the power of two that is at least the number
+ * of keys, and by a factor of 2 where the maximum is rounded up to a power of two. A weight of less than 2 h 2^-126 can
+ * be lost, therefore, and each product, each sum and each sum that shrinks, less than 2 h 2^-126 of context each.
+ *
+ * That is gate 1; it is loose, because errors
  * that differ in sign are added up as if they did not. Gate 2, the error that plain scalar code makes on the same way,
  * is the sharper one. Its magnitude M is that of the sums of all stages together: with E_j = what D_j becomes when
  * independent errors are added as the root of their squares and in units of one rounding,
@@ -38,7 +43,7 @@ typedef struct head {
   double *q, *q_bound;                 /* (head_dim) */
   float *q_naive;                      /* (head_dim) */
   double *scores, *score_bound;        /* (key_len) */
-  double *weights;                     /* (key_len) */
+  double *weights, *weight_error;      /* (key_len) */
   float *scores_naive, *weights_naive; /* (key_len) */
   void *memory;
 } head;
@@ -50,20 +55,21 @@ static size_t largest_terms(const clattn_problem *p) {
 
 static bool allocate(head *h, const clattn_problem *p) {
   const size_t keys = p->key_len, dim = p->head_dim, value_dim = p->value_dim, terms = largest_terms(p);
-  double **const doubles[] = {&h->k, &h->k_bound, &h->v,      &h->v_bound,     &h->x,
-                              &h->q, &h->q_bound, &h->scores, &h->score_bound, &h->weights};
-  const size_t double_counts[] = {keys * dim, keys * dim, keys * value_dim, keys * value_dim, terms, dim, dim, keys,
-                                  keys,       keys};
+  double **const doubles[] = {&h->k,       &h->k_bound, &h->v,           &h->v_bound, &h->x,           &h->q,
+                              &h->q_bound, &h->scores,  &h->score_bound, &h->weights, &h->weight_error};
+  const size_t double_counts[] = {
+      keys * dim, keys * dim, keys * value_dim, keys * value_dim, terms, dim, dim, keys, keys, keys, keys};
+  const size_t double_count = sizeof doubles / sizeof doubles[0];
   float **const floats[] = {&h->k_naive, &h->v_naive, &h->q_naive, &h->scores_naive, &h->weights_naive};
   const size_t float_counts[] = {keys * dim, keys * value_dim, dim, keys, keys};
   size_t bytes = 0;
-  const size_t most = SIZE_MAX / 256; /* all parts together take at most 15 x 8 bytes for each element of the largest */
+  const size_t most = SIZE_MAX / 256; /* all parts together take at most 16 x 8 bytes for each element of the largest */
   if (keys * dim > most || keys * value_dim > most || terms > most) return false;
-  for (size_t i = 0; i < 10; ++i) bytes += double_counts[i] * sizeof(double);
+  for (size_t i = 0; i < double_count; ++i) bytes += double_counts[i] * sizeof(double);
   for (size_t i = 0; i < 5; ++i) bytes += float_counts[i] * sizeof(float);
   double *next = h->memory = malloc(bytes);
   if (next == NULL) return false;
-  for (size_t i = 0; i < 10; next += double_counts[i++]) *doubles[i] = next;
+  for (size_t i = 0; i < double_count; next += double_counts[i++]) *doubles[i] = next;
   float *next_float = (float *)(void *)next;
   for (size_t i = 0; i < 5; next_float += float_counts[i++]) *floats[i] = next_float;
   return true;
@@ -186,27 +192,50 @@ static score_error score_row(const clattn_checker *c, head *h, const clattn_sigh
   return error;
 }
 
+/* Below which a device may make 0 of a weight, in units of the weight itself. */
+static double smallest_weight(const clattn_checker *c, const clattn_sight *s) {
+  if (!clattn_checks_fused(c)) return (double)FLT_MIN;
+  double smallest = 2.0 * (double)FLT_MIN;
+  for (size_t power = 1; power < s->sequence.key_len; power *= 2) smallest *= 2.0;
+  return smallest;
+}
+
+/* How far off the weights of a row may be, of all columns alike. Into h->weight_error. */
+static void weight_errors(const clattn_checker *c, const head *h, const clattn_sight *s, double lse,
+                          score_error error) {
+  const size_t keys = c->problem->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
+  const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
+  const double smallest = smallest_weight(c, s);
+  for (size_t j = s->keys.first; j < s->keys.end; ++j) {
+    /* p_j exp(2 D), where p_j itself may be too small for a double; no weight exceeds 1 */
+    const double weight = h->weights[j], grown = exp(fmin(0.0, h->scores[j] - lse + 2.0 * error.worst));
+    const double rounded = fmax(grown, weight) + clattn_bound_weight_rounding(weight, largest, keys, chain);
+    h->weight_error[j] = rounded - weight + clattn_bound_underflow(rounded, smallest);
+  }
+}
+
 /* From b->expected and the plain magnitude in b->magnitude: the bound, and the magnitude of all stages. */
 static void context_bounds(const clattn_checker *c, const head *h, const clattn_sight *s, score_error error,
                            clattn_row_buffers *b) {
   const clattn_problem *p = c->problem;
-  const double grown = exp(2.0 * error.worst), one = bound_of_one(c, h);
-  const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
-  const size_t softmax_chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
-  const size_t context_chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
+  const double one = bound_of_one(c, h), smallest = smallest_weight(c, s);
+  const double flushed = clattn_checks_fused(c) ? 2.0 * (double)(p->key_len + 1) * smallest : 0.0;
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   for (size_t d = 0; d < p->value_dim; ++d) {
-    double bound = clattn_bound_product(b->magnitude[d], p->key_len, context_chain), magnitude = b->magnitude[d];
+    double bound = clattn_bound_product(b->magnitude[d], p->key_len, chain) + flushed, magnitude = b->magnitude[d];
+    double lost = flushed;
+    bool either = false;
     for (size_t j = s->keys.first; j < s->keys.end; ++j) {
       const size_t at = j * p->value_dim + d;
       const double weight = h->weights[j], v = h->v[at], v_bound = h->v_bound[at];
-      if (weight == 0.0) continue;                                                    /* masked */
-      const double moved = isfinite(grown) ? fmin(1.0, weight * (grown - 1.0)) : 1.0; /* no weight exceeds 1 */
-      const double weight_error = moved + clattn_bound_weight(weight, largest, p->key_len, softmax_chain);
-      bound += fmin(1.0, weight + moved) * v_bound + weight_error * fabs(v);
+      if (h->scores[j] == -INFINITY) continue; /* masked */
+      either = either || (isinf(v) && weight <= h->weight_error[j]);
+      lost += clattn_bound_underflow(weight, smallest) * fabs(v);
+      bound += fmin(1.0, weight + h->weight_error[j]) * v_bound + h->weight_error[j] * fabs(v);
       magnitude += weight * (v_bound / one + error.typical * fabs(v - b->expected[d]));
     }
-    b->bound[d] = bound;
-    b->magnitude[d] = magnitude;
+    b->bound[d] = either ? CLATTN_NOT_FINITE : bound;
+    b->magnitude[d] = magnitude + clattn_magnitude_of(lost);
   }
 }
 
@@ -218,8 +247,8 @@ static float run_naive(clattn_checker *c, head *h, const clattn_sight *s, float 
   const double started = clattn_now();
   clattn_scores_float(p, s, h->q_naive, (clattn_vectors_float){h->k_naive, p->head_dim}, naive);
   const float lse = clattn_softmax_float(h->scores_naive, p->key_len, (float)s->sink, h->weights_naive);
-  clattn_context_float(keys, h->weights_naive, (clattn_vectors_float){h->v_naive, p->value_dim}, p->value_dim, context,
-                       NULL);
+  clattn_context_float(keys, h->scores_naive, h->weights_naive, (clattn_vectors_float){h->v_naive, p->value_dim},
+                       p->value_dim, context, NULL);
   if (!timed) return lse;
   c->report->reference_seconds[CLATTN_STAGE_FUSED] += clattn_now() - started;
   c->flops[CLATTN_STAGE_FUSED] += (double)keys.count * (2.0 * (double)(p->head_dim + p->value_dim) + 4.0);
@@ -252,8 +281,9 @@ static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *
   if (exists) make(c, h, CLATTN_Q, clattn_query_start(p, &s, CLATTN_Q), &(vector){h->q, h->q_bound, h->q_naive});
   const score_error error = score_row(c, h, &s);
   double lse[2] = {clattn_softmax_double(h->scores, p->key_len, s.sink, h->weights)};
-  clattn_context_double(keys, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim, b->expected,
-                        b->magnitude);
+  clattn_context_double(keys, h->scores, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim,
+                        b->expected, b->magnitude);
+  weight_errors(c, h, &s, lse[0], error);
   context_bounds(c, h, &s, error, b);
   lse[1] = (double)run_naive(c, h, &s, b->naive, fused);
   if (fused && c->outputs->lse != NULL) compare_lse(c, h, i, &s, error, lse, to);

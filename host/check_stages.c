@@ -105,27 +105,42 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
 
 /* ---- context ----------------------------------------------------------------------------------------------------- */
 
-/* Devices may flush weights below 2^-126 to 0; what they would have added is at most that times the values. */
-static double flushed_weights(const clattn_sight *s, clattn_vectors_double v, size_t column) {
-  double sum = 0.0;
-  for (size_t j = s->keys.first; j < s->keys.end; ++j)
-    if (isfinite(v.at[j * v.step + column])) sum += fabs(v.at[j * v.step + column]);
-  return (double)FLT_MIN * sum;
+/* Devices may read weights below 2^-126 as 0: what that takes away. Where one of them meets an infinite value, either
+ * 0 * Inf = NaN or Inf is right. */
+static void bound_lost_weights(const clattn_sight *s, const double *scores, const double *weights,
+                               clattn_vectors_double v, size_t column, clattn_row_buffers *b) {
+  double lost = 0.0;
+  bool either = false;
+  for (size_t j = s->keys.first; j < s->keys.end; ++j) {
+    const double value = v.at[j * v.step + column];
+    if (scores[j] == -INFINITY || !(weights[j] > 0.0 && weights[j] < (double)FLT_MIN)) continue;
+    either = either || isinf(value);
+    lost += weights[j] * fabs(value);
+  }
+  b->bound[column] = either ? CLATTN_NOT_FINITE : b->bound[column] + lost;
+  b->magnitude[column] += clattn_magnitude_of(lost);
 }
 
-static void context_row(clattn_checker *c, const clattn_sight *s, const double *v_double, const float *weights,
-                        clattn_row_buffers *b) {
+static void context_row(clattn_checker *c, const clattn_sight *s, const double *v_double, const float *scores,
+                        const float *weights, clattn_row_buffers *b) {
   const clattn_problem *p = c->problem;
   const size_t start = clattn_key_start(p, s, CLATTN_V), step = clattn_tensor_columns(p, CLATTN_V);
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   const clattn_vectors_double v = {v_double + start, step};
   const clattn_columns keys = clattn_keys_in_sight(s);
-  for (size_t j = 0; j < p->key_len; ++j) b->input[j] = (double)weights[j];
-  clattn_context_double(keys, b->input, v, p->value_dim, b->expected, b->magnitude);
-  for (size_t d = 0; d < p->value_dim; ++d)
-    b->bound[d] = clattn_bound_product(b->magnitude[d], p->key_len, chain) + flushed_weights(s, v, d);
+  double *const scores_double = b->input + p->key_len;
+  for (size_t j = 0; j < p->key_len; ++j) {
+    b->input[j] = (double)weights[j];
+    scores_double[j] = (double)scores[j];
+  }
+  clattn_context_double(keys, scores_double, b->input, v, p->value_dim, b->expected, b->magnitude);
+  for (size_t d = 0; d < p->value_dim; ++d) {
+    b->bound[d] = clattn_bound_product(b->magnitude[d], p->key_len, chain);
+    bound_lost_weights(s, scores_double, b->input, v, d, b);
+  }
   const double started = clattn_now();
-  clattn_context_float(keys, weights, (clattn_vectors_float){c->values + start, step}, p->value_dim, b->naive, NULL);
+  clattn_context_float(keys, scores, weights, (clattn_vectors_float){c->values + start, step}, p->value_dim, b->naive,
+                       NULL);
   c->report->reference_seconds[CLATTN_STAGE_CONTEXT] += clattn_now() - started;
   c->flops[CLATTN_STAGE_CONTEXT] += 2.0 * (double)keys.count * (double)p->value_dim;
 }
@@ -136,14 +151,15 @@ static clattn_status check_context(clattn_checker *c, clattn_error *error) {
   clattn_row_buffers b = {0};
   double *v = clattn_to_double(c->values, clattn_checked_elements(c, CLATTN_V));
   clattn_status status = CLATTN_OK;
-  if (v == NULL || !clattn_row_buffers_allocate(&b, p->value_dim, p->key_len)) {
+  if (v == NULL || !clattn_row_buffers_allocate(&b, p->value_dim, 2 * p->key_len)) {
     status = clattn_fail_check_memory(error);
     goto cleanup;
   }
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
     if (!clattn_row_exists(&s)) continue;
-    context_row(c, &s, v, clattn_checked_row(c, c->outputs->weights, i), &b);
+    context_row(c, &s, v, clattn_checked_row(c, c->outputs->scores, i), clattn_checked_row(c, c->outputs->weights, i),
+                &b);
     clattn_check_context(c, &s, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);

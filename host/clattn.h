@@ -308,7 +308,8 @@ typedef struct clattn_cache_layout {
  * rotary_base is 0): its windows would let each query see one key only. A field that has no effect because the field
  * that turns it on is not set is refused, too, unless it has its initial value. The order in which scores come into
  * being is that of ONNX's Attention: scale, softcap, bias and mask, softmax. A masked score is -inf; a row in which
- * every key is masked has weights and context 0. */
+ * every key is masked has weights and context 0. A masked key's value is left out, whatever it holds; that of any other
+ * key is multiplied by its weight, also where that has underflowed to 0, so that a NaN or an infinity in it shows. */
 typedef struct clattn_problem {
   size_t size; /* sizeof(clattn_problem); tells the library which version of this struct it is given */
 
@@ -336,7 +337,7 @@ typedef struct clattn_problem {
   /* what scores mean */
   clattn_scale scale_mode;
   float scale;   /* NAN, not set; with CLATTN_SCALE_GIVEN what Q.K^T is multiplied with: any finite number */
-  float softcap; /* c > 0: scores become c * tanh(scores / c); 0: they do not */
+  float softcap; /* c, at least 2^-126: scores become c * tanh(scores / c); 0: they do not */
   bool causal;   /* a query at position p sees keys 0 ... p */
   clattn_alignment alignment;
   int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative */

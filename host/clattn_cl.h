@@ -37,7 +37,10 @@ CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_devi
  * output. The others may be NULL: not wanted. q, k and v are inputs when the problem's source is CLATTN_SOURCE_QKV,
  * else results. A result must not overlap with another tensor; inputs may. All this is checked by each
  * clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths are host memory, read during the
- * call. */
+ * call.
+ *
+ * In the buffer `weights` a masked key's weight is -0, which equals 0; only its bits tell it from the weight of a key
+ * that is seen but has underflowed to 0. */
 typedef struct clattn_buffers {
   cl_mem x, xkv;
   cl_mem wq, wk, wv, wqkv;

@@ -50,31 +50,45 @@ double clattn_bound_positioned(double x, double position) {
   return 1.01 * UNIT_ROUNDOFF * (fabs(x) + 2.0 * fabs(position)) + SMALLEST_NORMAL;
 }
 
+/* What is below the smallest normal number becomes 0, or is rounded to a multiple of 2^-149 one to three times (exp,
+ * the quotient, a power of two), which may also raise it: 2^-151 * (1 + a little) to 2^-149, by 3 times itself. */
+double clattn_bound_underflow(double weight, double smallest) {
+  return fmin(4.0 * weight, smallest);
+}
+
 /* exp itself: 4 units in the last place at most (the OpenCL specification says 3, 4 for embedded devices), so 8
  * roundings; the difference before it is off by one of its own, which exp makes a relative error. */
 double clattn_bound_exp(double value, double distance) {
-  return UNIT_ROUNDOFF * value * (8.0 + 2.0 * distance) + SMALLEST_NORMAL;
+  const double rounding = UNIT_ROUNDOFF * value * (8.0 + 2.0 * distance);
+  return rounding + clattn_bound_underflow(value + rounding, SMALLEST_NORMAL);
 }
 
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain) {
   return clattn_bound_weight(1.0, largest_score, keys, chain) + 4.0 * UNIT_ROUNDOFF * fabs(lse);
 }
 
-double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain) {
-  return UNIT_ROUNDOFF * weight * (16.0 + 2.0 * sqrt((double)keys) + (double)chain / 3.0 + 4.0 * largest_score) +
-         SMALLEST_NORMAL;
+double clattn_bound_weight_rounding(double weight, double largest_score, size_t keys, size_t chain) {
+  return UNIT_ROUNDOFF * weight * (16.0 + 2.0 * sqrt((double)keys) + (double)chain / 3.0 + 4.0 * largest_score);
 }
 
-/* Error over bound: 0 where a NaN or Inf is in its place, infinite where one is out of place. */
+double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain) {
+  const double rounding = clattn_bound_weight_rounding(weight, largest_score, keys, chain);
+  return rounding + clattn_bound_underflow(weight + rounding, SMALLEST_NORMAL);
+}
+
+/* Error over bound: 0 where a NaN or Inf is in its place, infinite where one is out of place. A bound of 0 demands the
+ * value itself. */
 static double ratio_of(const clattn_element *e) {
   const double got = (double)e->got;
+  if (e->bound == CLATTN_NOT_FINITE) return isfinite(got) ? INFINITY : 0.0;
   if (isnan(e->expected)) return isnan(got) ? 0.0 : INFINITY;
   if (isinf(e->expected)) return got == e->expected ? 0.0 : INFINITY;
   if (isinf(got)) { /* the true value may lie beyond what float can hold */
     const bool beyond = fabs(e->expected) + e->bound > (double)FLT_MAX && (got > 0) == (e->expected > 0);
     return beyond ? 0.0 : INFINITY;
   }
-  const double ratio = fabs(got - e->expected) / e->bound;
+  const double error = fabs(got - e->expected), ratio = error / e->bound;
+  if (error == 0.0 && e->bound == 0.0) return 0.0;
   return isnan(ratio) ? INFINITY : ratio;
 }
 
@@ -89,6 +103,13 @@ static void update_gate2(clattn_comparison *c, const clattn_element *e) {
   c->magnitude = fmax(c->magnitude, e->magnitude);
 }
 
+/* Gate 2 allows 8 roundings of the magnitude. */
+#define GATE2_ROUNDINGS 8.0
+
+double clattn_magnitude_of(double error) {
+  return error / (GATE2_ROUNDINGS * UNIT_ROUNDOFF);
+}
+
 void clattn_compare(clattn_comparison *c, const size_t *index, int rank, const clattn_element *e) {
   const double ratio = ratio_of(e);
   if (!(ratio <= 1.0)) ++c->check.failed;
@@ -96,7 +117,7 @@ void clattn_compare(clattn_comparison *c, const size_t *index, int rank, const c
     c->check.ratio = ratio;
     c->check.got = (double)e->got;
     c->check.expected = e->expected;
-    c->check.bound = e->bound;
+    c->check.bound = e->bound == CLATTN_NOT_FINITE ? (double)INFINITY : e->bound;
     memcpy(c->check.worst_index, index, (size_t)rank * sizeof *index);
   }
   ++c->check.elements;
@@ -104,6 +125,6 @@ void clattn_compare(clattn_comparison *c, const size_t *index, int rank, const c
 }
 
 void clattn_comparison_finish(clattn_comparison *c) {
-  c->check.allowed_error = 2.0 * c->naive_error + 2.0 * c->round_trip + 8.0 * UNIT_ROUNDOFF * c->magnitude;
+  c->check.allowed_error = 2.0 * c->naive_error + 2.0 * c->round_trip + GATE2_ROUNDINGS * UNIT_ROUNDOFF * c->magnitude;
   c->check.passed = c->check.elements > 0 && c->check.failed == 0 && c->check.largest_error <= c->check.allowed_error;
 }

@@ -4,11 +4,13 @@
 
 #include "clattn.h"
 
+#define CLATTN_NOT_FINITE (-1.0)
+
 typedef struct clattn_element {
   float got;
   double expected;  /* scalar path in double */
   float naive;      /* scalar path in float */
-  double bound;     /* gate 1 */
+  double bound;     /* gate 1; CLATTN_NOT_FINITE: every value that is not finite is right, and no other */
   double magnitude; /* of the terms that were added up */
 } clattn_element;
 
@@ -47,7 +49,16 @@ double clattn_bound_exp(double value, double distance);
 /* Gate 1 of the log of a row's sum: that of a weight, which is as far off as the sum, and the log's own rounding. */
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain);
 
-/* Gate 1 of a weight: largest_score is the largest absolute value in the row. */
+/* Gate 1 of a weight: largest_score is the largest absolute value in the row. It is what rounding and underflow make
+ * together. */
 double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain);
+double clattn_bound_weight_rounding(double weight, double largest_score, size_t keys, size_t chain);
+
+/* How much of a weight, or of an exp, can be lost by underflow where the device may make 0 of what is below `smallest`:
+ * all of it. Nothing of a weight of 0. */
+double clattn_bound_underflow(double weight, double smallest);
+
+/* The magnitude for which gate 2 allows this error. */
+double clattn_magnitude_of(double error);
 
 #endif

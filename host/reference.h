@@ -36,15 +36,15 @@ typedef struct clattn_columns {
    * the sequence does not have are -inf in all of them */                                                             \
   void clattn_scores_##SUFFIX(const clattn_problem *problem, const clattn_sight *sight, const REAL *q,                 \
                               clattn_vectors_##SUFFIX k, clattn_score_row_##SUFFIX out);                               \
-  /* exps[j] = exp(scores[j] - *row_max), where that is the largest score, or the sink; 0 where the score is -inf,     \
-   * elsewhere at least 2^-126. Both (key_len). Returns their sum, the sink's part with it. */                         \
+  /* exps[j] = exp(scores[j] - *row_max), where that is the largest score, or the sink; 0 where the score is -inf.     \
+   * Both (key_len). Returns their sum, the sink's part with it. */                                                    \
   REAL clattn_exps_##SUFFIX(const REAL *scores, size_t key_len, REAL sink, REAL *exps, REAL *row_max);                 \
-  /* weights[j] = exp(scores[j] - largest) / sum; 0 where the score is -inf, elsewhere at least 2^-126. Both           \
-   * (key_len). The logit `sink` is part of the sum, -inf: there is none. Returns log(sum of exp(scores)). */          \
+  /* weights[j] = exp(scores[j] - largest) / sum; 0 where the score is -inf. Both (key_len). The logit `sink` is part  \
+   * of the sum, -inf: there is none. Returns log(sum of exp(scores)). */                                              \
   REAL clattn_softmax_##SUFFIX(const REAL *scores, size_t key_len, REAL sink, REAL *weights);                          \
-  /* out[c] = sum over the keys j with weights[j] != 0 of weights[j] * v_j[c] */                                       \
-  void clattn_context_##SUFFIX(clattn_columns keys, const REAL *weights, clattn_vectors_##SUFFIX v, size_t value_dim,  \
-                               REAL *out, REAL *magnitude);
+  /* out[c] = sum over the keys j whose score is not -inf of weights[j] * v_j[c]; scores and weights (key_len) */      \
+  void clattn_context_##SUFFIX(clattn_columns keys, const REAL *scores, const REAL *weights,                           \
+                               clattn_vectors_##SUFFIX v, size_t value_dim, REAL *out, REAL *magnitude);
 
 CLATTN_REFERENCE_STAGES(double, double)
 CLATTN_REFERENCE_STAGES(float, float)

@@ -170,8 +170,8 @@ static void attend(const reference *r, size_t row, const row_memory *m) {
   const float lse = clattn_softmax_float(scores.scores, p->key_len, (float)s.sink, m->part[WEIGHTS]);
   if (r->outputs->lse != NULL) r->outputs->lse[row] = lse;
   if (exists)
-    clattn_context_float((clattn_columns){s.keys.first, s.keys.end - s.keys.first}, m->part[WEIGHTS], v, p->value_dim,
-                         r->context + clattn_query_start(p, &s, CLATTN_CONTEXT), NULL);
+    clattn_context_float((clattn_columns){s.keys.first, s.keys.end - s.keys.first}, m->part[SCORES], m->part[WEIGHTS],
+                         v, p->value_dim, r->context + clattn_query_start(p, &s, CLATTN_CONTEXT), NULL);
 }
 
 static void attend_rows(const task *t, clattn_span part, size_t piece) {

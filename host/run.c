@@ -311,6 +311,14 @@ static void fill_timings(const clattn_profile *profile, double total, clattn_tim
   timings->total = total;
 }
 
+/* On the device a masked key's weight is -0 (kernels/common/masked.cl); in host memory it is 0. */
+static void make_zeros_positive(const clattn_problem *seen, const clattn_outputs *outputs) {
+  float *const weights = outputs->weights;
+  const size_t count = outputs->rows != NULL ? outputs->rows->count * seen->key_len
+                                             : clattn_output_bytes(seen, CLATTN_WEIGHTS) / sizeof *weights;
+  for (size_t i = 0; weights != NULL && i < count; ++i) weights[i] += 0.0f; /* -0 + 0 is 0 */
+}
+
 clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                               clattn_timings *timings, clattn_error *error) {
   if (plan == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the plan is NULL");
@@ -355,6 +363,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   clattn_chain_release(&chain);
+  if (status == CLATTN_OK) make_zeros_positive(&seen, outputs);
   if (status != CLATTN_OK && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);
   if (status == CLATTN_OK && timings != NULL) fill_timings(&profile, clattn_now() - started, timings);
   return clattn_finish(error, status);

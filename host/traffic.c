@@ -54,17 +54,16 @@ static double read_by_tiles(const clattn_sizes *s, size_t rows, size_t columns) 
   return (double)s->pairs * (of_a + of_b) * (double)s->terms;
 }
 
-/* value: TILE. Two floats of local memory for each multiply-add; tiles are filled as a whole. Where weights are 0, as
- * behind the last row, the other float is not read. */
+/* value: TILE. Two floats of local memory for each multiply-add; tiles are filled as a whole. */
 void clattn_traffic_tiled(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t tile = (size_t)value[0];
-  const double columns = (double)s->pairs * padded(s->columns, tile), places = columns * padded(s->rows, tile);
-  const double products = (s->a_is_weights ? columns * (double)s->rows : places) * (double)s->terms;
+  const double places = (double)s->pairs * padded(s->columns, tile) * padded(s->rows, tile);
+  const double products = places * (double)s->terms;
   t->flops += 2.0 * products;
   t->global_read += read_by_tiles(s, tile, tile);
   t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns;
   t->local_written += 2.0 * places * tiles_of(s->terms, tile);
-  t->local_read += places * (double)s->terms + products;
+  t->local_read += 2.0 * products;
 }
 
 /* value: TILE, ITEM_ROWS. 1 + ITEM_ROWS floats of local memory for ITEM_ROWS multiply-adds. */

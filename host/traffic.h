@@ -15,7 +15,7 @@ typedef struct clattn_sizes {
   double qk_floats; /* of fused: floats that an element of q and k, and of v, takes as stored: 1, or 1/2 of halves */
   double v_floats;
   bool b_along_depth; /* of products: whether the right-hand side is contiguous along the terms */
-  bool a_is_weights;  /* likewise: whether the left-hand side is, of which a 0 is left out */
+  bool a_is_weights;  /* likewise: whether the left-hand side is, of which masked keys are left out */
 } clattn_sizes;
 
 /* Each adds to *traffic what such launches ask for: operations, and floats (not yet bytes) of memory. `value` are the

@@ -1,4 +1,5 @@
 /* clattn_problem_validate: the one place where a problem is refused, and why. */
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 
@@ -178,8 +179,8 @@ static clattn_status check_orders(const clattn_problem *p, clattn_error *error) 
 static clattn_status check_numbers(const clattn_problem *p, clattn_error *error) {
   if (p->scale_mode == CLATTN_SCALE_GIVEN && !isfinite(p->scale))
     return INVALID("scale is %g (allowed with CLATTN_SCALE_GIVEN: any finite number)", (double)p->scale);
-  if (!isfinite(p->softcap) || p->softcap < 0.0f)
-    return INVALID("softcap is %g (allowed: a finite number above 0, or 0 for none)", (double)p->softcap);
+  if (!isfinite(p->softcap) || (p->softcap != 0.0f && p->softcap < FLT_MIN))
+    return INVALID("softcap is %g (allowed: 2^-126 = 1.2e-38 to the largest float, or 0 for none)", (double)p->softcap);
   const struct {
     const char *name;
     int64_t value, least;

@@ -85,7 +85,7 @@ broken "a barrier for some" 1 \
 broken "a word that is none" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
   softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
 broken "a function that is not built in" 3 'not built in here .*erf' \
-  softmax/1_naive.cl 'float sum = live_exp' 'float sum = erf(0.0f) + live_exp' softmax=naive
+  softmax/1_naive.cl 'float sum = sink_exp' 'float sum = erf(0.0f) + sink_exp' softmax=naive
 expect "nothing is left behind" 0 '' -- rmdir "$TMPDIR"
 
 finish

@@ -100,6 +100,43 @@ static void nan_at_a_masked_key(support_case *c) {
   support_tensor(c, CLATTN_V)[7 * p->heads * p->value_dim + 3] = NAN;
 }
 
+static void given(clattn_problem *p) {
+  p->source = CLATTN_SOURCE_QKV;
+  p->model_dim = 0;
+}
+
+/* Scores of 0, of others -1000 or less. */
+static void one_key_counts(support_case *c, size_t counts) {
+  const clattn_problem *p = &c->problem;
+  const size_t columns = p->heads * p->head_dim;
+  float *q = support_tensor(c, CLATTN_Q), *k = support_tensor(c, CLATTN_K);
+  for (size_t i = 0; i < p->query_len * columns; ++i) q[i] = 1.0f;
+  for (size_t i = 0; i < p->key_len * columns; ++i) k[i] = i / columns == counts ? 0.0f : -200.0f;
+}
+
+static void only_the_first_counts(support_case *c) {
+  const size_t columns = c->problem.heads * c->problem.value_dim;
+  float *v = support_tensor(c, CLATTN_V);
+  one_key_counts(c, 0);
+  for (size_t i = columns; i < c->problem.key_len * columns; ++i) v[i] = 3e38f;
+}
+
+static void only_the_last_counts(support_case *c) {
+  const size_t last = (c->problem.key_len - 1) * c->problem.heads * c->problem.value_dim;
+  float *v = support_tensor(c, CLATTN_V);
+  one_key_counts(c, c->problem.key_len - 1);
+  for (size_t i = 0; i < last; ++i) v[i] = 3e38f;
+}
+
+static void nan_where_nothing_counts(support_case *c) {
+  one_key_counts(c, 0);
+  support_tensor(c, CLATTN_V)[7 * c->problem.heads * c->problem.value_dim + 3] = NAN;
+}
+
+static void largest_softcap(clattn_problem *p) {
+  p->softcap = 3e38f;
+}
+
 static void shorter_keys(clattn_problem *p) {
   p->lengths = CLATTN_LENGTHS_KEYS;
 }
@@ -227,8 +264,8 @@ static const broken cases[] = {
      "if (a.until == UNTIL_SOFTCAPPED) return score;\n"
      "  if (view.bias) return a.softcap * tanh((scaled + view.bias[key * a.mask_key]) / a.softcap);",
      "scores=naive", CLATTN_SCORES, softcapped_and_masked, NULL},
-    {"softcap forgotten", "common/attention.cl", "a.softcap > 0.0f ? a.softcap * tanh(scaled / a.softcap) : scaled",
-     "scaled", "scores=naive", CLATTN_SOFTCAPPED, softcapped, NULL},
+    {"softcap forgotten", "common/attention.cl", "a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled", "scaled",
+     "scores=naive", CLATTN_SOFTCAPPED, softcapped, NULL},
     {"sign of ALiBi wrong", "common/attention.cl", "score -= view.slope", "score += view.slope", "scores=naive",
      CLATTN_SCORES, with_alibi, NULL},
     {"left side of the window off by one", "common/attention.cl", "s.position - a.left", "s.position - a.left + 1",
@@ -270,8 +307,22 @@ static const broken cases[] = {
      "s.head * a.mask.batch", "scores=naive", CLATTN_SCORES, float_mask, NULL},
     {"boolean mask inverted", "common/attention.cl", "!view.allowed[", "view.allowed[", "scores=naive", CLATTN_SCORES,
      bool_mask, NULL},
-    {"masked weights multiplied instead of left out", "context/1_naive.cl", "if (weights_row[key] != 0.0f) sum", "sum",
-     "context=naive", CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
+    {"masked weights multiplied instead of left out", "context/1_naive.cl", "if (!is_masked(weights_row[key])) sum",
+     "sum", "context=naive", CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
+    {"exps have a floor", "common/softmax.cl", ": exp(score - largest)", ": fmax(exp(score - largest), FLT_MIN)",
+     "softmax=naive", CLATTN_WEIGHTS, large_scale, NULL},
+    {"weights have a floor", "common/softmax.cl", "e / sum;", "fmax(e / sum, FLT_MIN);", "softmax=register",
+     CLATTN_WEIGHTS, large_scale, NULL},
+    {"vectors of exps have a floor", "softmax/6_vector.cl", "select(exp(score - largest)",
+     "select(fmax(exp(score - largest), (float16)FLT_MIN)", "softmax=vector", CLATTN_WEIGHTS, large_scale, NULL},
+    {"traced exps have a floor", "trace/softmax.cl", "0.0f : e;", "0.0f : fmax(e, FLT_MIN);", "exps=naive", CLATTN_EXPS,
+     large_scale, NULL},
+    {"weights of 0 taken for masked keys", "common/masked.cl", "as_int(weight) == MASKED_BITS", "weight == 0.0f",
+     "context=naive", CLATTN_CONTEXT, given, nan_where_nothing_counts},
+    {"a panel leaves out weights of 0", "context/4_panel.cl", "!is_masked(weights[r][key])", "weights[r][key] != 0.0f",
+     "context=panel", CLATTN_CONTEXT, given, nan_where_nothing_counts},
+    {"the quotient of a softcap is lost", "common/attention.cl", "fabs(x) < softcap * 0x1p-12f ? x :",
+     "fabs(x / softcap) < FLT_MIN ? 0.0f :", "scores=naive", CLATTN_SOFTCAPPED, largest_softcap, NULL},
     {"products scaled", "trace/products.cl", "*to = sum;", "*to = sum * a.scale;", "products=naive", CLATTN_PRODUCTS,
      NULL, NULL},
     {"the last term of a product is forgotten", "trace/products.cl", "c < a.head_dim;", "c < a.head_dim - 1;",
@@ -286,13 +337,13 @@ static const broken cases[] = {
      "row_max[r.first + row] = at[0]", "exps=naive", CLATTN_ROW_MAX, NULL, NULL},
     {"row sum without the last key", "trace/softmax.cl", "sum += at[j];", "sum += j < r.key_len - 1 ? at[j] : 0.0f;",
      "exps=naive", CLATTN_ROW_SUM, NULL, NULL},
-    {"row sum without the sink", "trace/softmax.cl", "float sum = live_exp(sink, largest)", "float sum = 0.0f",
+    {"row sum without the sink", "trace/softmax.cl", "float sum = sink_exp(sink, largest)", "float sum = 0.0f",
      "exps=naive", CLATTN_ROW_SUM, with_sinks, NULL},
     {"fused: the formula without its maximum", "fused/1_row.cl", "sum += live_exp(score_of(a, in, key), largest)",
      "sum += exp(score_of(a, in, key))", "fused=row", CLATTN_LSE, NULL, NULL},
     {"fused: not divided by the sum", "fused/1_row.cl", "live_weight(live_exp(score_of(a, in, key), largest), sum)",
      "live_exp(score_of(a, in, key), largest)", "fused=row", CLATTN_CONTEXT, NULL, NULL},
-    {"fused: masked values multiplied", "fused/1_row.cl", "if (weight == 0.0f) continue;", "", "fused=row",
+    {"fused: masked values multiplied", "fused/1_row.cl", "if (is_masked(weight)) continue;", "", "fused=row",
      CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
     {"fused: a row's sum does not shrink", "fused/2_online.cl", "sum = sum * factor + part", "sum = sum + part",
      "fused=online", CLATTN_LSE, large_scale, NULL},
@@ -315,8 +366,23 @@ static const broken cases[] = {
     {"fused: every work-item of a row adds the sink", "common/fused_block.cl",
      "get_local_id(0) == 0 ? sink_part(sink, headroom) : 0.0f", "sink_part(sink, headroom)", "fused=register",
      CLATTN_LSE, with_sinks, NULL},
-    {"fused: masked weights multiplied", "common/fused_block.cl", "if (weight != 0.0f)", "", "fused=register",
+    {"fused: masked weights multiplied", "common/fused_block.cl", "if (!is_masked(weight))", "", "fused=register",
      CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
+    {"fused: weights have a floor", "common/fused.cl", "ldexp(exp(score - largest), -headroom)",
+     "fmax(ldexp(exp(score - largest), -headroom), FLT_MIN)", "fused=online", CLATTN_CONTEXT, given,
+     only_the_first_counts},
+    {"fused: sums shrink to a floor", "common/fused.cl", "exp(largest - larger)",
+     "fmax(exp(largest - larger), FLT_MIN)", "fused=tiled", CLATTN_CONTEXT, given, only_the_last_counts},
+    {"fused: powers have a floor", "common/exp2.cl", "float16 exp2_16(float16 x) {",
+     "float16 exp2_16(float16 any) {\n  const float16 x = fmax(any, -126.0f);", "fused=vector:STRIP=64", CLATTN_CONTEXT,
+     given, only_the_first_counts},
+    {"fused: parts of powers have a floor", "common/exp2.cl", "float16 exp2_16(float16 x) {",
+     "float16 exp2_16(float16 any) {\n  const float16 x = fmax(any, -126.0f);", "fused=stream:PARTS=8", CLATTN_CONTEXT,
+     given, only_the_first_counts},
+    {"fused: weights of 0 taken for masked keys", "fused/5_vector.cl", "as_int16(weight) == MASKED_BITS",
+     "weight == 0.0f", "fused=vector:STRIP=64", CLATTN_CONTEXT, given, nan_where_nothing_counts},
+    {"fused: weights of 0 taken for masked keys in parts", "common/masked.cl", "as_int(weight) == MASKED_BITS",
+     "weight == 0.0f", "fused=split:PART_KEYS=32", CLATTN_CONTEXT, given, nan_where_nothing_counts},
     {"fused: the last part is forgotten", "fused/6_split.cl", "p < parts; ++p) {", "p < parts - 1; ++p) {",
      "fused=split:PART_KEYS=32", CLATTN_LSE, NULL, NULL},
     {"fused: parts joined without their maxima", "fused/6_split.cl", "= shrink(o[VALUE_DIM], largest)", "= 1.0f",

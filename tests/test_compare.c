@@ -45,6 +45,24 @@ static void infinities_in_their_place(void **state) {
   assert_false(compare_one(-INFINITY, 2.0 * (double)FLT_MAX, 1.0).check.passed);
 }
 
+/* 0 * Inf and tiny * Inf: which of the two a device has is not known. */
+static void either_nan_or_infinity(void **state) {
+  (void)state;
+  assert_true(compare_one(NAN, INFINITY, CLATTN_NOT_FINITE).check.passed);
+  assert_true(compare_one(INFINITY, NAN, CLATTN_NOT_FINITE).check.passed);
+  assert_false(compare_one(FLT_MAX, INFINITY, CLATTN_NOT_FINITE).check.passed);
+  assert_false(compare_one(0.0f, NAN, CLATTN_NOT_FINITE).check.passed);
+}
+
+/* Of a masked key, or one whose weight underflows even in double. */
+static void a_bound_of_nothing(void **state) {
+  (void)state;
+  assert_true(compare_one(0.0f, 0.0, 0.0).check.passed);
+  assert_true(compare_one(-0.0f, 0.0, 0.0).check.passed);
+  assert_false(compare_one(1e-45f, 0.0, 0.0).check.passed);
+  assert_false(compare_one(NAN, 0.0, 0.0).check.passed);
+}
+
 static void nothing_compared_is_no_pass(void **state) {
   (void)state;
   clattn_comparison c = {.check = {.tensor = CLATTN_Q}};
@@ -75,6 +93,11 @@ static void bounds_grow_with_what_they_should(void **state) {
   assert_true(clattn_bound_product(1.0, 64, 640) > clattn_bound_product(1.0, 64, 64));
   assert_true(clattn_bound_product(0.0, 64, 64) > 0.0); /* what a device may flush to 0 */
   assert_true(clattn_bound_weight(0.5, 100.0, 64, 64) > clattn_bound_weight(0.5, 1.0, 64, 64));
+  /* What can be lost of a weight is never much more than itself, and no more than what devices flush. */
+  assert_true(clattn_bound_weight(0.0, 100.0, 64, 64) == 0.0);
+  assert_true(clattn_bound_exp(0.0, 1000.0) == 0.0);
+  assert_true(clattn_bound_weight(1e-44, 100.0, 64, 64) < 5e-44);
+  assert_true(clattn_bound_weight(1e-37, 1.0, 64, 64) < 1.3e-38);
   /* 2^-24 (8 + 2 sqrt 64 + 63 / 3) = 45 u, and 2^-24 / 2 (16 + 16 + 21 + 4) = 28.5 u */
   assert_true(fabs(clattn_bound_product(1.0, 64, 63) * 16777216.0 - 45.0) < 1e-9);
   assert_true(fabs(clattn_bound_weight(0.5, 1.0, 64, 63) * 16777216.0 - 28.5) < 1e-9);
@@ -104,6 +127,8 @@ int main(void) {
       cmocka_unit_test(within_and_beyond),
       cmocka_unit_test(nan_never_passes),
       cmocka_unit_test(infinities_in_their_place),
+      cmocka_unit_test(either_nan_or_infinity),
+      cmocka_unit_test(a_bound_of_nothing),
       cmocka_unit_test(nothing_compared_is_no_pass),
       cmocka_unit_test(gate_two),
       cmocka_unit_test(bounds_grow_with_what_they_should),

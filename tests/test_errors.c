@@ -61,6 +61,7 @@ static void problems(void **state) {
   REFUSED(p.order = CLATTN_ORDER_HEADS, CLATTN_INVALID_PROBLEM, "order is 1");
   REFUSED(p.type = (clattn_type)3, CLATTN_INVALID_PROBLEM, "type is 3");
   REFUSED(p.softcap = -1.0f, CLATTN_INVALID_PROBLEM, "softcap is -1");
+  REFUSED(p.softcap = 1e-39f, CLATTN_INVALID_PROBLEM, "softcap is 1e-39 (allowed: 2^-126");
   REFUSED(p.softcap = INFINITY, CLATTN_INVALID_PROBLEM, "softcap is inf");
   REFUSED(p.window_left = -2, CLATTN_INVALID_PROBLEM, "window_left is -2");
   REFUSED(p.window_right = INT64_MAX, CLATTN_INVALID_PROBLEM, "window_right is");

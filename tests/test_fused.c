@@ -224,12 +224,74 @@ static void extreme_numbers(void **state) {
     for (size_t e = 0; e < sizeof extremes / sizeof extremes[0]; ++e) check_extreme(&extremes[e], names[i]);
 }
 
+/* ---- keys that hardly count -------------------------------------------------------------------------------------- */
+
+typedef struct slope {
+  const char *name;
+  float depth;  /* of the smallest score below the largest; above 0 scores fall from key to key, below 0 they rise */
+  float sink;   /* 0: none */
+  float values; /* of keys that are 150 or more below the largest */
+  float first;  /* value of the first key; NAN and infinities */
+} slope;
+
+static const slope slopes[] = {{"huge values behind", 1000.0f, 0.0f, 3e38f, 3.0f},
+                               {"huge values before", -1000.0f, 0.0f, 3e38f, 3.0f},
+                               {"huge values, a sink", -1000.0f, 400.0f, 3e38f, 3.0f},
+                               {"a sink far above", 200.0f, 1e4f, 1.0f, 3.0f},
+                               {"a sink above", 1.0f, 100.0f, 1.0f, 3.0f},
+                               {"a sink just seen", 1.0f, 85.0f, 1.0f, 3.0f},
+                               {"an infinity before", -1000.0f, 0.0f, 1.0f, INFINITY},
+                               {"NaN before", -1000.0f, 0.0f, 1.0f, NAN},
+                               {"an infinity a little before", -30.0f, 0.0f, 1.0f, INFINITY}};
+
+/* 600 keys: several strips and parts, whose maxima rise or fall. */
+static void check_slope(const slope *e, const char *kernel) {
+  enum { KEYS = 600, HEADS = 2, DIM = 5, VALUES = 18 };
+  const clattn_plan_options options = options_of(kernel);
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.query_len = 9;
+  p.key_len = KEYS;
+  p.heads = HEADS;
+  p.head_dim = DIM;
+  p.value_dim = VALUES;
+  p.source = CLATTN_SOURCE_QKV;
+  p.sinks = e->sink != 0.0f;
+  p.scale_mode = CLATTN_SCALE_GIVEN;
+  p.scale = 1.0f;
+  support_case c;
+  support_allocate(&c, &p, 89);
+  float *q = support_tensor(&c, CLATTN_Q), *k = support_tensor(&c, CLATTN_K), *v = support_tensor(&c, CLATTN_V);
+  for (size_t i = 0; i < 9 * HEADS * DIM; ++i) q[i] = 0.2f;
+  for (size_t key = 0; key < KEYS; ++key) {
+    const float from_first = e->depth * (float)key / (KEYS - 1),
+                below = e->depth > 0.0f ? from_first : from_first - e->depth;
+    for (size_t i = 0; i < HEADS * DIM; ++i) k[key * HEADS * DIM + i] = -below;
+    for (size_t i = 0; i < HEADS * VALUES; ++i) v[key * HEADS * VALUES + i] *= below > 150.0f ? e->values : 1.0f;
+  }
+  for (size_t i = 0; i < HEADS * VALUES; ++i) v[i] *= e->first;
+  for (int head = 0; head < HEADS && p.sinks; ++head) support_tensor(&c, CLATTN_SINKS)[head] = e->sink;
+  const clattn_check_report report = support_run(support_opened, &c, &options);
+  char what[96];
+  snprintf(what, sizeof what, "%s, %s", kernel, e->name);
+  assert_passed(&report, what);
+  support_free(&c);
+}
+
+static void keys_that_hardly_count(void **state) {
+  (void)state;
+  char names[ROWS_MOST][32];
+  const size_t count = fused_rows(names);
+  for (size_t i = 0; i < count; ++i)
+    for (size_t e = 0; e < sizeof slopes / sizeof slopes[0]; ++e) check_slope(&slopes[e], names[i]);
+}
+
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(workspace_is_linear),
       cmocka_unit_test(launches_and_bits),
       cmocka_unit_test(stored_types_are_read_in_place),
       cmocka_unit_test(extreme_numbers),
+      cmocka_unit_test(keys_that_hardly_count),
   };
   return support_run_group("fused", tests, sizeof tests / sizeof tests[0], support_open, support_close, argc, argv);
 }

@@ -1,5 +1,6 @@
 /* Hostile inputs: numbers and shapes that break kernels which are right for all others, through every rung of every
  * pipeline. docs/trust.md has the list. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,117 @@ static void infinity_in_a_value(support_case *c) {
   support_tensor(c, CLATTN_V)[6] = -INFINITY;
 }
 
+/* ---- keys that hardly count -------------------------------------------------------------------------------------- */
+
+/* Every query's score of each key, for head_dim 16 and the default scale of 1/4: a quarter of 16 times the key's
+ * elements. */
+static void score_keys(support_case *c, float (*score)(size_t key, size_t keys)) {
+  const clattn_problem *p = &c->problem;
+  const size_t columns = p->heads * p->head_dim;
+  float *k = support_tensor(c, CLATTN_K);
+  assert_int_equal(p->head_dim, 16);
+  fill(c, CLATTN_Q, 1.0f);
+  for (size_t key = 0; key < p->key_len; ++key)
+    for (size_t i = 0; i < columns; ++i) k[key * columns + i] = score(key, p->key_len) / 4.0f;
+}
+
+static void value_keys(support_case *c, float (*value)(size_t key, size_t keys)) {
+  const clattn_problem *p = &c->problem;
+  const size_t columns = p->heads * p->value_dim;
+  float *v = support_tensor(c, CLATTN_V);
+  for (size_t key = 0; key < p->key_len; ++key)
+    for (size_t i = 0; i < columns; ++i) v[key * columns + i] = value(key, p->key_len);
+}
+
+/* The others' weights are 0 in float and double, 0 in float alone, subnormal, small. */
+static float below_the_first(size_t key, size_t keys) {
+  static const float depths[] = {1000.0f, 150.0f, 100.0f, 90.0f, 80.0f};
+  (void)keys;
+  return key == 0 ? 0.0f : -depths[key % 5];
+}
+
+static float below_the_last(size_t key, size_t keys) {
+  return below_the_first(keys - 1 - key, keys);
+}
+
+/* No step makes a weight vanish, all of them together do. */
+static float in_steps(size_t key, size_t keys) {
+  (void)keys;
+  return 50.0f * (float)key;
+}
+
+static float huge_but_the_first(size_t key, size_t keys) {
+  (void)keys;
+  return key == 0 ? 1.0f : 3e38f;
+}
+
+static float huge_but_the_last(size_t key, size_t keys) {
+  return huge_but_the_first(keys - 1 - key, keys);
+}
+
+static float none_but_the_first(size_t key, size_t keys) {
+  (void)keys;
+  return key == 0 ? 0.0f : 1.0f;
+}
+
+static void huge_values_behind_the_first(support_case *c) {
+  score_keys(c, below_the_first);
+  value_keys(c, huge_but_the_first);
+}
+
+static void huge_values_before_the_last(support_case *c) {
+  score_keys(c, below_the_last);
+  value_keys(c, huge_but_the_last);
+}
+
+static void huge_values_in_steps(support_case *c) {
+  score_keys(c, in_steps);
+  value_keys(c, huge_but_the_last);
+}
+
+static void the_first_has_no_value(support_case *c) {
+  score_keys(c, below_the_first);
+  value_keys(c, none_but_the_first);
+}
+
+/* Key 5's weight is 0 in double as well, key 2's in float alone; seen they are all the same. */
+static void not_finite_at_negligible_keys(support_case *c) {
+  const size_t columns = c->problem.heads * c->problem.value_dim;
+  float *v = support_tensor(c, CLATTN_V);
+  score_keys(c, below_the_first);
+  v[5 * columns] = v[1 * columns + 1] = NAN;
+  v[5 * columns + 2] = v[1 * columns + 3] = INFINITY;
+}
+
+static void infinities_in_steps(support_case *c) {
+  const size_t columns = c->problem.heads * c->problem.value_dim;
+  float *v = support_tensor(c, CLATTN_V);
+  score_keys(c, in_steps);
+  v[0] = v[columns + 1] = INFINITY;
+  v[2] = NAN;
+  v[(c->problem.key_len - 1) * columns + 3] = INFINITY;
+}
+
+static void with_sinks(clattn_problem *p) {
+  p->sinks = true;
+}
+
+static void sink_of_100(support_case *c) {
+  fill(c, CLATTN_SINKS, 100.0f);
+}
+
+static void sink_of_1e4(support_case *c) {
+  fill(c, CLATTN_SINKS, 1e4f);
+}
+
+static void largest_softcap(clattn_problem *p) {
+  p->softcap = 3e38f;
+}
+
+static void least_softcap(clattn_problem *p) {
+  p->softcap = FLT_MIN;
+}
+
 static void no_keys_at_all(support_case *c) {
   static const int32_t none[] = {0};
   c->inputs.key_lengths = none;
@@ -183,6 +295,16 @@ static const hostile cases[] = {
     {"scores that rise", 33, 300, 16, 16, 0.0f, NULL, rising},
     {"scores that fall", 33, 300, 16, 16, 0.0f, NULL, falling},
     {"one key far above, the last", 33, 130, 16, 16, 0.0f, NULL, a_key_alone},
+    {"huge values at keys far below the first", 17, 70, 16, 16, 0.0f, NULL, huge_values_behind_the_first},
+    {"huge values at keys far below the last", 17, 70, 16, 16, 0.0f, NULL, huge_values_before_the_last},
+    {"huge values below a maximum that rises", 17, 70, 16, 16, 0.0f, NULL, huge_values_in_steps},
+    {"one key far above the others, its value 0", 17, 16, 16, 16, 0.0f, NULL, the_first_has_no_value},
+    {"NaN and infinities at negligible keys", 17, 70, 16, 16, 0.0f, NULL, not_finite_at_negligible_keys},
+    {"NaN and infinities below a maximum that rises", 17, 70, 16, 16, 0.0f, NULL, infinities_in_steps},
+    {"a sink of 100", 17, 16, 16, 16, 0.0f, with_sinks, sink_of_100},
+    {"a sink of 1e4", 17, 16, 16, 16, 0.0f, with_sinks, sink_of_1e4},
+    {"the largest softcap", 17, 70, 16, 16, 1e-3f, largest_softcap, NULL},
+    {"the least softcap", 17, 70, 16, 16, 0.0f, least_softcap, NULL},
     {"NaN in a query", 20, 70, 16, 16, 0.0f, NULL, not_a_number_in_a_query},
     {"infinities in a value", 20, 70, 16, 16, 0.0f, NULL, infinity_in_a_value},
     {"no keys", 20, 70, 16, 16, 0.0f, lengths, no_keys_at_all},
@@ -264,6 +386,31 @@ static bool run(const hostile *h, const way *w) {
   return true;
 }
 
+/* Of a value of 3e38 at a key whose weight is 0 nothing arrives, whatever the checker thinks of it. */
+static void nothing_of_a_negligible_key(const way *w) {
+  static const hostile two_keys = {"", 1, 2, 1, 1, 1.0f, NULL, NULL};
+  static const float q[] = {1.0f}, k[2][2] = {{0.0f, -1000.0f}, {-1000.0f, 0.0f}};
+  static const float v[2][2] = {{1.0f, 3e38f}, {3e38f, 1.0f}};
+  clattn_problem p = problem_of(&two_keys);
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  p.heads = 1;
+  options.pipeline = w->pipeline;
+  options.kernels = w->kernels;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  for (int order = 0; order < 2; ++order) {
+    float context = NAN, weights[2] = {NAN, NAN};
+    clattn_outputs outputs = {.context = &context};
+    if (clattn_plan_has(plan, CLATTN_WEIGHTS)) outputs.weights = weights;
+    assert_ok(clattn_plan_run(plan, &(clattn_inputs){.q = q, .k = k[order], .v = v[order]}, &outputs, NULL, &error),
+              &error);
+    if (context != 1.0f) fail_msg("%s: context is %g", name_of(w), (double)context);
+    if (outputs.weights != NULL) assert_true(weights[order] == 1.0f && weights[1 - order] == 0.0f);
+  }
+  clattn_plan_destroy(plan);
+}
+
 /* A device without CLBlast or for which CPU forms are not meant has fewer ways; but every way has all cases or none. */
 static void every_case(void **state) {
   const way *w = *state;
@@ -273,6 +420,7 @@ static void every_case(void **state) {
   if (ran == 0 && w > &ways[1]) skip(); /* the first two are there on every device */
   print_message("all %zu cases through %s\n", ran, name_of(w));
   assert_int_equal(ran, sizeof cases / sizeof cases[0]);
+  nothing_of_a_negligible_key(w);
 }
 
 /* Sizes of nothing are refused by name, before any device sees them. */

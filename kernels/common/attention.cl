@@ -89,11 +89,17 @@ void view_row(const attention a, const sequence s, int row, global const void *m
   view->allowed = a.mask_kind == BOOL_MASK ? (global const uchar *)mask + at : 0;
 }
 
+/* softcap * tanh(x / softcap). Where x is below 2^-12 of the softcap that is x, to within a third of a rounding; the
+ * quotient could be subnormal there, and devices may make 0 of it. (fused/5_vector.cl repeats this for 16 rows.) */
+float softcapped(float x, float softcap) {
+  return fabs(x) < softcap * 0x1p-12f ? x : softcap * tanh(x / softcap);
+}
+
 /* From the scaled product to the score (fused/5_vector.cl repeats this for 16 rows): softcap, then bias and mask, in
  * ONNX's order. What is masked is replaced, not added to: whatever the masked key held, NaN included, is gone. */
 float finish_score(const attention a, const row_view view, int key, float scaled) {
   if (a.until == UNTIL_SCALED) return scaled;
-  float score = a.softcap > 0.0f ? a.softcap * tanh(scaled / a.softcap) : scaled;
+  float score = a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled;
   if (a.until == UNTIL_SOFTCAPPED) return score;
   /* exercise mask: a key out of the range view.first ... view.end is masked */
   if (key < view.first || key >= view.end) return -INFINITY;

@@ -6,20 +6,19 @@
  * bits. The polynomial is the best of its degree (Remez), with 1 as its first coefficient, so that 2^0 is exactly 1; it
  * is off by at most 2.5 units of 2^-24.
  *
- * What is below -126 counts as -126: the smallest result is 2^-126. NaN stays: it is not smaller than -126, and a
+ * Below -126 the result would be subnormal: it is 0, also of -infinity. NaN stays: it is not smaller than -126, and a
  * product with it is NaN, whatever its bits have made of 2^n.
  */
 #define LOG2_E 1.44269504f /* e^x = 2^(x * LOG2_E) */
 
 float16 exp2_16(float16 x) {
   const float magic = 12582912.0f + 127.0f;
-  const float16 bounded = x < -126.0f ? -126.0f : x;
-  const float16 shifted = bounded + magic, f = bounded - (shifted - magic);
+  const float16 shifted = x + magic, f = x - (shifted - magic);
   float16 power = 0.00132764725f;
   power = fma(power, f, 0.00967554096f);
   power = fma(power, f, 0.0555071309f);
   power = fma(power, f, 0.240221202f);
   power = fma(power, f, 0.693146944f);
   power = fma(power, f, 1.0f);
-  return power * as_float16(as_int16(shifted) << 23);
+  return x < -126.0f ? 0.0f : power * as_float16(as_int16(shifted) << 23);
 }

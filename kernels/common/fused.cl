@@ -10,10 +10,13 @@
  * All sums are kept smaller by a power of two that is at least the number of keys: a sum of values near the largest
  * float would overflow before it is divided, and a power of two costs no digit.
  *
- * As in the staged kernels, a masked key (its score is -infinity) has the weight exactly 0, whatever its value holds;
- * every other weight, and every factor above, is at least 2^-126, so that a NaN or Inf in a live key's value stays.
+ * As in the staged kernels, a masked key (its score is -infinity) is left out, whatever its value holds. The weight of
+ * any other key may underflow to 0, as may the factors above: 0 times a NaN or an infinity is NaN, and shows. Finite
+ * values never make an infinity on the way, so that there is none for a factor of 0 to make a NaN of: with the headroom
+ * all sums stay within what a float can hold.
  */
 #include "common/attention.cl"
+#include "common/masked.cl"
 #include "common/stored.cl"
 
 /* How q and k, and v, are stored: 0 float, 1 half, 2 bfloat16, as in common/attention.h. They are read as they are, and
@@ -42,14 +45,12 @@ float sink_part(float sink, int headroom) {
 
 /* exp(score - largest) * 2^-headroom of a live score. */
 float live_part(float score, float largest, int headroom) {
-  const float e = ldexp(exp(score - largest), -headroom);
-  return e < FLT_MIN ? FLT_MIN : e; /* a NaN is not smaller, and stays */
+  return ldexp(exp(score - largest), -headroom);
 }
 
-/* By what sums shrink when the maximum grows. Before the first score they are 0, and -infinity must make no NaN. */
+/* By what sums shrink when the maximum grows; 0 before the first score. */
 float shrink(float largest, float larger) {
-  const float e = exp(largest - larger);
-  return e < FLT_MIN ? FLT_MIN : e;
+  return exp(largest - larger);
 }
 
 /* log of the sum of exp(scores): lse (batch, heads, query_len), of a row of this pair. A row in which all is masked has

@@ -254,7 +254,7 @@ void store_weights(const block_memory memory, int headroom, float score[ITEM_ROW
     for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] *= factor;
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) {
-      const float weight = score[r][c] == -INFINITY ? 0.0f : live_part(score[r][c], larger, headroom);
+      const float weight = score[r][c] == -INFINITY ? MASKED_WEIGHT : live_part(score[r][c], larger, headroom);
       sums->sum[r] += weight;
       weights[c * LOCAL_X] = weight;
     }
@@ -286,7 +286,7 @@ void add_values(const block_memory memory, block_sums *sums) {
   }
 }
 
-/* As add_values, without the terms whose weight is 0. */
+/* As add_values, without the terms of masked keys. */
 void add_live_values(const block_memory memory, block_sums *sums) {
   for (int key = 0; key < BLOCK_KEYS; ++key) {
     local const float4 *values = memory.tile + VALUES_AT + key * VALUE_ROW + get_local_id(0);
@@ -295,7 +295,7 @@ void add_live_values(const block_memory memory, block_sums *sums) {
       const float weight = ((local const float *)(memory.weights + row_in_block(r) * WEIGHT_ROW))[key];
 #pragma unroll
       for (int i = 0; i < VALUE_VECTORS; ++i)
-        if (weight != 0.0f) sums->context[r][i] = fma((float4)(weight), values[i * LOCAL_X], sums->context[r][i]);
+        if (!is_masked(weight)) sums->context[r][i] = fma((float4)(weight), values[i * LOCAL_X], sums->context[r][i]);
     }
   }
 }

@@ -36,6 +36,7 @@
 #endif
 #define BLOCK_ROWS (LOCAL_Y * ITEM_ROWS)
 #define BLOCK_COLS (LOCAL_X * ITEM_COLS)
+#include "common/masked.cl"
 #include "common/matrix.cl"
 
 /* Depth runs along the first index of both, so that the inner loop reads whole rows of them; the extra column keeps
@@ -103,7 +104,7 @@ void product_register(const matrix a, const matrix b, int first, int end, const 
       for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];
       for (int r = 0; r < ITEM_ROWS; ++r) {
         const float a_value = tiles.a[k][y + r * LOCAL_Y];
-        if (careful && a_value == 0.0f) continue;
+        if (careful && is_masked(a_value)) continue;
         for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = fma(a_value, b_value[c], sum[r][c]);
       }
     }

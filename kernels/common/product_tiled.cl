@@ -11,7 +11,7 @@
  * B is contiguous along k (B_ALONG_DEPTH 1: a matrix stored transposed, like K or W of x.W^T) or along its columns (0).
  * Neighbouring work-items read neighbouring addresses in both cases.
  *
- * A_IS_WEIGHTS 1: an A of exactly 0 belongs to a masked key and is left out, not multiplied: a NaN in that key's value
+ * A_IS_WEIGHTS 1: terms of masked keys (common/masked.cl) are left out, not multiplied: a NaN in such a key's value
  * stays there.
  */
 #ifndef TILE
@@ -23,6 +23,7 @@
 #ifndef A_IS_WEIGHTS
 #define A_IS_WEIGHTS 0
 #endif
+#include "common/masked.cl"
 #include "common/matrix.cl"
 
 /* One column more than needed: without it the transposing store below would hit one memory bank TILE times. */
@@ -47,7 +48,7 @@ float product_tiled(const matrix a, const matrix b, int first, int end, local ti
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
     const int terms = min(TILE, end - k0);
     for (int k = 0; k < terms; ++k)
-      if (!A_IS_WEIGHTS || a_tile[y][k] != 0.0f) sum = fma(a_tile[y][k], b_tile[k][x], sum);
+      if (!A_IS_WEIGHTS || !is_masked(a_tile[y][k])) sum = fma(a_tile[y][k], b_tile[k][x], sum);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
     /* end of exercise */
   }

@@ -1,10 +1,10 @@
 /* context, rung 1: the formula, one work-item an element of the result.
  *
  *     for (query i ...) for (column c ...)
- *       context[i][c] = sum over the keys j with weights[i][j] > 0 of weights[i][j] * v[j][c]
+ *       context[i][c] = sum over the keys j that are not masked of weights[i][j] * v[j][c]
  *
- * A masked key's weight is exactly 0, every other weight is at least 2^-126 (softmax sees to it): masked values are
- * left out, not multiplied, and a NaN in one of them stays there.
+ * Masked keys are known by their weight (common/masked.cl). Their values are left out, not multiplied: a NaN in one of
+ * them stays there.
  *
  * weights is a block, (pairs, rows, key_len), as scores leaves it; v and context lie in memory as the strides of `a`
  * say. Work-item (c, i, pair in the block).
@@ -15,6 +15,7 @@
  * Wins nowhere.
  */
 #include "common/attention.cl"
+#include "common/masked.cl"
 #ifndef ONLY_NONFINITE
 #define ONLY_NONFINITE 0
 #endif
@@ -32,9 +33,9 @@ kernel void context(global const float *weights, global const float *v, global f
   if (isfinite(*to)) return;
 #endif
   float sum = 0.0f;
-  /* exercise weighted-sum: add up the values of the keys in sight, each times its weight; leave out weights of 0 */
+  /* exercise weighted-sum: add up the values of the keys in sight, each times its weight; leave out masked keys */
   for (int key = first_key(a, s, row); key < end_key(a, s, row); ++key)
-    if (weights_row[key] != 0.0f) sum = fma(weights_row[key], v_head[key * a.v.row + c], sum);
+    if (!is_masked(weights_row[key])) sum = fma(weights_row[key], v_head[key * a.v.row + c], sum);
   /* end of exercise */
   *to = sum;
 }

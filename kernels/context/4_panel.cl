@@ -5,7 +5,7 @@
  * common/product_panel.cl for the picture. The sums of the strips are added up in the result.
  *
  * A masked key's weight is 0, and 0 times its value is 0 where that is finite; a panel that is not all finite goes the
- * slow way, term by term.
+ * slow way, term by term, and leaves masked keys out.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
@@ -14,15 +14,16 @@
 #endif
 #define A_IS_WEIGHTS 1
 #include "common/attention.cl"
+#include "common/masked.cl"
 #include "common/product_panel.cl"
 
-/* As multiply_rows, without the terms whose weight is 0. */
+/* As multiply_rows, without the terms of masked keys. */
 void multiply_live(global const float *const weights[ROWS], local const float16 *panel, int first, int end,
                    float16 sum[ROWS][VECTORS]) {
   for (int r = 0; r < ROWS; ++r) {
     for (int v = 0; v < VECTORS; ++v) sum[r][v] = 0.0f;
     for (int key = first; key < end; ++key)
-      if (weights[r][key] != 0.0f)
+      if (!is_masked(weights[r][key]))
         for (int v = 0; v < VECTORS; ++v)
           sum[r][v] = fma((float16)weights[r][key], panel[key * VECTORS + v], sum[r][v]);
   }
@@ -49,7 +50,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void context(global const 
     for (int row = row0; row < row_end; row += ROWS) {
       global const float *rows[ROWS];
       for (int r = 0; r < ROWS; ++r) rows[r] = weights_pair + (size_t)min(row + r, row_end - 1) * a.key_len + key0;
-      /* What these rows can see of the strip; the others hold weights of 0. */
+      /* What these rows can see of the strip; the others are masked. */
       const int first = clamp(first_key(a, s, row) - key0, 0, terms);
       const int last = clamp(end_key(a, s, min(row + ROWS, row_end) - 1) - key0, 0, terms);
       float16 sum[ROWS][VECTORS];

@@ -25,7 +25,8 @@ typedef struct row_inputs {
   size_t q_row, k_head; /* where the row begins in q, and the head's key 0 in k */
 } row_inputs;
 
-float score_of(const attention a, const row_inputs in, int key) {
+/* Inlined, so that each of the three passes has loads of its own: neighbours then read the same key at a time. */
+static __attribute__((always_inline)) float score_of(const attention a, const row_inputs in, int key) {
   const size_t k_row = in.k_head + key * a.k.row;
   float sum = 0.0f;
   for (int c = 0; c < a.head_dim; ++c)
@@ -47,7 +48,7 @@ kernel void fused(global const void *q, global const void *k, global const void 
 
   float largest = sink;
   for (int key = first; key < end; ++key) largest = fmax(largest, score_of(a, in, key));
-  float sum = live_exp(sink, largest);
+  float sum = sink_exp(sink, largest);
   for (int key = first; key < end; ++key) sum += live_exp(score_of(a, in, key), largest);
   store_fused_lse(a, lse, pair, row, largest, sum, 0);
   if (!exists) return;
@@ -57,7 +58,7 @@ kernel void fused(global const void *q, global const void *k, global const void 
   for (int key = first; key < end; ++key) {
     const float weight = live_weight(live_exp(score_of(a, in, key), largest), sum);
     const size_t v_row = key_offset(a, a.v, s) + key * a.v.row;
-    if (weight == 0.0f) continue;
+    if (is_masked(weight)) continue;
     for (int c = 0; c < a.value_dim; ++c) out[c] = fma(weight, load_stored(V_TYPE, v, v_row + c), out[c]);
   }
 }

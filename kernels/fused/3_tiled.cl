@@ -14,7 +14,7 @@
  * Between the steps stand barriers: each reads what other work-items have written in the step before. What a row has
  * summed up stays with its work-items from tile to tile, and shrinks when a later tile holds a larger score.
  *
- * A weight of exactly 0 belongs to a masked key, which is left out, not multiplied: a NaN in its value stays there.
+ * A masked key, known by its weight (common/masked.cl), is left out, not multiplied: a NaN in its value stays there.
  *
  * Cost: each element of K and V is read once for TILE rows, not once for each. Local memory must hold TILE rows of Q, K
  * and V. Wins over rung 2 on GPUs. Loses on CPU devices: barriers; and to rung 4, since it reads two words of local
@@ -80,7 +80,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
 
     float larger = largest;
     for (int i = 0; i < TILE; ++i) larger = fmax(larger, scores[y][i]);
-    weights[y][x] = score == -INFINITY ? 0.0f : live_part(score, larger, headroom);
+    weights[y][x] = score == -INFINITY ? MASKED_WEIGHT : live_part(score, larger, headroom);
     const float factor = larger > largest ? shrink(largest, larger) : 1.0f;
     /* exercise rescale: the row's maximum has grown from largest to larger: what shrinks? */
     largest = larger;
@@ -91,7 +91,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
 
     for (int key = 0; key < TILE; ++key) {
       const float weight = weights[y][key];
-      if (weight == 0.0f) continue;
+      if (is_masked(weight)) continue;
       sum += weight;
       for (int i = 0; i < ITEM_VALUES; ++i) {
         const int c = x + i * TILE;

@@ -175,10 +175,15 @@ int16 allowed16(const attention a, const block b, global const uchar *allowed, i
   return vload16(0, lanes);
 }
 
+/* softcapped of common/attention.cl, for 16 rows. */
+float16 softcapped16(float16 x, float softcap) {
+  return fabs(x) < softcap * 0x1p-12f ? x : softcap * tanh(x / softcap);
+}
+
 /* finish_score of common/attention.cl, for 16 rows at one key. */
 float16 finish16(const attention a, const block b, const row_view first_row, int v, float16 positions, int key,
                  float16 scaled) {
-  float16 score = a.softcap > 0.0f ? a.softcap * tanh(scaled / a.softcap) : scaled;
+  float16 score = a.softcap > 0.0f ? softcapped16(scaled, a.softcap) : scaled;
   int16 live = key >= b.first[v] && key < b.end[v];
   if (a.mask_kind != NO_MASK && key >= a.mask_len) return -INFINITY;
   if (first_row.allowed) live &= allowed16(a, b, first_row.allowed, v, key);
@@ -216,10 +221,10 @@ INLINE float16 weight16(float16 x, float16 largest, float headroom, const int pl
   return exp2_16(plain ? x - (largest + headroom) : fma(x - largest, LOG2_E, -headroom));
 }
 
-/* By what sums shrink when the maximum grows. Before the first score they are 0, and -infinity must make no NaN. */
+/* By what sums shrink when the maximum grows; 0 before the first score. */
 float16 shrink16(float16 before, float16 larger, int plain) {
   const float16 factor = exp2_16(plain ? before - larger : (before - larger) * LOG2_E);
-  return larger > before && before != -INFINITY ? factor : 1.0f;
+  return larger > before ? factor : 1.0f;
 }
 
 /* The maxima with this strip; sums of the earlier strips shrink where they have grown. Integers as maxima change sums
@@ -235,7 +240,8 @@ void raise_maxima(const block b) {
   }
 }
 
-/* Masked keys get exactly 0. */
+/* Masked keys get 0, for exp2_16 makes that of -infinity. Where values are looked at one by one it has to be the 0 that
+ * marks them; scores are never plain then. */
 INLINE void weigh_keys(const block b, const segment s, const int vectors, const int plain) {
   const int v0 = VECTORS - vectors;
   const float headroom = b.headroom;
@@ -249,7 +255,8 @@ INLINE void weigh_keys(const block b, const segment s, const int vectors, const 
 #pragma unroll
     for (int v = 0; v < vectors; ++v) {
       const float16 score = b.strip[at * VECTORS + v0 + v];
-      const float16 weight = score == -INFINITY ? 0.0f : weight16(score, largest[v], headroom, plain);
+      const float16 part = weight16(score, largest[v], headroom, plain);
+      const float16 weight = !plain && score == -INFINITY ? MASKED_WEIGHT : part;
       sum[v] += weight;
       b.strip[at * VECTORS + v0 + v] = weight;
     }
@@ -318,14 +325,14 @@ void add_segment(const block b, VALUES_IN const float *values, size_t row, const
     add_tiles(b, values, row, s, 1);
 }
 
-/* The same where masked values may be anything: a weight of 0 leaves them out. */
+/* The same where masked values may be anything: they are left out. */
 void add_live_values(const block b, VALUES_IN const float *values, size_t row, const segment s) {
   for (int at = s.from; at < s.to; ++at)
     for (int v = VECTORS - s.vectors; v < VECTORS; ++v) {
       const float16 weight = b.strip[at * VECTORS + v];
       for (int c = 0; c < VALUE_DIM; ++c) {
         local float16 *sum = b.values + c * VECTORS + v;
-        *sum = weight == 0.0f ? *sum : fma((float16)values[at * row + c], weight, *sum);
+        *sum = as_int16(weight) == MASKED_BITS ? *sum : fma((float16)values[at * row + c], weight, *sum);
       }
     }
 }

@@ -74,7 +74,7 @@ void score_keys(const attention a, const rows b, global const void *k, size_t k_
     }
 }
 
-/* From scaled products to weights: 0 where the row does not see the key, or there is none. */
+/* From scaled products to weights: masked where the row does not see the key, or there is none. */
 void weigh_keys(const attention a, const row_view view, int plain, const rows b, int x, int key0, int end,
                 int headroom) {
   local float *scores = (local float *)(b.scores + x * (STRIP / 16));
@@ -89,7 +89,7 @@ void weigh_keys(const attention a, const row_view view, int plain, const rows b,
   const float largest = larger == -INFINITY ? 0.0f : larger, factor = larger > before ? shrink(before, larger) : 1.0f;
   for (int i = 0; i < STRIP / 16; ++i) {
     const float16 score = b.scores[x * (STRIP / 16) + i];
-    const float16 weight = score == -INFINITY ? 0.0f : exp2_16(fma(score - largest, LOG2_E, -(float)headroom));
+    const float16 weight = score == -INFINITY ? MASKED_WEIGHT : exp2_16(fma(score - largest, LOG2_E, -(float)headroom));
     sum += weight;
     b.scores[x * (STRIP / 16) + i] = weight;
   }
@@ -107,7 +107,7 @@ void add_values(local const float *weights, global const void *v, size_t at, siz
   for (int i = 0; i < WHOLE_VECTORS; ++i) sums[i] = values[i];
   for (int key = 0; key < keys; ++key) {
     const float weight = weights[key];
-    if (weight == 0.0f) continue;
+    if (is_masked(weight)) continue;
 #pragma unroll
     for (int i = 0; i < WHOLE_VECTORS; ++i)
       sums[i] = fma((float16)weight, load_stored16(V_TYPE, v, at + key * row + i * 16), sums[i]);

@@ -27,7 +27,7 @@ kernel void softmax(global const float *scores, global float *weights, const sof
   /* exercise row-maximum: the largest score of the row, and of the sink */
   for (int j = 0; j < r.key_len; ++j) largest = fmax(largest, from[j]);
   /* end of exercise */
-  float sum = live_exp(sink, largest);
+  float sum = sink_exp(sink, largest);
   /* exercise row-sum: the sum of all live_exp into sum, then the weights */
   for (int j = 0; j < r.key_len; ++j) sum += live_exp(from[j], largest);
   for (int j = 0; j < r.key_len; ++j) to[j] = live_weight(live_exp(from[j], largest), sum);

@@ -27,7 +27,7 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, 1, 1))) void softmax(global 
   for (int j = me; j < r.key_len; j += LOCAL_X) largest = fmax(largest, from[j]);
   largest = join_max(part, largest);
 
-  float sum = me == 0 ? live_exp(sink, largest) : 0.0f;
+  float sum = me == 0 ? sink_exp(sink, largest) : 0.0f;
   for (int j = me; j < r.key_len; j += LOCAL_X) sum += live_exp(from[j], largest);
   sum = join_sum(part, sum);
 

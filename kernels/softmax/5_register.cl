@@ -36,9 +36,9 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, 1, 1))) void softmax(global 
   for (int j = ITEM_KEYS * LOCAL_X + me; j < r.key_len; j += LOCAL_X) largest = fmax(largest, from[j]);
   largest = join_max(part, largest);
 
-  float sum = me == 0 ? live_exp(sink, largest) : 0.0f;
+  float sum = me == 0 ? sink_exp(sink, largest) : 0.0f;
   for (int i = 0; i < ITEM_KEYS; ++i) {
-    mine[i] = live_exp(mine[i], largest); /* 0 behind the last key */
+    mine[i] = live_exp(mine[i], largest); /* masked behind the last key */
     sum += mine[i];
   }
   for (int j = ITEM_KEYS * LOCAL_X + me; j < r.key_len; j += LOCAL_X) sum += live_exp(from[j], largest);

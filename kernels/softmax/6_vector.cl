@@ -11,13 +11,11 @@
 #include "common/softmax.cl"
 
 float16 live_exp16(float16 score, float largest) {
-  const float16 e = exp(score - largest);
-  return select(select(e, (float16)FLT_MIN, e < FLT_MIN), (float16)0.0f, score == -INFINITY);
+  return select(exp(score - largest), (float16)MASKED_WEIGHT, score == -INFINITY);
 }
 
 float16 live_weight16(float16 e, float inverse) {
-  const float16 weight = e * inverse;
-  return select(select(weight, (float16)FLT_MIN, weight < FLT_MIN), (float16)0.0f, e == 0.0f);
+  return select(e * inverse, e, as_int16(e) == MASKED_BITS);
 }
 
 float largest_of(global const float *from, int key_len, int whole, float sink) {
@@ -62,7 +60,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void softmax(global const 
     global float *to = weights + (size_t)row * r.key_len;
     const float sink = sink_of(r, sinks, row);
     const float largest = largest_of(from, r.key_len, whole, sink);
-    const float sum = sum_of(from, r.key_len, whole, largest, to) + live_exp(sink, largest);
+    const float sum = sum_of(from, r.key_len, whole, largest, to) + sink_exp(sink, largest);
     const float inverse = 1.0f / sum;
     for (int j = 0; j < whole; j += 16) vstore16(live_weight16(vload16(0, to + j), inverse), 0, to + j);
     for (int j = whole; j < r.key_len; ++j) to[j] = live_weight(to[j], sum);

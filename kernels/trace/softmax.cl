@@ -20,9 +20,10 @@ kernel void exps(global float *scores, const softmax_rows r, global const float 
 
   float largest = sink;
   for (int j = 0; j < r.key_len; ++j) largest = fmax(largest, at[j]);
-  float sum = live_exp(sink, largest);
+  float sum = sink_exp(sink, largest);
   for (int j = 0; j < r.key_len; ++j) {
-    at[j] = live_exp(at[j], largest);
+    const float e = live_exp(at[j], largest);
+    at[j] = is_masked(e) ? 0.0f : e;
     sum += at[j];
   }
   if (row_max) row_max[r.first + row] = largest;

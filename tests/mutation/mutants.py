@@ -48,7 +48,6 @@ RULES = [
     ("constant", r"\b0\.0f\b", lambda match: "1.0f"),
     ("constant", r"\b1\.0f\b", lambda match: "0.0f"),
     ("constant", r"-INFINITY\b", lambda match: "0.0f"),
-    ("constant", r"\bFLT_MIN\b", lambda match: "0.0f"),
     ("constant", r"\b(?:a\.scale|scale|LOG2_E|0\.\d{4,}f|sum\[r\]\[c\])(?=[ ;,)])", lambda match: match[0] + " * 1.01f"),
     ("constant", r"(?<=[ (])([1-9]\d*)(?=[;,) ])", lambda match: str(int(match[1]) + 1)),
     ("constant", r"(?<=return )0(?=;)", lambda match: "1"),

@@ -88,6 +88,11 @@ def sum_bound(terms, magnitude):
     return U * (8 + 2 * np.sqrt(terms) + terms / 3) * magnitude + terms * TINY
 
 
+def underflow(weights, smallest):
+    """How much of weights can be lost where the device may make 0 of what is below `smallest`: docs/correctness.md."""
+    return np.minimum(4 * weights, smallest)
+
+
 def bounds(tensors, size, bias, live, v, head_dim, softcap):
     """size: |scale| * sum |q.k|. The factors of docs/correctness.md, with chain = terms; the scores' own rounding is
     carried into weights and context. tanh and the division before it may be off by 5 and 2.5 units in the last place in
@@ -101,13 +106,16 @@ def bounds(tensors, size, bias, live, v, head_dim, softcap):
     softmax_row = 16 + 2 * np.sqrt(keys) + keys / 3
     largest = largest_of(size + abs(bias), live)
     context_row = softmax_row + 2 * largest * (1 + np.sqrt(head_dim) / 8) + 2 * largest_of(cap, live) / U
-    values = np.where(live, 1.0, 0.0) @ abs(v)
+    weights = tensors["weights"]
+    weights_bound = weights * (U * softmax_row + 2 * largest_of(scores, live))
+    smallest = TINY * 2.0 ** (np.ceil(np.log2(keys)) + 1)  # of a fused kernel, whose weights are smaller by a headroom
+    lost = underflow(weights + weights_bound, smallest)
     return {
         "scaled": scaled,
         "softcapped": scaled + cap,
         "scores": scores,
-        "weights": tensors["weights"] * (U * softmax_row + 2 * largest_of(scores, live)) + TINY,
-        "context": U * (tensors["weights"] @ abs(v)) * context_row + TINY * (1 + values),
+        "weights": weights_bound + underflow(weights + weights_bound, TINY),
+        "context": U * (weights @ abs(v)) * context_row + lost @ abs(v) + (2 * keys + 2) * smallest,
     }
 
 
@@ -120,7 +128,8 @@ def softmax_bound(weights, scores):
     """Of weights that were computed in float32 from just these scores."""
     keys = scores.shape[3]
     largest = largest_of(abs(scores), ~np.isneginf(scores))
-    return U * weights * (16 + 2 * np.sqrt(keys) + keys / 3 + 4 * largest) + TINY
+    rounding = U * weights * (16 + 2 * np.sqrt(keys) + keys / 3 + 4 * largest)
+    return rounding + underflow(weights + rounding, TINY)
 
 
 def stored_bound(bound, truth, storage):
