@@ -643,10 +643,16 @@ CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t seque
 /* Bytes on the device. */
 CLATTN_API uint64_t clattn_cache_bytes(const clattn_cache *cache);
 
-/* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. Shapes and
- * bytes of a run's scores, weights, their like and cached_k and cached_v are those of this problem. */
+/* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. It gives
+ * the shapes of some of the run's outputs (clattn_sizing_problem), and may have fewer keys than the problem, or more. */
 CLATTN_API clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *problem,
                                               const clattn_inputs *inputs, clattn_problem *seen, clattn_error *error);
+
+/* Which of the two gives the shape and bytes of an output of such a run: `seen` for scores, weights, their like,
+ * cached_k and cached_v, `problem` for every other tensor (k and v hold only the run's new keys). Without a cache the
+ * two are the same. */
+CLATTN_API const clattn_problem *clattn_sizing_problem(const clattn_problem *problem, const clattn_problem *seen,
+                                                       clattn_tensor tensor);
 
 /* ---- the catalogue ----------------------------------------------------------------------------------------------- */
 

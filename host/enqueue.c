@@ -37,11 +37,11 @@ static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *
     return is_required(p, tensor)
                ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
                : CLATTN_OK;
-  const clattn_status status = check_buffer(tensor, buffer, bytes, error);
+  const bool grows = clattn_grows_with_cache(tensor); /* see check_seen */
+  const clattn_status status = grows ? CLATTN_OK : check_buffer(tensor, buffer, bytes, error);
   const bool typed = input ? clattn_is_stored(tensor) && clattn_is_separate(p, tensor)
                            : tensor == CLATTN_OUTPUT && p->type != CLATTN_F32;
-  const bool copied = clattn_has_rows_of_keys(tensor) || tensor == CLATTN_X_POSITIONED || tensor == CLATTN_CACHED_K ||
-                      tensor == CLATTN_CACHED_V;
+  const bool copied = grows || tensor == CLATTN_X_POSITIONED;
   if (!copied) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
   return status;
 }
@@ -75,13 +75,14 @@ static clattn_status check_lengths(const clattn_problem *problem, const clattn_i
   return clattn_check_lengths(problem, lengths, error);
 }
 
-/* Scores and the like are as long as what is in the cache: that much their buffers must hold. */
+/* Outputs that are as long as the cache is after the run: known only now. */
 static clattn_status check_seen(const clattn_problem *seen, const clattn_buffers *buffers, clattn_error *error) {
   clattn_status status = CLATTN_OK;
-  for (int t = CLATTN_PRODUCTS; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
-    const cl_mem buffer = clattn_buffers_get(buffers, (clattn_tensor)t);
-    const size_t bytes = clattn_output_bytes(seen, (clattn_tensor)t);
-    if (buffer != NULL && bytes > 0) status = check_buffer((clattn_tensor)t, buffer, bytes, error);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    const cl_mem buffer = clattn_buffers_get(buffers, tensor);
+    const size_t bytes = clattn_grows_with_cache(tensor) ? clattn_output_bytes(seen, tensor) : 0;
+    if (buffer != NULL && bytes > 0) status = check_buffer(tensor, buffer, bytes, error);
   }
   return status;
 }

@@ -340,7 +340,8 @@ enum { SECTIONS = sizeof sections / sizeof sections[0], SHARED_SECTIONS = SECTIO
 static int read_with_popt(poptContext context, const own_options *own, run_options *o) {
   const int code = read_options_and_word(context, own->command, own->word);
   if (code == EXIT_PASSED)
-    puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16.");
+    puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16;\n"
+         "of a checkpoint in several files PATH.safetensors.index.json:TENSOR.");
   if (code != -1) return code;
   return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? -1 : EXIT_BAD_INPUT;
 }
