@@ -251,7 +251,7 @@ static const broken cases[] = {
      "const float2 turn = (float2)(1.0f, -1.0f) * vload2(", "rotary=naive", CLATTN_Q, rotated, NULL},
     {"pairs of the rotation swapped", "rotary/1_naive.cl", "r.interleaved ?", "!r.interleaved ?", "rotary=naive",
      CLATTN_Q, rotated, NULL},
-    {"rotated by the next position", "rotary/1_naive.cl", "(size_t)(position + row)", "(size_t)(position + row + 1)",
+    {"rotated by the next position", "rotary/1_naive.cl", ": (size_t)row)", ": (size_t)(row + 1) % r.rows)",
      "rotary=naive", CLATTN_Q, rotated, NULL},
     {"appended one row too far", "cache/1_naive.cl", "s[SEQUENCE_KEY_LEN] - s[SEQUENCE_NEW_LEN] + row :",
      "s[SEQUENCE_KEY_LEN] - s[SEQUENCE_NEW_LEN] + row + 1 :", "cache=naive", CLATTN_CACHED_K, cached, NULL},
