@@ -157,6 +157,9 @@ CLATTN_API clattn_status clattn_device_probe(clattn_device *device, const clattn
 
 /* ---- the problem ------------------------------------------------------------------------------------------------- */
 
+/* The largest size of any kind: kernels count in 32 bits and round up to tiles of at most 1024. */
+#define CLATTN_LARGEST_SIZE 2147482623
+
 typedef enum clattn_source {
   CLATTN_SOURCE_X,   /* Q, K and V are projected from x: self-attention */
   CLATTN_SOURCE_XKV, /* Q is projected from x, K and V from xkv: cross attention */
@@ -287,7 +290,7 @@ typedef struct clattn_problem {
   float softcap; /* c > 0: scores become c * tanh(scores / c); 0: they do not */
   bool causal;   /* a query at position p sees keys 0 ... p */
   clattn_alignment alignment;
-  int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative */
+  int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative; the last query stands at 2^31 - 1 at most */
   int64_t window_left;  /* a query at position p sees keys from p - window_left on; CLATTN_UNBOUNDED */
   int64_t window_right; /* ... up to p + window_right; CLATTN_UNBOUNDED */
   clattn_mask mask;
