@@ -647,7 +647,8 @@ CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t seque
 CLATTN_API uint64_t clattn_cache_bytes(const clattn_cache *cache);
 
 /* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. It gives
- * the shapes of some of the run's outputs (clattn_sizing_problem), and may have fewer keys than the problem, or more. */
+ * the shapes of some of the run's outputs (clattn_sizing_problem), and may have fewer keys than the problem, or more.
+ */
 CLATTN_API clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *problem,
                                               const clattn_inputs *inputs, clattn_problem *seen, clattn_error *error);
 

@@ -58,7 +58,8 @@ int64_t clattn_first_key_position(const clattn_sequence *s) {
   return (int64_t)(s->key_len - s->new_len);
 }
 
-int64_t clattn_token_position(const clattn_problem *p, const clattn_inputs *inputs, clattn_tensor tensor, size_t token) {
+int64_t clattn_token_position(const clattn_problem *p, const clattn_inputs *inputs, clattn_tensor tensor,
+                              size_t token) {
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED, as_query = tensor == CLATTN_Q;
   const size_t rows = tensor == CLATTN_K ? p->key_len : p->query_len;
   size_t batch = packed ? 0 : token / rows, first = packed ? 0 : batch * rows;

@@ -56,10 +56,13 @@ static clattn_token_span span_of(const clattn_problem *p, const clattn_inputs *i
   const clattn_sequence s = clattn_sequence_of(p, inputs, b);
   const bool of_keys = placed == CLATTN_PLACED_K, packed = p->lengths == CLATTN_LENGTHS_PACKED;
   const size_t rows = rows_of(p, placed);
-  return (clattn_token_span){
-      .position = placed == CLATTN_PLACED_Q ? s.position : clattn_first_key_position(&s),
-      .token = !packed ? b * rows : of_keys ? s.first_new : s.first_query,
-      .count = !packed ? rows : of_keys ? s.new_len : s.query_len}; /* padding is turned, too */
+  return (clattn_token_span){.position = placed == CLATTN_PLACED_Q ? s.position : clattn_first_key_position(&s),
+                             .token = !packed   ? b * rows
+                                      : of_keys ? s.first_new
+                                                : s.first_query,
+                             .count = !packed   ? rows
+                                      : of_keys ? s.new_len
+                                                : s.query_len}; /* padding is turned, too */
 }
 
 static bool is_same(const clattn_token_span *a, const clattn_token_span *b) {

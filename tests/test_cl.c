@@ -93,9 +93,9 @@ static clattn_buffers buffers_of(const owner *o) {
 }
 
 static void download_into(const owner *o, support_case *c, clattn_tensor t) {
-  assert_int_equal(clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, 0, bytes_of(c, t),
-                                       support_tensor(c, t), 0, NULL, NULL),
-                   CL_SUCCESS);
+  assert_int_equal(
+      clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, 0, bytes_of(c, t), support_tensor(c, t), 0, NULL, NULL),
+      CL_SUCCESS);
 }
 
 /* Downloads everything into the case's outputs and looks behind the end of every buffer. */

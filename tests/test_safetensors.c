@@ -118,7 +118,8 @@ static void other_keys_of_a_tensor_are_not_looked_at(void **state) {
   char header[256];
   for (size_t i = 0; i < sizeof others / sizeof others[0]; ++i) {
     snprintf(header, sizeof header,
-             "{\"x\":{\"z\":%s,\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"y\":%s}}", others[i], others[i]);
+             "{\"x\":{\"z\":%s,\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"y\":%s}}", others[i],
+             others[i]);
     write_file(header, "\0\0\x80\x3f", 4);
     expect_tensor("x", NPY_F4, (float[]){1.0f}, 1, (size_t[]){1}, 1);
   }
@@ -427,9 +428,11 @@ static void an_index_leads_to_the_file_of_a_tensor(void **state) {
   expect_argument(INDEX ":x", FILE_OK, "");
   expect_argument("./" INDEX ":x", FILE_OK, "");
   expect_argument(INDEX, FILE_NO_TENSOR, INDEX ": no tensor is named, as in PATH.safetensors.index.json:NAME");
-  expect_argument(INDEX ":y", FILE_NO_TENSOR, INDEX ": there is no tensor 'y' (allowed: one of the 5 in its weight_map)");
+  expect_argument(INDEX ":y", FILE_NO_TENSOR,
+                  INDEX ": there is no tensor 'y' (allowed: one of the 5 in its weight_map)");
   expect_argument(INDEX ":gone", FILE_CANNOT_OPEN, "no-such.safetensors: cannot be opened: ");
-  expect_argument(INDEX ":up", FILE_BAD_HEADER, "the file of tensor 'up' is '../" PATH "' (allowed: a name in the same");
+  expect_argument(INDEX ":up", FILE_BAD_HEADER,
+                  "the file of tensor 'up' is '../" PATH "' (allowed: a name in the same");
   expect_argument(INDEX ":n", FILE_BAD_HEADER, "the file of tensor 'n' is 'not a string'");
   expect_argument(INDEX ":", FILE_BAD_HEADER, "the file of tensor '' is ''");
   assert_true(tensor_file_reads(INDEX ":x", PATH) && tensor_file_reads(INDEX ":x", "./" INDEX));

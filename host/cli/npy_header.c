@@ -13,7 +13,7 @@
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
-#define ZIP_MAGIC "PK\x03\x04" /* of archives as numpy.savez writes them */
+#define ZIP_MAGIC "PK\x03\x04"  /* of archives as numpy.savez writes them */
 #define MOST_HEADER_BYTES 10000 /* numpy.load's own limit */
 #define DATA_ALIGNMENT 64       /* NumPy aligns what it writes so that files can be mapped */
 

@@ -38,7 +38,8 @@ static const struct {
 };
 enum { FILES = sizeof files / sizeof files[0], INPUT_FILES = FILES - 3 };
 
-#define SIZES {1, CLATTN_LARGEST_SIZE}
+#define SIZES                                                                                                          \
+  { 1, CLATTN_LARGEST_SIZE }
 
 static const struct {
   const char *name, *help;
@@ -52,9 +53,11 @@ static const struct {
     [NUMBER_HEAD_DIM] = {"--head-dim", "of queries and keys (model_dim / heads)", SIZES},
     [NUMBER_VALUE_DIM] = {"--value-dim", "of values (head_dim)", SIZES},
     [NUMBER_OUTPUT_DIM] = {"--output-dim", "columns of an output projection, with biases all round (none)", SIZES},
-    [NUMBER_PAST_TOKENS] = {"--past-tokens", "with a cache: random keys and values that it holds before the run", SIZES},
+    [NUMBER_PAST_TOKENS] = {"--past-tokens", "with a cache: random keys and values that it holds before the run",
+                            SIZES},
     [NUMBER_ROTARY_DIM] = {"--rotary-dim", "leading elements of each vector that are turned (head_dim)", SIZES},
-    [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "keys a sequence can have; keys and values go through a cache", SIZES},
+    [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "keys a sequence can have; keys and values go through a cache",
+                               SIZES},
     [NUMBER_CACHE_PAGE] = {"--cache-page", "tokens of a page (no pages)", SIZES},
     [NUMBER_CACHE_PAGES] = {"--cache-pages", "pages of all sequences together (enough for all)", SIZES},
     [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", SIZES},

@@ -128,8 +128,7 @@ static int allocate_outputs(run_job *job) {
     const bool rows_alone = sampled && has_rows(tensor);
     const clattn_problem *sizing = clattn_sizing_problem(&job->input.problem, p, tensor);
     code = allocate_output(
-        job, tensor,
-        rows_alone ? job->rows->count * p->key_len * sizeof(float) : clattn_output_bytes(sizing, tensor));
+        job, tensor, rows_alone ? job->rows->count * p->key_len * sizeof(float) : clattn_output_bytes(sizing, tensor));
   }
   if (sampled) job->outputs.rows = job->rows;
   job->report.outputs = &job->outputs;

@@ -206,8 +206,8 @@ static file_status read_entry(const char *name, json_t *value, entry *e, const r
     return file_fail(to, FILE_BAD_HEADER, "the shape of tensor " NAME " is not a list of whole numbers from 0", name);
   }
   if (!is_list(offsets) || json_array_size(offsets) != 2) {
-    return file_fail(to, FILE_BAD_HEADER, "the data_offsets of tensor " NAME " are not a list of two whole numbers from 0",
-                     name);
+    return file_fail(to, FILE_BAD_HEADER,
+                     "the data_offsets of tensor " NAME " are not a list of two whole numbers from 0", name);
   }
   e->begin = number_at(offsets, 0);
   e->end = number_at(offsets, 1);

@@ -41,9 +41,11 @@ static file_status join(const char *index, const char *name, char **path, const 
 static file_status find(const json_t *json, const char *tensor, char **path, const reporter *to) {
   const json_t *map = json_object_get(json, "weight_map");
   if (!json_is_object(map))
-    return file_fail(to, FILE_BAD_HEADER, "the index has no weight_map (allowed: an object of tensors and their files)");
+    return file_fail(to, FILE_BAD_HEADER,
+                     "the index has no weight_map (allowed: an object of tensors and their files)");
   if (tensor == NULL)
-    return file_fail(to, FILE_NO_TENSOR, "no tensor is named, as in PATH.safetensors.index.json:NAME (allowed: one of "
+    return file_fail(to, FILE_NO_TENSOR,
+                     "no tensor is named, as in PATH.safetensors.index.json:NAME (allowed: one of "
                      "the %zu in its weight_map, the first is " NAME ")",
                      json_object_size(map), json_object_iter_key(json_object_iter((json_t *)(uintptr_t)map)));
   const json_t *file = json_object_get(map, tensor);
@@ -51,8 +53,9 @@ static file_status find(const json_t *json, const char *tensor, char **path, con
     return file_fail(to, FILE_NO_TENSOR, "there is no tensor " NAME " (allowed: one of the %zu in its weight_map)",
                      tensor, json_object_size(map));
   if (!json_is_string(file) || !is_plain_name(json_string_value(file)))
-    return file_fail(to, FILE_BAD_HEADER, "the file of tensor " NAME " is " NAME " (allowed: a name in the same folder)",
-                     tensor, json_is_string(file) ? json_string_value(file) : "not a string");
+    return file_fail(to, FILE_BAD_HEADER,
+                     "the file of tensor " NAME " is " NAME " (allowed: a name in the same folder)", tensor,
+                     json_is_string(file) ? json_string_value(file) : "not a string");
   return join(to->path, json_string_value(file), path, to);
 }
 

@@ -122,7 +122,8 @@ static void split_heads(const clattn_problem *p, clattn_tensor tensor, tensor_da
 static bool save(const saving *s, clattn_tensor tensor, const char *path, const clattn_outputs *outputs) {
   static const npy_type types[] = {NPY_F4, NPY_F2, NPY_BF16};
   const void *data = clattn_outputs_get(outputs, tensor);
-  const bool stored = tensor == CLATTN_OUTPUT, of_heads = tensor == CLATTN_Q || tensor == CLATTN_K || tensor == CLATTN_V;
+  const bool stored = tensor == CLATTN_OUTPUT,
+             of_heads = tensor == CLATTN_Q || tensor == CLATTN_K || tensor == CLATTN_V;
   const bool split = of_heads && s->problem->order == CLATTN_ORDER_HEADS;
   tensor_data t = {.type = stored ? types[s->problem->type] : NPY_F4, .data = data};
   float *own = NULL;

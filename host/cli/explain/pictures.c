@@ -24,8 +24,8 @@ static bool path_of(const walk *w, const walk_step *s, const char *folder, char 
 static bool spare_inputs(const walk *w, const run_options *options, const char *folder) {
   char path[4096];
   for (size_t i = 0; i < w->steps; ++i)
-    if (w->step[i].kind == WALK_WEIGHTS && !(path_of(w, &w->step[i], folder, path, sizeof path) &&
-                                             inputs_are_spared(options, "--svg", path)))
+    if (w->step[i].kind == WALK_WEIGHTS &&
+        !(path_of(w, &w->step[i], folder, path, sizeof path) && inputs_are_spared(options, "--svg", path)))
       return false;
   return true;
 }
