@@ -18,8 +18,8 @@ SMALL = {"tokens": 2, "model-dim": 2, "heads": 1, "repeat": 1}
 # A command, options that make the limits meaningful and the work small, and the options that are looked at.
 LOOKED_AT = [
     (["run", "--random"], SOME,
-     "batch tokens key-tokens model-dim kv-model-dim head-dim value-dim output-dim past-tokens heads kv-heads rotary-dim "
-     "cache-capacity cache-page cache-pages repeat seed window-left window-right align"),
+     "batch tokens key-tokens model-dim kv-model-dim head-dim value-dim output-dim past-tokens heads kv-heads "
+     "rotary-dim cache-capacity cache-page cache-pages repeat seed window-left window-right align"),
     (["run"], {}, "key-lengths query-offsets key-offsets"),
     (["ladder", "scores"], {}, "tokens key-tokens model-dim heads kv-heads head-dim"),
     (["compare"], SMALL, "tokens batch model-dim heads kv-heads head-dim value-dim seed repeat"),
@@ -64,7 +64,8 @@ def main():
     program = sys.argv[1]
     failed = looked_at = 0
     with tempfile.TemporaryDirectory() as empty:
-        environment = {**os.environ, "OCL_ICD_VENDORS": empty + "/", "CLATTN_TUNING_FILE": os.path.join(empty, "record")}
+        record = os.path.join(empty, "record")
+        environment = {**os.environ, "OCL_ICD_VENDORS": empty + "/", "CLATTN_TUNING_FILE": record}
         environment.pop("OCL_ICD_FILENAMES", None)
         environment.pop("CLATTN_DEVICE", None)
         if "ASAN_OPTIONS" in environment:

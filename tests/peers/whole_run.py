@@ -2,8 +2,8 @@
 
 A run is judged link by link. q, k and v follow from the inputs; what the cache holds from its past and from k and v;
 scores, weights and context (formula.py) from q and from the keys and values that they read; the output from context. A
-link's inputs are the program's own saved files, which were judged as results of the link before: an error shows where it
-arises, and its bound has no errors of other links in it.
+link's inputs are the program's own saved files, which were judged as results of the link before: an error shows where
+it arises, and its bound has no errors of other links in it.
 
 Like formula.py this knows nothing of the program's code. Bounds are for float32 arithmetic: U times what rounding acts
 on, with the factors of docs/correctness.md and the longest chain of additions that there can be, all terms. Angles are
@@ -152,9 +152,9 @@ def empty_rows(case, name, keys):
     return Numbers(np.full(shape, fill), np.zeros(shape))
 
 
-def attention_files(case, q, keys_of, values_of):
-    """{name: Numbers} of scores and their like, log-sum-exps and context. q (tokens, heads, dim); keys_of(b): (keys,
-    kv_heads, dim)."""
+def attention_files(case, q, keys, values):
+    """{name: Numbers} of scores and their like, log-sum-exps and context. q (tokens, heads, dim); of each sequence keys
+    and values (keys, kv_heads, dim)."""
     files = {name: empty_rows(case, name, case.score_keys) for name in ROW_FILES}
     lse = empty_rows(case, "lse", 1)
     lse = Numbers(lse.value[..., 0], lse.bound[..., 0], np.zeros(lse.value.shape[:3], dtype=bool))
@@ -170,11 +170,12 @@ def attention_files(case, q, keys_of, values_of):
             lse.bound[number, :, :s.queries] = 4 * U * abs(case.sinks.reshape(-1, 1)) + EXACT
         if s.keys == 0 or s.queries == 0:
             continue
-        truth = attend(case, number, s, q[tokens], keys_of(number), values_of(number))
+        truth = attend(case, number, s, q[tokens], keys[number], values[number])
         for name in ROW_FILES:
             files[name].value[number, :, :s.queries, :s.keys] = truth.tensors[name][0]
             files[name].bound[number, :, :s.queries, :s.keys] = truth.bounds[name][0]
-        lse.value[number, :, :s.queries], lse.bound[number, :, :s.queries] = truth.tensors["lse"][0], truth.bounds["lse"][0]
+        lse.value[number, :, :s.queries] = truth.tensors["lse"][0]
+        lse.bound[number, :, :s.queries] = truth.bounds["lse"][0]
         context.value[tokens] = truth.tensors["context"][0].swapaxes(0, 1)
         context.bound[tokens] = truth.bounds["context"][0].swapaxes(0, 1)
     return files
