@@ -16,6 +16,7 @@ import numpy as np
 
 U = 2.0**-24  # rounding of float32
 TINY = 2.0**-126  # what a device may flush to zero
+SMALL = 0.05  # an error of a score that a weight follows in proportion
 TYPE_ROUNDING = {"f32": 0.0, "f16": 2.0**-11, "bf16": 2.0**-8}  # of results, beyond float32's
 
 
@@ -109,20 +110,24 @@ def bounds(tensors, size, bias_size, live, v, head_dim, softcap, sinks):
     cap = 16 * U * abs(tensors["softcapped"]) if softcap > 0 else np.zeros_like(size)
     scaled = sum_bound(head_dim, size)
     scores = scaled + cap + 2 * U * (size + bias_size)
-    # A score that is off by e changes a weight by a factor of exp(e), and by as much again through the row's sum. In
-    # context the errors of a row's scores cancel in part: there they count with less.
+    # A score that is off by e changes a weight by a factor of exp(e), and by as much again through the row's sum; no
+    # weight exceeds 1. In context the errors of a row's scores cancel in part: there small ones count with less.
     softmax_row = 16 + 2 * np.sqrt(keys) + keys / 3
     sink_size = np.where(np.isneginf(sinks), 0, abs(sinks)).reshape(-1, 1, 1)
     largest = np.maximum(largest_of(size + bias_size, live), sink_size)
     context_row = softmax_row + 2 * largest * (1 + np.sqrt(head_dim) / 8) + 2 * largest_of(cap, live) / U
     values = np.where(live, 1.0, 0.0) @ abs(v)
+    error = largest_of(scores, live)
+    moved = np.minimum(1.0, tensors["weights"] * np.expm1(np.minimum(2 * error, 700.0)))
+    moved = np.where(live, np.where(error > 80.0, 1.0, moved), 0.0)  # where the weight itself was too small for double
     return {
         "scaled": scaled,
         "softcapped": scaled + cap,
         "scores": scores,
-        "weights": tensors["weights"] * (U * softmax_row + 2 * largest_of(scores, live) + 4 * U * sink_size) + TINY,
-        "lse": lse_bound(tensors["lse"], softmax_row, largest_of(scores, live) + 4 * U * sink_size),
-        "context": U * (tensors["weights"] @ abs(v)) * context_row + TINY * (1 + values),
+        "weights": tensors["weights"] * U * (softmax_row + 4 * sink_size) + moved + TINY,
+        "lse": lse_bound(tensors["lse"], softmax_row, error + 4 * U * sink_size),
+        "context": U * (tensors["weights"] @ abs(v)) * context_row + np.where(error > SMALL, moved @ abs(v), 0.0)
+        + TINY * (1 + values),
     }
 
 
