@@ -13,8 +13,7 @@ static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
 
 /* What the plan computes in a buffer of its own and copies into the caller's; kernels do not see the latter. */
 static bool is_copied(clattn_tensor tensor) {
-  return clattn_has_rows_of_keys(tensor) || tensor == CLATTN_X_POSITIONED || tensor == CLATTN_CACHED_K ||
-         tensor == CLATTN_CACHED_V;
+  return clattn_grows_with_cache(tensor) || tensor == CLATTN_X_POSITIONED;
 }
 
 static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
@@ -83,7 +82,8 @@ static clattn_status check_buffer(const clattn_plan *plan, clattn_tensor tensor,
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "buffer %s is of another OpenCL context (allowed: that of the plan's device)",
                        clattn_tensor_name(tensor));
-  status = check_size(tensor, is.bytes, bytes_of(&plan->problem, tensor), error);
+  const bool later = clattn_grows_with_cache(tensor); /* clattn_check_seen_buffers knows how large */
+  status = check_size(tensor, is.bytes, later ? 0 : bytes_of(&plan->problem, tensor), error);
   return status == CLATTN_OK ? check_flags(tensor, clattn_is_input(&plan->problem, tensor), is.flags, error) : status;
 }
 
@@ -126,7 +126,7 @@ clattn_status clattn_check_seen_buffers(const clattn_plan *plan, const clattn_pr
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const cl_mem buffer = clattn_buffers_get(buffers, tensor);
-    const size_t needed = bytes_of(tensor < CLATTN_PRODUCTS ? own : seen, tensor); /* q, k and v are of this run only */
+    const size_t needed = bytes_of(clattn_sizing_problem(own, seen, tensor), tensor);
     place *const is = &places[count];
     if (buffer == NULL || needed == 0) continue;
     clattn_status status = ask(tensor, buffer, is, error);

@@ -57,7 +57,7 @@ static void compare_token(const clattn_checker *c, const projected *p, size_t to
 /* Queries and keys that the rotary stage turns, head by head. */
 static void rotate_row(const clattn_checker *c, const projected *p, size_t token, const clattn_row_buffers *b) {
   if (!clattn_is_rotated(c->fresh, p->tensor)) return;
-  const size_t position = clattn_token_position(c->fresh, c->inputs, p->tensor, token);
+  const int64_t position = clattn_token_position(c->fresh, c->inputs, p->tensor, token);
   for (size_t at = 0; at < p->columns; at += c->fresh->head_dim) {
     const clattn_turned head = {b->expected + at, b->bound + at, b->magnitude + at, b->naive + at};
     clattn_rotate(c->fresh, position, &head);

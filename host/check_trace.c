@@ -14,7 +14,7 @@ static void x_row(const clattn_checker *c, size_t token, clattn_row_buffers *b) 
   const clattn_problem *p = c->fresh;
   const size_t width = p->model_dim, bytes = width * clattn_type_bytes(p->type);
   const bool placed = p->positions != CLATTN_POSITIONS_NONE;
-  const size_t position = placed ? clattn_token_position(p, c->inputs, CLATTN_X, token) : 0;
+  const int64_t position = placed ? clattn_token_position(p, c->inputs, CLATTN_X, token) : 0;
   clattn_widen(p->type, (const char *)c->inputs->x + token * bytes, width, b->naive);
   for (size_t i = 0; i < width; ++i) {
     const double x = (double)b->naive[i], added = placed ? clattn_sinusoid(p, position, i) : 0.0;

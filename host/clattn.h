@@ -203,6 +203,9 @@ CLATTN_API clattn_status clattn_device_probe(clattn_device *device, const clattn
 
 /* ---- the problem ------------------------------------------------------------------------------------------------- */
 
+/* The largest size of any kind: kernels count in 32 bits and round up to tiles of at most 1024. */
+#define CLATTN_LARGEST_SIZE 2147482623
+
 typedef enum clattn_source {
   CLATTN_SOURCE_X,   /* Q, K and V are projected from x: self-attention */
   CLATTN_SOURCE_XKV, /* Q is projected from x, K and V from xkv: cross attention */
@@ -340,7 +343,7 @@ typedef struct clattn_problem {
   float softcap; /* c, at least 2^-126: scores become c * tanh(scores / c); 0: they do not */
   bool causal;   /* a query at position p sees keys 0 ... p */
   clattn_alignment alignment;
-  int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative */
+  int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative; the last query stands at 2^31 - 1 at most */
   int64_t window_left;  /* a query at position p sees keys from p - window_left on; CLATTN_UNBOUNDED */
   int64_t window_right; /* ... up to p + window_right; CLATTN_UNBOUNDED */
   clattn_mask mask;
@@ -732,11 +735,17 @@ CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t seque
 /* Bytes on the device. */
 CLATTN_API uint64_t clattn_cache_bytes(const clattn_cache *cache);
 
-/* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. Shapes and
- * bytes of a run's scores, weights, their like and cached_k and cached_v are those of this problem. *seen gets the size
- * that problem->size says. */
+/* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. It gives
+ * the shapes of some of the run's outputs (clattn_sizing_problem), and may have fewer keys than the problem, or more.
+ * *seen gets the size that problem->size says. */
 CLATTN_API clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *problem,
                                               const clattn_inputs *inputs, clattn_problem *seen, clattn_error *error);
+
+/* Which of the two gives the shape and bytes of an output of such a run: `seen` for scores, weights, their like,
+ * cached_k and cached_v, `problem` for every other tensor (k and v hold only the run's new keys). Without a cache the
+ * two are the same. */
+CLATTN_API const clattn_problem *clattn_sizing_problem(const clattn_problem *problem, const clattn_problem *seen,
+                                                       clattn_tensor tensor);
 
 /* ---- the catalogue ----------------------------------------------------------------------------------------------- */
 

@@ -110,7 +110,7 @@ void clattn_narrow(clattn_type type, const float *from, size_t count, void *to) 
 /* In float, as the device adds them. */
 static void add_positions(const clattn_problem *p, const clattn_inputs *inputs, float *x) {
   for (size_t token = 0; token < clattn_query_tokens(p); ++token) {
-    const size_t position = clattn_token_position(p, inputs, CLATTN_X, token);
+    const int64_t position = clattn_token_position(p, inputs, CLATTN_X, token);
     for (size_t c = 0; c < p->model_dim; ++c) x[token * p->model_dim + c] += (float)clattn_sinusoid(p, position, c);
   }
 }

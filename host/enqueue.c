@@ -68,7 +68,11 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   status = clattn_check_seen_buffers(plan, &seen, buffers, error);
   if (status == CLATTN_OK && clattn_has_sequences(&plan->problem))
     status = create_sequences(plan, &lengths, &sequences, error);
-  if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
+  if (status == CLATTN_OK) status = clattn_tables_update(plan, &lengths, NULL, error);
+  if (status != CLATTN_OK) {
+    if (sequences != NULL) clReleaseMemObject(sequences);
+    return take_back(&seen, &lengths, status);
+  }
 
   forget_what_has_ended(plan);
   clattn_chain chain = {.queue = plan->device->queue, .limit = plan->limit, .last = plan->previous};

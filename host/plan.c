@@ -160,8 +160,7 @@ void clattn_plan_destroy(clattn_plan *plan) {
   clattn_ledger_give(plan->device, plan->held_bytes);
   if (plan->workspace != NULL) clReleaseMemObject(plan->workspace);
   if (plan->sequences != NULL) clReleaseMemObject(plan->sequences);
-  if (plan->sinusoids != NULL) clReleaseMemObject(plan->sinusoids);
-  if (plan->rotary != NULL) clReleaseMemObject(plan->rotary);
+  clattn_tables_release(&plan->tables);
   free(plan->sequences_host);
   free(plan);
 }

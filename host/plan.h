@@ -6,6 +6,7 @@
 #include "chain.h"
 #include "device.h"
 #include "program.h"
+#include "tables.h"
 
 /* A piece of the scores: queries first_row ... of the (batch, head) pairs first_pair ... */
 typedef struct clattn_block {
@@ -42,8 +43,7 @@ struct clattn_plan {
   cl_mem
       buffer[CLATTN_TENSOR_COUNT]; /* floats (of a mask, what it is); scores and weights are one, of a block's size */
   cl_mem stored[CLATTN_TENSOR_COUNT]; /* inputs and output in the problem's type, where that is not float */
-  cl_mem sinusoids;                   /* (positions, model_dim); NULL where none are added */
-  cl_mem rotary;                      /* (positions, rotary_dim / 2, 2): cos and sin; likewise */
+  clattn_tables tables;               /* of positions */
   cl_mem sequences;                   /* NULL where all are alike */
   cl_int *sequences_host;             /* its contents for the run at hand */
   cl_mem workspace;                   /* of the fused kernel and its companion; NULL without */
@@ -72,10 +72,6 @@ clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error);
 
 /* Whether sequences are described one by one. */
 bool clattn_has_sequences(const clattn_problem *problem);
-
-/* The tables of positions. */
-uint64_t clattn_tables_bytes(const clattn_problem *problem);
-clattn_status clattn_tables_create(clattn_plan *plan, clattn_error *error);
 
 /* The block after this one; false behind the last. Starts from all zero. */
 bool clattn_next_block(const clattn_plan *plan, clattn_block *block);

@@ -7,14 +7,11 @@
 /* Elements of each vector that the rotary embedding turns. */
 size_t clattn_rotary_dim(const clattn_problem *problem);
 
-/* Positions that a run can come to: 0 ... n - 1. */
-size_t clattn_position_count(const clattn_problem *problem);
-
 /* What is added to column `column` of x at this position. */
-double clattn_sinusoid(const clattn_problem *problem, size_t position, size_t column);
+double clattn_sinusoid(const clattn_problem *problem, int64_t position, size_t column);
 
 /* The angle by which the rotary embedding turns this pair. */
-double clattn_rotary_angle(const clattn_problem *problem, size_t position, size_t pair);
+double clattn_rotary_angle(const clattn_problem *problem, int64_t position, size_t pair);
 
 /* The elements of a vector that make up a pair. */
 typedef struct clattn_pair {
@@ -22,16 +19,17 @@ typedef struct clattn_pair {
 } clattn_pair;
 clattn_pair clattn_rotary_pair(const clattn_problem *problem, size_t pair);
 
-/* Tables for the device: (positions, model_dim), and (positions, rotary_dim / 2, 2) with cos and sin. */
-void clattn_fill_sinusoids(const clattn_problem *problem, size_t positions, float *table);
-void clattn_fill_rotary(const clattn_problem *problem, size_t positions, float *table);
+/* Rows of the device's tables, of `count` positions from `first` on: (count, model_dim), and (count, rotary_dim / 2, 2)
+ * with cos and sin. */
+void clattn_fill_sinusoids(const clattn_problem *problem, int64_t first, size_t count, float *table);
+void clattn_fill_rotary(const clattn_problem *problem, int64_t first, size_t count, float *table);
 
 /* The position of a sequence's first new key. */
 int64_t clattn_first_key_position(const clattn_sequence *sequence);
 
 /* The position of a token of x, q (as a query) or k (as a key). */
-size_t clattn_token_position(const clattn_problem *problem, const clattn_inputs *inputs, clattn_tensor tensor,
-                             size_t token);
+int64_t clattn_token_position(const clattn_problem *problem, const clattn_inputs *inputs, clattn_tensor tensor,
+                              size_t token);
 
 /* Turns one vector, in double and, as the device does it, in float; its bound and its magnitude (NULL: not wanted) are
  * carried along. */
@@ -39,7 +37,7 @@ typedef struct clattn_turned {
   double *value, *bound, *magnitude;
   float *naive;
 } clattn_turned;
-void clattn_rotate_float(const clattn_problem *problem, size_t position, float *vector);
-void clattn_rotate(const clattn_problem *problem, size_t position, const clattn_turned *vector);
+void clattn_rotate_float(const clattn_problem *problem, int64_t position, float *vector);
+void clattn_rotate(const clattn_problem *problem, int64_t position, const clattn_turned *vector);
 
 #endif

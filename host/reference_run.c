@@ -94,7 +94,7 @@ static void rotate_tokens(const task *t, clattn_span part, size_t piece) {
   const size_t columns = clattn_tensor_columns(p, t->tensor);
   (void)piece;
   for (size_t token = part.first; token < part.end; ++token) {
-    const size_t position = clattn_token_position(p, t->r->inputs, t->tensor, token);
+    const int64_t position = clattn_token_position(p, t->r->inputs, t->tensor, token);
     for (size_t c = 0; c < columns; c += p->head_dim) clattn_rotate_float(p, position, t->out + token * columns + c);
   }
 }

@@ -355,6 +355,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
                             .row_sum_wanted = outputs->row_sum != NULL,
                             .until = UNTIL_MASKED};
   status = upload(plan, &chain, inputs, error);
+  if (status == CLATTN_OK) status = clattn_tables_update(plan, inputs, &chain, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);
   if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
   plan->stopped_at =
@@ -363,6 +364,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   clattn_chain_release(&chain);
+  if (status != CLATTN_OK) clattn_tables_forget(&plan->tables);
   if (status == CLATTN_OK) make_zeros_positive(&seen, outputs);
   if (status != CLATTN_OK && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);
   if (status == CLATTN_OK && timings != NULL) fill_timings(&profile, clattn_now() - started, timings);

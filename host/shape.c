@@ -191,6 +191,15 @@ bool clattn_has_rows_of_keys(clattn_tensor tensor) {
   return tensor >= CLATTN_PRODUCTS && tensor <= CLATTN_WEIGHTS;
 }
 
+bool clattn_grows_with_cache(clattn_tensor tensor) {
+  return clattn_has_rows_of_keys(tensor) || tensor == CLATTN_CACHED_K || tensor == CLATTN_CACHED_V;
+}
+
+const clattn_problem *clattn_sizing_problem(const clattn_problem *problem, const clattn_problem *seen,
+                                            clattn_tensor tensor) {
+  return clattn_grows_with_cache(tensor) ? seen : problem;
+}
+
 bool clattn_is_traced(clattn_tensor tensor) {
   return tensor == CLATTN_X_POSITIONED || tensor == CLATTN_PRODUCTS || tensor == CLATTN_EXPS ||
          tensor == CLATTN_ROW_MAX || tensor == CLATTN_ROW_SUM;

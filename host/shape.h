@@ -55,6 +55,8 @@ clattn_problem clattn_unscaled(const clattn_problem *problem);
 
 /* Whether the tensor has a row of key_len for each query: scores and their like, which a plan holds a block of. */
 bool clattn_has_rows_of_keys(clattn_tensor tensor);
+/* Whether a dimension is the number of keys that scores see: with a cache, those of earlier runs too. */
+bool clattn_grows_with_cache(clattn_tensor tensor);
 
 /* Whether plans have it with clattn_plan_options.trace alone. */
 bool clattn_is_traced(clattn_tensor tensor);

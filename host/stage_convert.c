@@ -1,13 +1,12 @@
 /* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
 #include "fused.h"
-#include "positions.h"
 #include "stage.h"
 #include "tensor.h"
 
 static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, const conversion *given,
                              clattn_error *error) {
   const conversion c = *given;
-  const cl_mem add = c.add_offset != NO_ADDITION ? work->plan->sinusoids : NULL;
+  const cl_mem add = c.add_offset != NO_ADDITION ? clattn_table_of(work->plan, CLATTN_X)->buffer : NULL;
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(from), CLATTN_ARGUMENT(to), CLATTN_ARGUMENT(add),
                                        CLATTN_ARGUMENT(c)};
   return clattn_launch_choice(work, CLATTN_STAGE_CONVERT, arguments, sizeof arguments / sizeof arguments[0],
@@ -17,14 +16,14 @@ static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, co
 /* Each sequence's tokens from the position on that it has come to. */
 static clattn_status add_positions(const clattn_work *work, clattn_error *error) {
   const clattn_problem *p = &work->plan->problem;
-  const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
+  const bool packed = p->lengths == CLATTN_LENGTHS_PACKED, by_token = clattn_table_of(work->plan, CLATTN_X)->by_token;
   clattn_status status = CLATTN_OK;
   for (size_t b = 0; b < p->batch && status == CLATTN_OK; ++b) {
     const clattn_sequence s = clattn_sequence_of(p, work->inputs, b);
     const size_t first = packed ? s.first_query : b * p->query_len;
     const conversion c = {.count = s.query_len * p->model_dim,
                           .offset = first * p->model_dim,
-                          .add_offset = (cl_ulong)clattn_first_key_position(&s) * p->model_dim,
+                          .add_offset = by_token ? first * p->model_dim : 0,
                           .from_type = clattn_kernel_type(p->type),
                           .to_type = STORED_F32};
     if (c.count > 0) status = convert(work, work->stored[CLATTN_X], work->tensor[CLATTN_X], &c, error);

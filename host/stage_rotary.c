@@ -7,6 +7,7 @@ static clattn_status rotate(const clattn_work *work, clattn_tensor tensor, clatt
   const bool given = p->source == CLATTN_SOURCE_QKV, of_keys = tensor == CLATTN_K;
   const size_t heads = of_keys ? clattn_kv_heads(p) : p->heads, rows = of_keys ? p->key_len : p->query_len;
   const size_t rotary_dim = clattn_rotary_dim(p);
+  const clattn_table *table = clattn_table_of(work->plan, tensor);
   const rotation r = {
       .from = clattn_kernel_strides(given ? clattn_given_strides(p, tensor) : clattn_new_strides(p, tensor)),
       .to = clattn_kernel_strides(clattn_new_strides(p, tensor)),
@@ -18,10 +19,10 @@ static clattn_status rotate(const clattn_work *work, clattn_tensor tensor, clatt
       .from_type = given ? clattn_kernel_type(p->type) : STORED_F32,
       .packed = p->lengths == CLATTN_LENGTHS_PACKED,
       .rows = (cl_int)rows,
-      .position = of_keys ? 0 : (cl_int)clattn_sequence_of(p, NULL, 0).position};
+      .table_by_token = table->by_token};
   const cl_mem from = given ? work->stored[tensor] : work->tensor[tensor];
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(from), CLATTN_ARGUMENT(work->tensor[tensor]),
-                                       CLATTN_ARGUMENT(work->plan->rotary), CLATTN_ARGUMENT(r),
+                                       CLATTN_ARGUMENT(table->buffer), CLATTN_ARGUMENT(r),
                                        CLATTN_ARGUMENT(work->sequences)};
   const size_t size[3] = {heads * (p->head_dim - rotary_dim / 2), rows, p->batch};
   return clattn_launch_choice(work, CLATTN_STAGE_ROTARY, arguments, sizeof arguments / sizeof arguments[0], size,

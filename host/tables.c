@@ -1,39 +1,169 @@
-/* A plan's tables of positions, made once, on the host. */
+/* A plan's tables of positions: see tables.h. */
+#include "tables.h"
+
 #include <stdlib.h>
 
 #include "plan.h"
 #include "positions.h"
+#include "shape.h"
 #include "status.h"
 
-static size_t sinusoid_elements(const clattn_problem *p) {
-  return p->positions != CLATTN_POSITIONS_NONE ? clattn_position_count(p) * p->model_dim : 0;
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
+
+static bool queries_stand_as_keys(const clattn_problem *p) {
+  return p->source == CLATTN_SOURCE_X && p->alignment == CLATTN_ALIGN_TOP_LEFT;
 }
 
-static size_t rotary_elements(const clattn_problem *p) {
-  return p->rotary != CLATTN_ROTARY_NONE ? clattn_position_count(p) * clattn_rotary_dim(p) : 0;
+static bool is_needed(const clattn_problem *p, clattn_placed placed) {
+  if (placed == CLATTN_PLACED_X) return p->positions != CLATTN_POSITIONS_NONE;
+  return p->rotary != CLATTN_ROTARY_NONE && (placed == CLATTN_PLACED_K || !queries_stand_as_keys(p));
+}
+
+static size_t width_of(const clattn_problem *p, clattn_placed placed) {
+  return placed == CLATTN_PLACED_X ? p->model_dim : clattn_rotary_dim(p);
+}
+
+static size_t tokens_of(const clattn_problem *p, clattn_placed placed) {
+  return placed == CLATTN_PLACED_K ? clattn_key_tokens(p) : clattn_query_tokens(p);
+}
+
+/* Of the longest sequence. */
+static size_t rows_of(const clattn_problem *p, clattn_placed placed) {
+  const size_t rows = placed == CLATTN_PLACED_K ? p->key_len : p->query_len, tokens = tokens_of(p, placed);
+  return rows < tokens ? rows : tokens;
+}
+
+/* Whether sequences may begin at positions that differ. */
+static bool can_differ(const clattn_problem *p) {
+  const bool ragged = p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT && p->lengths != CLATTN_LENGTHS_FULL;
+  return p->batch > 1 && (p->cache.capacity != 0 || ragged);
+}
+
+static size_t elements_of(const clattn_problem *p, clattn_placed placed) {
+  const size_t rows = can_differ(p) ? tokens_of(p, placed) : rows_of(p, placed);
+  return is_needed(p, placed) ? rows * width_of(p, placed) : 0;
 }
 
 uint64_t clattn_tables_bytes(const clattn_problem *problem) {
-  return ((uint64_t)sinusoid_elements(problem) + rotary_elements(problem)) * sizeof(float);
+  uint64_t elements = 0;
+  for (int i = 0; i < CLATTN_PLACED_COUNT; ++i) elements += elements_of(problem, (clattn_placed)i);
+  return elements * sizeof(float);
 }
 
-typedef void filler(const clattn_problem *problem, size_t positions, float *table);
+/* ---- contents ---------------------------------------------------------------------------------------------------- */
 
-static clattn_status create(const clattn_plan *plan, size_t elements, filler *fill, cl_mem *buffer,
-                            clattn_error *error) {
-  const size_t bytes = elements * sizeof(float);
-  if (elements == 0) return CLATTN_OK;
-  float *table = malloc(bytes);
-  if (table == NULL) return clattn_fail_malloc(error, bytes, "a table of positions");
-  fill(&plan->problem, clattn_position_count(&plan->problem), table);
+static clattn_token_span span_of(const clattn_problem *p, const clattn_inputs *inputs, clattn_placed placed, size_t b) {
+  const clattn_sequence s = clattn_sequence_of(p, inputs, b);
+  const bool of_keys = placed == CLATTN_PLACED_K, packed = p->lengths == CLATTN_LENGTHS_PACKED;
+  const size_t rows = rows_of(p, placed);
+  return (clattn_token_span){.position = placed == CLATTN_PLACED_Q ? s.position : clattn_first_key_position(&s),
+                             .token = !packed   ? b * rows
+                                      : of_keys ? s.first_new
+                                                : s.first_query,
+                             .count = !packed   ? rows
+                                      : of_keys ? s.new_len
+                                                : s.query_len}; /* padding is turned, too */
+}
+
+static bool is_same(const clattn_token_span *a, const clattn_token_span *b) {
+  return a->position == b->position && a->token == b->token && a->count == b->count;
+}
+
+/* Takes the run's spans; whether the contents are no longer those of them. */
+static bool take_spans(const clattn_problem *p, const clattn_inputs *inputs, clattn_placed placed, clattn_table *t) {
+  const int64_t first_before = t->span[0].position;
+  const bool by_token_before = t->by_token;
+  bool changed = !t->filled;
+  t->by_token = false;
+  for (size_t b = 0; b < p->batch; ++b) {
+    const clattn_token_span span = span_of(p, inputs, placed, b);
+    changed = changed || !is_same(&span, &t->span[b]);
+    t->span[b] = span;
+    t->by_token = t->by_token || span.position != t->span[0].position;
+  }
+  if (t->by_token || by_token_before || !t->filled) return changed || by_token_before != t->by_token;
+  return t->span[0].position != first_before;
+}
+
+static void fill(const clattn_problem *p, clattn_placed placed, const clattn_token_span *span, size_t token,
+                 float *table) {
+  (placed == CLATTN_PLACED_X ? clattn_fill_sinusoids : clattn_fill_rotary)(p, span->position, span->count,
+                                                                           table + token * width_of(p, placed));
+}
+
+/* Returns the rows that are filled. */
+static size_t fill_table(const clattn_problem *p, clattn_placed placed, const clattn_table *t) {
+  const clattn_token_span all = {.position = t->span[0].position, .count = rows_of(p, placed)};
+  if (!t->by_token) fill(p, placed, &all, 0, t->host);
+  for (size_t b = 0; b < p->batch && t->by_token; ++b) fill(p, placed, &t->span[b], t->span[b].token, t->host);
+  return t->by_token ? tokens_of(p, placed) : all.count;
+}
+
+/* ---- buffers ----------------------------------------------------------------------------------------------------- */
+
+static clattn_status make_buffer(const clattn_plan *plan, clattn_table *t, size_t bytes, clattn_error *error) {
   cl_int code = CL_SUCCESS;
-  *buffer = clCreateBuffer(plan->device->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, bytes, table, &code);
-  free(table);
+  if (t->buffer != NULL) clReleaseMemObject(t->buffer);
+  t->buffer = clCreateBuffer(plan->device->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, bytes, t->host, &code);
   return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "allocating %zu bytes for positions", bytes);
 }
 
-clattn_status clattn_tables_create(clattn_plan *plan, clattn_error *error) {
+static clattn_status create(clattn_plan *plan, clattn_placed placed, clattn_error *error) {
   const clattn_problem *p = &plan->problem;
-  const clattn_status status = create(plan, sinusoid_elements(p), clattn_fill_sinusoids, &plan->sinusoids, error);
-  return status == CLATTN_OK ? create(plan, rotary_elements(p), clattn_fill_rotary, &plan->rotary, error) : status;
+  const size_t elements = elements_of(p, placed), bytes = elements * sizeof(float);
+  clattn_table *t = &plan->tables.of[placed];
+  if (elements == 0) return CLATTN_OK;
+  t->host = calloc(elements, sizeof(float));
+  t->span = calloc(p->batch, sizeof *t->span);
+  if (t->host == NULL || t->span == NULL) return clattn_fail_malloc(error, bytes, "a table of positions");
+  take_spans(p, NULL, placed, t);
+  fill_table(p, placed, t);
+  t->filled = true;
+  return make_buffer(plan, t, bytes, error);
+}
+
+clattn_status clattn_tables_create(clattn_plan *plan, clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  for (int i = 0; i < CLATTN_PLACED_COUNT && status == CLATTN_OK; ++i) status = create(plan, (clattn_placed)i, error);
+  return status;
+}
+
+static clattn_status update(clattn_plan *plan, clattn_placed placed, const clattn_inputs *inputs, clattn_chain *chain,
+                            clattn_error *error) {
+  const clattn_problem *p = &plan->problem;
+  clattn_table *t = &plan->tables.of[placed];
+  if (!is_needed(p, placed) || !take_spans(p, inputs, placed, t)) return CLATTN_OK;
+  t->filled = false; /* until it is on the device */
+  const size_t bytes = fill_table(p, placed, t) * width_of(p, placed) * sizeof(float);
+  const clattn_status status =
+      chain != NULL ? clattn_chain_write(chain, t->buffer, t->host, bytes, error) : make_buffer(plan, t, bytes, error);
+  t->filled = status == CLATTN_OK;
+  return status;
+}
+
+clattn_status clattn_tables_update(clattn_plan *plan, const clattn_inputs *inputs, clattn_chain *chain,
+                                   clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  for (int i = 0; i < CLATTN_PLACED_COUNT && status == CLATTN_OK; ++i)
+    status = update(plan, (clattn_placed)i, inputs, chain, error);
+  return status;
+}
+
+void clattn_tables_forget(clattn_tables *tables) {
+  for (int i = 0; i < CLATTN_PLACED_COUNT; ++i) tables->of[i].filled = false;
+}
+
+void clattn_tables_release(clattn_tables *tables) {
+  for (int i = 0; i < CLATTN_PLACED_COUNT; ++i) {
+    clattn_table *t = &tables->of[i];
+    if (t->buffer != NULL) clReleaseMemObject(t->buffer);
+    free(t->host);
+    free(t->span);
+  }
+}
+
+const clattn_table *clattn_table_of(const clattn_plan *plan, clattn_tensor tensor) {
+  if (tensor == CLATTN_X) return &plan->tables.of[CLATTN_PLACED_X];
+  const bool own = tensor == CLATTN_Q && !queries_stand_as_keys(&plan->problem);
+  return &plan->tables.of[own ? CLATTN_PLACED_Q : CLATTN_PLACED_K];
 }

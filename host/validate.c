@@ -8,9 +8,7 @@
 #include "status.h"
 #include "unused.h"
 
-/* Kernels count rows, columns and terms in int, and round them up to tiles of at most 1024. Element offsets are size_t.
- */
-#define LARGEST_SIZE ((size_t)INT_MAX - 1024)
+#define LARGEST_SIZE ((size_t)CLATTN_LARGEST_SIZE) /* of rows, columns and terms; element offsets are size_t */
 
 #define INVALID(...) clattn_fail(error, CLATTN_INVALID_PROBLEM, __VA_ARGS__)
 
@@ -181,16 +179,17 @@ static clattn_status check_numbers(const clattn_problem *p, clattn_error *error)
     return INVALID("scale is %g (allowed with CLATTN_SCALE_GIVEN: any finite number)", (double)p->scale);
   if (!isfinite(p->softcap) || (p->softcap != 0.0f && p->softcap < FLT_MIN))
     return INVALID("softcap is %g (allowed: 2^-126 = 1.2e-38 to the largest float, or 0 for none)", (double)p->softcap);
+  const int64_t largest = CLATTN_LARGEST_SIZE, last_offset = INT_MAX - ((int64_t)p->query_len - 1);
   const struct {
     const char *name;
-    int64_t value, least;
-  } numbers[] = {{"window_left", p->window_left, CLATTN_UNBOUNDED},
-                 {"window_right", p->window_right, CLATTN_UNBOUNDED},
-                 {"offset", p->offset, -(int64_t)LARGEST_SIZE}};
+    int64_t value, least, most;
+  } numbers[] = {{"window_left", p->window_left, CLATTN_UNBOUNDED, largest},
+                 {"window_right", p->window_right, CLATTN_UNBOUNDED, largest},
+                 {"offset", p->offset, -largest, last_offset}};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i)
-    if (numbers[i].value < numbers[i].least || numbers[i].value > (int64_t)LARGEST_SIZE)
-      return INVALID("%s is %lld (allowed: %lld to %zu)", numbers[i].name, (long long)numbers[i].value,
-                     (long long)numbers[i].least, LARGEST_SIZE);
+    if (numbers[i].value < numbers[i].least || numbers[i].value > numbers[i].most)
+      return INVALID("%s is %lld (allowed: %lld to %lld)", numbers[i].name, (long long)numbers[i].value,
+                     (long long)numbers[i].least, (long long)numbers[i].most);
   return CLATTN_OK;
 }
 

@@ -4,6 +4,7 @@ import math
 import os
 import random
 import struct
+import zipfile
 
 import program_tool
 from program_tool import compare, load, product, store
@@ -82,6 +83,8 @@ def inputs(folder):
     for shape in ((6,), (1,), (3, 6), (9, 9), (1, 1, 9, 9), (2, 2, 2), (2, TOKENS, MODEL_DIM), (TOKENS, KEYS + 1)):
         store(to("wrong-" + "x".join(str(n) for n in shape)), shape, [1] * math.prod(shape))
     store(to("wrong-int"), (3,), [1, 2, 3], descr="<i4")
+    with zipfile.ZipFile(os.path.join(folder, "wrong-zip.npz"), "w") as file:
+        file.write(to("x"), "x.npy")
     with open(to("wrong-text"), "w", encoding="ascii") as file:
         file.write("1 2 3\n")
 
@@ -249,8 +252,16 @@ def stored(path, descr, wanted):
     compare(descr, got, values, 4e-3 if descr == "<f2" else 3e-2)
 
 
+def shaped(path, shape):
+    """A file of this shape, all of it numbers."""
+    got, values = load(path)
+    assert got == tuple(int(n) for n in shape.split(",")), got
+    assert all(map(math.isfinite, values)), values
+
+
 def holds(folder, *names):
     assert sorted(os.listdir(folder)) == sorted(name + ".npy" for name in names), sorted(os.listdir(folder))
 
 
-program_tool.main({"inputs": inputs, "agrees": agrees, "cached": cached, "is_by_heads": is_by_heads, "stored": stored, "holds": holds})
+program_tool.main({"inputs": inputs, "agrees": agrees, "cached": cached, "is_by_heads": is_by_heads, "stored": stored,
+                   "shaped": shaped, "holds": holds})

@@ -137,15 +137,16 @@ float *support_tensor(support_case *c, clattn_tensor tensor) {
 }
 
 /* Results that the problem has, but for given q, k and v, which have their place among the inputs. */
-static size_t result_bytes(const clattn_problem *p, clattn_tensor tensor) {
+static size_t result_bytes(const support_case *c, clattn_tensor tensor) {
+  const clattn_problem *p = clattn_sizing_problem(&c->problem, &c->seen, tensor);
   const bool given = p->source == CLATTN_SOURCE_QKV && (tensor == CLATTN_Q || tensor == CLATTN_K || tensor == CLATTN_V);
   return given ? 0 : clattn_output_bytes(p, tensor);
 }
 
 void support_poison(support_case *c) {
   for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
-    if (result_bytes(&c->problem, (clattn_tensor)t) > 0)
-      memset(support_tensor(c, (clattn_tensor)t), 0xFF, result_bytes(&c->problem, (clattn_tensor)t));
+    if (result_bytes(c, (clattn_tensor)t) > 0)
+      memset(support_tensor(c, (clattn_tensor)t), 0xFF, result_bytes(c, (clattn_tensor)t));
   for (int i = 0; i < 3; ++i)
     if (c->given[i] != NULL) memset(c->given[i], 0xFF, clattn_output_bytes(&c->problem, (clattn_tensor)(CLATTN_Q + i)));
 }
@@ -196,12 +197,17 @@ static void tell_progress(void) {
 }
 
 void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed) {
+  support_allocate_seen(c, problem, problem, seed);
+}
+
+void support_allocate_seen(support_case *c, const clattn_problem *problem, const clattn_problem *seen, uint32_t seed) {
   tell_progress();
   memset(c, 0, sizeof *c);
   c->problem = *problem;
+  c->seen = *seen;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
-    const size_t input = clattn_input_bytes(problem, tensor), output = result_bytes(problem, tensor);
+    const size_t input = clattn_input_bytes(problem, tensor), output = result_bytes(c, tensor);
     if (input + output == 0) continue;
     c->bytes[t] = input > 0 ? input : output;
     guarded(&c->memory[t], c->bytes[t]);

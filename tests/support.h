@@ -40,7 +40,7 @@ bool support_is_for_device(const char *kernels);
 
 /* A problem with its inputs, and outputs of all tensors, each with a guard of known bytes on both sides. */
 typedef struct support_case {
-  clattn_problem problem;
+  clattn_problem problem, seen; /* the same without a cache: clattn_sizing_problem */
   clattn_inputs inputs;
   clattn_outputs outputs;
   void *memory[CLATTN_TENSOR_COUNT]; /* of those that the problem has */
@@ -53,6 +53,8 @@ clattn_problem support_problem(size_t tokens, size_t model_dim, size_t dim);
 
 /* Random inputs (some rows are outliers; a mask masks about a third), poisoned outputs. Lengths are the caller's. */
 void support_allocate(support_case *c, const clattn_problem *problem, uint32_t seed);
+/* The same for a run on a cache: outputs as long as clattn_cache_problem says that they are. */
+void support_allocate_seen(support_case *c, const clattn_problem *problem, const clattn_problem *seen, uint32_t seed);
 void support_poison(support_case *c); /* outputs again full of NaN */
 void support_free(support_case *c);
 

@@ -17,7 +17,8 @@ typedef struct owner {
   cl_mem buffer[CLATTN_TENSOR_COUNT];
 } owner;
 
-static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
+static size_t bytes_of(const support_case *c, clattn_tensor tensor) {
+  const clattn_problem *problem = clattn_sizing_problem(&c->problem, &c->seen, tensor);
   const size_t input = clattn_input_bytes(problem, tensor);
   return input > 0 ? input : clattn_output_bytes(problem, tensor);
 }
@@ -49,7 +50,7 @@ static void find_device(owner *o) {
 static void create_buffers(owner *o, const support_case *c) {
   cl_int code = CL_SUCCESS;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    const size_t bytes = bytes_of(&c->problem, (clattn_tensor)t) + GUARD;
+    const size_t bytes = bytes_of(c, (clattn_tensor)t) + GUARD;
     if (bytes == GUARD) continue; /* the problem has no such tensor */
     unsigned char *start = malloc(bytes);
     assert_non_null(start);
@@ -93,15 +94,15 @@ static clattn_buffers buffers_of(const owner *o) {
 }
 
 static void download_into(const owner *o, support_case *c, clattn_tensor t) {
-  assert_int_equal(clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, 0, bytes_of(&c->problem, t),
-                                       support_tensor(c, t), 0, NULL, NULL),
-                   CL_SUCCESS);
+  assert_int_equal(
+      clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, 0, bytes_of(c, t), support_tensor(c, t), 0, NULL, NULL),
+      CL_SUCCESS);
 }
 
 /* Downloads everything into the case's outputs and looks behind the end of every buffer. */
 static void download(const owner *o, support_case *c) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    const size_t bytes = bytes_of(&c->problem, (clattn_tensor)t);
+    const size_t bytes = bytes_of(c, (clattn_tensor)t);
     unsigned char guard[GUARD];
     if (bytes == 0) continue;
     assert_int_equal(clEnqueueReadBuffer(o->queue, o->buffer[t], CL_TRUE, bytes, GUARD, guard, 0, NULL, NULL),
@@ -411,7 +412,7 @@ static void set_up_runs(cached_runs *r, const clattn_problem *p) {
   for (size_t i = 0; i < RUNS; ++i) {
     clattn_problem seen = *p;
     seen.key_len = (i + 1) * p->key_len;
-    support_allocate(&r->c[i], &seen, 11 + (uint32_t)i);
+    support_allocate_seen(&r->c[i], p, &seen, 11 + (uint32_t)i);
     if (i == 0) {
       set_up(&r->o[0], 0, &r->c[0]);
       continue;
@@ -496,7 +497,7 @@ static void compare_with_plan_run(cached_runs *r, const clattn_problem *p) {
   clattn_error error;
   for (size_t i = 0; i < RUNS; ++i) {
     support_case again;
-    support_allocate(&again, &r->c[i].problem, 11 + (uint32_t)i);
+    support_allocate_seen(&again, &r->c[i].problem, &r->c[i].seen, 11 + (uint32_t)i);
     again.inputs.cache = cache;
     assert_ok(clattn_plan_run(plan, &again.inputs, &again.outputs, NULL, &error), &error);
     for (size_t t = 0; t < sizeof compared / sizeof compared[0]; ++t)

@@ -492,6 +492,8 @@ static void rotary(void **state) {
             p->alignment = CLATTN_ALIGN_BOTTOM_RIGHT);
     VARIANT("rotary at an offset", cross, p->rotary = (clattn_rotary)kind; p->rotary_dim = 8;
             p->alignment = CLATTN_ALIGN_OFFSET; p->offset = 1000);
+    VARIANT("rotary, the last query at the last position there is", cross, p->rotary = (clattn_rotary)kind;
+            p->rotary_dim = 8; p->alignment = CLATTN_ALIGN_OFFSET; p->offset = INT32_MAX - 36; p->causal = true);
     VARIANT("rotary, packed", packed_cross, p->rotary = (clattn_rotary)kind; p->rotary_dim = 4; v.lengths = both);
     VARIANT("rotary of given q and k", given, p->rotary = (clattn_rotary)kind; p->rotary_dim = 8;
             p->order = CLATTN_ORDER_HEADS);

@@ -169,6 +169,59 @@ saves f16 output -- "${separate[@]}" --type f16
 saves given -- "${four[@]}"
 saves all softcapped cached_k cached_v output -- "${separate[@]}" "${past[@]}" --wo "$folder/wo.npy" --softcap 2
 
+# What k and v hold, and what the cache holds, are not as long as each other.
+cached_sizes=(--random --model-dim 8 --heads 2 --cache-capacity 130)
+expect "fewer new keys than there is room for" 0 '^passed: ' -- "$clattn" run "${cached_sizes[@]}" --tokens 1 \
+  --key-tokens 130 --key-lengths 1 --save "$folder/fewer"
+expect "more keys in the cache than new ones" 0 '^passed: ' -- "$clattn" run "${cached_sizes[@]}" --batch 2 --tokens 1 \
+  --past-tokens 3 --save "$folder/more"
+expect "the walk on a cache with fewer new keys" 0 '' -- "$clattn" explain "${cached_sizes[@]}" --tokens 1 \
+  --key-tokens 130 --key-lengths 1
+for shape in fewer/k=1,130,8 fewer/v=1,130,8 fewer/cached_k=1,1,8 fewer/scores=1,2,1,1 more/k=2,1,8 more/v=2,1,8 \
+  more/q=2,1,8 more/cached_v=2,4,8 more/weights=2,2,1,4; do
+  expect "--save, shape and numbers of $shape" 0 '' -- "${features[@]}" shaped "$folder/${shape%=*}.npy" "${shape#*=}"
+done
+
+# ---- inputs are not overwritten, and what is saved can be read again with the same meaning
+
+expect "given q, k and v of rank 3 are saved" 0 '^passed: ' -- "$clattn" run "${three[@]}" --save "$folder/again-3"
+expect "given q, k and v are saved" 0 '^passed: ' -- "$clattn" run "${four[@]}" --save "$folder/again" \
+  --out "$folder/again.npy"
+for shape in again/q=2,4,5,4 again/k=2,2,7,4 again/v=2,2,7,2 again-3/q=2,5,16 again-3/k=2,7,8 again-3/v=2,7,4; do
+  expect "saved as it was given: $shape" 0 '' -- "${features[@]}" shaped "$folder/${shape%=*}.npy" "${shape#*=}"
+done
+expect "what was saved is read" 0 '^passed: ' -- "$clattn" run --q "$folder/again/q.npy" --k "$folder/again/k.npy" \
+  --v "$folder/again/v.npy" --out "$folder/again-2.npy"
+expect "what was saved is read: the same context" 0 '' -- cmp "$folder/again.npy" "$folder/again-2.npy"
+
+mkdir "$folder/own" "$folder/links"
+for name in q k v; do
+  cp "$folder/$name.npy" "$folder/own/$name.npy"
+  ln -s "../own/$name.npy" "$folder/links/$name.npy"
+done
+own=(--q "$folder/own/q.npy" --k "$folder/own/k.npy" --v "$folder/own/v.npy")
+# spares PATTERN COMMAND OPTION...: refused, and the three inputs are as they were, with nothing beside them.
+spares() {
+  local pattern=$1
+  shift
+  examine 2 "^clattn: $pattern is the input of --[a-z-]+; it is not overwritten \(allowed: " "$clattn" "$@"
+  for name in q k v; do cmp -s "$folder/$name.npy" "$folder/own/$name.npy" || see "$name.npy has changed"; done
+  [ "$(cd "$folder/own" && echo *)" = 'k.npy q.npy v.npy' ] || see "there are other files"
+  [ "$(cd "$folder/links" && echo *)" = 'k.npy q.npy v.npy' ] || see "there are other files"
+  judge "${*//"$folder"\//}: refused"
+}
+spares '--save: .*/own/q.npy' run "${own[@]}" --save "$folder/own"
+spares '--save: .*/own/../own/q.npy' run "${own[@]}" --save "$folder/own/../own"
+spares '--save: .*/links/q.npy' run "${own[@]}" --save "$folder/links"
+spares '--out: .*/own/v.npy' run "${own[@]}" --out "$folder/own/v.npy" --save "$folder/elsewhere"
+spares '--out: .*/links/v.npy' run "${own[@]}" --out "$folder/links/v.npy"
+spares '--html: .*/own/k.npy' explain "${own[@]}" --html "$folder/own/k.npy"
+expect "a refused --out makes no folder for --save" 0 '' -- test ! -e "$folder/elsewhere"
+cp "$folder/mask.npy" "$folder/own/weights.npy"
+examine 2 '^clattn: --save: .*/own/weights.npy is the input of --mask; ' "$clattn" run "${four[@]}" \
+  --mask "$folder/own/weights.npy" --save "$folder/own"
+judge "a mask is not overwritten either"
+
 # ---- what was asked for is shown
 
 shows '^problem +files: batch 2, tokens 5, keys 7, heads 4 \(2 of keys\), head_dim 4, value_dim 2$
@@ -232,12 +285,13 @@ done
 for option in kv-heads key-tokens kv-model-dim output-dim past-tokens rotary-dim cache-capacity cache-page \
   cache-pages; do
   for value in -1 0 x 1.5 '' 99999999999; do
-    wrong "--$option $value \(allowed: 1 to 2147483647\)$" --random "--$option=$value"
+    wrong "--$option $value \(allowed: 1 to 2147482623\)$" --random "--$option=$value"
   done
 done
 for option in window-left window-right; do
-  for value in -2 x 1.5 ''; do wrong "--$option $value \(allowed: -1 to 2147483647\)$" "--$option=$value"; done
-  wrong "--$option is 2147483647 \(allowed: -1 to " "--$option=2147483647"
+  for value in -2 x 1.5 '' 2147482624; do
+    wrong "--$option $value \(allowed: -1 to 2147482623\)$" "--$option=$value"
+  done
 done
 for value in -1 nan inf x ''; do
   wrong "--softcap $value \(allowed: any finite number from 0 on\)$" "--softcap=$value"
@@ -246,11 +300,11 @@ for value in -1 0 nan inf x ''; do
   wrong "--rotary-base $value \(allowed: any finite number above 0\)$" --rotary halves "--rotary-base=$value"
 done
 for value in middle -x - ''; do wrong "--align $value \(allowed: top-left, bottom-right, or " "--align=$value"; done
-wrong '--align 1.5 \(allowed: -2147483647 to 2147483647\)$' --align 1.5
-wrong '--align is 2147483647 \(allowed: ' --align 2147483647
+wrong '--align 1.5 \(allowed: -2147482623 to 2147483647\)$' --align 1.5
+wrong '--align is 2147483646 \(allowed: -2147482623 to 2147483645\)$' --align 2147483646 # of three words
 for option in key-lengths query-offsets key-offsets; do
-  for value in '' x -1 0,-1 1,,2 '1,' ,1 1.5 2147483648 99999999999,1; do
-    wrong "--$option $value \(allowed: numbers from 0 to 2147483647, with commas between them\)$" "--$option=$value"
+  for value in '' x -1 0,-1 1,,2 '1,' ,1 1.5 2147482624 99999999999,1; do
+    wrong "--$option $value \(allowed: numbers from 0 to 2147482623, with commas between them\)$" "--$option=$value"
   done
 done
 
@@ -301,8 +355,8 @@ wrong '--align: the first query of sequence 1 stands at position -2 \(allowed ' 
 wrong '--cache-capacity is 4 \(allowed: from key_len, 5, on' "${separate[@]}" --cache-capacity 4
 wrong '--cache-capacity 7: sequence 0 has 3 keys before the run and gets 5 \(allowed: from 8 on\)$' \
   "${separate[@]}" --cache-capacity 7 "${past[@]:2}"
-wrong '--cache-capacity 8: sequence 0 has 2147483640 keys before the run and gets 4 \(allowed: from 2147483644 on\)$' \
-  "${sizes[@]}" --cache-capacity 8 --past-tokens 2147483640
+wrong '--cache-capacity 8: sequence 0 has 2147482000 keys before the run and gets 4 \(allowed: from 2147482004 on\)$' \
+  "${sizes[@]}" --cache-capacity 8 --past-tokens 2147482000
 wrong '--cache-pages 3 \(allowed: from 4 on, ' "${separate[@]}" "${past[@]}" --cache-page 2 --cache-pages 3
 wrong '--cache-page 9 \(allowed: up to --cache-capacity, 8\)$' "${separate[@]}" "${past[@]}" --cache-page 9
 
@@ -377,6 +431,8 @@ misshapen() {
   wrong "$option: .*: not a regular file \(allowed: " "${given[@]}"
   instead "$folder/wrong-text.npy" "$option" "$@"
   wrong "$option: .*wrong-text.npy: not a .npy file \(allowed: " "${given[@]}"
+  instead "$folder/wrong-zip.npz" "$option" "$@"
+  wrong "$option: .*wrong-zip.npz: an .npz archive, not a .npy file \(allowed: .*'unzip FILE.npz NAME.npy'" "${given[@]}"
   instead "$folder/wrong-int.npy" "$option" "$@"
   wrong "$option: .*wrong-int.npy: element type '<i4' is not supported \(allowed: " "${given[@]}"
   for file in $files; do

@@ -13,14 +13,6 @@
 
 enum { TOKENS, KEY_TOKENS, HEADS, HEAD_DIM, MODEL_DIM, NUMBERS };
 
-static bool parse_number(const char *option, const char *text, int64_t *value) {
-  if (text == NULL) return true;
-  if (!parse_integer(option, text, -INT32_MAX, value)) return false;
-  if (*value >= 1 && *value <= LARGEST) return true;
-  complain("%s %s (allowed: 1 to %d)", option, text, LARGEST);
-  return false;
-}
-
 static bool parse_numbers(access_options *o) {
   sizes *z = &o->sizes;
   const struct {
@@ -32,7 +24,8 @@ static bool parse_numbers(access_options *o) {
                     [HEAD_DIM] = {"--head-dim", &z->head_dim},
                     [MODEL_DIM] = {"--model-dim", &z->model_dim}};
   for (int i = 0; i < NUMBERS; ++i)
-    if (!parse_number(all[i].option, o->text[i], all[i].value)) return false;
+    if (o->text[i] != NULL && !parse_integer(all[i].option, o->text[i], (number_range){1, LARGEST}, all[i].value))
+      return false;
   return true;
 }
 

@@ -55,6 +55,15 @@ bool file_exists(const char *path) {
 #endif
 }
 
+bool file_is_same(const char *path, const char *other) {
+#ifdef HAS_STAT
+  struct stat a, b;
+  return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+#else
+  return strcmp(path, other) == 0 && file_exists(path);
+#endif
+}
+
 bool file_is_regular(const char *path) {
 #ifdef HAS_STAT
   struct stat info;

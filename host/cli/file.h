@@ -46,6 +46,9 @@ const char *file_reason(int code);
 /* Something of that name is there, whatever it is. */
 bool file_exists(const char *path);
 
+/* Whether two names are one file, directly or through links. False where one of them is not there. */
+bool file_is_same(const char *path, const char *other);
+
 /* Also true when the path cannot be looked at: opening it will tell. */
 bool file_is_regular(const char *path);
 

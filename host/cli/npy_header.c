@@ -13,6 +13,7 @@
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
+#define ZIP_MAGIC "PK\x03\x04"  /* of archives as numpy.savez writes them */
 #define MOST_HEADER_BYTES 10000 /* numpy.load's own limit */
 #define DATA_ALIGNMENT 64       /* NumPy aligns what it writes so that files can be mapped */
 
@@ -175,6 +176,11 @@ static file_status read_version(FILE *file, size_t *length_bytes, const reporter
   /* A short file is a truncated .npy file only as far as it looks like one. */
   const long got = ftell(file);
   const size_t comparable = got < 0 || got > MAGIC_BYTES ? MAGIC_BYTES : (size_t)got;
+  if (memcmp(lead, ZIP_MAGIC, sizeof ZIP_MAGIC - 1) == 0) {
+    return file_fail(to, FILE_WRONG_FORMAT,
+                     "an .npz archive, not a .npy file (allowed: one of its arrays as a file of its own; "
+                     "'unzip FILE.npz NAME.npy' takes it out)");
+  }
   if (memcmp(lead, MAGIC, comparable) != 0) {
     return file_fail(to, FILE_WRONG_FORMAT, "not a .npy file (allowed: files that begin with \\x93NUMPY)");
   }

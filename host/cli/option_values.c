@@ -72,25 +72,26 @@ bool parse_seconds(const char *option, const char *text, float *value) {
   return false;
 }
 
-bool parse_integer(const char *option, const char *text, int64_t least, int64_t *value) {
+bool parse_integer(const char *option, const char *text, number_range range, int64_t *value) {
   const char *digits = text[0] == '-' ? text + 1 : text;
   const bool good = digits[0] != '\0' && strlen(digits) <= 10 && strspn(digits, "0123456789") == strlen(digits);
   *value = good ? strtoll(text, NULL, 10) : 0;
-  if (good && *value >= least && *value <= INT32_MAX) return true;
-  complain("%s %s (allowed: %lld to %d)", option, text, (long long)least, INT32_MAX);
+  if (good && *value >= range.least && *value <= range.most) return true;
+  complain("%s %s (allowed: %d to %d)", option, text, range.least, range.most);
   return false;
 }
 
 /* The number up to the next comma. */
-static bool parse_item(const char *from, size_t length, int32_t *value) {
+static bool parse_item(const char *from, size_t length, number_range range, int32_t *value) {
   int64_t number = 0;
   if (length == 0 || length > 10 || strspn(from, "0123456789") < length) return false;
   for (size_t i = 0; i < length; ++i) number = 10 * number + (from[i] - '0');
+  if (number < range.least || number > range.most) return false;
   *value = (int32_t)number;
-  return number <= INT32_MAX;
+  return true;
 }
 
-bool parse_list(const char *option, const char *text, number_list *list) {
+bool parse_list(const char *option, const char *text, number_range range, number_list *list) {
   size_t count = 1;
   for (const char *at = text; *at != '\0'; ++at) count += *at == ',';
   list->number = malloc(count * sizeof *list->number);
@@ -99,8 +100,9 @@ bool parse_list(const char *option, const char *text, number_list *list) {
     return false;
   }
   for (const char *at = text; list->count < count; at += strcspn(at, ",") + 1)
-    if (!parse_item(at, strcspn(at, ","), &list->number[list->count++])) {
-      complain("%s %s (allowed: numbers from 0 to %d, with commas between them)", option, text, INT32_MAX);
+    if (!parse_item(at, strcspn(at, ","), range, &list->number[list->count++])) {
+      complain("%s %s (allowed: numbers from %d to %d, with commas between them)", option, text, range.least,
+               range.most);
       return false;
     }
   return true;
@@ -112,7 +114,7 @@ static bool parse_alignment(meaning_options *m) {
   int value = 0;
   if (digits[0] >= '0' && digits[0] <= '9') {
     m->alignment = CLATTN_ALIGN_OFFSET;
-    return parse_integer("--align", m->align_text, -INT32_MAX, &m->offset);
+    return parse_integer("--align", m->align_text, (number_range){-CLATTN_LARGEST_SIZE, INT32_MAX}, &m->offset);
   }
   for (value = 0; value < 2; ++value)
     if (strcmp(m->align_text, words[value]) == 0) {
@@ -150,17 +152,16 @@ static bool parse_meaning_words(meaning_options *m) {
 }
 
 bool parse_meaning(meaning_options *m) {
+  static const number_range keys = {CLATTN_UNBOUNDED, CLATTN_LARGEST_SIZE};
   m->window_left = m->window_right = CLATTN_UNBOUNDED;
   if (!parse_meaning_words(m)) return false;
-  if (m->rotary_base_text != NULL && !parse_float("--rotary-base", m->rotary_base_text, FLT_MIN, &m->rotary_base))
+  if (m->rotary_base_text != NULL && !parse_float("--rotary-base", m->rotary_base_text, FLT_TRUE_MIN, &m->rotary_base))
     return false;
   if (m->scale_text != NULL && !parse_float("--scale", m->scale_text, -INFINITY, &m->scale)) return false;
   m->scale_given = m->scale_text != NULL;
   if (m->softcap_text != NULL && !parse_float("--softcap", m->softcap_text, 0.0f, &m->softcap)) return false;
   if (m->align_text != NULL && !parse_alignment(m)) return false;
-  if (m->window_left_text != NULL &&
-      !parse_integer("--window-left", m->window_left_text, CLATTN_UNBOUNDED, &m->window_left))
+  if (m->window_left_text != NULL && !parse_integer("--window-left", m->window_left_text, keys, &m->window_left))
     return false;
-  return m->window_right_text == NULL ||
-         parse_integer("--window-right", m->window_right_text, CLATTN_UNBOUNDED, &m->window_right);
+  return m->window_right_text == NULL || parse_integer("--window-right", m->window_right_text, keys, &m->window_right);
 }

@@ -20,12 +20,17 @@ bool parse_float(const char *option, const char *text, float least, float *value
 /* A time above 0, or inf. */
 bool parse_seconds(const char *option, const char *text, float *value);
 
+/* Whole numbers that an option takes, its limits among them. */
+typedef struct number_range {
+  int32_t least, most;
+} number_range;
+
 /* Decimal digits, perhaps behind a minus sign, and nothing else. popt's own numbers take 010 for 8 and do not name the
  * option when they fail. */
-bool parse_integer(const char *option, const char *text, int64_t least, int64_t *value);
+bool parse_integer(const char *option, const char *text, number_range range, int64_t *value);
 
-/* Such numbers, from 0 on, with commas between them. Allocates. */
-bool parse_list(const char *option, const char *text, number_list *list);
+/* Such numbers with commas between them; none below 0. Allocates. */
+bool parse_list(const char *option, const char *text, number_range range, number_list *list);
 
 /* A whole meaning, from its texts. */
 bool parse_meaning(meaning_options *meaning);

@@ -38,27 +38,32 @@ static const struct {
 };
 enum { FILES = sizeof files / sizeof files[0], INPUT_FILES = FILES - 3 };
 
+#define SIZES                                                                                                          \
+  { 1, CLATTN_LARGEST_SIZE }
+
 static const struct {
   const char *name, *help;
-  size_t least;
+  number_range range;
 } numbers[NUMBER_COUNT] = {
-    [NUMBER_BATCH] = {"--batch", "(1)", 1},
-    [NUMBER_TOKENS] = {"--tokens", "(1024)", 1},
-    [NUMBER_KEY_TOKENS] = {"--key-tokens", "cross attention: keys and values from another input of that length", 1},
-    [NUMBER_MODEL_DIM] = {"--model-dim", "(512)", 1},
-    [NUMBER_KV_MODEL_DIM] = {"--kv-model-dim", "of that other input (model_dim)", 1},
-    [NUMBER_HEAD_DIM] = {"--head-dim", "of queries and keys (model_dim / heads)", 1},
-    [NUMBER_VALUE_DIM] = {"--value-dim", "of values (head_dim)", 1},
-    [NUMBER_OUTPUT_DIM] = {"--output-dim", "columns of an output projection, with biases all round (none)", 1},
-    [NUMBER_PAST_TOKENS] = {"--past-tokens", "with a cache: random keys and values that it holds before the run", 1},
-    [NUMBER_ROTARY_DIM] = {"--rotary-dim", "leading elements of each vector that are turned (head_dim)", 1},
-    [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "keys a sequence can have; keys and values go through a cache", 1},
-    [NUMBER_CACHE_PAGE] = {"--cache-page", "tokens of a page (no pages)", 1},
-    [NUMBER_CACHE_PAGES] = {"--cache-pages", "pages of all sequences together (enough for all)", 1},
-    [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", 1},
-    [NUMBER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", 1},
-    [NUMBER_REPEAT] = {"--repeat", "timed runs behind one to warm up; the fastest counts (3)", 1},
-    [NUMBER_SEED] = {"--seed", "of the random input and of the sample of rows (1)", 0},
+    [NUMBER_BATCH] = {"--batch", "(1)", SIZES},
+    [NUMBER_TOKENS] = {"--tokens", "(1024)", SIZES},
+    [NUMBER_KEY_TOKENS] = {"--key-tokens", "cross attention: keys and values from another input of that length", SIZES},
+    [NUMBER_MODEL_DIM] = {"--model-dim", "(512)", SIZES},
+    [NUMBER_KV_MODEL_DIM] = {"--kv-model-dim", "of that other input (model_dim)", SIZES},
+    [NUMBER_HEAD_DIM] = {"--head-dim", "of queries and keys (model_dim / heads)", SIZES},
+    [NUMBER_VALUE_DIM] = {"--value-dim", "of values (head_dim)", SIZES},
+    [NUMBER_OUTPUT_DIM] = {"--output-dim", "columns of an output projection, with biases all round (none)", SIZES},
+    [NUMBER_PAST_TOKENS] = {"--past-tokens", "with a cache: random keys and values that it holds before the run",
+                            SIZES},
+    [NUMBER_ROTARY_DIM] = {"--rotary-dim", "leading elements of each vector that are turned (head_dim)", SIZES},
+    [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "keys a sequence can have; keys and values go through a cache",
+                               SIZES},
+    [NUMBER_CACHE_PAGE] = {"--cache-page", "tokens of a page (no pages)", SIZES},
+    [NUMBER_CACHE_PAGES] = {"--cache-pages", "pages of all sequences together (enough for all)", SIZES},
+    [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", SIZES},
+    [NUMBER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", SIZES},
+    [NUMBER_REPEAT] = {"--repeat", "timed runs behind one to warm up; the fastest counts (3)", {1, INT32_MAX}},
+    [NUMBER_SEED] = {"--seed", "of the random input and of the sample of rows (1)", {0, INT32_MAX}},
 };
 
 static const struct {
@@ -127,11 +132,13 @@ static bool parse_numbers(run_options *o) {
   for (int i = 0; i < NUMBER_COUNT; ++i) {
     int64_t value = 0;
     if (o->number_text[i] == NULL) continue;
-    if (!parse_integer(numbers[i].name, o->number_text[i], (int64_t)numbers[i].least, &value)) return false;
+    if (!parse_integer(numbers[i].name, o->number_text[i], numbers[i].range, &value)) return false;
     o->number[i] = (size_t)value;
   }
   for (int i = 0; i < LIST_COUNT; ++i)
-    if (o->list_text[i] != NULL && !parse_list(lists[i].name, o->list_text[i], &o->list[i])) return false;
+    if (o->list_text[i] != NULL &&
+        !parse_list(lists[i].name, o->list_text[i], (number_range){0, CLATTN_LARGEST_SIZE}, &o->list[i]))
+      return false;
   return true;
 }
 
@@ -362,7 +369,8 @@ enum { SECTIONS = sizeof sections / sizeof sections[0], SHARED_SECTIONS = SECTIO
 static int read_with_popt(poptContext context, const own_options *own, run_options *o) {
   const int code = read_options_and_word(context, own->command, own->word);
   if (code == EXIT_PASSED)
-    puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16.");
+    puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16;\n"
+         "of a checkpoint in several files PATH.safetensors.index.json:TENSOR.");
   if (code != -1) return code;
   return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? -1 : EXIT_BAD_INPUT;
 }

@@ -22,7 +22,7 @@ typedef struct run_job {
   clattn_device *device;
   clattn_plan *plan;
   clattn_cache *cache;
-  clattn_problem seen;               /* the problem; with a cache, as a run sees it */
+  clattn_problem seen;               /* the problem; with a cache, as a run sees it: see clattn_sizing_problem */
   void *memory[CLATTN_TENSOR_COUNT]; /* of the outputs */
   clattn_outputs outputs;
   clattn_rows *rows; /* to check */
@@ -127,8 +127,9 @@ static int allocate_outputs(run_job *job) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!is_wanted(job, tensor)) continue;
     const bool rows_alone = sampled && has_rows(tensor);
-    code = allocate_output(job, tensor,
-                           rows_alone ? job->rows->count * p->key_len * sizeof(float) : clattn_output_bytes(p, tensor));
+    const clattn_problem *sizing = clattn_sizing_problem(&job->input.problem, p, tensor);
+    code = allocate_output(
+        job, tensor, rows_alone ? job->rows->count * p->key_len * sizeof(float) : clattn_output_bytes(sizing, tensor));
   }
   if (sampled) job->outputs.rows = job->rows;
   job->report.outputs = &job->outputs;
@@ -191,13 +192,14 @@ int command_run(int argc, const char **argv) {
   if (code == -1) code = input_load(&options, &job.input);
   job.report.input = &job.input;
   if (code == -1) code = make_plan(&job);
+  const saving files = {.options = &options, .plan = job.plan, .problem = &job.input.problem, .seen = &job.seen};
+  if (code == -1) code = save_prepare(&files);
   if (code == -1) code = make_cache(&job);
-  if (code == -1) code = save_prepare(job.plan, &job.seen, options.out, options.save);
   if (code == -1) code = allocate_outputs(&job);
   if (code == -1 && !options.json) report_text_plan(&job.report);
   if (code == -1) code = run_repeatedly(&job);
   if (code == -1) code = check(&job);
-  if (code == -1) code = save_outputs(job.plan, &job.seen, &job.outputs, options.out, options.save);
+  if (code == -1) code = save_outputs(&files, &job.outputs);
   if (code == -1) code = print(&job);
   free_job(&job);
   run_options_free(&options);

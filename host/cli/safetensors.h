@@ -6,11 +6,12 @@
  *
  * It trusts no byte of the file: the whole header is checked, also the tensors that nobody asked for. Whatever the
  * Python package safetensors refuses is refused here too, and so is some of what it takes: a header of more than 25 MB
- * or with blanks before its '{', a name or key given twice, unknown keys, a dimension above the largest size, U+0000 in
- * a name, and what only its JSON library lets pass: a tensor as a list, a dtype as an object, metadata that are null.
+ * or with blanks before its '{', a name or key given twice, a dimension above the largest size, U+0000 in a string, an
+ * integer of more than 64 bits, and what only its JSON library lets pass: a tensor as a list, a dtype as an object,
+ * metadata that are null. Keys of a tensor besides its three are not looked at, here as there.
  *
- * It reads F32, F16 and BF16, 0 to 4 dimensions. It does not follow an index of several files, and maps no file into
- * memory.
+ * It reads F32, F16 and BF16, 0 to 4 dimensions. An index of several files is the business of
+ * safetensors_index.h. No file is mapped into memory.
  */
 #ifndef CLATTN_CLI_SAFETENSORS_H
 #define CLATTN_CLI_SAFETENSORS_H

@@ -6,9 +6,14 @@
 
 #include "array.h"
 
-/* PATH of a .npy file, or PATH.safetensors:NAME for one tensor of a .safetensors file. The path ends at the first
- * ".safetensors:", unless there is a file of the whole name. Fills *out; free it with array_free. After a failure it is
- * empty, nothing needs to be freed, and `message` says which file, what is wrong, which value and what is allowed. */
+/* PATH of a .npy file, PATH.safetensors:NAME for one tensor of a .safetensors file, or PATH.safetensors.index.json:NAME
+ * for one of a checkpoint in several such files, which lie beside the index. These endings are taken in upper case,
+ * too. The path ends at the first of them that a colon follows, unless there is a file of the whole name. Fills *out;
+ * free it with array_free. After a failure it is empty, nothing needs to be freed, and `message` says which file, what
+ * is wrong, which value and what is allowed. */
 file_status tensor_file_read(const char *argument, array *out, char *message, size_t size);
+
+/* Whether `path` is a file that tensor_file_read(argument, ...) reads. */
+bool tensor_file_reads(const char *argument, const char *path);
 
 #endif

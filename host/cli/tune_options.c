@@ -12,13 +12,7 @@
 #define LARGEST 65536 /* of both: what scalar checks and memory bear */
 
 static bool parse_sizes(const char *option, const char *text, number_list *list) {
-  if (!parse_list(option, text, list)) return false;
-  for (size_t i = 0; i < list->count; ++i)
-    if (list->number[i] < 1 || list->number[i] > LARGEST) {
-      complain("%s %s (allowed: numbers from 1 to %d, with commas between them)", option, text, LARGEST);
-      return false;
-    }
-  return true;
+  return parse_list(option, text, (number_range){1, LARGEST}, list);
 }
 
 static bool parse_stage(tune_options *o) {

@@ -83,7 +83,7 @@ void view_row(const attention a, const sequence s, int row, global const void *m
   const size_t at = s.batch * a.mask.batch + s.head * a.mask.head + (size_t)(a.first_row + row) * a.mask.row;
   view->first = first_key(a, s, row);
   view->end = end_key(a, s, row);
-  view->position = a.first_row + row + s.position;
+  view->position = (int)((uint)(a.first_row + row) + (uint)s.position); /* may wrap for rows that there are not */
   view->slope = slopes ? slopes[s.head] : 0.0f;
   view->bias = a.mask_kind == FLOAT_MASK ? (global const float *)mask + at : 0;
   view->allowed = a.mask_kind == BOOL_MASK ? (global const uchar *)mask + at : 0;

@@ -85,8 +85,9 @@ typedef struct conversion {
 typedef struct rotation {
   kernel_strides from, to;
   kernel_int heads, dim, rotary_dim, interleaved;
-  kernel_int of_keys, from_type, packed, pad;
-  kernel_int rows, position; /* of every sequence, where all are alike */
+  kernel_int of_keys, from_type, packed;
+  kernel_int rows;                /* of every sequence, where all are alike */
+  kernel_int table_by_token, pad; /* whether the table has a row for each token, else for each row of any sequence */
 } rotation;
 
 enum { CACHE_F32, CACHE_F16, CACHE_BF16, CACHE_I8_TOKEN, CACHE_I8_HEAD };

@@ -204,7 +204,7 @@ void finish_strip(const attention a, const sequence s, const block b, global con
   for (int v = 0; v < VECTORS; ++v) {
     float positions[16];
     float16 most = -INFINITY;
-    for (int i = 0; i < 16; ++i) positions[i] = row_of_lane(b, v * 16 + i) + first_row.position;
+    for (int i = 0; i < 16; ++i) positions[i] = (int)((uint)row_of_lane(b, v * 16 + i) + (uint)first_row.position);
     for (int at = 0; at < bound[v]; ++at) {
       local float16 *score = b.strip + at * VECTORS + v;
       *score = finish16(a, b, first_row, v, vload16(0, positions), key0 + at, *score * a.scale);

@@ -8,8 +8,9 @@
  * Pairs are neighbours (interleaved) or half of rotary_dim apart. The elements behind rotary_dim are copied. from may
  * be the same buffer as to: a work-item writes what it alone has read.
  *
- * table (positions, rotary_dim / 2, 2) holds cos and sin, made in double on the host. Work-items: (head * items + pair
- * or element behind, token, batch).
+ * table (rows, rotary_dim / 2, 2) holds cos and sin, made in double on the host, of the positions in use: a row for
+ * each token, or, where all sequences begin at the same position, for each row of a sequence. Work-items: (head * items
+ * + pair or element behind, token, batch).
  */
 #include "common/stored.cl"
 
@@ -18,12 +19,11 @@ kernel void rotary(global const void *from, global float *to, global const float
   const int pairs = r.rotary_dim / 2, items = r.dim - pairs;
   const int head = get_global_id(0) / items, item = get_global_id(0) - head * items;
   const int row = get_global_id(1), batch = get_global_id(2);
-  int first = 0, rows = r.rows, position = r.position;
+  int first = 0, rows = r.rows;
   if (sequences) {
     global const int *s = sequences + batch * SEQUENCE_INTS;
     first = s[r.of_keys ? SEQUENCE_FIRST_NEW : SEQUENCE_FIRST_QUERY];
     if (r.packed) rows = s[r.of_keys ? SEQUENCE_NEW_LEN : SEQUENCE_QUERY_LEN]; /* else padding is turned, too */
-    position = r.of_keys ? s[SEQUENCE_KEY_LEN] - s[SEQUENCE_NEW_LEN] : s[SEQUENCE_POSITION];
   }
   if (head >= r.heads || row >= rows) return;
   const size_t token = first + row;
@@ -35,7 +35,8 @@ kernel void rotary(global const void *from, global float *to, global const float
     return;
   }
   const int first_of_pair = r.interleaved ? 2 * item : item, second = r.interleaved ? 2 * item + 1 : item + pairs;
-  const float2 turn = vload2((size_t)(position + row) * pairs + item, table);
+  const size_t own_row = r.packed ? token : (size_t)batch * r.rows + row;
+  const float2 turn = vload2((r.table_by_token ? own_row : (size_t)row) * pairs + item, table);
   const float x = load_stored(r.from_type, from, at + first_of_pair), y = load_stored(r.from_type, from, at + second);
   vector[first_of_pair] = x * turn.x - y * turn.y;
   vector[second] = y * turn.x + x * turn.y;

@@ -1,7 +1,7 @@
 """Attention in float64, straight from the formula, and how far a result of float arithmetic may be from it.
 
     scores  = softcap(scale * Q.K^T) + bias      -inf where a key is hidden
-    weights = softmax(scores)                    all 0 in a row that sees no key
+    weights = softmax(scores)                    all 0 in a row that sees no key; a sink is one more score in its sum
     context = weights.V                          a hidden key's value is left out, not multiplied by 0
 
 It knows nothing of the program: no options, no files. Shapes are (batch, heads, length, dim) throughout; keys and
@@ -16,6 +16,7 @@ import numpy as np
 
 U = 2.0**-24  # rounding of float32
 TINY = 2.0**-126  # what a device may flush to zero
+SMALL = 0.05  # an error of a score that a weight follows in proportion
 TYPE_ROUNDING = {"f32": 0.0, "f16": 2.0**-11, "bf16": 2.0**-8}  # of results, beyond float32's
 
 
@@ -57,8 +58,9 @@ class Truth:
     bounds: dict
 
 
-def attention(q, k, v, *, scale=None, softcap=0.0, bias=0.0):
-    """The formula above; the bias is broadcast, with -inf for what is hidden."""
+def attention(q, k, v, *, scale=None, softcap=0.0, bias=0.0, bias_size=None, sinks=None):
+    """The formula above; the bias is broadcast, with -inf for what is hidden. bias_size: what the bias was added up
+    from, in absolute values, where that is not its own. sinks: (heads). There must be a key."""
     group = q.shape[1] // k.shape[1]
     q, k, v = (np.asarray(t, dtype=np.float64) for t in (q, k, v))
     k, v = np.repeat(k, group, axis=1), np.repeat(v, group, axis=1)
@@ -69,18 +71,30 @@ def attention(q, k, v, *, scale=None, softcap=0.0, bias=0.0):
     bias = np.broadcast_to(bias, scaled.shape)
     live = ~np.isneginf(bias)
     scores = np.where(live, capped + np.where(live, bias, 0), -np.inf)
-    weights = softmax(scores)
+    sinks = np.full(q.shape[1], -np.inf) if sinks is None else np.asarray(sinks, dtype=np.float64)
+    weights, lse = weights_and_lse(scores, sinks)
     v = np.where(live.any(axis=2)[..., None], v, 0)
-    tensors = {"scaled": scaled, "softcapped": capped, "scores": scores, "weights": weights, "context": weights @ v}
+    tensors = {"scaled": scaled, "softcapped": capped, "scores": scores, "weights": weights, "lse": lse,
+               "context": weights @ v}
     size = abs(scale) * (abs(q) @ abs(k).swapaxes(2, 3))
-    return Truth(tensors, bounds(tensors, size, np.where(live, bias, 0), live, v, q.shape[3], softcap))
+    bias_size = abs(np.where(live, bias, 0)) if bias_size is None else np.where(live, bias_size, 0)
+    return Truth(tensors, bounds(tensors, size, bias_size, live, v, q.shape[3], softcap, sinks))
 
 
 def softmax(scores):
-    top = scores.max(axis=-1, keepdims=True)
-    power = np.exp(scores - np.where(np.isneginf(top), 0, top))
-    total = power.sum(axis=-1, keepdims=True)
-    return power / np.where(total == 0, 1, total)
+    return weights_and_lse(scores, np.full(scores.shape[-3], -np.inf))[0]
+
+
+def weights_and_lse(scores, sinks):
+    """The weights, and the log of the sum of all exps, (batch, heads, query_len)."""
+    sink = sinks.reshape(-1, 1, 1)
+    top = np.maximum(scores.max(axis=-1, keepdims=True), sink)
+    top = np.where(np.isneginf(top), 0, top)
+    power = np.exp(scores - top)
+    total = power.sum(axis=-1, keepdims=True) + np.exp(sink - top)
+    with np.errstate(divide="ignore"):
+        lse = (top + np.log(total))[..., 0]
+    return power / np.where(total == 0, 1, total), lse
 
 
 def sum_bound(terms, magnitude):
@@ -93,30 +107,40 @@ def underflow(weights, smallest):
     return np.minimum(4 * weights, smallest)
 
 
-def bounds(tensors, size, bias, live, v, head_dim, softcap):
+def bounds(tensors, size, bias_size, live, v, head_dim, softcap, sinks):
     """size: |scale| * sum |q.k|. The factors of docs/correctness.md, with chain = terms; the scores' own rounding is
     carried into weights and context. tanh and the division before it may be off by 5 and 2.5 units in the last place in
     OpenCL."""
     keys = live.shape[3]
     cap = 16 * U * abs(tensors["softcapped"]) if softcap > 0 else np.zeros_like(size)
     scaled = sum_bound(head_dim, size)
-    scores = scaled + cap + 2 * U * (size + abs(bias))
-    # A score that is off by e changes a weight by a factor of exp(e), and by as much again through the row's sum. In
-    # context the errors of a row's scores cancel in part: there they count with less.
+    scores = scaled + cap + 2 * U * (size + bias_size)
+    # A score that is off by e changes a weight by a factor of exp(e), and by as much again through the row's sum; no
+    # weight exceeds 1. In context the errors of a row's scores cancel in part: there small ones count with less.
     softmax_row = 16 + 2 * np.sqrt(keys) + keys / 3
-    largest = largest_of(size + abs(bias), live)
+    sink_size = np.where(np.isneginf(sinks), 0, abs(sinks)).reshape(-1, 1, 1)
+    largest = np.maximum(largest_of(size + bias_size, live), sink_size)
     context_row = softmax_row + 2 * largest * (1 + np.sqrt(head_dim) / 8) + 2 * largest_of(cap, live) / U
-    weights = tensors["weights"]
-    weights_bound = weights * (U * softmax_row + 2 * largest_of(scores, live))
+    weights, error = tensors["weights"], largest_of(scores, live)
+    rounding = weights * U * (softmax_row + 4 * sink_size)
+    moved = np.minimum(1.0, weights * np.expm1(np.minimum(2 * error, 700.0)))
+    moved = np.where(live, np.where(error > 80.0, 1.0, moved), 0.0)  # where the weight itself was too small for double
+    grown = weights + rounding + moved
     smallest = TINY * 2.0 ** (np.ceil(np.log2(keys)) + 1)  # of a fused kernel, whose weights are smaller by a headroom
-    lost = underflow(weights + weights_bound, smallest)
     return {
         "scaled": scaled,
         "softcapped": scaled + cap,
         "scores": scores,
-        "weights": weights_bound + underflow(weights + weights_bound, TINY),
-        "context": U * (weights @ abs(v)) * context_row + lost @ abs(v) + (2 * keys + 2) * smallest,
+        "weights": rounding + moved + underflow(grown, TINY),
+        "lse": lse_bound(tensors["lse"], softmax_row, error + 4 * U * sink_size),
+        "context": U * (weights @ abs(v)) * context_row + np.where(error > SMALL, moved @ abs(v), 0.0)
+        + underflow(grown, smallest) @ abs(v) + (2 * keys + 2) * smallest,
     }
+
+
+def lse_bound(lse, softmax_row, score_error):
+    """The sum's relative error is the logarithm's absolute one; then the logarithm and the addition round."""
+    return U * softmax_row + score_error[..., 0] + 4 * U * np.where(np.isneginf(lse), 0, abs(lse))
 
 
 def largest_of(values, live):

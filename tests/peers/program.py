@@ -133,6 +133,13 @@ def held(name, got, expected, bound, what):
     return share
 
 
+def stored(array, storage):
+    """As the file holds it: bfloat16 as its bits."""
+    if storage == "bf16":
+        return (np.ascontiguousarray(array).view(np.uint32) >> 16).astype(np.uint16)
+    return array.astype({"f32": np.float32, "f16": np.float16}[storage])
+
+
 def widened(array):
     """float64; 16-bit integers are the bits of bfloat16."""
     if array.dtype == np.uint16:

@@ -24,7 +24,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import formula
-from program import Program, Refused, Wrong, add_arguments, held, merge_heads
+from program import Program, Refused, Wrong, add_arguments, held, merge_heads, stored
 
 TORCH_TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 OWN_TYPE_FACTOR = 2  # torch in the case's own type: so many times the bound, with that type's rounding for float32's
@@ -251,13 +251,6 @@ def hand_over(case, run):
         run.option("scale", case.scale)
     if case.lengths is not None:
         run.option("key-lengths", ",".join(map(str, case.lengths)))
-
-
-def stored(array, storage):
-    """As the file holds it: bfloat16 as its bits."""
-    if storage == "bf16":
-        return (np.ascontiguousarray(array).view(np.uint32) >> 16).astype(np.uint16)
-    return array.astype({"f32": np.float32, "f16": np.float16}[storage])
 
 
 def run_case(program, case, name):

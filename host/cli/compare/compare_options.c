@@ -13,18 +13,22 @@
 static const struct {
   number_option number;
   const char *name, *help;
-  int least;
+  number_range range;
   size_t standard; /* 0: what the help says */
 } numbers[] = {
-    {NUMBER_TOKENS, "--tokens", "(1024; with --sweep up to 4096)", 1, 0},
-    {NUMBER_BATCH, "--batch", "(1)", 1, 1},
-    {NUMBER_MODEL_DIM, "--model-dim", "(512)", 1, 512},
-    {NUMBER_HEADS, "--heads", "(8)", 1, 8},
-    {NUMBER_KV_HEADS, "--kv-heads", "of keys and values, a divisor of the heads (as many)", 1, 0},
-    {NUMBER_HEAD_DIM, "--head-dim", "of queries and keys (model_dim / heads)", 1, 0},
-    {NUMBER_VALUE_DIM, "--value-dim", "of values (head_dim)", 1, 0},
-    {NUMBER_SEED, "--seed", "of the random input (1)", 0, 1},
-    {NUMBER_REPEAT, "--repeat", "timed runs of each, in turn (3 to 21, as time allows)", 1, 0},
+    {NUMBER_TOKENS, "--tokens", "(1024; with --sweep up to 4096)", {1, CLATTN_LARGEST_SIZE}, 0},
+    {NUMBER_BATCH, "--batch", "(1)", {1, CLATTN_LARGEST_SIZE}, 1},
+    {NUMBER_MODEL_DIM, "--model-dim", "(512)", {1, CLATTN_LARGEST_SIZE}, 512},
+    {NUMBER_HEADS, "--heads", "(8)", {1, CLATTN_LARGEST_SIZE}, 8},
+    {NUMBER_KV_HEADS,
+     "--kv-heads",
+     "of keys and values, a divisor of the heads (as many)",
+     {1, CLATTN_LARGEST_SIZE},
+     0},
+    {NUMBER_HEAD_DIM, "--head-dim", "of queries and keys (model_dim / heads)", {1, CLATTN_LARGEST_SIZE}, 0},
+    {NUMBER_VALUE_DIM, "--value-dim", "of values (head_dim)", {1, CLATTN_LARGEST_SIZE}, 0},
+    {NUMBER_SEED, "--seed", "of the random input (1)", {0, INT32_MAX}, 1},
+    {NUMBER_REPEAT, "--repeat", "timed runs of each, in turn (3 to 21, as time allows)", {1, COMPARE_MOST_RUNS}, 0},
 };
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
@@ -32,12 +36,8 @@ static bool parse_numbers(compare_options *o) {
   for (int i = 0; i < NUMBERS; ++i) {
     const char *text = o->input.number_text[numbers[i].number];
     int64_t value = (int64_t)numbers[i].standard;
-    if (text != NULL && !parse_integer(numbers[i].name, text, numbers[i].least, &value)) return false;
+    if (text != NULL && !parse_integer(numbers[i].name, text, numbers[i].range, &value)) return false;
     o->input.number[numbers[i].number] = (size_t)value;
-  }
-  if (o->input.number[NUMBER_REPEAT] > COMPARE_MOST_RUNS) {
-    complain("--repeat %zu (allowed: 1 to %d)", o->input.number[NUMBER_REPEAT], COMPARE_MOST_RUNS);
-    return false;
   }
   size_t *tokens = &o->input.number[NUMBER_TOKENS];
   if (*tokens == 0) *tokens = o->sweep ? 4096 : 1024;
@@ -64,7 +64,7 @@ static bool parse(compare_options *o) {
     complain("--svg is given without --sweep");
     return false;
   }
-  if (o->seconds_text != NULL && !parse_float("--seconds", o->seconds_text, FLT_MIN, &o->seconds)) return false;
+  if (o->seconds_text != NULL && !parse_float("--seconds", o->seconds_text, FLT_TRUE_MIN, &o->seconds)) return false;
   return parse_meaning(&o->input.meaning) && parse_numbers(o) && parse_pipeline(o);
 }
 

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "demos.h"
 #include "explain_options.h"
+#include "input_names.h"
 #include "page.h"
 #include "pictures.h"
 #include "terminal.h"
@@ -114,15 +115,16 @@ static int write_page(const explain_options *o, const walk *w) {
   return written ? -1 : EXIT_BAD_INPUT;
 }
 
-static int prepare_files(const explain_options *o) {
-  if (o->svg != NULL && !pictures_prepare(o->svg)) return EXIT_BAD_INPUT;
+static int prepare_files(const explain_options *o, const walk *w) {
+  if (o->html != NULL && !inputs_are_spared(&o->run, "--html", o->html)) return EXIT_BAD_INPUT;
+  if (o->svg != NULL && !pictures_prepare(w, &o->run, o->svg)) return EXIT_BAD_INPUT;
   return o->html != NULL && !page_prepare(o->html) ? EXIT_BAD_INPUT : -1;
 }
 
 static int walk_through(const explain_options *o) {
   walk w;
   int code = walk_make(&o->run, o->focus, o->html != NULL ? WALK_PAGE : WALK_TEXT, &w);
-  if (code == -1) code = prepare_files(o);
+  if (code == -1) code = prepare_files(o, &w);
   if (code == -1) {
     code = o->html != NULL ? write_page(o, &w) : print_text(o, &w);
     if (code == -1 || code == EXIT_PASSED) code = w.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;

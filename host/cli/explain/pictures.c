@@ -7,12 +7,32 @@
 
 #include "command.h"
 #include "file_system.h"
+#include "input_names.h"
 #include "svg.h"
 
 _Static_assert(SVG_COLUMNS >= WALK_COLUMNS, "a step must fit into a picture");
 
-bool pictures_prepare(const char *folder) {
+static bool path_of(const walk *w, const walk_step *s, const char *folder, char *path, size_t size) {
+  const example *e = w->input.example;
+  const int length =
+      snprintf(path, size, "%s/%s%s%s.svg", folder, e != NULL ? e->name : "", e != NULL ? "-" : "", s->id);
+  if (length >= 0 && (size_t)length < size) return true;
+  complain("--svg: the path of a file would be longer than %zu bytes", size);
+  return false;
+}
+
+static bool spare_inputs(const walk *w, const run_options *options, const char *folder) {
   char path[4096];
+  for (size_t i = 0; i < w->steps; ++i)
+    if (w->step[i].kind == WALK_WEIGHTS &&
+        !(path_of(w, &w->step[i], folder, path, sizeof path) && inputs_are_spared(options, "--svg", path)))
+      return false;
+  return true;
+}
+
+bool pictures_prepare(const walk *w, const run_options *options, const char *folder) {
+  char path[4096];
+  if (!spare_inputs(w, options, folder)) return false;
   if (!clattn_make_folder(folder, CLATTN_FOR_ALL)) {
     complain("--svg %s: cannot make the folder: %s", folder, strerror(errno));
     return false;
@@ -30,15 +50,9 @@ static const char *caption_of(const walk *w, const walk_step *s) {
 }
 
 static bool write_picture(const walk *w, const walk_step *s, const char *folder) {
-  const example *e = w->input.example;
   char path[4096], title[192];
   svg_heat_map map = {.title = title, .caption = caption_of(w, s), .rows = s->rows, .columns = s->columns};
-  const int length =
-      snprintf(path, sizeof path, "%s/%s%s%s.svg", folder, e != NULL ? e->name : "", e != NULL ? "-" : "", s->id);
-  if (length < 0 || (size_t)length >= sizeof path) {
-    complain("--svg: the path of a file would be longer than %zu bytes", sizeof path);
-    return false;
-  }
+  if (!path_of(w, s, folder, path, sizeof path)) return false;
   if (w->seen.heads > 1)
     snprintf(title, sizeof title, "%s: weights, head %zu", w->input.name, s->head);
   else

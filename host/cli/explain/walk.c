@@ -212,8 +212,9 @@ static int allocate(walk *w) {
   for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!clattn_plan_has(w->plan, tensor)) continue;
+    const clattn_problem *sizing = clattn_sizing_problem(&w->input.problem, &w->seen, tensor);
     const size_t bytes =
-        has_rows(tensor) ? w->rows.count * w->seen.key_len * sizeof(float) : clattn_output_bytes(&w->seen, tensor);
+        has_rows(tensor) ? w->rows.count * w->seen.key_len * sizeof(float) : clattn_output_bytes(sizing, tensor);
     w->memory[t] = malloc(bytes);
     if (w->memory[t] == NULL) {
       complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name(tensor));

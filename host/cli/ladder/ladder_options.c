@@ -43,11 +43,7 @@ static bool parse_numbers(ladder_options *o) {
     int64_t value = 0;
     n[i] = numbers[i].standard;
     if (o->number_text[i] == NULL) continue;
-    if (!parse_integer(numbers[i].name, o->number_text[i], 1, &value)) return false;
-    if (value > LARGEST) {
-      complain("%s %s (allowed: 1 to %d)", numbers[i].name, o->number_text[i], LARGEST);
-      return false;
-    }
+    if (!parse_integer(numbers[i].name, o->number_text[i], (number_range){1, LARGEST}, &value)) return false;
     n[i] = (size_t)value;
   }
   if (n[LADDER_KEY_TOKENS] == 0) n[LADDER_KEY_TOKENS] = n[LADDER_TOKENS];

@@ -1,0 +1,85 @@
+"""Whether the programs take the limits that their own messages name: limits.py CLATTN
+
+Each option that takes whole numbers is given 1.5. The complaint names a range; both its ends must then be taken and the
+numbers beyond them refused. What is taken may still be refused for another reason: it does not go with the rest, there
+is no memory for it, or no device, of which none is offered here.
+"""
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+
+RANGE = re.compile(r"(?P<option>\S+)( is)? (?P<value>\S+) "
+                   r"\(allowed: (numbers from )?(?P<least>-?\d+) to (?P<most>\d+)\b")
+SOME = {"batch": 2, "tokens": 1, "key-tokens": 1, "heads": 2, "cache-capacity": 1, "cache-page": 1, "rotary": "halves"}
+SMALL = {"tokens": 2, "model-dim": 2, "heads": 1, "repeat": 1}
+# A command, options that make the limits meaningful and the work small, and the options that are looked at.
+LOOKED_AT = [
+    (["run", "--random"], SOME,
+     "batch tokens key-tokens model-dim kv-model-dim head-dim value-dim output-dim past-tokens heads kv-heads "
+     "rotary-dim cache-capacity cache-page cache-pages repeat seed window-left window-right align"),
+    (["run"], {}, "key-lengths query-offsets key-offsets"),
+    (["ladder", "scores"], {}, "tokens key-tokens model-dim heads kv-heads head-dim"),
+    (["compare"], SMALL, "tokens batch model-dim heads kv-heads head-dim value-dim seed repeat"),
+    (["tune", "--quick"], {}, "tokens head-dim")]
+MEMORY = 4 << 30  # so that a size which memory cannot hold is refused at once
+
+
+def limit_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def complaint(command, environment):
+    """The first line on standard error, behind the program's name."""
+    sanitized = "ASAN_OPTIONS" in environment  # whose shadow takes terabytes of addresses
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False,
+                          preexec_fn=None if sanitized else limit_memory, timeout=120)
+    if done.returncode < 0 or done.returncode > 3 or "Sanitizer" in done.stderr:
+        raise AssertionError(f"{command}: exit code {done.returncode}: {done.stderr[-2000:]}")
+    return done.stderr.split("\n", 1)[0].removeprefix("clattn: ")
+
+
+def named_range(command, option, value, environment):
+    """(least, most) of the complaint that this value of the option is out of its range, or None."""
+    found = RANGE.match(complaint([*command, f"--{option}={value}"], environment))
+    if found is None or found["option"] != f"--{option}" or found["value"] != str(value):
+        return None
+    return int(found["least"]), int(found["most"])
+
+
+def look_at(command, option, environment):
+    """What is wrong with the option's limits."""
+    limits = named_range(command, option, 1.5, environment)
+    if limits is None:
+        return ["1.5 is not refused with a range of whole numbers"]
+    wrong = [f"{n} is named as a limit and refused" for n in limits if named_range(command, option, n, environment)]
+    beyond = limits[0] - 1, limits[1] + 1
+    return wrong + [f"{n} is beyond the limits and taken" for n in beyond
+                    if named_range(command, option, n, environment) != limits]
+
+
+def main():
+    program = sys.argv[1]
+    failed = looked_at = 0
+    with tempfile.TemporaryDirectory() as empty:
+        record = os.path.join(empty, "record")
+        environment = {**os.environ, "OCL_ICD_VENDORS": empty + "/", "CLATTN_TUNING_FILE": record}
+        environment.pop("OCL_ICD_FILENAMES", None)
+        environment.pop("CLATTN_DEVICE", None)
+        if "ASAN_OPTIONS" in environment:
+            environment["ASAN_OPTIONS"] += ":allocator_may_return_null=1"
+        for command, others, options in LOOKED_AT:
+            for option in options.split():
+                rest = [f"--{name}={value}" for name, value in others.items() if name != option]
+                for wrong in look_at([program, *command, *rest], option, environment):
+                    print(f"FAIL {command[0]} --{option}: {wrong}")
+                    failed += 1
+                looked_at += 1
+    print(f"{looked_at} options, {failed} failures")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
