@@ -418,7 +418,7 @@ same "CLATTN_KERNEL_DIR, a copy: context" "$folder/odd.npy" "$folder/out.npy"
 quiet() {
   local name=$1
   shift
-  local narrow=(env "POCL_CACHE_DIR=$folder/narrow" "$@")
+  local narrow=(env "POCL_CACHE_DIR=$(mktemp -d "$folder/narrow.XXXX")" "$@")
   if grep -qsw avx2 /proc/cpuinfo; then narrow+=(POCL_KERNELLIB_NAME=avx2); fi
   examine 0 '^passed: ' "${narrow[@]}" "$clattn" run --random --pipeline fused --kernel fused=vector --tokens 40
   [ ! -s "$folder/err" ] || see "something on standard error"
