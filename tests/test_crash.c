@@ -27,10 +27,13 @@ static void assert_printed(int number, const char *said, const char *wanted) {
 
 static void malloc_speaks_of_spoilt_memory(void **state) {
   (void)state;
-  static const char *const words[] = {
-      "corrupted size vs. prev_size\n",       "invalid fastbin entry (free)\n", "double free or corruption (!prev)\n",
-      "malloc(): unsorted double linked\n",   "free(): invalid pointer\n",      "munmap_chunk(): invalid pointer\n",
-      "Fatal glibc error: malloc assertion failure in _int_malloc: size >= nb\n"};
+  static const char *const words[] = {"corrupted size vs. prev_size\n",
+                                      "invalid fastbin entry (free)\n",
+                                      "double free or corruption (!prev)\n",
+                                      "malloc(): unsorted double linked\n",
+                                      "free(): invalid pointer\n",
+                                      "munmap_chunk(): invalid pointer\n",
+                                      "Fatal glibc error: malloc assertion failure in _int_malloc: size >= nb\n"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i) {
     assert_printed(SIGABRT, words[i], "written beyond the end of an array");
     assert_printed(SIGABRT, words[i], "said     ");

@@ -220,7 +220,7 @@ report "--json" 0 'r["check"]["passed"] is True and not failed and r["problem"][
   and [t["tensor"] for t in r["check"]["tensors"]] == "q k v scores weights lse context context".split()
   and r["check"]["rows_checked"] == r["check"]["rows_total"] == 3' -- "$clattn" run --json
 report "--json says what was asked" 0 'r["check"]["passed"] is True and r["problem"]["causal"] is True
-  and r["problem"]["layout"] == "xwt" and r["problem"]["scale"] == 0.5 and r["timings"]["runs"] == 2
+  and r["problem"]["layout"] == "xwt" and r["problem"]["scale"] == 0.5 and r["timings"]["runs"] == 2 and r["timings"]["disturbed"] is None and r["timings"]["spread"] >= 0
   and r["problem"]["batch"] == 2 and r["problem"]["heads"] == 3 and r["problem"]["value_dim"] == 5
   and r["stages"][1]["kernel"] == "tiled" and r["stages"][1]["rung"] == 2
   and 0 < r["check"]["rows_checked"] < r["check"]["rows_total"] == 198 and r["check"]["cpu_seconds_extrapolated"]' -- \

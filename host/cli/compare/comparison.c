@@ -1,6 +1,7 @@
 /* What follows from the times. */
 #include "comparison.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 result *comparison_result(const comparison *c, size_t length, size_t who) {
@@ -95,4 +96,16 @@ overtaking *comparison_overtakings(const comparison *c, size_t *count) {
     }
   free(l.memory);
   return all;
+}
+
+bool comparison_disturbed(const comparison *c, char text[STEADY_TEXT]) {
+  steadiness s = {0};
+  for (size_t i = 0; i < c->lengths * c->contestants; ++i) {
+    const result *r = &c->result[i];
+    char name[STEADY_NAME];
+    if (r->state != RESULT_TIMED) continue;
+    snprintf(name, sizeof name, "%zu at %zu tokens", i % c->contestants + 1, c->length[i / c->contestants]);
+    steady_add_times(&s, name, r->spread, r->total, r->runs);
+  }
+  return steady_text(&s, text);
 }

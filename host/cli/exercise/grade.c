@@ -10,6 +10,7 @@
 #include "diagnose.h"
 #include "open.h"
 #include "starter.h"
+#include "steady.h"
 #include "terminal.h"
 #include "user_text.h"
 #include "watch.h"
@@ -257,7 +258,9 @@ static int run_case(const grade_job *job, clattn_device *device, case_kind kind)
 /* ---- when all is right ------------------------------------------------------------------------------------------- */
 
 /* The fastest of some runs; 0 where there is none. */
-static double gflops_of(const grade_job *job, const workload *w, const char *kernel, const char *folder) {
+static double gflops_of(const grade_job *job, const workload *w, const char *kernel, const char *folder,
+                        steadiness *steady) {
+  repeats all = {.count = 0};
   clattn_plan *plan = NULL;
   clattn_error error;
   double best = INFINITY;
@@ -266,8 +269,11 @@ static double gflops_of(const grade_job *job, const workload *w, const char *ker
   for (int run = 0; run < TIMED_RUNS; ++run) {
     double seconds = 0.0;
     watch_alive();
-    if (workload_time(w, plan, &seconds, &error) == CLATTN_OK && seconds > 0.0) best = fmin(best, seconds);
+    if (workload_time(w, plan, &seconds, &error) != CLATTN_OK || !(seconds > 0.0)) continue;
+    best = fmin(best, seconds);
+    repeats_add(&all, seconds);
   }
+  steady_add_times(steady, kernel, repeats_spread(&all), repeats_median(&all), all.count);
   const double flops = workload_flops(w, plan);
   clattn_plan_destroy(plan);
   return isinf(best) ? 0.0 : flops / best / 1e9;
@@ -276,10 +282,14 @@ static double gflops_of(const grade_job *job, const workload *w, const char *ker
 static void print_speed(const grade_job *job, clattn_device *device) {
   workload w = {.device = device, .stage = job->exercise->stage};
   if (case_fill_timed(job->exercise, &w) == -1) {
-    const double own = gflops_of(job, &w, job->exercise->kernel, job->folder), first = gflops_of(job, &w, "1", NULL);
+    steadiness steady = {0};
+    char disturbed[STEADY_TEXT];
+    const double own = gflops_of(job, &w, job->exercise->kernel, job->folder, &steady);
+    const double first = gflops_of(job, &w, "1", NULL, &steady);
     if (own > 0.0 && first > 0.0)
       printf("speed    %.1f GFLOP/s, rung 1 %.1f GFLOP/s (%s, %zu rows, on this device)\n", own, first,
              clattn_stage_name(w.stage), w.problem.query_len);
+    if (steady_text(&steady, disturbed)) print_disturbed(disturbed);
   }
   workload_free(&w);
 }
