@@ -37,11 +37,13 @@ expect "please-study-man: weights, context and the note" 0 '^passed: all 3 rows 
 ^please +0\.802224 +0\.796664$
 ^study +0\.554192 +1\.337425$
 ^man +0\.751745 +1\.000000$
+^From the article "The Database Analogy", [^ ]+/query-key-value-the-database-analogy
 ^No: it gives both the same weight, 0\.248255
 ^The article prints K\(man\) = \[2, 1\].* its own matrices give \[1, 2\], \[0, 2\] and \[1, 1\]' -- \
   "$clattn" run --example please-study-man
 expect "dog-chased-ball: it is the dog" 0 '^passed: all 9 rows were checked$
 ^it +0\.031678 +0\.636278 +0\.031678 +0\.031678 +0\.141973( +0\.031678){4}$
+^From the article "Query, Key, Values", www\.anup\.io/query-key-values/:$
 ^The dog, 64 % to 14 %' -- "$clattn" run --example dog-chased-ball
 expect "cat-sat-down: sat finds cat, then down" 0 '^passed: all 4 rows were checked$
 ^ +Q = X\.W\^T,
@@ -508,6 +510,8 @@ escapes "devices: colour on a terminal" yes env TERM=xterm "${on_terminal[@]}" d
 
 # ---- help and output that cannot be written
 
+expect "help names the articles" 0 '^  dog-chased-ball +"Query, Key, Values", www\.anup\.io/query-key-values/$
+^  cat-sat-down +"Query, Key & Value Projections"$' -- "$clattn" help
 for option in help --help -h "help help"; do
   # shellcheck disable=SC2086
   expect "$option" 0 '^usage: clattn COMMAND

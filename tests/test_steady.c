@@ -64,7 +64,8 @@ static void each_sign_is_named(void **state) {
   s = (steadiness){0};
   steady_add_peak(&s, "reading", 100.0, 90.0);
   steady_add_peak(&s, "multiply-add", 70.0, 100.0);
-  assert_text(&s, "of two probes of multiply-add one reached 70 % of the other; the machine was not idle: measure again");
+  assert_text(&s,
+              "of two probes of multiply-add one reached 70 % of the other; the machine was not idle: measure again");
   s = (steadiness){0};
   steady_add_share(&s, "scores 6 panel", 1.4);
   steady_add_share(&s, "scores 5 wide", 1.2);
@@ -94,9 +95,9 @@ static void all_signs_fit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(spread_is_between_the_quarters), cmocka_unit_test(more_runs_than_are_kept),
+      cmocka_unit_test(spread_is_between_the_quarters),       cmocka_unit_test(more_runs_than_are_kept),
       cmocka_unit_test(a_quiet_machine_is_not_complained_of), cmocka_unit_test(each_sign_is_named),
-      cmocka_unit_test(what_cannot_be_judged_is_not), cmocka_unit_test(all_signs_fit),
+      cmocka_unit_test(what_cannot_be_judged_is_not),         cmocka_unit_test(all_signs_fit),
   };
   return cmocka_run_group_tests_name("steady", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Whether times can be trusted: one rule, and one sentence, for every page with a measurement. Pure: nothing is measured
- * or printed here.
+/* Whether times can be trusted: one rule, and one sentence, for every page with a measurement. Pure: nothing is
+ * measured or printed here.
  *
  * A page is disturbed when one of these holds:
  *   - a time that was taken STEADY_LEAST_RUNS times or more, of at least STEADY_LEAST_SECONDS, has a spread (what lies
