@@ -63,6 +63,9 @@ bool comparison_disturbed(const comparison *c, char text[STEADY_TEXT]);
 /* All pairs that have times at one length at least; free() them. NULL without memory. */
 overtaking *comparison_overtakings(const comparison *c, size_t *count);
 
+/* Each change of places of each pair, by the total; free() them. NULL without memory. */
+crossing *comparison_crossings(const comparison *c, size_t *count);
+
 bool comparison_any_wrong(const comparison *c);
 
 /* The first lines, before the work begins, those of a length, and the rest behind all of them. */
