@@ -14,17 +14,14 @@ static double covered(const label *all, size_t count, size_t i, double x, double
   for (size_t k = 0; k < count; ++k) {
     const label *l = &all[k];
     area += labels_overlap(x - l->x, y - l->y, all[i].width / 2 + LABEL_POINT, LABEL_HEIGHT / 2 + LABEL_POINT);
-    if (k < i)
-      area += labels_overlap(x - l->x - l->dx, y - l->y - l->dy, (all[i].width + l->width) / 2, LABEL_HEIGHT);
+    if (k < i) area += labels_overlap(x - l->x - l->dx, y - l->y - l->dy, (all[i].width + l->width) / 2, LABEL_HEIGHT);
   }
   return area;
 }
 
 /* Around the point, clockwise from the upper right; then once more, farther out. */
 void labels_place(label *all, size_t count) {
-  static const struct {
-    int x, y;
-  } ways[] = {{1, 1}, {1, 0}, {1, -1}, {0, -1}, {-1, -1}, {-1, 0}, {-1, 1}, {0, 1}};
+  static const struct { int x, y; } ways[] = {{1, 1}, {1, 0}, {1, -1}, {0, -1}, {-1, -1}, {-1, 0}, {-1, 1}, {0, 1}};
   for (size_t i = 0; i < count; ++i) {
     double least = INFINITY;
     for (int ring = 1; ring <= 3 && least > 0.0; ++ring)
