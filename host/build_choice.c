@@ -44,8 +44,9 @@ static int type_read(const clattn_problem *problem, clattn_tensor tensor) {
   return clattn_fused_reads_stored(problem, tensor) ? (int)clattn_kernel_type(problem->type) : STORED_F32;
 }
 
-static void build_options(const clattn_problem *problem, const clattn_choice *choice, char *options, size_t size) {
-  size_t used = (size_t)snprintf(options, size, "-cl-std=CL1.2");
+static void build_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder, char *options,
+                          size_t size) {
+  size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
   if (clattn_catalog_stage(choice->stage) == CLATTN_STAGE_PROJECT)
     used += (size_t)snprintf(options + used, size - used, " -DW_TRANSPOSED=%d", problem->layout == CLATTN_LAYOUT_XWT);
   if (choice->row->form == CLATTN_FORM_LIBRARY)
@@ -159,7 +160,7 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
 
   const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
   char macros[512];
-  build_options(&plan->problem, choice, macros, sizeof macros);
+  build_options(&plan->problem, choice, options->kernel_dir, macros, sizeof macros);
   const clattn_program_source source = {.folder = options->kernel_dir,
                                         .file = row->file,
                                         .options = macros,

@@ -149,8 +149,8 @@ clattn_status clattn_probe_prepare(clattn_probe *p, clattn_error *error) {
       [CLATTN_PROBE_COPY] = set_copy,
       [CLATTN_PROBE_STRIDED] = set_read};
   char options[128];
-  snprintf(options, sizeof options, "-cl-std=CL1.2 -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d", p->form->width, p->form->chains,
-           p->form->local);
+  snprintf(options, sizeof options, "%s -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d",
+           clattn_standard_options(p->options->kernel_dir), p->form->width, p->form->chains, p->form->local);
   const clattn_program_source source = {
       .folder = p->options->kernel_dir, .file = kinds[p->kind].file, .options = options};
   const clattn_status status =

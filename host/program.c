@@ -10,6 +10,10 @@
 #include "status.h"
 #include "text.h"
 
+const char *clattn_standard_options(const char *folder) {
+  return folder == NULL ? "-cl-std=CL1.2 -w" : "-cl-std=CL1.2";
+}
+
 /* The first error stands at the top of a log, so the end is what may be cut. */
 static clattn_status fail_build(const clattn_device *device, cl_program program, cl_int code, const char *file,
                                 const char *options, clattn_error *error) {

@@ -18,11 +18,16 @@ struct clattn_program {
  * with its #include lines expanded and #line directives in place. Free with free(). */
 clattn_status clattn_source_read(const char *folder, const char *file, char **text, clattn_error *error);
 
+/* What every build begins with: the language's version and, for the library's own kernels (folder NULL), -w, which
+ * every OpenCL compiler knows: its user can do nothing about a warning, and PoCL prints "N warnings generated." on
+ * standard error. Whoever writes kernels in a folder wants to be warned. */
+const char *clattn_standard_options(const char *folder);
+
 /* What is to be built. */
 typedef struct clattn_program_source {
   const char *folder;  /* as of clattn_source_read */
   const char *file;    /* likewise */
-  const char *options; /* macros */
+  const char *options; /* macros, after clattn_standard_options(folder) */
   const char *store;   /* NULL, or the folder of compiled programs; not looked at where the driver has a store itself */
   const char *kernels[3]; /* NULL ends them: what a stored program must have to be of use */
 } clattn_program_source;

@@ -146,9 +146,18 @@ static clattn_status expand(const char *folder, const char *file, int depth, tex
   return status;
 }
 
+/* Without AVX-512, clang warns of each function that takes a float16: that its calling convention depends on the
+ * processor. A program is never linked to one of another processor, so nothing is wrong, and the writer of a kernel
+ * must not have to look for their own warnings among those. */
+static const char head[] = "#ifdef __clang__\n"
+                           "#pragma clang diagnostic ignored \"-Wunknown-warning-option\"\n"
+                           "#pragma clang diagnostic ignored \"-Wpsabi\"\n"
+                           "#endif\n";
+
 clattn_status clattn_source_read(const char *folder, const char *file, char **result, clattn_error *error) {
   text all = {0};
   clattn_status status = folder == NULL ? CLATTN_OK : check_folder(folder, error);
+  if (status == CLATTN_OK) status = append(&all, head, sizeof head - 1, error);
   if (status == CLATTN_OK) status = expand(folder, file, 0, &all, error);
   if (status == CLATTN_OK)
     *result = all.data;

@@ -23,6 +23,11 @@ expect "--svg" 0 '^the results are right$' -- "${access[@]}" scores=tiled --svg 
 expect "the picture is XML, with each phase" 0 '' -- python3 -c 'import sys, xml.dom.minidom as x
 text = x.parse(sys.argv[1]).toxml()
 assert "phase 2, behind" in text and "k_tile: 512 loads" in text' "$folder/picture.svg"
+# Rows of eight floats take half a line each; with work-items on top of each other every load has a line of its own.
+expect "--svg, a tile of 8" 0 '^the results are right$' -- "${access[@]}" project=tiled:TILE=8 --svg "$folder/picture.svg"
+expect "no load of it is red" 1 '' -- grep -E 'class="bad".*(loads|lines)' "$folder/picture.svg"
+expect "--svg, naive" 0 '^the results are right$' -- "${access[@]}" project=naive --svg "$folder/picture.svg"
+expect "loads that waste their lines are red" 0 'class="bad".*loads.*lines' -- cat "$folder/picture.svg"
 expect "--help" 0 '--key-tokens' -- "$clattn" --help
 
 # ---- what it refuses

@@ -1,7 +1,9 @@
 /* Where two lines of time against length cross. */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "compare/crossing.h"
+#include "compare/comparison.h"
 #include "support.h"
 
 static const double lengths[] = {16, 32, 64, 128, 256};
@@ -87,6 +89,32 @@ static void back_and_forth(void **state) {
   assert_near(c.length, sqrt(64.0 * 128.0));
 }
 
+/* A chart marks every change of places, not the last alone. */
+static void every_change_is_found(void **state) {
+  (void)state;
+  static const double times[LENGTHS][3] = {{1, 2, 9}, {4, 2, 9}, {1, 2, 9}, {4, 2, 9}, {4, 2, 3}};
+  size_t length[LENGTHS];
+  result all[LENGTHS * 3];
+  memset(all, 0, sizeof all);
+  for (size_t n = 0; n < LENGTHS; ++n) {
+    length[n] = (size_t)lengths[n];
+    for (size_t i = 0; i < 3; ++i) {
+      all[n * 3 + i].state = RESULT_TIMED;
+      all[n * 3 + i].total = times[n][i];
+    }
+  }
+  const comparison c = {.contestants = 3, .length = length, .lengths = LENGTHS, .result = all};
+  size_t count = 0;
+  crossing *found = comparison_crossings(&c, &count);
+  assert_non_null(found);
+  assert_int_equal(count, 4);
+  assert_near(found[0].length, sqrt(16.0 * 32.0));
+  assert_near(found[1].length, sqrt(32.0 * 64.0));
+  assert_near(found[2].length, sqrt(64.0 * 128.0));
+  assert_true(found[3].length > 128.0 && found[3].length < 256.0); /* 1 and 3 */
+  free(found);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(crosses_where_the_lines_meet),
@@ -95,6 +123,7 @@ int main(void) {
       cmocka_unit_test(ties),
       cmocka_unit_test(gaps),
       cmocka_unit_test(back_and_forth),
+      cmocka_unit_test(every_change_is_found),
   };
   return cmocka_run_group_tests_name("crossing", tests, NULL, NULL);
 }

@@ -170,6 +170,10 @@ static void test_descriptions(void **state) {
   for (size_t i = 0; i < example_count(); ++i) {
     const example *e = example_at(i);
     check_line(e->article);
+    if (e->where != NULL) check_line(e->where);
+    char source[EXAMPLE_SOURCE];
+    assert_non_null(strstr(example_source(e, source), e->where != NULL ? e->where : e->article));
+    assert_true(strlen(source) + 1 < EXAMPLE_SOURCE);
     check_line(e->question);
     check_line(e->answer);
     if (e->note != NULL) check_line(e->note);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs into a folder of its own and builds a program outside the project against it: through CMake (shared and static)
 # and through pkg-config (shared and static), each run. The program is README's, word for word; one in C++ does the same.
+# clattn-access, the licence and the pages are installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail
@@ -71,5 +72,16 @@ done
 
 "$work/usr/bin/clattn" run >/dev/null
 echo "ok   the installed program runs"
+passed=$((passed + 1))
+if [ -x "$build/clattn-access" ]; then
+  "$work/usr/bin/clattn-access" scores=1 >"$work/table"
+  grep -q '^the results are right$' "$work/table"
+  echo "ok   the installed clattn-access runs"
+  passed=$((passed + 1))
+fi
+for page in LICENSE README.md docs/class.md kernels/README.md kernels/common/attention.h; do
+  cmp -s "$here/../$page" "$work/usr/share/doc/clattn/$page" || { echo "FAIL share/doc/clattn/$page is not there"; exit 1; }
+done
+echo "ok   the licence, the pages and the kernels"
 passed=$((passed + 1))
 echo "$passed passed, 0 failed"

@@ -38,14 +38,16 @@ endless=$!
 # ---- every starter fails, every solution passes
 
 while read -r file name; do
+  read=$(sed -n 's/^#include "\(.*\)"$/ kernels\/\1[, ]/p' "$kernels/$file")
   examine 0 "^task  +[a-z].*
 ^edit +starter/$name/$file:[0-9]+\$
+${read:+^read .*${read//$'\n'/.*}}
 ^then +clattn exercise check $name starter/$name\$" "$clattn" exercise start "$name" "starter/$name"
   judge "start $name"
   expect "the starter of $name is the kernel but for its code" 1 '^[<>] ' -- \
     diff "$kernels/$file" "starter/$name/$file"
   expect "the starter of $name fails" 1 '^[a-z ]+ wrong$
-^hint     [a-zA-Z]
+^hint     you have not filled in the blank yet: only comments
 ^look at  starter/' -- "$clattn" exercise check "$name" "starter/$name"
   mkdir -p "solution/$name/$(dirname "$file")"
   cp "$kernels/$file" "solution/$name/$file"
@@ -57,20 +59,36 @@ done <"$folder/listed"
 
 # ---- every mistake has its own hint
 
-# broken NAME FIND REPLACE HINT: the solution with one change between its marks.
-number=0
-broken() {
-  local name=$1 file
-  file=$(sed -n "s/ $name\$//p" "$folder/listed")
-  number=$((number + 1))
-  mkdir -p "broken/$number/$(dirname "$file")"
-  sed "/exercise $name:/,/end of exercise/ s~$2~$3~" "$kernels/$file" >"broken/$number/$file"
+# hint NAME TITLE HINT: the changed kernel in broken/$number/$file.
+hint() {
   if cmp -s "$kernels/$file" "broken/$number/$file"; then
-    fail "$name: $2" "not found"
+    fail "$1: $2" "nothing is changed"
     return
   fi
-  expect "$name: '$2' -> '$3'" 1 "^hint     .*$4
-^look at  broken/$number/$file:[0-9]+\$" -- "$clattn" exercise check "$name" "broken/$number"
+  expect "$1: $2" 1 "^hint     .*$3
+^look at  broken/$number/$file:[0-9]+\$" -- "$clattn" exercise check "$1" "broken/$number"
+}
+
+number=0
+prepare() {
+  file=$(sed -n "s/ $1\$//p" "$folder/listed")
+  number=$((number + 1))
+  mkdir -p "broken/$number/$(dirname "$file")"
+}
+
+# broken NAME FIND REPLACE HINT: the solution with one change between its marks.
+broken() {
+  prepare "$1"
+  sed "/exercise $1:/,/end of exercise/ s~$2~$3~" "$kernels/$file" >"broken/$number/$file"
+  hint "$1" "'$2' -> '$3'" "$4"
+}
+
+# filled NAME CODE HINT: the starter with this in the blank.
+filled() {
+  prepare "$1"
+  sed "/\/\* your code \*\//d" "starter/$1/$file" |
+    CODE=$2 awk '{ print } index($0, "/* exercise " name ":") { print ENVIRON["CODE"] }' name="$1" >"broken/$number/$file"
+  hint "$1" "$2" "$3"
 }
 
 add='sum = fma(a_tile\[y\]\[k\]'
@@ -78,7 +96,7 @@ broken dot-product 'W_TRANSPOSED ?' '!W_TRANSPOSED ?' 'second matrix is read alo
 broken dot-product 'row \* r.columns + column' 'column * r.columns + row' 'rows and columns of the result are exchanged'
 broken weighted-sum 'key \* a.v.row + c' 'c * a.v.row + key' 'second matrix is read along the wrong axis'
 broken row-maximum 'largest = fmax(largest, from\[j\])' 'largest = 0.0f' 'exp overflows. Subtract the largest score first'
-broken row-sum 'live_exp(from\[j\], largest), sum)' 'live_exp(from[j], largest), 1.0f)' 'do not add up to 1'
+broken row-sum 'live_exp(from\[j\], largest), sum)' 'live_exp(from[j], largest), 1.0f)' 'is not divided by the row.s sum'
 broken guard 'sum \* a.scale' 'sum' 'off by the same factor'
 broken mask 'return -INFINITY' 'return score' 'masked key.s score must be -infinity'
 broken tile-load 'b_tile\[y\]\[x\]' 'b_tile[x][y]' 'second matrix is read along the wrong axis'
@@ -89,9 +107,27 @@ broken join 'barrier(CLK_LOCAL_MEM_FENCE);' '' 'barrier is missing. A level must
 broken join 'LOCAL_X / 2' 'LOCAL_X / 4' 'half of the parts are lost'
 broken register-block 'y + r \* LOCAL_Y' 'y * ITEM_ROWS + r' 'right values in the wrong rows'
 broken panel 'panel\[k \* VECTORS + v\]' 'panel[k * VECTORS]' 'right values in the wrong columns'
-broken online-maximum 'out\[c\] \* factor' 'out[c]' 'rescale what was summed up before'
+broken online-maximum 'out\[c\] \* factor' 'out[c]' 'the sum is rescaled and the context is not'
 broken online-maximum 'larger = fmax(largest, score)' 'larger = 0.0f' 'exp overflows. Subtract the largest'
-broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'rescale what was summed up before'
+broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'the sum is rescaled and the context is not'
+broken rescale 'sum \*= factor;' '' 'rescale what was summed up before'
+broken rescale 'largest = larger;' '' 'log-sum-exp, .* is -infinity for every row: .largest. never'
+broken dot-product 'term < p' 'term <= p' 'reads past the end of the row'
+broken dot-product ' + bias_of(r, column)' '' 'x.W is right, x.W . bias is not'
+broken mask 'key >= view.end' 'key > view.end' 'sees one key too many'
+broken mask 'key < view.first' 'key <= view.first' 'too much is masked'
+broken mask 'key < view.first || ' '' 'until the first keys are masked'
+broken tile-load 'a_tile\[y\]\[x\]' 'a_tile[x][y]' 'the first matrix is read along the wrong axis'
+broken join 'half_size > 0' 'half_size > 1' 'tree ends one level too early'
+broken online-maximum 'largest = larger;' '' 'value of its last key and nothing else'
+filled weighted-sum 'for (int key = 0; key < a.key_len; ++key) sum += weights_row[key] * v_head[key * a.v.row + c];' \
+  'whose weight is 0'
+sum='for (int j = 0; j < r.key_len; ++j) sum += live_exp(from[j], largest);'
+weights='for (int j = 0; j < r.key_len; ++j) to[j] = live_exp(from[j], largest) / '
+filled row-sum "$sum" 'these are still the scores'
+filled row-sum "${sum//</<=} ${weights}sum;" 'add up to 1, but to less'
+filled row-sum "${sum/j = 0/j = 1} ${weights}sum;" 'add up to 1, but to more'
+filled row-sum "float mine = 0.0f; ${sum/sum/mine} ${weights}mine;" 'log-sum-exp'
 
 # ---- what does not compile, what crashes, what never ends
 

@@ -15,7 +15,7 @@ shows() {
 
 # ---- the four examples
 
-shows "please-study-man: every step" '^please-study-man: "The Database Analogy"$
+shows "please-study-man: every step" '^please-study-man: from the article "The Database Analogy", [^ ]+$
 ^    q\(man\)·k\(study\) = 1×0 \+ 1×2 = 2$
 ^    k\(man\)\[d1\] = 1×1 \+ 1×1 = 2$
 ^  please +1 +0 +1$

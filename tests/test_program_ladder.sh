@@ -40,13 +40,14 @@ cp "$folder/out" "$folder/ladder.json"
 expect "ladder --json: what is in it" 0 '' -- python3 -c \
   'import json, sys
 r = json.load(open(sys.argv[1]))
-assert set(r) == {"version", "device", "peaks", "stages"}
+assert set(r) == {"version", "device", "peaks", "stages", "disturbed"}
+assert r["disturbed"] is None or "the machine was not idle" in r["disturbed"]
 assert all(0 < r["peaks"][k]["worst"] <= r["peaks"][k]["best"] for k in ("multiply_add", "read", "copy", "strided", "local"))
 stage, = r["stages"]
 assert stage["stage"] == "softmax" and stage["problem"]["key_len"] == 33
 assert [x["rung"] for x in stage["rungs"]] == list(range(1, len(stage["rungs"]) + 1))
 for x in stage["rungs"]:
-    assert x["state"] == "timed" and x["measured"]["seconds"] > 0 and x["traffic"]["flops"] > 0, x
+    assert x["state"] == "timed" and x["measured"]["seconds"] > 0 and x["measured"]["spread"] >= 0 and x["traffic"]["flops"] > 0, x
     assert x["predicted_seconds"] > 0 and x["limit"] and x["flops_per_byte"] > 0, x' "$folder/ladder.json"
 expect "ladder --csv --causal --plot" 0 '^device,stage,rung,kernel,' -- \
   "$clattn" ladder softmax --csv --causal --plot "$folder/causal" "${small[@]}"
@@ -54,6 +55,7 @@ cp "$folder/out" "$folder/ladder.csv"
 expect "ladder --csv: whole lines, and with a mask nothing is predicted" 0 '' -- python3 -c \
   'import csv, sys
 rows = list(csv.DictReader(open(sys.argv[1])))
+assert all("spread" in row and None not in row and len({row["disturbed"] for row in rows}) == 1 for row in rows), rows
 assert len(rows) >= 4 and all(row["state"] == "timed" and None not in row and float(row["seconds"]) > 0 for row in rows)
 assert all(row["predicted_seconds"] == "" == row["limit"] for row in rows)' "$folder/ladder.csv"
 

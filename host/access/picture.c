@@ -160,6 +160,12 @@ static const tally *tally_of(const launch *g, size_t phase, size_t index) {
   return &g->tally[phase * g->places + index];
 }
 
+/* Red is what a kernel could spare: a bank that is asked more often than it must be, and lines of which less than half
+ * is asked for. Half a line is what a row of eight floats takes, wherever it lies. */
+static bool is_wasteful(const place *p, const tally *t) {
+  return p->local ? t->parts > t->least : t->parts > 2 * t->least;
+}
+
 /* "q: 64 loads, 8 lines (4 would do)". */
 static void write_counts(const place *p, const tally *t, char text[COUNTS_TEXT]) {
   int used = snprintf(text, COUNTS_TEXT, "%s:", p->name);
@@ -186,7 +192,7 @@ static double draw_place(drawing *d, size_t phase, size_t index, double x, doubl
   cell *cells = cells_of(d->launch, phase, index, &count);
   if (cells == NULL) return 0.0;
   write_counts(p, t, text);
-  write_text(d, x, y + 12, t->parts > t->least ? "bad" : "plain", text); /* red where fewer would do */
+  write_text(d, x, y + 12, is_wasteful(p, t) ? "bad" : "plain", text);
   draw_columns(d, p, x, y + 24);
   const double height = 28.0 + draw_words(d, p, cells, count, x, y + 28);
   extend(d, x + width_of(p), y + height);

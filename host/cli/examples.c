@@ -7,6 +7,7 @@
  */
 #include "examples.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -260,6 +261,7 @@ CHECK_TABLES(apple);
 static const example examples[] = {
     {.name = "please-study-man",
      .article = "The Database Analogy",
+     .where = "omkarchebale.vercel.app/blogs/query-key-value-the-database-analogy-that-makes-self-attention-click",
      .question = "Does \"man\" need \"study\" more than \"please\"?",
      .answer = "No: it gives both the same weight, 0.248255, and itself the most, 0.503490.",
      .note = "The article prints K(man) = [2, 1], V(study) = [2, 2] and V(man) = [2, 1]; "
@@ -271,6 +273,7 @@ static const example examples[] = {
      TABLES(please)},
     {.name = "dog-chased-ball",
      .article = "Query, Key, Values",
+     .where = "www.anup.io/query-key-values/",
      .question = "Who is \"it\", the dog or the ball?",
      .answer =
          "The dog, 64 % to 14 %: \"it\" asks for something animate, and the key of \"dog\" offers that, 3 x 2 = 6.",
@@ -291,6 +294,8 @@ static const example examples[] = {
      TABLES(cat)},
     {.name = "love-apple-phones",
      .article = "Query, Key, and Value in Self-Attention",
+     .where = "Transformers in Deep Learning, part 4, "
+              "maths-a-way-to-express.pages.dev/query-key-value-in-self-attention-the-deep-dive",
      .question = "Which of the three words tells \"Apple\" what it means?",
      .answer = "\"phones\", with 67 %; \"Apple\" keeps 24 % of itself, and \"love\" adds 9 %.",
      .focus = 1,
@@ -299,6 +304,12 @@ static const example examples[] = {
      .layout = CLATTN_LAYOUT_XW,
      TABLES(apple)},
 };
+
+const char *example_source(const example *e, char text[EXAMPLE_SOURCE]) {
+  snprintf(text, EXAMPLE_SOURCE, "\"%s\"%s%s", e->article, e->where != NULL ? ", " : "",
+           e->where != NULL ? e->where : "");
+  return text;
+}
 
 size_t example_count(void) {
   return COUNT(examples);

@@ -12,7 +12,8 @@
 /* `answer` and the comments in examples.c hold without a mask and with the default scale. */
 typedef struct example {
   const char *name;
-  const char *article;  /* its title */
+  const char *article;  /* its title ... */
+  const char *where;    /* ... and its series or address, or NULL where neither is known */
   const char *question; /* what the article asks, in one line */
   const char *answer;   /* what the numbers say to it, in one line */
   const char *note;     /* NULL, or one line to be shown beside the numbers */
@@ -36,6 +37,10 @@ typedef struct example {
 } example;
 
 size_t example_count(void);
+
+/* "TITLE", WHERE: as every page names the article. Returns text. */
+#define EXAMPLE_SOURCE 192
+const char *example_source(const example *e, char text[EXAMPLE_SOURCE]);
 
 /* NULL when index >= count. */
 const example *example_at(size_t index);

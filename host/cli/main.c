@@ -1,5 +1,6 @@
 /* The program: finds the command and hands over to it. */
 #include "command.h"
+#include "examples.h"
 #include "hash.h"
 #include "option_values.h"
 
@@ -97,8 +98,13 @@ static int help(FILE *to) {
   fprintf(to, "usage: clattn COMMAND [OPTIONS]\n\n");
   for (int i = 0; i < COMMANDS; ++i) fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
   fprintf(to, "  %-9s %s\n\n", "help", "this page, or 'clattn help COMMAND' for a command's options");
+  fprintf(to, "examples, of four articles ('clattn run --example NAME', 'clattn explain NAME'):\n");
+  for (size_t i = 0; i < example_count(); ++i) {
+    char source[EXAMPLE_SOURCE];
+    fprintf(to, "  %-18s %s\n", example_at(i)->name, example_source(example_at(i), source));
+  }
   fprintf(to,
-          "environment:\n"
+          "\nenvironment:\n"
           "  CLATTN_DEVICE      which device when --device is not given: an index, a part of its name, or its kind\n"
           "  CLATTN_TUNING_FILE the tuning record when --file is not given; empty: none is used\n"
           "  CLATTN_PROGRAM_DIR where compiled programs are kept if the driver keeps none; empty: nowhere\n"

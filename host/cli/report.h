@@ -3,6 +3,7 @@
 #define CLATTN_CLI_REPORT_H
 
 #include "input.h"
+#include "steady.h"
 
 typedef struct report {
   const input *input;
@@ -14,6 +15,7 @@ typedef struct report {
   const clattn_plan *explained; /* NULL: nobody asked why the plan is so */
   clattn_timings timings;       /* of the fastest run */
   size_t runs;
+  repeats totals; /* of all of them */
   bool checked;
   clattn_check_report check; /* when checked */
 } report;
@@ -23,6 +25,9 @@ double report_rate(double amount, double seconds);
 
 /* Time of the scalar path for the whole problem; 0 without a check. */
 double report_cpu_seconds(const report *report);
+
+/* Whether the times are not to be trusted, and why (steady.h). */
+bool report_disturbed(const report *report, char text[STEADY_TEXT]);
 
 /* The first lines, before the work begins, and the rest behind it. */
 void report_text_plan(const report *report);

@@ -98,10 +98,14 @@ static json_t *timings_json(const report *r) {
     seconds += r->timings.stage[s];
     flops += r->plan.stages[s].flops;
   }
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "stages_seconds", json_number(seconds), "stages_gflops",
-                   json_number(report_rate(flops, seconds) * 1e-9), "upload_seconds", json_number(r->timings.upload),
-                   "download_seconds", json_number(r->timings.download), "total_seconds", json_number(r->timings.total),
-                   "from_events", r->timings.events_used, "runs", json_count(r->runs));
+  char disturbed[STEADY_TEXT];
+  const bool is_disturbed = report_disturbed(r, disturbed);
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "stages_seconds", json_number(seconds),
+                   "stages_gflops", json_number(report_rate(flops, seconds) * 1e-9), "upload_seconds",
+                   json_number(r->timings.upload), "download_seconds", json_number(r->timings.download),
+                   "total_seconds", json_number(r->timings.total), "from_events", r->timings.events_used, "runs",
+                   json_count(r->runs), "spread", json_number(repeats_spread(&r->totals)), "disturbed",
+                   is_disturbed ? json_text(disturbed) : json_null());
 }
 
 static json_t *tensor_check_json(const clattn_tensor_check *c, const clattn_problem *problem) {

@@ -13,6 +13,12 @@ double report_rate(double amount, double seconds) {
   return seconds > 0.0 ? amount / seconds : 0.0;
 }
 
+bool report_disturbed(const report *r, char text[STEADY_TEXT]) {
+  steadiness s = {0};
+  steady_add_times(&s, "total", repeats_spread(&r->totals), repeats_median(&r->totals), r->runs);
+  return steady_text(&s, text);
+}
+
 double report_cpu_seconds(const report *r) {
   double seconds = 0.0;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) seconds += r->check.reference_seconds[stage];
@@ -124,6 +130,8 @@ static void print_stages(const report *r) {
          duration_text(r->timings.upload, upload), duration_text(r->timings.download, download),
          duration_text(r->timings.total, total), r->timings.events_used ? "events" : "the wall clock (no event times)",
          r->runs, r->runs == 1 ? "" : "s");
+  char disturbed[STEADY_TEXT];
+  if (report_disturbed(r, disturbed)) print_disturbed(disturbed);
 }
 
 static void print_cpu(const report *r) {
@@ -228,7 +236,8 @@ static void print_example(const report *r) {
     putchar('\n');
   }
   print_context(r);
-  printf("\n%s\n", e->question);
+  char source[EXAMPLE_SOURCE];
+  printf("\nFrom the article %s:\n%s\n", example_source(e, source), e->question);
   const bool as_asked = !p->causal && p->window_left == CLATTN_UNBOUNDED && p->window_right == CLATTN_UNBOUNDED &&
                         p->mask == CLATTN_MASK_NONE && p->lengths == CLATTN_LENGTHS_FULL && !p->alibi && !p->sinks &&
                         p->softcap == 0.0f && p->scale_mode == CLATTN_SCALE_DEFAULT && p->heads == e->heads;

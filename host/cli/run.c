@@ -153,6 +153,7 @@ static int run_repeatedly(run_job *job) {
     if (code != -1) return code;
     if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
     spent += timings.total;
+    repeats_add(&job->report.totals, timings.total);
     if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
     ++job->report.runs;
   }

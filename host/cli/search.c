@@ -201,6 +201,12 @@ static void keep_standard(search *s) {
   snprintf(s->best, sizeof s->best, "%s", s->standard);
 }
 
+static void judge(search *s, const char *name, const double *seconds, unsigned count) {
+  repeats all = {.count = 0};
+  for (unsigned i = 0; i < count; ++i) repeats_add(&all, seconds[i]);
+  steady_add_times(&s->steadiness, name, repeats_spread(&all), repeats_median(&all), count);
+}
+
 /* The best of many candidates is the luckiest among them, too: it is timed once more, at length, and taken only where
  * it wins beyond the noise and is right at full size. */
 static clattn_status confirm(search *s, clattn_error *error) {
@@ -217,6 +223,8 @@ static clattn_status confirm(search *s, clattn_error *error) {
     s->standard_gflops = flops / quantile(p.standard, p.count, 0.5) * 1e-9;
     s->gflops = flops / quantile(p.candidate, p.count, 0.5) * 1e-9;
     s->repeats = p.count;
+    judge(s, s->standard, p.standard, p.count);
+    judge(s, s->best, p.candidate, p.count);
     if (!passed) s->dropped(s->of, s->best, "wrong results at full size");
     if (!passed || !won) {
       keep_standard(s);

@@ -2,6 +2,7 @@
 #ifndef CLATTN_CLI_SEARCH_H
 #define CLATTN_CLI_SEARCH_H
 
+#include "steady.h"
 #include "workload.h"
 
 #define CHOICE_TEXT 160
@@ -18,6 +19,7 @@ typedef struct search {
   char standard[CHOICE_TEXT], best[CHOICE_TEXT]; /* the same where nothing is faster */
   double gflops, standard_gflops;
   unsigned repeats;
+  steadiness steadiness; /* of the times that these come from */
 
   /* on the way */
   clattn_plan *standard_plan, *standard_checked;

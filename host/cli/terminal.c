@@ -57,3 +57,7 @@ void progress_clear(void) {
   printf("\r\033[K");
   fflush(stdout);
 }
+
+void print_disturbed(const char *why) {
+  printf("%sdisturbed%s %s\n", style(RED), style(PLAIN), why);
+}

@@ -16,6 +16,9 @@ typedef enum text_style { PLAIN, BOLD, GREEN, RED } text_style;
 /* The escape sequence for standard output, or "" when it is no terminal, TERM is "dumb" or NO_COLOR is set. */
 const char *style(text_style style);
 
+/* The line of a page whose times are not to be trusted; `why` is steady_text's. */
+void print_disturbed(const char *why);
+
 /* A line with a bar, in place of the last one; nothing where standard output is no terminal. `label` is cut to fit. */
 void progress_show(size_t done, size_t all, const char *label);
 void progress_clear(void);

@@ -221,6 +221,8 @@ static int open_record(tune_job *job) {
 }
 
 static void print_table(const tune_job *job) {
+  steadiness worst = {0};
+  char disturbed[STEADY_TEXT];
   printf("\n%s%-10s%9s%16s%10s%10s%7s  %s%s\n", style(BOLD), "stage", "head_dim", "length", "default", "best", "gain",
          "kernel", style(PLAIN));
   for (size_t i = 0; i < job->count; ++i) {
@@ -228,11 +230,13 @@ static void print_table(const tune_job *job) {
     const search *s = &c->found;
     char length[32];
     if (!c->done) continue;
+    if (s->steadiness.spread > worst.spread) worst = s->steadiness;
     snprintf(length, sizeof length, "%zu x %zu", s->timed.problem.query_len, c->tokens);
     printf("%-10s%9zu%16s%10.4g%10.4g%5.0f %%  %s\n", clattn_stage_name(c->stage), c->head_dim, length,
            s->standard_gflops, s->gflops, 100.0 * (s->gflops / s->standard_gflops - 1.0), s->best);
   }
   printf("\nGFLOP/s, medians of runs in turn; kept in %s\n", job->file);
+  if (steady_text(&worst, disturbed)) print_disturbed(disturbed);
 }
 
 static int tune(tune_job *job) {

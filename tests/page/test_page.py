@@ -120,6 +120,8 @@ def says_what_the_article_asks(page):
     assert page.detail("products").startswith("q(it)·k(dog) = animate 3 × 2 + thing 1.5 × 0 +"), page.detail("products")
     assert page.detail("q") == ("q(it)[animate] = animate 0 × 0 + thing 0 × 0 + action 0 × 2 + pronoun 1 × 1 + "
                                 "feeling 1 × 2 + function 0 × 0 = 3"), page.detail("q")
+    source = page.ask("document.getElementById('source').textContent")
+    assert "“Query, Key, Values”, www.anup.io/query-key-values/" in source, source
     page.open("please-study-man")
     assert "[2, 1]" in page.ask("document.getElementById('note').innerText")
     page.open("please-study-man", "--focus", "study")

@@ -1,6 +1,7 @@
 /* What follows from the times. */
 #include "comparison.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 result *comparison_result(const comparison *c, size_t length, size_t who) {
@@ -77,6 +78,30 @@ static crossing cross(const lines *l, bool compute, size_t one, size_t other) {
   return crossing_of(l->memory, line_of(l, compute, one), line_of(l, compute, other), l->lengths);
 }
 
+/* The lines are cut off after each length in turn: the last change of what is left is one more, or the one before. */
+static size_t add_crossings(const lines *l, size_t one, size_t other, crossing *to) {
+  size_t count = 0;
+  for (size_t n = 2; n <= l->lengths; ++n) {
+    const crossing c = crossing_of(l->memory, line_of(l, false, one), line_of(l, false, other), n);
+    if (c.changes > count) to[count++] = c;
+  }
+  return count;
+}
+
+crossing *comparison_crossings(const comparison *c, size_t *count) {
+  lines l;
+  crossing *all = malloc((c->contestants * c->contestants * c->lengths + 1) * sizeof *all);
+  *count = 0;
+  if (all == NULL || !draw_lines(c, &l)) {
+    free(all);
+    return NULL;
+  }
+  for (size_t a = 0; a < c->contestants; ++a)
+    for (size_t b = a + 1; b < c->contestants; ++b) *count += add_crossings(&l, a, b, all + *count);
+  free(l.memory);
+  return all;
+}
+
 overtaking *comparison_overtakings(const comparison *c, size_t *count) {
   lines l;
   overtaking *all = malloc((c->contestants * c->contestants + 1) * sizeof *all);
@@ -95,4 +120,16 @@ overtaking *comparison_overtakings(const comparison *c, size_t *count) {
     }
   free(l.memory);
   return all;
+}
+
+bool comparison_disturbed(const comparison *c, char text[STEADY_TEXT]) {
+  steadiness s = {0};
+  for (size_t i = 0; i < c->lengths * c->contestants; ++i) {
+    const result *r = &c->result[i];
+    char name[STEADY_NAME];
+    if (r->state != RESULT_TIMED) continue;
+    snprintf(name, sizeof name, "%zu at %zu tokens", i % c->contestants + 1, c->length[i / c->contestants]);
+    steady_add_times(&s, name, r->spread, r->total, r->runs);
+  }
+  return steady_text(&s, text);
 }

@@ -4,6 +4,7 @@
 
 #include "contestant.h"
 #include "crossing.h"
+#include "steady.h"
 
 typedef enum result_state {
   RESULT_LEFT_OUT, /* one run would take too long: `reason` */
@@ -56,8 +57,14 @@ size_t comparison_fastest(const comparison *c, size_t length);
 /* `total` seconds over those of `than` at that length; 0 where either has none. */
 double comparison_ratio(const comparison *c, size_t length, size_t who, size_t than);
 
+/* Whether the times are not to be trusted, and why (steady.h). */
+bool comparison_disturbed(const comparison *c, char text[STEADY_TEXT]);
+
 /* All pairs that have times at one length at least; free() them. NULL without memory. */
 overtaking *comparison_overtakings(const comparison *c, size_t *count);
+
+/* Each change of places of each pair, by the total; free() them. NULL without memory. */
+crossing *comparison_crossings(const comparison *c, size_t *count);
 
 bool comparison_any_wrong(const comparison *c);
 

@@ -24,7 +24,7 @@ static void print_number(FILE *to, double value) {
   fputc(',', to);
 }
 
-static void print_time(FILE *to, const comparison *c, size_t n, size_t i) {
+static void print_time(FILE *to, const comparison *c, size_t n, size_t i, const char *disturbed) {
   const result *r = comparison_result(c, n, i);
   const bool timed = r->state == RESULT_TIMED;
   fputs("time,", to);
@@ -41,6 +41,7 @@ static void print_time(FILE *to, const comparison *c, size_t n, size_t i) {
                             timed ? c->flops[n] / r->total * 1e-9 : 0.0};
   for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; ++k) print_number(to, timed ? numbers[k] : 0.0);
   print_quoted(to, timed ? "" : result_trouble(r));
+  print_quoted(to, disturbed);
   fputs("\n", to);
 }
 
@@ -53,7 +54,7 @@ static void print_crossing(FILE *to, const comparison *c, const overtaking *o, c
   print_number(to, crossed ? x->length : 0.0);
   fprintf(to, "%s,,,,", crossing_kind_name(x->kind));
   print_number(to, crossed ? x->seconds : 0.0);
-  fputs(",,,,,\"\",\n", to);
+  fputs(",,,,,\"\",\"\",\n", to);
 }
 
 /* false without memory */
@@ -71,13 +72,15 @@ static bool print_overtakings(FILE *to, const comparison *c) {
 
 bool comparison_csv(const comparison *c, const char *path) {
   clattn_part_file part;
+  char disturbed[STEADY_TEXT];
+  comparison_disturbed(c, disturbed);
   bool good = clattn_part_open(&part, path);
   if (good) {
     fputs("line,who,of_whom,by,tokens,state,upload_seconds,compute_seconds,download_seconds,total_seconds,"
-          "times_faster_than_scalar,times_the_fastest,spread,runs,gflops,reason,\n",
+          "times_faster_than_scalar,times_the_fastest,spread,runs,gflops,reason,disturbed,\n",
           part.file);
     for (size_t n = 0; n < c->lengths; ++n)
-      for (size_t i = 0; i < c->contestants; ++i) print_time(part.file, c, n, i);
+      for (size_t i = 0; i < c->contestants; ++i) print_time(part.file, c, n, i, disturbed);
     if (c->lengths > 1) good = print_overtakings(part.file, c);
     good = clattn_part_place(&part, good && !ferror(part.file));
   }

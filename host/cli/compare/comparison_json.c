@@ -68,8 +68,11 @@ bool comparison_json(const comparison *c) {
   json_t *contestants = json_array(), *lengths = json_array();
   for (size_t i = 0; i < c->contestants; ++i) json_add(contestants, contestant_json(&c->contestant[i]));
   for (size_t n = 0; n < c->lengths; ++n) json_add(lengths, length_json(c, n));
-  json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "problem", problem_json(c),
+  char disturbed[STEADY_TEXT];
+  const bool is_disturbed = comparison_disturbed(c, disturbed);
+  json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "problem", problem_json(c),
                           "no_device", c->no_device[0] != '\0' ? json_text(c->no_device) : json_null(), "contestants",
-                          contestants, "lengths", lengths, "ahead", overtakings_json(c));
+                          contestants, "lengths", lengths, "disturbed",
+                          is_disturbed ? json_text(disturbed) : json_null(), "ahead", overtakings_json(c));
   return json_print(all);
 }

@@ -42,12 +42,10 @@ static void print_lines(FILE *to, const comparison *c) {
 /* Where two totals cross. false without memory. */
 static bool print_crossings(FILE *to, const comparison *c) {
   size_t count;
-  overtaking *all = comparison_overtakings(c, &count);
+  crossing *all = comparison_crossings(c, &count);
   if (all == NULL) return false;
   fputs("$crossings << EOD\n", to);
-  for (size_t i = 0; i < count; ++i)
-    if (all[i].total.kind == CROSSING_FROM)
-      fprintf(to, "%g %g %.3g\n", all[i].total.length, all[i].total.seconds, all[i].total.length);
+  for (size_t i = 0; i < count; ++i) fprintf(to, "%g %g %.3g\n", all[i].length, all[i].seconds, all[i].length);
   fputs("EOD\n", to);
   free(all);
   return true;

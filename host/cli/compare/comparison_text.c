@@ -9,7 +9,6 @@
 #include "units.h"
 
 #define NAME_WIDTH 48
-#define SPREAD_OF_A_BUSY_MACHINE 0.3
 
 void comparison_text_head(const comparison *c) {
   const clattn_problem *p = &c->problem;
@@ -138,27 +137,13 @@ static void print_missing(const comparison *c) {
     if (c->contestant[i].missing[0] != '\0') printf("%zu is not here: %s\n", i + 1, c->contestant[i].missing);
 }
 
-/* The result whose times vary most, of those that ran often enough to tell. */
-static void print_idle(const comparison *c) {
-  const result *worst = NULL;
-  size_t at = 0;
-  for (size_t i = 0; i < c->lengths * c->contestants; ++i) {
-    const result *r = &c->result[i];
-    if (r->state != RESULT_TIMED || r->runs < 3 || (worst != NULL && r->spread <= worst->spread)) continue;
-    worst = r;
-    at = i;
-  }
-  if (worst == NULL || worst->spread < SPREAD_OF_A_BUSY_MACHINE) return;
-  printf("times vary by up to %.0f %% (%zu at %zu tokens): the machine was not idle\n", 100.0 * worst->spread,
-         at % c->contestants + 1, c->length[at / c->contestants]);
-}
-
 void comparison_text(const comparison *c) {
   if (c->lengths > 1) {
     print_totals(c);
     print_overtakings(c);
   }
   printf("\nmedians of runs in turn; each result was checked before it was timed; energy is left out\n");
-  print_idle(c);
+  char disturbed[STEADY_TEXT];
+  if (comparison_disturbed(c, disturbed)) print_disturbed(disturbed);
   print_missing(c);
 }

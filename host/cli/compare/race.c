@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "steady.h"
 
 /* Up to here the scalar path in double checks everything, else a sample: about half a second. */
 #define CHECK_ALL_FLOPS 2e8
@@ -161,8 +162,9 @@ static void sum_up(heat *h, size_t i) {
   qsort(r->run, r->runs, sizeof *r->run, by_total);
   r->median = r->run[(r->runs - 1) / 2];
   r->total = split_total(&r->median);
-  const size_t quarter = r->runs / 4;
-  r->spread = (split_total(&r->run[r->runs - 1 - quarter]) - split_total(&r->run[quarter])) / r->total;
+  repeats totals = {.count = 0};
+  for (size_t n = 0; n < r->runs; ++n) repeats_add(&totals, split_total(&r->run[n]));
+  r->spread = repeats_spread(&totals);
   h->race->rate[i] = h->flops / r->total;
 }
 

@@ -57,6 +57,11 @@ static const struct {
          {ROW_TAIL, COLUMN_TAIL, TERM_TAIL},
          "x.W is right and x.W^T is not: with W_TRANSPOSED (B_ALONG_DEPTH) 1 the second matrix lies the "
          "other way around"},
+    [CASE_BIAS] = {"biases",
+                   STAGE(PROJECT),
+                   1,
+                   {0, 0, 0},
+                   "x.W is right, x.W + bias is not: each column has a bias of its own, bias_of(...), added once"},
     [CASE_LARGE] = {"large scores",
                     STAGE(SOFTMAX) | STAGE(FUSED),
                     2,
@@ -67,7 +72,7 @@ static const struct {
         {"scores that grow from key to key",
          STAGE(FUSED) | STAGE(SOFTMAX),
          2,
-         {0, 0, 0},
+         {0, 0, TERM_TAIL},
          "it is right while the first key has the largest score, and wrong when a later one is larger: what "
          "was summed up before must be rescaled by exp(old maximum - new maximum), the sum and the context"},
     [CASE_CAUSAL] = {"causal",
@@ -75,6 +80,12 @@ static const struct {
                      2,
                      {0, 0, 0},
                      "all is right without a mask: a masked key's score must be -infinity and its weight 0"},
+    [CASE_WINDOW] = {"a window of keys",
+                     STAGE(SCORES) | STAGE(SOFTMAX) | STAGE(CONTEXT) | STAGE(FUSED),
+                     2,
+                     {0, 0, 0},
+                     "all is right until the first keys are masked: a row's keys begin at view.first (first_key), not "
+                     "at 0"},
     [CASE_HEADS] = {"two sequences of two heads",
                     ALL,
                     1,
@@ -143,6 +154,8 @@ int case_fill(const exercise *e, case_kind kind, workload *w) {
   clattn_problem *p = &w->problem;
   *p = problem_of(e->stage, case_sizes_of(e, kind));
   p->causal = kind == CASE_CAUSAL;
+  if (kind == CASE_BIAS) p->biases = CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V;
+  if (kind == CASE_WINDOW) p->window_left = e->tile / 2;
   if (kind == CASE_HEADS) p->batch = p->heads = 2;
   if (kind == CASE_TRANSPOSED) p->layout = CLATTN_LAYOUT_XWT;
   if (kind == CASE_LARGE) {
@@ -150,6 +163,11 @@ int case_fill(const exercise *e, case_kind kind, workload *w) {
     p->scale = 300.0f;
   }
   const int code = workload_fill(w);
+  /* 0 times infinity is NaN: whoever adds masked keys up, with weights of 0, is found out. */
+  if (code == -1 && kind == CASE_CAUSAL && e->stage == CLATTN_STAGE_CONTEXT) {
+    float *v = w->memory[CLATTN_V];
+    v[(p->key_len - 1) * p->value_dim] = INFINITY;
+  }
   /* In fused, scores fall until the case of those that grow: so a missing correction shows there and not before. */
   if (code == -1 && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING)) slope_scores(w, kind == CASE_GROWING);
   return code;

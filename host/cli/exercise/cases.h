@@ -12,9 +12,11 @@ typedef enum case_kind {
   CASE_COLUMN_TAIL,
   CASE_TERM_TAIL,
   CASE_TRANSPOSED, /* of project: the matrix lies the other way around */
+  CASE_BIAS,       /* of project */
   CASE_LARGE,
   CASE_GROWING,
   CASE_CAUSAL,
+  CASE_WINDOW,
   CASE_HEADS,
   CASE_COUNT
 } case_kind;

@@ -10,19 +10,19 @@ static bool all_wrong(const evidence *e) {
 /* ---- signs ------------------------------------------------------------------------------------------------------- */
 
 static bool nothing_written(const evidence *e) {
-  return all_wrong(e) && e->facts.unwritten == e->facts.wrong && e->facts.zeros < e->facts.wrong;
+  return all_wrong(e) && e->facts.unwritten == e->facts.wrong;
+}
+
+static bool some_unwritten(const evidence *e) {
+  return e->facts.wrong > 0 && e->facts.unwritten == e->facts.wrong;
+}
+
+static bool still_scores(const evidence *e) {
+  return e->view.tensor == CLATTN_WEIGHTS && view_is(&e->view, e->expected->scores);
 }
 
 static bool zeros(const evidence *e) {
   return e->facts.wrong > 0 && e->facts.zeros == e->facts.wrong && e->facts.wrong * 2 > e->facts.all;
-}
-
-static bool other_axis(const evidence *e) {
-  return guess_other_axis(e);
-}
-
-static bool exchanged(const evidence *e) {
-  return guess_exchanged(e);
 }
 
 static bool first_term_missing(const evidence *e) {
@@ -72,28 +72,92 @@ static bool tree_without_barrier(const evidence *e) {
   return guess_parts(e, on_the_path_of_the_first);
 }
 
+static bool even(size_t item, size_t items) {
+  (void)items;
+  return item % 2 == 0;
+}
+
+static bool last_level_missing(const evidence *e) {
+  return guess_parts(e, even);
+}
+
 static bool half_of_the_parts(const evidence *e) {
   return guess_parts(e, lower_half);
 }
 
 static bool overflow(const evidence *e) {
-  return e->kind == CASE_LARGE;
+  return e->kind == CASE_LARGE && e->facts.not_finite + e->facts.zeros > 0;
 }
 
-static bool not_finite(const evidence *e) {
-  return e->facts.not_finite > 0;
+static bool not_finite(const evidence *e, clattn_stage stage) {
+  return e->facts.not_finite + (stage == CLATTN_STAGE_SCORES ? 0 : e->facts.hidden) > 0 && e->exercise->stage == stage;
 }
 
-static bool sum_is_not_1(const evidence *e) {
+static bool infinite_value(const evidence *e) {
+  return e->kind == CASE_CAUSAL && not_finite(e, CLATTN_STAGE_CONTEXT);
+}
+
+static bool not_finite_softmax(const evidence *e) {
+  return not_finite(e, CLATTN_STAGE_SOFTMAX);
+}
+
+static bool not_finite_fused(const evidence *e) {
+  return not_finite(e, CLATTN_STAGE_FUSED);
+}
+
+static bool not_finite_product(const evidence *e) {
+  return not_finite(e, e->exercise->stage);
+}
+
+/* ---- scores: what is masked ---- */
+
+static bool hidden(const evidence *e) {
+  return e->view.tensor == CLATTN_SCORES && e->facts.hidden > 0 && e->facts.hidden == e->facts.wrong;
+}
+
+static bool all_hidden(const evidence *e) {
+  return all_wrong(e) && hidden(e);
+}
+
+/* With a causal mask: of each row only the first masked key. */
+static bool end_shown(const evidence *e) {
   const view *v = &e->view;
-  if (v->tensor != CLATTN_WEIGHTS) return false;
-  for (size_t row = 0; row < v->rows; ++row) {
-    double sum = 0.0;
-    for (size_t column = 0; column < v->columns; ++column) sum += (double)v->got[view_at(v, 0, row, column)];
-    if (fabs(sum - 1.0) > 1e-2) return true;
-  }
-  return false;
+  if (e->kind != CASE_CAUSAL || e->facts.shown == 0 || e->facts.shown != e->facts.wrong) return false;
+  for (size_t row = 0; row < v->rows; ++row)
+    for (size_t column = row + 2; column < v->columns; ++column)
+      if (v->got[view_at(v, 0, row, column)] != -INFINITY) return false;
+  return true;
 }
+
+/* ---- maximum and sum, which log-sum-exp is made of ---- */
+
+/* Minus infinity for every row, masked or not. */
+static bool lse_infinite(const evidence *e) {
+  const clattn_problem *p = &e->work->problem;
+  if (!is_wrong(e, CLATTN_LSE)) return false;
+  for (size_t i = 0; i < p->batch * p->heads * p->query_len; ++i)
+    if (e->got->lse[i] != -INFINITY) return false;
+  return true;
+}
+
+/* It comes last of a stage's tensors: the others are right. */
+static bool lse_only(const evidence *e) {
+  return e->view.tensor == CLATTN_LSE;
+}
+
+static bool sum_right(const evidence *e) {
+  return e->exercise->stage == CLATTN_STAGE_FUSED && !is_wrong(e, CLATTN_LSE);
+}
+
+static bool context_only(const evidence *e) {
+  return e->kind == CASE_ONE_TILE && sum_right(e);
+}
+
+static bool context_not_rescaled(const evidence *e) {
+  return e->kind == CASE_GROWING && sum_right(e);
+}
+
+/* ---- tiles, barriers and places ---- */
 
 static bool has_tiles(const evidence *e) {
   return e->exercise->tile > 8 || e->exercise->stage == CLATTN_STAGE_FUSED;
@@ -111,12 +175,10 @@ static bool race(const evidence *e) {
   return e->facts.unsteady > 0;
 }
 
-static bool other_rows(const evidence *e) {
-  return guess_other_rows(e);
-}
-
-static bool other_columns(const evidence *e) {
-  return guess_other_columns(e);
+/* Other rows have the next one's numbers past their end; only the last one has none. */
+static bool last_row_only(const evidence *e) {
+  const size_t rows = e->view.rows;
+  return !has_tiles(e) && rows > 1 && e->facts.wrong_rows == 1 && e->facts.first.row == rows - 1;
 }
 
 static bool growing(const evidence *e) {
@@ -135,17 +197,36 @@ static const struct {
      "every value is near, but not as exact as this formula is in float: is something left out that is small, "
      "or rounded twice?"},
     {nothing_written, "nothing is written: no work-item stores its result, or all of them store it elsewhere"},
-    {zeros, "zeros where there should be values: nothing is added to the sum, or it is added and not kept"},
+    {some_unwritten, "what is written is right, but a part is never written: which work-items store it, and where?"},
+    {still_scores, "these are still the scores, which lie where the weights go: nothing is stored into `to`"},
+    {all_hidden, "every score is -infinity: is the test the wrong way round? It masks keys that are out of the range"},
+    {hidden, "too much is masked: view.first is the first key that the row sees, view.end the first after those"},
+    {end_shown, "each row sees one key too many: view.end is the first key that it does not see, so it is masked, too"},
+    {guess_last_key,
+     "each row is the value of its last key and nothing else: what was summed up is lost at each key. Is "
+     "`largest` set to the new maximum?"},
+    {lse_infinite, "log-sum-exp, which is largest + log(sum), is -infinity for every row: `largest` never becomes the "
+                   "larger maximum, or `sum` stays 0"},
+    {lse_only, "the rest is right, but log-sum-exp, which is largest + log(sum), is not: are `largest` and `sum` the "
+               "row's maximum and sum when the exercise ends?"},
     {overflow, "small scores are right, those beyond 88 are not: exp overflows. Subtract the largest score first; the "
                "quotient stays the same"},
+    {zeros, "zeros where there should be values: nothing is added to the sum, or it is added and not kept"},
+    {context_not_rescaled,
+     "it is right while the first key has the largest score; when a later one is larger, the sum is rescaled and the "
+     "context is not: multiply what is in the context, too, by exp(old maximum - new maximum)"},
     {growing,
      "it is right while the first key has the largest score, and wrong when a later one is larger: rescale what "
      "was summed up before by exp(old maximum - new maximum), the sum and the context alike"},
-    {exchanged, "rows and columns of the result are exchanged: the right values, stored along the wrong axis"},
-    {other_axis, "the second matrix is read along the wrong axis: this is the product with its transpose"},
+    {guess_exchanged, "rows and columns of the result are exchanged: the right values, stored along the wrong axis"},
+    {guess_other_axis, "the second matrix is read along the wrong axis: this is the product with its transpose"},
+    {guess_first_axis, "the first matrix is read along the wrong axis: this is the product of its transpose"},
     {first_term_missing, "the first term of each sum is left out: where does the loop begin?"},
     {last_term_missing, "the last term of each sum is left out: where does the loop end?"},
     {last_term_alone, "only the last term is there: the sum is overwritten in each round, not added to"},
+    {guess_term_too_many,
+     "each sum has one term too many: the loop reads past the end of the row, where the next row begins. "
+     "Is it < or <=?"},
     {first_tile_alone, "only the first tile's terms are in the sum: add up over all tiles"},
     {last_tile_alone, "only the last tile's terms are in the sum: it begins anew with each tile"},
     {one_part_alone, "each row is divided by the sum of one work-item's part: the parts are not joined"},
@@ -153,22 +234,44 @@ static const struct {
      "only some parts of the tree arrive: a barrier is missing. A level must be complete before the "
      "next one reads it"},
     {half_of_the_parts, "half of the parts are lost: the tree begins one level too late"},
+    {last_level_missing, "every second part is lost: the tree ends one level too early"},
     {factor, "all values are off by the same factor: is one forgotten, or there twice?"},
+    {guess_rows_alike, "all rows are the same: the row is missing from an address, or the weights from the sum"},
+    {guess_columns_alike, "all columns are the same: the column is missing from an address"},
     {read_too_early, "the work-items that run last are right, the first are not: a barrier is missing between writing "
                      "the tiles and reading them"},
-    {not_finite, "NaN or infinity out of small numbers: something is divided by 0, or a maximum of -infinity is "
-                 "subtracted, or local memory is read that nobody has written"},
-    {sum_is_not_1, "the weights of a row do not add up to 1: divide by the sum over the whole row"},
+    {infinite_value,
+     "NaN where a masked key has an infinite value: 0 times infinity is NaN. Leave out keys whose weight "
+     "is 0"},
+    {not_finite_softmax,
+     "NaN or infinity out of small numbers: is `largest` the row's maximum and no infinity, and the "
+     "sum not 0 when it divides?"},
+    {not_finite_fused, "NaN or infinity out of small numbers: at the first key `largest` is -infinity. Is it exp(old "
+                       "maximum - new maximum), in this order, and `sum` not 0 when it divides?"},
+    {not_finite_product, "NaN or infinity out of small numbers: a sum of products reads past the end of an array, or "
+                         "local memory that nobody has written"},
+    {guess_not_divided, "the largest weight of each row is 1: exp(score - largest) is not divided by the row's sum"},
+    {guess_sum_too_small,
+     "the weights of a row do not add up to 1, but to more: the sum that divides lacks a part of the row"},
+    {guess_sum_too_large,
+     "the weights of a row do not add up to 1, but to less: the sum that divides has more in it than the "
+     "row. Where does the loop begin and end, and is a part added twice?"},
     {overwritten_too_early,
      "one tile is right and the first work-item stays right, others do not: a barrier is missing "
      "between reading the tiles and overwriting them with the next"},
     {race,
      "it differs from run to run on the same inputs: work-items read what others are writing; a barrier is missing"},
-    {other_rows, "the right values in the wrong rows: which rows are this work-item's?"},
-    {other_columns, "the right values in the wrong columns: which columns are this work-item's?"},
+    {guess_other_rows, "the right values in the wrong rows: which rows are this work-item's?"},
+    {guess_other_columns, "the right values in the wrong columns: which columns are this work-item's?"},
+    {last_row_only,
+     "only the last row is wrong: a loop seems to read past the end of the row, which for the last row is "
+     "the end of the array. Is it < or <=?"},
+    {context_only, "largest and sum are right (log-sum-exp, made of them, is), the context is not: is each value added "
+                   "times its weight, and is what was there before shrunk?"},
 };
 
 const char *diagnose(const evidence *e) {
+  if (e->blank) return "you have not filled in the blank yet: only comments stand between the exercise's two marks";
   for (size_t i = 0; i < sizeof diagnoses / sizeof diagnoses[0]; ++i)
     if (diagnoses[i].speaks(e)) return diagnoses[i].hint;
   return case_hint(e->kind);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "crash.h"
 #include "grade.h"
 #include "read_options.h"
 #include "starter.h"
@@ -61,6 +62,48 @@ static int list(const exercise_options *o) {
 
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
+#define INCLUDES_MOST 16
+#define NAME_LONGEST 64
+
+typedef struct includes {
+  char name[INCLUDES_MOST][NAME_LONGEST];
+  size_t count;
+} includes;
+
+/* If the line is  #include "name"  copies the name, else makes it empty. */
+static void read_include(const char *line, const char *end, char name[NAME_LONGEST]) {
+  static const char directive[] = "#include \"";
+  const size_t prefix = sizeof directive - 1;
+  name[0] = '\0';
+  if ((size_t)(end - line) <= prefix || memcmp(line, directive, prefix) != 0) return;
+  const char *from = line + prefix, *quote = memchr(from, '"', (size_t)(end - from));
+  if (quote != NULL && quote - from < NAME_LONGEST) snprintf(name, NAME_LONGEST, "%.*s", (int)(quote - from), from);
+}
+
+/* What the file includes, not yet listed. */
+static void add_includes(includes *all, const char *file) {
+  size_t bytes = 0;
+  const char *text = clattn_kernel_source(file, &bytes), *end = text == NULL ? text : text + bytes;
+  for (const char *line = text; line != NULL && line < end && all->count < INCLUDES_MOST;) {
+    char name[NAME_LONGEST];
+    const char *newline = memchr(line, '\n', (size_t)(end - line));
+    size_t i = 0;
+    read_include(line, newline == NULL ? end : newline, name);
+    while (i < all->count && strcmp(all->name[i], name) != 0) ++i;
+    if (name[0] != '\0' && i == all->count) memcpy(all->name[all->count++], name, sizeof name);
+    line = newline == NULL ? end : newline + 1;
+  }
+}
+
+/* Where what the file does not declare itself is declared. */
+static void print_includes(const char *file) {
+  includes all = {.count = 0};
+  add_includes(&all, file);
+  for (size_t i = 0; i < all.count; ++i) add_includes(&all, all.name[i]);
+  for (size_t i = 0; i < all.count; ++i) printf("%s kernels/%s", i == 0 ? "read    " : ",", all.name[i]);
+  if (all.count > 0) printf(" (the file includes %s)\n", all.count > 1 ? "them" : "it");
+}
+
 static int start(const exercise *e, const char *folder) {
   size_t bytes = 0, starter_bytes = 0;
   region found;
@@ -80,16 +123,15 @@ static int start(const exercise *e, const char *folder) {
   printf("%s%s%s: %s\n\n", style(BOLD), e->name, style(PLAIN), e->title);
   printf("task     %.*s\n", found.task_length, found.task);
   printf("edit     %s/%s:%d\n", folder, e->file, found.line);
+  print_includes(e->file);
   printf("then     clattn exercise check %s %s\n", e->name, folder);
   return EXIT_PASSED;
 }
 
 /* ---- check ------------------------------------------------------------------------------------------------------- */
 
-static int say_crash(const grade_job *job, int number) {
-  printf("crashed\n\nthe kernel ended the program (signal %d): it reads or writes beyond the end of an array\n",
-         number);
-  printf("hint     which work-items have no element of their own? Guard them, and every index\n");
+static int say_crash(const grade_job *job, int signal, FILE *said) {
+  crash_print(signal, said, stdout);
   grade_print_place(job);
   return EXIT_CHECK_FAILED;
 }
@@ -115,18 +157,26 @@ static int check(const exercise *e, const char *folder, const exercise_options *
     return EXIT_BAD_INPUT;
   }
   free(text);
+  FILE *said = tmpfile();
   int code = EXIT_DEVICE_FAILED;
-  switch (watch(grade, &job, &code)) {
+  switch (watch(grade, &job, said, &code)) {
   case WATCH_CRASHED:
-    return say_crash(&job, code);
+    code = say_crash(&job, code, said);
+    break;
   case WATCH_ENDLESS:
-    return say_endless(&job);
+    code = say_endless(&job);
+    break;
   case WATCH_FAILED:
     complain("cannot start another process for the kernel");
-    return EXIT_DEVICE_FAILED;
+    code = EXIT_DEVICE_FAILED;
+    break;
   default:
-    return code;
+    fflush(stdout);
+    crash_pass_on(said);
+    break;
   }
+  if (said != NULL) fclose(said);
+  return code;
 }
 
 /* ---- which ------------------------------------------------------------------------------------------------------- */

@@ -55,20 +55,22 @@ static bool same_bits(float a, float b) {
   return a == b || (isnan(a) && isnan(b));
 }
 
-/* The library fills results with NaN of this kind before a plan's first run. */
-static bool is_unwritten(float got, float before) {
+/* The library fills its buffers with NaN of this kind, and `got` is of a plan's first run. */
+static bool is_unwritten(float got) {
   uint32_t bits = 0;
   memcpy(&bits, &got, sizeof bits);
-  return bits == UINT32_MAX || got == before;
+  return bits == UINT32_MAX;
 }
 
 static void take_in(facts *f, const view *v, place at, size_t i) {
-  const float got = v->got[i];
+  const float got = v->got[i], expected = v->expected[i];
   if (f->wrong == 0) f->first = f->last = f->example = at;
   ++f->wrong;
   f->zeros += got == 0.0f;
-  f->not_finite += !isfinite(got);
-  f->unwritten += is_unwritten(got, v->before[i]);
+  f->unwritten += is_unwritten(got);
+  f->hidden += got == -INFINITY;
+  f->not_finite += !isfinite(got) && got != -INFINITY && !is_unwritten(got);
+  f->shown += expected == -INFINITY;
   if (at.pair > f->last.pair) f->last.pair = at.pair;
   if (at.row < f->first.row) f->first.row = at.row;
   if (at.row > f->last.row) f->last.row = at.row;

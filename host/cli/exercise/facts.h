@@ -10,12 +10,11 @@ typedef struct view {
   size_t pairs, rows, columns;
   size_t heads; /* of the pairs */
   clattn_strides stride;
-  const float *got, *again; /* from two runs on the same inputs ... */
-  const float *before;      /* ... and from one, before them, on others; what no kernel writes is in all three */
+  const float *got, *again; /* from two runs on the same inputs */
   float *expected;
 } view;
 
-/* Its sizes and strides; got, again, before and expected stay to be set. */
+/* Its sizes and strides; got, again and expected stay to be set. */
 view view_of(const clattn_problem *problem, clattn_tensor tensor);
 
 size_t view_at(const view *v, size_t pair, size_t row, size_t column);
@@ -32,7 +31,9 @@ typedef struct place {
 
 typedef struct facts {
   size_t all, wrong;
-  size_t zeros, not_finite, unwritten, unsteady; /* of the wrong ones */
+  size_t zeros, unwritten, unsteady;             /* of the wrong ones */
+  size_t not_finite;                             /* neither unwritten nor -infinity */
+  size_t hidden, shown;                          /* -infinity that should be finite, and the other way round */
   size_t wrong_pairs, wrong_rows, wrong_columns; /* that have any */
   place first, last;                             /* the least and largest pair, row and column of those */
   place example;                                 /* the first of all */

@@ -10,6 +10,7 @@
 #include "diagnose.h"
 #include "open.h"
 #include "starter.h"
+#include "steady.h"
 #include "terminal.h"
 #include "user_text.h"
 #include "watch.h"
@@ -26,7 +27,7 @@ static const clattn_tensor results_of[CLATTN_STAGE_COUNT][4] = {
     [CLATTN_STAGE_FUSED] = {CLATTN_CONTEXT, CLATTN_LSE, CLATTN_TENSOR_COUNT},
 };
 
-enum { BEFORE, GOT, AGAIN, EXPECTED, RUNS };
+enum { GOT, AGAIN, EXPECTED, RUNS };
 
 /* One case under way. */
 typedef struct attempt {
@@ -119,33 +120,43 @@ static clattn_status no_memory(clattn_error *error) {
   return error->status = CLATTN_OUT_OF_HOST_MEMORY;
 }
 
-/* Other inputs first, then the case's own twice. */
-static clattn_status run_all(attempt *a, clattn_error *error) {
-  clattn_status status = CLATTN_OK;
-  for (int run = 0; run < RUNS; ++run)
-    if (!allocate(a, &a->run[run])) return no_memory(error);
+/* A run on other inputs, in other buffers: what it leaves in local memory is of no use to the runs that count. */
+static clattn_status run_other_inputs(attempt *a, clattn_error *error) {
+  static const clattn_outputs nothing = {.q = NULL};
+  clattn_plan *plan = NULL;
   case_change_inputs(&a->work);
-  for (int run = BEFORE; run <= AGAIN && status == CLATTN_OK; ++run) {
+  clattn_status status = make_plan(a->job, &a->work, a->job->exercise->kernel, a->job->folder, &plan, error);
+  if (status == CLATTN_OK) status = clattn_plan_run(plan, &a->work.inputs, &nothing, NULL, error);
+  clattn_plan_destroy(plan);
+  workload_free(&a->work);
+  a->complained = case_fill(a->job->exercise, a->kind, &a->work) != -1;
+  return a->complained ? no_memory(error) : status;
+}
+
+/* The case's own inputs twice, in buffers that hold NaN at first: what is never written shows. */
+static clattn_status run_all(attempt *a, clattn_error *error) {
+  clattn_status status = run_other_inputs(a, error);
+  for (int run = 0; run < RUNS && status == CLATTN_OK; ++run)
+    if (!allocate(a, &a->run[run])) return no_memory(error);
+  for (int run = GOT; run <= AGAIN && status == CLATTN_OK; ++run)
     status = clattn_plan_run(a->plan, &a->work.inputs, &a->run[run], NULL, error);
-    if (run != BEFORE) continue;
-    workload_free(&a->work);
-    a->complained = case_fill(a->job->exercise, a->kind, &a->work) != -1;
-    if (a->complained) return no_memory(error);
-  }
   if (status == CLATTN_OK) status = clattn_reference_run(&a->work.problem, &a->work.inputs, &a->run[EXPECTED], error);
   if (status == CLATTN_OK) status = clattn_check(a->plan, &a->work.inputs, &a->run[GOT], NULL, &a->report, error);
   return status;
 }
 
-/* The first of the stage's results that is out of its bound; NULL if all are in it. */
-static const clattn_tensor_check *find_wrong(const attempt *a) {
-  const clattn_tensor *wanted = results_of[a->job->exercise->stage];
-  for (; *wanted != CLATTN_TENSOR_COUNT; ++wanted)
+/* The first of the stage's results that is out of its bound, NULL if all are in it; and all of them, as bits. */
+static const clattn_tensor_check *find_wrong(const attempt *a, uint64_t *all) {
+  const clattn_tensor_check *first = NULL;
+  *all = 0;
+  for (const clattn_tensor *of = results_of[a->job->exercise->stage]; *of != CLATTN_TENSOR_COUNT; ++of)
     for (size_t i = 0; i < a->report.count; ++i) {
       const clattn_tensor_check *check = &a->report.check[i];
-      if (check->tensor == *wanted && !check->end_to_end && !check->passed) return check;
+      if (check->tensor != *of || check->end_to_end || check->passed) continue;
+      if (first == NULL) first = check;
+      *all |= (uint64_t)1 << check->tensor;
     }
-  return NULL;
+  return first;
 }
 
 /* "rows 32 ... 34 of 35" */
@@ -178,10 +189,24 @@ static void print_difference(const evidence *e, const clattn_tensor_check *check
   printf(": got %.7g, expected %.7g\n", (double)v->got[at], (double)v->expected[at]);
 }
 
-static void explain_wrong(attempt *a, const clattn_tensor_check *check) {
-  evidence e = {.exercise = a->job->exercise, .kind = a->kind, .work = &a->work};
+static bool is_blank(const grade_job *job) {
+  size_t bytes = 0;
+  region found;
+  char *text = user_text_read(job->folder, job->exercise->file, &bytes);
+  const bool blank = text != NULL && region_find(text, bytes, job->exercise->name, &found) && region_is_blank(&found);
+  free(text);
+  return blank;
+}
+
+static void explain_wrong(attempt *a, const clattn_tensor_check *check, uint64_t all_wrong) {
+  evidence e = {.exercise = a->job->exercise,
+                .kind = a->kind,
+                .work = &a->work,
+                .blank = is_blank(a->job),
+                .got = &a->run[GOT],
+                .expected = &a->run[EXPECTED],
+                .wrong = all_wrong};
   e.view = view_of(&a->work.problem, check->tensor);
-  e.view.before = clattn_outputs_get(&a->run[BEFORE], check->tensor);
   e.view.got = clattn_outputs_get(&a->run[GOT], check->tensor);
   e.view.again = clattn_outputs_get(&a->run[AGAIN], check->tensor);
   e.view.expected = clattn_outputs_get(&a->run[EXPECTED], check->tensor);
@@ -206,12 +231,13 @@ static int judge(attempt *a) {
     printf("\n");
     return a->complained ? EXIT_DEVICE_FAILED : complain_of(&error);
   }
-  const clattn_tensor_check *wrong = find_wrong(a);
+  uint64_t all_wrong = 0;
+  const clattn_tensor_check *wrong = find_wrong(a, &all_wrong);
   if (wrong == NULL) {
     printf("%sok%s\n", style(GREEN), style(PLAIN));
     return -1;
   }
-  explain_wrong(a, wrong);
+  explain_wrong(a, wrong, all_wrong);
   return EXIT_CHECK_FAILED;
 }
 
@@ -232,7 +258,9 @@ static int run_case(const grade_job *job, clattn_device *device, case_kind kind)
 /* ---- when all is right ------------------------------------------------------------------------------------------- */
 
 /* The fastest of some runs; 0 where there is none. */
-static double gflops_of(const grade_job *job, const workload *w, const char *kernel, const char *folder) {
+static double gflops_of(const grade_job *job, const workload *w, const char *kernel, const char *folder,
+                        steadiness *steady) {
+  repeats all = {.count = 0};
   clattn_plan *plan = NULL;
   clattn_error error;
   double best = INFINITY;
@@ -241,8 +269,11 @@ static double gflops_of(const grade_job *job, const workload *w, const char *ker
   for (int run = 0; run < TIMED_RUNS; ++run) {
     double seconds = 0.0;
     watch_alive();
-    if (workload_time(w, plan, &seconds, &error) == CLATTN_OK && seconds > 0.0) best = fmin(best, seconds);
+    if (workload_time(w, plan, &seconds, &error) != CLATTN_OK || !(seconds > 0.0)) continue;
+    best = fmin(best, seconds);
+    repeats_add(&all, seconds);
   }
+  steady_add_times(steady, kernel, repeats_spread(&all), repeats_median(&all), all.count);
   const double flops = workload_flops(w, plan);
   clattn_plan_destroy(plan);
   return isinf(best) ? 0.0 : flops / best / 1e9;
@@ -251,10 +282,14 @@ static double gflops_of(const grade_job *job, const workload *w, const char *ker
 static void print_speed(const grade_job *job, clattn_device *device) {
   workload w = {.device = device, .stage = job->exercise->stage};
   if (case_fill_timed(job->exercise, &w) == -1) {
-    const double own = gflops_of(job, &w, job->exercise->kernel, job->folder), first = gflops_of(job, &w, "1", NULL);
+    steadiness steady = {0};
+    char disturbed[STEADY_TEXT];
+    const double own = gflops_of(job, &w, job->exercise->kernel, job->folder, &steady);
+    const double first = gflops_of(job, &w, "1", NULL, &steady);
     if (own > 0.0 && first > 0.0)
       printf("speed    %.1f GFLOP/s, rung 1 %.1f GFLOP/s (%s, %zu rows, on this device)\n", own, first,
              clattn_stage_name(w.stage), w.problem.query_len);
+    if (steady_text(&steady, disturbed)) print_disturbed(disturbed);
   }
   workload_free(&w);
 }

@@ -1,8 +1,13 @@
 /* Mistakes that are tried out. */
 #include "guesses.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool is_wrong(const evidence *e, clattn_tensor tensor) {
+  return (e->wrong >> tensor & 1) != 0;
+}
 
 /* ---- other inputs ------------------------------------------------------------------------------------------------ */
 
@@ -37,11 +42,12 @@ static bool is_result_of(const evidence *e, clattn_tensor tensor, const float *v
   return is;
 }
 
-bool guess_other_axis(const evidence *e) {
-  const case_sizes sizes = case_sizes_of(e->exercise, e->kind);
-  const size_t n = sizes.columns;
-  if (!is_product(e) || sizes.columns != sizes.terms || e->work->problem.heads > 1) return false;
-  const clattn_tensor tensor = second_matrix(e);
+/* The input that holds the first matrix; of context that is no input. */
+static clattn_tensor first_matrix(const evidence *e) {
+  return e->exercise->stage == CLATTN_STAGE_PROJECT ? CLATTN_X : CLATTN_Q;
+}
+
+static bool is_result_of_turned(const evidence *e, clattn_tensor tensor, size_t n) {
   const float *from = e->work->memory[tensor];
   float *turned = malloc(n * n * sizeof(float));
   if (turned == NULL) return false;
@@ -49,6 +55,18 @@ bool guess_other_axis(const evidence *e) {
   const bool is = is_result_of(e, tensor, turned);
   free(turned);
   return is;
+}
+
+bool guess_other_axis(const evidence *e) {
+  const case_sizes sizes = case_sizes_of(e->exercise, e->kind);
+  return is_product(e) && sizes.columns == sizes.terms && e->work->problem.heads == 1 &&
+         is_result_of_turned(e, second_matrix(e), sizes.columns);
+}
+
+bool guess_first_axis(const evidence *e) {
+  const case_sizes sizes = case_sizes_of(e->exercise, e->kind);
+  return is_product(e) && e->exercise->stage != CLATTN_STAGE_CONTEXT && sizes.rows == sizes.terms &&
+         e->work->problem.heads == 1 && is_result_of_turned(e, first_matrix(e), sizes.rows);
 }
 
 /* A term of a sum is a column of x or q, or a row of v; one that is 0 adds nothing. */
@@ -105,11 +123,30 @@ static bool each_is_another(const view *v, size_t count, bool (*match)(const vie
 }
 
 bool guess_other_rows(const evidence *e) {
-  return e->view.columns > 1 && each_is_another(&e->view, e->view.rows, rows_match);
+  return e->view.pairs == 1 && e->view.columns > 1 && each_is_another(&e->view, e->view.rows, rows_match);
 }
 
 bool guess_other_columns(const evidence *e) {
-  return e->view.rows > 1 && each_is_another(&e->view, e->view.columns, columns_match);
+  return e->view.pairs == 1 && e->view.rows > 1 && each_is_another(&e->view, e->view.columns, columns_match);
+}
+
+static bool are_alike(const evidence *e, size_t count, size_t step_row, size_t step_column) {
+  const view *v = &e->view;
+  for (size_t pair = 0; pair < v->pairs; ++pair)
+    for (size_t row = 0; row + step_row < v->rows; ++row)
+      for (size_t column = 0; column + step_column < v->columns; ++column)
+        if (!is_near(v->got[view_at(v, pair, row, column)],
+                     v->got[view_at(v, pair, row + step_row, column + step_column)]))
+          return false;
+  return count > 1 && e->facts.not_finite + e->facts.unwritten == 0;
+}
+
+bool guess_rows_alike(const evidence *e) {
+  return are_alike(e, e->view.rows, 1, 0);
+}
+
+bool guess_columns_alike(const evidence *e) {
+  return are_alike(e, e->view.columns, 0, 1);
 }
 
 /* ---- other sums -------------------------------------------------------------------------------------------------- */
@@ -127,5 +164,87 @@ bool guess_parts(const evidence *e, bool (*counts)(size_t item, size_t items)) {
         if (!is_near(v->got[i], v->expected[i] / part)) return false;
       }
     }
+  return true;
+}
+
+/* Whether every row of weights adds up to more than 1 (or, with `less`, to less). */
+static bool rows_add_up(const evidence *e, bool less) {
+  const view *v = &e->view;
+  if (v->tensor != CLATTN_WEIGHTS || e->facts.not_finite > 0) return false;
+  size_t count = 0;
+  for (size_t pair = 0; pair < v->pairs; ++pair)
+    for (size_t row = 0; row < v->rows; ++row) {
+      double sum = 0.0;
+      for (size_t column = 0; column < v->columns; ++column) sum += (double)v->got[view_at(v, pair, row, column)];
+      if (less ? sum > 1.001 : sum < 0.999) return false;
+      count += fabs(sum - 1.0) > 1e-3;
+    }
+  return count > 0;
+}
+
+/* exp(score - maximum) as it is: each row is the right one divided by its largest. */
+bool guess_not_divided(const evidence *e) {
+  const view *v = &e->view;
+  if (!rows_add_up(e, false)) return false;
+  for (size_t pair = 0; pair < v->pairs; ++pair)
+    for (size_t row = 0; row < v->rows; ++row) {
+      const size_t first = view_at(v, pair, row, 0);
+      float largest = 0.0f;
+      for (size_t i = 0; i < v->columns; ++i) largest = fmaxf(largest, v->expected[first + i]);
+      for (size_t i = 0; i < v->columns; ++i)
+        if (!is_near(v->got[first + i], v->expected[first + i] / largest)) return false;
+    }
+  return true;
+}
+
+bool guess_sum_too_small(const evidence *e) {
+  return rows_add_up(e, false);
+}
+
+bool guess_sum_too_large(const evidence *e) {
+  return rows_add_up(e, true);
+}
+
+/* The first number of this row of the first matrix, scale apart. */
+static float first_of_row(const evidence *e, size_t pair, size_t row) {
+  const clattn_problem *p = &e->work->problem;
+  const float *x = e->work->memory[CLATTN_X], *q = e->work->memory[CLATTN_Q];
+  switch (e->exercise->stage) {
+  case CLATTN_STAGE_PROJECT:
+    return x[(pair * p->query_len + row) * p->model_dim];
+  case CLATTN_STAGE_SCORES:
+    return q[((pair / p->heads * p->query_len + row) * p->heads + pair % p->heads) * p->head_dim];
+  default:
+    return e->expected->weights[(pair * p->query_len + row) * p->key_len];
+  }
+}
+
+/* What is too much, divided by the next row's first number, is the same for all rows of a column. */
+bool guess_term_too_many(const evidence *e) {
+  const view *v = &e->view;
+  if (!is_product(e) || v->rows < 3 || e->facts.wrong_rows + 1 < v->rows || e->facts.not_finite > 0) return false;
+  for (size_t pair = 0; pair < v->pairs; ++pair)
+    for (size_t column = 0; column < v->columns; ++column) {
+      size_t largest = 0;
+      for (size_t row = 1; row + 1 < v->rows; ++row)
+        if (fabsf(first_of_row(e, pair, row + 1)) > fabsf(first_of_row(e, pair, largest + 1))) largest = row;
+      const size_t at = view_at(v, pair, largest, column);
+      const float other = (v->got[at] - v->expected[at]) / first_of_row(e, pair, largest + 1);
+      for (size_t row = 0; row + 1 < v->rows; ++row) {
+        const size_t i = view_at(v, pair, row, column);
+        if (!is_near(v->got[i], v->expected[i] + first_of_row(e, pair, row + 1) * other)) return false;
+      }
+    }
+  return true;
+}
+
+bool guess_last_key(const evidence *e) {
+  const view *v = &e->view;
+  const clattn_problem *p = &e->work->problem;
+  const float *values = e->work->memory[CLATTN_V];
+  if (v->tensor != CLATTN_CONTEXT || p->heads > 1 || p->causal) return false;
+  for (size_t row = 0; row < v->rows; ++row)
+    for (size_t column = 0; column < v->columns; ++column)
+      if (!is_near(v->got[view_at(v, 0, row, column)], values[(p->key_len - 1) * v->columns + column])) return false;
   return true;
 }

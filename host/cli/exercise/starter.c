@@ -83,6 +83,17 @@ size_t region_barriers(const region *found) {
   return count;
 }
 
+bool region_is_blank(const region *found) {
+  for (line l = line_at(found->begin, found->end); l.begin < found->end; l = line_at(l.end, found->end))
+    for (const char *at = l.code; at < l.end && *l.code != '#';) {
+      const char *after = skip_comment(at, found->end);
+      if (after >= l.end) l.end = after; /* a comment of several lines */
+      if (after == at && strchr(" \t\r\n", *at) == NULL) return false;
+      at = after == at ? at + 1 : after;
+    }
+  return true;
+}
+
 static char *append(char *to, const char *from, size_t bytes) {
   memcpy(to, from, bytes);
   return to + bytes;

@@ -19,6 +19,9 @@ bool region_find(const char *text, size_t bytes, const char *name, region *found
 /* Calls of barrier() in it, comments apart. */
 size_t region_barriers(const region *found);
 
+/* Whether it holds no code: only comments and lines that begin with #. */
+bool region_is_blank(const region *found);
+
 /* The text with the code of that region taken out; its comments and its #if ... #endif stay. NULL without
  * memory; free() it. */
 char *starter_make(const char *text, size_t bytes, const region *found, size_t *starter_bytes);

@@ -4,8 +4,6 @@
 #endif
 #include "watch.h"
 
-#include <stdio.h>
-
 #include "command.h"
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -37,13 +35,15 @@ static bool wait_for_end(int signs) {
   }
 }
 
-watch_end watch(int (*job)(void *of), void *of, int *code) {
+watch_end watch(int (*job)(void *of), void *of, FILE *said, int *code) {
   int ends[2];
   fflush(stdout);
+  fflush(stderr);
   if (pipe(ends) != 0) return WATCH_FAILED;
   const pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
+    if (said != NULL) dup2(fileno(said), STDERR_FILENO);
     alive = ends[1];
     do_job(job, of);
   }
@@ -65,7 +65,8 @@ void watch_alive(void) {
 
 #else
 
-watch_end watch(int (*job)(void *of), void *of, int *code) {
+watch_end watch(int (*job)(void *of), void *of, FILE *said, int *code) {
+  (void)said;
   *code = job(of);
   return WATCH_DONE;
 }

@@ -102,12 +102,12 @@ json_t *page_json(const walk *w) {
   const example *e = w->input.example;
   json_t *steps = json_array();
   for (size_t i = 0; i < w->steps; ++i) json_add(steps, step_json(w, &w->step[i]));
-  return json_pack("{s:s, s:o, s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-                   CLATTN_VERSION, "name", json_text(w->input.name), "article", e == NULL ? NULL : e->article,
-                   "question", e == NULL ? NULL : e->question, "note", e == NULL ? NULL : e->note, "device",
-                   json_text(clattn_device_get_info(w->device)->name), "batch", json_count(p->batch), "heads",
-                   json_count(w->heads), "all_heads", json_count(p->heads), "queries", queries_json(w), "begin",
-                   json_count(w->begin), "scale", json_number((double)clattn_problem_scale(p)), "sinks",
-                   p->sinks ? numbers(w->input.inputs.sinks, w->heads, 1) : json_null(), "check", check_json(w),
-                   "steps", steps);
+  return json_pack(
+      "{s:s, s:o, s:s?, s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION,
+      "name", json_text(w->input.name), "article", e == NULL ? NULL : e->article, "where", e == NULL ? NULL : e->where,
+      "question", e == NULL ? NULL : e->question, "note", e == NULL ? NULL : e->note, "device",
+      json_text(clattn_device_get_info(w->device)->name), "batch", json_count(p->batch), "heads", json_count(w->heads),
+      "all_heads", json_count(p->heads), "queries", queries_json(w), "begin", json_count(w->begin), "scale",
+      json_number((double)clattn_problem_scale(p)), "sinks",
+      p->sinks ? numbers(w->input.inputs.sinks, w->heads, 1) : json_null(), "check", check_json(w), "steps", steps);
 }

@@ -197,8 +197,9 @@ void text_begin(const walk *w) {
   const clattn_problem *p = &w->seen;
   const example *e = w->input.example;
   walk_name focus;
-  printf("%s%s%s%s%s%s\n", style(BOLD), w->input.name, style(PLAIN), e != NULL ? ": \"" : "",
-         e != NULL ? e->article : "", e != NULL ? "\"" : "");
+  char source[EXAMPLE_SOURCE] = "";
+  if (e != NULL) example_source(e, source);
+  printf("%s%s%s%s%s\n", style(BOLD), w->input.name, style(PLAIN), e != NULL ? ": from the article " : "", source);
   printf("%zu %s, %zu %s", w->query.all, w->query.all == 1 ? "query" : "queries", w->key[0].all,
          w->key[0].all == 1 ? "key" : "keys");
   printf(", %zu %s", p->heads, p->heads == 1 ? "head" : "heads");

@@ -66,19 +66,23 @@ static void set_reason(rung *r, const clattn_error *error) {
 /* The run of the check has warmed up. */
 static clattn_status time_rung(rung *r, const workload *w, clattn_plan *plan, clattn_error *error) {
   double spent = 0.0;
+  repeats all = {.count = 0};
   clattn_status status = CLATTN_OK;
   r->seconds = INFINITY;
   for (r->runs = 0; status == CLATTN_OK && r->runs < MOST_RUNS && spent < REPEAT_SECONDS; ++r->runs) {
     double seconds = 0.0;
     status = workload_time(w, plan, &seconds, error);
+    repeats_add(&all, seconds);
     r->seconds = fmin(r->seconds, seconds);
     spent += seconds;
   }
+  r->spread = repeats_spread(&all);
+  r->median = repeats_median(&all);
   r->state = RUNG_TIMED;
   return status;
 }
 
-static clattn_status run_rung(rung *r, const workload *w, const clattn_peaks *peaks, clattn_error *error) {
+static clattn_status run_rung(rung *r, const workload *w, clattn_error *error) {
   clattn_plan *plan = NULL;
   clattn_plan_info info;
   bool passed = false;
@@ -87,7 +91,6 @@ static clattn_status run_rung(rung *r, const workload *w, const clattn_peaks *pe
     workload_choice(w, plan, r->choice, sizeof r->choice);
     clattn_plan_get_info(plan, &info);
     r->traffic = info.stages[w->stage].traffic;
-    r->predicted = predict(&r->traffic, peaks);
     status = workload_check(w, plan, CHECK_FLOPS, &passed, error);
   }
   r->state = RUNG_WRONG;
@@ -96,14 +99,13 @@ static clattn_status run_rung(rung *r, const workload *w, const clattn_peaks *pe
   return status;
 }
 
-int climb(stage_ladder *stage, const workload *w, const clattn_peaks *peaks, void (*step)(void *of, const rung *rung),
-          void *of) {
+int climb(stage_ladder *stage, const workload *w, void (*step)(void *of, const rung *rung), void *of) {
   double before = 0.0;
   for (size_t i = 0; i < stage->count; ++i) {
     rung *r = &stage->rung[i];
     clattn_error error;
     step(of, r);
-    const clattn_status status = run_rung(r, w, peaks, &error);
+    const clattn_status status = run_rung(r, w, &error);
     if (status != CLATTN_OK && !is_refusal(status)) return complain_of(&error);
     if (status != CLATTN_OK) set_reason(r, &error);
     if (r->state != RUNG_TIMED) continue;

@@ -4,6 +4,7 @@
 
 #include "clattn.h"
 #include "prediction.h"
+#include "steady.h"
 
 #define RUNG_TEXT 512
 #define LADDER_STAGES 5
@@ -22,7 +23,8 @@ typedef struct rung {
   char choice[160]; /* with its tile sizes */
   double seconds;   /* the fastest run */
   unsigned runs;
-  double speed_up; /* over the last rung before it that was timed; 0: there is none */
+  double spread, median; /* of all runs, as steady.h has it */
+  double speed_up;       /* over the last rung before it that was timed; 0: there is none */
   clattn_traffic traffic;
   prediction predicted;
 } rung;
@@ -38,7 +40,8 @@ typedef struct stage_ladder {
 typedef struct ladder {
   const clattn_device_info *device;
   uint64_t working_set; /* that memory was probed with */
-  clattn_peaks peaks;
+  clattn_peaks peaks;   /* of two probes, before and after, the higher */
+  steadiness steadiness;
   stage_ladder stage[LADDER_STAGES];
   size_t stages;
 } ladder;

@@ -1,4 +1,5 @@
 /* `clattn ladder`: what the device can do at most, then every rung of the stages: checked, timed, held against it. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -84,14 +85,54 @@ static uint64_t working_set_of(const ladder *l) {
   return (uint64_t)(most < limit ? most : limit);
 }
 
-static int probe(ladder_job *job) {
+static int probe(ladder_job *job, const char *label, clattn_peaks *peaks) {
   clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
   clattn_error error;
   options.working_set = job->found.working_set = working_set_of(&job->found);
   options.repeats = PROBE_REPEATS;
   options.kernel_dir = job->work[0].kernel_dir;
-  show(job, "what the device can do at most");
-  return clattn_device_probe(job->device, &options, &job->found.peaks, &error) == CLATTN_OK ? -1 : complain_of(&error);
+  show(job, label);
+  return clattn_device_probe(job->device, &options, peaks, &error) == CLATTN_OK ? -1 : complain_of(&error);
+}
+
+/* The higher of two probes is nearer to what the device can do. */
+static void take_in(ladder *l, const char *name, clattn_rate *rate, clattn_rate after) {
+  steady_add_peak(&l->steadiness, name, rate->best, after.best);
+  rate->best = fmax(rate->best, after.best);
+  rate->worst = fmin(rate->worst, after.worst);
+}
+
+/* The same once more: a machine that had something else to do shows. */
+static int probe_again(ladder_job *job) {
+  ladder *l = &job->found;
+  clattn_peaks after = {.multiply_add = {0}};
+  const int code = probe(job, "what the device can do at most, again", &after);
+  if (code != -1) return code;
+  take_in(l, "multiply-add", &l->peaks.multiply_add, after.multiply_add);
+  take_in(l, "reading", &l->peaks.read, after.read);
+  take_in(l, "copying", &l->peaks.copy, after.copy);
+  take_in(l, "strided reading", &l->peaks.strided, after.strided);
+  take_in(l, "local memory", &l->peaks.local, after.local);
+  return -1;
+}
+
+/* What follows from the peaks for a rung. */
+static void judge(ladder *l, const stage_ladder *s, rung *r) {
+  char name[STEADY_NAME];
+  if (r->state != RUNG_TIMED) return;
+  snprintf(name, sizeof name, "%s %d %s", clattn_stage_name(s->stage), r->kernel.rung, r->kernel.name);
+  steady_add_times(&l->steadiness, name, r->spread, r->median, r->runs);
+  if (l->peaks.multiply_add.best > 0.0)
+    steady_add_share(&l->steadiness, name, rung_flops(s, r) / l->peaks.multiply_add.best);
+}
+
+static void judge_all(ladder *l) {
+  for (size_t i = 0; i < l->stages; ++i)
+    for (size_t n = 0; n < l->stage[i].count; ++n) {
+      rung *r = &l->stage[i].rung[n];
+      r->predicted = predict(&r->traffic, &l->peaks);
+      judge(l, &l->stage[i], r);
+    }
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
@@ -101,7 +142,7 @@ static int climb_all(ladder_job *job) {
   for (size_t i = 0; i < job->found.stages && code == -1; ++i) {
     workload *w = &job->work[i];
     code = workload_fill(w);
-    if (code == -1) code = climb(&job->found.stage[i], w, &job->found.peaks, show_rung, job);
+    if (code == -1) code = climb(&job->found.stage[i], w, show_rung, job);
     workload_free(w);
   }
   return code;
@@ -133,11 +174,13 @@ static int run(ladder_job *job) {
   if (o->plot != NULL && !gnuplot_prepare("--plot", o->plot)) return EXIT_BAD_INPUT;
   if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   job->found.device = clattn_device_get_info(job->device);
-  job->all_steps = 1;
+  job->all_steps = 2;
   int code = prepare_stages(job);
   if (code == -1 && !o->csv && !o->json) ladder_text_head(&job->found);
-  if (code == -1) code = probe(job);
+  if (code == -1) code = probe(job, "what the device can do at most", &job->found.peaks);
   if (code == -1) code = climb_all(job);
+  if (code == -1) code = probe_again(job);
+  if (code == -1) judge_all(&job->found);
   if (!o->csv && !o->json) progress_clear();
   return code == -1 ? print(job) : code;
 }

@@ -45,14 +45,18 @@ static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
                             t->local_read,
                             t->local_written};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) print_number(numbers[i]);
-  printf("%s\n", limit_name(r->predicted.limit));
+  char disturbed[STEADY_TEXT];
+  steady_text(&l->steadiness, disturbed);
+  printf("%s,", limit_name(r->predicted.limit));
+  print_number(r->state == RUNG_TIMED ? r->spread : 0.0);
+  printf("\"%s\"\n", disturbed);
 }
 
 void ladder_csv(const ladder *l) {
   printf(
       "device,stage,rung,kernel,choice,form,state,reason,seconds,runs,gflops,of_multiply_add,gbytes_per_second,of_read,"
       "flops_per_byte,speed_up,predicted_seconds,measured_over_predicted,asked_flops,global_read,global_strided,"
-      "global_written,global_scattered,local_read,local_written,limit\n");
+      "global_written,global_scattered,local_read,local_written,limit,spread,disturbed\n");
   for (size_t i = 0; i < l->stages; ++i)
     for (size_t r = 0; r < l->stage[i].count; ++r) print_rung(l, &l->stage[i], &l->stage[i].rung[r]);
 }

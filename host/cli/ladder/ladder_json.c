@@ -41,9 +41,9 @@ static json_t *rung_json(const ladder *l, const stage_ladder *s, const rung *r) 
   const double flops_peak = l->peaks.multiply_add.best, read_peak = l->peaks.read.best;
   json_t *measured = json_null();
   if (timed)
-    measured = json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", json_number(r->seconds), "runs",
-                         (int)r->runs, "gflops", json_number(flops * 1e-9), "of_multiply_add",
-                         known(flops_peak > 0.0 ? flops / flops_peak : 0.0), "gbytes_per_second",
+    measured = json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", json_number(r->seconds), "runs",
+                         (int)r->runs, "spread", json_number(r->spread), "gflops", json_number(flops * 1e-9),
+                         "of_multiply_add", known(flops_peak > 0.0 ? flops / flops_peak : 0.0), "gbytes_per_second",
                          known(bandwidth * 1e-9), "of_read", known(read_peak > 0.0 ? bandwidth / read_peak : 0.0),
                          "speed_up", known(r->speed_up), "over_predicted", known(rung_times(r)));
   return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "rung", r->kernel.rung, "kernel",
@@ -65,7 +65,10 @@ static json_t *stage_json(const ladder *l, const stage_ladder *s) {
 bool ladder_json(const ladder *l) {
   json_t *stages = json_array();
   for (size_t i = 0; i < l->stages; ++i) json_add(stages, stage_json(l, &l->stage[i]));
-  json_t *all = json_pack("{s:s, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", json_device(l->device), "peaks",
-                          peaks_json(l), "stages", stages);
+  char disturbed[STEADY_TEXT];
+  const bool is_disturbed = steady_text(&l->steadiness, disturbed);
+  json_t *all =
+      json_pack("{s:s, s:o, s:o, s:o, s:o}", "version", CLATTN_VERSION, "device", json_device(l->device), "peaks",
+                peaks_json(l), "stages", stages, "disturbed", is_disturbed ? json_text(disturbed) : json_null());
   return json_print(all);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gnuplot.h"
+#include "labels.h"
 #include "ladder.h"
 
 /* One for each stage, in the order of a page; of Okabe and Ito's colours, which do not rest on telling red from green.
@@ -127,38 +128,74 @@ static range intensities(const ladder *l) {
   return r;
 }
 
-/* Where there are several stages a point has its rung's number, and the legend the stage. */
 static void print_points(FILE *to, const ladder *l) {
   for (size_t i = 0; i < l->stages; ++i) {
     const stage_ladder *s = &l->stage[i];
     fprintf(to, "$stage%zu << EOD\n", i);
     for (size_t k = 0; k < s->count; ++k) {
       const double x = rung_intensity(s, &s->rung[k]), y = gflops(s, &s->rung[k]);
-      fprintf(to, "%g %g \"%d%s%s\"\n", x > 0.0 ? x : NAN, y > 0.0 ? y : NAN, s->rung[k].kernel.rung,
-              l->stages == 1 ? " " : "", l->stages == 1 ? s->rung[k].kernel.name : "");
+      fprintf(to, "%g %g\n", x > 0.0 ? x : NAN, y > 0.0 ? y : NAN);
     }
     fputs("EOD\n", to);
   }
 }
 
+/* About as large as gnuplot makes the chart, its frame without legend and axes; a character of a label. */
+enum { FRAME_WIDTH = 900, FRAME_HEIGHT = 525, MOST_LABELS = 64 };
+#define CHARACTER 7.0
+
+static double place_in(range r, double value, double size) {
+  return log(value / r.least) / log(r.most / r.least) * size;
+}
+
+/* Where there are several stages a point has its rung's number, in the stage's colour, and the legend the stage. */
+static void print_labels(FILE *to, const ladder *l, range x, range y) {
+  label all[MOST_LABELS];
+  char name[MOST_LABELS][48];
+  double at[MOST_LABELS][2];
+  const char *colour[MOST_LABELS];
+  size_t count = 0;
+  for (size_t i = 0; i < l->stages; ++i)
+    for (size_t k = 0; k < l->stage[i].count && count < MOST_LABELS; ++k) {
+      const rung *r = &l->stage[i].rung[k];
+      at[count][0] = rung_intensity(&l->stage[i], r);
+      at[count][1] = gflops(&l->stage[i], r);
+      if (!(at[count][0] > 0.0) || !(at[count][1] > 0.0)) continue;
+      snprintf(name[count], sizeof name[count], "%d%s%s", r->kernel.rung, l->stages == 1 ? " " : "",
+               l->stages == 1 ? r->kernel.name : "");
+      all[count] = (label){.x = place_in(x, at[count][0], FRAME_WIDTH),
+                           .y = place_in(y, at[count][1], FRAME_HEIGHT),
+                           .width = CHARACTER * (double)strlen(name[count])};
+      colour[count++] = looks[i].colour;
+    }
+  labels_place(all, count);
+  for (size_t i = 0; i < count; ++i) {
+    fputs("set label ", to);
+    gnuplot_text(to, name[i]);
+    fprintf(to, " at first %g, first %g center offset graph %.4f,%.4f font ',12' textcolor rgb '%s' front\n", at[i][0],
+            at[i][1], all[i].dx / FRAME_WIDTH, all[i].dy / FRAME_HEIGHT, colour[i]);
+  }
+}
+
 static void draw_roofline(FILE *to, const ladder *l) {
-  const range y = heights(l), x = intensities(l);
+  range y = heights(l), x = intensities(l);
+  x = (range){x.least / 2.0, x.most * 4.0};
+  y = (range){y.least / 3.0, y.most * 3.0};
   const double peak = l->peaks.multiply_add.best * 1e-9;
   print_title(to, l, "Roofline");
   print_points(to, l);
+  print_labels(to, l, x, y);
   fprintf(to,
           "set logscale x\nset xlabel 'operations of the formula for each byte that the kernel asks for (flop/B)'\n"
           "set xrange [%g:%g]\nset yrange [%g:%g]\nset samples 500\nset key outside right top\n"
           "roof(rate, x) = x * rate < %g ? x * rate : %g\n"
           "plot roof(%g, x) with lines linewidth 2 linecolor rgb '#444444' title 'reading', "
           "roof(%g, x) with lines dashtype 3 linewidth 2 linecolor rgb '#444444' title 'strided'",
-          x.least / 2.0, x.most * 4.0, y.least / 3.0, y.most * 3.0, peak, peak, l->peaks.read.best * 1e-9,
-          l->peaks.strided.best * 1e-9);
+          x.least, x.most, y.least, y.most, peak, peak, l->peaks.read.best * 1e-9, l->peaks.strided.best * 1e-9);
   for (size_t i = 0; i < l->stages; ++i) {
     fprintf(to, ", $stage%zu using 1:2 with points pointtype %d pointsize 1.3 linecolor rgb '%s' title ", i,
             looks[i].point, looks[i].colour);
     gnuplot_text(to, clattn_stage_name(l->stage[i].stage));
-    fprintf(to, ", $stage%zu using 1:2:3 with labels left offset char 0.8,0.5 font ',12' notitle", i);
   }
   fputc('\n', to);
 }

@@ -92,4 +92,6 @@ void ladder_text(const ladder *l) {
       "flop/B the formula's operations for each such byte; above 100 %% of reading, caches serve what is asked for\n"
       "again. Predicted: the longest that arithmetic or a kind of memory takes at its measured peak; times: measured\n"
       "over predicted.\n");
+  char disturbed[STEADY_TEXT];
+  if (steady_text(&l->steadiness, disturbed)) print_disturbed(disturbed);
 }

@@ -277,7 +277,7 @@ function chooseTemperature(power) {
 
 function drawHeader() {
   const batch = walk.batch > 1 ? `, the first of ${walk.batch} sequences` : "";
-  const article = walk.article === null ? "" : `, from the article ${quoted(walk.article)}`;
+  const article = walk.article === null ? "" : `, from the article ${quoted(walk.article)}${walk.where === null ? "" : `, ${walk.where}`}`;
   document.title = `${walk.name}: a walk through attention`;
   byId("source").textContent = `A walk through attention: ${walk.name}${batch}${article}`;
   byId("sentence").textContent = walk.article === null ? walk.name : walk.queries.join(" ");
