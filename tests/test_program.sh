@@ -366,7 +366,7 @@ pocl-opencl-icd' -- "${nowhere[@]}" $command
 else
   skip "without a driver" "needs a loader that reads OCL_ICD_VENDORS"
 fi
-reject 3 "'nosuch' \(allowed: an index below [0-9]+, or a part of a device's name\)" --device nosuch
+reject 3 "'nosuch' \(allowed: an index below [0-9]+, a part of a device's name, or one of gpu, cpu, accelerator" --device nosuch
 reject 3 "'9999' \(allowed: an index below [0-9]+" --device 9999
 reject 3 "platform that matches 'nosuch'" --platform nosuch
 refuse "devices --device nosuch" 3 "'nosuch' \(allowed: " -- "$clattn" devices --device nosuch

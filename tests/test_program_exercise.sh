@@ -167,7 +167,7 @@ refuse "exercise list more" 2 "unexpected argument 'more'" -- "$clattn" exercise
 refuse "exercise check join mine more" 2 "unexpected argument 'more'" -- "$clattn" exercise check join mine more
 expect "help exercise" 0 'list \| start NAME \[DIR\] \| check NAME \[DIR\]' -- "$clattn" help exercise
 mkdir no-vendors
-refuse "exercise check without a device" 3 'needs its vendor' -- \
+refuse "exercise check without a device" 3 'no OpenCL platform is installed' -- \
   env OCL_ICD_VENDORS="$folder/no-vendors" "$clattn" exercise check join mine
 if [ -e /dev/full ]; then
   # shellcheck disable=SC2016

@@ -145,6 +145,6 @@ wrong '--csv does not go with --json' --csv --json
 expect "help ladder" 0 '\[project \| scores \| softmax \| context \| fused\]' -- "$clattn" help ladder
 refuse "ladder --device nosuch" 3 "'nosuch' \(allowed: " -- "$clattn" ladder --device nosuch
 mkdir "$folder/no-vendors"
-refuse "ladder without a device" 3 'needs its vendor' -- env OCL_ICD_VENDORS="$folder/no-vendors" "$clattn" ladder
+refuse "ladder without a device" 3 'no OpenCL platform is installed' -- env OCL_ICD_VENDORS="$folder/no-vendors" "$clattn" ladder
 
 finish
