@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "clattn_cl.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "device.h"
 #include "worker.h"
 

@@ -1,7 +1,7 @@
 /* The BLAS libraries of the CPU: OpenBLAS and oneDNN, as they thread by themselves. */
 #include <stdio.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "product.h"
 
 static int prepare(const product *p, const words *w, char answer[ANSWER_SIZE]) {

@@ -1,7 +1,7 @@
 /* Inputs and outputs: what is asked of them before anything is done. */
 #include "arguments.h"
 
-#include "status.h"
+#include "base/status.h"
 #include "tensor.h"
 
 clattn_status clattn_check_rows(const clattn_problem *problem, const clattn_rows *rows, clattn_error *error) {

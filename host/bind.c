@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 #include "tensor.h"
 
 static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {

@@ -1,15 +1,15 @@
 /* CLBlast, one call at a time: it was not thread-safe before 1.6.1. */
 #include "blas.h"
 
-#include "status.h"
+#include "base/status.h"
 
 #ifdef CLATTN_WITH_CLBLAST
 
 #include <clblast_c.h>
 
-#include "clock.h"
-#include "lock.h"
-#include "sizes.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "base/sizes.h"
 
 static clattn_lock one_at_a_time = CLATTN_LOCK_INIT;
 

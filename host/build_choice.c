@@ -5,9 +5,9 @@
 #include "fused.h"
 #include "program.h"
 #include "shape.h"
-#include "sizes.h"
+#include "base/sizes.h"
 #include "stage.h"
-#include "status.h"
+#include "base/status.h"
 #include "tiles.h"
 
 static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {

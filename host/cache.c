@@ -11,7 +11,7 @@
 #include "process.h"
 #include "sequence.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 

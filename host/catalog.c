@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "status.h"
+#include "base/status.h"
 #include "tiles.h"
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */

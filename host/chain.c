@@ -1,8 +1,8 @@
 /* Enqueueing, one command after the other. */
 #include "chain.h"
 
-#include "clock.h"
-#include "status.h"
+#include "base/clock.h"
+#include "base/status.h"
 
 /* The chain goes on from `event`. */
 static void advance(clattn_chain *chain, cl_event event) {

@@ -9,7 +9,7 @@
 #include "cache.h"
 #include "costs.h"
 #include "problem.h"
-#include "status.h"
+#include "base/status.h"
 #include "tensor.h"
 
 /* What is judged: a plan's work, or other code's. */

@@ -5,7 +5,7 @@
 
 #include "cache.h"
 #include "check.h"
-#include "status.h"
+#include "base/status.h"
 
 /* Keys or values. */
 typedef struct cached {

@@ -28,9 +28,9 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "positions.h"
-#include "status.h"
+#include "base/status.h"
 
 /* One (batch, head): its keys and values from the inputs, with bounds, and the same in float. */
 typedef struct head {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "positions.h"
-#include "status.h"
+#include "base/status.h"
 
 /* One of the tensors while it is checked. */
 typedef struct projected {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "status.h"
+#include "base/status.h"
 
 size_t clattn_checker_row(const clattn_checker *c, size_t i) {
   return c->row == NULL ? i : c->row[i];

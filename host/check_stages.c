@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "clock.h"
-#include "status.h"
+#include "base/clock.h"
+#include "base/status.h"
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "choice.h"
-#include "status.h"
+#include "base/status.h"
 #include "tiles.h"
 
 /* Cuts `text` at the first `separator`: what is before it is returned, `text` goes on behind it. */

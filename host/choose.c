@@ -7,7 +7,7 @@
 #include "reasons.h"
 #include "record.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 #include "tiles.h"
 
 /* A CPU whose driver likes float vectors runs one work-item after the other: CPU forms. One that names a width of 1

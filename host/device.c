@@ -6,7 +6,7 @@
 #include "clattn_cl.h"
 #include "process.h"
 #include "program.h"
-#include "status.h"
+#include "base/status.h"
 
 /* Also a device that was opened only in part. */
 static void release(clattn_device *device) {

@@ -3,7 +3,7 @@
 #define CLATTN_DEVICE_H
 
 #include "clattn.h"
-#include "opencl.h"
+#include "base/opencl.h"
 
 typedef struct clattn_program clattn_program;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "device_rank.h"
-#include "text.h"
+#include "base/text.h"
 
 /* Extensions that attention kernels can make use of. */
 static const char *const extensions_that_matter[] = {

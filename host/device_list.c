@@ -7,8 +7,8 @@
 
 #include "device_rank.h"
 #include "process.h"
-#include "status.h"
-#include "text.h"
+#include "base/status.h"
+#include "base/text.h"
 
 struct entry {
   clattn_device_info info;

@@ -16,7 +16,7 @@
 
 #include "positions.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 #include "tensor.h"
 
 _Static_assert(CHAR_BIT == 8 && sizeof(float) == 4 && FLT_MANT_DIG == 24, "float must be IEEE binary32");

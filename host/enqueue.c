@@ -6,7 +6,7 @@
 #include "cache.h"
 #include "process.h"
 #include "run.h"
-#include "status.h"
+#include "base/status.h"
 
 /* A buffer of its own for each run: an earlier run may still read its lengths. The commands that use it keep it alive.
  */

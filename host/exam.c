@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "fused.h"
-#include "random.h"
+#include "base/random.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 
 /* More than one block of every kernel and a tail; of few queries more than one part of the keys. */
 enum { TOKENS = CLATTN_EXAM_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_EXAM_WIDTH, SEED = 7, GROUPS = 2 };

@@ -6,7 +6,7 @@
 
 #include "kernel_arguments.h"
 #include "shape.h"
-#include "sizes.h"
+#include "base/sizes.h"
 
 #include "../kernels/common/parts.h"
 

@@ -1,7 +1,7 @@
 /* The geometry of each family of kernels: what its work-groups are, what they take, and how long its sums are. */
 #include "geometry.h"
 
-#include "sizes.h"
+#include "base/sizes.h"
 #include "../kernels/common/parts.h"
 
 void clattn_geometry_naive(const int *value, const clattn_extent *e, clattn_geometry *g) {

@@ -2,7 +2,7 @@
 #ifndef CLATTN_KERNEL_ARGUMENTS_H
 #define CLATTN_KERNEL_ARGUMENTS_H
 
-#include "opencl.h"
+#include "base/opencl.h"
 
 #include "../kernels/common/attention.h"
 

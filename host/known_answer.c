@@ -9,7 +9,7 @@
 #include "exam.h"
 #include "fused.h"
 #include "process.h"
-#include "status.h"
+#include "base/status.h"
 
 /* ---- of a plan --------------------------------------------------------------------------------------------------- */
 

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "clock.h"
-#include "sizes.h"
+#include "base/clock.h"
+#include "base/sizes.h"
 
 typedef struct work {
   clattn_range all;

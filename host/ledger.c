@@ -1,8 +1,8 @@
 /* The count of a device's memory; plans of several threads share it. */
 #include "ledger.h"
 
-#include "lock.h"
-#include "status.h"
+#include "base/lock.h"
+#include "base/status.h"
 
 static clattn_lock counting = CLATTN_LOCK_INIT;
 

@@ -9,7 +9,7 @@
 #include "ledger.h"
 #include "plan.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 #include "tensor.h"
 
 /* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to

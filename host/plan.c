@@ -13,7 +13,7 @@
 #include "reasons.h"
 #include "sequence.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 #include "traffic.h"
 
 void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to) {

@@ -4,10 +4,10 @@
 #include <math.h>
 
 #include "chain.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "launch.h"
 #include "process.h"
-#include "status.h"
+#include "base/status.h"
 
 /* A run is made this long, so that starting it does not count. */
 #define RUN_SECONDS 0.01

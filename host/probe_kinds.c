@@ -5,7 +5,7 @@
 #include "chain.h"
 #include "probe.h"
 #include "program.h"
-#include "status.h"
+#include "base/status.h"
 
 /* Rounds of a work-item's loop: rusticl on llvmpipe ends a work-item after 65535 of all its loops together, and unrolls
  * none: with 16 chains it came to 3641. Many work-items need fewer each, or a slow device takes seconds for one

@@ -4,8 +4,8 @@
 #endif
 #include "process.h"
 
-#include "lock.h"
-#include "status.h"
+#include "base/lock.h"
+#include "base/status.h"
 
 static clattn_lock drivers = CLATTN_LOCK_INIT;
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "program_store.h"
-#include "status.h"
-#include "text.h"
+#include "base/status.h"
+#include "base/text.h"
 
 const char *clattn_standard_options(const char *folder) {
   return folder == NULL ? "-cl-std=CL1.2 -w" : "-cl-std=CL1.2";

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_system.h"
-#include "hash.h"
+#include "base/file_system.h"
+#include "base/hash.h"
 
 #define LARGEST_FILE ((size_t)256 << 20)
 #define HEAD "clattn program 1\n%s\n%020zu bytes, %016llx\n\n"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_system.h"
-#include "hash.h"
+#include "base/file_system.h"
+#include "base/hash.h"
 #include "program_file.h"
 
 /* docs/devices.md says what was seen of each; NVIDIA's was not tried. With a driver that is not here nothing can go

@@ -3,7 +3,7 @@
 #define CLATTN_REASONS_H
 
 #include "choice.h"
-#include "status.h"
+#include "base/status.h"
 
 /* Of a chosen or refused row; the format says why. */
 clattn_status clattn_reason_add(clattn_plan *plan, clattn_reason_kind kind, const clattn_choice *choice,

@@ -10,7 +10,7 @@
 
 #include "record_format.h"
 #include "source.h"
-#include "status.h"
+#include "base/status.h"
 
 #define LARGEST_RECORD ((size_t)1 << 20)
 

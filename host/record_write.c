@@ -10,10 +10,10 @@
 #include <time.h>
 
 #include "device.h"
-#include "file_system.h"
+#include "base/file_system.h"
 #include "record.h"
 #include "record_format.h"
-#include "status.h"
+#include "base/status.h"
 
 #ifdef _WIN32
 static bool utc_now(const time_t *now, struct tm *parts) {

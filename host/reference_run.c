@@ -8,7 +8,7 @@
 #include "positions.h"
 #include "problem.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 
 /* What a row of scores goes through. */
 enum { SCALED, SOFTCAPPED, SCORES, WEIGHTS, PRODUCTS, EXPS, ROW_PARTS };

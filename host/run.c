@@ -6,10 +6,10 @@
 
 #include "arguments.h"
 #include "cache.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "linear.h"
 #include "process.h"
-#include "status.h"
+#include "base/status.h"
 #include "tensor.h"
 
 /* A block is a contiguous run of the rows of (batch, head, query): this is its first. */

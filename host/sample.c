@@ -2,10 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "random.h"
+#include "base/random.h"
 #include "costs.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 
 #define MOST_PAIRS 8 /* (batch, head) pairs of a sample; each needs all its keys and values projected */
 

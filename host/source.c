@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "embedded.h"
-#include "hash.h"
+#include "base/embedded.h"
+#include "base/hash.h"
 #include "source.h"
-#include "status.h"
+#include "base/status.h"
 
 #define INCLUDES_DEEPEST 4
 #define LARGEST_FILE (1024L * 1024L)

@@ -3,7 +3,7 @@
 
 #include "costs.h"
 #include "launch.h"
-#include "sizes.h"
+#include "base/sizes.h"
 
 kernel_strides clattn_kernel_strides(clattn_strides s) {
   return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};

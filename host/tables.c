@@ -6,7 +6,7 @@
 #include "plan.h"
 #include "positions.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 

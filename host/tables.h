@@ -4,7 +4,7 @@
 #ifndef CLATTN_TABLES_H
 #define CLATTN_TABLES_H
 
-#include "opencl.h"
+#include "base/opencl.h"
 #include "sequence.h"
 
 /* What is placed: x gets sinusoids, q and k are turned. Queries that stand where the keys stand share their table. */

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "sizes.h"
-#include "status.h"
+#include "base/sizes.h"
+#include "base/status.h"
 
 static clattn_status check_limits(const clattn_geometry *g, const clattn_device_info *device, clattn_error *error) {
   const size_t items = clattn_larger(g->local[0], 1) * clattn_larger(g->local[1], 1);

@@ -5,7 +5,7 @@
 #include "fused.h"
 #include "linear.h"
 #include "shape.h"
-#include "sizes.h"
+#include "base/sizes.h"
 
 /* Of a kernel that reads one float for each of its operations and one whose tile is shared by many, the text differs in
  * how often it names the same float. That is what is counted here; a compiler reads once what stands twice in one

@@ -4,7 +4,7 @@
 #include "catalog.h"
 #include "fused.h"
 #include "shape.h"
-#include "sizes.h"
+#include "base/sizes.h"
 
 const char *clattn_key_size_name(clattn_key_size size) {
   static const char *const names[CLATTN_KEY_SIZES] = {"head_dim", "value_dim", "query_len", "key_len",

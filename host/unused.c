@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "status.h"
+#include "base/status.h"
 
 static size_t largest(const size_t *sizes, size_t count) {
   size_t most = 0;

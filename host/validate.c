@@ -5,7 +5,7 @@
 
 #include "problem.h"
 #include "shape.h"
-#include "status.h"
+#include "base/status.h"
 #include "unused.h"
 
 #define LARGEST_SIZE ((size_t)CLATTN_LARGEST_SIZE) /* of rows, columns and terms; element offsets are size_t */

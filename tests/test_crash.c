@@ -2,7 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "exercise/crash.h"
+#include "cli/exercise/crash.h"
 #include "support.h"
 
 /* What crash_print writes; the caller's until the next call. */

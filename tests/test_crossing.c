@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare/comparison.h"
+#include "cli/compare/comparison.h"
 #include "support.h"
 
 static const double lengths[] = {16, 32, 64, 128, 256};

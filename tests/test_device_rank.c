@@ -3,7 +3,7 @@
 
 #include "device_rank.h"
 #include "support.h"
-#include "text.h"
+#include "base/text.h"
 
 enum { MOST = 4 };
 

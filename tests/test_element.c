@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "element.h"
+#include "cli/element.h"
 #include "files.h"
-#include "npy.h"
+#include "cli/npy.h"
 
 #define PATH "test_element.npy"
 #define HEADER(descr, shape) "{'descr': '" descr "', 'fortran_order': False, 'shape': " shape ", }\n"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "examples.h"
+#include "cli/examples.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

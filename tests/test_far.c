@@ -14,13 +14,13 @@
 
 #include <cmocka.h>
 
-#include "../host/access/device.h" /* and not that of the library */
+#include "access/device.h" /* and not that of the library */
 #include "cache.h"
 #include "catalog.h"
-#include "compile.h"
+#include "access/compile.h"
 #include "costs.h"
-#include "programs.h"
-#include "random.h"
+#include "access/programs.h"
+#include "base/random.h"
 #include "run.h"
 #include "stage.h"
 

@@ -1,7 +1,7 @@
 /* The names of points in a chart: none lies on a point or on another name, also where points lie close together. */
 #include <string.h>
 
-#include "ladder/labels.h"
+#include "cli/ladder/labels.h"
 #include "support.h"
 
 static void assert_apart(label *all, size_t count) {

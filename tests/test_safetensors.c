@@ -16,9 +16,9 @@
 #include <cmocka.h>
 
 #include "files.h"
-#include "npy.h"
-#include "safetensors.h"
-#include "tensor_file.h"
+#include "cli/npy.h"
+#include "cli/safetensors.h"
+#include "cli/tensor_file.h"
 
 #define PATH "test.safetensors"
 #define LONG "test.safetensors:x" /* also the name of a file */

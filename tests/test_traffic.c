@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "catalog.h"
-#include "ladder/prediction.h"
+#include "cli/ladder/prediction.h"
 #include "support.h"
 #include "traffic.h"
 

@@ -2,7 +2,7 @@
 #ifndef CLATTN_ACCESS_BUILTINS_H
 #define CLATTN_ACCESS_BUILTINS_H
 
-#include "embedded.h"
+#include "base/embedded.h"
 
 extern const clattn_embedded clattn_access_files[]; /* one */
 extern const size_t clattn_access_count;

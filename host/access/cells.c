@@ -1,5 +1,5 @@
 /* Sets of work-items, word by word. */
-#include "cells.h"
+#include "access/cells.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #ifndef CLATTN_ACCESS_CELLS_H
 #define CLATTN_ACCESS_CELLS_H
 
-#include "launch.h"
+#include "access/launch.h"
 
 enum { ITEMS_MOST = 1024 };
 

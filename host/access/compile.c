@@ -7,7 +7,7 @@
  * that is left. KernelAddressSanitizer does so for any size, other than ThreadSanitizer, which passes over vectors of
  * more than 16 bytes. */
 #define _GNU_SOURCE
-#include "compile.h"
+#include "access/compile.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "builtins.h"
+#include "access/builtins.h"
 
 extern char **environ;
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "signature.h"
+#include "access/signature.h"
 
 typedef struct local_array {
   char name[96]; /* "scores.q_tile": the kernel and its variable */

@@ -1,12 +1,12 @@
 /* Tallies. The touches of a work-group are sorted into steps: the same instruction, in the same phase, the n-th time
  * for each of NEIGHBOURS work-items. That is how a device runs them side by side, also where a branch has taken some of
  * them elsewhere in between. */
-#include "count.h"
+#include "access/count.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "sizes.h"
+#include "base/sizes.h"
 enum { TOUCH_WORDS_MOST = 33 }; /* of 128 bytes that begin within a word */
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_ACCESS_COUNT_H
 #define CLATTN_ACCESS_COUNT_H
 
-#include "launch.h"
+#include "access/launch.h"
 
 /* Adds the touches of one work-group, in the order in which they were made, to the launch's tallies; those of the first
  * are kept. false without memory. */

@@ -1,5 +1,5 @@
 /* Platform, device, context and queue. */
-#include "device.h"
+#include "access/device.h"
 
 #include <stdlib.h>
 #include <string.h>

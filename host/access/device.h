@@ -4,9 +4,9 @@
 #ifndef CLATTN_ACCESS_DEVICE_H
 #define CLATTN_ACCESS_DEVICE_H
 
-#include "programs.h"
-#include "launch.h"
-#include "opencl.h"
+#include "access/programs.h"
+#include "access/launch.h"
+#include "base/opencl.h"
 
 struct _cl_mem {
   unsigned references;

@@ -1,13 +1,13 @@
 /* Work-items as fibers, and what kernels ask about themselves. */
 #define _DEFAULT_SOURCE
-#include "execute.h"
+#include "access/execute.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "exported.h"
-#include "record.h"
+#include "access/exported.h"
+#include "access/record.h"
 
 /* The blocks of float16 that CPU forms keep take some 10 KiB. A page behind it is out of reach. */
 #define STACK_BYTES ((size_t)256 << 10)

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
-#include "execute.h"
-#include "record.h"
+#include "access/device.h"
+#include "access/execute.h"
+#include "access/record.h"
 
 /* ---- programs ---------------------------------------------------------------------------------------------------- */
 

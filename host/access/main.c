@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "compile.h"
-#include "device.h"
-#include "file.h"
-#include "file_system.h"
-#include "json_values.h"
-#include "option_values.h"
-#include "options.h"
-#include "report.h"
+#include "cli/command.h"
+#include "access/compile.h"
+#include "access/device.h"
+#include "cli/file.h"
+#include "base/file_system.h"
+#include "cli/json_values.h"
+#include "cli/option_values.h"
+#include "access/options.h"
+#include "access/report.h"
 
 void complain(const char *format, ...) {
   va_list arguments;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "device.h"
+#include "access/device.h"
 
 enum { ALIGNMENT = 4096 }; /* a multiple of every line's and vector's size */
 

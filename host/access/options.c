@@ -1,12 +1,12 @@
 /* Reads the options. */
-#include "options.h"
+#include "access/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "option_values.h"
+#include "cli/command.h"
+#include "cli/option_values.h"
 
 /* As many as a page can show; more would only take longer. */
 #define LARGEST 1024

@@ -4,7 +4,7 @@
 
 #include <popt.h>
 
-#include "subject.h"
+#include "access/subject.h"
 
 typedef struct access_options {
   poptContext context; /* owns the words */

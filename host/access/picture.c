@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cells.h"
-#include "count.h"
-#include "report.h"
-#include "shapes.h"
+#include "access/cells.h"
+#include "access/count.h"
+#include "access/report.h"
+#include "access/shapes.h"
 
 enum {
   CELL = 10,

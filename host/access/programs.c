@@ -1,5 +1,5 @@
 /* All kernels of a stage are looked at with the same kernels of the other stages. */
-#include "programs.h"
+#include "access/programs.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef CLATTN_ACCESS_PROGRAMS_H
 #define CLATTN_ACCESS_PROGRAMS_H
 
-#include "compile.h"
+#include "access/compile.h"
 
 /* Stays until programs_free. NULL without memory. */
 const compiled *programs_get(const char *source, const char *options);

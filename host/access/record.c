@@ -10,17 +10,17 @@
  * for nothing orders those. As long as all store the same value it is no race.
  *
  * A barrier that fences local memory alone leaves global memory in the same phase. */
-#include "record.h"
+#include "access/record.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "count.h"
-#include "execute.h"
-#include "exported.h"
-#include "source_line.h"
+#include "access/count.h"
+#include "access/execute.h"
+#include "access/exported.h"
+#include "access/source_line.h"
 
 enum { FENCE_LOCAL = 1, FENCE_GLOBAL = 2 }; /* CLK_..._MEM_FENCE, as clang's header has them */
 enum { LARGEST_STORE = 64 };

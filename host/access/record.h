@@ -2,7 +2,7 @@
 #ifndef CLATTN_ACCESS_RECORD_H
 #define CLATTN_ACCESS_RECORD_H
 
-#include "launch.h"
+#include "access/launch.h"
 
 /* What the recorder must know of the program at work. */
 typedef struct recorded_program {

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "subject.h"
+#include "access/subject.h"
 
 void report_text(const subject *subject);
 /* NULL without memory. */

@@ -1,7 +1,7 @@
 /* The same for programs. */
-#include "report.h"
+#include "access/report.h"
 
-#include "json_values.h"
+#include "cli/json_values.h"
 
 static json_t *count(uint64_t value) {
   return json_integer((json_int_t)value);

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "report.h"
-#include "terminal.h"
+#include "access/report.h"
+#include "cli/terminal.h"
 
 /* "lines" or "passes": what a step in this memory is made of. */
 static void print_header(const char *title, const char *part) {

@@ -1,5 +1,5 @@
 /* SVG, version 1.1. */
-#include "shapes.h"
+#include "access/shapes.h"
 
 static void write_escaped(FILE *to, const char *text) {
   for (; *text != '\0'; ++text) {

@@ -1,5 +1,5 @@
 /* A reader of just as much OpenCL C as stands between `kernel` and `{`. */
-#include "signature.h"
+#include "access/signature.h"
 
 #include <ctype.h>
 #include <stdlib.h>

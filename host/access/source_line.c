@@ -1,6 +1,6 @@
 /* Asks addr2line, of binutils. */
 #define _POSIX_C_SOURCE 200809L
-#include "source_line.h"
+#include "access/source_line.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,14 +1,14 @@
 /* From "scores=tiled" to the launches of that kernel. The library plans, builds and launches as on any device; the
  * other stages take their first rung. */
-#include "subject.h"
+#include "access/subject.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "device.h"
-#include "random.h"
+#include "cli/command.h"
+#include "access/device.h"
+#include "base/random.h"
 
 /* ---- which kernel ------------------------------------------------------------------------------------------------ */
 

@@ -3,7 +3,7 @@
 #define CLATTN_ACCESS_SUBJECT_H
 
 #include "clattn.h"
-#include "launch.h"
+#include "access/launch.h"
 
 /* What the program is asked for besides kernels. */
 typedef struct sizes {

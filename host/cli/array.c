@@ -1,5 +1,5 @@
 /* Arrays: sizes, and elements from a file to float in C order. It knows no file format. */
-#include "array.h"
+#include "cli/array.h"
 
 #include <float.h>
 #include <inttypes.h>

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "element.h"
-#include "file.h"
+#include "cli/element.h"
+#include "cli/file.h"
 
 #define ARRAY_MOST_DIMENSIONS 4
 #define ARRAY_TUPLE_SIZE 96 /* a tuple of four 20-digit numbers */

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command.h"
-#include "open.h"
-#include "read_options.h"
-#include "terminal.h"
+#include "cli/command.h"
+#include "cli/open.h"
+#include "cli/read_options.h"
+#include "cli/terminal.h"
 
 static void print_limits(const clattn_device_info *d) {
   printf("    version         %s, driver %s, %s\n", d->version, d->driver_version, d->c_version);

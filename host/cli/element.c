@@ -1,5 +1,5 @@
 /* Element types: names, sizes, and the way to float and back; half and bfloat16 are the library's business. */
-#include "element.h"
+#include "cli/element.h"
 
 #include <float.h>
 #include <math.h>

@@ -5,7 +5,7 @@
  * offers to those who ask, Wv into what it hands over. Column c of Wq and column c of Wk speak of the same thing, so
  * that asking 3 for something of which a key offers 2 adds 3 x 2 = 6 to the score.
  */
-#include "examples.h"
+#include "cli/examples.h"
 
 #include <stdio.h>
 #include <string.h>

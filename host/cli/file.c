@@ -1,5 +1,5 @@
 /* Files: see file.h. Sizes and positions have 64 bits where the system's do. */
-#include "file.h"
+#include "cli/file.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -2,13 +2,13 @@
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "gnuplot.h"
+#include "cli/gnuplot.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
-#include "command.h"
+#include "cli/command.h"
 
 #ifdef _WIN32
 #include <io.h>

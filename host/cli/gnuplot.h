@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "file_system.h"
+#include "base/file_system.h"
 
 /* Makes the folder and looks for gnuplot, so that nothing is measured in vain. False after a complaint that names the
  * option. */

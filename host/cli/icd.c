@@ -2,13 +2,13 @@
 #if defined(__unix__)
 #define _GNU_SOURCE /* dladdr */
 #endif
-#include "icd.h"
+#include "cli/icd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 void icd_free(icd_list *list) {
   free(list->one);
@@ -46,7 +46,7 @@ void icd_loader(char *text, size_t size) {
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "opencl.h"
+#include "base/opencl.h"
 
 #define USUAL_FOLDER "/etc/OpenCL/vendors"
 

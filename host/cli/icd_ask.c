@@ -2,7 +2,7 @@
 #if defined(__unix__)
 #define _GNU_SOURCE /* strsignal */
 #endif
-#include "icd.h"
+#include "cli/icd.h"
 
 #include <stdio.h>
 
@@ -30,8 +30,8 @@ bool icd_ask_loader(icd_loader_words *words) {
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "opencl.h"
-#include "text.h"
+#include "base/opencl.h"
+#include "base/text.h"
 
 /* What the child says; short enough for a pipe to take it at once. */
 typedef struct answer {

@@ -1,12 +1,12 @@
 /* Builds the problem: from an example, from files, or at random; then what its meaning is, and its storage type. */
-#include "input.h"
+#include "cli/input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "tensor_file.h"
+#include "cli/command.h"
+#include "cli/tensor_file.h"
 
 /* ---- memory and layout ------------------------------------------------------------------------------------------- */
 

@@ -2,10 +2,10 @@
 #ifndef CLATTN_CLI_INPUT_H
 #define CLATTN_CLI_INPUT_H
 
-#include "array.h"
+#include "cli/array.h"
 #include "clattn.h"
-#include "examples.h"
-#include "options.h"
+#include "cli/examples.h"
+#include "cli/options.h"
 
 typedef struct input {
   clattn_problem problem;

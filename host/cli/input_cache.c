@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "input.h"
+#include "cli/command.h"
+#include "cli/input.h"
 
 /* Vectors of a key and of a value. */
 static size_t dim_of(const clattn_problem *p, cache_file file) {

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "input.h"
+#include "cli/command.h"
+#include "cli/input.h"
 
 /* What was read, by clattn_tensor. */
 typedef struct files {

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "input.h"
+#include "cli/command.h"
+#include "cli/input.h"
 
 /* ---- lengths ----------------------------------------------------------------------------------------------------- */
 

@@ -1,11 +1,11 @@
 /* The files that a run reads: see input_names.h. */
-#include "input_names.h"
+#include "cli/input_names.h"
 
 #include <string.h>
 
-#include "command.h"
-#include "file.h"
-#include "tensor_file.h"
+#include "cli/command.h"
+#include "cli/file.h"
+#include "cli/tensor_file.h"
 
 static bool is_spared(const char *input_option, const char *argument, const char *option, const char *path) {
   if (argument == NULL || !tensor_file_reads(argument, path)) return true;

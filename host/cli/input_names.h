@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_INPUT_NAMES_H
 #define CLATTN_CLI_INPUT_NAMES_H
 
-#include "options.h"
+#include "cli/options.h"
 
 /* Whether writing `path` would leave every input file of the options as it is; else complains of `option`. Two names
  * are one file also through links. */

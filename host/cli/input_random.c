@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command.h"
-#include "input.h"
-#include "random.h"
+#include "cli/command.h"
+#include "cli/input.h"
+#include "base/random.h"
 
 static size_t or_else(size_t given, size_t standard) {
   return given != 0 ? given : standard;

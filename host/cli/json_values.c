@@ -1,13 +1,13 @@
 /* Values of JSON. */
-#include "json_values.h"
+#include "cli/json_values.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "text.h"
+#include "cli/command.h"
+#include "base/text.h"
 
 /* ---- loss -------------------------------------------------------------------------------------------------------- */
 

@@ -1,16 +1,16 @@
 /* The program: finds the command and hands over to it. */
-#include "command.h"
-#include "examples.h"
-#include "hash.h"
-#include "option_values.h"
+#include "cli/command.h"
+#include "cli/examples.h"
+#include "base/hash.h"
+#include "cli/option_values.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "doctor/doctor.h"
-#include "json_values.h"
+#include "cli/doctor/doctor.h"
+#include "cli/json_values.h"
 
 static const struct {
   const char *name;

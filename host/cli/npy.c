@@ -3,15 +3,15 @@
  * The reader allocates only after the size that the header implies was found equal to the size of the file. The writer
  * does not force written data to the disk (fsync).
  */
-#include "npy.h"
+#include "cli/npy.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_system.h"
-#include "npy_header.h"
+#include "base/file_system.h"
+#include "cli/npy_header.h"
 
 #define CHUNK_ELEMENTS 4096
 

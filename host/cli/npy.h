@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-#include "array.h"
+#include "cli/array.h"
 
 /* All calls fill `message` (may be NULL) on failure: path, what is wrong, which value, what is allowed. */
 

@@ -6,7 +6,7 @@
  * The grammar here is a strict part of Python's: plain quoted strings, True and False, decimal numbers. It does not
  * evaluate Python or guess what a damaged header meant.
  */
-#include "npy_header.h"
+#include "cli/npy_header.h"
 
 #include <inttypes.h>
 #include <string.h>

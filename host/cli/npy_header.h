@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "array.h"
+#include "cli/array.h"
 
 #define NPY_WRITTEN_HEADER_SIZE 256 /* the keys, a tuple and the padding */
 

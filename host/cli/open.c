@@ -2,13 +2,13 @@
 #if defined(__unix__)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "open.h"
+#include "cli/open.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command.h"
-#include "user_files.h"
+#include "cli/command.h"
+#include "cli/user_files.h"
 
 /* ---- drivers that do not answer ---------------------------------------------------------------------------------- */
 
@@ -32,7 +32,7 @@ static void end_waiting(const patience *p) {
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "icd.h"
+#include "cli/icd.h"
 
 enum { OPEN_PATIENCE = 10, ASK_SECONDS = 3 };
 

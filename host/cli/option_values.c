@@ -1,5 +1,5 @@
 /* Options, and their words, numbers and lists of numbers. */
-#include "option_values.h"
+#include "cli/option_values.h"
 
 #include <float.h>
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "cli/command.h"
 
 /* Of "--name" and "--name=value"; 0: no option. A value or a word that begins so, too, is taken for one: no option has
  * such values, and behind a "--" there are no such words. */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_OPTION_VALUES_H
 #define CLATTN_CLI_OPTION_VALUES_H
 
-#include "options.h"
+#include "cli/options.h"
 
 /* Whether no option is there twice; a complaint where one is. To be asked before popt reads them: it takes the last,
  * without a word, and loses the memory of the others. */

@@ -1,14 +1,14 @@
 /* Reads the options of `clattn run`, with popt, and refuses what contradicts itself. */
-#include "options.h"
+#include "cli/options.h"
 
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "option_values.h"
-#include "read_options.h"
+#include "cli/command.h"
+#include "cli/option_values.h"
+#include "cli/read_options.h"
 
 /* ---- the tables -------------------------------------------------------------------------------------------------- */
 

@@ -1,10 +1,10 @@
 /* Fills caches: see past.h. */
-#include "past.h"
+#include "cli/past.h"
 
 #include <stdlib.h>
 
-#include "command.h"
-#include "user_files.h"
+#include "cli/command.h"
+#include "cli/user_files.h"
 
 /* The past goes in by a run whose own results nobody wants: one query of zeros. */
 static int append(clattn_device *device, const input *in, clattn_cache *cache) {

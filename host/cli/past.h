@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_PAST_H
 #define CLATTN_CLI_PAST_H
 
-#include "input.h"
+#include "cli/input.h"
 
 /* Where the input has a cache: makes it, puts the past into it, and makes it part of the inputs; else *cache stays
  * NULL. `seen` becomes the problem as a run sees it. -1 to go on, or the exit code after a complaint. */

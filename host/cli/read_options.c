@@ -1,11 +1,11 @@
 /* Options that popt reads: help, and what is none. */
-#include "read_options.h"
+#include "cli/read_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "cli/command.h"
 
 /* popt's own copy goes with the context. */
 static char *copy(const char *text) {

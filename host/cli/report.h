@@ -2,8 +2,8 @@
 #ifndef CLATTN_CLI_REPORT_H
 #define CLATTN_CLI_REPORT_H
 
-#include "input.h"
-#include "steady.h"
+#include "cli/input.h"
+#include "cli/steady.h"
 
 typedef struct report {
   const input *input;

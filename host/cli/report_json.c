@@ -2,8 +2,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "json_values.h"
-#include "report.h"
+#include "cli/json_values.h"
+#include "cli/report.h"
 
 static json_t *cache_json(const input *in) {
   static const char *const types[] = {"f32", "f16", "bf16", "i8-token", "i8-head"};

@@ -1,8 +1,8 @@
 /* Why a plan is as it is, as `clattn run --explain-plan` prints it. */
 #include <stdio.h>
 
-#include "report.h"
-#include "terminal.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
 
 static const char *stage_of(const clattn_reason *reason) {
   return reason->stage == CLATTN_STAGE_COUNT ? "all" : clattn_stage_name(reason->stage);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "report.h"
-#include "terminal.h"
-#include "units.h"
+#include "cli/command.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "cli/units.h"
 
 double report_rate(double amount, double seconds) {
   return seconds > 0.0 ? amount / seconds : 0.0;

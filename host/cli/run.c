@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "open.h"
-#include "past.h"
-#include "report.h"
-#include "save.h"
-#include "user_files.h"
+#include "cli/command.h"
+#include "cli/open.h"
+#include "cli/past.h"
+#include "cli/report.h"
+#include "cli/save.h"
+#include "cli/user_files.h"
 
 /* Up to here the scalar path checks everything: about two seconds. */
 #define CHECK_ALL_FLOPS 1e9

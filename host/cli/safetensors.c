@@ -5,7 +5,7 @@
  * the header's length: jansson takes 20 times that for tensors, and up to 80 times, 2 GB for the longest header, for
  * hostile nonsense.
  */
-#include "safetensors.h"
+#include "cli/safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

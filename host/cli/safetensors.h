@@ -18,7 +18,7 @@
 
 #include <stddef.h>
 
-#include "array.h"
+#include "cli/array.h"
 
 /* Fills *out with the tensor of exactly that name; free it with array_free. After a failure it is empty and nothing
  * needs to be freed. Without a name (NULL) it fails, like with one that is not there, with a message that lists some

@@ -1,5 +1,5 @@
 /* Reads the index of a checkpoint: see safetensors_index.h. */
-#include "safetensors_index.h"
+#include "cli/safetensors_index.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "file.h"
+#include "cli/file.h"
 
 /* The path of the file that holds the tensor; free() it. It lies in the index's own folder: names that lead elsewhere
  * are refused. `message` (may be NULL) is filled on failure, and *path is then NULL. */

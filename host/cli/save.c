@@ -1,15 +1,15 @@
 /* Writes results through npy.c: each file is whole or not there. */
-#include "save.h"
+#include "cli/save.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "file_system.h"
-#include "input_names.h"
-#include "npy.h"
+#include "cli/command.h"
+#include "base/file_system.h"
+#include "cli/input_names.h"
+#include "cli/npy.h"
 
 static bool can_write(const char *option, const char *path) {
   char message[1024];

@@ -3,7 +3,7 @@
 #define CLATTN_CLI_SAVE_H
 
 #include "clattn.h"
-#include "options.h"
+#include "cli/options.h"
 
 /* What a run saves, and where to. */
 typedef struct saving {

@@ -1,7 +1,7 @@
 /* Coordinate descent through the tile sizes of each kernel: one size after the other takes each of its valid values,
  * the others staying at the best that is known. Each candidate is checked first; then it and the standard choice run in
  * turn, so that a change of the machine's speed meets both. */
-#include "search.h"
+#include "cli/search.h"
 
 #include <math.h>
 #include <stdio.h>

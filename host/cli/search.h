@@ -2,8 +2,8 @@
 #ifndef CLATTN_CLI_SEARCH_H
 #define CLATTN_CLI_SEARCH_H
 
-#include "steady.h"
-#include "workload.h"
+#include "cli/steady.h"
+#include "cli/workload.h"
 
 #define CHOICE_TEXT 160
 

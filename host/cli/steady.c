@@ -1,5 +1,5 @@
 /* The rule of steady.h. */
-#include "steady.h"
+#include "cli/steady.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* Writes SVG by hand: rectangles and text, no script, no font but what is there. Names and captions may hold anything:
  * what means something to XML is written as an entity. */
-#include "svg.h"
+#include "cli/svg.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "whole_file.h"
+#include "cli/whole_file.h"
 
 enum { CELL_WIDTH = 84, CELL_HEIGHT = 48, MARGIN = 24, LETTER = 9, TITLE = 40, NAMES = 28, CAPTION = 34 };
 

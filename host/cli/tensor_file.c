@@ -1,13 +1,13 @@
 /* From an argument to the reader of its format: by the name, never by what is in the file. */
-#include "tensor_file.h"
+#include "cli/tensor_file.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "npy.h"
-#include "safetensors.h"
-#include "safetensors_index.h"
+#include "cli/npy.h"
+#include "cli/safetensors.h"
+#include "cli/safetensors_index.h"
 
 typedef enum tensor_format { FORMAT_NPY, FORMAT_SAFETENSORS, FORMAT_INDEX } tensor_format;
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "array.h"
+#include "cli/array.h"
 
 /* PATH of a .npy file, PATH.safetensors:NAME for one tensor of a .safetensors file, or PATH.safetensors.index.json:NAME
  * for one of a checkpoint in several such files, which lie beside the index. These endings are taken in upper case,

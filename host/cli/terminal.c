@@ -2,7 +2,7 @@
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "terminal.h"
+#include "cli/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

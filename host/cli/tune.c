@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "open.h"
-#include "search.h"
-#include "terminal.h"
-#include "tune_options.h"
-#include "user_files.h"
+#include "cli/command.h"
+#include "cli/open.h"
+#include "cli/search.h"
+#include "cli/terminal.h"
+#include "cli/tune_options.h"
+#include "cli/user_files.h"
 
 /* What is searched in one go: a stage, and a problem of one head_dim and length. */
 typedef struct tune_class {

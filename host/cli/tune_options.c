@@ -1,13 +1,13 @@
 /* Reads the options of `clattn tune`. */
-#include "tune_options.h"
+#include "cli/tune_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "option_values.h"
-#include "read_options.h"
+#include "cli/command.h"
+#include "cli/option_values.h"
+#include "cli/read_options.h"
 
 #define LARGEST 65536 /* of both: what scalar checks and memory bear */
 

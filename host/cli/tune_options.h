@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_TUNE_OPTIONS_H
 #define CLATTN_CLI_TUNE_OPTIONS_H
 
-#include "options.h"
+#include "cli/options.h"
 
 typedef struct tune_options {
   char *platform, *device, *file, *head_dims_text, *tokens_text, *stage_text, *type_text;

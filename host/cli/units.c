@@ -1,5 +1,5 @@
 /* Numbers with a unit. */
-#include "units.h"
+#include "cli/units.h"
 
 #include <stddef.h>
 #include <stdio.h>

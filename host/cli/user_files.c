@@ -1,12 +1,12 @@
 /* Names in the user's cache folder: see user_files.h. */
-#include "user_files.h"
+#include "cli/user_files.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_system.h"
+#include "base/file_system.h"
 
 /* FNV-1a of both names, so that devices of one name on two platforms have a file each. */
 static unsigned hash_of(const clattn_device_info *device) {

@@ -1,11 +1,11 @@
 /* A file beside the one that is meant, which then takes its name. */
-#include "whole_file.h"
+#include "cli/whole_file.h"
 
 #include <errno.h>
 
-#include "command.h"
-#include "file.h"
-#include "file_system.h"
+#include "cli/command.h"
+#include "cli/file.h"
+#include "base/file_system.h"
 
 static bool fail(const char *option, const char *path) {
   complain("%s: %s cannot be written: %s", option, path, file_reason(errno));

@@ -1,12 +1,12 @@
 /* Workloads: inputs, plans, checks and times. */
-#include "workload.h"
+#include "cli/workload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "input.h"
+#include "cli/command.h"
+#include "cli/input.h"
 
 static int fill_tensor(workload *w, clattn_tensor tensor, uint64_t *state) {
   const size_t count = clattn_tensor_elements(&w->problem, tensor);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "clattn_cl.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "support.h"
 
 enum { THREADS = 8, ROUNDS = 200, LEAST_ROUNDS = 5, SECONDS = 8, HANGS_AFTER = 60, LAST_DELAY = 50 /* ms */ };

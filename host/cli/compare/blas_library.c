@@ -3,7 +3,7 @@
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "blas_library.h"
+#include "cli/compare/blas_library.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command.h"
-#include "comparison.h"
-#include "gnuplot.h"
-#include "open.h"
-#include "race.h"
-#include "terminal.h"
-#include "whole_file.h"
+#include "cli/command.h"
+#include "cli/compare/comparison.h"
+#include "cli/gnuplot.h"
+#include "cli/open.h"
+#include "cli/compare/race.h"
+#include "cli/terminal.h"
+#include "cli/whole_file.h"
 
 /* Those that are no devices: the scalar path is the first, as comparison_ratio wants it. */
 enum { ON_THE_CPU = 3 };

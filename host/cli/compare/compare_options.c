@@ -1,14 +1,14 @@
 /* Reads the options of `clattn compare`. */
-#include "compare_options.h"
+#include "cli/compare/compare_options.h"
 
 #include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "option_values.h"
-#include "read_options.h"
+#include "cli/command.h"
+#include "cli/option_values.h"
+#include "cli/read_options.h"
 
 static const struct {
   number_option number;

@@ -1,5 +1,5 @@
 /* What follows from the times. */
-#include "comparison.h"
+#include "cli/compare/comparison.h"
 
 #include <stdio.h>
 #include <stdlib.h>

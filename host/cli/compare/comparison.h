@@ -2,9 +2,9 @@
 #ifndef CLATTN_CLI_COMPARISON_H
 #define CLATTN_CLI_COMPARISON_H
 
-#include "contestant.h"
-#include "crossing.h"
-#include "steady.h"
+#include "cli/compare/contestant.h"
+#include "cli/compare/crossing.h"
+#include "cli/steady.h"
 
 typedef enum result_state {
   RESULT_LEFT_OUT, /* one run would take too long: `reason` */

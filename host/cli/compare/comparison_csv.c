@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "comparison.h"
-#include "file_system.h"
+#include "cli/command.h"
+#include "cli/compare/comparison.h"
+#include "base/file_system.h"
 
 /* RFC 4180: in quotation marks, those within doubled. */
 static void print_quoted(FILE *to, const char *text) {

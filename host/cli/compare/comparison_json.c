@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "comparison.h"
-#include "json_values.h"
+#include "cli/compare/comparison.h"
+#include "cli/json_values.h"
 
 static json_t *problem_json(const comparison *c) {
   const clattn_problem *p = &c->problem;

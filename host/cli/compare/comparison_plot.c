@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "comparison.h"
-#include "gnuplot.h"
+#include "cli/compare/comparison.h"
+#include "cli/gnuplot.h"
 
 /* Okabe and Ito's colours, which do not rest on telling red from green; the points say the same. */
 static const struct {

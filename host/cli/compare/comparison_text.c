@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "comparison.h"
-#include "terminal.h"
-#include "units.h"
+#include "cli/command.h"
+#include "cli/compare/comparison.h"
+#include "cli/terminal.h"
+#include "cli/units.h"
 
 #define NAME_WIDTH 48
 

@@ -1,5 +1,5 @@
 /* What the contestants share. */
-#include "contestant.h"
+#include "cli/compare/contestant.h"
 
 #include <stdio.h>
 #include <stdlib.h>

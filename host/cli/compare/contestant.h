@@ -2,8 +2,8 @@
 #ifndef CLATTN_CLI_CONTESTANT_H
 #define CLATTN_CLI_CONTESTANT_H
 
-#include "compare_options.h"
-#include "input.h"
+#include "cli/compare/compare_options.h"
+#include "cli/input.h"
 
 /* Where the time of one run goes, in seconds. What computes where the inputs lie neither uploads nor downloads. */
 typedef struct split {

@@ -1,10 +1,10 @@
 /* An OpenCL device with one of the pipelines. */
 #include <stdio.h>
 
-#include "command.h"
-#include "contestant.h"
-#include "user_files.h"
-#include "workload.h"
+#include "cli/command.h"
+#include "cli/compare/contestant.h"
+#include "cli/user_files.h"
+#include "cli/workload.h"
 
 static clattn_status prepare(contestant *c, const clattn_problem *problem, clattn_error *error) {
   char record[4096], programs[4096];

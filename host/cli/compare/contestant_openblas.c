@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "blas_library.h"
-#include "clock.h"
-#include "contestant.h"
-#include "team.h"
+#include "cli/compare/blas_library.h"
+#include "base/clock.h"
+#include "cli/compare/contestant.h"
+#include "cli/compare/team.h"
 
 #define BLOCK_ROWS 128
 #define PIECES_A_THREAD 8

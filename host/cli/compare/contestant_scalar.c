@@ -1,9 +1,9 @@
 /* The scalar path: on one core, and with its rows shared out to all cores by OpenMP. */
 #include <stdio.h>
 
-#include "clock.h"
-#include "contestant.h"
-#include "team.h"
+#include "base/clock.h"
+#include "cli/compare/contestant.h"
+#include "cli/compare/team.h"
 
 /* The later pieces may be longer than the earlier ones, and a core may be late. */
 #define PIECES_A_THREAD 8

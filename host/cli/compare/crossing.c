@@ -1,5 +1,5 @@
 /* Where two lines of time against length cross. */
-#include "crossing.h"
+#include "cli/compare/crossing.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,14 +1,14 @@
 /* Everybody does the same work: first for the judge, then for the clock, in turns, so that what else goes on in the
  * machine meets all of them alike. */
-#include "race.h"
+#include "cli/compare/race.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clock.h"
-#include "command.h"
-#include "steady.h"
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/steady.h"
 
 /* Up to here the scalar path in double checks everything, else a sample: about half a second. */
 #define CHECK_ALL_FLOPS 2e8

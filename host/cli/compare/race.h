@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_RACE_H
 #define CLATTN_CLI_RACE_H
 
-#include "comparison.h"
+#include "cli/compare/comparison.h"
 
 /* What is known of how fast each contestant is, in operations a second: its last length's; 0: nothing yet. */
 typedef struct race {

@@ -1,5 +1,5 @@
 /* OpenMP, and what stands in for it. No header of it is needed, which not every compiler finds. */
-#include "team.h"
+#include "cli/compare/team.h"
 
 #ifdef _OPENMP
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "doctor.h"
+#include "cli/command.h"
+#include "cli/doctor/doctor.h"
 
 #define NO_DRIVER                                                                                                      \
   "The loader found no driver at all: none is installed, or none of its .icd files can be used.\n"                     \

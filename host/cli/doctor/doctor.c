@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "doctor.h"
-#include "read_options.h"
-#include "terminal.h"
+#include "cli/command.h"
+#include "cli/doctor/doctor.h"
+#include "cli/read_options.h"
+#include "cli/terminal.h"
 
 static void print_device(const clattn_device_info *d) {
   printf("\n%s[%u] %s%s\n", style(BOLD), d->index, d->name, style(PLAIN));

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
-#include "command.h"
-#include "doctor.h"
-#include "terminal.h"
-#include "units.h"
-#include "user_files.h"
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/doctor/doctor.h"
+#include "cli/terminal.h"
+#include "cli/units.h"
+#include "cli/user_files.h"
 
 /* Whether plans would choose it here, for one shape or another. */
 static bool suits(size_t index, const clattn_device_info *device) {

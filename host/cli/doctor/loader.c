@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "doctor.h"
-#include "icd.h"
-#include "terminal.h"
-#include "text.h"
+#include "cli/command.h"
+#include "cli/doctor/doctor.h"
+#include "cli/icd.h"
+#include "cli/terminal.h"
+#include "base/text.h"
 
 enum { SHOWN_BYTES = 200 }; /* of a name that may be anything */
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doctor.h"
-#include "file_system.h"
-#include "terminal.h"
-#include "user_files.h"
+#include "cli/doctor/doctor.h"
+#include "base/file_system.h"
+#include "cli/terminal.h"
+#include "cli/user_files.h"
 
 static const char *const variables[] = {"CLATTN_DEVICE",      "CLATTN_KERNEL_DIR",        "CLATTN_PROGRAM_DIR",
                                         "CLATTN_TUNING_FILE", "OCL_ICD_DEFAULT_PLATFORM", "POCL_CACHE_DIR",

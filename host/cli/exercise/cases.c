@@ -1,5 +1,5 @@
 /* The table of cases, and what their inputs hold. */
-#include "cases.h"
+#include "cli/exercise/cases.h"
 
 #include <math.h>
 

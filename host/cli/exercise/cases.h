@@ -2,8 +2,8 @@
 #ifndef CLATTN_CLI_CASES_H
 #define CLATTN_CLI_CASES_H
 
-#include "exercises.h"
-#include "workload.h"
+#include "cli/exercise/exercises.h"
+#include "cli/workload.h"
 
 typedef enum case_kind {
   CASE_ONE_TILE,

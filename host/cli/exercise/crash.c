@@ -1,5 +1,5 @@
 /* The table of ends. A program that spoils memory meets one of several, by what it hits. */
-#include "crash.h"
+#include "cli/exercise/crash.h"
 
 #include <signal.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* The table of diagnoses: the first whose sign is there speaks, those that are surest first. */
-#include "diagnose.h"
+#include "cli/exercise/diagnose.h"
 
 #include <math.h>
 

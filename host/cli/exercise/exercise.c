@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "crash.h"
-#include "grade.h"
-#include "read_options.h"
-#include "starter.h"
-#include "terminal.h"
-#include "user_text.h"
-#include "watch.h"
+#include "cli/command.h"
+#include "cli/exercise/crash.h"
+#include "cli/exercise/grade.h"
+#include "cli/read_options.h"
+#include "cli/exercise/starter.h"
+#include "cli/terminal.h"
+#include "cli/exercise/user_text.h"
+#include "cli/exercise/watch.h"
 
 enum { WORD_ACTION, WORD_NAME, WORD_FOLDER, WORDS };
 

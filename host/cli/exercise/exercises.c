@@ -1,5 +1,5 @@
 /* The table of exercises. */
-#include "exercises.h"
+#include "cli/exercise/exercises.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Results are held against expected ones, element by element. The verdict is not made here: clattn_check has bounds for
  * that; this is what differs clearly. */
-#include "facts.h"
+#include "cli/exercise/facts.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,19 +1,19 @@
 /* Runs the cases, and tells what came out. */
-#include "grade.h"
+#include "cli/exercise/grade.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "diagnose.h"
-#include "open.h"
-#include "starter.h"
-#include "steady.h"
-#include "terminal.h"
-#include "user_text.h"
-#include "watch.h"
+#include "cli/command.h"
+#include "cli/exercise/diagnose.h"
+#include "cli/open.h"
+#include "cli/exercise/starter.h"
+#include "cli/steady.h"
+#include "cli/terminal.h"
+#include "cli/exercise/user_text.h"
+#include "cli/exercise/watch.h"
 
 #define CHECK_FLOPS 1e12 /* all rows of cases as small as these */
 #define TIMED_RUNS 5

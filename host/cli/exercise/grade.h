@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_GRADE_H
 #define CLATTN_CLI_GRADE_H
 
-#include "exercises.h"
+#include "cli/exercise/exercises.h"
 
 typedef struct grade_job {
   const exercise *exercise;

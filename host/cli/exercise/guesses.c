@@ -1,5 +1,5 @@
 /* Mistakes that are tried out. */
-#include "guesses.h"
+#include "cli/exercise/guesses.h"
 
 #include <math.h>
 #include <stdlib.h>

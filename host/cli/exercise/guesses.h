@@ -3,8 +3,8 @@
 #ifndef CLATTN_CLI_GUESSES_H
 #define CLATTN_CLI_GUESSES_H
 
-#include "cases.h"
-#include "facts.h"
+#include "cli/exercise/cases.h"
+#include "cli/exercise/facts.h"
 
 typedef struct evidence {
   const exercise *exercise;

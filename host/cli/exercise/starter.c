@@ -1,5 +1,5 @@
 /* Marks are found, and code between them is taken out. */
-#include "starter.h"
+#include "cli/exercise/starter.h"
 
 #include <stdlib.h>
 #include <string.h>

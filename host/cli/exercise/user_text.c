@@ -1,14 +1,14 @@
 /* Reads and writes the learner's file. */
-#include "user_text.h"
+#include "cli/exercise/user_text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "file.h"
-#include "file_system.h"
+#include "cli/command.h"
+#include "cli/file.h"
+#include "base/file_system.h"
 
 #define PATH_LONGEST 4096
 #define LARGEST 1048576

@@ -2,9 +2,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "watch.h"
+#include "cli/exercise/watch.h"
 
-#include "command.h"
+#include "cli/command.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <poll.h>

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "demos.h"
-#include "text.h"
-#include "words.h"
+#include "cli/explain/demos.h"
+#include "cli/explain/text.h"
+#include "cli/explain/words.h"
 
 enum { SENTENCES = 2, TOKENS = 4, FEATURES = 4, SENSES = 2, BANK = 2 };
 

@@ -1,17 +1,17 @@
 /* The demonstrations that go from an example; those with numbers of their own are in dictionary.c and bank.c. */
-#include "demos.h"
+#include "cli/explain/demos.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "open.h"
-#include "terminal.h"
-#include "text.h"
-#include "user_files.h"
-#include "words.h"
+#include "cli/command.h"
+#include "cli/open.h"
+#include "cli/terminal.h"
+#include "cli/explain/text.h"
+#include "cli/user_files.h"
+#include "cli/explain/words.h"
 
 void demo_headline(const char *text) {
   printf("%s%s%s\n", style(BOLD), text, style(PLAIN));

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_DEMOS_H
 #define CLATTN_CLI_DEMOS_H
 
-#include "walk.h"
+#include "cli/explain/walk.h"
 
 typedef struct demo {
   const char *name;    /* what follows `clattn explain` */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "demos.h"
-#include "text.h"
+#include "cli/command.h"
+#include "cli/explain/demos.h"
+#include "cli/explain/text.h"
 
 enum { WORDS = 3, QUERIES = 2, SHARPNESSES = 9 };
 

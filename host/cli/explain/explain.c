@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "demos.h"
-#include "explain_options.h"
-#include "input_names.h"
-#include "page.h"
-#include "pictures.h"
-#include "terminal.h"
-#include "text.h"
+#include "cli/command.h"
+#include "cli/explain/demos.h"
+#include "cli/explain/explain_options.h"
+#include "cli/input_names.h"
+#include "cli/explain/page.h"
+#include "cli/explain/pictures.h"
+#include "cli/terminal.h"
+#include "cli/explain/text.h"
 
 static int complain_of_word(const char *word) {
   char allowed[256];

@@ -1,5 +1,5 @@
 /* Reads the options of `clattn explain`: those of `clattn run`, but for its output, and a few of its own. */
-#include "explain_options.h"
+#include "cli/explain/explain_options.h"
 
 #include <popt.h>
 #include <stdlib.h>

@@ -1,15 +1,15 @@
 /* Makes the page from its three files (page/): page.html says with {{page.css}} where another file goes, and with
  * {{walk}} where the numbers do. Everything else of the page is in these files. */
-#include "page.h"
+#include "cli/explain/page.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "json_values.h"
-#include "page_files.h"
-#include "whole_file.h"
+#include "cli/command.h"
+#include "cli/json_values.h"
+#include "cli/explain/page_files.h"
+#include "cli/whole_file.h"
 
 /* JSON inside of HTML: what could end the script, or begin something else, is written as an escape. */
 static void write_json(FILE *to, const char *json) {

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "walk.h"
+#include "cli/explain/walk.h"
 
 /* Both: false after a complaint. */
 bool page_prepare(const char *path);

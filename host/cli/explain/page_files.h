@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_PAGE_FILES_H
 #define CLATTN_CLI_PAGE_FILES_H
 
-#include "embedded.h"
+#include "base/embedded.h"
 
 extern const clattn_embedded page_files[];
 extern const size_t page_count;

@@ -1,8 +1,8 @@
 /* A walk as JSON: every number with the nine digits that give back the device's float. */
 #include <stdio.h>
 
-#include "json_values.h"
-#include "page.h"
+#include "cli/json_values.h"
+#include "cli/explain/page.h"
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
 

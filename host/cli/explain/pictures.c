@@ -1,14 +1,14 @@
 /* From steps to SVG files: see pictures.h. */
-#include "pictures.h"
+#include "cli/explain/pictures.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "file_system.h"
-#include "input_names.h"
-#include "svg.h"
+#include "cli/command.h"
+#include "base/file_system.h"
+#include "cli/input_names.h"
+#include "cli/svg.h"
 
 _Static_assert(SVG_COLUMNS >= WALK_COLUMNS, "a step must fit into a picture");
 

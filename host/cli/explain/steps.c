@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk.h"
+#include "cli/explain/walk.h"
 
 static walk_step *add_step(walk *w, walk_kind kind, clattn_tensor tensor, size_t head) {
   walk_step *s = &w->step[w->steps++];

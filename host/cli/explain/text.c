@@ -1,13 +1,13 @@
 /* Prints a walk: aligned tables, sums written out, heat maps of blocks. */
-#include "text.h"
+#include "cli/explain/text.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "terminal.h"
-#include "words.h"
+#include "cli/terminal.h"
+#include "cli/explain/words.h"
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_EXPLAIN_TEXT_H
 #define CLATTN_CLI_EXPLAIN_TEXT_H
 
-#include "walk.h"
+#include "cli/explain/walk.h"
 
 /* What is walked through, and where. */
 void text_begin(const walk *w);

@@ -1,16 +1,16 @@
 /* From options to a traced and checked run: see walk.h. */
-#include "walk.h"
+#include "cli/explain/walk.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "open.h"
-#include "option_values.h"
-#include "past.h"
-#include "user_files.h"
+#include "cli/command.h"
+#include "cli/open.h"
+#include "cli/option_values.h"
+#include "cli/past.h"
+#include "cli/user_files.h"
 
 /* ---- names and places -------------------------------------------------------------------------------------------- */
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "walk.h"
-#include "words.h"
+#include "cli/explain/walk.h"
+#include "cli/explain/words.h"
 
 /* Weights that differ by less are the same for a reader; 0.248255 and 0.248255 need not agree in their last bit. */
 #define SAME 1e-6

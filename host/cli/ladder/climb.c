@@ -1,12 +1,12 @@
 /* Rung by rung: plan, check, time. */
-#include "climb.h"
+#include "cli/ladder/climb.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "cli/command.h"
 
 #define CHECK_FLOPS 1e8 /* of the scalar path; beyond that a sample of rows */
 #define MOST_RUNS 20

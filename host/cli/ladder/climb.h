@@ -2,8 +2,8 @@
 #ifndef CLATTN_CLI_CLIMB_H
 #define CLATTN_CLI_CLIMB_H
 
-#include "ladder.h"
-#include "workload.h"
+#include "cli/ladder/ladder.h"
+#include "cli/workload.h"
 
 /* Finds the rungs of stage->stage and what the problem costs; everything else of `w` is set. Returns as climb does. */
 int climb_prepare(stage_ladder *stage, const workload *w);

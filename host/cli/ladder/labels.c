@@ -1,5 +1,5 @@
 /* One name after the other takes the nearest of some places around its point where it covers least. */
-#include "labels.h"
+#include "cli/ladder/labels.h"
 
 #include <math.h>
 

@@ -3,8 +3,8 @@
 #define CLATTN_CLI_LADDER_H
 
 #include "clattn.h"
-#include "prediction.h"
-#include "steady.h"
+#include "cli/ladder/prediction.h"
+#include "cli/steady.h"
 
 #define RUNG_TEXT 512
 #define LADDER_STAGES 5

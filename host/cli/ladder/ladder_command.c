@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "climb.h"
-#include "command.h"
-#include "gnuplot.h"
-#include "ladder_options.h"
-#include "open.h"
-#include "terminal.h"
+#include "cli/ladder/climb.h"
+#include "cli/command.h"
+#include "cli/gnuplot.h"
+#include "cli/ladder/ladder_options.h"
+#include "cli/open.h"
+#include "cli/terminal.h"
 
 #define PROBE_REPEATS 3
 #define LEAST_WORKING_SET 65536

@@ -1,7 +1,7 @@
 /* The same as a table with one line for each rung. */
 #include <stdio.h>
 
-#include "ladder.h"
+#include "cli/ladder/ladder.h"
 
 /* RFC 4180: in quotation marks, those within doubled. */
 static void print_quoted(const char *text) {

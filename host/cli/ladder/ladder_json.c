@@ -1,8 +1,8 @@
 /* The same as JSON. */
 #include <stdio.h>
 
-#include "json_values.h"
-#include "ladder.h"
+#include "cli/json_values.h"
+#include "cli/ladder/ladder.h"
 
 /* null where it is not known */
 static json_t *known(double value) {

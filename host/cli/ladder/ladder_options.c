@@ -1,13 +1,13 @@
 /* Reads the options of `clattn ladder`. */
-#include "ladder_options.h"
+#include "cli/ladder/ladder_options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "ladder.h"
-#include "option_values.h"
-#include "read_options.h"
+#include "cli/command.h"
+#include "cli/ladder/ladder.h"
+#include "cli/option_values.h"
+#include "cli/read_options.h"
 
 #define LARGEST 65536 /* what scalar checks and memory bear */
 

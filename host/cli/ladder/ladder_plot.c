@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gnuplot.h"
-#include "labels.h"
-#include "ladder.h"
+#include "cli/gnuplot.h"
+#include "cli/ladder/labels.h"
+#include "cli/ladder/ladder.h"
 
 /* One for each stage, in the order of a page; of Okabe and Ito's colours, which do not rest on telling red from green.
  * The shape says the same. */

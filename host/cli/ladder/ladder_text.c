@@ -1,10 +1,10 @@
 /* The page that `clattn ladder` prints. */
 #include <stdio.h>
 
-#include "command.h"
-#include "ladder.h"
-#include "terminal.h"
-#include "units.h"
+#include "cli/command.h"
+#include "cli/ladder/ladder.h"
+#include "cli/terminal.h"
+#include "cli/units.h"
 
 void ladder_text_head(const ladder *l) {
   const clattn_device_info *d = l->device;

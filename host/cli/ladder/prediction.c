@@ -1,5 +1,5 @@
 /* The roofline model. */
-#include "prediction.h"
+#include "cli/ladder/prediction.h"
 
 #include <math.h>
 

@@ -2,13 +2,13 @@
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "file_system.h"
+#include "base/file_system.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_target.h"
+#include "base/file_target.h"
 
 #ifdef _WIN32
 #include <direct.h>

@@ -1,12 +1,12 @@
 /* Status codes by name and the messages of errors. */
-#include "status.h"
+#include "base/status.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "opencl.h"
-#include "text.h"
+#include "base/opencl.h"
+#include "base/text.h"
 
 const char *clattn_status_name(clattn_status status) {
   static const char *const names[CLATTN_STATUS_COUNT] = {

@@ -2,7 +2,7 @@
 #if defined(__unix__) || defined(__APPLE__)
 #define _XOPEN_SOURCE 700
 #endif
-#include "file_target.h"
+#include "base/file_target.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* UTF-8 (RFC 3629): see text.h. */
-#include "text.h"
+#include "base/text.h"
 
 #include <string.h>
 
