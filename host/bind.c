@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "shape.h"
+#include "problem/shape.h"
 #include "base/status.h"
-#include "tensor.h"
+#include "problem/tensor.h"
 
 static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
   return clattn_is_input(problem, tensor) ? clattn_input_bytes(problem, tensor) : clattn_output_bytes(problem, tensor);

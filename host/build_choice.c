@@ -4,7 +4,7 @@
 #include "choice.h"
 #include "fused.h"
 #include "program.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "base/sizes.h"
 #include "stage.h"
 #include "base/status.h"

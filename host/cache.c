@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
+#include "problem/arguments.h"
 #include "ledger.h"
-#include "problem.h"
+#include "problem/problem.h"
 #include "process.h"
-#include "sequence.h"
-#include "shape.h"
+#include "problem/sequence.h"
+#include "problem/shape.h"
 #include "base/status.h"
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 #define CLATTN_CACHE_H
 
 #include "device.h"
-#include "kernel_arguments.h"
+#include "problem/kernel_arguments.h"
 
 typedef struct clattn_cached_sequence {
   size_t length;           /* keys that it has */

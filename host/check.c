@@ -5,12 +5,12 @@
 
 #include <string.h>
 
-#include "arguments.h"
+#include "problem/arguments.h"
 #include "cache.h"
-#include "costs.h"
-#include "problem.h"
+#include "problem/costs.h"
+#include "problem/problem.h"
 #include "base/status.h"
-#include "tensor.h"
+#include "problem/tensor.h"
 
 /* What is judged: a plan's work, or other code's. */
 typedef struct judged {

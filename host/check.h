@@ -5,7 +5,7 @@
 #include "compare.h"
 #include "linear.h"
 #include "plan.h"
-#include "shape.h"
+#include "problem/shape.h"
 
 typedef struct clattn_checker {
   const clattn_problem *fresh;   /* the plan's; its keys are those of the run */

@@ -29,7 +29,7 @@
 
 #include "check.h"
 #include "base/clock.h"
-#include "positions.h"
+#include "problem/positions.h"
 #include "base/status.h"
 
 /* One (batch, head): its keys and values from the inputs, with bounds, and the same in float. */

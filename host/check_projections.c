@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "base/clock.h"
-#include "positions.h"
+#include "problem/positions.h"
 #include "base/status.h"
 
 /* One of the tensors while it is checked. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "positions.h"
+#include "problem/positions.h"
 #include "base/status.h"
 
 /* ---- x ----------------------------------------------------------------------------------------------------------- */

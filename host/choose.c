@@ -6,7 +6,7 @@
 #include "known_answer.h"
 #include "reasons.h"
 #include "record.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "base/status.h"
 #include "tiles.h"
 

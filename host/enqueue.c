@@ -1,7 +1,7 @@
 /* clattn_plan_enqueue: the caller's buffers in and out, nothing waited for. */
 #include <stdlib.h>
 
-#include "arguments.h"
+#include "problem/arguments.h"
 #include "bind.h"
 #include "cache.h"
 #include "process.h"

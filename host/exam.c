@@ -7,7 +7,7 @@
 
 #include "fused.h"
 #include "base/random.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "base/status.h"
 
 /* More than one block of every kernel and a tail; of few queries more than one part of the keys. */

@@ -4,8 +4,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "kernel_arguments.h"
-#include "shape.h"
+#include "problem/kernel_arguments.h"
+#include "problem/shape.h"
 #include "base/sizes.h"
 
 #include "../kernels/common/parts.h"

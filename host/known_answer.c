@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "choice.h"
-#include "costs.h"
+#include "problem/costs.h"
 #include "exam.h"
 #include "fused.h"
 #include "process.h"

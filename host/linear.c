@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "shape.h"
+#include "problem/shape.h"
 
 static clattn_linear output_linear(const clattn_problem *p) {
   const bool biased = (p->biases & CLATTN_BIAS_O) != 0;

@@ -2,7 +2,7 @@
 #ifndef CLATTN_LINEAR_H
 #define CLATTN_LINEAR_H
 
-#include "element.h"
+#include "problem/element.h"
 #include "reference.h"
 
 /* `tensor` = in . w + bias, of `columns` of the matrix. */

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "fused.h"
-#include "kernel_arguments.h"
+#include "problem/kernel_arguments.h"
 #include "ledger.h"
 #include "plan.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "base/status.h"
-#include "tensor.h"
+#include "problem/tensor.h"
 
 /* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to
  * each other through the cache; on a GPU it only needs to be large enough to fill the device. */

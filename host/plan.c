@@ -4,15 +4,15 @@
 #include <stdlib.h>
 
 #include "choice.h"
-#include "costs.h"
-#include "kernel_arguments.h"
+#include "problem/costs.h"
+#include "problem/kernel_arguments.h"
 #include "known_answer.h"
 #include "ledger.h"
-#include "problem.h"
+#include "problem/problem.h"
 #include "process.h"
 #include "reasons.h"
-#include "sequence.h"
-#include "shape.h"
+#include "problem/sequence.h"
+#include "problem/shape.h"
 #include "base/status.h"
 #include "traffic.h"
 

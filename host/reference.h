@@ -6,7 +6,7 @@
 #ifndef CLATTN_REFERENCE_H
 #define CLATTN_REFERENCE_H
 
-#include "sequence.h"
+#include "problem/sequence.h"
 
 /* Some columns of a matrix. */
 typedef struct clattn_columns {

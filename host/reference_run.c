@@ -2,12 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
-#include "element.h"
+#include "problem/arguments.h"
+#include "problem/element.h"
 #include "linear.h"
-#include "positions.h"
-#include "problem.h"
-#include "shape.h"
+#include "problem/positions.h"
+#include "problem/problem.h"
+#include "problem/shape.h"
 #include "base/status.h"
 
 /* What a row of scores goes through. */

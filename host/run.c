@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
+#include "problem/arguments.h"
 #include "cache.h"
 #include "base/clock.h"
 #include "linear.h"
 #include "process.h"
 #include "base/status.h"
-#include "tensor.h"
+#include "problem/tensor.h"
 
 /* A block is a contiguous run of the rows of (batch, head, query): this is its first. */
 static size_t first_row(const clattn_work *work) {

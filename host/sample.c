@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/random.h"
-#include "costs.h"
-#include "shape.h"
+#include "problem/costs.h"
+#include "problem/shape.h"
 #include "base/status.h"
 
 #define MOST_PAIRS 8 /* (batch, head) pairs of a sample; each needs all its keys and values projected */

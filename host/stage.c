@@ -1,7 +1,7 @@
 /* What the stages share: launching, what kernels are told, and the heads of a block. */
 #include "stage.h"
 
-#include "costs.h"
+#include "problem/costs.h"
 #include "launch.h"
 #include "base/sizes.h"
 

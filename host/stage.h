@@ -2,10 +2,10 @@
 #ifndef CLATTN_STAGE_H
 #define CLATTN_STAGE_H
 
-#include "kernel_arguments.h"
+#include "problem/kernel_arguments.h"
 #include "plan.h"
-#include "sequence.h"
-#include "shape.h"
+#include "problem/sequence.h"
+#include "problem/shape.h"
 
 /* What a stage works on: the plan's own buffers or the caller's. */
 typedef struct clattn_work {

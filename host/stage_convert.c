@@ -1,7 +1,7 @@
 /* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
 #include "fused.h"
 #include "stage.h"
-#include "tensor.h"
+#include "problem/tensor.h"
 
 static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, const conversion *given,
                              clattn_error *error) {

@@ -1,5 +1,5 @@
 /* rotary: q and the keys of this run are turned by their positions. */
-#include "positions.h"
+#include "problem/positions.h"
 #include "stage.h"
 
 static clattn_status rotate(const clattn_work *work, clattn_tensor tensor, clattn_error *error) {

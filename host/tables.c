@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "plan.h"
-#include "positions.h"
-#include "shape.h"
+#include "problem/positions.h"
+#include "problem/shape.h"
 #include "base/status.h"
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #define CLATTN_TABLES_H
 
 #include "base/opencl.h"
-#include "sequence.h"
+#include "problem/sequence.h"
 
 /* What is placed: x gets sinusoids, q and k are turned. Queries that stand where the keys stand share their table. */
 typedef enum clattn_placed { CLATTN_PLACED_X, CLATTN_PLACED_Q, CLATTN_PLACED_K, CLATTN_PLACED_COUNT } clattn_placed;

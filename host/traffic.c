@@ -4,7 +4,7 @@
 #include "catalog.h"
 #include "fused.h"
 #include "linear.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "base/sizes.h"
 
 /* Of a kernel that reads one float for each of its operations and one whose tile is shared by many, the text differs in

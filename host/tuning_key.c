@@ -3,7 +3,7 @@
 
 #include "catalog.h"
 #include "fused.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "base/sizes.h"
 
 const char *clattn_key_size_name(clattn_key_size size) {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "compare.h"
-#include "positions.h"
+#include "problem/positions.h"
 #include "sums.h"
 #include "support.h"
 

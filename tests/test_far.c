@@ -18,7 +18,7 @@
 #include "cache.h"
 #include "catalog.h"
 #include "access/compile.h"
-#include "costs.h"
+#include "problem/costs.h"
 #include "access/programs.h"
 #include "base/random.h"
 #include "run.h"

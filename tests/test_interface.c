@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "clattn_cl.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "support.h"
 
 /* ---- after a success --------------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "costs.h"
+#include "problem/costs.h"
 #include "exam.h"
 #include "plan.h"
 #include "source.h"

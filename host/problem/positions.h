@@ -2,7 +2,7 @@
 #ifndef CLATTN_POSITIONS_H
 #define CLATTN_POSITIONS_H
 
-#include "sequence.h"
+#include "problem/sequence.h"
 
 /* Elements of each vector that the rotary embedding turns. */
 size_t clattn_rotary_dim(const clattn_problem *problem);

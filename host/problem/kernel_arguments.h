@@ -4,7 +4,7 @@
 
 #include "base/opencl.h"
 
-#include "../kernels/common/attention.h"
+#include "../../kernels/common/attention.h"
 
 #define NO_ADDITION CL_ULONG_MAX /* conversion.add_offset on the host: the table that is added is NULL */
 

@@ -1,5 +1,5 @@
 /* A table of the fields that only another field turns on. */
-#include "unused.h"
+#include "problem/unused.h"
 
 #include <math.h>
 

@@ -1,9 +1,9 @@
 /* What the stages of a problem cost. */
-#include "costs.h"
+#include "problem/costs.h"
 
 #include "fused.h"
-#include "sequence.h"
-#include "shape.h"
+#include "problem/sequence.h"
+#include "problem/shape.h"
 
 static double limit(double value, double least, double most) {
   return value < least ? least : value > most ? most : value;

@@ -1,5 +1,5 @@
 /* Shapes and strides of a problem. Knows nothing of devices. */
-#include "shape.h"
+#include "problem/shape.h"
 
 #include <math.h>
 

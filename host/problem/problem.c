@@ -1,9 +1,9 @@
 /* Initial values of the public structs, older versions of clattn_problem, and the library's own version. */
-#include "problem.h"
+#include "problem/problem.h"
 
 #include <string.h>
 
-#include "shape.h"
+#include "problem/shape.h"
 
 const char *clattn_version(void) {
   return CLATTN_VERSION;

@@ -1,8 +1,8 @@
 /* Inputs and outputs: what is asked of them before anything is done. */
-#include "arguments.h"
+#include "problem/arguments.h"
 
 #include "base/status.h"
-#include "tensor.h"
+#include "problem/tensor.h"
 
 clattn_status clattn_check_rows(const clattn_problem *problem, const clattn_rows *rows, clattn_error *error) {
   if (rows == NULL) return CLATTN_OK;

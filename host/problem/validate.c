@@ -3,10 +3,10 @@
 #include <limits.h>
 #include <math.h>
 
-#include "problem.h"
-#include "shape.h"
+#include "problem/problem.h"
+#include "problem/shape.h"
 #include "base/status.h"
-#include "unused.h"
+#include "problem/unused.h"
 
 #define LARGEST_SIZE ((size_t)CLATTN_LARGEST_SIZE) /* of rows, columns and terms; element offsets are size_t */
 

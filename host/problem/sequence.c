@@ -1,11 +1,11 @@
 /* Sequences, and what their queries see. */
-#include "sequence.h"
+#include "problem/sequence.h"
 
 #include <limits.h>
 #include <math.h>
 
 #include "cache.h"
-#include "shape.h"
+#include "problem/shape.h"
 
 int64_t clattn_window_left(const clattn_problem *problem) {
   return problem->window_left == CLATTN_UNBOUNDED ? INT_MAX : problem->window_left;

@@ -7,17 +7,17 @@
  * It asks nothing of the compiler: neither _Float16 nor CL/cl_half.h is everywhere. A NaN stays a NaN, with as much of
  * its payload as fits.
  */
-#include "element.h"
+#include "problem/element.h"
 
 #include <float.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "positions.h"
-#include "shape.h"
+#include "problem/positions.h"
+#include "problem/shape.h"
 #include "base/status.h"
-#include "tensor.h"
+#include "problem/tensor.h"
 
 _Static_assert(CHAR_BIT == 8 && sizeof(float) == 4 && FLT_MANT_DIG == 24, "float must be IEEE binary32");
 

@@ -1,9 +1,9 @@
 /* Sinusoidal positions and rotary angles. */
-#include "positions.h"
+#include "problem/positions.h"
 
 #include <math.h>
 
-#include "shape.h"
+#include "problem/shape.h"
 
 size_t clattn_rotary_dim(const clattn_problem *problem) {
   return problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim;

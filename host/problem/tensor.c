@@ -1,5 +1,5 @@
 /* One table of where each tensor lies in clattn_inputs, clattn_outputs and clattn_buffers. */
-#include "tensor.h"
+#include "problem/tensor.h"
 
 #include <string.h>
 
