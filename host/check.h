@@ -3,7 +3,7 @@
 #define CLATTN_CHECK_H
 
 #include "compare.h"
-#include "linear.h"
+#include "reference/linear.h"
 #include "plan.h"
 #include "problem/shape.h"
 

@@ -7,7 +7,7 @@
 #include "problem/arguments.h"
 #include "cache.h"
 #include "base/clock.h"
-#include "linear.h"
+#include "reference/linear.h"
 #include "process.h"
 #include "base/status.h"
 #include "problem/tensor.h"

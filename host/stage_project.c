@@ -1,7 +1,7 @@
 /* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias, as many in one launch as share their x; and output =
  * context.Wo, the same product once more. */
 #include "blas.h"
-#include "linear.h"
+#include "reference/linear.h"
 #include "stage.h"
 
 #define PARTS_MOST 3

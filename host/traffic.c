@@ -3,7 +3,7 @@
 
 #include "catalog.h"
 #include "fused.h"
-#include "linear.h"
+#include "reference/linear.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
 

@@ -1,5 +1,5 @@
 /* Projections and places, for everything that computes on the host. */
-#include "linear.h"
+#include "reference/linear.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #define CLATTN_LINEAR_H
 
 #include "problem/element.h"
-#include "reference.h"
+#include "reference/reference.h"
 
 /* `tensor` = in . w + bias, of `columns` of the matrix. */
 typedef struct clattn_linear {

@@ -4,7 +4,7 @@
 
 #include "problem/arguments.h"
 #include "problem/element.h"
-#include "linear.h"
+#include "reference/linear.h"
 #include "problem/positions.h"
 #include "problem/problem.h"
 #include "problem/shape.h"

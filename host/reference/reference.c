@@ -1,5 +1,5 @@
 /* The scalar path: its stages, in double and in float. */
-#include "reference.h"
+#include "reference/reference.h"
 
 #include <float.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 #define EXP exp
 #define LOG log
 #define TANH tanh
-#include "reference_stages.inc"
+#include "reference/reference_stages.inc"
 #undef REAL
 #undef NAME
 #undef LINEAR
@@ -30,7 +30,7 @@
 #define EXP expf
 #define LOG logf
 #define TANH tanhf
-#include "reference_stages.inc"
+#include "reference/reference_stages.inc"
 #undef REAL
 #undef NAME
 #undef LINEAR
