@@ -2,13 +2,13 @@
 #include <stdio.h>
 
 #include "choice.h"
-#include "fused.h"
+#include "catalog/fused.h"
 #include "program.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
 #include "stage.h"
 #include "base/status.h"
-#include "tiles.h"
+#include "catalog/tiles.h"
 
 static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {

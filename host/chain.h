@@ -3,7 +3,7 @@
 #ifndef CLATTN_CHAIN_H
 #define CLATTN_CHAIN_H
 
-#include "catalog.h"
+#include "catalog/catalog.h"
 #include "device.h"
 #include "launch_limit.h"
 

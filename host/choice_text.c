@@ -4,7 +4,7 @@
 
 #include "choice.h"
 #include "base/status.h"
-#include "tiles.h"
+#include "catalog/tiles.h"
 
 /* Cuts `text` at the first `separator`: what is before it is returned, `text` goes on behind it. */
 static clattn_text cut(clattn_text *text, char separator) {

@@ -2,13 +2,13 @@
 #include <string.h>
 
 #include "choice.h"
-#include "fused.h"
+#include "catalog/fused.h"
 #include "known_answer.h"
 #include "reasons.h"
 #include "record.h"
 #include "problem/shape.h"
 #include "base/status.h"
-#include "tiles.h"
+#include "catalog/tiles.h"
 
 /* A CPU whose driver likes float vectors runs one work-item after the other: CPU forms. One that names a width of 1
  * spreads the work-items over the vectors itself, as a GPU does. That is rusticl on llvmpipe, which also stops a

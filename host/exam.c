@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fused.h"
+#include "catalog/fused.h"
 #include "base/random.h"
 #include "problem/shape.h"
 #include "base/status.h"

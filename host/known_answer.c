@@ -7,7 +7,7 @@
 #include "choice.h"
 #include "problem/costs.h"
 #include "exam.h"
-#include "fused.h"
+#include "catalog/fused.h"
 #include "process.h"
 #include "base/status.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fused.h"
+#include "catalog/fused.h"
 #include "problem/kernel_arguments.h"
 #include "ledger.h"
 #include "plan.h"

@@ -14,7 +14,7 @@
 #include "problem/sequence.h"
 #include "problem/shape.h"
 #include "base/status.h"
-#include "traffic.h"
+#include "catalog/traffic.h"
 
 void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to) {
   for (size_t b = 0; b < problem->batch; ++b, to += SEQUENCE_INTS) {

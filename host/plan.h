@@ -2,7 +2,7 @@
 #ifndef CLATTN_PLAN_H
 #define CLATTN_PLAN_H
 
-#include "catalog.h"
+#include "catalog/catalog.h"
 #include "chain.h"
 #include "device.h"
 #include "program.h"

@@ -1,5 +1,5 @@
 /* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
-#include "fused.h"
+#include "catalog/fused.h"
 #include "stage.h"
 #include "problem/tensor.h"
 

@@ -1,5 +1,5 @@
 /* fused: scores, softmax and context of all pairs in one kernel, and what its companion does behind it. */
-#include "fused.h"
+#include "catalog/fused.h"
 #include "launch.h"
 #include "stage.h"
 

@@ -1,8 +1,8 @@
 /* Classes of problems: see tuning_key.h. */
 #include "tuning_key.h"
 
-#include "catalog.h"
-#include "fused.h"
+#include "catalog/catalog.h"
+#include "catalog/fused.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
 

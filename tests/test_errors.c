@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog.h"
+#include "catalog/catalog.h"
 #include "program.h"
 #include "support.h"
-#include "tiles.h"
+#include "catalog/tiles.h"
 
 static void names(void **state) {
   (void)state;

@@ -16,7 +16,7 @@
 
 #include "access/device.h" /* and not that of the library */
 #include "cache.h"
-#include "catalog.h"
+#include "catalog/catalog.h"
 #include "access/compile.h"
 #include "problem/costs.h"
 #include "access/programs.h"

@@ -2,10 +2,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "catalog.h"
+#include "catalog/catalog.h"
 #include "cli/ladder/prediction.h"
 #include "support.h"
-#include "traffic.h"
+#include "catalog/traffic.h"
 
 /* In floats, but for the operations. */
 typedef struct counts {

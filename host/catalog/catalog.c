@@ -1,10 +1,10 @@
 /* The catalogue's rows. */
-#include "catalog.h"
+#include "catalog/catalog.h"
 
 #include <string.h>
 
 #include "base/status.h"
-#include "tiles.h"
+#include "catalog/tiles.h"
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* Companions of the fused kernels. */
-#include "fused.h"
+#include "catalog/fused.h"
 
 #include <limits.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "problem/shape.h"
 #include "base/sizes.h"
 
-#include "../kernels/common/parts.h"
+#include "../../kernels/common/parts.h"
 
 /* Of all query heads that share one. */
 static size_t rows_of_key_head(const clattn_problem *problem) {

@@ -1,8 +1,8 @@
 /* Traffic: which launches a stage takes, and the formulas of products and of softmax. */
-#include "traffic.h"
+#include "catalog/traffic.h"
 
-#include "catalog.h"
-#include "fused.h"
+#include "catalog/catalog.h"
+#include "catalog/fused.h"
 #include "reference/linear.h"
 #include "problem/shape.h"
 #include "base/sizes.h"

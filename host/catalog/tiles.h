@@ -2,7 +2,7 @@
 #ifndef CLATTN_TILES_H
 #define CLATTN_TILES_H
 
-#include "catalog.h"
+#include "catalog/catalog.h"
 
 /* Whether the device meets the row's needs with these tile values: CLATTN_OK, or CLATTN_UNSUPPORTED with the reason. */
 clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_extent *extent,

@@ -1,5 +1,5 @@
 /* Tile sizes: the standard ones, and smaller ones where a device has too little. */
-#include "tiles.h"
+#include "catalog/tiles.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef CLATTN_FUSED_H
 #define CLATTN_FUSED_H
 
-#include "catalog.h"
+#include "catalog/catalog.h"
 
 typedef struct clattn_companion {
   const char *row;                                                      /* name of the fused kernel */

@@ -1,8 +1,8 @@
 /* The geometry of each family of kernels: what its work-groups are, what they take, and how long its sums are. */
-#include "geometry.h"
+#include "catalog/geometry.h"
 
 #include "base/sizes.h"
-#include "../kernels/common/parts.h"
+#include "../../kernels/common/parts.h"
 
 void clattn_geometry_naive(const int *value, const clattn_extent *e, clattn_geometry *g) {
   (void)value;
@@ -142,14 +142,14 @@ void clattn_geometry_fused_block(const int *value, const clattn_extent *e, clatt
                          .longest_first = true};
 }
 
-/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/fused.c) */
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/catalog/fused.c) */
 void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const int same[] = {value[0], SPLIT_LOCAL_Y, value[1], 1, value[2]};
   clattn_geometry_fused_block(same, e, g);
   g->rows = 1;
 }
 
-/* value: PARTS, HEADS; what it is launched over follows from them (host/fused.c). The keys of a part, then parts. */
+/* value: PARTS, HEADS; what it is launched over follows from them (host/catalog/fused.c). The keys of a part, then parts. */
 void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t part = (size_t)part_len((int)e->terms, value[0]), rows = (size_t)value[1] * STREAM_ROWS;
   const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + clattn_groups_of(e->value_dim, 16) * 16;

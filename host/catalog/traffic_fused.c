@@ -1,10 +1,10 @@
 /* Traffic: the formulas of fused. How often the maximum of a row grows depends on the data: what is done then alone
  * counts once for each row, for its first key or strip. */
-#include "traffic.h"
+#include "catalog/traffic.h"
 
 #include <limits.h>
 
-#include "../kernels/common/parts.h"
+#include "../../kernels/common/parts.h"
 
 /* Operations of exp2_16 in kernels/common/exp2.cl, for each number: three to split it, five multiply-adds, a product.
  */

@@ -4,8 +4,8 @@
 #define CLATTN_CATALOG_H
 
 #include "clattn.h"
-#include "geometry.h"
-#include "traffic.h"
+#include "catalog/geometry.h"
+#include "catalog/traffic.h"
 
 #define CLATTN_TILES_MOST 5
 #define CLATTN_VALID_MOST 6
