@@ -11,7 +11,7 @@
 
 #include "clattn_cl.h"
 #include "base/clock.h"
-#include "device.h"
+#include "device/device.h"
 #include "worker.h"
 
 static clattn_device *device;

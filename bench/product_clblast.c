@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "device.h"
+#include "device/device.h"
 #include "product.h"
 
 static clattn_device *device;

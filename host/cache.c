@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "problem/arguments.h"
-#include "ledger.h"
+#include "device/ledger.h"
 #include "problem/problem.h"
-#include "process.h"
+#include "device/process.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
 #include "base/status.h"

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CACHE_H
 #define CLATTN_CACHE_H
 
-#include "device.h"
+#include "device/device.h"
 #include "problem/kernel_arguments.h"
 
 typedef struct clattn_cached_sequence {

@@ -4,7 +4,7 @@
 #include "problem/arguments.h"
 #include "bind.h"
 #include "cache.h"
-#include "process.h"
+#include "device/process.h"
 #include "run.h"
 #include "base/status.h"
 

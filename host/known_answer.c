@@ -8,7 +8,7 @@
 #include "problem/costs.h"
 #include "exam.h"
 #include "catalog/fused.h"
-#include "process.h"
+#include "device/process.h"
 #include "base/status.h"
 
 /* ---- of a plan --------------------------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 
 #include "catalog/fused.h"
 #include "problem/kernel_arguments.h"
-#include "ledger.h"
+#include "device/ledger.h"
 #include "plan.h"
 #include "problem/shape.h"
 #include "base/status.h"

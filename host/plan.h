@@ -3,8 +3,8 @@
 #define CLATTN_PLAN_H
 
 #include "catalog/catalog.h"
-#include "chain.h"
-#include "device.h"
+#include "device/chain.h"
+#include "device/device.h"
 #include "program.h"
 #include "tables.h"
 

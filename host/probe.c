@@ -3,10 +3,10 @@
 
 #include <math.h>
 
-#include "chain.h"
+#include "device/chain.h"
 #include "base/clock.h"
-#include "launch.h"
-#include "process.h"
+#include "device/launch.h"
+#include "device/process.h"
 #include "base/status.h"
 
 /* A run is made this long, so that starting it does not count. */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_PROBE_H
 #define CLATTN_PROBE_H
 
-#include "device.h"
+#include "device/device.h"
 
 typedef enum clattn_probe_kind {
   CLATTN_PROBE_MULTIPLY_ADD, /* operations */

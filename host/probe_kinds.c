@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "chain.h"
+#include "device/chain.h"
 #include "probe.h"
 #include "program.h"
 #include "base/status.h"

@@ -2,7 +2,7 @@
 #ifndef CLATTN_PROGRAM_H
 #define CLATTN_PROGRAM_H
 
-#include "device.h"
+#include "device/device.h"
 #include "program_answer.h"
 
 /* What was built once for the device: the same text with the same options is not built again. */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_PROGRAM_ANSWER_H
 #define CLATTN_PROGRAM_ANSWER_H
 
-#include "device.h"
+#include "device/device.h"
 
 #define CLATTN_ANSWER_TEXT 256
 

@@ -2,7 +2,7 @@
 #ifndef CLATTN_PROGRAM_STORE_H
 #define CLATTN_PROGRAM_STORE_H
 
-#include "device.h"
+#include "device/device.h"
 
 /* Whether the platform of this name keeps what it has built on disk by itself. */
 bool clattn_platform_keeps_programs(const char *platform);

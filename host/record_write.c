@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "base/file_system.h"
 #include "record.h"
 #include "record_format.h"

@@ -8,7 +8,7 @@
 #include "cache.h"
 #include "base/clock.h"
 #include "reference/linear.h"
-#include "process.h"
+#include "device/process.h"
 #include "base/status.h"
 #include "problem/tensor.h"
 

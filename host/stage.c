@@ -2,7 +2,7 @@
 #include "stage.h"
 
 #include "problem/costs.h"
-#include "launch.h"
+#include "device/launch.h"
 #include "base/sizes.h"
 
 kernel_strides clattn_kernel_strides(clattn_strides s) {

@@ -1,5 +1,5 @@
 /* context: weights.V of one block. */
-#include "blas.h"
+#include "device/blas.h"
 #include "stage.h"
 
 /* The same arguments for the product and, behind CLBlast, for the repair of what it made non-finite. */

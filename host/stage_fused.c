@@ -1,6 +1,6 @@
 /* fused: scores, softmax and context of all pairs in one kernel, and what its companion does behind it. */
 #include "catalog/fused.h"
-#include "launch.h"
+#include "device/launch.h"
 #include "stage.h"
 
 /* The same arguments for both. */

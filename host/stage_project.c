@@ -1,6 +1,6 @@
 /* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias, as many in one launch as share their x; and output =
  * context.Wo, the same product once more. */
-#include "blas.h"
+#include "device/blas.h"
 #include "reference/linear.h"
 #include "stage.h"
 

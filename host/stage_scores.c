@@ -1,5 +1,5 @@
 /* scores: Q.K^T * scale of one block, then softcap, bias and mask. */
-#include "blas.h"
+#include "device/blas.h"
 #include "stage.h"
 
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {

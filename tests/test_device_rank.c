@@ -1,7 +1,7 @@
 /* Which device is taken of several, by made-up ones; and texts from drivers. */
 #include <string.h>
 
-#include "device_rank.h"
+#include "device/device_rank.h"
 #include "support.h"
 #include "base/text.h"
 

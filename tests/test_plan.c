@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ledger.h"
+#include "device/ledger.h"
 #include "support.h"
 
 static clattn_problem middling(void) {

@@ -1,5 +1,5 @@
 /* Enqueueing, one command after the other. */
-#include "chain.h"
+#include "device/chain.h"
 
 #include "base/clock.h"
 #include "base/status.h"

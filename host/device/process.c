@@ -2,7 +2,7 @@
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "process.h"
+#include "device/process.h"
 
 #include "base/lock.h"
 #include "base/status.h"

@@ -15,7 +15,7 @@ struct clattn_device {
   cl_uint address_bits;
   bool profiling;           /* whether the queue records event times */
   clattn_program *programs; /* that were built so far */
-  uint64_t held_bytes;      /* of memory, by plans and caches: host/ledger.c alone */
+  uint64_t held_bytes;      /* of memory, by plans and caches: host/device/ledger.c alone */
 };
 
 /* Fills info but for the indices. Returns the code of the first question that has to be answered and was not. */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_BLAS_H
 #define CLATTN_BLAS_H
 
-#include "chain.h"
+#include "device/chain.h"
 
 /* A row-major matrix in a buffer, or `count` of them, `step` elements apart. */
 typedef struct clattn_blas_matrix {

@@ -1,12 +1,12 @@
 /* Finding devices: every platform is asked, and the caller's choice leaves some of what they have. */
-#include "device.h"
+#include "device/device.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "device_rank.h"
-#include "process.h"
+#include "device/device_rank.h"
+#include "device/process.h"
 #include "base/status.h"
 #include "base/text.h"
 

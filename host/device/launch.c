@@ -1,5 +1,5 @@
 /* Launches, and how long ones are cut: each piece is a box of the launch's work-groups, at an offset. */
-#include "launch.h"
+#include "device/launch.h"
 
 #include <math.h>
 #include <string.h>

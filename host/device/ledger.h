@@ -3,7 +3,7 @@
 #ifndef CLATTN_LEDGER_H
 #define CLATTN_LEDGER_H
 
-#include "device.h"
+#include "device/device.h"
 
 /* Bytes of what the driver reports that nothing of this library's holds yet. */
 uint64_t clattn_ledger_left(const clattn_device *device);

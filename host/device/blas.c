@@ -1,5 +1,5 @@
 /* CLBlast, one call at a time: it was not thread-safe before 1.6.1. */
-#include "blas.h"
+#include "device/blas.h"
 
 #include "base/status.h"
 

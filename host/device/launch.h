@@ -2,7 +2,7 @@
 #ifndef CLATTN_LAUNCH_H
 #define CLATTN_LAUNCH_H
 
-#include "chain.h"
+#include "device/chain.h"
 
 /* Launches kernel over a result of cols x rows x pairs elements, in work-groups as the geometry says. It does about
  * `flops`; where that is more than the chain's limit, in pieces. */

@@ -1,10 +1,10 @@
 /* Opening and closing devices. */
-#include "device.h"
+#include "device/device.h"
 
 #include <stdlib.h>
 
 #include "clattn_cl.h"
-#include "process.h"
+#include "device/process.h"
 #include "program.h"
 #include "base/status.h"
 

@@ -1,5 +1,5 @@
 /* The count of a device's memory; plans of several threads share it. */
-#include "ledger.h"
+#include "device/ledger.h"
 
 #include "base/lock.h"
 #include "base/status.h"

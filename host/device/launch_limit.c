@@ -1,9 +1,9 @@
 /* How much a launch may do, before anything is measured: the first must not be too long either. */
-#include "launch_limit.h"
+#include "device/launch_limit.h"
 
 #include <math.h>
 
-#include "device_rank.h"
+#include "device/device_rank.h"
 
 /* What a kernel that is not the plain formula is taken to do in each cycle of a compute unit, of which GPUs can do 16
  * to 256. Nobody has measured it on one. Too low a guess costs little: a piece still has several groups for each unit.

@@ -1,11 +1,11 @@
 /* What a driver says of its device. */
-#include "device.h"
+#include "device/device.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "device_rank.h"
+#include "device/device_rank.h"
 #include "base/text.h"
 
 /* Extensions that attention kernels can make use of. */

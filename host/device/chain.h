@@ -4,8 +4,8 @@
 #define CLATTN_CHAIN_H
 
 #include "catalog/catalog.h"
-#include "device.h"
-#include "launch_limit.h"
+#include "device/device.h"
+#include "device/launch_limit.h"
 
 /* What a command's time counts towards: a clattn_stage, or one of these. */
 enum { CLATTN_SLOT_UPLOAD = CLATTN_STAGE_COUNT, CLATTN_SLOT_DOWNLOAD, CLATTN_SLOT_COUNT };

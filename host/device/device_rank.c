@@ -1,5 +1,5 @@
 /* The order of devices: see device_rank.h. */
-#include "device_rank.h"
+#include "device/device_rank.h"
 
 #include <ctype.h>
 #include <string.h>
