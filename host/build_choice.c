@@ -3,7 +3,7 @@
 
 #include "choice.h"
 #include "catalog/fused.h"
-#include "program.h"
+#include "programs/program.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
 #include "stage.h"

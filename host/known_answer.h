@@ -1,6 +1,6 @@
 /* Known answers: drivers' compilers have made wrong kernels of right ones, and launches fail that no limit had
  * announced. So kernels that a plan has chosen by itself first do a small problem whose results the scalar path knows,
- * once for each built program (host/program_answer.c remembers). */
+ * once for each built program (host/programs/program_answer.c remembers). */
 #ifndef CLATTN_KNOWN_ANSWER_H
 #define CLATTN_KNOWN_ANSWER_H
 

@@ -5,7 +5,7 @@
 #include "catalog/catalog.h"
 #include "device/chain.h"
 #include "device/device.h"
-#include "program.h"
+#include "programs/program.h"
 #include "tables.h"
 
 /* A piece of the scores: queries first_row ... of the (batch, head) pairs first_pair ... */

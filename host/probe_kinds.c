@@ -4,7 +4,7 @@
 
 #include "device/chain.h"
 #include "probe.h"
-#include "program.h"
+#include "programs/program.h"
 #include "base/status.h"
 
 /* Rounds of a work-item's loop: rusticl on llvmpipe ends a work-item after 65535 of all its loops together, and unrolls

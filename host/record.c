@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "record_format.h"
-#include "source.h"
+#include "programs/source.h"
 #include "base/status.h"
 
 #define LARGEST_RECORD ((size_t)1 << 20)

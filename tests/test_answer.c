@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "catalog/catalog.h"
-#include "program_file.h"
+#include "programs/program_file.h"
 #include "support.h"
 
 #define KERNELS "answer_kernels"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "catalog/catalog.h"
-#include "program.h"
+#include "programs/program.h"
 #include "support.h"
 #include "catalog/tiles.h"
 

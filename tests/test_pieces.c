@@ -7,7 +7,7 @@
 #include "problem/costs.h"
 #include "exam.h"
 #include "plan.h"
-#include "source.h"
+#include "programs/source.h"
 #include "support.h"
 
 #define KERNELS "pieces_kernels"

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "device/device.h"
-#include "program.h"
-#include "program_file.h"
-#include "program_store.h"
+#include "programs/program.h"
+#include "programs/program_file.h"
+#include "programs/program_store.h"
 #include "support.h"
 
 #define FOLDER "store/programs"

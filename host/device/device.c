@@ -5,7 +5,7 @@
 
 #include "clattn_cl.h"
 #include "device/process.h"
-#include "program.h"
+#include "programs/program.h"
 #include "base/status.h"
 
 /* Also a device that was opened only in part. */

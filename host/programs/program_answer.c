@@ -1,14 +1,14 @@
 /* Answers are kept with the program that gave them, and beside the compiled programs in a file of their own: under the
  * same key, so that another driver, device, kernel text or tile size asks again. */
-#include "program_answer.h"
+#include "programs/program_answer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "program.h"
-#include "program_file.h"
-#include "program_store.h"
+#include "programs/program.h"
+#include "programs/program_file.h"
+#include "programs/program_store.h"
 
 /* What follows the head of a file. Another number makes what earlier versions asked of no use. */
 #define RIGHT "answer 1 right"

@@ -6,7 +6,7 @@
  *
  *     ...                         <- the driver's bytes
  */
-#include "program_file.h"
+#include "programs/program_file.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,12 +1,12 @@
 /* Builds OpenCL programs or takes them from a store, keeps them for as long as their device is open, and reports what
  * the compiler said. */
-#include "program.h"
+#include "programs/program.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "program_store.h"
+#include "programs/program_store.h"
 #include "base/status.h"
 #include "base/text.h"
 

@@ -3,7 +3,7 @@
  * OpenCL's own #include needs a folder on the machine that runs the program; expanding here makes the embedded files
  * and a folder's the same. Lines of the form  #include "path"  are replaced by the file, path below the kernels'
  * folder. */
-#include "program.h"
+#include "programs/program.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "base/embedded.h"
 #include "base/hash.h"
-#include "source.h"
+#include "programs/source.h"
 #include "base/status.h"
 
 #define INCLUDES_DEEPEST 4

@@ -3,7 +3,7 @@
 #define CLATTN_PROGRAM_H
 
 #include "device/device.h"
-#include "program_answer.h"
+#include "programs/program_answer.h"
 
 /* What was built once for the device: the same text with the same options is not built again. */
 struct clattn_program {

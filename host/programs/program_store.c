@@ -1,5 +1,5 @@
-/* The store of compiled programs: see program_store.h. host/program_file.c knows what a file looks like. */
-#include "program_store.h"
+/* The store of compiled programs: see program_store.h. host/programs/program_file.c knows what a file looks like. */
+#include "programs/program_store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "base/file_system.h"
 #include "base/hash.h"
-#include "program_file.h"
+#include "programs/program_file.h"
 
 /* docs/devices.md says what was seen of each; NVIDIA's was not tried. With a driver that is not here nothing can go
  * wrong: at the worst, programs are kept twice. */
