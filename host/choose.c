@@ -5,7 +5,7 @@
 #include "catalog/fused.h"
 #include "known_answer.h"
 #include "reasons.h"
-#include "record.h"
+#include "tuning/record.h"
 #include "problem/shape.h"
 #include "base/status.h"
 #include "catalog/tiles.h"

@@ -3,7 +3,7 @@
 #ifndef CLATTN_RECORD_H
 #define CLATTN_RECORD_H
 
-#include "tuning_key.h"
+#include "tuning/tuning_key.h"
 
 #define CLATTN_TUNED_TEXT 128
 

@@ -11,8 +11,8 @@
 
 #include "device/device.h"
 #include "base/file_system.h"
-#include "record.h"
-#include "record_format.h"
+#include "tuning/record.h"
+#include "tuning/record_format.h"
 #include "base/status.h"
 
 #ifdef _WIN32

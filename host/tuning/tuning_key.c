@@ -1,5 +1,5 @@
 /* Classes of problems: see tuning_key.h. */
-#include "tuning_key.h"
+#include "tuning/tuning_key.h"
 
 #include "catalog/catalog.h"
 #include "catalog/fused.h"

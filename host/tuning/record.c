@@ -1,5 +1,5 @@
 /* Reading and looking up tuning records. */
-#include "record.h"
+#include "tuning/record.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record_format.h"
+#include "tuning/record_format.h"
 #include "programs/source.h"
 #include "base/status.h"
 
