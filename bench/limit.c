@@ -1,7 +1,7 @@
 /* The device's limit, in turn with the engines: one of the library's probes, in the form that was fastest. */
 #include "limit.h"
 
-#include "probe.h"
+#include "probe/probe.h"
 #include "worker.h"
 
 /* Of each form, to find the fastest. */

@@ -1,4 +1,4 @@
-/* The device's limit as one more that takes turns: a probe of host/probe.h, run by run. */
+/* The device's limit as one more that takes turns: a probe of host/probe/probe.h, run by run. */
 #ifndef CLATTN_BENCH_LIMIT_H
 #define CLATTN_BENCH_LIMIT_H
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "device/chain.h"
-#include "probe.h"
+#include "probe/probe.h"
 #include "programs/program.h"
 #include "base/status.h"
 

@@ -1,5 +1,5 @@
 /* What the device can do at most: operations and bytes a second, measured with kernels/probe. */
-#include "probe.h"
+#include "probe/probe.h"
 
 #include <math.h>
 
