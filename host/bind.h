@@ -3,7 +3,7 @@
 #define CLATTN_BIND_H
 
 #include "clattn_cl.h"
-#include "plan.h"
+#include "plan/plan.h"
 
 /* The buffers of a run: the caller's where there is one, else the plan's own. */
 typedef struct clattn_binding {

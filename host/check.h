@@ -4,7 +4,7 @@
 
 #include "compare.h"
 #include "reference/linear.h"
-#include "plan.h"
+#include "plan/plan.h"
 #include "problem/shape.h"
 
 typedef struct clattn_checker {

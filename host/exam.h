@@ -2,7 +2,7 @@
 #ifndef CLATTN_EXAM_H
 #define CLATTN_EXAM_H
 
-#include "plan.h"
+#include "plan/plan.h"
 
 typedef struct clattn_exam {
   clattn_problem problem;

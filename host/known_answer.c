@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "choice.h"
+#include "plan/choice.h"
 #include "problem/costs.h"
 #include "exam.h"
 #include "catalog/fused.h"

@@ -4,7 +4,7 @@
 #ifndef CLATTN_KNOWN_ANSWER_H
 #define CLATTN_KNOWN_ANSWER_H
 
-#include "plan.h"
+#include "plan/plan.h"
 
 /* Whether the plan's options want that of the kernels that plans choose by themselves. */
 bool clattn_answers_wanted(const clattn_plan_options *options);

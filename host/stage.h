@@ -3,7 +3,7 @@
 #define CLATTN_STAGE_H
 
 #include "problem/kernel_arguments.h"
-#include "plan.h"
+#include "plan/plan.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
 

@@ -6,7 +6,7 @@
 
 #include "problem/costs.h"
 #include "exam.h"
-#include "plan.h"
+#include "plan/plan.h"
 #include "programs/source.h"
 #include "support.h"
 

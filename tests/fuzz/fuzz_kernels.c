@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "choice.h"
+#include "plan/choice.h"
 #include "fuzz.h"
 
 /* Of a size at which no rung is refused for want of local memory. */

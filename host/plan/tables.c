@@ -1,9 +1,9 @@
 /* A plan's tables of positions: see tables.h. */
-#include "tables.h"
+#include "plan/tables.h"
 
 #include <stdlib.h>
 
-#include "plan.h"
+#include "plan/plan.h"
 #include "problem/positions.h"
 #include "problem/shape.h"
 #include "base/status.h"

@@ -1,5 +1,5 @@
 /* The list of reasons that a plan keeps. */
-#include "reasons.h"
+#include "plan/reasons.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* From a choice to a built kernel that the device can run. */
 #include <stdio.h>
 
-#include "choice.h"
+#include "plan/choice.h"
 #include "catalog/fused.h"
 #include "programs/program.h"
 #include "problem/shape.h"

@@ -7,7 +7,7 @@
 #include "catalog/fused.h"
 #include "problem/kernel_arguments.h"
 #include "device/ledger.h"
-#include "plan.h"
+#include "plan/plan.h"
 #include "problem/shape.h"
 #include "base/status.h"
 #include "problem/tensor.h"

@@ -6,7 +6,7 @@
 #include "device/chain.h"
 #include "device/device.h"
 #include "programs/program.h"
-#include "tables.h"
+#include "plan/tables.h"
 
 /* A piece of the scores: queries first_row ... of the (batch, head) pairs first_pair ... */
 typedef struct clattn_block {
@@ -26,7 +26,7 @@ typedef struct clattn_choice {
   char origin[CLATTN_ORIGIN_TEXT]; /* of its program; empty: nothing was built */
 } clattn_choice;
 
-/* Grows by host/reasons.c alone. */
+/* Grows by host/plan/reasons.c alone. */
 typedef struct clattn_reasons {
   struct reason_entry *entry;
   size_t count, room;

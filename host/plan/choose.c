@@ -1,10 +1,10 @@
 /* Which kernel for which stage: by hand, from a tuning record, or the best that the device supports. */
 #include <string.h>
 
-#include "choice.h"
+#include "plan/choice.h"
 #include "catalog/fused.h"
 #include "known_answer.h"
-#include "reasons.h"
+#include "plan/reasons.h"
 #include "tuning/record.h"
 #include "problem/shape.h"
 #include "base/status.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "choice.h"
+#include "plan/choice.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
 

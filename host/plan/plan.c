@@ -1,16 +1,16 @@
 /* Plans: their making, what they say of themselves, and their end. */
-#include "plan.h"
+#include "plan/plan.h"
 
 #include <stdlib.h>
 
-#include "choice.h"
+#include "plan/choice.h"
 #include "problem/costs.h"
 #include "problem/kernel_arguments.h"
 #include "known_answer.h"
 #include "device/ledger.h"
 #include "problem/problem.h"
 #include "device/process.h"
-#include "reasons.h"
+#include "plan/reasons.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
 #include "base/status.h"

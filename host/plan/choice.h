@@ -2,7 +2,7 @@
 #ifndef CLATTN_CHOICE_H
 #define CLATTN_CHOICE_H
 
-#include "plan.h"
+#include "plan/plan.h"
 
 /* A part of a string. */
 typedef struct clattn_text {

@@ -2,7 +2,7 @@
 #ifndef CLATTN_REASONS_H
 #define CLATTN_REASONS_H
 
-#include "choice.h"
+#include "plan/choice.h"
 #include "base/status.h"
 
 /* Of a chosen or refused row; the format says why. */
