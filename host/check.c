@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "problem/arguments.h"
-#include "cache.h"
+#include "cache/cache.h"
 #include "problem/costs.h"
 #include "problem/problem.h"
 #include "base/status.h"

@@ -3,7 +3,7 @@
 
 #include "problem/arguments.h"
 #include "bind.h"
-#include "cache.h"
+#include "cache/cache.h"
 #include "device/process.h"
 #include "run.h"
 #include "base/status.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "problem/arguments.h"
-#include "cache.h"
+#include "cache/cache.h"
 #include "base/clock.h"
 #include "reference/linear.h"
 #include "device/process.h"

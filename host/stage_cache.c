@@ -1,6 +1,6 @@
 /* cache: this run's keys and values are appended; then, unless scores can read the cache in place, all of it is brought
  * into floats, (batch, capacity, heads, dim). */
-#include "cache.h"
+#include "cache/cache.h"
 #include "stage.h"
 
 /* Keys or values. */

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "access/device.h" /* and not that of the library */
-#include "cache.h"
+#include "cache/cache.h"
 #include "catalog/catalog.h"
 #include "access/compile.h"
 #include "problem/costs.h"

@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <math.h>
 
-#include "cache.h"
+#include "cache/cache.h"
 #include "problem/shape.h"
 
 int64_t clattn_window_left(const clattn_problem *problem) {

@@ -1,5 +1,5 @@
 /* Caches: memory, lengths, and the pool of pages. What is in them is the business of the cache stage. */
-#include "cache.h"
+#include "cache/cache.h"
 
 #include <math.h>
 #include <stdlib.h>
