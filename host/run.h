@@ -3,7 +3,7 @@
 #define CLATTN_RUN_H
 
 #include "clattn_cl.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 /* Where results go: host memory (clattn_plan_run) or the caller's buffers (clattn_plan_enqueue); one of them is NULL.
  */

@@ -22,7 +22,7 @@
 #include "access/programs.h"
 #include "base/random.h"
 #include "run.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 #define MORE_THAN_32_BITS 4400000000u
 #define SKIPPED 77

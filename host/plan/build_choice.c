@@ -6,7 +6,7 @@
 #include "programs/program.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
-#include "stage.h"
+#include "stages/stage.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
 

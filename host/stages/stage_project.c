@@ -2,7 +2,7 @@
  * context.Wo, the same product once more. */
 #include "device/blas.h"
 #include "reference/linear.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 #define PARTS_MOST 3
 

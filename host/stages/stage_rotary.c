@@ -1,6 +1,6 @@
 /* rotary: q and the keys of this run are turned by their positions. */
 #include "problem/positions.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 static clattn_status rotate(const clattn_work *work, clattn_tensor tensor, clattn_error *error) {
   const clattn_problem *p = &work->plan->problem;

@@ -1,7 +1,7 @@
 /* cache: this run's keys and values are appended; then, unless scores can read the cache in place, all of it is brought
  * into floats, (batch, capacity, heads, dim). */
 #include "cache/cache.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 /* Keys or values. */
 typedef struct part {

@@ -1,6 +1,6 @@
 /* scores: Q.K^T * scale of one block, then softcap, bias and mask. */
 #include "device/blas.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
   const attention a = clattn_kernel_attention(work);

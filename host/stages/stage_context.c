@@ -1,6 +1,6 @@
 /* context: weights.V of one block. */
 #include "device/blas.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 /* The same arguments for the product and, behind CLBlast, for the repair of what it made non-finite. */
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {

@@ -1,5 +1,5 @@
 /* softmax: the rows of one block of scores become weights. */
-#include "stage.h"
+#include "stages/stage.h"
 
 clattn_status clattn_stage_softmax(const clattn_work *work, clattn_error *error) {
   const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;

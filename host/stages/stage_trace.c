@@ -1,6 +1,6 @@
 /* What a traced plan makes to be looked at: products, and the rows' maxima, exps and sums. Both work on the block's
  * buffer, before the stages that count write it anew. */
-#include "stage.h"
+#include "stages/stage.h"
 
 clattn_status clattn_stage_products(const clattn_work *work, clattn_error *error) {
   const attention a = clattn_kernel_attention(work);

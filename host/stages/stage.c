@@ -1,5 +1,5 @@
 /* What the stages share: launching, what kernels are told, and the heads of a block. */
-#include "stage.h"
+#include "stages/stage.h"
 
 #include "problem/costs.h"
 #include "device/launch.h"

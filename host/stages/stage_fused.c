@@ -1,7 +1,7 @@
 /* fused: scores, softmax and context of all pairs in one kernel, and what its companion does behind it. */
 #include "catalog/fused.h"
 #include "device/launch.h"
-#include "stage.h"
+#include "stages/stage.h"
 
 /* The same arguments for both. */
 typedef struct launch {

@@ -1,6 +1,6 @@
 /* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
 #include "catalog/fused.h"
-#include "stage.h"
+#include "stages/stage.h"
 #include "problem/tensor.h"
 
 static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, const conversion *given,
