@@ -21,7 +21,7 @@
 #include "problem/costs.h"
 #include "access/programs.h"
 #include "base/random.h"
-#include "run.h"
+#include "run/run.h"
 #include "stages/stage.h"
 
 #define MORE_THAN_32_BITS 4400000000u

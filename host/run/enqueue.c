@@ -2,10 +2,10 @@
 #include <stdlib.h>
 
 #include "problem/arguments.h"
-#include "bind.h"
+#include "run/bind.h"
 #include "cache/cache.h"
 #include "device/process.h"
-#include "run.h"
+#include "run/run.h"
 #include "base/status.h"
 
 /* A buffer of its own for each run: an earlier run may still read its lengths. The commands that use it keep it alive.

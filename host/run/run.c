@@ -1,5 +1,5 @@
 /* Runs plans: all stages, block by block; and clattn_plan_run, with host memory in and out. */
-#include "run.h"
+#include "run/run.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What is asked of the caller's buffers before anything is enqueued, and which buffer each tensor has then. */
-#include "bind.h"
+#include "run/bind.h"
 
 #include <string.h>
 
