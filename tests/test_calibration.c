@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "compare.h"
+#include "check/compare.h"
 #include "sums.h"
 #include "support.h"
 

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "compare.h"
+#include "check/compare.h"
 #include "problem/positions.h"
 #include "sums.h"
 #include "support.h"

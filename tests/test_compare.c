@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "compare.h"
+#include "check/compare.h"
 #include "support.h"
 
 static clattn_comparison compare_one(float got, double expected, double bound) {

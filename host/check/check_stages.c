@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "check.h"
+#include "check/check.h"
 #include "base/clock.h"
 #include "base/status.h"
 

@@ -4,7 +4,7 @@
  * element of the tensor by what the plain scalar code makes of it in the same type. Both must hold.
  *
  * Comparisons are written !(error <= bound): a NaN then fails, where error > bound would let it pass. */
-#include "compare.h"
+#include "check/compare.h"
 
 #include <float.h>
 #include <math.h>

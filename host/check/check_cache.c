@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "cache/cache.h"
-#include "check.h"
+#include "check/check.h"
 #include "base/status.h"
 
 /* Keys or values. */

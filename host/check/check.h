@@ -2,7 +2,7 @@
 #ifndef CLATTN_CHECK_H
 #define CLATTN_CHECK_H
 
-#include "compare.h"
+#include "check/compare.h"
 #include "reference/linear.h"
 #include "plan/plan.h"
 #include "problem/shape.h"

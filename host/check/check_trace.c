@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "check.h"
+#include "check/check.h"
 #include "problem/positions.h"
 #include "base/status.h"
 

@@ -27,7 +27,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "check.h"
+#include "check/check.h"
 #include "base/clock.h"
 #include "problem/positions.h"
 #include "base/status.h"

@@ -1,7 +1,7 @@
 /* Holds the outputs of a run against the scalar path: here the two meet, and nowhere else. The projections
  * are in check_projections.c, the stages of the blocks in check_stages.c, the way from the inputs to context in
  * check_end_to_end.c. */
-#include "check.h"
+#include "check/check.h"
 
 #include <string.h>
 

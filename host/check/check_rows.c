@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "check/check.h"
 #include "base/status.h"
 
 size_t clattn_checker_row(const clattn_checker *c, size_t i) {
