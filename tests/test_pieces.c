@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "problem/costs.h"
-#include "exam.h"
+#include "selftest/exam.h"
 #include "plan/plan.h"
 #include "programs/source.h"
 #include "support.h"

@@ -3,7 +3,7 @@
 
 #include "plan/choice.h"
 #include "catalog/fused.h"
-#include "known_answer.h"
+#include "selftest/known_answer.h"
 #include "plan/reasons.h"
 #include "tuning/record.h"
 #include "problem/shape.h"

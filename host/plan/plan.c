@@ -6,7 +6,7 @@
 #include "plan/choice.h"
 #include "problem/costs.h"
 #include "problem/kernel_arguments.h"
-#include "known_answer.h"
+#include "selftest/known_answer.h"
 #include "device/ledger.h"
 #include "problem/problem.h"
 #include "device/process.h"

@@ -1,12 +1,12 @@
-/* Known answers: of what a plan has chosen, and of any row of the catalogue. host/exam.c knows the questions. */
-#include "known_answer.h"
+/* Known answers: of what a plan has chosen, and of any row of the catalogue. host/selftest/exam.c knows the questions. */
+#include "selftest/known_answer.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "plan/choice.h"
 #include "problem/costs.h"
-#include "exam.h"
+#include "selftest/exam.h"
 #include "catalog/fused.h"
 #include "device/process.h"
 #include "base/status.h"

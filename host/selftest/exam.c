@@ -1,5 +1,5 @@
 /* Exams: which small problems, and which of their results say something of which kernel. */
-#include "exam.h"
+#include "selftest/exam.h"
 
 #include <stdio.h>
 #include <stdlib.h>
