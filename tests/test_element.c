@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "cli/element.h"
+#include "cli/files/element.h"
 #include "files.h"
-#include "cli/npy.h"
+#include "cli/files/npy.h"
 
 #define PATH "test_element.npy"
 #define HEADER(descr, shape) "{'descr': '" descr "', 'fortran_order': False, 'shape': " shape ", }\n"

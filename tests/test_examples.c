@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "cli/examples.h"
+#include "cli/input/examples.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

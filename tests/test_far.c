@@ -1,5 +1,5 @@
 /* Tensors of more than 2^32 elements: every kernel at their far end, on a device of our own whose buffers take memory
- * only where they are touched (host/access). Of each launch the last work-group alone runs; its results are held
+ * only where they are touched (host/recorder). Of each launch the last work-group alone runs; its results are held
  * against the formula in double. An offset that is cut to 32 bits, signed or not, lies elsewhere: outside of the
  * buffer, which is a finding, or where nothing was written. */
 #define _DEFAULT_SOURCE /* MAP_NORESERVE */
@@ -14,12 +14,12 @@
 
 #include <cmocka.h>
 
-#include "access/device.h" /* and not that of the library */
+#include "recorder/device.h" /* and not that of the library */
 #include "cache/cache.h"
 #include "catalog/catalog.h"
-#include "access/compile.h"
+#include "recorder/compile.h"
 #include "problem/costs.h"
-#include "access/programs.h"
+#include "recorder/programs.h"
 #include "base/random.h"
 #include "run/run.h"
 #include "stages/stage.h"

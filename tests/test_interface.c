@@ -159,8 +159,8 @@ static void success_leaves_an_empty_error(void **state) {
   calls_of_caches(device);
   clattn_device_close(device);
   calls_on_a_queue();
-  assert_all_seen(CLATTN_KERNELS "/../host/clattn.h");
-  assert_all_seen(CLATTN_KERNELS "/../host/clattn_cl.h");
+  assert_all_seen(CLATTN_KERNELS "/../host/include/clattn.h");
+  assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_cl.h");
 }
 
 /* ---- the problem's first version --------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@
 #include <cmocka.h>
 
 #include "files.h"
-#include "cli/npy.h"
+#include "cli/files/npy.h"
 
 #define FOLDER "test_npy.tmp"
 #define PATH FOLDER "/x.npy"

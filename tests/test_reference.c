@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/examples.h"
+#include "cli/input/examples.h"
 #include "support.h"
 
 static void assert_all_near(const float *got, const double *expected, size_t count) {

@@ -16,9 +16,9 @@
 #include <cmocka.h>
 
 #include "files.h"
-#include "cli/npy.h"
-#include "cli/safetensors.h"
-#include "cli/tensor_file.h"
+#include "cli/files/npy.h"
+#include "cli/files/safetensors.h"
+#include "cli/files/tensor_file.h"
 
 #define PATH "test.safetensors"
 #define LONG "test.safetensors:x" /* also the name of a file */

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/steady.h"
+#include "cli/report/steady.h"
 #include "support.h"
 
 static repeats repeats_of(const double *seconds, size_t count) {

@@ -1,8 +1,8 @@
 /* The program: finds the command and hands over to it. */
 #include "cli/command.h"
-#include "cli/examples.h"
+#include "cli/input/examples.h"
 #include "base/hash.h"
-#include "cli/option_values.h"
+#include "cli/options/option_values.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cli/doctor/doctor.h"
-#include "cli/json_values.h"
+#include "cli/report/json_values.h"
 
 static const struct {
   const char *name;

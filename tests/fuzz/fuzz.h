@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/array.h"
+#include "cli/files/array.h"
 
 /* libFuzzer calls it with every input. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 /* Fuzzes the reader of .npy files: the input is a file. */
 #include "fuzz.h"
 
-#include "cli/npy.h"
+#include "cli/files/npy.h"
 
 /* A bool takes a byte in the file and four as float; the rest is for what the C library needs to read a file. */
 #define MOST_BYTES(size) (4 * (size) + 8192)

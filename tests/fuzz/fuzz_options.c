@@ -11,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "access/options.h"
+#include "cli/access/options.h"
 #include "cli/command.h"
 #include "cli/compare/compare_options.h"
 #include "cli/explain/explain_options.h"
 #include "fuzz_kernels.h"
 #include "cli/ladder/ladder_options.h"
-#include "cli/option_values.h"
-#include "cli/tensor_file.h"
-#include "cli/tune_options.h"
+#include "cli/options/option_values.h"
+#include "cli/files/tensor_file.h"
+#include "cli/tune/tune_options.h"
 
 #define MOST_ARGUMENTS 64
 #define MOST_BYTES(size) (64 * (size) + 65536) /* of a help page, and of tables for long words */

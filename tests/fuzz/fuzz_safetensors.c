@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "cli/safetensors.h"
+#include "cli/files/safetensors.h"
 
 /* jansson doubles its lists as they grow: two bytes of "[1,1,1" become up to 16. The rest is for what the C library
  * needs to read a file, and for jansson's smallest table. */

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/npy.h"
-#include "cli/safetensors.h"
+#include "cli/files/npy.h"
+#include "cli/files/safetensors.h"
 
 static void print_array(const array *a) {
   printf("read %s %d", element_name(a->type), a->rank);

@@ -4,11 +4,11 @@
 
 #include "cli/command.h"
 #include "cli/compare/comparison.h"
-#include "cli/gnuplot.h"
-#include "cli/open.h"
+#include "cli/report/gnuplot.h"
+#include "cli/devices/open.h"
 #include "cli/compare/race.h"
-#include "cli/terminal.h"
-#include "cli/whole_file.h"
+#include "cli/report/terminal.h"
+#include "cli/files/whole_file.h"
 
 /* Those that are no devices: the scalar path is the first, as comparison_ratio wants it. */
 enum { ON_THE_CPU = 3 };

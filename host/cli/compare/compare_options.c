@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/option_values.h"
-#include "cli/read_options.h"
+#include "cli/options/option_values.h"
+#include "cli/options/read_options.h"
 
 static const struct {
   number_option number;

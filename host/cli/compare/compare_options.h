@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_COMPARE_OPTIONS_H
 #define CLATTN_CLI_COMPARE_OPTIONS_H
 
-#include "cli/options.h"
+#include "cli/options/options.h"
 
 typedef struct compare_options {
   run_options input; /* random, with its sizes, meaning and device */

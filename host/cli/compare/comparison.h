@@ -4,7 +4,7 @@
 
 #include "cli/compare/contestant.h"
 #include "cli/compare/crossing.h"
-#include "cli/steady.h"
+#include "cli/report/steady.h"
 
 typedef enum result_state {
   RESULT_LEFT_OUT, /* one run would take too long: `reason` */

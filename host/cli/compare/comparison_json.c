@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/compare/comparison.h"
-#include "cli/json_values.h"
+#include "cli/report/json_values.h"
 
 static json_t *problem_json(const comparison *c) {
   const clattn_problem *p = &c->problem;

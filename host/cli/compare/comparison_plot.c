@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/compare/comparison.h"
-#include "cli/gnuplot.h"
+#include "cli/report/gnuplot.h"
 
 /* Okabe and Ito's colours, which do not rest on telling red from green; the points say the same. */
 static const struct {

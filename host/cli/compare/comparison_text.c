@@ -5,8 +5,8 @@
 
 #include "cli/command.h"
 #include "cli/compare/comparison.h"
-#include "cli/terminal.h"
-#include "cli/units.h"
+#include "cli/report/terminal.h"
+#include "cli/report/units.h"
 
 #define NAME_WIDTH 48
 

@@ -3,7 +3,7 @@
 #define CLATTN_CLI_CONTESTANT_H
 
 #include "cli/compare/compare_options.h"
-#include "cli/input.h"
+#include "cli/input/input.h"
 
 /* Where the time of one run goes, in seconds. What computes where the inputs lie neither uploads nor downloads. */
 typedef struct split {

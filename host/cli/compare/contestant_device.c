@@ -3,8 +3,8 @@
 
 #include "cli/command.h"
 #include "cli/compare/contestant.h"
-#include "cli/user_files.h"
-#include "cli/workload.h"
+#include "cli/files/user_files.h"
+#include "cli/input/workload.h"
 
 static clattn_status prepare(contestant *c, const clattn_problem *problem, clattn_error *error) {
   char record[4096], programs[4096];

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
-#include "cli/steady.h"
+#include "cli/report/steady.h"
 
 /* Up to here the scalar path in double checks everything, else a sample: about half a second. */
 #define CHECK_ALL_FLOPS 2e8

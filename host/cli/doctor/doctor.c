@@ -6,8 +6,8 @@
 
 #include "cli/command.h"
 #include "cli/doctor/doctor.h"
-#include "cli/read_options.h"
-#include "cli/terminal.h"
+#include "cli/options/read_options.h"
+#include "cli/report/terminal.h"
 
 static void print_device(const clattn_device_info *d) {
   printf("\n%s[%u] %s%s\n", style(BOLD), d->index, d->name, style(PLAIN));

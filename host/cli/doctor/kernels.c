@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/doctor/doctor.h"
-#include "cli/terminal.h"
-#include "cli/units.h"
-#include "cli/user_files.h"
+#include "cli/report/terminal.h"
+#include "cli/report/units.h"
+#include "cli/files/user_files.h"
 
 /* Whether plans would choose it here, for one shape or another. */
 static bool suits(size_t index, const clattn_device_info *device) {

@@ -5,8 +5,8 @@
 
 #include "cli/command.h"
 #include "cli/doctor/doctor.h"
-#include "cli/icd.h"
-#include "cli/terminal.h"
+#include "cli/devices/icd.h"
+#include "cli/report/terminal.h"
 #include "base/text.h"
 
 enum { SHOWN_BYTES = 200 }; /* of a name that may be anything */

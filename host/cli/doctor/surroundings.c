@@ -6,8 +6,8 @@
 
 #include "cli/doctor/doctor.h"
 #include "base/file_system.h"
-#include "cli/terminal.h"
-#include "cli/user_files.h"
+#include "cli/report/terminal.h"
+#include "cli/files/user_files.h"
 
 static const char *const variables[] = {"CLATTN_DEVICE",      "CLATTN_KERNEL_DIR",        "CLATTN_PROGRAM_DIR",
                                         "CLATTN_TUNING_FILE", "OCL_ICD_DEFAULT_PLATFORM", "POCL_CACHE_DIR",

@@ -3,7 +3,7 @@
 #define CLATTN_CLI_CASES_H
 
 #include "cli/exercise/exercises.h"
-#include "cli/workload.h"
+#include "cli/input/workload.h"
 
 typedef enum case_kind {
   CASE_ONE_TILE,

@@ -8,9 +8,9 @@
 #include "cli/command.h"
 #include "cli/exercise/crash.h"
 #include "cli/exercise/grade.h"
-#include "cli/read_options.h"
+#include "cli/options/read_options.h"
 #include "cli/exercise/starter.h"
-#include "cli/terminal.h"
+#include "cli/report/terminal.h"
 #include "cli/exercise/user_text.h"
 #include "cli/exercise/watch.h"
 

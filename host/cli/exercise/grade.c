@@ -8,10 +8,10 @@
 
 #include "cli/command.h"
 #include "cli/exercise/diagnose.h"
-#include "cli/open.h"
+#include "cli/devices/open.h"
 #include "cli/exercise/starter.h"
-#include "cli/steady.h"
-#include "cli/terminal.h"
+#include "cli/report/steady.h"
+#include "cli/report/terminal.h"
 #include "cli/exercise/user_text.h"
 #include "cli/exercise/watch.h"
 

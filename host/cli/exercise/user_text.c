@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/file.h"
+#include "cli/files/file.h"
 #include "base/file_system.h"
 
 #define PATH_LONGEST 4096

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/open.h"
-#include "cli/terminal.h"
+#include "cli/devices/open.h"
+#include "cli/report/terminal.h"
 #include "cli/explain/text.h"
-#include "cli/user_files.h"
+#include "cli/files/user_files.h"
 #include "cli/explain/words.h"
 
 void demo_headline(const char *text) {

@@ -6,10 +6,10 @@
 #include "cli/command.h"
 #include "cli/explain/demos.h"
 #include "cli/explain/explain_options.h"
-#include "cli/input_names.h"
+#include "cli/input/input_names.h"
 #include "cli/explain/page.h"
 #include "cli/explain/pictures.h"
-#include "cli/terminal.h"
+#include "cli/report/terminal.h"
 #include "cli/explain/text.h"
 
 static int complain_of_word(const char *word) {

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_EXPLAIN_OPTIONS_H
 #define CLATTN_CLI_EXPLAIN_OPTIONS_H
 
-#include "cli/options.h"
+#include "cli/options/options.h"
 
 typedef struct explain_options {
   run_options run;

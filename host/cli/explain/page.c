@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/json_values.h"
+#include "cli/report/json_values.h"
 #include "cli/explain/page_files.h"
-#include "cli/whole_file.h"
+#include "cli/files/whole_file.h"
 
 /* JSON inside of HTML: what could end the script, or begin something else, is written as an escape. */
 static void write_json(FILE *to, const char *json) {

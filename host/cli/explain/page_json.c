@@ -1,7 +1,7 @@
 /* A walk as JSON: every number with the nine digits that give back the device's float. */
 #include <stdio.h>
 
-#include "cli/json_values.h"
+#include "cli/report/json_values.h"
 #include "cli/explain/page.h"
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
 
 #include "cli/command.h"
 #include "base/file_system.h"
-#include "cli/input_names.h"
-#include "cli/svg.h"
+#include "cli/input/input_names.h"
+#include "cli/report/svg.h"
 
 _Static_assert(SVG_COLUMNS >= WALK_COLUMNS, "a step must fit into a picture");
 

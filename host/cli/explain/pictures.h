@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_PICTURES_H
 #define CLATTN_CLI_PICTURES_H
 
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "cli/explain/walk.h"
 
 /* Makes the folder where it is missing; no picture may take the place of an input file. Both: false after a complaint.

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/terminal.h"
+#include "cli/report/terminal.h"
 #include "cli/explain/words.h"
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/open.h"
-#include "cli/option_values.h"
-#include "cli/past.h"
-#include "cli/user_files.h"
+#include "cli/devices/open.h"
+#include "cli/options/option_values.h"
+#include "cli/input/past.h"
+#include "cli/files/user_files.h"
 
 /* ---- names and places -------------------------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #ifndef CLATTN_CLI_WALK_H
 #define CLATTN_CLI_WALK_H
 
-#include "cli/input.h"
+#include "cli/input/input.h"
 
 enum {
   WALK_MOST = 64,               /* rows and columns that a step has room for */

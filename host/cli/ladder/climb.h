@@ -3,7 +3,7 @@
 #define CLATTN_CLI_CLIMB_H
 
 #include "cli/ladder/ladder.h"
-#include "cli/workload.h"
+#include "cli/input/workload.h"
 
 /* Finds the rungs of stage->stage and what the problem costs; everything else of `w` is set. Returns as climb does. */
 int climb_prepare(stage_ladder *stage, const workload *w);

@@ -4,7 +4,7 @@
 
 #include "clattn.h"
 #include "cli/ladder/prediction.h"
-#include "cli/steady.h"
+#include "cli/report/steady.h"
 
 #define RUNG_TEXT 512
 #define LADDER_STAGES 5

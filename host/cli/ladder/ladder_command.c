@@ -5,10 +5,10 @@
 
 #include "cli/ladder/climb.h"
 #include "cli/command.h"
-#include "cli/gnuplot.h"
+#include "cli/report/gnuplot.h"
 #include "cli/ladder/ladder_options.h"
-#include "cli/open.h"
-#include "cli/terminal.h"
+#include "cli/devices/open.h"
+#include "cli/report/terminal.h"
 
 #define PROBE_REPEATS 3
 #define LEAST_WORKING_SET 65536

@@ -1,7 +1,7 @@
 /* The same as JSON. */
 #include <stdio.h>
 
-#include "cli/json_values.h"
+#include "cli/report/json_values.h"
 #include "cli/ladder/ladder.h"
 
 /* null where it is not known */

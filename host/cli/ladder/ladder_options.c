@@ -6,8 +6,8 @@
 
 #include "cli/command.h"
 #include "cli/ladder/ladder.h"
-#include "cli/option_values.h"
-#include "cli/read_options.h"
+#include "cli/options/option_values.h"
+#include "cli/options/read_options.h"
 
 #define LARGEST 65536 /* what scalar checks and memory bear */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/gnuplot.h"
+#include "cli/report/gnuplot.h"
 #include "cli/ladder/labels.h"
 #include "cli/ladder/ladder.h"
 

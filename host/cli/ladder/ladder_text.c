@@ -3,8 +3,8 @@
 
 #include "cli/command.h"
 #include "cli/ladder/ladder.h"
-#include "cli/terminal.h"
-#include "cli/units.h"
+#include "cli/report/terminal.h"
+#include "cli/report/units.h"
 
 void ladder_text_head(const ladder *l) {
   const clattn_device_info *d = l->device;

@@ -1,0 +1,21 @@
+/* The program's options. */
+#ifndef CLATTN_ACCESS_OPTIONS_H
+#define CLATTN_ACCESS_OPTIONS_H
+
+#include <popt.h>
+
+#include "cli/access/subject.h"
+
+typedef struct access_options {
+  poptContext context; /* owns the words */
+  const char **word;   /* kernels, closed by a NULL */
+  char *text[5], *svg;
+  int json;
+  sizes sizes;
+} access_options;
+
+/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+int access_options_read(int argc, const char **argv, access_options *options);
+void access_options_free(access_options *options);
+
+#endif

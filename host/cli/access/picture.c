@@ -1,0 +1,305 @@
+/* The picture: phase by phase, of each place that is touched its words. Global memory lies in rows of one cache line
+ * each, local memory in rows of one word of each bank, so that what lies in one bank stands in one column. Words are
+ * coloured by the work-items that touch them. Everything is laid out twice: once to know how large it is. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/access/cells.h"
+#include "recorder/count.h"
+#include "cli/access/report.h"
+#include "cli/access/shapes.h"
+
+enum {
+  CELL = 10,
+  LABEL = 34,
+  GAP = 26,
+  MARGIN = 20,
+  WIDTH_MOST = 1240,
+  PHASES_MOST = 16,
+  STRIPES_MOST = 4,
+  RUN_MOST = 2
+};
+#define UNTOUCHED "#eee"
+#define LETTER 6.6 /* of 12 pixels, on average */
+
+typedef struct drawing {
+  FILE *to; /* NULL: only to measure */
+  double width, height;
+  const launch *launch;
+  const launch *group; /* the tallies of its first work-group */
+} drawing;
+
+/* ---- pieces ------------------------------------------------------------------------------------------------------ */
+
+static void extend(drawing *d, double x, double y) {
+  if (x > d->width) d->width = x;
+  if (y > d->height) d->height = y;
+}
+
+static void write_text(drawing *d, double x, double y, const char *class_name, const char *text) {
+  if (d->to != NULL) svg_text(d->to, x, y, class_name, text);
+  if (strcmp(class_name, "end") != 0) extend(d, x + LETTER * (double)strlen(text), y);
+}
+
+static size_t items_of_group(const launch *l) {
+  return l->local[0] * l->local[1] * l->local[2];
+}
+
+/* From dark violet to yellow: brighter and brighter, whoever looks. */
+static void colour_of(size_t item, size_t of, char text[8]) {
+  static const double anchor[5][3] = {{68, 1, 84}, {59, 82, 139}, {33, 145, 140}, {94, 201, 98}, {253, 231, 37}};
+  const double at = of > 1 ? 4.0 * (double)item / (double)(of - 1) : 2.0;
+  const int below = at >= 4.0 ? 3 : (int)at;
+  int part[3];
+  for (int i = 0; i < 3; ++i)
+    part[i] = (int)(anchor[below][i] + (at - below) * (anchor[below + 1][i] - anchor[below][i]) + 0.5);
+  snprintf(text, 8, "#%02x%02x%02x", (unsigned)part[0] & 0xff, (unsigned)part[1] & 0xff, (unsigned)part[2] & 0xff);
+}
+
+static size_t list_items(const items *set, const char *what, char *text, size_t size) {
+  const size_t count = items_count(set), shown = count < 12 ? count : 12;
+  if (count == 0) return 0;
+  size_t used = (size_t)snprintf(text, size, "; %s by work-item%s", what, count > 1 ? "s" : "");
+  for (size_t i = 0; i < shown && used < size; ++i)
+    used += (size_t)snprintf(text + used, size - used, " %zu", items_at(set, i));
+  if (shown < count && used < size) used += (size_t)snprintf(text + used, size - used, " and %zu more", count - shown);
+  return used < size ? used : size;
+}
+
+static void draw_stripes(const drawing *d, double x, double y, const items *set) {
+  const size_t count = items_count(set), stripes = count < STRIPES_MOST ? count : STRIPES_MOST;
+  const double width = (CELL - 1.0) / (double)stripes;
+  char colour[8];
+  for (size_t i = 0; i < stripes; ++i) {
+    const size_t n = stripes > 1 ? i * (count - 1) / (stripes - 1) : 0;
+    colour_of(items_at(set, n), items_of_group(d->launch), colour);
+    svg_rectangle(d->to, x + (double)i * width, y, width, CELL - 1.0, colour);
+  }
+}
+
+static void draw_cell(const drawing *d, double x, double y, const place *p, size_t word, const cell *c) {
+  char tip[400];
+  if (!cell_is_touched(c)) {
+    svg_rectangle(d->to, x, y, CELL - 1.0, CELL - 1.0, UNTOUCHED);
+    return;
+  }
+  size_t used = (size_t)snprintf(tip, sizeof tip, "%s, word %zu", p->name, word);
+  used += list_items(&c->loaded, "loaded", tip + used, sizeof tip - used);
+  list_items(&c->stored, "stored", tip + used, sizeof tip - used);
+  svg_group_begin(d->to, tip);
+  const bool loaded = items_count(&c->loaded) > 0;
+  draw_stripes(d, x, y, loaded ? &c->loaded : &c->stored);
+  if (items_count(&c->stored) > 0) svg_dot(d->to, x + CELL / 2.0 - 0.5, y + CELL / 2.0 - 0.5, 2.2);
+  svg_group_end(d->to);
+}
+
+/* ---- a place ----------------------------------------------------------------------------------------------------- */
+
+static size_t columns_of(const place *p) {
+  return p->local ? BANKS : LINE_BYTES / WORD_BYTES;
+}
+
+static double width_of(const place *p) {
+  return LABEL + (double)columns_of(p) * CELL;
+}
+
+static bool row_is_touched(const cell *cells, size_t count, size_t columns, size_t row) {
+  for (size_t w = row * columns; w < (row + 1) * columns && w < count; ++w)
+    if (cell_is_touched(&cells[w])) return true;
+  return false;
+}
+
+/* Rows from `row` on that nobody touches. */
+static size_t run_of(const cell *cells, size_t count, size_t columns, size_t row) {
+  size_t run = 0;
+  while ((row + run) * columns < count && !row_is_touched(cells, count, columns, row + run)) ++run;
+  return run;
+}
+
+static void draw_columns(drawing *d, const place *p, double x, double y) {
+  char text[16];
+  for (size_t c = 0; c < columns_of(p); c += 4) {
+    snprintf(text, sizeof text, "%zu", p->local ? c : c * WORD_BYTES);
+    write_text(d, x + LABEL + (double)c * CELL, y, "small", text);
+  }
+  write_text(d, x + LABEL - 4, y, "end", p->local ? "bank" : "byte");
+}
+
+static void draw_row(drawing *d, const place *p, const cell *cells, size_t count, size_t row, double x, double y) {
+  const size_t columns = columns_of(p);
+  char text[24];
+  snprintf(text, sizeof text, "%zu", row);
+  write_text(d, x + LABEL - 4, y + CELL - 2.0, "end", text);
+  for (size_t w = row * columns; w < (row + 1) * columns && w < count && d->to != NULL; ++w)
+    draw_cell(d, x + LABEL + (double)(w % columns) * CELL, y, p, w, &cells[w]);
+}
+
+/* Its words, and the height that they take. */
+static double draw_words(drawing *d, const place *p, const cell *cells, size_t count, double x, double y) {
+  const size_t columns = columns_of(p), rows = (count + columns - 1) / columns;
+  const double top = y;
+  char text[48];
+  for (size_t row = 0; row < rows;) {
+    const size_t run = run_of(cells, count, columns, row);
+    if (run > RUN_MOST) {
+      snprintf(text, sizeof text, "%zu %s untouched", run, p->local ? "rows" : "lines");
+      write_text(d, x + LABEL, y + CELL - 1.0, "small", text);
+      row += run;
+    } else {
+      draw_row(d, p, cells, count, row++, x, y);
+    }
+    y += CELL;
+  }
+  return y - top;
+}
+
+enum { COUNTS_TEXT = 200 };
+
+static const tally *tally_of(const launch *g, size_t phase, size_t index) {
+  return &g->tally[phase * g->places + index];
+}
+
+/* Red is what a kernel could spare: a bank that is asked more often than it must be, and lines of which less than half
+ * is asked for. Half a line is what a row of eight floats takes, wherever it lies. */
+static bool is_wasteful(const place *p, const tally *t) {
+  return p->local ? t->parts > t->least : t->parts > 2 * t->least;
+}
+
+/* "q: 64 loads, 8 lines (4 would do)". */
+static void write_counts(const place *p, const tally *t, char text[COUNTS_TEXT]) {
+  int used = snprintf(text, COUNTS_TEXT, "%s:", p->name);
+  if (t->loads > 0) used += snprintf(text + used, COUNTS_TEXT - (size_t)used, " %" PRIu64 " loads,", t->loads);
+  if (t->stores > 0) used += snprintf(text + used, COUNTS_TEXT - (size_t)used, " %" PRIu64 " stores,", t->stores);
+  used += snprintf(text + used, COUNTS_TEXT - (size_t)used, " %" PRIu64 " %s", t->parts, p->local ? "passes" : "lines");
+  if (t->parts > t->least) snprintf(text + used, COUNTS_TEXT - (size_t)used, " (%" PRIu64 " would do)", t->least);
+}
+
+/* Of its words, or of what is written above them. */
+static double width_with_counts(const place *p, const tally *t) {
+  char text[COUNTS_TEXT];
+  write_counts(p, t, text);
+  const double words = width_of(p), above = LETTER * (double)strlen(text);
+  return words > above ? words : above;
+}
+
+/* The height that it takes; 0 where nobody touches it. */
+static double draw_place(drawing *d, size_t phase, size_t index, double x, double y) {
+  const place *p = &d->launch->place[index];
+  const tally *t = tally_of(d->group, phase, index);
+  char text[COUNTS_TEXT];
+  size_t count = 0;
+  cell *cells = cells_of(d->launch, phase, index, &count);
+  if (cells == NULL) return 0.0;
+  write_counts(p, t, text);
+  write_text(d, x, y + 12, is_wasteful(p, t) ? "bad" : "plain", text);
+  draw_columns(d, p, x, y + 24);
+  const double height = 28.0 + draw_words(d, p, cells, count, x, y + 28);
+  extend(d, x + width_of(p), y + height);
+  free(cells);
+  return height;
+}
+
+/* ---- phases ------------------------------------------------------------------------------------------------------ */
+
+/* Side by side, as far as the page goes. */
+static double draw_phase(drawing *d, size_t phase, double y) {
+  const launch *g = d->group;
+  double x = MARGIN, row_height = 0.0;
+  char text[64];
+  snprintf(text, sizeof text, phase > 0 ? "phase %zu, behind barrier %zu" : "phase %zu", phase, phase);
+  write_text(d, x, y + 14, "heading", text);
+  y += 22;
+  for (size_t i = 0; i < g->places; ++i) {
+    if (tally_of(g, phase, i)->steps == 0) continue;
+    const double width = width_with_counts(&g->place[i], tally_of(g, phase, i));
+    if (x > MARGIN && x + width > WIDTH_MOST) {
+      x = MARGIN;
+      y += row_height + 10;
+      row_height = 0.0;
+    }
+    const double height = draw_place(d, phase, i, x, y);
+    if (height > row_height) row_height = height;
+    x += width + GAP;
+  }
+  return y + row_height + 18;
+}
+
+static double draw_phases(drawing *d, double y) {
+  const size_t phases = d->group->phases;
+  char text[96];
+  for (size_t phase = 0; phase < phases && phase < PHASES_MOST; ++phase) y = draw_phase(d, phase, y);
+  if (phases <= PHASES_MOST) return y;
+  snprintf(text, sizeof text, "behind these: %zu of %zu phases", phases - PHASES_MOST, phases);
+  write_text(d, MARGIN, y + 14, "heading", text);
+  return y + 24;
+}
+
+/* ---- title and legend -------------------------------------------------------------------------------------------- */
+
+static double draw_title(drawing *d, const subject *s) {
+  const launch *l = d->launch;
+  const clattn_problem *p = &s->problem;
+  const tally global = launch_total(d->group, false), local = launch_total(d->group, true);
+  char text[400];
+  snprintf(text, sizeof text, "%s=%s", clattn_stage_name(s->stage), s->choice);
+  write_text(d, MARGIN, 26, "heading", text);
+  snprintf(text, sizeof text, "%s, kernel %s; %zu queries, %zu keys, %zu head%s of %zu%s", l->file, l->function,
+           p->query_len, p->key_len, p->heads, p->heads > 1 ? "s" : "", p->head_dim, p->causal ? ", causal" : "");
+  write_text(d, MARGIN, 44, "plain", text);
+  snprintf(text, sizeof text,
+           "the first of %zu x %zu x %zu work-groups, %zu x %zu x %zu work-items: global memory %" PRIu64
+           " loads, %" PRIu64 " stores; local %" PRIu64 " loads, %" PRIu64 " stores",
+           l->groups[0], l->groups[1], l->groups[2], l->local[0], l->local[1], l->local[2], global.loads, global.stores,
+           local.loads, local.stores);
+  write_text(d, MARGIN, 60, "plain", text);
+  return 72;
+}
+
+static double draw_legend(drawing *d, double y) {
+  enum { STEPS = 32 };
+  const size_t last = items_of_group(d->launch) - 1;
+  char text[96], colour[8];
+  for (size_t i = 0; i < STEPS && d->to != NULL; ++i) {
+    colour_of(i * last / (STEPS - 1), last + 1, colour);
+    svg_rectangle(d->to, MARGIN + (double)i * 4, y, 4, CELL, colour);
+  }
+  snprintf(text, sizeof text, last > 0 ? "work-item 0 ... %zu" : "work-item %zu", last);
+  write_text(d, MARGIN + 4.0 * STEPS + 8, y + 9, "plain", text);
+  if (d->to != NULL) svg_dot(d->to, MARGIN + 285, y + 5, 2.2);
+  write_text(d, MARGIN + 295, y + 9, "plain", "stored");
+  write_text(d, MARGIN + 350, y + 9, "plain",
+             "stripes: several work-items; a row is a cache line, or one word of each bank");
+  return y + 26;
+}
+
+static void draw(drawing *d, const subject *s) {
+  extend(d, MARGIN, draw_phases(d, draw_legend(d, draw_title(d, s))));
+}
+
+/* The tallies of the first work-group alone. */
+static bool count_first(const launch *l, launch *group) {
+  *group = *l;
+  group->tally = NULL;
+  group->phases = 0;
+  size_t phases = 1;
+  for (size_t i = 0; i < l->first_count; ++i)
+    if (l->first[i].phase >= phases) phases = l->first[i].phase + 1;
+  return count_group(group, l->first, l->first_count, phases);
+}
+
+void report_picture(const subject *s, FILE *to) {
+  launch group;
+  if (s->count == 0) return;
+  if (count_first(&s->launches[0], &group)) {
+    drawing d = {.launch = &s->launches[0], .group = &group};
+    char title[300];
+    draw(&d, s);
+    snprintf(title, sizeof title, "%s=%s: memory access", clattn_stage_name(s->stage), s->choice);
+    svg_begin(to, d.width + MARGIN, d.height + MARGIN, title);
+    d.to = to;
+    draw(&d, s);
+    svg_end(to);
+  }
+  free(group.tally);
+}

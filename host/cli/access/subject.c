@@ -1,0 +1,255 @@
+/* From "scores=tiled" to the launches of that kernel. The library plans, builds and launches as on any device; the
+ * other stages take their first rung. */
+#include "cli/access/subject.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "recorder/device.h"
+#include "base/random.h"
+
+/* ---- which kernel ------------------------------------------------------------------------------------------------ */
+
+static const clattn_stage stages[] = {CLATTN_STAGE_CONVERT, CLATTN_STAGE_PROJECT, CLATTN_STAGE_ROTARY,
+                                      CLATTN_STAGE_CACHE,   CLATTN_STAGE_SCORES,  CLATTN_STAGE_SOFTMAX,
+                                      CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED,   CLATTN_STAGE_OUTPUT};
+enum { STAGES = sizeof stages / sizeof stages[0] };
+
+/* output's kernels are those of project. */
+static clattn_stage listed_stage(clattn_stage stage) {
+  return stage == CLATTN_STAGE_OUTPUT ? CLATTN_STAGE_PROJECT : stage;
+}
+
+static bool find_stage(const char *name, size_t length, clattn_stage *stage) {
+  for (int i = 0; i < STAGES; ++i) {
+    const char *known = clattn_stage_name(stages[i]);
+    if (strlen(known) != length || strncmp(known, name, length) != 0) continue;
+    *stage = stages[i];
+    return true;
+  }
+  return false;
+}
+
+/* CLBlast's kernels are not here to be compiled. */
+static bool is_ours(const clattn_kernel_info *info) {
+  return strcmp(info->form, "library") != 0;
+}
+
+/* Its number in the catalogue. */
+static bool find_kernel(clattn_stage stage, const char *name, size_t length, size_t *index, clattn_kernel_info *info) {
+  char rung[16];
+  for (*index = 0; clattn_kernel_get_info(*index, info); ++*index) {
+    if (info->stage != listed_stage(stage) || !is_ours(info)) continue;
+    snprintf(rung, sizeof rung, "%d", info->rung);
+    if (strlen(info->name) == length && strncmp(info->name, name, length) == 0) return true;
+    if (info->rung > 0 && strlen(rung) == length && strncmp(rung, name, length) == 0) return true;
+  }
+  return false;
+}
+
+static void complain_of_kernel(const char *word, clattn_stage stage) {
+  char allowed[256] = "";
+  clattn_kernel_info info;
+  for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
+    const size_t used = strlen(allowed);
+    if (info.stage == listed_stage(stage) && is_ours(&info))
+      snprintf(allowed + used, sizeof allowed - used, "%s%d %s", used > 0 ? ", " : "", info.rung, info.name);
+  }
+  complain("kernel '%s' (stage %s has: %s)", word, clattn_stage_name(stage), allowed);
+}
+
+/* The smallest size above 1: of 1 row or column there is nothing to see. */
+static int tiny(const clattn_tile_info *tile) {
+  int best = 0;
+  for (size_t i = 0; i < tile->valid_count; ++i)
+    if (tile->valid[i] > 1 && (best == 0 || tile->valid[i] < best)) best = tile->valid[i];
+  return best;
+}
+
+/* "scores=tiled:TILE=8,project=1,...": what was given comes last, and counts. */
+static bool choose(subject *s, char *kernels, size_t size) {
+  const char *equals = strchr(s->word, '='), *name = equals == NULL ? "" : equals + 1;
+  const size_t name_length = strcspn(name, ":");
+  size_t index = 0, used = 0;
+  clattn_kernel_info info;
+  clattn_tile_info tile;
+  if (equals == NULL || !find_stage(s->word, (size_t)(equals - s->word), &s->stage)) {
+    complain("'%s' (allowed: STAGE, STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of convert, "
+             "project, "
+             "rotary, cache, scores, softmax, context, fused, output)",
+             s->word);
+    return false;
+  }
+  if (!find_kernel(s->stage, name, name_length, &index, &info)) {
+    complain_of_kernel(s->word, s->stage);
+    return false;
+  }
+  s->rung = info.rung;
+  used += (size_t)snprintf(kernels, size, "%s=%s", clattn_stage_name(s->stage), info.name);
+  for (size_t i = 0; used < size && clattn_kernel_get_tile(index, i, &tile); ++i)
+    used += (size_t)snprintf(kernels + used, size - used, ":%s=%d", tile.name, tiny(&tile));
+  if (used < size) used += (size_t)snprintf(kernels + used, size - used, "%s", name + name_length);
+  for (int i = 0; i < STAGES && used < size; ++i)
+    if (stages[i] != s->stage)
+      used += (size_t)snprintf(kernels + used, size - used, ",%s=1", clattn_stage_name(stages[i]));
+  if (used < size) return true;
+  complain("'%.40s...' is too long", s->word);
+  return false;
+}
+
+bool subject_next(const char *word, size_t *next, char one[SUBJECT_WORD]) {
+  clattn_stage stage;
+  clattn_kernel_info info;
+  if (!find_stage(word, strlen(word), &stage)) {
+    snprintf(one, SUBJECT_WORD, "%s", word);
+    return (*next)++ == 0;
+  }
+  while (clattn_kernel_get_info((*next)++, &info)) {
+    if (info.stage != listed_stage(stage) || !is_ours(&info)) continue;
+    snprintf(one, SUBJECT_WORD, "%s=%s", word, info.name);
+    return true;
+  }
+  return false;
+}
+
+/* ---- which problem ----------------------------------------------------------------------------------------------- */
+
+/* q, k and v are given, but where they are what the stage makes. */
+static clattn_problem describe(const subject *s, const sizes *z) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.source = s->stage == CLATTN_STAGE_PROJECT ? CLATTN_SOURCE_X : CLATTN_SOURCE_QKV;
+  p.query_len = (size_t)z->tokens;
+  p.key_len = (size_t)(p.source == CLATTN_SOURCE_X ? z->tokens : z->key_tokens);
+  p.heads = (size_t)z->heads;
+  p.head_dim = p.value_dim = (size_t)z->head_dim;
+  p.causal = z->causal != 0;
+  if (p.source == CLATTN_SOURCE_X) p.model_dim = (size_t)z->model_dim;
+  if (s->stage == CLATTN_STAGE_OUTPUT) p.output_dim = (size_t)z->model_dim;
+  if (s->stage == CLATTN_STAGE_CONVERT) p.type = CLATTN_F16;
+  if (s->stage == CLATTN_STAGE_ROTARY) p.rotary = CLATTN_ROTARY_HALVES;
+  if (s->stage == CLATTN_STAGE_CACHE) {
+    p.cache.capacity = p.key_len;
+    p.cache.type = CLATTN_CACHE_F16;
+  }
+  return p;
+}
+
+/* ---- running it -------------------------------------------------------------------------------------------------- */
+
+typedef struct work {
+  clattn_device *device;
+  clattn_plan *plan;
+  clattn_cache *cache;
+  clattn_inputs inputs;
+  clattn_outputs outputs;
+  void *memory[2 * CLATTN_TENSOR_COUNT];
+  size_t memories;
+} work;
+
+static void *allocate(work *w, size_t bytes) {
+  void *memory = malloc(bytes);
+  if (memory != NULL) w->memory[w->memories++] = memory;
+  return memory;
+}
+
+/* From -1 to 1, in eighths of that: any type holds them. */
+static bool fill_input(work *w, const clattn_problem *p, clattn_tensor tensor, uint64_t *random) {
+  const size_t count = clattn_tensor_elements(p, tensor);
+  float *drawn = malloc(count * sizeof *drawn);
+  void *stored = allocate(w, clattn_input_bytes(p, tensor));
+  if (drawn != NULL && stored != NULL) {
+    for (size_t i = 0; i < count; ++i) drawn[i] = (float)(int)(clattn_random(random) % 17) / 8.0f - 1.0f;
+    clattn_narrow(p->type, drawn, count, stored);
+    clattn_inputs_set(&w->inputs, tensor, stored);
+  }
+  const bool good = drawn != NULL && stored != NULL;
+  free(drawn);
+  return good;
+}
+
+/* What a check asks for, and nothing that would cost launches or stores of its own. */
+static bool is_wanted(const clattn_plan *plan, clattn_tensor tensor) {
+  return tensor != CLATTN_SCALED && tensor != CLATTN_SOFTCAPPED && tensor != CLATTN_LSE &&
+         clattn_plan_has(plan, tensor);
+}
+
+static bool prepare(work *w, const clattn_problem *p) {
+  uint64_t random = 1;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (clattn_input_bytes(p, tensor) > 0 && !fill_input(w, p, tensor, &random)) return false;
+    if (!is_wanted(w->plan, tensor)) continue;
+    const size_t bytes = clattn_output_bytes(p, tensor);
+    void *memory = allocate(w, bytes);
+    if (memory == NULL) return false;
+    memset(memory, 0xFF, bytes); /* NaN: what no kernel writes must not look right */
+    clattn_outputs_set(&w->outputs, tensor, memory);
+  }
+  return true;
+}
+
+static clattn_status run(work *w, const subject *s, bool *correct, clattn_error *error) {
+  clattn_check_report report;
+  if (s->problem.cache.capacity != 0) {
+    const clattn_status status = clattn_cache_create(w->device, &s->problem, NULL, NULL, &w->cache, error);
+    if (status != CLATTN_OK) return status;
+    w->inputs.cache = w->cache;
+  }
+  clattn_status status = clattn_plan_run(w->plan, &w->inputs, &w->outputs, NULL, error);
+  if (status == CLATTN_OK) status = clattn_check(w->plan, &w->inputs, &w->outputs, NULL, &report, error);
+  if (status == CLATTN_OK) *correct = report.passed;
+  return status;
+}
+
+static void note_choice(subject *s, const clattn_plan *plan) {
+  clattn_reason reason;
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
+    if (reason.stage == s->stage && reason.choice != NULL && reason.kind == CLATTN_REASON_BY_HAND)
+      snprintf(s->choice, sizeof s->choice, "%s", reason.choice);
+}
+
+static clattn_status plan(work *w, const subject *s, const char *kernels, clattn_error *error) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  const char *folder = getenv("CLATTN_KERNEL_DIR");
+  options.pipeline = s->stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
+  options.kernel_dir = folder != NULL && folder[0] != '\0' ? folder : NULL;
+  options.kernels = kernels;
+  options.known_answers = CLATTN_ANSWERS_NONE; /* the kernel's own launches are what is recorded */
+  const clattn_status status = clattn_device_open(NULL, &w->device, error);
+  return status == CLATTN_OK ? clattn_plan_create(w->device, &s->problem, &options, &w->plan, error) : status;
+}
+
+static void end(work *w) {
+  clattn_plan_destroy(w->plan);
+  clattn_cache_destroy(w->cache);
+  clattn_device_close(w->device);
+  for (size_t i = 0; i < w->memories; ++i) free(w->memory[i]);
+}
+
+int subject_run(const char *word, const sizes *z, subject *s) {
+  char kernels[1024];
+  work w = {.device = NULL};
+  clattn_error error;
+  *s = (subject){.word = word};
+  if (!choose(s, kernels, sizeof kernels)) return EXIT_BAD_INPUT;
+  s->problem = describe(s, z);
+  device_forget();
+  device_keep(clattn_stage_name(listed_stage(s->stage)));
+  clattn_status status = plan(&w, s, kernels, &error);
+  int code = -1;
+  if (status == CLATTN_OK) {
+    note_choice(s, w.plan);
+    if (!prepare(&w, &s->problem)) {
+      complain("no host memory for the inputs and outputs");
+      code = EXIT_BAD_INPUT;
+    } else {
+      status = run(&w, s, &s->correct, &error);
+    }
+  }
+  if (status != CLATTN_OK) code = complain_of(&error);
+  end(&w);
+  s->launches = device_launches(&s->count);
+  return code;
+}

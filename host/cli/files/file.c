@@ -1,0 +1,107 @@
+/* Files: see file.h. Sizes and positions have 64 bits where the system's do. */
+#include "cli/files/file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/stat.h>
+#define HAS_STAT
+#endif
+
+#ifdef _WIN32 /* long has 32 bits there */
+#define seek_to(file, position, from) _fseeki64(file, (int64_t)(position), from)
+#define position_of(file) _ftelli64(file)
+#else
+#define seek_to(file, position, from) fseek(file, (long)(position), from)
+#define position_of(file) ftell(file)
+#endif
+
+/* A terminal gets no control characters quoted from a file: ASCII's, and U+0080 to U+009F in UTF-8. */
+static void make_printable(char *text) {
+  unsigned char before = 0;
+  for (; *text != '\0'; ++text) {
+    const unsigned char now = (unsigned char)*text;
+    if (now < ' ' || now == 0x7f || (before == 0xc2 && now < 0xa0)) *text = '?';
+    before = now;
+  }
+}
+
+file_status file_fail(const reporter *to, file_status status, const char *format, ...) {
+  if (!to->message || to->size == 0) return status;
+  const int written = snprintf(to->message, to->size, "%s: ", to->path);
+  if (written < 0 || (size_t)written >= to->size) return status;
+  va_list values;
+  va_start(values, format);
+  vsnprintf(to->message + written, to->size - (size_t)written, format, values);
+  va_end(values);
+  make_printable(to->message + written);
+  return status;
+}
+
+const char *file_reason(int code) {
+  return code ? strerror(code) : "unknown reason";
+}
+
+bool file_exists(const char *path) {
+#ifdef HAS_STAT
+  struct stat info;
+  return stat(path, &info) == 0;
+#else
+  FILE *file = fopen(path, "rb");
+  if (file) fclose(file);
+  return file != NULL;
+#endif
+}
+
+bool file_is_same(const char *path, const char *other) {
+#ifdef HAS_STAT
+  struct stat a, b;
+  return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+#else
+  return strcmp(path, other) == 0 && file_exists(path);
+#endif
+}
+
+bool file_is_regular(const char *path) {
+#ifdef HAS_STAT
+  struct stat info;
+  if (stat(path, &info) == 0) return S_ISREG(info.st_mode);
+#else
+  (void)path;
+#endif
+  return true;
+}
+
+static bool measure(FILE *file, uint64_t *bytes) {
+  if (seek_to(file, 0, SEEK_END) != 0) return false;
+  const int64_t end = position_of(file);
+  *bytes = (uint64_t)end;
+  return end >= 0 && file_seek(file, 0);
+}
+
+file_status file_open(const reporter *to, FILE **file, uint64_t *bytes) {
+  if (!file_is_regular(to->path)) {
+    return file_fail(to, FILE_CANNOT_OPEN, "not a regular file (allowed: a file, not a folder)");
+  }
+  errno = 0;
+  *file = fopen(to->path, "rb");
+  if (!*file) return file_fail(to, FILE_CANNOT_OPEN, "cannot be opened: %s", file_reason(errno));
+  if (measure(*file, bytes)) return FILE_OK;
+  fclose(*file);
+  *file = NULL;
+  return file_fail(to, FILE_READ_FAILED, "the size of the file cannot be found");
+}
+
+bool file_seek(FILE *file, uint64_t position) {
+  return seek_to(file, position, SEEK_SET) == 0;
+}
+
+file_status file_read(FILE *file, void *to_fill, size_t bytes, const char *what, const reporter *to) {
+  errno = 0;
+  const size_t got = fread(to_fill, 1, bytes, file);
+  if (got == bytes) return FILE_OK;
+  if (ferror(file)) return file_fail(to, FILE_READ_FAILED, "cannot read the %s: %s", what, file_reason(errno));
+  return file_fail(to, FILE_TRUNCATED, "the file ends within the %s: %zu bytes instead of %zu", what, got, bytes);
+}

@@ -1,0 +1,243 @@
+/* The header of a .npy file: what npy.h says is accepted, and what is written.
+ *
+ *     magic, version | header length | {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }    \n | elements
+ *     8 bytes          2 or 4 bytes    a Python literal, padded with spaces
+ *
+ * The grammar here is a strict part of Python's: plain quoted strings, True and False, decimal numbers. It does not
+ * evaluate Python or guess what a damaged header meant.
+ */
+#include "cli/files/npy_header.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MAGIC "\x93NUMPY"
+#define MAGIC_BYTES 6
+#define ZIP_MAGIC "PK\x03\x04"  /* of archives as numpy.savez writes them */
+#define MOST_HEADER_BYTES 10000 /* numpy.load's own limit */
+#define DATA_ALIGNMENT 64       /* NumPy aligns what it writes so that files can be mapped */
+
+/* NumPy also reads '=f4', '|f4' and 'f4', but their bytes mean something else on another machine. */
+static const struct {
+  const char *name;
+  npy_type type;
+  bool big_endian;
+} descrs[] = {{"<f4", NPY_F4, false}, {">f4", NPY_F4, true}, {"<f8", NPY_F8, false},   {">f8", NPY_F8, true},
+              {"<f2", NPY_F2, false}, {">f2", NPY_F2, true}, {"<u2", NPY_BF16, false}, {"|b1", NPY_BOOL, false}};
+
+/* ---- parsing ----------------------------------------------------------------------------------------------------- */
+
+typedef struct cursor {
+  const char *begin;
+  const char *at;
+  const char *end;
+  const reporter *to;
+} cursor;
+
+enum { KEY_DESCR, KEY_FORTRAN_ORDER, KEY_SHAPE, KEY_COUNT };
+static const char *const key_names[KEY_COUNT] = {"descr", "fortran_order", "shape"};
+
+static file_status unexpected(const cursor *c, const char *wanted) {
+  if (c->at == c->end) return file_fail(c->to, FILE_BAD_HEADER, "the header ends where %s is expected", wanted);
+  const unsigned char found = (unsigned char)*c->at;
+  const char shown = found >= ' ' && found <= '~' ? *c->at : '?'; /* a terminal gets no control characters */
+  return file_fail(c->to, FILE_BAD_HEADER, "the header has '%c' (0x%02x) at byte %ld where %s is expected", shown,
+                   found, (long)(c->at - c->begin), wanted);
+}
+
+/* Skips blanks, then `wanted` if it comes next. */
+static bool accept(cursor *c, const char *wanted) {
+  const size_t length = strlen(wanted);
+  while (c->at < c->end && (*c->at == ' ' || *c->at == '\n')) ++c->at;
+  if ((size_t)(c->end - c->at) < length || memcmp(c->at, wanted, length) != 0) return false;
+  c->at += length;
+  return true;
+}
+
+/* A quoted string of printable ASCII without escapes, so that `text` can be shown as it is. */
+static file_status parse_string(cursor *c, char *text, size_t size) {
+  const bool single = accept(c, "'");
+  if (!single && !accept(c, "\"")) return unexpected(c, "a quoted string");
+  const char *quote = single ? "'" : "\"";
+  size_t length = 0;
+  while (c->at < c->end && *c->at != *quote) {
+    if (*c->at < ' ' || *c->at > '~' || *c->at == '\\') return unexpected(c, "plain ASCII in a string");
+    if (length + 1 == size) return unexpected(c, "the end of a string that is too long");
+    text[length++] = *c->at++;
+  }
+  text[length] = '\0';
+  return accept(c, quote) ? FILE_OK : unexpected(c, "the end of a string");
+}
+
+static file_status parse_descr(cursor *c, npy_header *h) {
+  static const char allowed[] = "(allowed: '<f4', '>f4', '<f8', '>f8', '<f2', '>f2', '<u2' as bfloat16, or '|b1')";
+  char text[32] = "";
+  if (accept(c, "[") || accept(c, "(")) {
+    return file_fail(c->to, FILE_UNSUPPORTED, "structured element types are not supported %s", allowed);
+  }
+  const file_status status = parse_string(c, text, sizeof text);
+  if (status != FILE_OK) return status;
+  for (size_t i = 0; i < sizeof descrs / sizeof descrs[0]; ++i) {
+    if (strcmp(text, descrs[i].name) != 0) continue;
+    h->type = descrs[i].type;
+    h->layout.big_endian = descrs[i].big_endian;
+    return FILE_OK;
+  }
+  return file_fail(c->to, FILE_UNSUPPORTED, "element type '%s' is not supported %s", text, allowed);
+}
+
+static file_status parse_fortran_order(cursor *c, npy_header *h) {
+  h->layout.fortran_order = accept(c, "True");
+  if (h->layout.fortran_order || accept(c, "False")) return FILE_OK;
+  return unexpected(c, "True or False");
+}
+
+/* Decimal digits alone. What follows them is the caller's to judge: it refuses '1_0', '0x10', '3L' and '007'. */
+static file_status parse_number(cursor *c, size_t *value) {
+  *value = 0;
+  if (accept(c, "0")) return FILE_OK;
+  if (c->at == c->end || *c->at < '0' || *c->at > '9') return unexpected(c, "a number of digits only");
+  for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; ++c->at) {
+    const size_t digit = (size_t)(*c->at - '0');
+    if (*value > (SIZE_MAX - digit) / 10) {
+      return file_fail(c->to, FILE_TOO_LARGE, "a dimension is too large (allowed: up to %zu)", (size_t)PTRDIFF_MAX);
+    }
+    *value = *value * 10 + digit;
+  }
+  return FILE_OK;
+}
+
+static file_status parse_shape(cursor *c, npy_header *h) {
+  if (!accept(c, "(")) return unexpected(c, "'(' of the shape");
+  h->rank = 0;
+  while (!accept(c, ")")) {
+    size_t dimension = 0;
+    const file_status status = parse_number(c, &dimension);
+    if (status != FILE_OK) return status;
+    if (h->rank < ARRAY_MOST_DIMENSIONS) h->shape[h->rank] = dimension;
+    ++h->rank;
+    if (accept(c, ",")) continue;
+    if (!accept(c, ")")) return unexpected(c, "',' or ')' in the shape");
+    if (h->rank > 1) break;
+    /* "(3)" is a number to Python, not a tuple. */
+    return file_fail(c->to, FILE_BAD_HEADER, "the shape is a number in parentheses (allowed: a tuple, as in (%zu,))",
+                     dimension);
+  }
+  if (h->rank <= ARRAY_MOST_DIMENSIONS) return FILE_OK;
+  return file_fail(c->to, FILE_UNSUPPORTED, "%d dimensions are not supported (allowed: 0 to %d)", h->rank,
+                   ARRAY_MOST_DIMENSIONS);
+}
+
+static file_status parse_entry(cursor *c, npy_header *h, bool seen[KEY_COUNT]) {
+  char name[32];
+  const file_status status = parse_string(c, name, sizeof name);
+  if (status != FILE_OK) return status;
+  int key = 0;
+  while (key < KEY_COUNT && strcmp(name, key_names[key]) != 0) ++key;
+  if (key == KEY_COUNT) {
+    return file_fail(c->to, FILE_BAD_HEADER, "unknown key '%s' in the header (allowed: '%s', '%s' and '%s')", name,
+                     key_names[KEY_DESCR], key_names[KEY_FORTRAN_ORDER], key_names[KEY_SHAPE]);
+  }
+  if (seen[key]) return file_fail(c->to, FILE_BAD_HEADER, "key '%s' is twice in the header (allowed: once)", name);
+  seen[key] = true;
+  if (!accept(c, ":")) return unexpected(c, "':' after a key");
+  if (key == KEY_DESCR) return parse_descr(c, h);
+  return key == KEY_SHAPE ? parse_shape(c, h) : parse_fortran_order(c, h);
+}
+
+static file_status parse_header(cursor *c, npy_header *h) {
+  bool seen[KEY_COUNT] = {false};
+  /* Python is particular about blanks outside the braces, so only what NumPy writes is let through there. */
+  if (c->at == c->end || *c->at != '{') return unexpected(c, "'{' at its start");
+  ++c->at;
+  while (!accept(c, "}")) {
+    const file_status status = parse_entry(c, h, seen);
+    if (status != FILE_OK) return status;
+    if (accept(c, ",")) continue;
+    if (!accept(c, "}")) return unexpected(c, "',' or '}' after a value");
+    break;
+  }
+  while (c->at < c->end && *c->at == ' ') ++c->at;
+  if (c->at < c->end && *c->at == '\n') ++c->at;
+  if (c->at != c->end) return unexpected(c, "only spaces and one newline after '}'");
+  for (int key = 0; key < KEY_COUNT; ++key) {
+    if (!seen[key]) return file_fail(c->to, FILE_BAD_HEADER, "key '%s' is missing in the header", key_names[key]);
+  }
+  return FILE_OK;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* The magic and the version; `length_bytes` is the size of the header length that follows. */
+static file_status read_version(FILE *file, size_t *length_bytes, const reporter *to) {
+  unsigned char lead[MAGIC_BYTES + 2] = {0};
+  const file_status status = file_read(file, lead, sizeof lead, "magic and version", to);
+  if (status == FILE_READ_FAILED) return status;
+  /* A short file is a truncated .npy file only as far as it looks like one. */
+  const long got = ftell(file);
+  const size_t comparable = got < 0 || got > MAGIC_BYTES ? MAGIC_BYTES : (size_t)got;
+  if (memcmp(lead, ZIP_MAGIC, sizeof ZIP_MAGIC - 1) == 0) {
+    return file_fail(to, FILE_WRONG_FORMAT,
+                     "an .npz archive, not a .npy file (allowed: one of its arrays as a file of its own; "
+                     "'unzip FILE.npz NAME.npy' takes it out)");
+  }
+  if (memcmp(lead, MAGIC, comparable) != 0) {
+    return file_fail(to, FILE_WRONG_FORMAT, "not a .npy file (allowed: files that begin with \\x93NUMPY)");
+  }
+  if (status != FILE_OK) return status;
+  const int major = lead[MAGIC_BYTES];
+  const int minor = lead[MAGIC_BYTES + 1];
+  if (major < 1 || major > 3 || minor != 0) {
+    return file_fail(to, FILE_UNSUPPORTED, "format version %d.%d is not supported (allowed: 1.0, 2.0 or 3.0)", major,
+                     minor);
+  }
+  *length_bytes = major == 1 ? 2 : 4;
+  return FILE_OK;
+}
+
+file_status npy_header_read(FILE *file, npy_header *h, uint64_t *data_start, const reporter *to) {
+  size_t length_bytes = 0;
+  file_status status = read_version(file, &length_bytes, to);
+  if (status != FILE_OK) return status;
+  unsigned char length_text[4] = {0};
+  status = file_read(file, length_text, length_bytes, "header length", to);
+  if (status != FILE_OK) return status;
+  uint32_t length = 0;
+  for (size_t i = 4; i-- > 0;) length = length << 8 | length_text[i];
+  if (length > MOST_HEADER_BYTES) {
+    return file_fail(to, FILE_TOO_LARGE, "the header has %" PRIu32 " bytes (allowed: up to %d)", length,
+                     MOST_HEADER_BYTES);
+  }
+  char text[MOST_HEADER_BYTES];
+  status = file_read(file, text, length, "header", to);
+  if (status != FILE_OK) return status;
+  *data_start = MAGIC_BYTES + 2 + length_bytes + length;
+  cursor c = {text, text, text + length, to};
+  return parse_header(&c, h);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* The first of a type is in little-endian order. */
+static const char *descr_of(npy_type type) {
+  size_t i = 0;
+  while (descrs[i].type != type) ++i;
+  return descrs[i].name;
+}
+
+size_t npy_header_format(char text[NPY_WRITTEN_HEADER_SIZE], npy_type type, const size_t *shape, int rank) {
+  const size_t lead = MAGIC_BYTES + 4; /* with the version and the header length */
+  char tuple[ARRAY_TUPLE_SIZE];
+  array_format_tuple(tuple, shape, rank);
+  const int written = snprintf(text + lead, NPY_WRITTEN_HEADER_SIZE - lead,
+                               "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr_of(type), tuple);
+  const size_t used = lead + (size_t)written + 1; /* with the newline */
+  const size_t total = (used + DATA_ALIGNMENT - 1) / DATA_ALIGNMENT * DATA_ALIGNMENT;
+  memset(text + used - 1, ' ', total - used);
+  text[total - 1] = '\n';
+  memcpy(text, MAGIC "\x01\x00", MAGIC_BYTES + 2);
+  const size_t length = total - lead;
+  text[lead - 2] = (char)(length & 0xff);
+  text[lead - 1] = (char)(length >> 8);
+  return total;
+}

@@ -1,0 +1,75 @@
+/* Reads the index of a checkpoint: see safetensors_index.h. */
+#include "cli/files/safetensors_index.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#define MOST_BYTES 25000000 /* of an index, as of the header of one file */
+#define NAME "'%.64s'"
+
+static file_status parse(FILE *file, uint64_t bytes, json_t **json, const reporter *to) {
+  json_error_t error;
+  if (bytes > MOST_BYTES)
+    return file_fail(to, FILE_TOO_LARGE, "the index has %" PRIu64 " bytes (allowed: up to %d)", bytes, MOST_BYTES);
+  char *text = malloc((size_t)bytes + 1);
+  if (text == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for an index of %" PRIu64 " bytes", bytes);
+  const file_status status = file_read(file, text, (size_t)bytes, "index", to);
+  *json = status == FILE_OK ? json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES, &error) : NULL;
+  free(text);
+  if (status != FILE_OK || *json != NULL) return status;
+  return file_fail(to, FILE_BAD_HEADER, "the index is refused as JSON at byte %d: %s", error.position, error.text);
+}
+
+/* A file beside the index: nothing that leads into another folder. */
+static bool is_plain_name(const char *name) {
+  return name[0] != '\0' && strpbrk(name, "/\\:") == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static file_status join(const char *index, const char *name, char **path, const reporter *to) {
+  const char *slash = strrchr(index, '/');
+  const size_t folder = slash != NULL ? (size_t)(slash + 1 - index) : 0;
+  *path = malloc(folder + strlen(name) + 1);
+  if (*path == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for the path");
+  memcpy(*path, index, folder);
+  strcpy(*path + folder, name);
+  return FILE_OK;
+}
+
+static file_status find(const json_t *json, const char *tensor, char **path, const reporter *to) {
+  const json_t *map = json_object_get(json, "weight_map");
+  if (!json_is_object(map))
+    return file_fail(to, FILE_BAD_HEADER,
+                     "the index has no weight_map (allowed: an object of tensors and their files)");
+  if (tensor == NULL)
+    return file_fail(to, FILE_NO_TENSOR,
+                     "no tensor is named, as in PATH.safetensors.index.json:NAME (allowed: one of "
+                     "the %zu in its weight_map, the first is " NAME ")",
+                     json_object_size(map), json_object_iter_key(json_object_iter((json_t *)(uintptr_t)map)));
+  const json_t *file = json_object_get(map, tensor);
+  if (file == NULL)
+    return file_fail(to, FILE_NO_TENSOR, "there is no tensor " NAME " (allowed: one of the %zu in its weight_map)",
+                     tensor, json_object_size(map));
+  if (!json_is_string(file) || !is_plain_name(json_string_value(file)))
+    return file_fail(to, FILE_BAD_HEADER,
+                     "the file of tensor " NAME " is " NAME " (allowed: a name in the same folder)", tensor,
+                     json_is_string(file) ? json_string_value(file) : "not a string");
+  return join(to->path, json_string_value(file), path, to);
+}
+
+file_status safetensors_index_find(const char *index, const char *tensor, char **path, char *message, size_t size) {
+  const reporter to = {index, message, size};
+  FILE *file = NULL;
+  json_t *json = NULL;
+  uint64_t bytes = 0;
+  *path = NULL;
+  file_status status = file_open(&to, &file, &bytes);
+  if (status != FILE_OK) return status;
+  status = parse(file, bytes, &json, &to);
+  if (status == FILE_OK) status = find(json, tensor, path, &to);
+  fclose(file); /* only read: nothing can be lost */
+  json_decref(json);
+  return status;
+}

@@ -1,0 +1,82 @@
+/* Names in the user's cache folder: see user_files.h. */
+#include "cli/files/user_files.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file_system.h"
+
+/* FNV-1a of both names, so that devices of one name on two platforms have a file each. */
+static unsigned hash_of(const clattn_device_info *device) {
+  unsigned hash = 0x811C9DC5u;
+  const char *const texts[] = {device->platform, device->name};
+  for (int i = 0; i < 2; ++i)
+    for (const char *at = texts[i];; ++at) {
+      hash = (hash ^ (unsigned char)*at) * 0x01000193u;
+      if (*at == '\0') break;
+    }
+  return hash;
+}
+
+/* Letters and digits of the device's name, - for what is between them. */
+static void plain_name(const char *name, char *plain, size_t size) {
+  size_t used = 0;
+  for (; *name != '\0' && used + 1 < size; ++name) {
+    const bool good = isalnum((unsigned char)*name) != 0 && (unsigned char)*name < 0x80;
+    if (good || (used > 0 && plain[used - 1] != '-')) plain[used++] = good ? *name : '-';
+  }
+  plain[used] = '\0';
+}
+
+/* The variable's value; NULL where it is no absolute path, which the XDG base directory specification says to ignore.
+ */
+static const char *absolute(const char *variable) {
+  const char *path = getenv(variable);
+  if (path == NULL) return NULL;
+#ifdef _WIN32
+  if (isalpha((unsigned char)path[0]) && path[1] == ':' && (path[2] == '/' || path[2] == '\\')) return path;
+#endif
+  return path[0] == '/' ? path : NULL;
+}
+
+/* What the variable says, where it is set, of any length: whoever opens it complains. Empty: nothing is wanted. Else a
+ * name in the user's cache folder. */
+static const char *find_path(const char *variable, const char *name, char *path, size_t size) {
+  const char *given = getenv(variable), *cache = absolute("XDG_CACHE_HOME"), *home = absolute("HOME");
+  int length = 0;
+  if (given != NULL) return given[0] != '\0' ? given : NULL;
+  if (cache != NULL)
+    length = snprintf(path, size, "%s/clattn/%s", cache, name);
+  else if (home != NULL)
+    length = snprintf(path, size, "%s/.cache/clattn/%s", home, name);
+  return length > 0 && (size_t)length < size ? path : NULL;
+}
+
+const char *tuning_file_path(const clattn_device_info *device, char *path, size_t size) {
+  char plain[64], name[96];
+  plain_name(device->name, plain, sizeof plain);
+  snprintf(name, sizeof name, "%s-%08x.json", plain, hash_of(device));
+  return find_path("CLATTN_TUNING_FILE", name, path, size);
+}
+
+bool tuning_file_make_folder(const char *path) {
+  char folder[4096];
+  const char *end = strrchr(path, '/');
+  if (end == NULL || end == path) return true;
+  const int length = snprintf(folder, sizeof folder, "%.*s", (int)(end - path), path);
+  return (size_t)length < sizeof folder && clattn_make_folders(folder);
+}
+
+const char *program_dir_path(char *path, size_t size) {
+  return find_path("CLATTN_PROGRAM_DIR", "programs", path, size);
+}
+
+clattn_plan_options user_plan_options(char *programs, size_t size) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  const char *kernels = getenv("CLATTN_KERNEL_DIR");
+  options.kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL;
+  options.program_dir = program_dir_path(programs, size);
+  return options;
+}

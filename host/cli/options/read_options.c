@@ -1,0 +1,57 @@
+/* Options that popt reads: help, and what is none. */
+#include "cli/options/read_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+/* popt's own copy goes with the context. */
+static char *copy(const char *text) {
+  char *copied = malloc(strlen(text) + 1);
+  if (copied != NULL) strcpy(copied, text);
+  return copied;
+}
+
+poptContext open_options(int argc, const char **argv, const struct poptOption *table, const char *words) {
+  poptContext context = poptGetContext("clattn", argc, argv, table, 0);
+  if (context != NULL && words != NULL) poptSetOtherOptionHelp(context, words);
+  return context;
+}
+
+int read_options_and_words(poptContext context, const char *command, char **words, size_t most) {
+  if (context == NULL) { /* popt would find no option in it, and the program do other things than were asked */
+    complain("no host memory for the options");
+    return EXIT_BAD_INPUT;
+  }
+  const int code = poptGetNextOpt(context);
+  for (size_t i = 0; code == -1 && i < most && poptPeekArg(context) != NULL; ++i) {
+    words[i] = copy(poptGetArg(context));
+    if (words[i] == NULL) {
+      complain("no host memory for an option");
+      return EXIT_BAD_INPUT;
+    }
+  }
+  const char *unexpected = poptPeekArg(context);
+  if (code == OPTION_HELP) {
+    poptPrintHelp(context, stdout, 0);
+    return EXIT_PASSED;
+  }
+  if (code < -1) {
+    complain("%s: %s (see 'clattn help %s')", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(code),
+             command);
+    return EXIT_BAD_INPUT;
+  }
+  if (unexpected == NULL) return -1;
+  complain("unexpected argument '%s' (see 'clattn help %s')", unexpected, command);
+  return EXIT_BAD_INPUT;
+}
+
+int read_options_and_word(poptContext context, const char *command, char **word) {
+  return read_options_and_words(context, command, word, word != NULL ? 1 : 0);
+}
+
+int read_options(poptContext context, const char *command) {
+  return read_options_and_words(context, command, NULL, 0);
+}

@@ -1,0 +1,208 @@
+/* `clattn run`: plan, run, check, print, save. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/devices/open.h"
+#include "cli/input/past.h"
+#include "cli/report/report.h"
+#include "cli/run/save.h"
+#include "cli/files/user_files.h"
+
+/* Up to here the scalar path checks everything: about two seconds. */
+#define CHECK_ALL_FLOPS 1e9
+/* Runs are repeated until this much time has gone. */
+#define REPEAT_SECONDS 2.0
+
+typedef struct run_job {
+  const run_options *options;
+  input input;
+  clattn_device *device;
+  clattn_plan *plan;
+  clattn_cache *cache;
+  clattn_problem seen;               /* the problem; with a cache, as a run sees it: see clattn_sizing_problem */
+  void *memory[CLATTN_TENSOR_COUNT]; /* of the outputs */
+  clattn_outputs outputs;
+  clattn_rows *rows; /* to check */
+  report report;
+} run_job;
+
+static bool is_tuned(const clattn_plan *plan) {
+  clattn_reason reason;
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
+    if (reason.kind == CLATTN_REASON_RECORD) return true;
+  return false;
+}
+
+static int make_plan(run_job *job) {
+  const run_options *o = job->options;
+  clattn_error error;
+  const clattn_device_choice choice = device_choice(o->platform, o->device);
+  if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
+  char record[4096], programs[4096];
+  clattn_plan_options options = user_plan_options(programs, sizeof programs);
+  options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);
+  options.pipeline = o->pipeline;
+  options.kernels = o->kernels;
+  options.launch_seconds = o->launch_seconds;
+  if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
+    return complain_of(&error);
+  warn_of_wrong_kernels(job->plan);
+  clattn_plan_get_info(job->plan, &job->report.plan);
+  job->report.device = clattn_device_get_info(job->device);
+  job->report.pipeline = o->pipeline;
+  job->report.tuned = is_tuned(job->plan);
+  job->report.explained = o->explain ? job->plan : NULL;
+  return -1;
+}
+
+/* ---- the cache --------------------------------------------------------------------------------------------------- */
+
+static int make_cache(run_job *job) {
+  const int code = past_load(job->device, &job->input, &job->cache, &job->seen);
+  if (code != -1 || job->cache == NULL) return code;
+  clattn_plan_costs(job->plan, &job->seen, &job->report.plan);
+  job->report.plan.total_bytes += clattn_cache_bytes(job->cache);
+  return -1;
+}
+
+/* Each run appends; the next begins where the first did. */
+static int rewind_cache(const run_job *job) {
+  clattn_error error;
+  for (size_t b = 0; job->cache != NULL && b < job->seen.batch; ++b)
+    if (clattn_cache_truncate(job->cache, b, job->input.past_len, &error) != CLATTN_OK) return complain_of(&error);
+  return -1;
+}
+
+/* ---- outputs ----------------------------------------------------------------------------------------------------- */
+
+static int choose_rows(run_job *job) {
+  double most = CHECK_ALL_FLOPS;
+  if (job->options->check == CHECK_FULL) most = INFINITY;
+  if (job->options->check == CHECK_SAMPLE) {
+    double all = 0.0;
+    for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) all += job->report.plan.stages[s].flops;
+    most = fmin(most, all / 4.0);
+  }
+  clattn_error error;
+  if (clattn_rows_choose(&job->input.problem, most, job->options->number[NUMBER_SEED], &job->rows, &error) != CLATTN_OK)
+    return complain_of(&error);
+  return -1;
+}
+
+static bool has_rows(clattn_tensor tensor) {
+  return tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
+}
+
+/* The result alone, or everything where it is checked or saved; what only a file would show, only for a file. */
+static bool is_wanted(const run_job *job, clattn_tensor tensor) {
+  const clattn_problem *p = &job->seen;
+  const bool save = job->options->save != NULL, check = job->options->check != CHECK_OFF;
+  if (!clattn_plan_has(job->plan, tensor)) return false;
+  if (tensor == CLATTN_SOFTCAPPED) return save && p->softcap > 0.0f;
+  if (tensor == CLATTN_SCALED) return save;
+  return save || check || tensor == CLATTN_OUTPUT || tensor == CLATTN_CONTEXT;
+}
+
+static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
+  job->memory[tensor] = malloc(bytes);
+  if (job->memory[tensor] == NULL) {
+    complain("no host memory for a result of %.1f GiB", (double)bytes / 1073741824.0);
+    return EXIT_BAD_INPUT;
+  }
+  memset(job->memory[tensor], 0xFF, bytes); /* NaN: what no kernel writes must not look right */
+  clattn_outputs_set(&job->outputs, tensor, job->memory[tensor]);
+  return -1;
+}
+
+/* Scores and the like as a whole only where they are saved or all checked; else the rows to check alone. */
+static int allocate_outputs(run_job *job) {
+  const clattn_problem *p = &job->seen;
+  const bool check = job->options->check != CHECK_OFF, save = job->options->save != NULL;
+  int code = check ? choose_rows(job) : -1;
+  const bool sampled = code == -1 && check && !save && job->rows->count < p->batch * p->heads * p->query_len;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    if (!is_wanted(job, tensor)) continue;
+    const bool rows_alone = sampled && has_rows(tensor);
+    const clattn_problem *sizing = clattn_sizing_problem(&job->input.problem, p, tensor);
+    code = allocate_output(
+        job, tensor, rows_alone ? job->rows->count * p->key_len * sizeof(float) : clattn_output_bytes(sizing, tensor));
+  }
+  if (sampled) job->outputs.rows = job->rows;
+  job->report.outputs = &job->outputs;
+  return code;
+}
+
+/* ---- run and check ----------------------------------------------------------------------------------------------- */
+
+/* The first run warms up (drivers compile on first launch) and delivers everything that is checked or saved. The others
+ * are timed, with context and output as their only results; those of the last stay and are what is checked. */
+static int run_repeatedly(run_job *job) {
+  const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
+  const clattn_inputs *inputs = &job->input.inputs;
+  const clattn_outputs result = {.context = job->outputs.context, .output = job->outputs.output};
+  clattn_error error;
+  double spent = 0.0;
+  if (clattn_plan_run(job->plan, inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
+  for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
+    clattn_timings timings;
+    const int code = rewind_cache(job);
+    if (code != -1) return code;
+    if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
+    spent += timings.total;
+    repeats_add(&job->report.totals, timings.total);
+    if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
+    ++job->report.runs;
+  }
+  return -1;
+}
+
+static int check(run_job *job) {
+  if (job->options->check == CHECK_OFF) return -1;
+  clattn_error error;
+  if (clattn_check(job->plan, &job->input.inputs, &job->outputs, job->rows, &job->report.check, &error) != CLATTN_OK)
+    return complain_of(&error);
+  job->report.checked = true;
+  return -1;
+}
+
+static int print(const run_job *job) {
+  if (!job->options->json)
+    report_text(&job->report);
+  else if (!report_json(&job->report))
+    return EXIT_BAD_INPUT;
+  return job->report.checked && !job->report.check.passed ? EXIT_CHECK_FAILED : EXIT_PASSED;
+}
+
+static void free_job(run_job *job) {
+  clattn_cache_destroy(job->cache);
+  clattn_plan_destroy(job->plan);
+  clattn_device_close(job->device);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(job->memory[t]);
+  clattn_rows_destroy(job->rows);
+  input_free(&job->input);
+}
+
+int command_run(int argc, const char **argv) {
+  run_options options;
+  run_job job = {.options = &options};
+  int code = run_options_read(argc, argv, &options);
+  if (code == -1) code = input_load(&options, &job.input);
+  job.report.input = &job.input;
+  if (code == -1) code = make_plan(&job);
+  const saving files = {.options = &options, .plan = job.plan, .problem = &job.input.problem, .seen = &job.seen};
+  if (code == -1) code = save_prepare(&files);
+  if (code == -1) code = make_cache(&job);
+  if (code == -1) code = allocate_outputs(&job);
+  if (code == -1 && !options.json) report_text_plan(&job.report);
+  if (code == -1) code = run_repeatedly(&job);
+  if (code == -1) code = check(&job);
+  if (code == -1) code = save_outputs(&files, &job.outputs);
+  if (code == -1) code = print(&job);
+  free_job(&job);
+  run_options_free(&options);
+  return code;
+}

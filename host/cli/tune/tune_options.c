@@ -1,0 +1,67 @@
+/* Reads the options of `clattn tune`. */
+#include "cli/tune/tune_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/options/option_values.h"
+#include "cli/options/read_options.h"
+
+#define LARGEST 65536 /* of both: what scalar checks and memory bear */
+
+static bool parse_sizes(const char *option, const char *text, number_list *list) {
+  return parse_list(option, text, (number_range){1, LARGEST}, list);
+}
+
+static bool parse_stage(tune_options *o) {
+  static const clattn_stage stages[] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
+                                        CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED};
+  enum { STAGES = sizeof stages / sizeof stages[0] };
+  const char *names[STAGES];
+  int value = 0;
+  o->stage = CLATTN_STAGE_COUNT;
+  if (o->stage_text == NULL) return true;
+  for (int i = 0; i < STAGES; ++i) names[i] = clattn_stage_name(stages[i]);
+  if (!parse_word("--stage", o->stage_text, names, STAGES, &value)) return false;
+  o->stage = stages[value];
+  return true;
+}
+
+static bool parse(tune_options *o) {
+  return parse_type(o->type_text, &o->type) && parse_stage(o) &&
+         parse_sizes("--head-dim", o->head_dims_text != NULL ? o->head_dims_text : "64,128", &o->head_dims) &&
+         parse_sizes("--tokens", o->tokens_text != NULL ? o->tokens_text : "128,512,2048", &o->tokens);
+}
+
+int tune_options_read(int argc, const char **argv, tune_options *o) {
+  const struct poptOption table[] = {
+      {"quick", 0, POPT_ARG_NONE, &o->quick, 0, "look at each tile size once; fewer runs of each", NULL},
+      {"head-dim", 0, POPT_ARG_STRING, &o->head_dims_text, 0, "of queries, keys and values (64,128)", "N,N,..."},
+      {"tokens", 0, POPT_ARG_STRING, &o->tokens_text, 0,
+       "lengths; each counts for half to twice as many as well (128,512,2048)", "N,N,..."},
+      {"stage", 0, POPT_ARG_STRING, &o->stage_text, 0, "project, scores, softmax, context or fused (all)", "NAME"},
+      {"type", 0, POPT_ARG_STRING, &o->type_text, 0, "how inputs are stored: f32 (default), f16 or bf16", "TYPE"},
+      {"file", 0, POPT_ARG_STRING, &o->file, 0,
+       "the record (CLATTN_TUNING_FILE, else the device's own in the user's cache folder)", "FILE"},
+      {"device", 0, POPT_ARG_STRING, &o->device, 0,
+       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
+       "D"},
+      {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
+      HELP_OPTION,
+      POPT_TABLEEND};
+  memset(o, 0, sizeof *o);
+  poptContext context = open_options(argc, argv, table, NULL);
+  int result = read_options(context, "tune");
+  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  poptFreeContext(context);
+  return result;
+}
+
+void tune_options_free(tune_options *o) {
+  char *const all[] = {o->platform, o->device, o->file, o->head_dims_text, o->tokens_text, o->stage_text, o->type_text};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
+  free(o->head_dims.number);
+  free(o->tokens.number);
+}

@@ -1,0 +1,46 @@
+/* What compiled kernels call: the program exports it, and their shared object finds it here. */
+#ifndef CLATTN_ACCESS_EXPORTED_H
+#define CLATTN_ACCESS_EXPORTED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* What a work-item may ask about itself; host/recorder/builtins.cl asks. Sizes come last. */
+enum {
+  ASK_NOTHING,
+  ASK_LOCAL_ID,
+  ASK_GROUP_ID,
+  ASK_GLOBAL_ID,
+  ASK_LOCAL_SIZE,
+  ASK_GROUPS,
+  ASK_GLOBAL_SIZE,
+  ASK_DIMENSIONS
+};
+EXPORTED size_t clattn_access_item(unsigned question, unsigned dimension);
+EXPORTED void clattn_access_barrier(unsigned fences);
+
+/* Before a vector is loaded or stored by vloadN, vstoreN and their like, called from `from`. */
+EXPORTED void clattn_access_vector(uintptr_t address, uintptr_t bytes, unsigned store, uintptr_t from);
+
+/* What clang puts in front of each load and store, by its prefix, and its numbers of bytes. */
+EXPORTED void clattn_access_load1_noabort(uintptr_t address);
+EXPORTED void clattn_access_load2_noabort(uintptr_t address);
+EXPORTED void clattn_access_load4_noabort(uintptr_t address);
+EXPORTED void clattn_access_load8_noabort(uintptr_t address);
+EXPORTED void clattn_access_load16_noabort(uintptr_t address);
+EXPORTED void clattn_access_loadN_noabort(uintptr_t address, size_t bytes);
+EXPORTED void clattn_access_store1_noabort(uintptr_t address);
+EXPORTED void clattn_access_store2_noabort(uintptr_t address);
+EXPORTED void clattn_access_store4_noabort(uintptr_t address);
+EXPORTED void clattn_access_store8_noabort(uintptr_t address);
+EXPORTED void clattn_access_store16_noabort(uintptr_t address);
+EXPORTED void clattn_access_storeN_noabort(uintptr_t address, size_t bytes);
+
+/* What the linker puts in place of these three. */
+EXPORTED void *__wrap_memcpy(void *to, const void *from, size_t bytes);
+EXPORTED void *__wrap_memmove(void *to, const void *from, size_t bytes);
+EXPORTED void *__wrap_memset(void *to, int byte, size_t bytes);
+
+#endif
