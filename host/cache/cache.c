@@ -80,8 +80,9 @@ static clattn_status allocate_all(clattn_cache *cache, const float *k_scale, con
                                   clattn_error *error) {
   const clattn_problem *p = &cache->problem;
   const size_t element = clattn_cache_element_bytes(p->cache.type), rows = rows_of(cache);
-  cache->sequences = calloc(p->batch, sizeof *cache->sequences);
-  if (cache->sequences == NULL) return clattn_fail_malloc(error, p->batch * sizeof *cache->sequences, "a cache");
+  cache->lengths.sequences = calloc(p->batch, sizeof *cache->lengths.sequences);
+  if (cache->lengths.sequences == NULL)
+    return clattn_fail_malloc(error, p->batch * sizeof *cache->lengths.sequences, "a cache");
   clattn_status status =
       allocate(cache, "the cached keys", rows * clattn_tensor_columns(p, CLATTN_K) * element, NULL, &cache->k, error);
   if (status == CLATTN_OK)
@@ -132,7 +133,7 @@ void clattn_cache_destroy(clattn_cache *cache) {
   clattn_ledger_give(cache->device, cache->bytes);
   free(cache->k_scale_host);
   free(cache->v_scale_host);
-  free(cache->sequences);
+  free(cache->lengths.sequences);
   free(cache->table);
   free(cache->free_pages);
   free(cache);
@@ -141,7 +142,7 @@ void clattn_cache_destroy(clattn_cache *cache) {
 /* ---- lengths ----------------------------------------------------------------------------------------------------- */
 
 size_t clattn_cache_length(const clattn_cache *cache, size_t sequence) {
-  return sequence < cache->problem.batch ? cache->sequences[sequence].length : 0;
+  return sequence < cache->problem.batch ? cache->lengths.sequences[sequence].length : 0;
 }
 
 uint64_t clattn_cache_bytes(const clattn_cache *cache) {
@@ -154,7 +155,7 @@ static size_t pages_for(const clattn_cache *cache, size_t length) {
 }
 
 static void give_back(clattn_cache *cache, size_t sequence, size_t pages) {
-  clattn_cached_sequence *s = &cache->sequences[sequence];
+  clattn_cached_sequence *s = &cache->lengths.sequences[sequence];
   while (s->pages > pages)
     cache->free_pages[cache->free_count++] = cache->table[sequence * cache->table_width + --s->pages];
 }
@@ -164,7 +165,7 @@ clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t
   if (sequence >= cache->problem.batch)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "sequence %zu (allowed: below %zu)", sequence,
                        cache->problem.batch);
-  clattn_cached_sequence *s = &cache->sequences[sequence];
+  clattn_cached_sequence *s = &cache->lengths.sequences[sequence];
   if (length > s->length)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "sequence %zu is to be cut to %zu keys (allowed: up to %zu)",
                        sequence, length, s->length);
@@ -211,7 +212,7 @@ static clattn_status check_room(const clattn_cache *cache, const clattn_problem 
   size_t lacking = 0;
   *longest = 0;
   for (size_t b = 0; b < problem->batch; ++b) {
-    const clattn_cached_sequence *s = &cache->sequences[b];
+    const clattn_cached_sequence *s = &cache->lengths.sequences[b];
     const size_t added = new_keys(problem, inputs, b), length = s->length + added;
     if (length > problem->cache.capacity)
       return clattn_fail(error, CLATTN_CACHE_FULL,
@@ -249,7 +250,7 @@ clattn_status clattn_cache_begin(clattn_cache *cache, const clattn_problem *prob
   const clattn_status status = clattn_cache_problem(cache, problem, inputs, seen, error);
   if (status != CLATTN_OK) return status;
   for (size_t b = 0; b < problem->batch; ++b) {
-    clattn_cached_sequence *s = &cache->sequences[b];
+    clattn_cached_sequence *s = &cache->lengths.sequences[b];
     s->before = s->length;
     s->appended = new_keys(problem, inputs, b);
     s->length += s->appended;
@@ -263,7 +264,7 @@ clattn_problem clattn_cache_seen(const clattn_cache *cache, const clattn_problem
   clattn_problem seen = *problem;
   seen.key_len = 1;
   for (size_t b = 0; b < problem->batch; ++b) {
-    const size_t length = cache->sequences[b].before + cache->sequences[b].appended;
+    const size_t length = cache->lengths.sequences[b].before + cache->lengths.sequences[b].appended;
     if (length > seen.key_len) seen.key_len = length;
   }
   return seen;
@@ -271,7 +272,7 @@ clattn_problem clattn_cache_seen(const clattn_cache *cache, const clattn_problem
 
 void clattn_cache_undo(clattn_cache *cache) {
   for (size_t b = 0; b < cache->problem.batch; ++b) {
-    cache->sequences[b].length = cache->sequences[b].before;
-    give_back(cache, b, pages_for(cache, cache->sequences[b].length));
+    cache->lengths.sequences[b].length = cache->lengths.sequences[b].before;
+    give_back(cache, b, pages_for(cache, cache->lengths.sequences[b].length));
   }
 }

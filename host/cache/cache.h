@@ -4,17 +4,12 @@
 
 #include "device/device.h"
 #include "problem/kernel_arguments.h"
-
-typedef struct clattn_cached_sequence {
-  size_t length;           /* keys that it has */
-  size_t before, appended; /* at the last run: what it had, and what was added */
-  size_t pages;            /* that it holds, the first entries of its row of the table */
-} clattn_cached_sequence;
+#include "problem/sequence.h"
 
 struct clattn_cache {
+  clattn_cached_lengths lengths; /* first: what the problem's rooms know of a cache */
   clattn_device *device;
-  clattn_problem problem; /* that it was made for: sizes and cache are looked at */
-  clattn_cached_sequence *sequences;
+  clattn_problem problem;             /* that it was made for: sizes and cache are looked at */
   cl_mem k, v;                        /* (rows, kv_heads, dim) of the cache's type; a row is a token's place */
   cl_mem k_scale, v_scale;            /* bytes alone: (rows, kv_heads), or (kv_heads) */
   float *k_scale_host, *v_scale_host; /* of CLATTN_CACHE_I8_HEAD; NULL else */

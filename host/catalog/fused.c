@@ -4,16 +4,12 @@
 #include <limits.h>
 #include <string.h>
 
+#include "problem/facts.h"
 #include "problem/kernel_arguments.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
 
 #include "../../kernels/common/parts.h"
-
-/* Of all query heads that share one. */
-static size_t rows_of_key_head(const clattn_problem *problem) {
-  return problem->query_len * (problem->heads / clattn_kv_heads(problem));
-}
 
 /* ---- split ------------------------------------------------------------------------------------------------------- */
 
@@ -22,7 +18,7 @@ enum { SPLIT_ITEM_ROWS = 1, SPLIT_PART_KEYS = 3, SPLIT_GROUPS = 4 };
 
 /* Blocks of rows of a key head. */
 static size_t split_blocks(const int *value, const clattn_problem *problem) {
-  return clattn_groups_of(rows_of_key_head(problem), SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS]);
+  return clattn_groups_of(clattn_rows_of_kv_head(problem), SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS]);
 }
 
 static size_t split_parts(const int *value, const clattn_problem *problem, size_t keys) {
@@ -65,7 +61,7 @@ static void stream_join(const int *value, const clattn_problem *seen, size_t siz
 static void stream_launch(const int *value, const clattn_problem *seen, size_t size[3]) {
   size[0] = seen->batch * clattn_groups_of(clattn_kv_heads(seen), (size_t)value[1]);
   size[1] = clattn_groups_of(seen->key_len, (size_t)part_len((int)seen->key_len, value[0]));
-  size[2] = clattn_groups_of(rows_of_key_head(seen), STREAM_ROWS);
+  size[2] = clattn_groups_of(clattn_rows_of_kv_head(seen), STREAM_ROWS);
 }
 
 /* ---- which row has which ----------------------------------------------------------------------------------------- */
@@ -88,18 +84,6 @@ const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
   for (size_t i = 0; i < sizeof companions / sizeof companions[0]; ++i)
     if (row->stage == CLATTN_STAGE_FUSED && strcmp(companions[i].row, row->name) == 0) return &companions[i];
   return NULL;
-}
-
-/* Measured with 8 heads of 64 and 4096 keys on a CPU: from more than 8 rows a key head on a query a lane is faster. */
-#define FEW_ROWS 8
-
-bool clattn_has_few_rows(const clattn_problem *problem) {
-  return rows_of_key_head(problem) <= FEW_ROWS;
-}
-
-bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor) {
-  return tensor >= CLATTN_Q && tensor <= CLATTN_V && problem->source == CLATTN_SOURCE_QKV &&
-         problem->type != CLATTN_F32 && problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);
 }
 
 bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem) {

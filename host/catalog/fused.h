@@ -20,13 +20,6 @@ typedef struct clattn_companion {
 /* NULL where the row has none. */
 const clattn_companion *clattn_companion_of(const clattn_kernel *row);
 
-/* Whether there are few rows of queries a key head, as when a sequence is continued token by token. */
-bool clattn_has_few_rows(const clattn_problem *problem);
-
-/* Whether fused kernels read this one of q, k and v as it is stored, in another type than float: given ones that no
- * stage before changes. All others become floats before. */
-bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor);
-
 /* Whether the row, of fused, was made for such a problem. */
 bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem);
 

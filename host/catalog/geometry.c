@@ -149,7 +149,8 @@ void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clatt
   g->rows = 1;
 }
 
-/* value: PARTS, HEADS; what it is launched over follows from them (host/catalog/fused.c). The keys of a part, then parts. */
+/* value: PARTS, HEADS; what it is launched over follows from them (host/catalog/fused.c). The keys of a part, then
+ * parts. */
 void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t part = (size_t)part_len((int)e->terms, value[0]), rows = (size_t)value[1] * STREAM_ROWS;
   const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + clattn_groups_of(e->value_dim, 16) * 16;

@@ -6,6 +6,7 @@
 #include "reference/linear.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
+#include "problem/facts.h"
 
 /* Of a kernel that reads one float for each of its operations and one whose tile is shared by many, the text differs in
  * how often it names the same float. That is what is counted here; a compiler reads once what stands twice in one

@@ -5,12 +5,11 @@
 
 #include "clattn_cl.h"
 #include "device/process.h"
-#include "programs/program.h"
 #include "base/status.h"
 
 /* Also a device that was opened only in part. */
 static void release(clattn_device *device) {
-  clattn_programs_release(device);
+  if (device->release_programs != NULL) device->release_programs(device);
   if (device->queue != NULL) clReleaseCommandQueue(device->queue);
   if (device->context != NULL) clReleaseContext(device->context);
   free(device);

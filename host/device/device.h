@@ -13,9 +13,10 @@ struct clattn_device {
   cl_context context;
   cl_command_queue queue;
   cl_uint address_bits;
-  bool profiling;           /* whether the queue records event times */
-  clattn_program *programs; /* that were built so far */
-  uint64_t held_bytes;      /* of memory, by plans and caches: host/device/ledger.c alone */
+  bool profiling;                                  /* whether the queue records event times */
+  clattn_program *programs;                        /* that were built so far */
+  void (*release_programs)(clattn_device *device); /* set by the room that builds them; NULL while there is none */
+  uint64_t held_bytes;                             /* of memory, by plans and caches: host/device/ledger.c alone */
 };
 
 /* Fills info but for the indices. Returns the code of the first question that has to be answered and was not. */

@@ -6,9 +6,10 @@
 #include "programs/program.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
-#include "stages/stage.h"
+#include "problem/kernel_arguments.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
+#include "problem/facts.h"
 
 static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
   switch (stage) {

@@ -3,7 +3,6 @@
 
 #include "plan/choice.h"
 #include "catalog/fused.h"
-#include "selftest/known_answer.h"
 #include "plan/reasons.h"
 #include "tuning/record.h"
 #include "problem/shape.h"
@@ -30,6 +29,11 @@ static const char *unsuited(const clattn_kernel *row, const clattn_device_info *
 bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem) {
   const clattn_kernel *row = clattn_catalog_at(index);
   return row != NULL && unsuited(row, device, problem) == NULL;
+}
+
+bool clattn_answers_wanted(const clattn_plan_options *options) {
+  return options->known_answers == CLATTN_ANSWERS_OF_ALL ||
+         (options->known_answers == CLATTN_ANSWERS_OF_LIBRARY && options->kernel_dir == NULL);
 }
 
 /* Why this row with these sizes. */

@@ -11,6 +11,7 @@
 #include "problem/shape.h"
 #include "base/status.h"
 #include "problem/tensor.h"
+#include "problem/facts.h"
 
 /* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to
  * each other through the cache; on a GPU it only needs to be large enough to fill the device. */

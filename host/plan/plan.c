@@ -6,7 +6,6 @@
 #include "plan/choice.h"
 #include "problem/costs.h"
 #include "problem/kernel_arguments.h"
-#include "selftest/known_answer.h"
 #include "device/ledger.h"
 #include "problem/problem.h"
 #include "device/process.h"
@@ -93,7 +92,7 @@ static clattn_status check_byte_order(const clattn_device *device, clattn_error 
   return clattn_fail(error, CLATTN_UNSUPPORTED, "'%s' has the other byte order than this machine", device->info.name);
 }
 
-static void release_choices(clattn_plan *plan) {
+void clattn_release_choices(clattn_plan *plan) {
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     clattn_release_choice(&plan->choice[stage]);
     plan->choice[stage] = (clattn_choice){.row = NULL};
@@ -101,30 +100,13 @@ static void release_choices(clattn_plan *plan) {
   clattn_reasons_release(plan);
 }
 
-/* Kernels of which none is known to be wrong. Each time that one turns out to be, there is one less to choose from. */
-static clattn_status choose_trusted(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
-  bool again = true;
-  clattn_status status = CLATTN_OK;
-  while (again && status == CLATTN_OK) {
-    release_choices(plan);
-    status = clattn_choose_kernels(plan, options, error);
-    if (status == CLATTN_OK) status = clattn_ask_kernels(plan, options, &again, error);
-  }
-  return status;
-}
-
-clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
-                                 const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
-  static const clattn_plan_options standard = CLATTN_PLAN_OPTIONS_INIT;
-  if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the plan is NULL");
-  *result = NULL;
-  if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
-  if (options == NULL) options = &standard;
+clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *problem,
+                                const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
   clattn_status status = clattn_process_check(error);
   if (status == CLATTN_OK) status = check_options(options, error);
   if (status == CLATTN_OK) status = clattn_problem_validate(problem, error);
+  if (status == CLATTN_OK) status = check_byte_order(device, error);
   if (status != CLATTN_OK) return status;
-
   clattn_plan *plan = calloc(1, sizeof *plan);
   if (plan == NULL) return clattn_fail_malloc(error, sizeof *plan, "a plan");
   plan->device = device;
@@ -133,17 +115,15 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   plan->trace = options->trace;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;
-  status = check_byte_order(device, error);
-  if (status == CLATTN_OK) status = choose_trusted(plan, options, error);
-  if (status == CLATTN_OK) status = clattn_plan_memory(plan, options, error);
-  if (status == CLATTN_OK) status = clattn_plan_allocate(plan, error);
-  if (status != CLATTN_OK) {
-    clattn_plan_destroy(plan);
-    return status;
-  }
-  fill_info(plan);
   *result = plan;
-  return clattn_finish(error, CLATTN_OK);
+  return CLATTN_OK;
+}
+
+clattn_status clattn_plan_finish(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
+  clattn_status status = clattn_plan_memory(plan, options, error);
+  if (status == CLATTN_OK) status = clattn_plan_allocate(plan, error);
+  if (status == CLATTN_OK) fill_info(plan);
+  return status;
 }
 
 void clattn_plan_destroy(clattn_plan *plan) {
@@ -152,7 +132,7 @@ void clattn_plan_destroy(clattn_plan *plan) {
     clWaitForEvents(1, &plan->previous); /* enqueued work still uses the buffers */
     clReleaseEvent(plan->previous);
   }
-  release_choices(plan);
+  clattn_release_choices(plan);
   for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor) {
     if (plan->buffer[tensor] != NULL) clReleaseMemObject(plan->buffer[tensor]);
     if (plan->stored[tensor] != NULL) clReleaseMemObject(plan->stored[tensor]);

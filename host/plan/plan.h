@@ -58,6 +58,19 @@ struct clattn_plan {
 /* Whether scores, softmax and context are one kernel. */
 bool clattn_plan_is_fused(const clattn_plan *plan);
 
+/* Whether kernels that the plan chooses by itself have to pass their self-test first. */
+bool clattn_answers_wanted(const clattn_plan_options *options);
+
+/* A plan is made in four steps: begin, choose, test (host/selftest), finish. clattn_plan_destroy undoes any of them.
+ * begin checks what the caller asks for; the options are not kept. */
+clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *problem,
+                                const clattn_plan_options *options, clattn_plan **plan, clattn_error *error);
+/* Sizes and allocates the buffers for the kernels that were chosen. */
+clattn_status clattn_plan_finish(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error);
+
+/* Forgets the kernels that were chosen, and why. */
+void clattn_release_choices(clattn_plan *plan);
+
 /* Chooses and builds the kernel of every stage. */
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error);
 

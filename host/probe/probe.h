@@ -41,7 +41,8 @@ clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_er
 double clattn_probe_of_run(const clattn_probe *p); /* operations or bytes */
 void clattn_probe_close(clattn_probe *probe);
 
-/* ---- host/probe/probe_kinds.c ------------------------------------------------------------------------------------------ */
+/* ---- host/probe/probe_kinds.c
+ * ------------------------------------------------------------------------------------------ */
 
 /* The forms of a kind; NULL behind the last. */
 const clattn_probe_form *clattn_probe_form_at(clattn_probe_kind kind, size_t index);

@@ -1,7 +1,7 @@
 /* What the stages of a problem cost. */
 #include "problem/costs.h"
 
-#include "catalog/fused.h"
+#include "problem/facts.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
 

@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <math.h>
 
-#include "cache/cache.h"
 #include "problem/shape.h"
 
 int64_t clattn_window_left(const clattn_problem *problem) {
@@ -32,8 +31,9 @@ clattn_sequence clattn_sequence_of(const clattn_problem *problem, const clattn_i
     s.first_key = 0;
     if (inputs == NULL && s.query_len < s.key_len) s.new_len = s.query_len; /* as many new keys as queries */
     if (inputs != NULL) {
-      s.new_len = inputs->cache->sequences[batch].appended;
-      s.key_len = inputs->cache->sequences[batch].before + s.new_len;
+      const clattn_cached_sequence *cached = ((const clattn_cached_lengths *)inputs->cache)->sequences;
+      s.new_len = cached[batch].appended;
+      s.key_len = cached[batch].before + s.new_len;
     }
     s.position = (int64_t)s.key_len - (int64_t)s.new_len;
   }

@@ -5,6 +5,17 @@
 
 #include "clattn.h"
 
+typedef struct clattn_cached_sequence {
+  size_t length;           /* keys that it has */
+  size_t before, appended; /* at the last run: what it had, and what was added */
+  size_t pages;            /* that it holds, the first entries of its row of the table */
+} clattn_cached_sequence;
+
+/* A clattn_cache begins with this: the length of each sequence is all that a problem's meaning depends on. */
+typedef struct clattn_cached_lengths {
+  clattn_cached_sequence *sequences; /* (batch) */
+} clattn_cached_lengths;
+
 /* One of the batch. Tokens count from the sequence's beginning in the batch, or from that of the packed tensor. */
 typedef struct clattn_sequence {
   size_t first_query, query_len, first_key, key_len;

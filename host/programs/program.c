@@ -45,7 +45,8 @@ static void destroy(clattn_program *p) {
   free(p);
 }
 
-void clattn_programs_release(clattn_device *device) {
+/* When the device is closed. */
+static void release_all(clattn_device *device) {
   while (device->programs != NULL) {
     clattn_program *next = device->programs->next;
     destroy(device->programs);
@@ -127,6 +128,7 @@ static clattn_status build(clattn_device *device, const clattn_program_source *s
   }
   built->next = device->programs;
   device->programs = built;
+  device->release_programs = release_all;
   *program = built;
   return CLATTN_OK;
 }

@@ -40,7 +40,4 @@ typedef struct clattn_program_source {
 clattn_status clattn_kernel_build(clattn_device *device, const clattn_program_source *source, const char *name,
                                   char *origin, clattn_program **program, cl_kernel *kernel, clattn_error *error);
 
-/* When the device is closed. */
-void clattn_programs_release(clattn_device *device);
-
 #endif

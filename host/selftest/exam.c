@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "problem/shape.h"
 #include "base/status.h"
+#include "problem/facts.h"
 
 /* More than one block of every kernel and a tail; of few queries more than one part of the keys. */
 enum { TOKENS = CLATTN_EXAM_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_EXAM_WIDTH, SEED = 7, GROUPS = 2 };

@@ -1,4 +1,5 @@
-/* Known answers: of what a plan has chosen, and of any row of the catalogue. host/selftest/exam.c knows the questions. */
+/* Known answers: of what a plan has chosen, and of any row of the catalogue. host/selftest/exam.c knows the questions.
+ */
 #include "selftest/known_answer.h"
 
 #include <stdio.h>
@@ -12,11 +13,6 @@
 #include "base/status.h"
 
 /* ---- of a plan --------------------------------------------------------------------------------------------------- */
-
-bool clattn_answers_wanted(const clattn_plan_options *options) {
-  return options->known_answers == CLATTN_ANSWERS_OF_ALL ||
-         (options->known_answers == CLATTN_ANSWERS_OF_LIBRARY && options->kernel_dir == NULL);
-}
 
 static bool is_unknown(const clattn_plan *plan, const clattn_plan_options *options, clattn_stage stage) {
   const clattn_choice *choice = &plan->choice[stage];

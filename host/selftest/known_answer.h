@@ -6,9 +6,6 @@
 
 #include "plan/plan.h"
 
-/* Whether the plan's options want that of the kernels that plans choose by themselves. */
-bool clattn_answers_wanted(const clattn_plan_options *options);
-
 /* Asks all kernels of the plan that were chosen so and have not been asked. *again: one of them is known to be wrong
  * now, and another has to be chosen. */
 clattn_status clattn_ask_kernels(clattn_plan *plan, const clattn_plan_options *options, bool *again,

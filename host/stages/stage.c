@@ -5,15 +5,6 @@
 #include "device/launch.h"
 #include "base/sizes.h"
 
-kernel_strides clattn_kernel_strides(clattn_strides s) {
-  return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};
-}
-
-cl_int clattn_kernel_type(clattn_type type) {
-  static const cl_int types[] = {STORED_F32, STORED_F16, STORED_BF16};
-  return types[type];
-}
-
 static void describe_mask(const clattn_problem *p, attention *a) {
   static const int kinds[] = {NO_MASK, FLOAT_MASK, BOOL_MASK};
   const size_t *shape = p->mask_shape;

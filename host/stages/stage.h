@@ -51,10 +51,6 @@ cl_mem clattn_values(const clattn_work *work);
 
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage);
 
-/* Strides and storage types as kernels see them. */
-kernel_strides clattn_kernel_strides(clattn_strides strides);
-cl_int clattn_kernel_type(clattn_type type);
-
 /* What the kernels of scores and context are told of the problem and the block. */
 attention clattn_kernel_attention(const clattn_work *work);
 

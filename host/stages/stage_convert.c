@@ -2,6 +2,7 @@
 #include "catalog/fused.h"
 #include "stages/stage.h"
 #include "problem/tensor.h"
+#include "problem/facts.h"
 
 static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, const conversion *given,
                              clattn_error *error) {

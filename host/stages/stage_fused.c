@@ -2,6 +2,7 @@
 #include "catalog/fused.h"
 #include "device/launch.h"
 #include "stages/stage.h"
+#include "problem/facts.h"
 
 /* The same arguments for both. */
 typedef struct launch {

@@ -5,6 +5,7 @@
 #include "catalog/fused.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
+#include "problem/facts.h"
 
 const char *clattn_key_size_name(clattn_key_size size) {
   static const char *const names[CLATTN_KEY_SIZES] = {"head_dim", "value_dim", "query_len", "key_len",

@@ -1,0 +1,20 @@
+/* Facts of a problem by which kernels are chosen and buffers laid out. */
+#include "problem/facts.h"
+
+#include "problem/shape.h"
+
+size_t clattn_rows_of_kv_head(const clattn_problem *problem) {
+  return problem->query_len * (problem->heads / clattn_kv_heads(problem));
+}
+
+/* Measured with 8 heads of 64 and 4096 keys on a CPU: with more than 8 rows per KV head a query a lane is faster. */
+#define FEW_ROWS 8
+
+bool clattn_has_few_rows(const clattn_problem *problem) {
+  return clattn_rows_of_kv_head(problem) <= FEW_ROWS;
+}
+
+bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor) {
+  return tensor >= CLATTN_Q && tensor <= CLATTN_V && problem->source == CLATTN_SOURCE_QKV &&
+         problem->type != CLATTN_F32 && problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);
+}

@@ -1,0 +1,11 @@
+/* What kernels are told, from what the caller said. */
+#include "problem/kernel_arguments.h"
+
+kernel_strides clattn_kernel_strides(clattn_strides s) {
+  return (kernel_strides){.batch = s.batch, .head = s.head, .row = s.row};
+}
+
+cl_int clattn_kernel_type(clattn_type type) {
+  static const cl_int types[] = {STORED_F32, STORED_F16, STORED_BF16};
+  return types[type];
+}
