@@ -97,7 +97,7 @@ all_from "a folder that may not be written" "built, not stored: $reason \($folde
   env CLATTN_PROGRAM_DIR="$folder/locked" "${run[@]}"
 odd=$folder/$'odd-\xff'
 echo >"$odd"
-report "--json of a folder whose name is no UTF-8" 0 'any("not stored" in e["program"] and "odd-?" in e["program"]
+report "--json of a folder whose name is no UTF-8" 0 'any("not stored" in e["program"] and "odd-\xff" in e["program"]
   for e in r["explain"] if e["kind"] == "by hand")' -- env CLATTN_PROGRAM_DIR="$odd" "${run[@]}" --json
 
 # ---- two at once

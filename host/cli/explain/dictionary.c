@@ -84,9 +84,12 @@ static void print_lookup(const dictionary *d, size_t i) {
     off = fmax(off, fabs((double)answer[word] - (word == found ? 1.0 : 0.0)));
     if (answer[word] > answer[most]) most = word;
   }
-  if (found != SIZE_MAX)
+  if (found != SIZE_MAX && off > 0.0)
     printf("\n  The dictionary's answer to \"%s\" is \"%s\"; the last line is that, within %.1e.\n", asked[i],
            sounds[found], off);
+  else if (found != SIZE_MAX)
+    printf("\n  The dictionary's answer to \"%s\" is \"%s\"; the last line is exactly that.\n", asked[i],
+           sounds[found]);
   else
     printf("\n  The dictionary has no key \"%s\" and no answer; attention ends at \"%s\", %.6f of it.\n", asked[i],
            sounds[most], (double)answer[most]);
