@@ -37,9 +37,10 @@ static bool is_control(const char *at, size_t length, bool lines) {
 
 /* Fills `to` (3 bytes) with the character that a lone byte stands for. */
 static size_t replace_byte(unsigned char byte, char *to) {
+  static const char unknown[] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
   if (byte < 0xA0) {
-    memcpy(to, "\xEF\xBF\xBD", 3); /* U+FFFD */
-    return 3;
+    memcpy(to, unknown, sizeof unknown);
+    return sizeof unknown;
   }
   to[0] = (char)(0xC0 | byte >> 6);
   to[1] = (char)(0x80 | (byte & 0x3F));

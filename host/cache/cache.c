@@ -93,6 +93,21 @@ static clattn_status allocate_all(clattn_cache *cache, const float *k_scale, con
   return status == CLATTN_OK ? allocate_pages(cache, error) : status;
 }
 
+/* Also a cache that was allocated only in part. */
+static void release(clattn_cache *cache) {
+  const cl_mem buffers[] = {cache->k, cache->v, cache->k_scale, cache->v_scale, cache->table_buffer};
+  clFinish(cache->device->queue); /* enqueued runs read the table */
+  for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
+    if (buffers[i] != NULL) clReleaseMemObject(buffers[i]);
+  clattn_ledger_give(cache->device, cache->bytes);
+  free(cache->k_scale_host);
+  free(cache->v_scale_host);
+  free(cache->lengths.sequences);
+  free(cache->table);
+  free(cache->free_pages);
+  free(cache);
+}
+
 clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *problem, const float *k_scale,
                                   const float *v_scale, clattn_cache **result, clattn_error *error) {
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the cache is NULL");
@@ -117,7 +132,7 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
   }
   status = allocate_all(cache, k_scale, v_scale, error);
   if (status != CLATTN_OK) {
-    clattn_cache_destroy(cache);
+    release(cache);
     return status;
   }
   *result = cache;
@@ -125,18 +140,7 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
 }
 
 void clattn_cache_destroy(clattn_cache *cache) {
-  if (cache == NULL || clattn_process_is_child()) return;
-  const cl_mem buffers[] = {cache->k, cache->v, cache->k_scale, cache->v_scale, cache->table_buffer};
-  clFinish(cache->device->queue); /* enqueued runs read the table */
-  for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
-    if (buffers[i] != NULL) clReleaseMemObject(buffers[i]);
-  clattn_ledger_give(cache->device, cache->bytes);
-  free(cache->k_scale_host);
-  free(cache->v_scale_host);
-  free(cache->lengths.sequences);
-  free(cache->table);
-  free(cache->free_pages);
-  free(cache);
+  if (cache != NULL && !clattn_process_is_child()) release(cache);
 }
 
 /* ---- lengths ----------------------------------------------------------------------------------------------------- */
