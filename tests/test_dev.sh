@@ -25,6 +25,7 @@ mkdir -p build && touch build/build.ninja && echo CLATTN_TESTS:BOOL=OFF >build/C
 TEXT
 stand_in ninja <<'TEXT'
 echo "ninja: Entering directory \`build'"
+echo "$(echo "$NINJA_STATUS" | sed 's/%f/0/; s/%t/2/')Re-checking globbed directories..."
 [ ! -f build/clattn ] || { echo 'ninja: no work to do.'; exit 0; }
 i=0
 while [ $i -lt 40 ]; do i=$((i + 1)); echo "$(echo "$NINJA_STATUS" | sed "s/%f/$i/; s/%t/40/")Building C object"; done
