@@ -2,7 +2,6 @@
 #include "catalog/traffic.h"
 
 #include "catalog/catalog.h"
-#include "catalog/fused.h"
 #include "reference/linear.h"
 #include "problem/shape.h"
 #include "base/sizes.h"

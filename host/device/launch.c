@@ -2,7 +2,6 @@
 #include "device/launch.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/sizes.h"

@@ -82,8 +82,20 @@ static cl_int local_memory(const clattn_device *device, const clattn_choice *cho
   return code;
 }
 
+/* Enough to fill a GPU's widest sub-group, few enough that small results are spread over all compute units. */
+#define GROUP_ITEMS 64
+
+/* How many work-items the launch may put into a group of a kernel that works with any number; the driver allows `most`.
+ */
+static size_t group_items(const clattn_device *device, size_t most) {
+  size_t items = 1;
+  for (int d = 0; d < 2; ++d) most = clattn_smaller(most, (size_t)device->info.max_work_item_sizes[d]);
+  while (items < GROUP_ITEMS && items * 2 <= most) items *= 2;
+  return items;
+}
+
 /* What the driver says of the kernel that it has built; before, only the device's own limits are known. */
-static clattn_status check_built(const clattn_device *device, const clattn_choice *choice, clattn_error *error) {
+static clattn_status check_built(const clattn_device *device, clattn_choice *choice, clattn_error *error) {
   const char *name = choice->row->name, *stage = clattn_stage_name(choice->stage);
   size_t most = 0;
   cl_ulong local_bytes = 0;
@@ -99,22 +111,7 @@ static clattn_status check_built(const clattn_device *device, const clattn_choic
     return clattn_fail(
         error, CLATTN_UNSUPPORTED, "kernel %s of stage %s takes %llu bytes of local memory; '%s' has %llu", name, stage,
         (unsigned long long)local_bytes, device->info.name, (unsigned long long)device->info.local_memory_bytes);
-  return CLATTN_OK;
-}
-
-/* Enough to fill a GPU's widest sub-group, few enough that small results are spread over all compute units. */
-#define GROUP_ITEMS 64
-
-/* How many work-items the launch may put into a group of a kernel that works with any number. */
-static clattn_status size_groups(const clattn_device *device, cl_kernel kernel, clattn_geometry *geometry,
-                                 clattn_error *error) {
-  if (geometry->local[0] != 0) return CLATTN_OK;
-  size_t most = 0;
-  const cl_int code = largest_group(device, kernel, &most);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo");
-  for (int d = 0; d < 2; ++d) most = clattn_smaller(most, (size_t)device->info.max_work_item_sizes[d]);
-  geometry->items = 1;
-  while (geometry->items < GROUP_ITEMS && geometry->items * 2 <= most) geometry->items *= 2;
+  if (items == 0) choice->geometry.items = group_items(device, most);
   return CLATTN_OK;
 }
 
@@ -144,7 +141,12 @@ static clattn_status build_companion(clattn_device *device, const clattn_program
   choice->companion_geometry = (clattn_geometry){.local = {alone, alone}, .cols = 1, .rows = 1};
   const clattn_status status =
       clattn_kernel_build(device, source, companion->function, NULL, NULL, &choice->companion, error);
-  return status == CLATTN_OK ? size_groups(device, choice->companion, &choice->companion_geometry, error) : status;
+  if (status != CLATTN_OK || !companion->grouped) return status;
+  size_t most = 0;
+  const cl_int code = largest_group(device, choice->companion, &most);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of %s", companion->function);
+  choice->companion_geometry.items = group_items(device, most);
+  return CLATTN_OK;
 }
 
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
@@ -170,7 +172,6 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
   clattn_status status = clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->program,
                                              &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
-  if (status == CLATTN_OK) status = size_groups(plan->device, choice->kernel, &choice->geometry, error);
   if (status == CLATTN_OK && companion != NULL)
     status = build_companion(plan->device, &source, companion, choice, error);
   if (status != CLATTN_OK) clattn_release_choice(choice);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog/fused.h"
 #include "base/random.h"
 #include "problem/shape.h"
 #include "base/status.h"

@@ -1,5 +1,4 @@
 /* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
-#include "catalog/fused.h"
 #include "stages/stage.h"
 #include "problem/tensor.h"
 #include "problem/facts.h"

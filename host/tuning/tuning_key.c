@@ -2,7 +2,6 @@
 #include "tuning/tuning_key.h"
 
 #include "catalog/catalog.h"
-#include "catalog/fused.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
 #include "problem/facts.h"
