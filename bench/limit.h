@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Of this device: multiply-adds or, with a working set, reading so many bytes. Returns the operations or bytes of one
  * run. What was prepared before is released; limit_close() releases the last. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 #include "product.h"
 
 #define SEQUENCE 16

@@ -17,7 +17,7 @@
 
 #include <stddef.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 #define ANSWER_SIZE 512
 #define WARM_SECONDS 0.2

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "clattn.h"
+#include "clattn_check.h"
 
 /* The device that CLATTN_DEVICE names, else the best. Fails the test if there is none. */
 clattn_device *support_device(void);

@@ -3,7 +3,7 @@
 #ifndef CLATTN_CATALOG_H
 #define CLATTN_CATALOG_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 #include "catalog/geometry.h"
 #include "catalog/traffic.h"
 

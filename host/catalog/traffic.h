@@ -2,7 +2,7 @@
 #ifndef CLATTN_TRAFFIC_H
 #define CLATTN_TRAFFIC_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* What launches of a plain problem compute. Plain: of full length, without a cache, and every query sees every key with
  * nothing added to its score. */

@@ -1,10 +1,11 @@
 /* Shared by the files that hold outputs against the scalar path. */
-#ifndef CLATTN_CHECK_H
-#define CLATTN_CHECK_H
+#ifndef CLATTN_CHECKER_H
+#define CLATTN_CHECKER_H
 
 #include "check/compare.h"
 #include "reference/linear.h"
 #include "plan/plan.h"
+#include "clattn_check.h"
 #include "problem/shape.h"
 
 typedef struct clattn_checker {

@@ -2,7 +2,7 @@
 #ifndef CLATTN_COMPARE_H
 #define CLATTN_COMPARE_H
 
-#include "clattn.h"
+#include "clattn_check.h"
 
 #define CLATTN_NOT_FINITE (-1.0)
 

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "problem/costs.h"
 #include "problem/shape.h"
+#include "clattn_check.h"
 #include "base/status.h"
 
 #define MOST_PAIRS 8 /* (batch, head) pairs of a sample; each needs all its keys and values projected */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_COMMAND_H
 #define CLATTN_CLI_COMMAND_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Exit codes, also in the help text and README. */
 enum { EXIT_PASSED = 0, EXIT_CHECK_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_DEVICE_FAILED = 3 };

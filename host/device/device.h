@@ -2,7 +2,7 @@
 #ifndef CLATTN_DEVICE_H
 #define CLATTN_DEVICE_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 #include "base/opencl.h"
 
 typedef struct clattn_program clattn_program;

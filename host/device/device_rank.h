@@ -3,7 +3,7 @@
 #ifndef CLATTN_DEVICE_RANK_H
 #define CLATTN_DEVICE_RANK_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* What is assumed of a driver that does not tell the clock. */
 #define CLATTN_CLOCK_UNKNOWN_MHZ 1000.0

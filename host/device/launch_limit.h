@@ -3,7 +3,7 @@
 #ifndef CLATTN_LAUNCH_LIMIT_H
 #define CLATTN_LAUNCH_LIMIT_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 typedef struct clattn_launch_limit {
   double seconds;      /* 0: nothing is measured */

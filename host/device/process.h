@@ -3,7 +3,7 @@
 #ifndef CLATTN_PROCESS_H
 #define CLATTN_PROCESS_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Remembers the process at the first call. In a child that fork() made of that process: CLATTN_UNSUPPORTED. Drivers'
  * threads and locks do not survive a fork; PoCL waits for its threads for good. */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_ARGUMENTS_H
 #define CLATTN_ARGUMENTS_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Nothing NULL that must not be, outputs->rows in order. */
 clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,

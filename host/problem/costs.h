@@ -2,7 +2,7 @@
 #ifndef CLATTN_COSTS_H
 #define CLATTN_COSTS_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Whether the stage works on scores, of which a problem with a cache has as many as the cache has keys. */
 bool clattn_is_of_scores(clattn_stage stage);

@@ -2,7 +2,7 @@
 #ifndef CLATTN_ELEMENT_H
 #define CLATTN_ELEMENT_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Inputs as floats, x with its positions: the caller's own memory where they are that already, else copies. By
  * clattn_tensor; NULL where the problem has no such input, and of a mask. */

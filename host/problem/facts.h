@@ -2,7 +2,7 @@
 #ifndef CLATTN_FACTS_H
 #define CLATTN_FACTS_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Query rows of all heads that share a KV head. */
 size_t clattn_rows_of_kv_head(const clattn_problem *problem);

@@ -3,7 +3,7 @@
 #define CLATTN_KERNEL_ARGUMENTS_H
 
 #include "base/opencl.h"
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 #include "../../kernels/common/attention.h"
 

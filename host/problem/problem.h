@@ -2,7 +2,7 @@
 #ifndef CLATTN_PROBLEM_H
 #define CLATTN_PROBLEM_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Whether this library knows the version of the struct that `size` stands for. */
 bool clattn_knows_problem_size(size_t size);

@@ -3,7 +3,7 @@
 #ifndef CLATTN_SEQUENCE_H
 #define CLATTN_SEQUENCE_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 typedef struct clattn_cached_sequence {
   size_t length;           /* keys that it has */

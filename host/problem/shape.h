@@ -2,7 +2,7 @@
 #ifndef CLATTN_SHAPE_H
 #define CLATTN_SHAPE_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Bytes of clattn_problem's first version, which ended before context_order. */
 #define CLATTN_PROBLEM_SIZE_1 offsetof(clattn_problem, context_order)

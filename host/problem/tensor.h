@@ -3,6 +3,7 @@
 #define CLATTN_TENSOR_H
 
 #include "clattn_cl.h"
+#include "clattn_inspect.h"
 
 /* Whether the problem has this tensor as an input, to be handed over by the caller. */
 bool clattn_is_input(const clattn_problem *problem, clattn_tensor tensor);

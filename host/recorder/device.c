@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 struct _cl_platform_id {
   char unused;

@@ -8,6 +8,7 @@
 #include "problem/positions.h"
 #include "problem/problem.h"
 #include "problem/shape.h"
+#include "clattn_check.h"
 #include "base/status.h"
 
 /* What a row of scores goes through. */

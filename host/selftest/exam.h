@@ -3,6 +3,7 @@
 #define CLATTN_EXAM_H
 
 #include "plan/plan.h"
+#include "clattn_check.h"
 
 typedef struct clattn_exam {
   clattn_problem problem;

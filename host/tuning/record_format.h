@@ -2,7 +2,7 @@
 #ifndef CLATTN_RECORD_FORMAT_H
 #define CLATTN_RECORD_FORMAT_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 #define CLATTN_RECORD_FORMAT "clattn tuning record 1"
 #define CLATTN_KERNELS_TEXT 20

@@ -2,7 +2,7 @@
 #ifndef CLATTN_TUNING_KEY_H
 #define CLATTN_TUNING_KEY_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* Sizes that a key may have; 0 for those that its stage has not. */
 typedef enum clattn_key_size {

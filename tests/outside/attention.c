@@ -1,5 +1,5 @@
 /* A complete program: attention of three tokens on the best device, checked. See README.md. */
-#include <clattn.h>
+#include <clattn_check.h>
 #include <stdio.h>
 
 int main(void) {

@@ -1,5 +1,5 @@
 /* attention.c once more, in C++11: README says which call stands for the initialisers of C. */
-#include <clattn.h>
+#include <clattn_check.h>
 #include <clattn_cl.h>
 
 #include <cstdio>

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "recorder/device.h"
+#include "clattn_check.h"
 #include "base/random.h"
 
 /* ---- which kernel ------------------------------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
 #ifndef CLATTN_ACCESS_SUBJECT_H
 #define CLATTN_ACCESS_SUBJECT_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 #include "recorder/launch.h"
 
 /* What the program is asked for besides kernels. */

@@ -1,5 +1,6 @@
 /* What the contestants share. */
 #include "cli/compare/contestant.h"
+#include "clattn_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "clattn_check.h"
+
 /* Whether there is one. */
 bool team_exists(void);
 

@@ -3,7 +3,7 @@
 #ifndef CLATTN_CLI_OPEN_H
 #define CLATTN_CLI_OPEN_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* As clattn_device_list_create. */
 clattn_status list_devices(const clattn_device_choice *choice, clattn_device_list **list, clattn_error *error);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* What the loader goes by: its file, and each vendor's .icd file with what its driver answers within `seconds`. False
  * after a complaint where one ends this process or never answers: the loader must not be used. *pocl: PoCL is there. */

@@ -6,7 +6,7 @@
 #ifndef CLATTN_CLI_EXERCISES_H
 #define CLATTN_CLI_EXERCISES_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 typedef struct exercise {
   const char *name;

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_FACTS_H
 #define CLATTN_CLI_FACTS_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* A tensor as (pairs, rows, columns): pairs of batch and head; of q, k and v the batch alone, all heads in a row. */
 typedef struct view {

@@ -13,6 +13,7 @@
 #include "cli/report/steady.h"
 #include "cli/report/terminal.h"
 #include "cli/exercise/user_text.h"
+#include "clattn_check.h"
 #include "cli/exercise/watch.h"
 
 #define CHECK_FLOPS 1e12 /* all rows of cases as small as these */

@@ -1,5 +1,6 @@
 /* Mistakes that are tried out. */
 #include "cli/exercise/guesses.h"
+#include "clattn_check.h"
 
 #include <math.h>
 #include <stdlib.h>

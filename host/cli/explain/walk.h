@@ -9,6 +9,7 @@
 #define CLATTN_CLI_WALK_H
 
 #include "cli/input/input.h"
+#include "clattn_check.h"
 
 enum {
   WALK_MOST = 64,               /* rows and columns that a step has room for */

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53, "double must be IEEE binary64");
 

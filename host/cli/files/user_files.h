@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_USER_FILES_H
 #define CLATTN_CLI_USER_FILES_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* CLATTN_TUNING_FILE (empty: no record is wanted), else a file of the device's own in $XDG_CACHE_HOME/clattn or
  * ~/.cache/clattn; relative ones of these two are ignored. Returns a path, perhaps in `path`, or NULL where there is

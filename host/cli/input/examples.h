@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* `answer` and the comments in examples.c hold without a mask and with the default scale. */
 typedef struct example {

@@ -3,7 +3,7 @@
 #define CLATTN_CLI_INPUT_H
 
 #include "cli/files/array.h"
-#include "clattn.h"
+#include "clattn_inspect.h"
 #include "cli/input/examples.h"
 #include "cli/options/options.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "clattn_check.h"
 #include "cli/input/input.h"
 
 static int fill_tensor(workload *w, clattn_tensor tensor, uint64_t *state) {

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_WORKLOAD_H
 #define CLATTN_CLI_WORKLOAD_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 typedef struct workload {
   clattn_device *device;

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_LADDER_H
 #define CLATTN_CLI_LADDER_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 #include "cli/ladder/prediction.h"
 #include "cli/report/steady.h"
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 typedef enum ladder_number {
   LADDER_TOKENS,

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_PREDICTION_H
 #define CLATTN_CLI_PREDICTION_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* What a prediction comes from. */
 typedef enum prediction_limit {

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 typedef enum check_mode { CHECK_AUTO, CHECK_FULL, CHECK_SAMPLE, CHECK_OFF } check_mode;
 

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 /* A value that cannot be made, for want of memory or because a text is not UTF-8, is NULL, and leaves no gap in an
  * array. So that each call need not be asked, main has all lacks of memory remembered, and json_add what it could not

@@ -3,6 +3,7 @@
 #define CLATTN_CLI_REPORT_H
 
 #include "cli/input/input.h"
+#include "clattn_check.h"
 #include "cli/report/steady.h"
 
 typedef struct report {

@@ -2,7 +2,7 @@
 #ifndef CLATTN_CLI_SAVE_H
 #define CLATTN_CLI_SAVE_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 #include "cli/options/options.h"
 
 /* What a run saves, and where to. */
