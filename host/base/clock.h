@@ -1,4 +1,4 @@
-/* Wall-clock time in seconds, from C11 alone. */
+/* Wall-clock time in seconds, from standard C11. */
 #ifndef CLATTN_CLOCK_H
 #define CLATTN_CLOCK_H
 

@@ -1,4 +1,4 @@
-/* Files inside the program: the table of the kernels is written by cmake/embed.cmake. */
+/* Files compiled into the program. cmake/embed.cmake writes the table of kernel files. */
 #ifndef CLATTN_EMBEDDED_H
 #define CLATTN_EMBEDDED_H
 

@@ -1,4 +1,4 @@
-/* Folders, and files that are there as a whole or not: see file_system.h. */
+/* Makes folders and replaces files atomically: see file_system.h. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -19,7 +19,7 @@ static int make_with_mode(const char *path, unsigned mode) {
   return _mkdir(path);
 }
 static bool replace_file(const char *from, const char *to) {
-  return MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING) != 0; /* rename would refuse an existing target */
+  return MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING) != 0; /* rename() fails if the target exists */
 }
 static long process_id(void) {
   return _getpid();
@@ -61,7 +61,7 @@ bool clattn_make_folders(const char *path) {
   if (folder == NULL) return false;
   memcpy(folder, path, length + 1);
   bool made = true;
-  /* For the user alone, as the XDG base directory specification asks. */
+  /* Mode 0700, as the XDG base directory specification asks. */
   for (char *at = folder + (length > 0); made && (at = strchr(at, '/')) != NULL; ++at) {
     *at = '\0';
     made = clattn_make_folder(folder, CLATTN_FOR_USER);
@@ -76,11 +76,12 @@ bool clattn_make_folders(const char *path) {
 
 /* ---- part files -------------------------------------------------------------------------------------------------- */
 
-/* So many of one process's names may be taken: by its other threads, by processes of other machines or containers that
- * have its number, or left over. */
+/* Names to try before giving up. A name can be taken by another thread of this process, by a
+ * process with the same id on another machine or in another container, or by a file left after a
+ * crash. */
 #define MOST_NAMES 1000
 
-/* The numbers make a name rare; that no other writer has it is made sure by asking for a file that is not there yet. */
+/* The process id makes a clash unlikely; mode "x" (fail if the file exists) rules it out. */
 static bool create_beside(clattn_part_file *part, const clattn_target *target) {
   const size_t room = strlen(target->path) + 64;
   part->name = malloc(room);
@@ -116,7 +117,7 @@ bool clattn_part_open(clattn_part_file *part, const char *path) {
   return part->file != NULL;
 }
 
-/* A full disk may show only when the buffer is flushed or the file is closed. */
+/* On a full disk the error may appear only at fflush() or fclose(). */
 bool clattn_part_place(clattn_part_file *part, bool good) {
   good = good && fflush(part->file) == 0;
   int code = errno;

@@ -1,49 +1,53 @@
-/* What the system does with files and folders beyond C's own library. Library and program each have a copy: the shared
- * library hides it. */
+/* File and folder operations that standard C lacks. The library and the program each link their own
+ * copy, because the shared library does not export these functions. */
 #ifndef CLATTN_FILE_SYSTEM_H
 #define CLATTN_FILE_SYSTEM_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Who may use a folder that is made here, before the user's umask; where the system knows such modes. */
+/* Mode of a new folder, before the user's umask is applied. Ignored on systems without file
+ * modes. */
 #define CLATTN_FOR_ALL 0777u
 #define CLATTN_FOR_USER 0700u
 
-/* True, too, where it is there already. False leaves the reason in errno. */
+/* Makes a folder. Returns true if it exists afterwards; on false, errno says why. */
 bool clattn_make_folder(const char *path, unsigned mode);
 
-/* Makes the folder and those above it, as far as they are missing, for the user alone. Else as above. */
+/* Makes a folder and its missing parents with mode CLATTN_FOR_USER. Otherwise as above. */
 bool clattn_make_folders(const char *path);
 
-/* NULL where the folder is the user's and nobody else may write to it, or the system cannot tell; else what is wrong.
- */
+/* NULL if the user owns the folder and nobody else can write to it, or if the system cannot tell.
+ * Otherwise a text that says what is wrong. */
 const char *clattn_folder_trouble(const char *path);
 
-/* A file that is written beside its target and then takes its name: readers see a whole file or none, and writers do
- * not meet. What a process leaves that is ended between the two calls may be deleted. Links are followed: the file is
- * made where they lead, with the mode (and, where allowed, the owner) of what it replaces; a target that this user may
- * not write is left as it is. What is no regular file, such as a pipe, a device, or the process's own standard output,
- * is written straight through and stays what it is. */
+/* A new file that is written next to its target and then renamed to it. Readers see the complete
+ * file or none, and several writers do not disturb each other. If the process ends before the
+ * rename, it leaves a .part file, which may be deleted.
+ *
+ * Symbolic links are followed: the file is created where they lead. It gets the mode (and, where
+ * permitted, the owner) of the file that it replaces. A target that this user may not write to is
+ * not replaced. If the target is not a regular file (a pipe, a device, or this process's own
+ * standard output), the bytes are written directly to it. */
 typedef struct clattn_part_file {
   FILE *file;
-  char *target; /* where `path` leads */
-  char *name;   /* TARGET.NUMBER-NUMBER.part; NULL: written straight through */
+  char *target; /* `path` after following links */
+  char *name;   /* TARGET.NUMBER-NUMBER.part; NULL: written directly to the target */
 } clattn_part_file;
 
-/* Makes a new one for writing bytes. False leaves the reason in errno, or 0, and nothing to close. Of a pipe it waits
- * for the reader. */
+/* Opens a new part file for binary writing. If the target is a pipe, waits for its reader. On
+ * false, errno holds the reason or 0, and there is nothing to close. */
 bool clattn_part_open(clattn_part_file *part, const char *path);
 
-/* Closes it. It becomes the target, also where there is one, or goes: where `good` is false or this fails, which leaves
- * the reason in errno, or 0. */
+/* Closes the file and renames it to its target, replacing an existing one. If `good` is false or a
+ * step fails, removes it instead and returns false; errno then holds the reason or 0. */
 bool clattn_part_place(clattn_part_file *part, bool good);
 
-/* Closes and removes it. */
+/* Closes and removes the part file. */
 void clattn_part_drop(clattn_part_file *part);
 
-/* Whether such a file could be written, before there is anything to write; nothing is left behind and no pipe is
- * opened. False leaves the reason in errno, or 0. */
+/* Whether clattn_part_open() would succeed, for a check before the work starts. Leaves no file and
+ * opens no pipe. On false, errno holds the reason or 0. */
 bool clattn_part_try(const char *path);
 
 #endif

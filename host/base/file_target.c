@@ -1,4 +1,4 @@
-/* Links, devices and descriptors: see file_target.h. */
+/* Resolves links, devices and descriptors: see file_target.h. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _XOPEN_SOURCE 700
 #endif
@@ -13,7 +13,8 @@
 #include <io.h>
 #include <windows.h>
 
-/* Windows follows links itself when the path is opened; "NUL" and "CON" open as no disk file. */
+/* Windows itself follows links when a path is opened; GetFileType() of "NUL" and "CON" is not
+ * FILE_TYPE_DISK. */
 bool clattn_target_find(const char *path, clattn_target *target) {
   *target = (clattn_target){.descriptor = -1};
   char final[4096];
@@ -48,9 +49,9 @@ void clattn_target_give_mode(const clattn_target *target, FILE *file) {
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 40 }; /* as Linux follows */
+enum { MOST_LINKS = 40 }; /* Linux's own limit */
 
-/* FOLDER/NAME, to be freed; the folder alone is to be freed by the caller. */
+/* Returns "FOLDER/NAME"; free with free(). Does not free `folder`. */
 static char *join(const char *folder, const char *name) {
   const size_t room = strlen(folder) + strlen(name) + 2;
   char *path = malloc(room);
@@ -61,7 +62,7 @@ static char *join(const char *folder, const char *name) {
   return path;
 }
 
-/* The same path with its folder's links followed and made absolute; to be freed. */
+/* Makes the folder part of the path absolute and resolves its links; free with free(). */
 static char *with_real_folder(const char *path) {
   const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
   if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
@@ -81,9 +82,9 @@ static char *with_real_folder(const char *path) {
   return joined;
 }
 
-/* Where a link leads, to be freed. */
+/* Where the link leads; free with free(). */
 static char *link_target(const char *path, size_t bytes) {
-  const size_t room = bytes > 0 ? bytes + 1 : 4096; /* links in /proc say 0 bytes */
+  const size_t room = bytes > 0 ? bytes + 1 : 4096; /* links in /proc report a size of 0 */
   char *to = malloc(room);
   const ssize_t length = to != NULL ? readlink(path, to, room - 1) : -1;
   if (to == NULL) errno = ENOMEM;
@@ -105,7 +106,7 @@ static char *link_target(const char *path, size_t bytes) {
   return joined;
 }
 
-/* The number of this process's descriptor that the path names; -1: it names none. */
+/* The descriptor of this process that the path names; -1: none. */
 static int descriptor_of(const char *path) {
   char own[64];
   snprintf(own, sizeof own, "/proc/%ld/fd/", (long)getpid());
@@ -121,7 +122,8 @@ static int descriptor_of(const char *path) {
   return -1;
 }
 
-/* Also by its own name: whoever redirected our output there would lose what follows. */
+/* A file may also be our redirected output, opened by its ordinary name. Replacing it would lose
+ * everything printed later. */
 static int descriptor_on(const struct stat *file) {
   struct stat open;
   for (int i = STDOUT_FILENO; i <= STDERR_FILENO; ++i)
@@ -129,7 +131,7 @@ static int descriptor_on(const struct stat *file) {
   return -1;
 }
 
-/* Follows links until there is none, or a descriptor; to be freed. */
+/* Follows links up to a path that is no link, or that names a descriptor; free with free(). */
 static char *follow(const char *path, int *descriptor) {
   struct stat info;
   char *at = strdup(path);
@@ -164,7 +166,7 @@ static bool examine(clattn_target *target) {
     return false;
   }
   if (target->descriptor < 0 && S_ISREG(info.st_mode)) target->descriptor = descriptor_on(&info);
-  /* Below /proc lie what other processes have open, and the system's own settings: nothing there is renamed. */
+  /* Never replace anything below /proc: those are files of other processes, or system settings. */
   target->is_stream = target->descriptor >= 0 || !S_ISREG(info.st_mode) || strncmp(target->path, "/proc/", 6) == 0;
   target->exists = !target->is_stream;
   target->mode = info.st_mode & 0777;
@@ -185,7 +187,7 @@ bool clattn_target_find(const char *path, clattn_target *target) {
   return false;
 }
 
-/* A descriptor keeps its position: what was printed before stays, and what is printed later follows. */
+/* dup() keeps the file position, so this output is added after what was printed before. */
 FILE *clattn_target_open(const clattn_target *target) {
   if (target->descriptor >= 0) fflush(target->descriptor == STDERR_FILENO ? stderr : stdout);
   const int opened = target->descriptor >= 0 ? dup(target->descriptor) : open(target->path, O_WRONLY);
@@ -197,12 +199,12 @@ FILE *clattn_target_open(const clattn_target *target) {
   return file;
 }
 
-/* The owner first: a change of owner takes bits of the mode away. */
+/* Change the owner first, because chown() clears some mode bits. */
 void clattn_target_give_mode(const clattn_target *target, FILE *file) {
   if (!target->exists) return;
   if (fchown(fileno(file), (uid_t)target->owner, (gid_t)target->group) != 0 &&
       fchown(fileno(file), (uid_t)-1, (gid_t)target->group) != 0)
-    errno = 0; /* it stays this user's */
+    errno = 0; /* keep this user as owner */
   if (fchmod(fileno(file), (mode_t)target->mode) != 0) errno = 0;
 }
 #endif

@@ -1,4 +1,4 @@
-/* FNV-1a with 64 bits: tells texts and damage apart, but stops nobody who wants to deceive. */
+/* 64-bit FNV-1a: detects differences and damage, but not deliberate tampering. */
 #ifndef CLATTN_HASH_H
 #define CLATTN_HASH_H
 

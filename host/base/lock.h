@@ -1,5 +1,4 @@
-/* A mutex that needs no initialisation at run time, from what each system has: C11's <threads.h> is missing on macOS.
- */
+/* A mutex with a static initialiser. Uses the system's own, because macOS has no <threads.h>. */
 #ifndef CLATTN_LOCK_H
 #define CLATTN_LOCK_H
 

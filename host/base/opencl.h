@@ -1,4 +1,4 @@
-/* The one place where OpenCL's header is included: version 1.2, which every vendor has. */
+/* The only place that includes OpenCL's header. Version 1.2, which every vendor supports. */
 #ifndef CLATTN_OPENCL_H
 #define CLATTN_OPENCL_H
 

@@ -1,4 +1,4 @@
-/* Random numbers for samples and random input. */
+/* Random numbers for sampling and for random input. */
 #ifndef CLATTN_RANDOM_H
 #define CLATTN_RANDOM_H
 

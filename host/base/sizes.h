@@ -1,4 +1,4 @@
-/* What sizes are made of. */
+/* Helpers for computing sizes. */
 #ifndef CLATTN_SIZES_H
 #define CLATTN_SIZES_H
 
@@ -12,7 +12,8 @@ static inline size_t clattn_larger(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-/* How many groups of `of_group` hold all the elements; the last may be partly empty. */
+/* The number of groups of `of_group` elements that hold all elements; the last may be partly
+ * empty. */
 static inline size_t clattn_groups_of(size_t elements, size_t of_group) {
   return (elements + of_group - 1) / of_group;
 }

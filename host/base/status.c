@@ -1,4 +1,4 @@
-/* Status codes by name and the messages of errors. */
+/* Names of status codes, and error messages. */
 #include "base/status.h"
 
 #include <stdarg.h>

@@ -3,31 +3,33 @@
 
 #include <string.h>
 
-/* Bytes of the character that begins with this one, 0 where none does. */
-static size_t announced(unsigned char first) {
+/* Length of a character that begins with this byte; 0: no character begins with it. */
+static size_t length_from_first(unsigned char first) {
   if (first < 0x80) return 1;
-  if (first < 0xC2) return 0; /* a later byte, or a longer form of ASCII */
+  if (first < 0xC2) return 0; /* a continuation byte, or an overlong form of ASCII */
   if (first < 0xE0) return 2;
   if (first < 0xF0) return 3;
   return first < 0xF5 ? 4 : 0;
 }
 
-static bool is_later(char byte) {
+static bool is_continuation(char byte) {
   return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
-/* Bytes of the valid character at `at`, 0 where there is none. The NUL at the end is no later byte. */
-static size_t character(const char *at) {
+/* Length of the valid character at `at`; 0: there is none. Stops at the final NUL, which is not a
+ * continuation byte. */
+static size_t valid_length(const char *at) {
   const unsigned char first = (unsigned char)at[0], second = first != 0 ? (unsigned char)at[1] : 0;
-  const size_t length = announced(first);
+  const size_t length = length_from_first(first);
   for (size_t i = 1; i < length; ++i)
-    if (!is_later(at[i])) return 0;
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90)) return 0;   /* longer than needed */
-  if ((first == 0xED && second >= 0xA0) || (first == 0xF4 && second >= 0x90)) return 0; /* surrogates; past U+10FFFF */
+    if (!is_continuation(at[i])) return 0;
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90)) return 0; /* overlong */
+  if ((first == 0xED && second >= 0xA0) || (first == 0xF4 && second >= 0x90))
+    return 0; /* a surrogate, or above U+10FFFF */
   return length;
 }
 
-/* Of ASCII, and U+0080 to U+009F. */
+/* Control characters are those of ASCII and U+0080 to U+009F. */
 static bool is_control(const char *at, size_t length, bool lines) {
   const unsigned char first = (unsigned char)at[0];
   if (length == 2) return first == 0xC2 && (unsigned char)at[1] < 0xA0;
@@ -35,7 +37,7 @@ static bool is_control(const char *at, size_t length, bool lines) {
   return first < ' ' || first == 0x7F;
 }
 
-/* Fills `to` (3 bytes) with the character that a lone byte stands for. */
+/* Writes the replacement for a byte that is not UTF-8 to `to` (3 bytes) and returns its length. */
 static size_t replace_byte(unsigned char byte, char *to) {
   static const char unknown[] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
   if (byte < 0xA0) {
@@ -51,7 +53,7 @@ void clattn_text_copy(char *to, size_t size, const char *from, bool lines) {
   size_t used = 0;
   while (*from != '\0') {
     char other[CLATTN_TEXT_GROWTH] = "?";
-    const size_t read = character(from);
+    const size_t read = valid_length(from);
     const bool control = read > 0 && is_control(from, read, lines);
     const char *written = read > 0 && !control ? from : other;
     const size_t length = read == 0 ? replace_byte((unsigned char)*from, other) : control ? 1 : read;
@@ -68,8 +70,8 @@ void clattn_text_trim(char *text) {
   size_t first = length;
   while (first > 0 && length - first < 4) {
     --first;
-    if (is_later(text[first])) continue;
-    if (announced((unsigned char)text[first]) > length - first) text[first] = '\0';
+    if (is_continuation(text[first])) continue;
+    if (length_from_first((unsigned char)text[first]) > length - first) text[first] = '\0';
     return;
   }
 }
