@@ -1,4 +1,4 @@
-/* CLBlast, one call at a time: it was not thread-safe before 1.6.1. */
+/* CLBlast, one call at a time: versions before 1.6.1 are not thread-safe. */
 #include "device/blas.h"
 
 #include "base/status.h"
@@ -25,7 +25,7 @@ static CLBlastStatusCode multiply(cl_command_queue *queue, const clattn_blas_pro
                                     p->c.step, p->count, queue, event);
 }
 
-/* What OpenCL told CLBlast it hands on; its own codes begin far below. */
+/* CLBlast passes OpenCL's codes on; its own codes start far below them. */
 static const char *name_of(int code) {
   return code > -1000 ? clattn_cl_code_name(code) : "CLBlastStatusCode";
 }
@@ -39,18 +39,18 @@ static clattn_status multiply_at_once(clattn_chain *chain, const clattn_blas_pro
   const CLBlastStatusCode code = multiply(&chain->queue, p, &event);
   clattn_lock_give(&one_at_a_time);
   if (code != CLBlastSuccess) {
-    clattn_fail(error, CLATTN_CLBLAST_FAILED, "CLBlast's SGEMM, %zu times %zu x %zu x %zu: %s (%d)", p->count, p->rows,
-                p->columns, p->terms, name_of((int)code), (int)code);
+    clattn_fail(error, CLATTN_CLBLAST_FAILED, "CLBlast's SGEMM (%zu times %zu x %zu x %zu) failed: %s (%d)", p->count,
+                p->rows, p->columns, p->terms, name_of((int)code), (int)code);
     if (error != NULL) error->code = (int)code;
     return CLATTN_CLBLAST_FAILED;
   }
   return clattn_chain_resume(chain, event, started, error);
 }
 
-/* Fewer rows than that fill none of its work-groups. */
+/* With fewer rows than this, CLBlast cannot fill one work-group. */
 #define ROWS_LEAST 64
 
-/* Rows first_row ... of the products first ... */
+/* `rows` rows from first_row on, of `count` products from first on. */
 static clattn_blas_product part_of(const clattn_blas_product *all, size_t first, size_t count, size_t first_row,
                                    size_t rows) {
   clattn_blas_product part = *all;

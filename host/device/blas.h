@@ -1,10 +1,10 @@
-/* CLBlast's matrix product. */
+/* CLBlast's matrix product (GEMM). */
 #ifndef CLATTN_BLAS_H
 #define CLATTN_BLAS_H
 
 #include "device/chain.h"
 
-/* A row-major matrix in a buffer, or `count` of them, `step` elements apart. */
+/* A row-major matrix in a buffer, or `count` matrices whose starts are `step` elements apart. */
 typedef struct clattn_blas_matrix {
   cl_mem buffer;
   size_t offset; /* elements */
@@ -20,8 +20,8 @@ typedef struct clattn_blas_product {
   clattn_blas_matrix a, b, c;
 } clattn_blas_product;
 
-/* In several calls where it is more than the chain's limit. Calls are serialised within the process. CLATTN_UNSUPPORTED
- * in a build without CLBlast. */
+/* Makes several calls if the product exceeds the queue's launch limit. Only one call at a time runs
+ * in a process. CLATTN_UNSUPPORTED in a build without CLBlast. */
 clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *product, clattn_error *error);
 
 #endif

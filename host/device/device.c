@@ -1,4 +1,4 @@
-/* Opening and closing devices. */
+/* Opens and closes devices. */
 #include "device/device.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "device/process.h"
 #include "base/status.h"
 
-/* Also a device that was opened only in part. */
+/* Also releases a device that was only partly opened. */
 static void release(clattn_device *device) {
   if (device->release_programs != NULL) device->release_programs(device);
   if (device->queue != NULL) clReleaseCommandQueue(device->queue);
@@ -22,7 +22,7 @@ static clattn_status fill(clattn_device *device, cl_platform_id platform, clattn
   const char *name = device->info.name;
   cl_int code = CL_SUCCESS;
   device->address_bits = clattn_device_uint(device->id, CL_DEVICE_ADDRESS_BITS, &code);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking '%s' for its address bits", name);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "cannot query the address bits of '%s'", name);
   device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clCreateContext on '%s'", name);
   device->queue = clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
@@ -59,7 +59,7 @@ static clattn_status adopt(cl_command_queue queue, clattn_device **result, clatt
   if (code == CL_SUCCESS)
     code = clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL);
   if (code == CL_SUCCESS) code = clGetDeviceInfo(id, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking the given queue for its context and device");
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "cannot query the context and device of the given queue");
 
   clattn_device *device = calloc(1, sizeof *device);
   if (device == NULL) return clattn_fail_malloc(error, sizeof *device, "a device");
@@ -73,8 +73,7 @@ static clattn_status adopt(cl_command_queue queue, clattn_device **result, clatt
   if (code == CL_SUCCESS) device->queue = queue;
   if (code != CL_SUCCESS) {
     release(device);
-    return clattn_fail_cl(error, code,
-                          "asking the device of the given queue for its limits, and retaining context and queue");
+    return clattn_fail_cl(error, code, "cannot query the device of the given queue, or retain its context and queue");
   }
   *result = device;
   return CLATTN_OK;

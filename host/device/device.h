@@ -1,4 +1,4 @@
-/* Devices: what drivers say of them, and an open one, which is a context and a queue. */
+/* Devices: what their drivers report, and an open device with its context and queue. */
 #ifndef CLATTN_DEVICE_H
 #define CLATTN_DEVICE_H
 
@@ -14,18 +14,18 @@ struct clattn_device {
   cl_command_queue queue;
   cl_uint address_bits;
   bool profiling;                                  /* whether the queue records event times */
-  clattn_program *programs;                        /* that were built so far */
-  void (*release_programs)(clattn_device *device); /* set by the room that builds them; NULL while there is none */
-  uint64_t held_bytes;                             /* of memory, by plans and caches: host/device/ledger.c alone */
+  clattn_program *programs;                        /* all programs built so far */
+  void (*release_programs)(clattn_device *device); /* set by host/programs when it builds the first one; NULL before */
+  uint64_t held_bytes; /* memory held by plans and caches; only host/device/ledger.c changes it */
 };
 
-/* Fills info but for the indices. Returns the code of the first question that has to be answered and was not. */
+/* Fills info except the indices. Returns the code of the first required query that failed. */
 cl_int clattn_device_describe(cl_platform_id platform, cl_device_id id, clattn_device_info *info);
 
-/* "unnamed platform" where the driver does not tell. *code is set only where memory lacks. */
+/* "unnamed platform" if the driver reports no name. Sets *code only if host memory runs out. */
 void clattn_platform_name(cl_platform_id platform, char *to, size_t size, cl_int *code);
 
-/* *code keeps the first failure of several questions. */
+/* *code keeps the first failure of several queries. */
 cl_uint clattn_device_uint(cl_device_id id, cl_device_info what, cl_int *code);
 
 clattn_status clattn_device_open_on(cl_platform_id platform, cl_device_id id, const clattn_device_info *info,

@@ -1,4 +1,4 @@
-/* What a driver says of its device. */
+/* Queries what a driver reports about its device. */
 #include "device/device.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "device/device_rank.h"
 #include "base/text.h"
 
-/* Extensions that attention kernels can make use of. */
+/* Extensions that attention kernels can use. */
 static const char *const extensions_that_matter[] = {
     "cl_khr_fp16",
     "cl_khr_fp64",
@@ -24,12 +24,13 @@ static const char *const extensions_that_matter[] = {
 
 /* ---- texts ------------------------------------------------------------------------------------------------------- */
 
-/* The device's text, or with id NULL the platform's. */
+/* Queries a text of the device, or of the platform if id is NULL. */
 static cl_int ask_text(cl_platform_id platform, cl_device_id id, cl_uint what, size_t size, void *to, size_t *bytes) {
   return id != NULL ? clGetDeviceInfo(id, what, size, to, bytes) : clGetPlatformInfo(platform, what, size, to, bytes);
 }
 
-/* As the driver gives it, to be freed; NULL where it does not know it, or without memory, which *code tells. */
+/* The driver's text; free with free(). NULL if the driver has none, or if host memory runs out,
+ * which *code reports. */
 static char *raw_text(cl_platform_id platform, cl_device_id id, cl_uint what, cl_int *code) {
   size_t bytes = 0;
   if (ask_text(platform, id, what, 0, NULL, &bytes) != CL_SUCCESS || bytes == 0) return NULL;
@@ -43,7 +44,7 @@ static char *raw_text(cl_platform_id platform, cl_device_id id, cl_uint what, cl
   return NULL;
 }
 
-/* Longer texts are cut; a text that the driver does not know becomes "". *code tells only of a lack of memory. */
+/* Longer texts are cut; a missing one becomes "". Sets *code only if host memory runs out. */
 static void copy_text(cl_platform_id platform, cl_device_id id, cl_uint what, char *to, size_t size, cl_int *code) {
   char *text = raw_text(platform, id, what, code);
   clattn_text_copy(to, size, text != NULL ? text : "", false);
@@ -75,7 +76,7 @@ static void list_extensions(cl_device_id id, char *to, size_t size, cl_int *code
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-/* Without one of these nothing can be planned. *code keeps the first failure. */
+/* A required query: nothing can be planned without it. *code keeps the first failure. */
 static void ask(cl_device_id id, cl_device_info what, size_t size, void *to, cl_int *code) {
   const cl_int answer = clGetDeviceInfo(id, what, size, to, NULL);
   if (*code == CL_SUCCESS) *code = answer;
@@ -102,7 +103,8 @@ static cl_ulong device_ulong(cl_device_id id, cl_device_info what, cl_int *code)
   return value;
 }
 
-/* OpenCL 2.0 deprecates the property, yet drivers still answer it. One that does not leaves it unknown. */
+/* OpenCL 2.0 deprecates this property, but drivers still report it. Without it the answer is
+ * "unknown". */
 static clattn_integration integration_of(cl_device_id id) {
   cl_bool unified = CL_FALSE;
   if (clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified, NULL) != CL_SUCCESS)
@@ -110,7 +112,7 @@ static clattn_integration integration_of(cl_device_id id) {
   return unified ? CLATTN_INTEGRATED : CLATTN_DISCRETE;
 }
 
-/* cl_nv_device_attribute_query: major * 10 + minor, 86; 0 where the driver does not know it. */
+/* From cl_nv_device_attribute_query, as major * 10 + minor (86); 0 if the driver lacks it. */
 static unsigned compute_capability(cl_device_id id) {
   enum { MAJOR = 0x4000, MINOR = 0x4001 };
   cl_uint major = 0, minor = 0;
@@ -120,7 +122,7 @@ static unsigned compute_capability(cl_device_id id) {
   return major * 10 + minor;
 }
 
-/* Texts may be lacking, numbers may not. */
+/* Missing texts are allowed, missing numbers are not. */
 cl_int clattn_device_describe(cl_platform_id platform, cl_device_id id, clattn_device_info *info) {
   cl_int code = CL_SUCCESS;
   memset(info, 0, sizeof *info);

@@ -1,4 +1,4 @@
-/* Finding devices: every platform is asked, and the caller's choice leaves some of what they have. */
+/* Finds devices: asks every platform, then keeps the devices that match the caller's request. */
 #include "device/device.h"
 
 #include <stdio.h>
@@ -21,16 +21,16 @@ struct clattn_device_list {
   struct entry *entry;
 };
 
-/* What was found wrong on the way, for the message of a list that stays empty. */
+/* Collects failures, for the message if no device is found. */
 typedef struct search {
   clattn_device_list *list;
-  cl_int failure;     /* of a device or platform that was passed over; CL_SUCCESS: there was none */
-  char answers[1024]; /* who did, and how; and the platforms without a device */
+  cl_int failure;     /* first failure of a skipped device or platform; CL_SUCCESS: none */
+  char answers[1024]; /* which of them failed and how, and the platforms without devices */
 } search;
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
-/* `choice` is NULL, an index, or a part of the name. */
+/* `choice` is NULL, an index, or part of the name. */
 static bool matches(const char *choice, size_t index, const char *name) {
   if (choice == NULL) return true;
   if (choice[0] != '\0' && strspn(choice, "0123456789") == strlen(choice)) return strtoull(choice, NULL, 10) == index;
@@ -42,7 +42,7 @@ static bool device_matches(const char *choice, size_t index, const clattn_device
   return choice != NULL && clattn_is_kind(choice, info, &fits) ? fits : matches(choice, index, info->name);
 }
 
-/* Keeps the devices that `choice` leaves. */
+/* Keeps the devices that match `choice`. */
 static void filter_devices(clattn_device_list *list, const char *choice) {
   size_t kept = 0;
   for (size_t i = 0; i < list->count; ++i)
@@ -52,7 +52,7 @@ static void filter_devices(clattn_device_list *list, const char *choice) {
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
-/* Remembers who did not answer as he should, and how. The first failure that is not "not found" counts most. */
+/* Records a failure. The first one that is not "not found" becomes the error's code. */
 static void note(search *s, const char *who, const char *platform, cl_int code) {
   const size_t used = strlen(s->answers);
   snprintf(s->answers + used, sizeof s->answers - used, "%s%s'%s' answers %s (%d)", used > 0 ? ", " : "", who, platform,
@@ -61,8 +61,8 @@ static void note(search *s, const char *who, const char *platform, cl_int code) 
   if (s->failure == CL_SUCCESS || s->failure == CL_DEVICE_NOT_FOUND) s->failure = code;
 }
 
-/* A device that does not tell its limits is passed over, like a platform that does not list its devices: the others may
- * work. */
+/* A device that does not report its limits is skipped, and so is a platform that does not list its
+ * devices: the others may work. */
 static clattn_status append(search *s, cl_platform_id platform, cl_uint platform_index, cl_device_id id,
                             clattn_error *error) {
   clattn_device_list *list = s->list;
@@ -110,7 +110,9 @@ static clattn_status fail_no_platform(cl_int code, clattn_error *error) {
 }
 
 static clattn_status list_platforms(cl_platform_id **platforms, cl_uint *count, clattn_error *error) {
-  enum { NO_PLATFORM = -1001 }; /* CL_PLATFORM_NOT_FOUND_KHR, of the loader; some answer 0 platforms instead */
+  enum {
+    NO_PLATFORM = -1001
+  }; /* CL_PLATFORM_NOT_FOUND_KHR from the ICD loader; some loaders report 0 platforms instead */
   cl_int code = clGetPlatformIDs(0, NULL, count);
   if (code != CL_SUCCESS || *count == 0) return fail_no_platform(code != CL_SUCCESS ? code : NO_PLATFORM, error);
   *platforms = malloc(*count * sizeof **platforms);
@@ -121,7 +123,7 @@ static clattn_status list_platforms(cl_platform_id **platforms, cl_uint *count, 
 
 /* ---- listing ----------------------------------------------------------------------------------------------------- */
 
-/* The code of the error is that of the driver; 0 where devices were found, but none that matches. */
+/* The error's code comes from the driver; it is 0 if there are devices but none matches. */
 static clattn_status fail_no_match(const clattn_device_choice *choice, const search *s, size_t found,
                                    clattn_error *error) {
   char answered[sizeof s->answers + 2] = "";
@@ -148,7 +150,7 @@ static clattn_status search_all(search *s, const clattn_device_choice *choice, c
     char name[sizeof s->list->entry->info.platform];
     clattn_platform_name(platforms[i], name, sizeof name, &code);
     if (code != CL_SUCCESS)
-      status = clattn_fail_cl(error, code, "asking platform %u for its name", i);
+      status = clattn_fail_cl(error, code, "cannot query the name of platform %u", i);
     else if (matches(choice->platform, i, name))
       status = append_platform(s, platforms[i], i, name, error);
   }

@@ -1,4 +1,4 @@
-/* The order of devices: see device_rank.h. */
+/* Ranks devices: see device_rank.h. */
 #include "device/device_rank.h"
 
 #include <ctype.h>
@@ -16,15 +16,17 @@ bool clattn_contains(const char *text, const char *part) {
 
 /* ---- lanes ------------------------------------------------------------------------------------------------------- */
 
-/* Float lanes of a streaming multiprocessor: CUDA C++ Programming Guide, "Throughput of Native Arithmetic
- * Instructions", 32-bit floating-point multiply-add. The last row that is not above the capability counts. */
+/* Float lanes of one streaming multiprocessor: CUDA C++ Programming Guide, "Throughput of Native
+ * Arithmetic Instructions", 32-bit floating-point multiply-add. A capability between two rows takes
+ * the lower row. */
 static const struct {
   unsigned capability, lanes;
 } nvidia[] = {{20, 32}, {21, 48}, {30, 192}, {50, 128}, {60, 64}, {61, 128}, {70, 64}, {80, 64}, {86, 128}};
 
-/* Others, by a part of the vendor's name. AMD: 64 lanes of a compute unit, GCN and RDNA (RDNA whitepaper). Intel: an
- * execution unit has two 4-wide float units (Gen9 architecture guide), later ones 8 lanes. Arm: 32 of a Valhall core
- * (Mali-G77 and on). Qualcomm and Apple: 128 ALUs of a shader processor or core. */
+/* Float lanes of one compute unit for other vendors, found by part of the vendor's name. AMD: 64
+ * lanes in a compute unit, GCN and RDNA (RDNA whitepaper). Intel: an execution unit has two 4-wide
+ * float units (Gen9 architecture guide), later ones 8 lanes. Arm: 32 in a Valhall core (Mali-G77
+ * and later). Qualcomm and Apple: 128 ALUs in a shader processor or core. */
 static const struct {
   const char *vendor;
   unsigned lanes;
@@ -33,7 +35,7 @@ static const struct {
 };
 
 static unsigned nvidia_lanes(unsigned capability) {
-  unsigned lanes = 128; /* what most have */
+  unsigned lanes = 128; /* the most common number */
   for (size_t i = 0; i < sizeof nvidia / sizeof nvidia[0]; ++i)
     if (nvidia[i].capability <= capability) lanes = nvidia[i].lanes;
   return lanes;
@@ -50,14 +52,14 @@ unsigned clattn_unit_lanes(const clattn_device_info *device, unsigned capability
 
 /* ---- order ------------------------------------------------------------------------------------------------------- */
 
-/* The smaller the better. The enum of types is in order of preference. */
+/* Lower is better. The enum of device types is in order of preference. */
 static int class_of(const clattn_device_info *device) {
   static const int order[] = {[CLATTN_DISCRETE] = 0, [CLATTN_INTEGRATION_UNKNOWN] = 1, [CLATTN_INTEGRATED] = 2};
   return 3 * (int)device->type + (device->type == CLATTN_DEVICE_GPU ? order[device->integration] : 0);
 }
 
-/* Multiply-adds in a second / 1e6. What a driver does not tell is taken to be middling: 64 lanes of a GPU's unit (4 of
- * others), 1000 MHz. */
+/* Multiply-adds per second / 1e6. Values that the driver does not report are set to typical ones:
+ * 64 lanes per compute unit for GPUs, 4 for others, and 1000 MHz. */
 static double estimate(const clattn_device_info *device) {
   const double lanes = device->unit_lanes > 0 ? device->unit_lanes : device->type == CLATTN_DEVICE_GPU ? 64.0 : 4.0;
   return device->compute_units * (device->clock_mhz > 0 ? device->clock_mhz : CLATTN_CLOCK_UNKNOWN_MHZ) * lanes;

@@ -1,27 +1,28 @@
-/* Which of several devices is taken when the caller leaves the choice. Pure functions of what is known of the devices.
- */
+/* Selects one of several devices if the caller names none. Pure functions of the devices' reported
+ * properties. */
 #ifndef CLATTN_DEVICE_RANK_H
 #define CLATTN_DEVICE_RANK_H
 
 #include "clattn_inspect.h"
 
-/* What is assumed of a driver that does not tell the clock. */
+/* Clock frequency assumed if the driver reports none. */
 #define CLATTN_CLOCK_UNKNOWN_MHZ 1000.0
 
-/* Whether text has the part, in any case. */
+/* Whether text contains part; ignores case. */
 bool clattn_contains(const char *text, const char *part);
 
-/* Float multiply-adds that a compute unit does in each clock, by vendor; 0 where it is not known. `capability` is
- * NVIDIA's compute capability, 86 for 8.6; 0: not known. */
+/* Float multiply-adds per clock of one compute unit, by vendor; 0 if unknown. `capability` is
+ * NVIDIA's compute capability (86 for 8.6), or 0 if unknown. */
 unsigned clattn_unit_lanes(const clattn_device_info *device, unsigned capability);
 
-/* The index of the device to take of `count`, 1 or more. Order: type; for GPUs discrete before unknown before
- * integrated; then the measured rates, if every device that is still equal has one; else compute units x clock x lanes.
- * Of equals the first. rate: (count), 0 for a device that was not measured; NULL: none was. */
+/* The index of the best of `count` devices (1 or more). Compares the type first; then GPUs:
+ * discrete before unknown before integrated; then the measured rates, if every device that is still
+ * tied has one, else compute units x clock x lanes. The first of equals wins. rate: (count), 0 for
+ * a device without a measurement; NULL: no measurements. */
 size_t clattn_best_device(const clattn_device_info *const *device, const double *rate, size_t count);
 
-/* Whether the word names a kind of device: "gpu", "cpu", "accelerator", "discrete" or "integrated", in any case. Then
- * *fits says whether the device is of that kind. */
+/* Whether the word names a kind of device: "gpu", "cpu", "accelerator", "discrete" or "integrated";
+ * ignores case. If so, *fits tells whether the device is of that kind. */
 bool clattn_is_kind(const char *word, const clattn_device_info *device, bool *fits);
 
 #endif

@@ -1,4 +1,5 @@
-/* Launches, and how long ones are cut: each piece is a box of the launch's work-groups, at an offset. */
+/* Launches kernels and splits long launches: each piece is a box of the launch's work-groups, at an
+ * offset. */
 #include "device/launch.h"
 
 #include <math.h>
@@ -17,9 +18,10 @@ static size_t count(const work *w) {
   return w->groups[0] * w->groups[1] * w->groups[2];
 }
 
-/* The shape of a work-group for a kernel that works in any: wide for wide results, so that neighbouring work-items stay
- * neighbours in memory. Few shapes and never the launch's own size: a driver that is left to choose (NULL) takes one
- * that divides the launch, and PoCL compiles the kernel anew for each. */
+/* Picks the work-group's shape for a kernel that works with any: wide for wide results, so that
+ * neighbouring work-items access neighbouring memory. Uses few shapes, and none that depends on the
+ * launch's exact size: if the driver picks (NULL), it takes a divisor of the launch's size, and
+ * PoCL compiles the kernel again for every new one. */
 static void choose_shape(const clattn_geometry *g, size_t x, size_t y, size_t local[3]) {
   size_t width = 1;
   while (width < g->items && width < x) width *= 4;
@@ -37,25 +39,26 @@ static work describe(const clattn_geometry *g, const size_t size[3], double flop
   }
   for (int d = 0; d < 3; ++d) w.all.global[d] = w.groups[d] * w.all.local[d];
   w.flops = flops / (double)count(&w);
-  w.backwards = !g->longest_first; /* what a piece takes says at most too much of the next */
+  w.backwards = !g->longest_first; /* later groups do less work, so a piece's time is an upper bound for the next */
   return w;
 }
 
 /* ---- one piece after the other ----------------------------------------------------------------------------------- */
 
-/* Along the first dimensions a piece is whole, along one it is cut, along the later ones it is one group thick. */
+/* A piece spans all groups in the dimensions below `along`, some of them in `along`, and one group
+ * in the dimensions above. */
 typedef struct cutting {
-  size_t at[3], step[3]; /* groups, counted as they are launched */
+  size_t at[3], step[3]; /* in groups, counted in launch order */
   int along;
-  size_t inner; /* groups of the whole dimensions */
+  size_t inner; /* groups in the dimensions below `along` */
 } cutting;
 
-/* How far a piece of at most so many groups may reach where it is cut. */
+/* The most groups that a piece may take along the cut dimension, if it may have `most` in all. */
 static size_t reach(const cutting *c, size_t most) {
   return clattn_larger(most / c->inner, 1);
 }
 
-/* Pieces of at most so many groups, all about alike. */
+/* Cuts the launch into pieces of at most `most` groups and of about equal size. */
 static cutting cut(const work *w, size_t most) {
   cutting c = {.step = {w->groups[0], w->groups[1], w->groups[2]}, .inner = count(w)};
   for (c.along = 2; c.along >= 0; --c.along) {
@@ -67,12 +70,12 @@ static cutting cut(const work *w, size_t most) {
   return c;
 }
 
-/* From here on pieces of at most so many. */
+/* Limits the remaining pieces to `most` groups. */
 static void cut_anew(const work *w, size_t most, cutting *c) {
   c->step[c->along] = clattn_smaller(reach(c, most), w->groups[c->along]);
 }
 
-/* Its work-items, and how many groups they are. */
+/* The work-items of the current piece; *groups receives its number of work-groups. */
 static clattn_range piece_at(const work *w, const cutting *c, size_t *groups) {
   clattn_range r = w->all;
   *groups = 1;
@@ -86,7 +89,7 @@ static clattn_range piece_at(const work *w, const cutting *c, size_t *groups) {
   return r;
 }
 
-/* false behind the last. */
+/* Moves to the next piece; false after the last. */
 static bool advance(const work *w, cutting *c) {
   for (int d = c->along; d < 3; ++d) {
     c->at[d] += c->step[d];
@@ -98,16 +101,17 @@ static bool advance(const work *w, cutting *c) {
 
 /* ---- how large the pieces are ------------------------------------------------------------------------------------ */
 
-/* Of a kernel of which nothing is known yet, the first piece: our estimate has been found ten times too high. */
+/* Divide an unmeasured kernel's first piece by this: the estimate can be 10 times too
+ * optimistic. */
 #define CAUTION 8.0
-/* One measurement may be wrong. */
+/* Limits how far one measurement, which may be wrong, can raise the rate. */
 #define FASTEST_GROWTH 4.0
 
 static bool is_paced(const clattn_chain *chain) {
   return chain->rate != NULL && chain->limit.seconds > 0.0;
 }
 
-/* Operations a second. */
+/* Operations per second. */
 static double expected_rate(const clattn_chain *chain) {
   const double known = chain->rate[chain->slot];
   return known > 0.0 ? known : chain->limit.flops / chain->limit.seconds / CAUTION;
@@ -119,7 +123,8 @@ static size_t most_groups(const clattn_chain *chain, const work *w) {
   return clattn_limited(&limit, w->flops * (double)count(w), count(w), limit.groups_least);
 }
 
-/* Waits for the piece, and learns from it. *slowest is for the next launch: of pieces that are not mostly overhead. */
+/* Waits for the piece and updates the kernel's rate from its time. *slowest becomes the lowest rate
+ * of the pieces that ran long enough to be more than overhead; the next launch starts from it. */
 static clattn_status pace(clattn_chain *chain, double flops, double started, double *slowest, clattn_error *error) {
   const clattn_status status = clattn_chain_wait(chain, error);
   if (status != CLATTN_OK) return status;
@@ -136,8 +141,8 @@ static clattn_status launch_piece(clattn_chain *chain, cl_kernel kernel, const c
   const clattn_status status = clattn_chain_launch(chain, kernel, piece, error);
   if (status != CLATTN_OK) return status;
   if (is_paced(chain)) return pace(chain, flops, started, slowest, error);
-  if (chain->profile != NULL) return CLATTN_OK; /* it has been waited for */
-  return clattn_chain_flush(chain, error);      /* a driver may hand over what has gathered as one piece of work */
+  if (chain->profile != NULL) return CLATTN_OK; /* profiling has already waited for it */
+  return clattn_chain_flush(chain, error);      /* without a flush a driver may submit several pieces as one */
 }
 
 static clattn_status launch_pieces(clattn_chain *chain, cl_kernel kernel, const work *w, size_t most,

@@ -1,11 +1,11 @@
-/* Launching a kernel over a result, in one piece or in several. */
+/* Launches a kernel over a result, in one piece or several. */
 #ifndef CLATTN_LAUNCH_H
 #define CLATTN_LAUNCH_H
 
 #include "device/chain.h"
 
-/* Launches kernel over a result of cols x rows x pairs elements, in work-groups as the geometry says. It does about
- * `flops`; where that is more than the chain's limit, in pieces. */
+/* Launches kernel over a result of cols x rows x pairs elements, in work-groups as the geometry
+ * defines. `flops` estimates its operations; if they exceed the queue's limit, splits the launch. */
 clattn_status clattn_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
                             const size_t size[3], double flops, clattn_error *error);
 

@@ -1,16 +1,17 @@
-/* How much a launch may do, before anything is measured: the first must not be too long either. */
+/* Limits the work of a launch by an estimate, because even the first launch must not run too
+ * long. */
 #include "device/launch_limit.h"
 
 #include <math.h>
 
 #include "device/device_rank.h"
 
-/* What a kernel that is not the plain formula is taken to do in each cycle of a compute unit, of which GPUs can do 16
- * to 256. Nobody has measured it on one. Too low a guess costs little: a piece still has several groups for each unit.
- */
+/* Operations that a kernel is assumed to do per compute unit and cycle, except for the naive
+ * kernels. GPUs reach 16 to 256; this value has not been measured on one. A value that is too low
+ * costs little, because a piece still has several work-groups for each compute unit. */
 #define FLOPS_A_CYCLE 4.0
 
-/* Groups for each compute unit: with fewer in a launch some units have nothing to do. */
+/* Work-groups per compute unit. With fewer, some compute units would be idle. */
 #define GROUPS_A_UNIT 2
 
 #define GPU_SECONDS 1.0

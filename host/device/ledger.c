@@ -1,4 +1,4 @@
-/* The count of a device's memory; plans of several threads share it. */
+/* Counts a device's memory. Plans in several threads share the count. */
 #include "device/ledger.h"
 
 #include "base/lock.h"

@@ -1,14 +1,15 @@
-/* What plans and caches hold of a device's memory. Drivers promise more than there is, so the library keeps count of
- * what it has asked for itself. */
+/* Counts the device memory that plans and caches hold. Drivers report more than is really free, so
+ * the library counts what it has allocated itself. */
 #ifndef CLATTN_LEDGER_H
 #define CLATTN_LEDGER_H
 
 #include "device/device.h"
 
-/* Bytes of what the driver reports that nothing of this library's holds yet. */
+/* Bytes of the device's reported memory that this library has not yet allocated. */
 uint64_t clattn_ledger_left(const clattn_device *device);
 
-/* Takes so many of them. CLATTN_OUT_OF_DEVICE_MEMORY, with what they are for, where they are not left. */
+/* Reserves bytes. If too few are left: CLATTN_OUT_OF_DEVICE_MEMORY, and the message names
+ * `what`. */
 clattn_status clattn_ledger_take(clattn_device *device, uint64_t bytes, const char *what, clattn_error *error);
 void clattn_ledger_give(clattn_device *device, uint64_t bytes);
 

@@ -1,4 +1,4 @@
-/* One process, and one thread at a time: see process.h. */
+/* Detects forked children and serialises driver calls: see process.h. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -17,7 +17,7 @@ void clattn_drivers_give(void) {
   clattn_lock_give(&drivers);
 }
 
-#ifdef _WIN32 /* which has no fork */
+#ifdef _WIN32 /* no fork() there */
 
 clattn_status clattn_process_check(clattn_error *error) {
   (void)error;
@@ -32,8 +32,8 @@ bool clattn_process_is_child(void) {
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* The process that used OpenCL first; 0: none has. Atomic instead of locked: a thread may hold a lock while another one
- * forks, and the child would wait for it for good. */
+/* The process that used OpenCL first; 0: none yet. An atomic instead of a lock: if another thread
+ * held the lock during fork(), the child would wait for it forever. */
 static atomic_long user;
 
 bool clattn_process_is_child(void) {
@@ -45,11 +45,10 @@ clattn_status clattn_process_check(clattn_error *error) {
   const long now = (long)getpid();
   long first = 0;
   if (atomic_compare_exchange_strong(&user, &first, now) || first == now) return CLATTN_OK;
-  return clattn_fail(
-      error, CLATTN_UNSUPPORTED,
-      "process %ld is a child that fork() made of process %ld after that had used OpenCL, which does not "
-      "survive a fork (allowed: fork first and open devices then, or exec in the child)",
-      now, first);
+  return clattn_fail(error, CLATTN_UNSUPPORTED,
+                     "process %ld was forked from process %ld after that one had used OpenCL, which does not survive a "
+                     "fork (allowed: fork before the first device is opened, or exec in the child)",
+                     now, first);
 }
 
 #endif
