@@ -33,7 +33,7 @@ expect "there are programs in the folder and nothing else" 0 '' -- \
   test -z "$(find "$programs" -mindepth 1 -not -name '*.program')" -a -n "$(ls "$programs")"
 expect "the folder is the user's alone" 0 '^drwx------' -- ls -ld "$programs"
 for one in "$programs"/*.program; do truncate -s -1 "$one"; done
-all_from "what is cut off is built anew" "built, stored as $file in place of one of no use" -- "${kept[@]}"
+all_from "what is cut off is built anew" "built, stored as $file, replacing a useless file" -- "${kept[@]}"
 all_from "and found again" "from the store, $file" -- "${kept[@]}"
 # The layout is an option of project's kernels alone.
 expect "other options, another program" 0 '^built 1, from the store 3$' -- bash -c '
@@ -77,7 +77,7 @@ all_from "a relative cache folder gives way to the home folder" "from the store,
   env -u CLATTN_PROGRAM_DIR XDG_CACHE_HOME=cache2 HOME="$folder/home" "${run[@]}"
 cd "$OLDPWD" || exit 2
 long=$(printf '/%.0sa' {1..3000})
-all_from "a path that is too long" "built, not stored: the folder's path is too long" -- \
+all_from "a path that is too long" "built, not stored: the path of the folder is too long" -- \
   env CLATTN_PROGRAM_DIR="$long" "${run[@]}"
 
 echo >"$folder/taken"

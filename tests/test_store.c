@@ -217,7 +217,7 @@ static void expect_no_store(const char *folder) {
 
 #define BUILT "built, stored as "
 #define FOUND "from the store, "
-#define USELESS ".program in place of one of no use"
+#define USELESS ".program, replacing a useless file"
 
 /* The plan's program is stored, and that is its file. */
 static void find_stored(const clattn_plan_options *options, char *path, size_t size) {

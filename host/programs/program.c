@@ -1,5 +1,5 @@
-/* Builds OpenCL programs or takes them from a store, keeps them for as long as their device is open, and reports what
- * the compiler said. */
+/* Builds OpenCL programs or loads them from the store, keeps them until their device is closed, and
+ * reports the compiler's messages. */
 #include "programs/program.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ const char *clattn_standard_options(const char *folder) {
   return folder == NULL ? "-cl-std=CL1.2 -w" : "-cl-std=CL1.2";
 }
 
-/* The first error stands at the top of a log, so the end is what may be cut. */
+/* A log begins with the first error, so a long log is cut at its end. */
 static clattn_status fail_build(const clattn_device *device, cl_program program, cl_int code, const char *file,
                                 const char *options, clattn_error *error) {
   size_t size = 0;
@@ -45,7 +45,7 @@ static void destroy(clattn_program *p) {
   free(p);
 }
 
-/* When the device is closed. */
+/* Runs when the device is closed. */
 static void release_all(clattn_device *device) {
   while (device->programs != NULL) {
     clattn_program *next = device->programs->next;
@@ -54,7 +54,7 @@ static void release_all(clattn_device *device) {
   }
 }
 
-/* A new entry for the list; owns text, whatever becomes of it. */
+/* Makes a new list entry; takes ownership of text, even on failure. */
 static clattn_status create_entry(const char *options, char *text, clattn_program **result, clattn_error *error) {
   clattn_program *built = calloc(1, sizeof *built);
   const size_t options_bytes = strlen(options) + 1;
@@ -76,19 +76,20 @@ static clattn_status compile(const clattn_device *device, const char *file, clat
   cl_int code = CL_SUCCESS;
   built->program = clCreateProgramWithSource(device->context, 1, strings, NULL, &code);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clCreateProgramWithSource of '%s'", file);
-  /* Once more: of several processes that fill PoCL's store at once, one may fail. A mistake in the source stays one. */
+  /* One retry: if several processes fill PoCL's store at the same time, a build may fail. A real
+   * error in the source fails again. */
   for (int i = 0; i < 2 && (i == 0 || code == CL_BUILD_PROGRAM_FAILURE); ++i)
     code = clBuildProgram(built->program, 1, &device->id, built->options, NULL, NULL);
   return code == CL_SUCCESS ? CLATTN_OK : fail_build(device, built->program, code, file, built->options, error);
 }
 
-/* Nothing that goes wrong with the store is an error: the origin tells. */
+/* Problems with the store are not errors; `origin` reports them. */
 static clattn_status load_or_compile(const clattn_device *device, const clattn_program_source *source,
                                      clattn_program *built, char *origin, clattn_error *error) {
   clattn_stored stored;
   bool useless = false;
   if (!clattn_store_place(&stored, device, source->store, built->options, built->text, "program")) {
-    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: the folder's path is too long");
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: the path of the folder is too long");
     return compile(device, source->file, built, error);
   }
   const char *against = clattn_store_prepare(&stored);
@@ -108,11 +109,11 @@ static clattn_status load_or_compile(const clattn_device *device, const clattn_p
     snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", against, source->store);
   else
     snprintf(origin, CLATTN_ORIGIN_TEXT, "built, stored as %s%s", stored.name,
-             useless ? " in place of one of no use" : "");
+             useless ? ", replacing a useless file" : "");
   return CLATTN_OK;
 }
 
-/* Adds it to the list. */
+/* Builds the program and adds it to the device's list. */
 static clattn_status build(clattn_device *device, const clattn_program_source *source, char *text, char *origin,
                            clattn_program **program, clattn_error *error) {
   clattn_program *built = NULL;

@@ -1,11 +1,11 @@
-/* From a kernel file to a kernel object. */
+/* Builds a kernel object from a kernel file. */
 #ifndef CLATTN_PROGRAM_H
 #define CLATTN_PROGRAM_H
 
 #include "device/device.h"
 #include "programs/program_answer.h"
 
-/* What was built once for the device: the same text with the same options is not built again. */
+/* A program built for the device. The same text with the same options is built only once. */
 struct clattn_program {
   clattn_program *next;
   cl_program program;
@@ -14,29 +14,31 @@ struct clattn_program {
   char answer_text[CLATTN_ANSWER_TEXT];
 };
 
-/* The text of `file`, a path below `folder` or, where that is NULL or lacks it, below the kernels/ inside the library,
- * with its #include lines expanded and #line directives in place. Free with free(). */
+/* Reads `file`, a path below `folder`, or below the library's embedded kernels/ if folder is NULL
+ * or lacks it. Expands #include lines and adds #line directives. Free *text with free(). */
 clattn_status clattn_source_read(const char *folder, const char *file, char **text, clattn_error *error);
 
-/* What every build begins with: the language's version and, for the library's own kernels (folder NULL), -w, which
- * every OpenCL compiler knows: its user can do nothing about a warning, and PoCL prints "N warnings generated." on
- * standard error. Whoever writes kernels in a folder wants to be warned. */
+/* Options that every build starts with: the language version and, for the library's own kernels
+ * (folder NULL), -w, which all OpenCL compilers accept. The user can do nothing about warnings
+ * there, and PoCL would print "N warnings generated." on standard error. Authors of kernels in a
+ * folder do want warnings. */
 const char *clattn_standard_options(const char *folder);
 
-/* What is to be built. */
+/* What to build. */
 typedef struct clattn_program_source {
-  const char *folder;  /* as of clattn_source_read */
-  const char *file;    /* likewise */
-  const char *options; /* macros, after clattn_standard_options(folder) */
-  const char *store;   /* NULL, or the folder of compiled programs; not looked at where the driver has a store itself */
-  const char *kernels[3]; /* NULL ends them: what a stored program must have to be of use */
+  const char *folder;     /* as for clattn_source_read */
+  const char *file;       /* as for clattn_source_read */
+  const char *options;    /* macros, after clattn_standard_options(folder) */
+  const char *store;      /* the folder of compiled programs, or NULL; ignored if the driver has its own store */
+  const char *kernels[3]; /* names, ended by NULL: a stored program that lacks one is not used */
 } clattn_program_source;
 
 #define CLATTN_ORIGIN_TEXT 512
 
-/* Builds the program, unless that has been done before, and creates its kernel `name`. `origin` (NULL, or of
- * CLATTN_ORIGIN_TEXT bytes) says in one line from where the program came; it is empty after a failure. Release with
- * clReleaseKernel. *program (NULL: not wanted) lives as long as the device is open. */
+/* Builds the program, unless it was built before, and creates its kernel `name`. `origin` (NULL, or
+ * CLATTN_ORIGIN_TEXT bytes) tells in one line where the program came from; it is empty after a
+ * failure. Release the kernel with clReleaseKernel. *program (NULL: not wanted) remains valid until
+ * the device is closed. */
 clattn_status clattn_kernel_build(clattn_device *device, const clattn_program_source *source, const char *name,
                                   char *origin, clattn_program **program, cl_kernel *kernel, clattn_error *error);
 

@@ -1,5 +1,6 @@
-/* Answers are kept with the program that gave them, and beside the compiled programs in a file of their own: under the
- * same key, so that another driver, device, kernel text or tile size asks again. */
+/* A self-test result is kept with its program, and in a file next to the compiled programs. The
+ * file has the same key as the program, so the test runs again for another driver, device, kernel
+ * text or tile size. */
 #include "programs/program_answer.h"
 
 #include <stdio.h>
@@ -10,7 +11,8 @@
 #include "programs/program_file.h"
 #include "programs/program_store.h"
 
-/* What follows the head of a file. Another number makes what earlier versions asked of no use. */
+/* The contents after the file's head. Change the number to make results of earlier versions
+ * invalid. */
 #define RIGHT "answer 1 right"
 #define WRONG "answer 1 wrong: "
 
@@ -25,7 +27,7 @@ static void set(clattn_program *p, clattn_answer answer, const char *text) {
   snprintf(p->answer_text, sizeof p->answer_text, "%.*s", CLATTN_ANSWER_TEXT - 1, text);
 }
 
-/* A file is the program's own words or it is not looked at. */
+/* Accepts only the exact texts that this code writes. */
 static void look_up(clattn_program *p, const clattn_stored *stored) {
   unsigned char *bytes = NULL;
   char text[CLATTN_ANSWER_TEXT + sizeof WRONG];

@@ -1,4 +1,5 @@
-/* What is known of a built program on its device: whether its kernels gave the right answer to a small problem. */
+/* A built program's self-test result on its device: whether its kernels solved a small problem
+ * correctly. */
 #ifndef CLATTN_PROGRAM_ANSWER_H
 #define CLATTN_PROGRAM_ANSWER_H
 
@@ -8,12 +9,13 @@
 
 typedef enum clattn_answer { CLATTN_ANSWER_UNKNOWN, CLATTN_ANSWER_RIGHT, CLATTN_ANSWER_WRONG } clattn_answer;
 
-/* What this process does not know yet is looked up in the folder (NULL: none). *text (NULL: not wanted) says what was
- * wrong, and lives as long as the device is open. */
+/* Looks in the folder (NULL: none) for a result that this process does not know yet. *text (NULL:
+ * not wanted) says what was wrong; it remains valid until the device is closed. */
 clattn_answer clattn_answer_of(const clattn_device *device, clattn_program *program, const char *folder,
                                const char **text);
 
-/* Keeps it, for this process and in the folder. No trouble with the folder is an error: the next process asks again. */
+/* Keeps the result for this process and in the folder. A problem with the folder is no error: the
+ * next process repeats the test. */
 void clattn_answer_keep(const clattn_device *device, clattn_program *program, const char *folder, clattn_answer answer,
                         const char *text);
 

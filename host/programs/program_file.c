@@ -2,9 +2,9 @@
  *
  *     clattn program 1            <- the format's version
  *     ...                         <- the key
- *     <size> bytes, <checksum>    <- of what follows the empty line, with the same number of digits always
+ *     <size> bytes, <checksum>    <- for everything after the empty line; always the same digits
  *
- *     ...                         <- the driver's bytes
+ *     ...                         <- the driver's binary
  */
 #include "programs/program_file.h"
 
@@ -20,12 +20,12 @@
 #define LARGEST_FILE ((size_t)256 << 20)
 #define HEAD "clattn program 1\n%s\n%020zu bytes, %016llx\n\n"
 
-/* It follows from the key's length alone. */
+/* Depends only on the key's length. */
 static size_t size_of_head(const char *key) {
   return (size_t)snprintf(NULL, 0, HEAD, key, (size_t)0, 0ull);
 }
 
-/* The head of a file with this key and these bytes, malloc'ed. */
+/* The head of a file with this key and these bytes; free with free(). */
 static char *make_head(const char *key, const unsigned char *bytes, size_t size) {
   const unsigned long long hash = clattn_hash_add(CLATTN_HASH_START, bytes, size);
   const size_t room = size_of_head(key) + 1;
@@ -34,7 +34,7 @@ static char *make_head(const char *key, const unsigned char *bytes, size_t size)
   return head;
 }
 
-/* The whole file, malloc'ed; NULL where it cannot be had. */
+/* The whole file; free with free(). NULL if it cannot be read. */
 static unsigned char *read_all(FILE *file, size_t *size) {
   if (fseek(file, 0, SEEK_END) != 0) return NULL;
   const long end = ftell(file);
@@ -46,7 +46,8 @@ static unsigned char *read_all(FILE *file, size_t *size) {
   return NULL;
 }
 
-/* What was read is compared with the head that its bytes would have; so nothing of it needs to be understood. */
+/* Compares the file's head with the head that its bytes should have. Nothing in the file has to be
+ * parsed. */
 static bool is_whole(const unsigned char *all, size_t size, const char *key, size_t *head_size) {
   *head_size = size_of_head(key);
   if (size <= *head_size) return false;

@@ -1,4 +1,4 @@
-/* The store of compiled programs: see program_store.h. host/programs/program_file.c knows what a file looks like. */
+/* The store of compiled programs: see program_store.h. program_file.c defines the file format. */
 #include "programs/program_store.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include "base/hash.h"
 #include "programs/program_file.h"
 
-/* docs/devices.md says what was seen of each; NVIDIA's was not tried. With a driver that is not here nothing can go
- * wrong: at the worst, programs are kept twice. */
+/* docs/devices.md says what was observed with each driver; NVIDIA's was not tested. A driver
+ * missing here does no harm: its programs are stored twice at worst. */
 static const char *const keepers[] = {"Portable Computing Language", "NVIDIA CUDA", "rusticl"};
 
 bool clattn_platform_keeps_programs(const char *platform) {
@@ -29,8 +29,8 @@ static void platform_version(const clattn_device *device, char *version, size_t 
     clGetPlatformInfo(platform, CL_PLATFORM_VERSION, size - 1, version, NULL);
 }
 
-/* Compute units, vector width and address bits, too: one home may be shared by machines with CPUs of one name that are
- * not alike. */
+/* The key includes compute units, vector width and address bits, because machines that share a home
+ * folder may have CPUs with the same name and different features. */
 static bool write_key(clattn_stored *stored, const char *text) {
   const clattn_device_info *info = &stored->device->info;
   const size_t length = strlen(text);
@@ -60,16 +60,16 @@ bool clattn_store_place(clattn_stored *stored, const clattn_device *device, cons
   return true;
 }
 
-/* Before anything is read, too: what lies in the folder is run. */
+/* Must run before reading, too: binaries from the folder are executed. */
 const char *clattn_store_prepare(const clattn_stored *stored) {
   errno = 0;
-  if (!clattn_make_folders(stored->folder)) return errno != 0 ? strerror(errno) : "it cannot be made";
+  if (!clattn_make_folders(stored->folder)) return errno != 0 ? strerror(errno) : "cannot make it";
   return clattn_folder_trouble(stored->folder);
 }
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
-/* NULL where the driver does not take it. */
+/* NULL if the driver rejects the binary. */
 static cl_program build_binary(const clattn_stored *stored, const unsigned char *bytes, size_t size) {
   const cl_device_id id = stored->device->id;
   cl_int of_binary = CL_SUCCESS, code = CL_SUCCESS;
@@ -107,9 +107,9 @@ cl_program clattn_store_load(const clattn_stored *stored, const char *const *ker
 
 /* ---- saving ------------------------------------------------------------------------------------------------------ */
 
-/* malloc'ed. NULL, or why there is none. */
+/* Fills *bytes (free with free()) and returns NULL, or the reason why there is no binary. */
 static const char *get_binary(cl_program program, unsigned char **bytes, size_t *size) {
-  static const char *const none = "the driver gives no binary";
+  static const char *const none = "the driver provides no binary";
   *bytes = NULL;
   if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof *size, size, NULL) != CL_SUCCESS || *size == 0)
     return none;
@@ -121,8 +121,8 @@ static const char *get_binary(cl_program program, unsigned char **bytes, size_t 
   return none;
 }
 
-/* A context of the caller's may have other devices, for which nothing was built: PoCL 3.1 crashes when asked for the
- * binaries then. */
+/* A caller's context may include devices for which nothing was built; PoCL 3.1 then crashes when
+ * asked for the binaries. */
 static bool is_of_one_device(cl_program program) {
   cl_uint count = 0;
   return clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof count, &count, NULL) == CL_SUCCESS && count == 1;
@@ -131,10 +131,10 @@ static bool is_of_one_device(cl_program program) {
 const char *clattn_store_save(const clattn_stored *stored, cl_program program) {
   unsigned char *bytes = NULL;
   size_t size = 0;
-  if (!is_of_one_device(program)) return "the context has other devices, too";
+  if (!is_of_one_device(program)) return "the context also has other devices";
   const char *against = get_binary(program, &bytes, &size);
   if (against != NULL) return against;
   const int code = clattn_program_file_write(stored->path, stored->key, bytes, size);
   free(bytes);
-  return code == 0 ? NULL : code > 0 ? strerror(code) : "it cannot be written";
+  return code == 0 ? NULL : code > 0 ? strerror(code) : "cannot write it";
 }

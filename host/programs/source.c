@@ -1,8 +1,9 @@
-/* The text of kernel files: from inside the library or from a folder laid over it, with #include lines expanded.
+/* Reads kernel files from the library, or from a folder that replaces some of them, and expands
+ * their #include lines.
  *
- * OpenCL's own #include needs a folder on the machine that runs the program; expanding here makes the embedded files
- * and a folder's the same. Lines of the form  #include "path"  are replaced by the file, path below the kernels'
- * folder. */
+ * OpenCL's own #include needs a folder on the machine that runs the program. Expanding here makes
+ * embedded files and files in a folder behave the same. A line  #include "path"  is replaced by
+ * that file; path is relative to the kernels' folder. */
 #include "programs/program.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 
 typedef struct text {
   char *data;
-  size_t size; /* without the closing 0 */
+  size_t size; /* without the final NUL */
 } text;
 
 static clattn_status append(text *to, const char *data, size_t size, clattn_error *error) {
@@ -63,11 +64,12 @@ static clattn_status read_stream(FILE *stream, const char *path, text *to, clatt
   }
   if (status == CLATTN_OK && ferror(stream))
     status = clattn_fail(error, CLATTN_KERNEL_SOURCE, "cannot read kernel file '%s'", path);
-  if (status == CLATTN_OK) status = append(to, "", 0, error); /* an empty file is a text, too */
+  if (status == CLATTN_OK) status = append(to, "", 0, error); /* also makes an empty file a valid string */
   return status;
 }
 
-/* What is not in the folder is the library's; a file that is there and cannot be read is an error. */
+/* A file missing from the folder comes from the library; one that exists but cannot be read is an
+ * error. */
 static clattn_status read_raw(const char *folder, const char *file, text *to, clattn_error *error) {
   if (folder == NULL) return read_embedded(file, to, error);
   char path[PATH_LONGEST];
@@ -85,8 +87,9 @@ static clattn_status read_raw(const char *folder, const char *file, text *to, cl
   return status;
 }
 
-/* A folder without any kernel file is most likely another one than was meant: the library's own kernels would run
- * without a word. Which of its files a plan uses does not matter: the ladder goes through all of them. */
+/* A folder without any kernel file is most likely the wrong folder; without this check, the
+ * library's own kernels would silently run instead. One file is enough, whether or not the plan
+ * uses it, because the ladder makes plans for all kernels with the same folder. */
 static clattn_status check_folder(const char *folder, clattn_error *error) {
   char path[PATH_LONGEST];
   for (size_t i = 0; i < clattn_embedded_count; ++i) {
@@ -102,7 +105,7 @@ static clattn_status check_folder(const char *folder, clattn_error *error) {
                      folder, folder, clattn_embedded_files[0].file);
 }
 
-/* If the line is  #include "name"  copies the name. */
+/* If the line is  #include "name"  copies the name and returns true. */
 static bool included_file(const char *line, size_t length, char *name, size_t size) {
   static const char directive[] = "#include \"";
   const size_t prefix = sizeof directive - 1;
@@ -114,7 +117,7 @@ static bool included_file(const char *line, size_t length, char *name, size_t si
   return true;
 }
 
-/* Compilers name this file and line in their messages. */
+/* Makes compilers' messages name this file and line. */
 static clattn_status append_line_directive(const char *file, int line, text *to, clattn_error *error) {
   char directive[512];
   const int length = snprintf(directive, sizeof directive, "#line %d \"kernels/%.400s\"\n", line, file);
@@ -146,9 +149,9 @@ static clattn_status expand(const char *folder, const char *file, int depth, tex
   return status;
 }
 
-/* Without AVX-512, clang warns of each function that takes a float16: that its calling convention depends on the
- * processor. A program is never linked to one of another processor, so nothing is wrong, and the writer of a kernel
- * must not have to look for their own warnings among those. */
+/* Without AVX-512, clang warns that a function with a float16 argument has a calling convention
+ * that depends on the processor. That is harmless, because a program is never linked with code for
+ * another processor, and it would hide kernel authors' own warnings. */
 static const char head[] = "#ifdef __clang__\n"
                            "#pragma clang diagnostic ignored \"-Wunknown-warning-option\"\n"
                            "#pragma clang diagnostic ignored \"-Wpsabi\"\n"

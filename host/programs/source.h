@@ -1,10 +1,10 @@
-/* The kernels inside the library. */
+/* The kernels embedded in the library. */
 #ifndef CLATTN_SOURCE_H
 #define CLATTN_SOURCE_H
 
 #include <stdint.h>
 
-/* Of all their texts: another number when one of them has changed. */
+/* A hash of all kernel texts; it changes if any of them changes. */
 uint64_t clattn_kernels_hash(void);
 
 #endif

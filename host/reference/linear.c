@@ -1,4 +1,4 @@
-/* Projections and places, for everything that computes on the host. */
+/* Finds inputs, matrices and vectors for everything that computes on the host. */
 #include "reference/linear.h"
 
 #include <string.h>

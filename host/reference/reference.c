@@ -1,4 +1,4 @@
-/* The scalar path: its stages, in double and in float. */
+/* The stages of the reference, in double and in float. */
 #include "reference/reference.h"
 
 #include <float.h>

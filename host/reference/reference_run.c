@@ -1,4 +1,4 @@
-/* The scalar path in float, the whole way: in one piece, or in pieces that a caller's threads share out. */
+/* Runs the whole reference in float: in one piece, or in pieces that the caller's threads share. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "clattn_check.h"
 #include "base/status.h"
 
-/* What a row of scores goes through. */
+/* All intermediate results of one row of scores. */
 enum { SCALED, SOFTCAPPED, SCORES, WEIGHTS, PRODUCTS, EXPS, ROW_PARTS };
 
 typedef struct reference {
@@ -20,13 +20,13 @@ typedef struct reference {
   const clattn_outputs *outputs;
   const clattn_loop *loop;
   clattn_floats floats;
-  float *q, *k, *v, *context, *output; /* whole; output in float */
+  float *q, *k, *v, *context, *output; /* complete tensors; output in float before it is narrowed */
   float *rows;                         /* (pieces, ROW_PARTS, key_len) */
   float *own[6];
   size_t own_count;
 } reference;
 
-/* The caller's memory where there is some, else our own. */
+/* Returns the caller's memory if given, else allocates some. */
 static float *place(reference *r, float *given, size_t elements) {
   if (given != NULL) return given;
   return r->own[r->own_count++] = elements <= SIZE_MAX / sizeof(float) ? malloc(elements * sizeof(float)) : NULL;
@@ -49,12 +49,12 @@ static bool allocate(reference *r) {
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
-/* Something to do for each of `count` rows or tokens, which do not depend on each other. */
+/* Work on `count` independent rows or tokens. */
 typedef struct task {
   const reference *r;
   size_t count;
   void (*run)(const struct task *task, clattn_span part, size_t piece);
-  clattn_tensor tensor; /* of projections and rotation */
+  clattn_tensor tensor; /* for projections and rotation */
   const float *in;
   float *out;
 } task;
@@ -84,7 +84,7 @@ static void project_rows(const task *t, clattn_span part, size_t piece) {
     clattn_project_float(&linear, t->in + row * l.terms, l.columns, t->out + row * l.columns.count, NULL);
 }
 
-/* All rows of q, k, v or the output. `in` NULL: from its own input. */
+/* Projects all rows of q, k, v or the output. in: NULL for the tensor's own input. */
 static void project_all(const reference *r, clattn_tensor tensor, const float *in, float *out) {
   const clattn_linear l = clattn_linear_of(r->problem, tensor);
   run_task((task){r, l.rows, project_rows, tensor, in != NULL ? in : r->floats.tensor[l.in], out});
@@ -111,7 +111,8 @@ static void make(const reference *r, clattn_tensor tensor, float *out) {
   run_task((task){r, tokens, rotate_tokens, tensor, NULL, out});
 }
 
-/* Row `row` of one of the tensors of rows: NULL if it is not wanted. `next` counts the wanted rows. */
+/* The destination of row `row` in one of the row tensors; NULL if it is not wanted. `next` is the
+ * index among the wanted rows. */
 static float *row_of(const reference *r, float *all, size_t next, size_t row) {
   const clattn_rows *rows = r->outputs->rows;
   if (all == NULL) return NULL;
@@ -119,7 +120,7 @@ static float *row_of(const reference *r, float *all, size_t next, size_t row) {
   return next < rows->count && rows->row[next] == row ? all + next * r->problem->key_len : NULL;
 }
 
-/* A piece's own memory for one row, ROW_PARTS times (key_len). */
+/* The rows that one piece computes in: ROW_PARTS rows of key_len. */
 typedef struct row_memory {
   float *part[ROW_PARTS];
 } row_memory;
@@ -140,7 +141,8 @@ static void deliver_row(const reference *r, size_t next, size_t row, const row_m
   }
 }
 
-/* What a row's scores begin with, and what lies between them and its weights. */
+/* Values only for tracing: the unscaled products, and the exponentials before they are divided by
+ * their sum. */
 static void trace_products(const reference *r, const clattn_sight *s, const float *q, clattn_vectors_float k,
                            const row_memory *m) {
   if (r->outputs->products == NULL) return;
@@ -205,18 +207,18 @@ static void run(const reference *r) {
 clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_problem *given, const clattn_inputs *inputs,
                                       const clattn_outputs *outputs, clattn_error *error) {
   if (loop == NULL || loop->pieces == 0 || loop->run == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the loop has no pieces or no function (allowed: both)");
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the loop has no pieces or no function (both are required)");
   clattn_status status = clattn_problem_validate(given, error);
   if (status != CLATTN_OK) return status;
   const clattn_problem current = clattn_current_problem(given), *problem = &current;
   status = clattn_check_arguments(problem, inputs, outputs, error);
   if (status == CLATTN_OK && problem->cache.capacity != 0)
-    status = clattn_fail(error, CLATTN_UNSUPPORTED, "the scalar path has no cache (give it all keys at once)");
+    status = clattn_fail(error, CLATTN_UNSUPPORTED, "the reference does not support caches (pass all keys at once)");
   if (status != CLATTN_OK) return status;
   reference r = {.problem = problem, .inputs = inputs, .outputs = outputs, .loop = loop};
   status = clattn_floats_of(problem, inputs, &r.floats, error);
   if (status == CLATTN_OK && !allocate(&r))
-    status = clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the scalar path");
+    status = clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the reference");
   if (status == CLATTN_OK) run(&r);
   for (size_t i = 0; i < r.own_count; ++i) free(r.own[i]);
   clattn_floats_release(&r.floats);
