@@ -53,7 +53,7 @@ expect "a full disk" 2 '^clattn-access: cannot write to standard output$' -- \
   bash -c '"$@" >/dev/full' - "${access[@]}" scores=1
 expect "no clang" 2 '^clattn-access: clang is not installed \(Debian: clang\)' -- \
   env PATH=/nonexistent "$clattn" scores=1
-expect "no temporary folder" 2 '^clattn-access: no temporary folder can be made' -- \
+expect "no temporary folder" 2 '^clattn-access: cannot make a temporary folder' -- \
   env TMPDIR=/nonexistent "$clattn" scores=1
 
 # ---- what it finds
@@ -72,24 +72,24 @@ open(path, "w").write(text.replace(find, replace))' "$folder/kernels/$4" "$5" "$
 
 tiles=common/product_tiled.cl
 broken "no barrier behind the stores" 1 \
-  'product_tiled.cl:[0-9]+: work-item .* loads local q_tile .* stored at kernels/common/product_tiled.cl:[0-9]+; no barrier
+  'product_tiled.cl:[0-9]+: work-item .* loads local q_tile .* stored at kernels/common/product_tiled.cl:[0-9]+; there is no barrier
 ^the results are wrong' \
   $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete' '/* the tiles are complete' scores=tiled
 access=("$clattn" --tokens 16 --key-tokens 16 --head-dim 24 --model-dim 8) # more than one tile
 broken "no barrier behind the loads" 1 'product_tiled.cl:[0-9]+: work-item .* stores to local .*loaded at .*no barrier' \
   $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read' '/* everyone has read' scores=tiled
 broken "an index past the end" 1 \
-  '3_tiled.cl:[0-9]+: .* of work-group \(15, 0, 0\) loads 4 bytes outside of all buffers, 0 behind the end of scores=weights' \
+  '3_tiled.cl:[0-9]+: .* of work-group \(15, 0, 0\) loads 4 bytes outside of all buffers, 0 after the end of scores=weights' \
   softmax/3_tiled.cl 'j < r.key_len; j += LOCAL_X) to[j] =' 'j <= r.key_len; j += LOCAL_X) to[j] =' softmax=tiled
 broken "two work-groups at one place" 1 \
   'scores/1_naive.cl: work-item .* stores to scores .* of another work-group stored at' \
   scores/1_naive.cl '* a.rows + row) * a.key_len + key;' '* a.rows + row % 4) * a.key_len + key;' scores=naive
 broken "a barrier for some" 1 \
-  'softmax/3_tiled.cl: 28 work-items of a work-group wait at a barrier that 4 have passed by' \
+  'softmax/3_tiled.cl: 28 work-items of a work-group wait at a barrier that 4 never reached' \
   softmax/3_tiled.cl '  sum = join_sum(part, sum);' '  if (me > 3) sum = join_sum(part, sum);' softmax=tiled
 broken "a word that is none" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
   softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
-broken "a function that is not built in" 3 'not built in here .*erf' \
+broken "a function that is not built in" 3 'lacks a built-in function .*erf' \
   softmax/1_naive.cl 'float sum = sink_exp' 'float sum = erf(0.0f) + sink_exp' softmax=naive
 expect "nothing is left behind" 0 '' -- rmdir "$TMPDIR"
 

@@ -1,10 +1,12 @@
-/* What kernels find built in, for the access recorder: plain OpenCL C on top of C's library, lane by lane.
+/* The built-in functions that kernels can call in the access recorder: plain OpenCL C on top of C's
+ * library, one lane at a time.
  *
- * Compiled apart from the kernels, without the calls that record; loads and stores of vectors, the only ones here, say
- * themselves what they touch. A kernel that calls something else cannot be loaded, and the message names it. */
+ * This file is compiled separately from the kernels and without recording calls. Only the loads and
+ * stores of vectors report what they touch. If a kernel calls a function that is missing here, it
+ * cannot be loaded, and the message names the function. */
 #define BUILTIN __attribute__((overloadable))
 
-/* Of C's library, and of exported.h. */
+/* From C's library and from exported.h. */
 float expf(float), exp2f(float), exp10f(float), logf(float), log2f(float), log10f(float), sqrtf(float), sinf(float),
     cosf(float), tanf(float), tanhf(float), fabsf(float), ceilf(float), floorf(float), roundf(float), rintf(float),
     truncf(float), fmaxf(float, float), fminf(float, float), powf(float, float), fmodf(float, float),
@@ -15,7 +17,7 @@ void clattn_access_vector(ulong address, ulong bytes, uint store, ulong from);
 
 /* ---- work-items -------------------------------------------------------------------------------------------------- */
 
-/* As exported.h numbers the questions. */
+/* Numbers of the queries, as in exported.h. */
 size_t BUILTIN get_local_id(uint d) {
   return clattn_access_item(1, d);
 }
@@ -265,7 +267,7 @@ CONVERT_TO(int)
 CONVERT_TO(uint)
 CONVERT_TO(float)
 
-/* To the nearest, ties to even; what does not fit is as near as can be, NaN 0. */
+/* Rounds to nearest, ties to even. Out-of-range values saturate; NaN becomes 0. */
 #define SATURATE(to, least, most)                                                                                      \
   to BUILTIN convert_##to##_sat_rte(float x) {                                                                         \
     return isnan(x) ? 0 : x <= least ? (to)least : x >= most ? (to)most : (to)rintf(x);                                \
@@ -321,7 +323,7 @@ float from_half(ushort bits) {
   return as_float(sign | ((rest << 13) + 0x38000000));
 }
 
-/* To the nearest, ties to even. */
+/* Rounds to nearest, ties to even. */
 ushort to_half(float x) {
   const uint sign = as_uint(x) >> 16 & 0x8000, rest = as_uint(x) & 0x7fffffff;
   if (rest > 0x7f800000) return (ushort)(sign | 0x7e00);

@@ -1,11 +1,13 @@
-/* Calls clang, twice for each program, and loads what comes of it.
+/* Compiles a program with two calls of clang and loads the result.
  *
- * First the kernels become LLVM's intermediate code, not yet optimised. Their arrays in local memory stand there as
- * variables of this file alone; they are made visible from outside, because else LLVM would take it that no other
- * work-item writes to them at a barrier. Then that is optimised (-O1: what is read twice in a row is read once, as any
- * device's compiler does it; nothing becomes a vector that was none), and a call is put in front of each load and store
- * that is left. KernelAddressSanitizer does so for any size, other than ThreadSanitizer, which passes over vectors of
- * more than 16 bytes. */
+ * The first call turns the kernels into LLVM IR without optimising. There, arrays in local memory
+ * are variables private to the file. They are made visible to other files, because LLVM would
+ * otherwise assume that no other work-item changes them at a barrier.
+ *
+ * The second call optimises that IR with -O1: two loads of the same address in a row become one, as
+ * on any device, and nothing is vectorised. It then inserts a call in front of every remaining load
+ * and store. This uses KernelAddressSanitizer, which handles accesses of any size; ThreadSanitizer
+ * skips vectors larger than 16 bytes. */
 #define _GNU_SOURCE
 #include "recorder/compile.h"
 
@@ -34,7 +36,7 @@ static struct {
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-/* FOLDER/NAME.ENDING */
+/* Writes FOLDER/NAME.ENDING to path. */
 static void place_file(char path[PATH_TEXT], const char *name, const char *ending) {
   snprintf(path, PATH_TEXT, "%s/%s.%s", work.folder, name, ending);
 }
@@ -46,7 +48,7 @@ static bool write_file(const char *path, const char *text, size_t size) {
   return fclose(stream) == 0 && good;
 }
 
-/* malloc'ed, closed by a 0; NULL where it cannot be read. */
+/* Free with free(); ends with a NUL. NULL if the file cannot be read. */
 static char *read_file(const char *path) {
   FILE *stream = fopen(path, "rb");
   if (stream == NULL) return NULL;
@@ -78,7 +80,7 @@ static bool fail(compiled *c, const char *format, ...) {
 
 /* ---- clang ------------------------------------------------------------------------------------------------------- */
 
-/* A command line that is filled word by word. */
+/* A command line under construction. */
 typedef struct command {
   char *word[WORDS_MOST + 1];
   size_t count;
@@ -92,7 +94,8 @@ static void add_all(command *c, const char *const *words) {
   for (; *words != NULL; ++words) add(c, *words);
 }
 
-/* What it says on standard error goes into a file. 0, an errno, or -1 where it did not succeed. */
+/* Runs the command; its standard error goes to a file. Returns 0, an errno value, or -1 if the
+ * command failed. */
 static int call(const command *c, const char *log) {
   posix_spawn_file_actions_t actions;
   pid_t child = 0;
@@ -108,7 +111,7 @@ static int call(const command *c, const char *log) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-/* How OpenCL C is read; one language version, that of the kernels. */
+/* The OpenCL C version that the kernels use. */
 static const char *const language[] = {"clang",
                                        "-x",
                                        "cl",
@@ -122,30 +125,31 @@ static const char *const language[] = {"clang",
                                        "-fPIC",
                                        "-Wno-psabi",
                                        NULL};
-/* -fwrapv: an int that overflows does so, as on a device; clang would else compute offsets in 64 bits where int is
- * written. */
+/* -fwrapv makes int overflow wrap, as on a device. Without it clang would compute int offsets in 64
+ * bits. */
 static const char *const first_step[] = {"-O1",        "-fwrapv", "-fsanitize=kernel-address", "-gline-tables-only",
                                          "-gdwarf-4",  "-Xclang", "-disable-llvm-passes",      "-S",
                                          "-emit-llvm", NULL};
-static const char *const second_step[] = {"clang",
-                                          "-x",
-                                          "ir",
-                                          "-O1",
-                                          "-fPIC",
-                                          "-fno-builtin",
-                                          "-fsanitize=kernel-address",
-                                          "-mllvm",
-                                          "-asan-instrumentation-with-call-threshold=0", /* calls, always */
-                                          "-mllvm",
-                                          "-asan-memory-access-callback-prefix=clattn_access_",
-                                          "-mllvm",
-                                          "-asan-opt=0", /* every access */
-                                          "-mllvm",
-                                          "-asan-stack=0", /* nothing is moved */
-                                          "-mllvm",
-                                          "-asan-globals=0",
-                                          "-c",
-                                          NULL};
+static const char *const second_step[] = {
+    "clang",
+    "-x",
+    "ir",
+    "-O1",
+    "-fPIC",
+    "-fno-builtin",
+    "-fsanitize=kernel-address",
+    "-mllvm",
+    "-asan-instrumentation-with-call-threshold=0", /* always use calls, never inline checks */
+    "-mllvm",
+    "-asan-memory-access-callback-prefix=clattn_access_",
+    "-mllvm",
+    "-asan-opt=0", /* instrument every access */
+    "-mllvm",
+    "-asan-stack=0", /* keep variables where they are */
+    "-mllvm",
+    "-asan-globals=0",
+    "-c",
+    NULL};
 static const char *const link_step[] = {"clang", "-shared", "-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset", NULL};
 
 static bool run_step(compiled *c, const command *step, const char *what) {
@@ -153,15 +157,15 @@ static bool run_step(compiled *c, const command *step, const char *what) {
   place_file(log, "clang", "log");
   const int code = call(step, log);
   if (code == 0) return true;
-  if (code > 0) return fail(c, "clang cannot be called: %s", strerror(code));
+  if (code > 0) return fail(c, "cannot run clang: %s", strerror(code));
   free(c->log);
   c->log = read_file(log);
-  return c->log != NULL && c->log[0] != '\0' ? false : fail(c, "clang has failed, %s", what);
+  return c->log != NULL && c->log[0] != '\0' ? false : fail(c, "clang failed while %s", what);
 }
 
 /* ---- the text ---------------------------------------------------------------------------------------------------- */
 
-/* A function that C can call: each argument is a number. */
+/* Writes a function that C can call, with each argument passed as a number. */
 static bool write_wrapper(const signature *kernel, FILE *to) {
   fprintf(
       to,
@@ -223,7 +227,7 @@ static bool publish(compiled *c, const char *path) {
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
-/* Sizes stand in the table of symbols. */
+/* The symbol table tells an array's size. */
 static bool find_local(const compiled *c, local_array *local) {
   Dl_info info;
   void *symbol = NULL;
@@ -233,7 +237,7 @@ static bool find_local(const compiled *c, local_array *local) {
   return true;
 }
 
-/* The segments in front of the first that may be written to. */
+/* Finds the segments before the first writable one. */
 static int find_constants(struct dl_phdr_info *info, size_t size, void *to) {
   compiled *c = to;
   (void)size;
@@ -251,17 +255,18 @@ static int find_constants(struct dl_phdr_info *info, size_t size, void *to) {
 static bool load(compiled *c) {
   struct link_map *map = NULL;
   c->handle = dlopen(c->path, RTLD_NOW | RTLD_LOCAL);
-  if (c->handle == NULL) return fail(c, "a function is not built in here (host/recorder/builtins.cl): %s", dlerror());
+  if (c->handle == NULL)
+    return fail(c, "the recorder lacks a built-in function (host/recorder/builtins.cl): %s", dlerror());
   if (dlinfo(c->handle, RTLD_DI_LINKMAP, &map) != 0) return fail(c, "%s", dlerror());
   c->base = c->constants_end = (const char *)map->l_addr;
   dl_iterate_phdr(find_constants, c);
   for (size_t i = 0; i < c->locals; ++i)
-    if (!find_local(c, &c->local[i])) return fail(c, "local memory '%s' is not to be found", c->local[i].name);
+    if (!find_local(c, &c->local[i])) return fail(c, "cannot find local memory '%s'", c->local[i].name);
   for (size_t i = 0; i < c->kernels; ++i) {
     char name[128];
     snprintf(name, sizeof name, "clattn_access_call_%s", c->kernel[i].signature.name);
     *(void **)&c->kernel[i].call = dlsym(c->handle, name);
-    if (c->kernel[i].call == NULL) return fail(c, "kernel '%s' is not to be found", c->kernel[i].signature.name);
+    if (c->kernel[i].call == NULL) return fail(c, "cannot find kernel '%s'", c->kernel[i].signature.name);
   }
   return true;
 }
@@ -292,7 +297,7 @@ static bool to_object(compiled *c, const files *f) {
   return run_step(c, &step, "compiling the kernel");
 }
 
-/* Once, when they are first needed. */
+/* Runs once, on first use. */
 static bool compile_builtins(compiled *c, const char *object) {
   command step = {.count = 0};
   char source[PATH_TEXT];
@@ -315,7 +320,7 @@ static bool to_shared(compiled *c, const files *f) {
 
 static bool run_steps(const char *source, const char *options, const files *f, compiled *c) {
   signature kernels[KERNELS_MOST];
-  if (!signatures_read(source, kernels, &c->kernels)) return fail(c, "the kernels' arguments cannot be read");
+  if (!signatures_read(source, kernels, &c->kernels)) return fail(c, "cannot parse the kernels' arguments");
   for (size_t i = 0; i < c->kernels; ++i) c->kernel[i].signature = kernels[i];
   if (!write_source(source, c, f->source)) return fail(c, "cannot write %s: %s", f->source, strerror(errno));
   if (!to_code(c, f, options)) return false;
@@ -353,7 +358,7 @@ const char *compile_begin(void) {
   const int length = snprintf(work.folder, sizeof work.folder, "%s/clattn-access-XXXXXX", temporary);
   if (length < 0 || (size_t)length >= sizeof work.folder || mkdtemp(work.folder) == NULL) {
     work.folder[0] = '\0';
-    return "no temporary folder can be made (TMPDIR, else /tmp)";
+    return "cannot make a temporary folder (in TMPDIR, else /tmp)";
   }
   place_file(log, "clang", "log");
   return call(&version, log) == 0 ? NULL : "clang is not installed (Debian: clang); it compiles the kernels";

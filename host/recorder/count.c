@@ -1,13 +1,13 @@
-/* Tallies. The touches of a work-group are sorted into steps: the same instruction, in the same phase, the n-th time
- * for each of NEIGHBOURS work-items. That is how a device runs them side by side, also where a branch has taken some of
- * them elsewhere in between. */
+/* Computes tallies. Sorts the touches of a work-group into steps: NEIGHBOURS work-items execute the
+ * same instruction in the same phase for the n-th time. A device runs these together, even if a
+ * branch separated some of the work-items in between. */
 #include "recorder/count.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/sizes.h"
-enum { TOUCH_WORDS_MOST = 33 }; /* of 128 bytes that begin within a word */
+enum { TOUCH_WORDS_MOST = 33 }; /* words of 128 bytes that start within a word */
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
@@ -15,7 +15,7 @@ static int compare(uint64_t a, uint64_t b) {
   return (a > b) - (a < b);
 }
 
-/* Phase, instruction, work-item; what is the same in all stays in order, which qsort alone does not promise. */
+/* By phase, instruction and work-item. The address breaks ties, because qsort is not stable. */
 static int by_item(const void *left, const void *right) {
   const touch *a = *(touch *const *)left, *b = *(touch *const *)right;
   int order = compare(a->phase, b->phase);
@@ -24,7 +24,7 @@ static int by_item(const void *left, const void *right) {
   return order != 0 ? order : compare((uintptr_t)a, (uintptr_t)b);
 }
 
-/* Phase, place, instruction, neighbours, time. */
+/* By phase, place, instruction, neighbours and time. */
 static int by_step(const void *left, const void *right) {
   const touch *a = *(touch *const *)left, *b = *(touch *const *)right;
   int order = compare(a->phase, b->phase);
@@ -55,7 +55,7 @@ static int by_value(const void *left, const void *right) {
   return compare(*(const uint64_t *)left, *(const uint64_t *)right);
 }
 
-/* The different words of a step, ascending. */
+/* Collects the different words of a step, in ascending order. */
 static size_t words_of(touch *const *step, size_t count, uint64_t *word) {
   size_t all = 0, different = 0;
   for (size_t i = 0; i < count; ++i)

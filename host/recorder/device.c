@@ -23,7 +23,7 @@ struct _cl_command_queue {
 static struct _cl_platform_id the_platform;
 static struct _cl_device_id the_device;
 
-/* Of a work-group, as GPUs have it; CPU forms need the local memory. */
+/* Work-group size as on GPUs; kernels for CPUs need the large local memory. */
 enum { GROUP_MOST = 1024, LOCAL_BYTES = 1 << 20 };
 
 /* ---- far tensors ------------------------------------------------------------------------------------------------- */
@@ -78,7 +78,8 @@ static cl_int answer_sizes(size_t room, void *to, size_t *needed) {
   return device_answer(sizes, sizeof sizes, room, to, needed);
 }
 
-/* Other numbers of 64 bits and less; on a little-endian machine the lower part of one is the smaller number. */
+/* Numeric answers of 64 bits or fewer. On a little-endian machine the lower bytes are the smaller
+ * number. */
 static cl_ulong number_of(cl_device_info what) {
   switch (what) {
   case CL_DEVICE_TYPE:
@@ -209,7 +210,7 @@ cl_int clGetCommandQueueInfo(cl_command_queue queue, cl_command_queue_info what,
   }
 }
 
-/* Nothing is ever under way. */
+/* Commands complete at once, so there is never anything to wait for. */
 cl_int clFinish(cl_command_queue queue) {
   (void)queue;
   return CL_SUCCESS;

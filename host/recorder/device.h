@@ -1,6 +1,6 @@
-/* An OpenCL 1.2 implementation of its own, as far as the library needs one: one platform, one device, which runs
- * kernels one work-item after the other and records what they touch. The program defines the entry points itself
- * instead of linking a loader. */
+/* A separate OpenCL 1.2 implementation with just what the library needs: one platform and one
+ * device, which runs a kernel one work-item at a time and records its memory accesses. The program
+ * defines OpenCL's entry points itself instead of linking a loader. */
 #ifndef CLATTN_ACCESS_DEVICE_H
 #define CLATTN_ACCESS_DEVICE_H
 
@@ -10,12 +10,12 @@
 
 struct _cl_mem {
   unsigned references;
-  bool sparse; /* memory is taken where it is touched; elsewhere it reads as 0 */
+  bool sparse; /* pages are allocated on first access; untouched ones read as 0 */
   size_t bytes;
   unsigned char *data;
 };
 
-/* Events are done when they come into being. */
+/* Events are complete as soon as they exist. */
 struct _cl_event {
   unsigned references;
 };
@@ -23,7 +23,7 @@ struct _cl_event {
 struct _cl_program {
   unsigned references;
   char *source;
-  const compiled *compiled; /* NULL: not yet */
+  const compiled *compiled; /* NULL: not compiled yet */
 };
 
 enum { ARGUMENT_BYTES_MOST = 1024 };
@@ -39,19 +39,21 @@ struct _cl_kernel {
   } argument[PARAMETERS_MOST];
 };
 
-/* Launches of kernels from this folder below kernels/ ("scores") are kept from now on, and of others those with
- * findings. */
+/* From now on, keeps launches of kernels from this folder below kernels/ ("scores"), and those of
+ * other kernels if they have findings. */
 void device_keep(const char *folder);
 const launch *device_launches(size_t *count);
 void device_forget(void);
 
-/* From now on buffers may be larger than the machine's memory: those of a GiB or more are sparse, and nothing writes a
- * MiB or more at once into them. Of each launch the last work-group alone runs, and is watched for accesses outside of
- * its buffers alone: what is computed at the far end of tensors that nobody could fill. */
+/* From now on, buffers may exceed the machine's memory: those of 1 GiB or more are sparse, and
+ * writes of 1 MiB or more to them are skipped. Each launch runs only its last work-group and
+ * reports only accesses outside of its buffers. This tests the addresses at the far end of tensors
+ * that are too large to fill. */
 void device_look_far(void);
 bool device_looks_far(void);
 
-/* What to answer where a question was asked with too little room, or none; sizes and pointers as OpenCL has them. */
+/* Answers a query: copies the value if there is room, and tells the size, as OpenCL defines for
+ * clGet...Info. */
 cl_int device_answer(const void *value, size_t bytes, size_t room, void *to, size_t *needed);
 cl_int device_event(cl_event *event);
 

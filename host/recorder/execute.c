@@ -1,4 +1,4 @@
-/* Work-items as fibers, and what kernels ask about themselves. */
+/* Runs work-items as fibers and answers their queries (get_global_id and so on). */
 #define _DEFAULT_SOURCE
 #include "recorder/execute.h"
 
@@ -9,17 +9,17 @@
 #include "recorder/exported.h"
 #include "recorder/record.h"
 
-/* The blocks of float16 that CPU forms keep take some 10 KiB. A page behind it is out of reach. */
+/* CPU kernels keep about 10 KiB of float16 blocks on the stack. A guard page catches overflow. */
 #define STACK_BYTES ((size_t)256 << 10)
-#define GUARD_BYTES ((size_t)64 << 10) /* a page, whatever its size */
+#define GUARD_BYTES ((size_t)64 << 10) /* at least one page on any system */
 
 typedef enum state { READY, WAITING, FINISHED, GIVEN_UP } state;
 
 typedef struct fiber {
   ucontext_t context;
-  char *memory; /* the guard, then the stack */
+  char *memory; /* the guard page, then the stack */
   state state;
-  unsigned fences; /* of the barrier at which it waits */
+  unsigned fences; /* fences of the barrier at which it waits */
 } fiber;
 
 static struct {
@@ -57,7 +57,7 @@ size_t clattn_access_item(unsigned question, unsigned d) {
   case ASK_DIMENSIONS:
     return e->dimensions;
   default:
-    return question >= ASK_LOCAL_SIZE ? 1 : 0; /* of a dimension that there is not */
+    return question >= ASK_LOCAL_SIZE ? 1 : 0; /* for a dimension that does not exist */
   }
 }
 
@@ -97,7 +97,7 @@ static bool begin(fiber *f) {
   return true;
 }
 
-/* Each work-item up to its next barrier, or its end. Those that wait there. */
+/* Runs each work-item up to its next barrier or its end. Returns how many wait at a barrier. */
 static size_t run_phase(unsigned *fences) {
   size_t waiting = 0, finished = 0;
   for (size_t i = 0; i < run.count; ++i) {

@@ -1,4 +1,5 @@
-/* Runs a kernel: work-group by work-group, the work-items of one as fibers that take turns at barriers. */
+/* Runs a kernel one work-group after another. Its work-items are fibers that take turns at
+ * barriers. */
 #ifndef CLATTN_ACCESS_EXECUTE_H
 #define CLATTN_ACCESS_EXECUTE_H
 
@@ -11,13 +12,13 @@ typedef struct execution {
   const uint64_t *arguments;
   unsigned dimensions;
   size_t groups[3], local[3];
-  bool last_alone; /* of the groups */
+  bool last_alone; /* run only the last work-group */
 } execution;
 
-/* false without memory for the work-items' stacks. */
+/* false if there is no memory for the work-items' stacks. */
 bool execute(const execution *execution);
 
-/* Ends the work-item at work, which has done something that cannot go on. */
+/* Ends the current work-item after an access that cannot be executed. */
 void execute_give_up(void);
 
 #endif

@@ -1,4 +1,5 @@
-/* What compiled kernels call: the program exports it, and their shared object finds it here. */
+/* Functions that compiled kernels call. The program exports them for the kernels' shared
+ * objects. */
 #ifndef CLATTN_ACCESS_EXPORTED_H
 #define CLATTN_ACCESS_EXPORTED_H
 
@@ -7,7 +8,7 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
-/* What a work-item may ask about itself; host/recorder/builtins.cl asks. Sizes come last. */
+/* What a work-item can query about itself; host/recorder/builtins.cl does. Sizes come last. */
 enum {
   ASK_NOTHING,
   ASK_LOCAL_ID,
@@ -21,10 +22,10 @@ enum {
 EXPORTED size_t clattn_access_item(unsigned question, unsigned dimension);
 EXPORTED void clattn_access_barrier(unsigned fences);
 
-/* Before a vector is loaded or stored by vloadN, vstoreN and their like, called from `from`. */
+/* Called from `from` before vloadN, vstoreN and similar functions access a vector. */
 EXPORTED void clattn_access_vector(uintptr_t address, uintptr_t bytes, unsigned store, uintptr_t from);
 
-/* What clang puts in front of each load and store, by its prefix, and its numbers of bytes. */
+/* clang inserts calls to these before each load and store; prefix and byte counts are its own. */
 EXPORTED void clattn_access_load1_noabort(uintptr_t address);
 EXPORTED void clattn_access_load2_noabort(uintptr_t address);
 EXPORTED void clattn_access_load4_noabort(uintptr_t address);
@@ -38,7 +39,7 @@ EXPORTED void clattn_access_store8_noabort(uintptr_t address);
 EXPORTED void clattn_access_store16_noabort(uintptr_t address);
 EXPORTED void clattn_access_storeN_noabort(uintptr_t address, size_t bytes);
 
-/* What the linker puts in place of these three. */
+/* The linker replaces the three functions by these. */
 EXPORTED void *__wrap_memcpy(void *to, const void *from, size_t bytes);
 EXPORTED void *__wrap_memmove(void *to, const void *from, size_t bytes);
 EXPORTED void *__wrap_memset(void *to, int byte, size_t bytes);

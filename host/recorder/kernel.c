@@ -17,7 +17,7 @@ static char *copy_text(const char *text, size_t length) {
   return copy;
 }
 
-/* The library hands over one text. */
+/* The library passes one text. */
 cl_program clCreateProgramWithSource(cl_context context, cl_uint count, const char **texts, const size_t *lengths,
                                      cl_int *code) {
   cl_program program = count == 1 ? calloc(1, sizeof *program) : NULL;
@@ -34,7 +34,7 @@ cl_program clCreateProgramWithSource(cl_context context, cl_uint count, const ch
   return program;
 }
 
-/* Nothing of it is ever kept. */
+/* The recorder stores no binaries. */
 cl_program clCreateProgramWithBinary(cl_context context, cl_uint count, const cl_device_id *devices,
                                      const size_t *lengths, const unsigned char **binaries, cl_int *of_each,
                                      cl_int *code) {
@@ -137,7 +137,8 @@ cl_int clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id device, cl_kernel
   }
 }
 
-/* Local memory that is not an array of the kernel's own, an argument of so many bytes at NULL, is not to be had. */
+/* Does not support local memory passed as an argument (a size with a NULL pointer); only arrays
+ * declared in the kernel. */
 cl_int clSetKernelArg(cl_kernel kernel, cl_uint index, size_t bytes, const void *value) {
   const signature *s = &kernel->kernel->signature;
   if (index >= s->count) return CL_INVALID_ARG_INDEX;
@@ -186,7 +187,7 @@ void device_forget(void) {
   kept.count = 0;
 }
 
-/* The first of its kind in one of the library's texts:  #line 1 "kernels/scores/2_tiled.cl"  */
+/* Finds the first such line in the library's text:  #line 1 "kernels/scores/2_tiled.cl" */
 static void name_launch(launch *l, cl_kernel kernel) {
   static const char directive[] = "#line 1 \"";
   const char *begin = strstr(kernel->program->source, directive);
@@ -196,7 +197,7 @@ static void name_launch(launch *l, cl_kernel kernel) {
   snprintf(l->function, sizeof l->function, "%s", kernel->kernel->signature.name);
 }
 
-/* One place for each buffer, also where it is two arguments. */
+/* A buffer gets one place, even if it is passed as two arguments. */
 static void add_buffer(launch *l, const char *name, cl_mem buffer) {
   for (size_t i = 0; i < l->places; ++i) {
     place *p = &l->place[i];
@@ -228,8 +229,8 @@ static bool describe_places(launch *l, cl_kernel kernel) {
   return true;
 }
 
-/* Where the caller leaves it to the driver: as many as divide the launch, up to what takes each step together, along
- * the first dimension, then along the second. */
+/* Picks a work-group size if the caller passes none: a divisor of the launch, at most the number of
+ * work-items that execute a step together; first along dimension 0, then along dimension 1. */
 static size_t divisor(size_t of, size_t most) {
   size_t d = most < of ? most : of;
   while (of % d != 0) --d;
@@ -291,7 +292,7 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
   const size_t before = kept.count;
   const bool good = run(l, kernel) && keep(l);
   if (good && kept.count > before)
-    free(l); /* its parts are kept */
+    free(l); /* frees the launch but keeps its parts */
   else
     launch_free(l);
   return good ? device_event(event) : CL_OUT_OF_HOST_MEMORY;

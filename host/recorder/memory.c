@@ -1,4 +1,4 @@
-/* Buffers, what moves them, and events. */
+/* Buffers, transfers and events. */
 #define _DEFAULT_SOURCE
 #include <stdlib.h>
 #include <string.h>
@@ -6,9 +6,10 @@
 
 #include "recorder/device.h"
 
-enum { ALIGNMENT = 4096 }; /* a multiple of every line's and vector's size */
+enum { ALIGNMENT = 4096 }; /* a multiple of the size of any cache line and vector */
 
-/* Where the device looks far: what is sparse, and what is not written into it. */
+/* With device_look_far: buffers from SPARSE_BYTES on are sparse, and writes from FILL_BYTES on are
+ * skipped. */
 enum { SPARSE_BYTES = 1 << 30, FILL_BYTES = 1 << 20 };
 
 /* ---- buffers ----------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* All kernels of a stage are looked at with the same kernels of the other stages. */
+/* Keeps compiled programs, because a stage's kernels are recorded with the same kernels of other
+ * stages each time. */
 #include "recorder/programs.h"
 
 #include <stdlib.h>

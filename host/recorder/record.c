@@ -1,15 +1,17 @@
-/* The recorder: classifies addresses, keeps what a work-group touches, and notices what kernels must not do.
+/* The recorder: classifies addresses, stores what a work-group touches, and detects what kernels
+ * must not do.
  *
- * Addresses on the stack of the work-item at work are private, and the program's constants are no memory on a device:
- * neither is of interest. All others must lie in a buffer that the kernel was given, or in its local memory: whoever
- * touches anything else is stopped before it does. (Arrays in local memory lie side by side: from one into the next is
- * not noticed.)
+ * It ignores addresses on the current work-item's stack, which are private, and the program's
+ * constants, which are not memory on a device. All other addresses must be in a buffer passed to
+ * the kernel or in its local memory; any other access ends the work-item before it happens. (An
+ * overrun from one local array into the next is not detected, because they are adjacent.)
  *
- * Of each byte the last load and the last store are known, with their work-items and phases. Two work-items of a group
- * that touch it in the same phase race if one of them stores; so do two of different work-groups in the whole launch,
- * for nothing orders those. As long as all store the same value it is no race.
+ * For each byte the recorder knows the last load and the last store, with work-item and phase. Two
+ * accesses to a byte race if at least one is a store, and they come from two work-items of a group
+ * in the same phase, or from two work-groups, which nothing orders during the launch. Stores of the
+ * same value do not count as a race.
  *
- * A barrier that fences local memory alone leaves global memory in the same phase. */
+ * A barrier that fences only local memory does not start a new phase for global memory. */
 #include "recorder/record.h"
 
 #include <inttypes.h>
@@ -22,17 +24,19 @@
 #include "recorder/exported.h"
 #include "recorder/source_line.h"
 
-enum { FENCE_LOCAL = 1, FENCE_GLOBAL = 2 }; /* CLK_..._MEM_FENCE, as clang's header has them */
+enum { FENCE_LOCAL = 1, FENCE_GLOBAL = 2 }; /* CLK_LOCAL_MEM_FENCE and CLK_GLOBAL_MEM_FENCE, as in clang's header */
 enum { LARGEST_STORE = 64 };
 #define SEVERAL UINT32_MAX
 
-/* Of one byte. A stamp is the number of a phase, counted through all work-groups from 1; 0: nobody was here. */
+/* Last accesses of one byte. A stamp is a phase's number, counted from 1 over all work-groups; 0:
+ * no access. */
 typedef struct history {
   uint32_t store_stamp, store_item, store_at;
   uint32_t load_stamp, load_item, load_at;
 } history;
 
-/* A store to where another work-item has stored in the same phase: known to be a race, or none, when it is done. */
+/* A store to a byte that another work-item stored to in the same phase. It is a race only if it
+ * changes the value, which is known after the store. */
 typedef struct doubtful_store {
   bool pending;
   uint8_t before[LARGEST_STORE];
@@ -43,19 +47,20 @@ typedef struct doubtful_store {
 static struct {
   launch *launch;
   const recorded_program *program;
-  history **history; /* by place, by byte */
+  history **history; /* by place and byte */
   touch *touch;
   size_t count, room;
   bool complete;
   size_t group[3];
   uint32_t item, phase;
-  uint32_t stamp[2], group_stamp[2]; /* of global and local memory: of the phase, and of the group's first phase */
+  uint32_t stamp[2],
+      group_stamp[2]; /* for global and local memory: stamp of this phase, and of the work-group's first phase */
   const char *stack, *stack_end;
   doubtful_store doubtful;
   struct {
     bool outside;
     uint32_t at;
-  } known[FINDINGS_MOST]; /* of the findings */
+  } known[FINDINGS_MOST]; /* the findings so far */
   size_t known_count;
 } recorder;
 
@@ -77,7 +82,8 @@ static void add_finding(const char *text) {
   if (l->findings < FINDINGS_MOST) snprintf(l->finding[l->findings++], FINDING_TEXT, "%s", text);
 }
 
-/* One of a kind for each instruction: all work-items make the same mistake. */
+/* Reports only one finding of each kind per instruction, because all work-items make the same
+ * mistake. */
 static bool is_known(bool outside, uint32_t at) {
   for (size_t i = 0; i < recorder.known_count; ++i)
     if (recorder.known[i].outside == outside && recorder.known[i].at == at) return true;
@@ -96,23 +102,23 @@ static void find_race(const touch *t, bool stored, const history *h, bool by_sto
   snprintf(text, sizeof text, "%s: work-item %s %s %s%s + %" PRIu64 ", which %s%s %s at %s%s", line,
            item_text(t->item, mine), stored ? "stores to" : "loads", p->local ? "local " : "", p->name, t->offset,
            item_text(by_store ? h->store_item : h->load_item, other), other_group ? " of another work-group" : "",
-           by_store ? "stored" : "loaded", other_line, other_group ? "" : "; no barrier lies between them");
+           by_store ? "stored" : "loaded", other_line, other_group ? "" : "; there is no barrier between them");
   add_finding(text);
 }
 
-/* The place that ends, or begins, nearest to the address. */
-static const place *nearest(uintptr_t address, uint64_t *distance, bool *behind) {
+/* The place whose beginning or end is nearest to the address. */
+static const place *nearest(uintptr_t address, uint64_t *distance, bool *after) {
   const launch *l = recorder.launch;
   const place *best = NULL;
   *distance = UINT64_MAX;
   for (size_t i = 0; i < l->places; ++i) {
     const uintptr_t begin = (uintptr_t)l->place[i].data, end = begin + l->place[i].bytes;
-    const bool is_behind = address >= begin;
-    const uint64_t d = !is_behind ? begin - address : address >= end ? address - end : 0;
+    const bool is_after = address >= begin;
+    const uint64_t d = !is_after ? begin - address : address >= end ? address - end : 0;
     if (best != NULL && d >= *distance) continue;
     best = &l->place[i];
     *distance = d;
-    *behind = is_behind;
+    *after = is_after;
   }
   return best;
 }
@@ -120,10 +126,10 @@ static const place *nearest(uintptr_t address, uint64_t *distance, bool *behind)
 static void find_outside(uintptr_t address, size_t bytes, bool store, uint32_t at) {
   char line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64];
   uint64_t distance = 0;
-  bool behind = false;
+  bool after = false;
   if (is_known(true, at)) return;
   source_line(recorder.program->path, at, recorder.launch->file, line);
-  const place *p = nearest(address, &distance, &behind);
+  const place *p = nearest(address, &distance, &after);
   int used = snprintf(text, sizeof text,
                       "%s: work-item %s of work-group (%zu, %zu, %zu) %s %zu bytes outside of all "
                       "buffers",
@@ -131,13 +137,13 @@ static void find_outside(uintptr_t address, size_t bytes, bool store, uint32_t a
                       store ? "stores" : "loads", bytes);
   if (p != NULL && used > 0 && (size_t)used < sizeof text)
     snprintf(text + used, sizeof text - (size_t)used, ", %" PRIu64 " %s %s%s (%zu bytes)", distance,
-             behind ? "behind the end of" : "in front of", p->local ? "local " : "", p->name, p->bytes);
+             after ? "after the end of" : "before the start of", p->local ? "local " : "", p->name, p->bytes);
   add_finding(text);
 }
 
 void record_divergence(size_t waiting, size_t finished) {
   char text[FINDING_TEXT];
-  snprintf(text, sizeof text, "%s: %zu work-items of a work-group wait at a barrier that %zu have passed by",
+  snprintf(text, sizeof text, "%s: %zu work-items of a work-group wait at a barrier that %zu never reached",
            recorder.launch->file, waiting, finished);
   add_finding(text);
 }
@@ -148,13 +154,13 @@ static history *history_of(const touch *t) {
   return recorder.history[t->place] + t->offset;
 }
 
-/* The store has been made by now. */
+/* Runs after the store has taken effect. */
 static void settle(void) {
   doubtful_store *d = &recorder.doubtful;
   if (!d->pending) return;
   d->pending = false;
   const place *p = &recorder.launch->place[d->touch.place];
-  if (memcmp(p->data + d->touch.offset, d->before, d->touch.bytes) == 0) return; /* the same value */
+  if (memcmp(p->data + d->touch.offset, d->before, d->touch.bytes) == 0) return; /* the value did not change */
   find_race(&d->touch, true, &d->earlier, true, d->earlier.store_stamp < recorder.group_stamp[p->local]);
 }
 
@@ -167,10 +173,10 @@ static void doubt(const touch *t, const history *h) {
   memcpy(d->before, recorder.launch->place[t->place].data + t->offset, t->bytes);
 }
 
-/* Whether nothing orders what left this stamp and this item behind with what happens now. */
+/* Whether nothing orders the access with this stamp and item relative to the current one. */
 static bool unordered(uint32_t stamp, uint32_t item, bool local) {
   if (stamp == 0) return false;
-  if (stamp < recorder.group_stamp[local]) return !local; /* another group's */
+  if (stamp < recorder.group_stamp[local]) return !local; /* another work-group's */
   return stamp == recorder.stamp[local] && item != recorder.item;
 }
 
@@ -225,7 +231,7 @@ static bool find_place(uintptr_t address, size_t bytes, touch *t) {
   return false;
 }
 
-/* `from`: where the call returns to, just behind the instruction. */
+/* `from` is the call's return address, just after the instruction. */
 static void record(uintptr_t address, size_t bytes, bool store, uintptr_t from) {
   settle();
   const char *pointer = (const char *)address;
@@ -263,7 +269,7 @@ bool record_begin(launch *l, const recorded_program *program, bool bounds_alone)
   return true;
 }
 
-/* Local memory holds nothing yet: what is read before it is written is NaN. */
+/* Fills local memory with NaN, so that reading it before writing shows. */
 void record_group(const size_t group[3]) {
   const launch *l = recorder.launch;
   memcpy(recorder.group, group, sizeof recorder.group);

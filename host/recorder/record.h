@@ -1,28 +1,29 @@
-/* Records what the work-items of a launch touch: the compiled kernels call it before each load and store. */
+/* Records the memory accesses of a launch's work-items. Compiled kernels call it before each load
+ * and store. */
 #ifndef CLATTN_ACCESS_RECORD_H
 #define CLATTN_ACCESS_RECORD_H
 
 #include "recorder/launch.h"
 
-/* What the recorder must know of the program at work. */
+/* What the recorder needs to know about the running program. */
 typedef struct recorded_program {
-  const char *path;                 /* of the shared object, for the lines of findings */
-  const char *base, *constants_end; /* where it lies in memory: first what is never written */
+  const char *path;                 /* the shared object, to find the source lines of findings */
+  const char *base, *constants_end; /* its range in memory, which begins with the part that is never written */
 } recorded_program;
 
-/* The launch must outlive record_end. bounds_alone: nothing is kept but accesses outside of all buffers. false without
- * memory. */
+/* The launch must outlive record_end. bounds_alone: records only accesses outside of all buffers.
+ * false if memory runs out. */
 bool record_begin(launch *launch, const recorded_program *program, bool bounds_alone);
-/* The phases of the work-groups, one after the other. */
+/* Called for each work-group: at its start, at each barrier and at its end. */
 void record_group(const size_t group[3]);
 void record_item(size_t item, const void *stack, size_t stack_bytes);
 void record_barrier(unsigned fences);
 void record_group_end(void);
 void record_end(void);
-/* Whether memory sufficed for everything that was to be recorded. */
+/* Whether there was enough memory to record everything. */
 bool record_complete(void);
 
-/* Work-items of one work-group wait at a barrier that others never reach. */
+/* Some work-items of a work-group wait at a barrier that others never reach. */
 void record_divergence(size_t waiting, size_t finished);
 
 #endif

@@ -1,4 +1,4 @@
-/* A reader of just as much OpenCL C as stands between `kernel` and `{`. */
+/* Parses just enough OpenCL C to read the text between `kernel` and `{`. */
 #include "recorder/signature.h"
 
 #include <ctype.h>
@@ -7,7 +7,7 @@
 
 /* ---- text without comments and directives ------------------------------------------------------------------------ */
 
-/* Behind the comment at `from`, or `from` where there is none. */
+/* Skips the comment at `from`, if there is one. */
 static const char *skip_comment(const char *from) {
   if (from[0] != '/') return from;
   if (from[1] == '/') return from + strcspn(from, "\n");
@@ -16,7 +16,7 @@ static const char *skip_comment(const char *from) {
   return end == NULL ? from + strlen(from) : end + 2;
 }
 
-/* Behind the directive's line, and those that continue it. */
+/* Skips the directive's line and its continuation lines. */
 static const char *skip_directive(const char *from) {
   for (; *from != '\0' && *from != '\n'; ++from)
     if (from[0] == '\\' && from[1] == '\n') ++from;
@@ -28,10 +28,10 @@ static char *plain_text(const char *source) {
   bool line_begins = true;
   if (text == NULL) return NULL;
   while (*source != '\0') {
-    const char *behind = skip_comment(source);
-    if (behind == source && line_begins && *source == '#') behind = skip_directive(source);
-    if (behind != source) {
-      source = behind;
+    const char *after = skip_comment(source);
+    if (after == source && line_begins && *source == '#') after = skip_directive(source);
+    if (after != source) {
+      source = after;
       *to++ = ' ';
       continue;
     }
@@ -63,7 +63,7 @@ static bool is(const char *word, size_t length, const char *text) {
   return length == strlen(text) && strncmp(word, text, length) == 0;
 }
 
-/* Behind the parenthesis that closes the one at `from`. */
+/* Skips to after the parenthesis that closes the one at `from`. */
 static const char *skip_parentheses(const char *from) {
   int depth = 0;
   do {
@@ -82,7 +82,8 @@ static bool copy(char *to, size_t size, const char *from, size_t length) {
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
-/* "global const float *q": the last word is the name, what is before it the type. */
+/* Splits "global const float *q" into the name (the last word) and the type (everything before
+ * it). */
 static bool read_parameter(const char *from, const char *end, parameter *p) {
   while (end > from && end[-1] == ' ') --end;
   const char *name = end;
@@ -107,20 +108,20 @@ static bool read_parameters(const char *from, signature *kernel) {
   return true;
 }
 
-/* From behind the word `kernel`. */
+/* Reads from just after the word `kernel`. */
 static bool read_kernel(const char *from, signature *kernel) {
   kernel->count = 0;
   for (;;) {
     from = skip_space(from);
     const size_t length = word_length(from);
-    const char *behind = skip_space(from + length);
+    const char *after = skip_space(from + length);
     if (length == 0) return false;
-    if (*behind != '(') {
-      from = behind;
+    if (*after != '(') {
+      from = after;
     } else if (is(from, length, "__attribute__")) {
-      from = skip_parentheses(behind);
+      from = skip_parentheses(after);
     } else {
-      return copy(kernel->name, sizeof kernel->name, from, length) && read_parameters(behind, kernel);
+      return copy(kernel->name, sizeof kernel->name, from, length) && read_parameters(after, kernel);
     }
   }
 }

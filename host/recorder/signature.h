@@ -1,4 +1,4 @@
-/* The kernels of an OpenCL C text and what they take. */
+/* Finds the kernels in an OpenCL C text, with their parameters. */
 #ifndef CLATTN_ACCESS_SIGNATURE_H
 #define CLATTN_ACCESS_SIGNATURE_H
 
@@ -18,8 +18,8 @@ typedef struct signature {
   size_t count;
 } signature;
 
-/* Reads the kernels of `source`, as many as there are room for; their number. Preprocessing must not change what stands
- * between a kernel's parentheses. false without memory, or where a kernel is more than fits here. */
+/* Reads up to KERNELS_MOST kernels of `source`; *count tells how many. No macro may be used between
+ * a kernel's parentheses. false if memory runs out or a kernel exceeds a limit here. */
 bool signatures_read(const char *source, signature kernels[KERNELS_MOST], size_t *count);
 
 #endif

@@ -1,4 +1,4 @@
-/* Asks addr2line, of binutils. */
+/* Runs addr2line, which is part of binutils. */
 #define _POSIX_C_SOURCE 200809L
 #include "recorder/source_line.h"
 
@@ -17,7 +17,7 @@ void source_line(const char *shared_object, uint32_t at, const char *otherwise, 
   const char *got = fgets(line, sizeof line, stream);
   pclose(stream);
   if (got == NULL) return;
-  line[strcspn(line, " \n")] = '\0'; /* also behind "(discriminator 2)" */
+  line[strcspn(line, " \n")] = '\0'; /* also removes " (discriminator 2)" */
   const char *file = strstr(line, "kernels/");
   if (file != NULL && strchr(file, '?') == NULL) snprintf(text, SOURCE_LINE_TEXT, "%.150s", file);
 }
