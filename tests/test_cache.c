@@ -479,7 +479,7 @@ static void caches_refused(void **state) {
   expect_no_cache(&none, NULL, NULL, CLATTN_INVALID_ARGUMENT, "has no cache");
   expect_no_cache(&broken, NULL, NULL, CLATTN_INVALID_PROBLEM, "cache.capacity is 1");
   expect_no_cache(NULL, NULL, NULL, CLATTN_INVALID_ARGUMENT, "problem is NULL");
-  expect_no_cache(&good, scale, scale, CLATTN_INVALID_ARGUMENT, "given (allowed: with CLATTN_CACHE_I8_HEAD alone)");
+  expect_no_cache(&good, scale, scale, CLATTN_INVALID_ARGUMENT, "given (allowed: only with CLATTN_CACHE_I8_HEAD)");
   expect_no_cache(&by_head, NULL, NULL, CLATTN_INVALID_ARGUMENT, "missing (allowed: both)");
   expect_no_cache(&by_head, scale, NULL, CLATTN_INVALID_ARGUMENT, "allowed: both");
   expect_no_cache(&by_head, NULL, scale, CLATTN_INVALID_ARGUMENT, "allowed: both");

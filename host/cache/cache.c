@@ -1,4 +1,5 @@
-/* Caches: memory, lengths, and the pool of pages. What is in them is the business of the cache stage. */
+/* Caches: their memory, lengths, and pool of pages. The cache stage reads and writes the
+ * contents. */
 #include "cache/cache.h"
 
 #include <math.h>
@@ -93,10 +94,10 @@ static clattn_status allocate_all(clattn_cache *cache, const float *k_scale, con
   return status == CLATTN_OK ? allocate_pages(cache, error) : status;
 }
 
-/* Also a cache that was allocated only in part. */
+/* Also releases a cache that was only partly allocated. */
 static void release(clattn_cache *cache) {
   const cl_mem buffers[] = {cache->k, cache->v, cache->k_scale, cache->v_scale, cache->table_buffer};
-  clFinish(cache->device->queue); /* enqueued runs read the table */
+  clFinish(cache->device->queue); /* runs still in the queue read the table */
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
     if (buffers[i] != NULL) clReleaseMemObject(buffers[i]);
   clattn_ledger_give(cache->device, cache->bytes);
@@ -121,7 +122,7 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
   if (layout->capacity == 0) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the problem has no cache");
   if ((k_scale != NULL) != by_head || (v_scale != NULL) != by_head)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "scales of keys and values are %s (allowed: %s)",
-                       by_head ? "missing" : "given", by_head ? "both" : "with CLATTN_CACHE_I8_HEAD alone");
+                       by_head ? "missing" : "given", by_head ? "both" : "only with CLATTN_CACHE_I8_HEAD");
   clattn_cache *cache = calloc(1, sizeof *cache);
   if (cache == NULL) return clattn_fail_malloc(error, sizeof *cache, "a cache");
   cache->device = device;
@@ -171,8 +172,9 @@ clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t
                        cache->problem.batch);
   clattn_cached_sequence *s = &cache->lengths.sequences[sequence];
   if (length > s->length)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "sequence %zu is to be cut to %zu keys (allowed: up to %zu)",
-                       sequence, length, s->length);
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "sequence %zu cannot be truncated to %zu keys (allowed: up to %zu)", sequence, length,
+                       s->length);
   const clattn_status status = clattn_process_check(error);
   if (status != CLATTN_OK) return status;
   const cl_int code = clFinish(cache->device->queue);
@@ -203,14 +205,14 @@ static clattn_status check_match(const clattn_cache *cache, const clattn_problem
   return CLATTN_OK;
 }
 
-/* New keys of a sequence, by the lengths in the inputs. */
+/* The number of new keys of a sequence, from the lengths in the inputs. */
 static size_t new_keys(const clattn_problem *problem, const clattn_inputs *inputs, size_t sequence) {
   clattn_problem without = *problem;
   without.cache = (clattn_cache_layout){0};
   return clattn_sequence_of(&without, inputs, sequence).new_len;
 }
 
-/* Whether everything fits; the longest sequence and the pages that are lacking so far. */
+/* Fails if the new keys do not fit. *longest receives the longest length after the run. */
 static clattn_status check_room(const clattn_cache *cache, const clattn_problem *problem, const clattn_inputs *inputs,
                                 size_t *longest, clattn_error *error) {
   size_t lacking = 0;

@@ -1,4 +1,4 @@
-/* What the device can do at most: operations and bytes a second, measured with kernels/probe. */
+/* Measures a device's peak rates, operations and bytes per second, with kernels/probe. */
 #include "probe/probe.h"
 
 #include <math.h>
@@ -9,9 +9,9 @@
 #include "device/process.h"
 #include "base/status.h"
 
-/* A run is made this long, so that starting it does not count. */
+/* Runs are lengthened to this time, so that launch overhead does not count. */
 #define RUN_SECONDS 0.01
-/* How many times slower than the best form makes a second look superfluous. */
+/* Skip a second measurement of forms that are this many times slower than the best. */
 #define FAR 2.0
 #define LEAST_WORKING_SET 65536
 #define MOST_GROUPS (1 << 24)
@@ -36,8 +36,9 @@ double clattn_probe_of_run(const clattn_probe *p) {
   return (double)p->launches * (double)p->groups * p->of_group;
 }
 
-/* More until a run is long enough; which also warms up. Multiply-adds, and local memory, in more work-groups. Of the
- * working set, more launches, each of which touches each chunk in one group: groups at work on the same chunk would
+/* Lengthens the run until it is long enough, which also warms the device up. Probes of arithmetic
+ * and of local memory get more work-groups. Probes of the working set get more launches instead,
+ * because each launch must visit each chunk with one group only: several groups on one chunk would
  * share what one of them fetched. */
 static clattn_status lengthen(clattn_probe *p, double *seconds, clattn_error *error) {
   clattn_status status = clattn_probe_run(p, seconds, error);
@@ -50,7 +51,7 @@ static clattn_status lengthen(clattn_probe *p, double *seconds, clattn_error *er
   return status;
 }
 
-/* A form that is far from the best so far is not measured any further. */
+/* Stops after the first timing if the form is far slower than the best so far. */
 static clattn_status measure(clattn_probe *p, double best, clattn_rate *found, clattn_error *error) {
   double seconds = 0.0;
   clattn_status status = lengthen(p, &seconds, error);
@@ -84,7 +85,7 @@ static clattn_status check_options(const clattn_device *device, const clattn_pro
   return check_working_set(device, options->working_set, error);
 }
 
-/* One form; where it is the fastest so far its kernel takes the place of the one in `best`. */
+/* Measures one form. If it is the fastest so far, its kernel replaces the one in `best`. */
 static clattn_status try_form(clattn_probe one, clattn_probe *best, clattn_rate *rate, clattn_error *error) {
   clattn_rate found = {0.0, 0.0};
   clattn_status status = clattn_probe_prepare(&one, error);

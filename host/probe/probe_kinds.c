@@ -1,4 +1,4 @@
-/* What is probed: the sizes to try, the arguments of each kernel, and what must have come out. */
+/* The kinds of probes: their forms, their kernels' arguments, and the expected results. */
 #include <math.h>
 #include <stdio.h>
 
@@ -7,20 +7,20 @@
 #include "programs/program.h"
 #include "base/status.h"
 
-/* Rounds of a work-item's loop: rusticl on llvmpipe ends a work-item after 65535 of all its loops together, and unrolls
- * none: with 16 chains it came to 3641. Many work-items need fewer each, or a slow device takes seconds for one
- * work-group. */
+/* Rounds of a work-item's loop. rusticl on llvmpipe ends a work-item after 65535 rounds of all its
+ * loops together and unrolls none; with 16 chains the limit was 3641. Where there are many
+ * work-items, each gets fewer rounds, or a slow device would take seconds for one work-group. */
 #define ROUNDS_ALONE 3400
 #define ROUNDS_OF_MANY 1024
-#define LINE 32        /* floats, as in kernels/probe/strided.cl */
-#define LOOKED_AT 1024 /* floats of a copy, at its beginning and at its end */
+#define LINE 32             /* floats, as in kernels/probe/strided.cl */
+#define CHECKED_FLOATS 1024 /* floats checked at each end of a copy */
 
-/* Vectors of one work-item, as CPU devices want them, and many work-items, as GPUs do. How many registers there are
- * decides where sums stay in them. */
+/* Forms with one work-item and wide vectors suit CPU devices; forms with many work-items suit GPUs.
+ * How many registers the device has decides how many sums fit in them. */
 static const clattn_probe_form summing[] = {
     {16, 16, 1, 1}, {16, 8, 1, 1}, {8, 12, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
 static const clattn_probe_form copying[] = {{16, 8, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
-/* Who has no neighbours cannot be apart from them. */
+/* Strided access needs neighbouring work-items, so there are no forms with one work-item. */
 static const clattn_probe_form neighbours[] = {{1, 4, 64, 4}, {1, 2, 256, 4}};
 
 #define FORMS(list) list, sizeof(list) / sizeof(list)[0]
@@ -50,12 +50,13 @@ static bool reads_set(clattn_probe_kind kind) {
   return kind >= CLATTN_PROBE_READ;
 }
 
-/* Of a copy one half is read and the other written. */
+/* A copy reads one half of the working set and writes the other. */
 static uint64_t set_bytes(const clattn_probe *p) {
   return p->kind == CLATTN_PROBE_COPY ? p->options->working_set / 2 : p->options->working_set;
 }
 
-/* Floats that a work-item takes as one: a vector, or a line, in so many rounds of its loop. */
+/* Floats that a work-item reads as one unit: a vector, or a cache line. unit_rounds() tells how
+ * many rounds of its loop that takes. */
 static uint64_t unit_floats(const clattn_probe *p) {
   return p->kind == CLATTN_PROBE_STRIDED ? LINE : (uint64_t)p->form->width;
 }
@@ -64,7 +65,7 @@ static uint64_t unit_rounds(const clattn_probe *p) {
   return p->kind == CLATTN_PROBE_STRIDED ? LINE : 1;
 }
 
-/* Units that a work-group takes at once. */
+/* Units that a work-group reads in one step. */
 static uint64_t step_units(const clattn_probe *p) {
   return (uint64_t)p->form->local * (uint64_t)p->form->chains;
 }
@@ -79,8 +80,8 @@ bool clattn_probe_fits(const clattn_probe *p) {
          (!reads_set(p->kind) || steps_of_set(p) > 0);
 }
 
-/* Chunks of equal length that fill the working set but for a remainder shorter than a chunk; one for each group, or
- * more where they would have more rounds than a work-item may. */
+/* Divides the working set into chunks of equal length, except for a remainder shorter than a chunk.
+ * There is one chunk for each group, or more if a work-item would exceed its limit of rounds. */
 static void cut_chunks(clattn_probe *p, cl_int *chunk, cl_int *passes) {
   const uint64_t steps = steps_of_set(p), most = ((uint64_t)rounds_of(p->form) - 1) / unit_rounds(p);
   uint64_t count = (uint64_t)p->device->info.compute_units * (uint64_t)p->form->groups;
@@ -89,7 +90,8 @@ static void cut_chunks(clattn_probe *p, cl_int *chunk, cl_int *passes) {
   const uint64_t steps_of_chunk = steps / count;
   p->groups = (size_t)(steps / steps_of_chunk);
   *chunk = (cl_int)(steps_of_chunk * step_units(p));
-  *passes = (cl_int)((uint64_t)rounds_of(p->form) / (steps_of_chunk * unit_rounds(p) + 1)); /* a pass is a round, too */
+  *passes = (cl_int)((uint64_t)rounds_of(p->form) /
+                     (steps_of_chunk * unit_rounds(p) + 1)); /* a pass counts as a round, too */
 }
 
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
@@ -97,7 +99,7 @@ static void cut_chunks(clattn_probe *p, cl_int *chunk, cl_int *passes) {
 static clattn_status set_multiply_add(clattn_probe *p, clattn_error *error) {
   const clattn_probe_form *form = p->form;
   const cl_int rounds = rounds_of(form);
-  const cl_float factor = 1.0f, summand = 1.0f; /* counts the rounds: none can be left out */
+  const cl_float factor = 1.0f, summand = 1.0f; /* the sum counts the rounds, so the compiler cannot leave any out */
   p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
   p->of_group = 2.0 * rounds * form->width * form->chains * form->local;
   p->expected = (cl_float)form->chains * ((cl_float)rounds + (cl_float)(form->chains - 1) / 2.0f);
@@ -118,12 +120,12 @@ static clattn_status set_local(clattn_probe *p, clattn_error *error) {
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
 
-/* Reading, in either way. */
+/* For all kinds that only read. */
 static clattn_status set_read(clattn_probe *p, clattn_error *error) {
   cl_int chunk = 0, passes = 0;
   cut_chunks(p, &chunk, &passes);
   p->of_group = (double)passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
-  const cl_int units = chunk / p->form->local; /* of a work-item, in each pass */
+  const cl_int units = chunk / p->form->local; /* per work-item and pass */
   p->expected = (cl_float)passes * (cl_float)units * (cl_float)unit_rounds(p);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunk), CLATTN_ARGUMENT(passes),
                                        CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
@@ -184,9 +186,10 @@ clattn_status clattn_probe_allocate(clattn_probe *p, clattn_error *error) {
 
 /* ---- what came out ----------------------------------------------------------------------------------------------- */
 
-/* What is looked at of a copy: so many floats at its beginning, and as many at its end. */
-static size_t looked_at(const clattn_probe *p, size_t starts[2]) {
-  const size_t count = p->copied < LOOKED_AT ? p->copied : LOOKED_AT;
+/* The parts of a copy that are checked: returns how many floats, and where the first and the last
+ * part start. */
+static size_t checked_parts(const clattn_probe *p, size_t starts[2]) {
+  const size_t count = p->copied < CHECKED_FLOATS ? p->copied : CHECKED_FLOATS;
   starts[0] = 0;
   starts[1] = p->copied - count;
   return count;
@@ -195,7 +198,7 @@ static size_t looked_at(const clattn_probe *p, size_t starts[2]) {
 clattn_status clattn_probe_clear(const clattn_probe *p, clattn_error *error) {
   size_t starts[2];
   if (p->kind != CLATTN_PROBE_COPY) return fill(p, p->report, 0.0f, 0, 2 * sizeof(cl_int), error);
-  const size_t bytes = looked_at(p, starts) * sizeof(cl_float);
+  const size_t bytes = checked_parts(p, starts) * sizeof(cl_float);
   const clattn_status status = fill(p, p->copy, 0.0f, 0, bytes, error);
   return status == CLATTN_OK ? fill(p, p->copy, 0.0f, starts[1] * sizeof(cl_float), bytes, error) : status;
 }
@@ -207,30 +210,29 @@ static clattn_status read_back(const clattn_probe *p, cl_mem from, size_t offset
 }
 
 static clattn_status verify_copy(const clattn_probe *p, clattn_error *error) {
-  cl_float seen[LOOKED_AT];
+  cl_float seen[CHECKED_FLOATS];
   size_t starts[2];
-  const size_t count = looked_at(p, starts);
+  const size_t count = checked_parts(p, starts);
   for (int end = 0; end < 2; ++end) {
     const clattn_status status =
         read_back(p, p->copy, starts[end] * sizeof(cl_float), count * sizeof(cl_float), seen, error);
     if (status != CLATTN_OK) return status;
     for (size_t i = 0; i < count; ++i)
       if (seen[i] != p->expected)
-        return clattn_fail(error, CLATTN_BUILD_FAILED, "%s on '%s' left %g instead of %g: its figure is of no use",
+        return clattn_fail(error, CLATTN_BUILD_FAILED, "%s on '%s' wrote %g instead of %g, so its time means nothing",
                            kinds[p->kind].file, p->device->info.name, (double)seen[i], (double)p->expected);
   }
   return CLATTN_OK;
 }
 
 clattn_status clattn_probe_verify(const clattn_probe *p, clattn_error *error) {
-  cl_int report[2] = {0, 0}; /* work-items with a wrong sum, work-groups that came to their end */
+  cl_int report[2] = {0, 0}; /* work-items with wrong sums, work-groups that finished */
   if (p->kind == CLATTN_PROBE_COPY) return verify_copy(p, error);
   const clattn_status status = read_back(p, p->report, 0, sizeof report, report, error);
   if (status != CLATTN_OK) return status;
   if (report[0] == 0 && (size_t)report[1] == p->launches * p->groups) return CLATTN_OK;
-  return clattn_fail(
-      error, CLATTN_BUILD_FAILED,
-      "%s on '%s': %d work-items have wrong sums, %d of %zu work-groups came to their end: its figure is "
-      "of no use",
-      kinds[p->kind].file, p->device->info.name, report[0], report[1], p->launches * p->groups);
+  return clattn_fail(error, CLATTN_BUILD_FAILED,
+                     "%s on '%s': %d work-items have wrong sums and %d of %zu work-groups finished, so its time means "
+                     "nothing",
+                     kinds[p->kind].file, p->device->info.name, report[0], report[1], p->launches * p->groups);
 }

@@ -213,7 +213,7 @@ clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_prob
   const clattn_problem current = clattn_current_problem(given), *problem = &current;
   status = clattn_check_arguments(problem, inputs, outputs, error);
   if (status == CLATTN_OK && problem->cache.capacity != 0)
-    status = clattn_fail(error, CLATTN_UNSUPPORTED, "the reference does not support caches (pass all keys at once)");
+    status = clattn_fail(error, CLATTN_UNSUPPORTED, "the reference has no cache (pass all keys at once)");
   if (status != CLATTN_OK) return status;
   reference r = {.problem = problem, .inputs = inputs, .outputs = outputs, .loop = loop};
   status = clattn_floats_of(problem, inputs, &r.floats, error);

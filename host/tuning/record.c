@@ -1,4 +1,4 @@
-/* Reading and looking up tuning records. */
+/* Reads tuning records and finds entries. */
 #include "tuning/record.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static clattn_record_state bad(clattn_error *error, const char *path, const char
   return CLATTN_RECORD_BAD;
 }
 
-/* One byte more than allowed is read, to see whether there is more. */
+/* Reads one byte more than allowed, to detect larger files. */
 static clattn_record_state read_text(const char *path, char **text, size_t *size, clattn_error *error) {
   errno = 0;
   FILE *file = fopen(path, "rb");
@@ -46,7 +46,7 @@ static clattn_record_state read_text(const char *path, char **text, size_t *size
 
 /* ---- what is in it ----------------------------------------------------------------------------------------------- */
 
-/* Copies what may be printed and compared: short, and of these characters alone. */
+/* Copies a short text if it has only the allowed characters, so that it is safe to print. */
 static bool copy_plain(const char *from, char *to, size_t size, const char *allowed) {
   const size_t length = strlen(from);
   if (length == 0 || length >= size || strspn(from, allowed) != length) return false;
@@ -120,18 +120,18 @@ static clattn_record_state read_entries(const json_t *list, const char *path, cl
   if (record->entry == NULL) return bad(error, path, "no host memory to read it");
   for (; record->count < count; ++record->count)
     if (!read_entry(json_array_get(list, record->count), &record->entry[record->count])) {
-      clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s: entry %zu is not as the tuner writes it", path, record->count);
+      clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s: entry %zu is not in the tuner's format", path, record->count);
       return CLATTN_RECORD_BAD;
     }
   return CLATTN_RECORD_READ;
 }
 
 static clattn_record_state stale(clattn_error *error, const char *path, const char *what, const char *now) {
-  clattn_fail(error, CLATTN_UNSUPPORTED, "%s: of another %s than this, '%s'; tune again", path, what, now);
+  clattn_fail(error, CLATTN_UNSUPPORTED, "%s: made with another %s than the current '%s'; tune again", path, what, now);
   return CLATTN_RECORD_STALE;
 }
 
-/* Whom it is of. */
+/* Checks that the record is for this device, driver and library. */
 static clattn_record_state compare(const json_t *root, const char *path, const clattn_device_info *device,
                                    clattn_error *error) {
   const json_t *of = json_object_get(root, "device");
@@ -139,8 +139,8 @@ static clattn_record_state compare(const json_t *root, const char *path, const c
   clattn_record_kernels(kernels);
   if (!is_same(root, "format", CLATTN_RECORD_FORMAT)) return bad(error, path, "not a tuning record");
   if (!is_same(of, "platform", device->platform) || !is_same(of, "name", device->name)) {
-    clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s: of another device than '%s' of platform '%s'", path, device->name,
-                device->platform);
+    clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s: made for another device than '%s' of platform '%s'", path,
+                device->name, device->platform);
     return CLATTN_RECORD_BAD;
   }
   if (!is_same(of, "driver_version", device->driver_version))

@@ -1,5 +1,5 @@
-/* Tuning records: a JSON file of what was found best on one device, with one driver and these kernels. What is read is
- * not trusted: anything that is not as it should be is a reason not to use the record. */
+/* Tuning records: JSON files with the fastest kernels on one device, with one driver and this
+ * library's kernels. Files are not trusted: any irregularity is a reason to ignore the record. */
 #ifndef CLATTN_RECORD_H
 #define CLATTN_RECORD_H
 
@@ -9,7 +9,7 @@
 
 typedef struct clattn_record_entry {
   clattn_tuning_key key;
-  char kernel[CLATTN_TUNED_TEXT]; /* letters, digits and : = _ alone, but not known to be a choice */
+  char kernel[CLATTN_TUNED_TEXT]; /* only letters, digits and :=_; may still name no kernel of the catalogue */
   char standard[CLATTN_TUNED_TEXT];
   double gflops, standard_gflops;
   unsigned repeats;
@@ -24,22 +24,24 @@ typedef struct clattn_record {
 typedef enum clattn_record_state {
   CLATTN_RECORD_READ,
   CLATTN_RECORD_MISSING,
-  CLATTN_RECORD_STALE, /* of this device, but of another driver or other kernels */
-  CLATTN_RECORD_BAD    /* of another device, or no record, or it cannot be read */
+  CLATTN_RECORD_STALE, /* for this device, but made with another driver or other kernels */
+  CLATTN_RECORD_BAD    /* for another device, not a record, or unreadable */
 } clattn_record_state;
 
-/* Fills the record, or the error with the reason why it is of no use. Release the record in every case. */
+/* Fills the record, or the error with the reason why it cannot be used. Release the record in every
+ * case. */
 clattn_record_state clattn_record_read(const char *path, const clattn_device_info *device, clattn_record *record,
                                        clattn_error *error);
 void clattn_record_release(clattn_record *record);
 
-/* The nearest entry; NULL where none is near enough. */
+/* The entry with the nearest key; NULL if none is near enough. */
 const clattn_record_entry *clattn_record_find(const clattn_record *record, const clattn_tuning_key *key);
 
-/* Adds the entry, or puts it into the place of the one with the same key. */
+/* Adds the entry, or replaces the one with the same key. */
 clattn_status clattn_record_put(clattn_record *record, const clattn_record_entry *entry, clattn_error *error);
 
-/* Through a file beside it that is renamed, so that the record is never half written. Dated now. */
+/* Writes a new file and renames it, so that the record is never incomplete. Sets its date to
+ * now. */
 clattn_status clattn_record_write(const char *path, const clattn_device_info *device, const clattn_record *record,
                                   clattn_error *error);
 

@@ -1,4 +1,4 @@
-/* What reader and writer of tuning records share. */
+/* Shared by the reader and the writer of tuning records. */
 #ifndef CLATTN_RECORD_FORMAT_H
 #define CLATTN_RECORD_FORMAT_H
 
@@ -7,7 +7,7 @@
 #define CLATTN_RECORD_FORMAT "clattn tuning record 1"
 #define CLATTN_KERNELS_TEXT 20
 
-/* The kernels of this library as a number that changes with any of their texts. */
+/* A hash of the library's kernel texts, as text. */
 void clattn_record_kernels(char text[CLATTN_KERNELS_TEXT]);
 
 #endif

@@ -1,4 +1,4 @@
-/* Writing tuning records, and the one call that puts a result into one. */
+/* Writes tuning records, and implements the public call that adds a result to one. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -55,7 +55,8 @@ static json_t *entries_json(const clattn_record *record) {
   return entries;
 }
 
-/* The texts are UTF-8: those of devices where they are asked for, those of entries are names of kernels. */
+/* All texts are UTF-8: those of the device are converted when they are queried, and those of
+ * entries are kernel names. */
 static json_t *record_json(const clattn_device_info *device, const clattn_record *record) {
   char date[32] = "", kernels[CLATTN_KERNELS_TEXT];
   const time_t now = time(NULL);

@@ -74,7 +74,7 @@ class Sweep:
             return "%d lines of complaint instead of 1" % len(lines)
         if call.object == "libclblast" and "CLBlast" in lines[0]:
             return ""  # which has codes of its own
-        if call.what in TEXTS and "of another device than" in lines[0]:
+        if call.what in TEXTS and "another device than" in lines[0]:
             return ""  # the name that is lacking is shown
         if self.of == "memory" and job.name == "tune" and "not JSON from line" in lines[0]:
             return ""  # jansson does not tell the one from the other
