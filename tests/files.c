@@ -1,4 +1,4 @@
-/* Files and folders for tests. */
+/* File helpers for tests. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _XOPEN_SOURCE 700
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* Shared by the calibrations. */
+/* Helpers shared by the calibration tests. */
 #include "sums.h"
 
 #include <math.h>
@@ -46,7 +46,7 @@ size_t chain_of(order how, size_t terms) {
   case LANES:
     return terms / 16 + 4 + terms % 16;
   default:
-    return 17; /* a tree over 2^16 */
+    return 17; /* the depth of a tree over 2^16 */
   }
 }
 

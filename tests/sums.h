@@ -1,5 +1,5 @@
-/* Sums in float, in every order that a kernel may use, right or with a mistake, and the inputs for them: what the
- * calibrations share. */
+/* Shared by the calibration tests: float sums in every order that a kernel may use, correct or with
+ * a mistake, and inputs for them. */
 #ifndef CLATTN_TESTS_SUMS_H
 #define CLATTN_TESTS_SUMS_H
 
@@ -26,22 +26,22 @@ typedef enum mistake {
 } mistake;
 
 typedef struct sum_input {
-  const float *a, *b; /* b NULL: ones */
+  const float *a, *b; /* b: NULL means all ones */
   size_t terms;
   mistake wrong;
 } sum_input;
 
-/* -1 ... 1, the same sequence in every run. */
+/* Random values from -1 to 1; the same sequence in every run. */
 float uniform(void);
 
 void fill(float *values, size_t count, input_kind kind);
 
-/* The longest chain of additions into one accumulator. */
+/* The summation depth: the longest sequence of additions into one accumulator. */
 size_t chain_of(order how, size_t terms);
 
 float to_half(float value); /* 11 significant bits */
 
-/* One after the other, in strips, in 16 lanes or as a tree. */
+/* Sums sequentially, in strips, in 16 lanes, or as a tree. */
 float sum_in(const sum_input *in, order how, bool fused);
 
 #endif

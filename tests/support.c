@@ -1,4 +1,4 @@
-/* Shared by all tests. */
+/* Helpers shared by all tests. */
 #include "support.h"
 
 #include <math.h>
@@ -62,10 +62,10 @@ clattn_plan_options support_options(void) {
   return options;
 }
 
-/* Whether `list` has the kernel, with or without tile sizes. */
+/* Whether `list` names the kernel, with or without tile sizes. */
 static bool names_kernel(const char *list, const char *kernel, size_t length) {
   for (const char *at = list; (at = strstr(at, kernel)) != NULL; ++at)
-    if (strchr(",:", at[length]) != NULL) return true; /* the end is found, too */
+    if (strchr(",:", at[length]) != NULL) return true; /* also matches the final NUL */
   return false;
 }
 
@@ -112,7 +112,7 @@ clattn_problem support_problem(size_t tokens, size_t model_dim, size_t dim) {
   return problem;
 }
 
-/* Guard, bytes, guard. */
+/* Allocates bytes with a guard before and after them. */
 static void guarded(void **memory, size_t bytes) {
   unsigned char *all = malloc(bytes + 2 * GUARD_BYTES);
   assert_non_null(all);
@@ -125,7 +125,8 @@ static float uniform(uint32_t *state) {
   return (float)(*state >> 8) / 8388608.0f - 1.0f;
 }
 
-/* Every eleventh row is ten times as large: with smooth inputs alone a kernel that writes zeros nearly passes. */
+/* Every eleventh row is ten times as large: with only smooth inputs, a kernel that writes zeros
+ * would nearly pass. */
 static void fill(float *values, size_t rows, size_t columns, float size, uint32_t *state) {
   for (size_t r = 0; r < rows; ++r)
     for (size_t c = 0; c < columns; ++c)
@@ -136,7 +137,7 @@ float *support_tensor(support_case *c, clattn_tensor tensor) {
   return (float *)(void *)((unsigned char *)c->memory[tensor] + GUARD_BYTES);
 }
 
-/* Results that the problem has, but for given q, k and v, which have their place among the inputs. */
+/* The bytes of a result of the problem; 0 for given q, k and v, which are inputs. */
 static size_t result_bytes(const support_case *c, clattn_tensor tensor) {
   const clattn_problem *p = clattn_sizing_problem(&c->problem, &c->seen, tensor);
   const bool given = p->source == CLATTN_SOURCE_QKV && (tensor == CLATTN_Q || tensor == CLATTN_K || tensor == CLATTN_V);
@@ -168,7 +169,7 @@ static float size_of(const clattn_problem *p, clattn_tensor tensor) {
   return tensor == CLATTN_SLOPES ? 0.1f : 1.5f;
 }
 
-/* Random values of the tensor's type; rows of tokens have outliers. */
+/* Random values of the tensor's type; some rows of tokens are outliers. */
 static void fill_input(support_case *c, clattn_tensor tensor, uint32_t *seed) {
   const clattn_problem *p = &c->problem;
   const size_t bytes = clattn_input_bytes(p, tensor);
@@ -191,7 +192,7 @@ static void fill_input(support_case *c, clattn_tensor tensor, uint32_t *seed) {
   free(values);
 }
 
-/* To who waits with a time-out for kernels that may never end. */
+/* Shows a caller with a time-out that the tests still make progress. */
 static void tell_progress(void) {
   if (not_empty(getenv("CLATTN_TEST_KERNELS")) != NULL) print_message(".\n");
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# clattn-access from outside: what it prints, refuses, and finds in kernels that are broken on purpose.
+# clattn-access from outside: what it prints, what it refuses, and what it finds in kernels that are
+# broken on purpose.
 #
 # usage: test_access.sh PROGRAM KERNELS
 
@@ -23,7 +24,8 @@ expect "--svg" 0 '^the results are right$' -- "${access[@]}" scores=tiled --svg 
 expect "the picture is XML, with each phase" 0 '' -- python3 -c 'import sys, xml.dom.minidom as x
 text = x.parse(sys.argv[1]).toxml()
 assert "phase 2, behind" in text and "k_tile: 512 loads" in text' "$folder/picture.svg"
-# Rows of eight floats take half a line each; with work-items on top of each other every load has a line of its own.
+# A row of eight floats takes half a cache line. With work-items along a column, every load has a
+# cache line of its own.
 expect "--svg, a tile of 8" 0 '^the results are right$' -- "${access[@]}" project=tiled:TILE=8 --svg "$folder/picture.svg"
 expect "no load of it is red" 1 '' -- grep -E 'class="bad".*(loads|lines)' "$folder/picture.svg"
 expect "--svg, naive" 0 '^the results are right$' -- "${access[@]}" project=naive --svg "$folder/picture.svg"
@@ -58,7 +60,7 @@ expect "no temporary folder" 2 '^clattn-access: cannot make a temporary folder' 
 
 # ---- what it finds
 
-# broken NAME CODE PATTERNS FILE FIND REPLACE WORD: a kernel with one piece of text replaced.
+# broken NAME CODE PATTERNS FILE FIND REPLACE WORD: runs a kernel with one piece of text replaced.
 broken() {
   rm -rf "$folder/kernels"
   cp -r "$kernels" "$folder/kernels"

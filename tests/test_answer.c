@@ -1,4 +1,5 @@
-/* Known answers: a kernel that is wrong on this device is passed over, and what was found out is kept. */
+/* The self-test: a kernel that computes wrong results on this device is rejected, and the result is
+ * stored. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #define PROGRAMS "answer_programs"
 #define RECORD "answer_record.json"
 
-/* In front of a kernel's text these make it wrong, whichever it is. */
+/* Put before a kernel's text, these macros make any kernel wrong. */
 #define SPOIL_TYPE(type)                                                                                               \
 #type " __attribute__((overloadable)) off_fma(" #type " a, " #type " b, " #type                                      \
         " c) { return 1.001f * fma(a, b, c); }\n" #type " __attribute__((overloadable)) off_exp(" #type                \
@@ -24,7 +25,7 @@ static void run_shell(const char *command) {
   assert_int_equal(system(command), 0);
 }
 
-/* The library's own file, spoiled, in the folder. */
+/* Copies the library's own file to the folder, spoiled. */
 static void spoil(const char *file) {
   char path[256], command[300];
   size_t bytes = 0;
@@ -58,7 +59,8 @@ static clattn_plan_options options_of(bool fused) {
   return o;
 }
 
-/* The kernel that a plan has for the stage; and the reason for which it passed one over as wrong, or NULL. */
+/* The plan's kernel for the stage. *wrong receives the reason why it rejected one as wrong, or
+ * NULL. */
 static const char *chosen(const clattn_plan *plan, clattn_stage stage, clattn_reason *wrong) {
   clattn_reason reason;
   const char *name = NULL;
@@ -84,7 +86,7 @@ static clattn_plan *create(clattn_device *device, bool fused, const clattn_plan_
   return plan;
 }
 
-/* Which kernel a plan takes here, whatever the device. */
+/* The kernel that plans select here, on any device. */
 static void best_of(clattn_device *device, clattn_stage stage, char *name, size_t size) {
   const clattn_plan_options options = options_of(stage == CLATTN_STAGE_FUSED);
   clattn_plan *plan = create(device, stage == CLATTN_STAGE_FUSED, &options);
@@ -164,8 +166,8 @@ static void where_all_are_wrong_the_plan_is_refused(void **state) {
 
 /* ---- what is kept ------------------------------------------------------------------------------------------------ */
 
-/* One more file: first the path of the answer that says "wrong" of scores. Rewrites all answers of the folder with
- * these words; the key of each is what stands in it. */
+/* Overwrites the result in every answer file of the folder with these words, under the file's own
+ * key. */
 static void rewrite_answers(const char *words) {
   run_shell("ls " PROGRAMS "/*.answer >answers");
   FILE *list = fopen("answers", "r");
@@ -182,7 +184,7 @@ static void rewrite_answers(const char *words) {
     assert_true(size > 0);
     char *key = strchr(text, '\n') + 1, *end = strstr(key, " bytes, ");
     for (char *next = end; next != NULL; next = strstr(next + 1, " bytes, ")) end = next;
-    end[-21] = '\0'; /* 20 digits and a newline stand before it */
+    end[-21] = '\0'; /* 20 digits and a newline precede it */
     assert_int_equal(clattn_program_file_write(path, key, (const unsigned char *)words, strlen(words)), 0);
     ++count;
   }
@@ -199,7 +201,7 @@ static clattn_plan *create_anew(clattn_device **device, clattn_reason *wrong, co
   return plan;
 }
 
-/* A record that names the kernel for scores. */
+/* Writes a tuning record that names the kernel for scores. */
 static void record(const clattn_device *device, const char *kernel) {
   const clattn_problem p = problem_of(false);
   const clattn_tuned tuned = {.stage = CLATTN_STAGE_SCORES,
@@ -220,7 +222,7 @@ static size_t times_wrong(const clattn_plan *plan, clattn_stage stage) {
   return count;
 }
 
-/* Another device object stands for another process: nothing of it is known but what the folder says. */
+/* A new device object simulates another process: it knows only what the folder holds. */
 static void answers_are_kept_beside_the_programs(void **state) {
   (void)state;
   clattn_device *device = NULL;
@@ -249,7 +251,8 @@ static void answers_are_kept_beside_the_programs(void **state) {
   recorded.tuning_file = RECORD;
   plan = create(device, false, &recorded);
   assert_string_not_equal(chosen(plan, CLATTN_STAGE_SCORES, &wrong), best);
-  assert_int_equal(times_wrong(plan, CLATTN_STAGE_SCORES), 2); /* as the record has it, and as the best without one */
+  assert_int_equal(times_wrong(plan, CLATTN_STAGE_SCORES),
+                   2); /* once as the record's kernel, once as the best without a record */
   clattn_plan_destroy(plan);
   clattn_device_close(device);
 

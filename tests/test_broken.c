@@ -1,7 +1,7 @@
-/* The checker is checked: kernels are broken on purpose, and every one of them must be rejected.
+/* Tests the checker: kernels are broken on purpose, and the checker must reject every one of them.
  *
- * Each case copies the kernels, replaces one piece of text in one file, and runs from there. A case whose text is no
- * longer found fails: it would test nothing. */
+ * Each case copies the kernels, replaces one piece of text in one file, and runs from the copy. A
+ * case fails if its text is no longer in the file, because it would test nothing. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +15,10 @@ typedef struct broken {
   const char *name;
   const char *file;
   const char *find, *replace;
-  const char *kernels;               /* the choice that runs that file */
+  const char *kernels;               /* the kernel selection that runs the file */
   clattn_tensor wrong;               /* the first tensor that must be rejected */
-  void (*change)(clattn_problem *p); /* what the problem needs for it; NULL */
-  void (*adjust)(support_case *c);   /* what its inputs need; NULL */
+  void (*change)(clattn_problem *p); /* changes that the problem needs, or NULL */
+  void (*adjust)(support_case *c);   /* changes that the inputs need, or NULL */
 } broken;
 
 /* ---- problems in which it shows ---------------------------------------------------------------------------------- */
@@ -57,7 +57,7 @@ static void biased(clattn_problem *p) {
   p->biases = CLATTN_BIAS_Q;
 }
 
-/* One mask for each sequence of the batch, the same for its heads. */
+/* One mask for each sequence of the batch, shared by its heads. */
 static void masked(clattn_problem *p, clattn_mask mask) {
   p->batch = 2;
   p->mask = mask;
@@ -80,7 +80,7 @@ static void bool_mask(clattn_problem *p) {
   masked(p, CLATTN_MASK_BOOL);
 }
 
-/* v is given, so that a NaN can be put into it. */
+/* v is given, so that it can contain a NaN. */
 static void masked_and_given(clattn_problem *p) {
   masked(p, CLATTN_MASK_BOOL);
   p->source = CLATTN_SOURCE_QKV;
@@ -105,7 +105,7 @@ static void given(clattn_problem *p) {
   p->model_dim = 0;
 }
 
-/* Scores of 0, of others -1000 or less. */
+/* Scores are 0 for some keys and -1000 or less for all others. */
 static void one_key_counts(support_case *c, size_t counts) {
   const clattn_problem *p = &c->problem;
   const size_t columns = p->heads * p->head_dim;
@@ -146,7 +146,7 @@ static void half_the_keys(support_case *c) {
   c->inputs.key_lengths = lengths;
 }
 
-/* Larger than any score. */
+/* Sinks that exceed every score. */
 static void large_sinks(support_case *c) {
   for (size_t head = 0; head < c->problem.heads; ++head) support_tensor(c, CLATTN_SINKS)[head] = 300.0f;
 }
@@ -444,7 +444,7 @@ static void replace_in_file(const char *file, const char *find, const char *repl
   stream = fopen(path, "wb");
   assert_non_null(stream);
   const char *from = text;
-  for (; at != NULL; at = strstr(from, find)) { /* everywhere */
+  for (; at != NULL; at = strstr(from, find)) { /* replaces every occurrence */
     fwrite(from, 1, (size_t)(at - from), stream);
     fputs(replace, stream);
     from = at + strlen(find);
@@ -458,14 +458,15 @@ static void copy_kernels(void) {
 }
 
 static clattn_problem problem_for(const broken *b) {
-  clattn_problem p =
-      support_problem(133, 133, 67); /* square enough for W, more tokens than head_dim, no tile divides */
+  clattn_problem p = support_problem(
+      133, 133, 67); /* large enough to see a wrong W, with more tokens than head_dim; no tile size divides it */
   p.heads = 2;
   if (b->change != NULL) b->change(&p);
   return p;
 }
 
-/* What is in the cache from an earlier run matters, too: with a cache there are two, or one that is rejected. */
+/* With a cache there are two runs, because the first run's keys matter, too. Stops at a rejected
+ * run. */
 static clattn_check_report run(clattn_device *device, const broken *b) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.kernel_dir = FOLDER;
@@ -498,7 +499,7 @@ static clattn_check_report run(clattn_device *device, const broken *b) {
   return report;
 }
 
-/* Runs from the folder; true if the check failed, at `wrong` first. */
+/* Runs from the folder. True if the check failed and rejected `wrong` first. */
 static bool is_rejected(clattn_device *device, const broken *b) {
   const clattn_check_report report = run(device, b);
   for (size_t i = 0; i < report.count; ++i)
@@ -506,7 +507,8 @@ static bool is_rejected(clattn_device *device, const broken *b) {
   return false;
 }
 
-/* And the kernel as it is passes the same problem: what rejects the broken one accepts this. */
+/* The unchanged kernel must pass with the same problem, so that the check does not reject
+ * everything. */
 static void is_noticed(void **state) {
   const broken *b = *state;
   clattn_device *device = support_device();

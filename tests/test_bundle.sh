@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# The archive of ./dev bundle, unpacked where there is nothing but the kernel and a static busybox: an empty root, a
-# user with no rights, no network. What runs there needs nothing of the machine. Where neither root nor a user namespace
-# is to be had, it runs with an empty environment instead, which shows less, and says so.
+# Unpacks the archive of ./dev bundle in an empty root folder that has only a static busybox, as a
+# user without rights and without a network. What runs there needs nothing from the machine. If
+# neither root nor a user namespace is available, the test uses an empty environment instead, which
+# shows less, and says so.
 #
-# usage: test_bundle.sh PROGRAM BUILD_FOLDER; exits with 77 (skipped), or CLATTN_SKIPPED, where dpkg or busybox-static
-# is missing.
+# usage: test_bundle.sh PROGRAM BUILD_FOLDER; exits with 77 (skipped), or CLATTN_SKIPPED, if dpkg or
+# busybox-static is missing.
 busybox=$(command -v busybox)
 if ! command -v dpkg-query >/dev/null || [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then
   echo "skipped: this takes a Debian with busybox-static"
   exit "${CLATTN_SKIPPED:-77}"
 fi
-export TMPDIR=$PWD # a gigabyte, for a while
+export TMPDIR=$PWD # needs a gigabyte for a while
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
 build=$2
@@ -32,7 +33,7 @@ for word in sh env readlink mkdir ln ls; do ln -s busybox "$root/bin/$word"; don
 cp "$busybox" "$root/bin/busybox"
 touch "$root/dev/null"
 chmod 1777 "$root/home/student"
-# Drivers that have gone, and a PoCL beside ours, must not be in the way.
+# Missing drivers and a second PoCL on the system must not disturb the bundle.
 echo libgone.so.1 >"$root/etc/OpenCL/vendors/gone.icd"
 echo libpocl.so.99 >"$root/etc/OpenCL/vendors/pocl.icd"
 

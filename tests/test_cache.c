@@ -1,4 +1,5 @@
-/* Caches: decoding gives what one run over all tokens gives; types, pages, lengths, and every refusal. */
+/* Caches: decoding gives the same results as one run over all tokens; types, pages, lengths, and
+ * every refusal. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +7,7 @@
 
 #include "support.h"
 
-/* As a decoder has it: `tokens` new ones in each run. */
+/* A decoder's problem: `tokens` new tokens in each run. */
 static clattn_problem decoder(size_t tokens) {
   clattn_problem p = support_problem(tokens, 20, 10);
   p.batch = 2;
@@ -44,7 +45,7 @@ static clattn_plan *new_plan(const clattn_problem *p, const clattn_plan_options 
   return plan;
 }
 
-/* Random inputs of one run, and outputs for just as many keys as the run brings and the cache then holds. */
+/* Random inputs for one run, and outputs for the number of keys that the cache then holds. */
 static void allocate(support_case *c, const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths) {
   clattn_problem seen;
   clattn_error error;
@@ -57,7 +58,7 @@ static void allocate(support_case *c, const clattn_problem *p, clattn_cache *cac
   c->inputs.key_offsets = given->key_offsets;
 }
 
-/* One run that must be right. */
+/* One run, which must be right. */
 static void run_plan(clattn_plan *plan, const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths,
                      const char *what) {
   support_case c;
@@ -71,14 +72,14 @@ static void run_plan(clattn_plan *plan, const clattn_problem *p, clattn_cache *c
   support_free(&c);
 }
 
-/* The same with a plan of its own. */
+/* As run_plan, with a plan of its own. */
 static void run(const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths, const char *what) {
   clattn_plan *plan = new_plan(p, NULL);
   run_plan(plan, p, cache, lengths, what);
   clattn_plan_destroy(plan);
 }
 
-/* One run that the cache has no room for: nothing is appended. */
+/* A run for which the cache has no room; it must append nothing. */
 static void expect_full(const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths, const char *part) {
   const size_t before[] = {clattn_cache_length(cache, 0), clattn_cache_length(cache, 1)};
   clattn_plan *plan = new_plan(p, NULL);
@@ -100,7 +101,7 @@ static void expect_full(const clattn_problem *p, clattn_cache *cache, const clat
 
 enum { TOKENS = 13 };
 
-/* The inputs of all tokens, but x: that of token t of every sequence. */
+/* Runs token t of every sequence: all inputs are shared, except for x. */
 static void decode_step(clattn_plan *plan, const clattn_problem *p, clattn_cache *cache, const support_case *whole,
                         size_t t) {
   const size_t dim = p->model_dim, columns = p->heads * p->value_dim;
@@ -171,7 +172,7 @@ static bool can_be_planned(const clattn_problem *p, const clattn_plan_options *o
   return status != CLATTN_UNSUPPORTED;
 }
 
-/* A prompt, then token by token, with another plan on the same cache. */
+/* A prompt, then token by token with another plan on the same cache. */
 static void prefill_and_decode(clattn_problem p, const clattn_plan_options *options, const char *what) {
   if (!can_be_planned(&p, options)) return;
   clattn_cache *cache = new_cache(&p);
@@ -210,7 +211,7 @@ static void every_type_and_form(void **state) {
       }
 }
 
-/* Other sources of q, k and v, other types of input, blocks of a few rows. */
+/* Other sources of q, k and v, other input types, blocks of a few rows. */
 static void other_sources(void **state) {
   (void)state;
   clattn_plan_options small_blocks = support_options();
@@ -250,7 +251,7 @@ static void full(void **state) {
   clattn_cache_destroy(cache);
 }
 
-/* Five pages of three keys for two sequences that could have 20 keys each. */
+/* Five pages of three keys, for two sequences of up to 20 keys each. */
 static void pool_exhausted(void **state) {
   (void)state;
   clattn_problem p = paged(6), ragged = paged(4);
@@ -267,7 +268,7 @@ static void pool_exhausted(void **state) {
   assert_int_equal(clattn_cache_length(cache, 1), 9);
   expect_full(&ragged, cache, &(clattn_inputs){.key_lengths = one_each}, "0 of 5 are free");
 
-  /* Both of sequence 0's pages go to sequence 1, and one of them comes back. */
+  /* Both pages of sequence 0 go to sequence 1, and one of them comes back. */
   assert_ok(clattn_cache_truncate(cache, 0, 0, &error), &error);
   run(&ragged, cache, &(clattn_inputs){.key_lengths = none_and_four}, "pages of the other sequence");
   assert_int_equal(clattn_cache_length(cache, 1), 13);
@@ -277,7 +278,7 @@ static void pool_exhausted(void **state) {
   clattn_cache_destroy(cache);
 }
 
-/* Cutting within a page keeps it; what was cut off is written anew. */
+/* Truncating within a page keeps the page; the removed keys are written again. */
 static void truncated(void **state) {
   (void)state;
   for (size_t page_len = 0; page_len <= 3; page_len += 3) {
@@ -295,8 +296,8 @@ static void truncated(void **state) {
   }
 }
 
-/* Runs that add different numbers of keys, none among them, to the sequences of one pool; at first fewer than the
- * problem has room for, so that the cache then holds fewer keys than k and v have rows. */
+/* Each run adds different numbers of keys to the sequences of one pool, or none. At first fewer
+ * than the problem allows, so that the cache holds fewer keys than k and v have rows. */
 static void ragged_lengths(void **state) {
   (void)state;
   static const int32_t added[][2] = {{2, 1}, {5, 2}, {0, 4}, {0, 0}, {3, 1}, {1, 5}, {5, 5}};
@@ -317,7 +318,7 @@ static void ragged_lengths(void **state) {
     }
 }
 
-/* The tokens of a run without padding; one sequence gets none. */
+/* A run without padding; one sequence gets no tokens. */
 static void packed_appends(void **state) {
   (void)state;
   static const int32_t offsets[][4] = {{0, 4, 4, 9}, {0, 2, 7, 9}, {0, 0, 5, 9}};
@@ -339,7 +340,7 @@ static void packed_appends(void **state) {
   }
 }
 
-/* Five queries and two new keys, aligned either way. */
+/* Five queries and two new keys, with either alignment. */
 static void more_queries_than_new_keys(void **state) {
   (void)state;
   for (int alignment = CLATTN_ALIGN_TOP_LEFT; alignment <= CLATTN_ALIGN_BOTTOM_RIGHT; ++alignment) {
@@ -358,7 +359,7 @@ static void more_queries_than_new_keys(void **state) {
   }
 }
 
-/* Keys are turned by where they stand in the cache, however early the queries stand. */
+/* Keys are rotated by their position in the cache, even if the queries have earlier positions. */
 static void keys_behind_the_offset(void **state) {
   (void)state;
   clattn_problem p = decoder(7);
@@ -370,7 +371,7 @@ static void keys_behind_the_offset(void **state) {
   clattn_cache_destroy(cache);
 }
 
-/* A NaN whose bits are all ones: rounded as other numbers are it would become 0 in bfloat16. */
+/* A NaN with all bits set: rounding it like other numbers would give 0 in bfloat16. */
 static void a_nan_stays_one(void **state) {
   (void)state;
   for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type) {
@@ -392,7 +393,8 @@ static void a_nan_stays_one(void **state) {
   }
 }
 
-/* 1 + 1/256 and 1 + 3/256 lie in the middle of two numbers of bfloat16; the even one is 1, and 1 + 4/256. */
+/* 1 + 1/256 and 1 + 3/256 are midway between two bfloat16 numbers; the even ones are 1 and 1 +
+ * 4/256. */
 static void ties_go_to_the_even_one(void **state) {
   (void)state;
   static const float tied[][2] = {{1.00390625f, 1.0f}, {1.01171875f, 1.015625f}};
@@ -509,7 +511,8 @@ static void cuts_refused(void **state) {
   clattn_cache_destroy(cache);
 }
 
-/* keys and values 2 x 20 x 2 x (10 + 7), in pages 2 x 7 pages of 3 and a table; scales for each row and head */
+/* Keys and values take 2 x 20 x 2 x (10 + 7); in pages, 2 x 7 pages of 3 and a table. Then the
+ * scales of each row and head. */
 static void bytes(void **state) {
   (void)state;
   clattn_problem p = decoder(7);
@@ -529,7 +532,7 @@ static void bytes(void **state) {
     }
 }
 
-/* A run with this cache, of the problem as it is. */
+/* Runs the problem as it is with this cache. */
 static void expect_run(const clattn_problem *p, clattn_cache *cache, clattn_status status, const char *part) {
   clattn_plan *plan = new_plan(p, NULL);
   clattn_error error;
@@ -609,7 +612,7 @@ static void other_calls_refused(void **state) {
   clattn_cache_destroy(cache);
 }
 
-/* Lengths that are lacking or out of order: refused before anything is appended. */
+/* Missing or wrong lengths are refused before anything is appended. */
 static void lengths_refused(void **state) {
   (void)state;
   clattn_problem p = decoder(5), packed = decoder(5);
