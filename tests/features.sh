@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Options of `clattn run` that reach every feature of the kernels; for scripts that run them on an implementation.
-# Sourced: needs $work, a folder for files. Sets `features`, for the sizes in `feature_shape`.
+# Options of `clattn run` that cover every feature of the kernels, for scripts that test an OpenCL
+# implementation. Source it with $work set to a folder for files. Sets `features`, for the sizes in
+# `feature_shape`.
 
 python3 - "${work:?}" <<'PYTHON'
 import struct

@@ -15,7 +15,7 @@ RANGE = re.compile(r"(?P<option>\S+)( is)? (?P<value>\S+) "
                    r"\(allowed: (numbers from )?(?P<least>-?\d+) to (?P<most>\d+)\b")
 SOME = {"batch": 2, "tokens": 1, "key-tokens": 1, "heads": 2, "cache-capacity": 1, "cache-page": 1, "rotary": "halves"}
 SMALL = {"tokens": 2, "model-dim": 2, "heads": 1, "repeat": 1}
-# A command, options that make the limits meaningful and the work small, and the options that are looked at.
+# A command, options that make the limits meaningful and the work small, and the options to test.
 LOOKED_AT = [
     (["run", "--random"], SOME,
      "batch tokens key-tokens model-dim kv-model-dim head-dim value-dim output-dim past-tokens heads kv-heads "
@@ -24,7 +24,7 @@ LOOKED_AT = [
     (["ladder", "scores"], {}, "tokens key-tokens model-dim heads kv-heads head-dim"),
     (["compare"], SMALL, "tokens batch model-dim heads kv-heads head-dim value-dim seed repeat"),
     (["tune", "--quick"], {}, "tokens head-dim")]
-MEMORY = 4 << 30  # so that a size which memory cannot hold is refused at once
+MEMORY = 4 << 30  # so that sizes beyond memory are refused at once
 
 
 def limit_memory():

@@ -33,7 +33,7 @@ import tempfile
 BLOCK = re.compile(r"<!-- output(?P<timed>, with times)? of: (?P<command>.+?) -->\n```\n(?P<text>.*?)```\n<!-- end -->", re.S)
 PICTURE = re.compile(r"<!-- picture of: (?P<command>.+?) -->\n!\[[^\]]+\]\((?P<file>[^)]+)\)\n<!-- end -->")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
-TOLERANCE = 5e-6  # relative: one in the sixth digit; or absolute, of sums that cancel
+TOLERANCE = 5e-6  # relative: one in the sixth digit; absolute for sums that cancel
 
 
 def run(command, programs):

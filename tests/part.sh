@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Splits a long script of cases into tests of its own. Sourced, with the part as argument: "2/3" is the second of three.
+# Splits a long script of cases into several tests. Source it with the part as argument: "2/3" is
+# the second of three.
 #
-# mine: whether the next case belongs to this part. Without an argument all do.
+# mine: whether the next case belongs to this part. Without an argument all cases do.
 
 part=${1:-1/1}
 if ! [[ $part =~ ^([1-9][0-9]*)/([1-9][0-9]*)$ ]] || [ "${BASH_REMATCH[1]}" -gt "${BASH_REMATCH[2]}" ]; then

@@ -33,7 +33,7 @@ def draw(name):
 
 
 DATA = {name: draw(name) for name in SHAPES}
-ALLOWED = [i % 3 != 0 and i // KEYS != 1 for i in range(TOKENS * KEYS)]  # the second query sees nothing
+ALLOWED = [i % 3 != 0 and i // KEYS != 1 for i in range(TOKENS * KEYS)]  # the second query sees no keys
 
 
 def beside(matrices, rows):

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What the tests of the program share; sourced, with the arguments of the script: PROGRAM [...].
+# Shared by the tests of the program; source it with the script's arguments: PROGRAM [...].
 #
-# Sets clattn, here and folder, a fresh one that goes with the script, and counts cases. Needs bash, coreutils, grep,
-# sed and python3 without packages.
+# Sets clattn, here, and folder, a new folder that is removed at the end of the script, and counts
+# cases. Needs bash, coreutils, grep, sed and python3 without packages.
 set -u
 
 [ $# -ge 1 ] || { echo "usage: $(basename "$0") PROGRAM" >&2; exit 2; }
@@ -13,7 +13,7 @@ trap 'rm -rf "$folder"' EXIT
 export POCL_CACHE_DIR="${POCL_CACHE_DIR:-$folder/pocl}" PYTHONDONTWRITEBYTECODE=1
 mkdir -p "$POCL_CACHE_DIR"
 unset CLATTN_KERNEL_DIR NO_COLOR
-export CLATTN_TUNING_FILE='' CLATTN_PROGRAM_DIR='' # nothing of the user's
+export CLATTN_TUNING_FILE='' CLATTN_PROGRAM_DIR='' # ignore the user's own files
 passed=0
 failed=0
 
@@ -22,7 +22,7 @@ ok() {
   echo "ok   $1"
 }
 
-# fail NAME WHAT: what was seen, and the beginning of what the last command wrote.
+# fail NAME WHAT: prints what was observed and the beginning of the last command's output.
 fail() {
   failed=$((failed + 1))
   echo "FAIL $1: $2; output: $(cat "$folder/err" "$folder/out" | tr -d '\0\033' | tr '\n' '|' | cut -c 1-500)"
@@ -32,15 +32,17 @@ skip() {
   echo "skip $1: $2"
 }
 
-# examine NAME CODE PATTERNS COMMAND...: runs it, with output in $folder/out and $folder/err. CODE is a regular
-# expression; each line of PATTERNS is one that must match a line of the output. Leaves the complaint in $seen.
+# examine NAME CODE PATTERNS COMMAND...: runs the command with output in $folder/out and
+# $folder/err. CODE is a regular expression; each line of PATTERNS must match a line of the output.
+# Leaves the complaint in $seen.
 examine() {
   local code=$1 patterns=$2 pattern status
   shift 2
   seen=
   timeout 300 "$@" >"$folder/out" 2>"$folder/err" </dev/null
   status=$?
-  # LeakSanitizer itself may die of a driver's threads that end meanwhile, which says nothing of the program.
+  # LeakSanitizer itself can crash on a driver's threads that end at that moment, which says nothing
+  # about the program.
   if grep -aqs 'LeakSanitizer has encountered a fatal error' "$folder/err"; then
     timeout 300 "$@" >"$folder/out" 2>"$folder/err" </dev/null
     status=$?
@@ -68,7 +70,8 @@ expect() {
   judge "$name"
 }
 
-# refuse NAME CODE PATTERNS -- COMMAND...: as expect, and the complaint is on standard error with standard output empty.
+# refuse NAME CODE PATTERNS -- COMMAND...: as expect, but the message is on standard error and
+# standard output is empty.
 refuse() {
   local name=$1 code=$2 patterns=$3
   shift 4
@@ -78,7 +81,7 @@ refuse() {
   judge "$name"
 }
 
-# reject CODE PATTERNS OPTION...: refuse for 'clattn run', named after the options.
+# reject CODE PATTERNS OPTION...: refuse for 'clattn run', with the options as the name.
 reject() {
   local code=$1 patterns=$2
   shift 2
@@ -88,12 +91,13 @@ reject() {
 
 tool=(python3 "$here/program_tool.py")
 
-# same NAME FILE FILE [TOLERANCE]: two .npy files have one shape and the same values.
+# same NAME FILE FILE [TOLERANCE]: two .npy files have the same shape and values.
 same() {
   expect "$1" 0 '' -- "${tool[@]}" same "$2" "$3" "${4:-1e-6}"
 }
 
-# report NAME CODE EXPRESSION -- COMMAND...: its whole standard output is one JSON report r for which EXPRESSION holds.
+# report NAME CODE EXPRESSION -- COMMAND...: the whole standard output is one JSON report r for
+# which EXPRESSION is true.
 report() {
   local name=$1 code=$2 expression=$3
   shift 4

@@ -27,7 +27,7 @@ def load(path):
 def store(path, shape, values, descr="<f4", fortran=False, version=1):
     values = list(values)
     assert len(values) == math.prod(shape)
-    if fortran:  # the first index runs fastest
+    if fortran:  # the first index varies fastest
         order = itertools.product(*(range(n) for n in reversed(shape)))
         strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         values = [values[sum(i * s for i, s in zip(reversed(index), strides))] for index in order]

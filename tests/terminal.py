@@ -17,7 +17,7 @@ def main():
     while True:
         try:
             piece = os.read(terminal, 65536)
-        except OSError:  # Linux: the other side is closed
+        except OSError:  # Linux: the other side has closed
             break
         if not piece:
             break

@@ -1,10 +1,12 @@
-/* The bounds are calibrated: float arithmetic in every order that a kernel may use, on friendly and unfriendly inputs,
- * must never be rejected, and the same with one mistake in it almost always must.
+/* Calibrates the bounds: float arithmetic in every order that a kernel may use, on easy and
+ * difficult inputs, must never be rejected, and the same with one mistake must be rejected in
+ * nearly all cases.
  *
- * No device is involved: sums are made here in float, one after the other, in strips, in 16 lanes or as a tree, with
- * fused multiply-adds or without, as the catalogue's kernels and a GPU's would. Printed: false alarms (0 allowed) and
- * mistakes caught (99 % required). A mistake that moves no result by more than VISIBLE roundings of the terms that were
- * added up is not counted: right kernels differ by as much from each other. */
+ * This test needs no device. It computes sums in float: sequentially, in strips, in 16 lanes or as
+ * a tree, with and without fused multiply-adds, as the catalogue's kernels and GPUs do. It prints
+ * false alarms (0 allowed) and the share of mistakes that were caught (99 % required). Mistakes
+ * that change no result by more than VISIBLE roundings of the added terms do not count, because
+ * correct kernels differ by as much. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +15,8 @@
 #include "sums.h"
 #include "support.h"
 
-#define VISIBLE (16.0 * 5.9604644775390625e-08) /* of the magnitude */
-#define ROWS 12                                 /* of one tensor: gate 2 looks at a whole tensor */
+#define VISIBLE (16.0 * 5.9604644775390625e-08) /* relative to the magnitude */
+#define ROWS 12                                 /* rows of one tensor: gate 2 checks a whole tensor */
 
 static const char *const mistake_names[MISTAKES] = {"",
                                                     "first term dropped",
@@ -52,7 +54,8 @@ static void judge(tally *t, clattn_comparison *c, mistake wrong, bool differs, c
   }
 }
 
-/* Sums of products: project, scores and, with weights for a, context. a (ROWS + 1, terms), b (terms). */
+/* Sums of products: project, scores and, with weights as a, context. a (ROWS + 1, terms), b
+ * (terms). */
 static void product_tensor(tally *t, const float *a, const float *b, size_t terms, order how, bool fused, mistake wrong,
                            const char *what) {
   clattn_comparison c = {.check = {.tensor = CLATTN_Q}};
@@ -125,7 +128,7 @@ static void one_length(tally *t, size_t terms) {
         for (int fused = 0; fused < 2; ++fused)
           product_tensor(t, a, b, terms, (order)how, fused != 0, (mistake)wrong, what);
         if (wrong != SIGN &&
-            wrong != SCALED) { /* mistakes in the sum of exp; both could be told apart no better than above */
+            wrong != SCALED) { /* mistakes in the sum of exp; neither is easier to detect than those above */
           snprintf(what, sizeof what, "softmax, %zu keys, inputs %d, order %d", terms, kind, how);
           softmax_tensor(t, a, terms, (order)how, (mistake)wrong, memory, what);
         }
@@ -163,8 +166,9 @@ static void up_to_4096(void **unused) {
   assert_true(caught >= 0.99);
 }
 
-/* One of 65536 equal terms is 256 roundings of their sum, and right sums may be off by 2 sqrt(65536) = 512: a single
- * term cannot be missed reliably here by any check of the result. False alarms there may be none all the same. */
+/* One of 65536 equal terms is 256 roundings of their sum, and correct sums may be off by 2
+ * sqrt(65536) = 512. So no check of the result can reliably detect one missing term here. False
+ * alarms are still not allowed. */
 static void long_sums(void **unused) {
   (void)unused;
   tally t = {0};

@@ -1,9 +1,11 @@
-/* The bounds of what is not a plain sum are calibrated, as tests/test_calibration.c does it for sums: softcap, mask and
- * ALiBi, log-sum-exp, rounding to a storage type, rotation, bytes of a cache. Float arithmetic in every order must
- * never be rejected, and the same with one mistake in it almost always must.
+/* Calibrates the bounds of everything that is not a plain sum: softcap, mask and ALiBi,
+ * log-sum-exp, rounding to a storage type, rotation, 8-bit caches. test_calibration.c does so for
+ * sums. Float arithmetic in every order must never be rejected, and the same with one mistake must
+ * be rejected in nearly all cases.
  *
- * No device is involved. A mistake that moves no element by more than what right computations may differ by (VISIBLE
- * roundings of the element's magnitude, or nothing at all where there is one right result) is not counted. */
+ * This test needs no device. A mistake does not count if it changes every element by less than
+ * correct computations may differ: VISIBLE roundings of the element's magnitude, or nothing at all
+ * if there is only one correct result. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -22,7 +24,7 @@ enum { USED_KINDS = sizeof kinds / sizeof kinds[0] };
 
 /* ---- the tally --------------------------------------------------------------------------------------------------- */
 
-/* Mistake 0 is none. */
+/* Mistake 0 means no mistake. */
 typedef struct tally {
   const char *family;
   const char *const *names;
@@ -30,13 +32,13 @@ typedef struct tally {
   size_t injected[MISTAKES_MOST], caught[MISTAKES_MOST];
 } tally;
 
-/* One tensor while it is made. */
+/* One tensor under construction. */
 typedef struct tensor {
   clattn_comparison comparison;
-  bool differs; /* from the right one, visibly */
+  bool differs; /* visibly, from the correct one */
 } tensor;
 
-/* `right` is what the same order of computing gives without the mistake. */
+/* `right` is the result of the same computation without the mistake. */
 static void add(tensor *t, const clattn_element *e, float right, double visible) {
   const size_t index = t->comparison.check.elements;
   t->differs = t->differs || !(fabs((double)e->got - (double)right) <= visible);
@@ -103,7 +105,7 @@ static const char *const score_names[MISTAKES_MOST] = {"",
                                                        "mask of the neighbour",
                                                        "tanh in half precision"};
 
-/* One row of scores: its ingredients. */
+/* The inputs of one row of scores. */
 typedef struct score_input {
   clattn_problem problem;
   const float *q, *k; /* (terms), (ROWS, terms) */
@@ -112,11 +114,11 @@ typedef struct score_input {
   size_t terms;
 } score_input;
 
-/* How a kernel may go about it. */
+/* One way in which a kernel may compute it. */
 typedef struct score_way {
   order how;
   bool fused;
-  int tanh_units; /* tanh may be off by up to 5 */
+  int tanh_units; /* tanh may be off by up to 5 units in the last place */
 } score_way;
 
 static float capped(const score_input *in, const score_way *way, float scaled, int wrong) {
@@ -168,7 +170,7 @@ static void score_tensor(tally *t, const score_input *in, const score_way *way, 
   judge(t, &made, wrong);
 }
 
-/* Every way and mistake for these inputs. */
+/* Tries every way and every mistake on these inputs. */
 static void score_ways(tally *t, const score_input *in) {
   for (int how = 0; how < ORDERS; ++how)
     for (int way = 0; way < 4; ++way)
@@ -302,7 +304,7 @@ static float next_stored(clattn_type type, float value) {
   return value;
 }
 
-/* The largest of no more than the value's size. */
+/* The largest value of the type that does not exceed the given one in size. */
 static float truncated(clattn_type type, float value) {
   uint16_t bits;
   float nearest = stored(type, value);
@@ -386,7 +388,7 @@ static const char *const rotary_names[MISTAKES_MOST] = {"",
                                                         "second of each pair not turned",
                                                         "cos and sin exchanged"};
 
-#define CARRIED (10.0 * UNIT) /* what the projection before it may be off by, plain code's as well */
+#define CARRIED (10.0 * UNIT) /* error allowed in the projection before it, also in the reference */
 
 static void rotate_in(const clattn_problem *given, size_t position, bool fused, int wrong, float *x) {
   clattn_problem p = *given;
@@ -462,7 +464,7 @@ static float largest_of(const float *vector, size_t dim) {
   return largest;
 }
 
-/* To bytes and back; by_reciprocal: as a product instead of a quotient. */
+/* To 8 bits and back. by_reciprocal: multiplies by the reciprocal instead of dividing. */
 static float through_bytes(float value, float largest, float neighbours, bool by_reciprocal, int wrong) {
   const float scale = largest / (wrong == OF_128 ? 128.0f : 127.0f);
   const float quotient = by_reciprocal ? value * (1.0f / scale) : value / scale;

@@ -1,10 +1,12 @@
-/* The bound of context is calibrated where weights underflow, as tests/test_calibration.c does it for sums: keys far
- * below the largest one, or below a sink, with values of all sizes. Float arithmetic of every form of attention, on
- * devices that keep subnormal numbers and on those that make 0 of them, must never be rejected, and the same with one
- * mistake in it almost always must. The floor of 2^-126 that weights once had is one of the mistakes.
+/* Calibrates the bound of context for weights that underflow: keys with scores far below the
+ * largest or below a sink, and values of all sizes. test_calibration.c does so for sums. Float
+ * arithmetic of every kind of attention kernel, on devices with and without subnormal numbers, must
+ * never be rejected, and the same with one mistake must be rejected in nearly all cases. One of the
+ * mistakes is the floor of 2^-126 that weights once had.
  *
- * No device is involved: attention is computed here, and judged by clattn_check_other, from q, k and v. A mistake that
- * moves no element by more than the right forms differ from each other, or by 64 roundings, is not counted. */
+ * This test needs no device: it computes attention from q, k and v, and clattn_check_other judges
+ * the result. A mistake does not count if it changes every element by less than correct kernels
+ * differ from each other, or by less than 64 roundings. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,11 +37,11 @@ static const char *const error_names[ERRORS] = {"",
                                                 "the sink without the headroom",
                                                 "context does not shrink"};
 
-/* A form of attention, on a kind of device. */
+/* One way to compute attention, on one kind of device. */
 typedef struct form {
-  bool online; /* a running maximum; else maximum, sum and weights one after the other */
-  bool power;  /* online: the maximum is rounded up to a multiple of log(2) */
-  bool flush;  /* subnormal numbers are 0 */
+  bool online; /* keeps a running maximum; otherwise computes maximum, sum and weights one after another */
+  bool power;  /* online: rounds the maximum up to a multiple of log(2) */
+  bool flush;  /* replaces subnormal numbers by 0 */
 } form;
 
 static const form forms[] = {{false, false, false}, {false, false, true}, {true, false, false},
@@ -50,7 +52,7 @@ static float kept(const form *f, float x) {
   return f->flush && fabsf(x) < FLT_MIN ? 0.0f : x;
 }
 
-/* One head: a row is a query, and its scores are q times k. */
+/* One head: each row is a query, and its scores are q times k. */
 typedef struct rows {
   size_t keys;
   float q[ROWS], k[KEYS_MOST], v[KEYS_MOST * VALUES], sink;
@@ -126,7 +128,7 @@ static bool passes(const rows *r, float context[ROWS][VALUES]) {
 
 enum { FALLING, RISING, STEPS, SPREAD, ONE_ABOVE, KEY_KINDS };
 
-/* The largest score is 0, that of the others goes down to -`depth`. */
+/* The largest score is 0; the others go down to -`depth`. */
 static float key_of(int kind, size_t j, size_t keys, float depth) {
   const float last = (float)(keys - 1 > 0 ? keys - 1 : 1);
   switch (kind) {
@@ -143,13 +145,13 @@ static float key_of(int kind, size_t j, size_t keys, float depth) {
   }
 }
 
-/* Sinks are NAN: none, or so far above the largest score. */
+/* Sinks are NAN (none), or exceed the largest score by this much. */
 static void make_rows(rows *r, size_t keys, int kind, float depth, float size, float above) {
   *r = (rows){.keys = keys, .q = {1.0f, 0.9f, 0.5f, 0.99f}, .sink = isnan(above) ? -INFINITY : above};
   for (size_t j = 0; j < keys; ++j) {
     r->k[j] = key_of(kind, j, keys, depth);
     for (size_t c = 0; c < VALUES; ++c) r->v[j * VALUES + c] = uniform() * (r->k[j] > -1.0f ? 1.0f : size);
-    if (r->k[j] > -1.0f) r->v[j * VALUES] = 0.0f; /* a column in which the largest keys say nothing */
+    if (r->k[j] > -1.0f) r->v[j * VALUES] = 0.0f; /* a column in which the largest keys do not count */
   }
 }
 

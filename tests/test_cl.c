@@ -1,4 +1,4 @@
-/* clattn_cl.h: with the caller's context, queue, buffers and events. */
+/* clattn_cl.h: runs with the caller's own context, queue, buffers and events. */
 #define CL_TARGET_OPENCL_VERSION 120
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "clattn_cl.h"
 #include "support.h"
 
-#define GUARD 1024 /* bytes behind each buffer */
+#define GUARD 1024 /* bytes after each buffer */
 
 typedef struct owner {
   cl_context context;
@@ -23,7 +23,7 @@ static size_t bytes_of(const support_case *c, clattn_tensor tensor) {
   return input > 0 ? input : clattn_output_bytes(problem, tensor);
 }
 
-/* The caller's own OpenCL, on the device that the other tests use: found by its name. */
+/* Opens the device of the other tests with plain OpenCL calls; finds it by name. */
 static void find_device(owner *o) {
   clattn_device *device = support_device();
   const clattn_device_info info = *clattn_device_get_info(device);
@@ -46,7 +46,7 @@ static void find_device(owner *o) {
   fail_msg("device '%s' is gone", info.name);
 }
 
-/* Inputs uploaded, results full of a byte that stays behind the end of each. */
+/* Uploads inputs, and fills results and their guards with a known byte. */
 static void create_buffers(owner *o, const support_case *c) {
   cl_int code = CL_SUCCESS;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -77,7 +77,7 @@ static void set_up(owner *o, cl_command_queue_properties properties, const suppo
   o->context = clCreateContext(NULL, 1, &o->id, NULL, NULL, &code);
   assert_int_equal(code, CL_SUCCESS);
   o->queue = clCreateCommandQueue(o->context, o->id, properties, &code);
-  if (code == CL_INVALID_QUEUE_PROPERTIES || code == CL_INVALID_VALUE) { /* no such queues on this device */
+  if (code == CL_INVALID_QUEUE_PROPERTIES || code == CL_INVALID_VALUE) { /* the device has no such queues */
     clReleaseContext(o->context);
     o->context = NULL;
     return;
@@ -99,7 +99,7 @@ static void download_into(const owner *o, support_case *c, clattn_tensor t) {
       CL_SUCCESS);
 }
 
-/* Downloads everything into the case's outputs and looks behind the end of every buffer. */
+/* Downloads everything to the case's outputs and checks the guard of every buffer. */
 static void download(const owner *o, support_case *c) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const size_t bytes = bytes_of(c, (clattn_tensor)t);
@@ -127,7 +127,7 @@ static clattn_problem problem(void) {
   return p;
 }
 
-/* Nearly everything that a problem can have. */
+/* A problem with nearly every feature. */
 static clattn_problem problem_with_all(void) {
   clattn_problem p = problem();
   p.heads = 4;
@@ -150,7 +150,8 @@ static clattn_problem problem_with_all(void) {
 
 static const int32_t key_lengths[] = {67, 40};
 
-/* Behind a user event: nothing may happen before it, everything after. */
+/* Enqueued after a user event: nothing may run before the event, and everything must run after
+ * it. */
 static void enqueue_problem(clattn_problem p, cl_command_queue_properties properties, const char *kernels,
                             clattn_pipeline pipeline) {
   support_case c;
@@ -188,7 +189,8 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
     if (support_is_traced((clattn_tensor)t)) clattn_buffers_set(&buffers, (clattn_tensor)t, o.buffer[t]);
   support_want(&c, plan);
-  const bool may_wait = pipeline == CLATTN_PIPELINE_STAGED; /* CLBlast's calls may wait for what they have enqueued */
+  const bool may_wait =
+      pipeline == CLATTN_PIPELINE_STAGED; /* CLBlast's calls may wait for the commands they enqueued */
   if (!may_wait) clSetUserEventStatus(gate, CL_COMPLETE);
   assert_ok(clattn_plan_enqueue(plan, &buffers, 1, &gate, &done, &error), &error);
   clFlush(o.queue);
@@ -203,7 +205,7 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   clReleaseEvent(done);
   clReleaseEvent(gate);
 
-  /* Twice more without waiting in between, and without an event: the plan keeps its own order. */
+  /* Two more runs without an event and without waiting: the plan keeps them in order. */
   assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
   assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
   assert_int_equal(clFinish(o.queue), CL_SUCCESS);
@@ -237,7 +239,8 @@ static void every_kernel_keeps_within_its_buffers(void **state) {
     enqueue_with(0, families[i], CLATTN_PIPELINE_STAGED);
 }
 
-/* Given halves are read from the caller's buffers by every fused kernel: the same bits as from memory. */
+/* Every fused kernel reads given halves from the caller's buffers, with the same bits as from host
+ * memory. */
 static void fused_reads_the_callers_halves(void **state) {
   (void)state;
   static const char *const kernels[] = {"fused=1", "fused=2", "fused=3", "fused=4", "fused=vector:STRIP=64",
@@ -281,7 +284,7 @@ static void fused_reads_the_callers_halves(void **state) {
   support_free(&c);
 }
 
-/* Heads before tokens, one sequence without keys: into buffers that held something else before. */
+/* Context by heads, one sequence without keys, in buffers that held other values before. */
 static void context_by_heads(void **state) {
   (void)state;
   static const int32_t lengths[] = {0, 40};
@@ -303,7 +306,7 @@ static void context_by_heads(void **state) {
     options.pipeline = (clattn_pipeline)pipeline;
     options.io = CLATTN_IO_DEVICE;
     const clattn_status status = clattn_plan_create(device, &p, &options, &plan, &error);
-    if (status == CLATTN_UNSUPPORTED) continue; /* a build without CLBlast */
+    if (status == CLATTN_UNSUPPORTED) continue; /* built without CLBlast */
     assert_ok(status, &error);
     clattn_buffers buffers = buffers_of(&o);
     buffers.key_lengths = lengths;
@@ -338,7 +341,8 @@ static void out_of_order_queue(void **state) {
   enqueue_with(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE, NULL, CLATTN_PIPELINE_BLAS);
 }
 
-/* An adopted queue without profiling also serves clattn_plan_run; its times come from the wall clock. */
+/* An adopted queue without profiling also works for clattn_plan_run; times come from the wall
+ * clock. */
 static void run_with(clattn_pipeline pipeline) {
   const clattn_problem p = problem();
   support_case c;
@@ -397,16 +401,16 @@ static clattn_problem decoder(cl_uint type, size_t page_len) {
   return p;
 }
 
-/* Two runs on one cache. */
+/* Two runs with one cache. */
 enum { RUNS = 2 };
 
 typedef struct cached_runs {
-  owner o[RUNS]; /* one context and queue, buffers of their own */
+  owner o[RUNS]; /* they share context and queue, but not buffers */
   support_case c[RUNS];
   clattn_device *device;
 } cached_runs;
 
-/* Run i sees the keys of all before it. */
+/* Run i sees the keys of all runs before it. */
 static void set_up_runs(cached_runs *r, const clattn_problem *p) {
   clattn_error error;
   for (size_t i = 0; i < RUNS; ++i) {
@@ -446,7 +450,7 @@ static clattn_cache *cache_for(const cached_runs *r, const clattn_problem *p) {
   return cache;
 }
 
-/* Both runs one behind the other, without waiting; the last one is checked. */
+/* Enqueues both runs without waiting in between, and checks the last one. */
 static void enqueue_runs(cached_runs *r, const clattn_problem *p) {
   clattn_plan *plan = plan_for(r, p, CLATTN_IO_DEVICE);
   clattn_cache *cache = cache_for(r, p);
@@ -465,7 +469,7 @@ static void enqueue_runs(cached_runs *r, const clattn_problem *p) {
   assert_ok(clattn_check(plan, &last->inputs, &last->outputs, NULL, &report, &error), &error);
   assert_passed(&report, "the second of two enqueued runs");
 
-  /* The capacity is 12: a third is refused, and what is there stays. */
+  /* The capacity is 12: a third run is refused, and the cache keeps its contents. */
   clattn_buffers buffers = buffers_of(&r->o[0]);
   buffers.cache = cache;
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_CACHE_FULL);
@@ -474,7 +478,7 @@ static void enqueue_runs(cached_runs *r, const clattn_problem *p) {
   clattn_cache_destroy(cache);
 }
 
-/* The same bits, but for masked keys: in a buffer their weights are -0. */
+/* The same bits, except for masked keys: in a buffer their weights are -0. */
 static void assert_same_weights(support_case *host, support_case *device) {
   const float *in_host = support_tensor(host, CLATTN_WEIGHTS), *in_buffer = support_tensor(device, CLATTN_WEIGHTS);
   const float *scores = support_tensor(device, CLATTN_SCORES);
@@ -488,7 +492,7 @@ static void assert_same_weights(support_case *host, support_case *device) {
   assert_true(masked > 0);
 }
 
-/* clattn_plan_run on the same inputs and a cache of its own: the same bits. */
+/* Compares with clattn_plan_run on the same inputs and a cache of its own: the same bits. */
 static void compare_with_plan_run(cached_runs *r, const clattn_problem *p) {
   static const clattn_tensor compared[] = {CLATTN_Q,        CLATTN_SCORES,   CLATTN_LSE,   CLATTN_CONTEXT,
                                            CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_OUTPUT};
@@ -523,7 +527,8 @@ static void runs_on_a_cache(void **state) {
     }
 }
 
-/* Scores grow with the cache: a buffer that is too small for the second run is refused, and nothing is appended. */
+/* Scores grow with the cache: a buffer too small for the second run is refused, and nothing is
+ * appended. */
 static void buffers_too_small_for_the_cache(void **state) {
   (void)state;
   const clattn_problem p = decoder(CLATTN_CACHE_F32, 3);
@@ -549,7 +554,7 @@ static void buffers_too_small_for_the_cache(void **state) {
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
-/* Clears the output, runs, and hands the output over; free it. */
+/* Clears the output, runs, and returns the output; free with free(). */
 static unsigned char *output_of_run(clattn_plan *plan, const clattn_buffers *buffers, const owner *o, support_case *c) {
   const cl_uchar cleared = 0xFF;
   const size_t bytes = c->bytes[CLATTN_OUTPUT];
@@ -564,7 +569,7 @@ static unsigned char *output_of_run(clattn_plan *plan, const clattn_buffers *buf
   return output;
 }
 
-/* With an output, context is a result like any other, and the output is the one that must be there. */
+/* If the problem has an output, context is optional, and the output is required. */
 static void output_required(void **state) {
   (void)state;
   const clattn_problem p = problem_with_all();
@@ -625,7 +630,7 @@ static void refusals(void **state) {
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_non_null(strstr(error.message, "scores has"));
   buffers = buffers_of(&o);
-  buffers.context = NULL; /* there is no other output */
+  buffers.context = NULL; /* without context there is no other output */
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_non_null(strstr(error.message, "buffer context is NULL"));
   buffers = buffers_of(&o);
@@ -668,7 +673,7 @@ static void expect_refused(const enqueued *e, const clattn_buffers *buffers, con
   assert_says(&error, part);
 }
 
-/* Takes the buffer over. */
+/* Takes ownership of the buffer. */
 static void refused_as(const enqueued *e, clattn_tensor tensor, cl_mem buffer, const char *part) {
   clattn_buffers buffers = buffers_of(&e->o);
   assert_non_null(buffer);
@@ -719,7 +724,8 @@ static cl_mem part_of(cl_mem whole, size_t start, size_t bytes) {
   return part;
 }
 
-/* Results need memory of their own; inputs may share theirs, and parts of one buffer may follow each other. */
+/* Results must not overlap anything; inputs may share memory. Adjacent parts of one buffer are
+ * allowed. */
 static void overlapping_buffers(void **state) {
   (void)state;
   clattn_problem p = problem();
@@ -750,7 +756,7 @@ static void overlapping_buffers(void **state) {
   buffers.q = buffers.k = buffers.v = second;
   buffers.context = third;
   assert_ok(clattn_plan_enqueue(e.plan, &buffers, 0, NULL, NULL, &error), &error);
-  buffers.context = first; /* larger than the context, which ends before the second begins */
+  buffers.context = first; /* larger than the context, which ends before the second buffer begins */
   assert_ok(clattn_plan_enqueue(e.plan, &buffers, 0, NULL, NULL, &error), &error);
   buffers.q = buffers_of(&e.o).q;
   buffers.lse = part_of(all, step / 2 / 4096 * 4096, step);

@@ -1,4 +1,4 @@
-/* The gates themselves: what passes, what must not. */
+/* The gates of the check: what must pass, and what must fail. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -41,11 +41,11 @@ static void infinities_in_their_place(void **state) {
   assert_false(compare_one(INFINITY, -(double)INFINITY, 1e-6).check.passed);
   assert_false(compare_one(-FLT_MAX, -(double)INFINITY, 1e-6).check.passed);
   assert_false(compare_one(INFINITY, 1.0, 1e-6).check.passed);
-  assert_true(compare_one(INFINITY, 2.0 * (double)FLT_MAX, 1.0).check.passed); /* float cannot hold it */
+  assert_true(compare_one(INFINITY, 2.0 * (double)FLT_MAX, 1.0).check.passed); /* does not fit in a float */
   assert_false(compare_one(-INFINITY, 2.0 * (double)FLT_MAX, 1.0).check.passed);
 }
 
-/* 0 * Inf and tiny * Inf: which of the two a device has is not known. */
+/* 0 * Inf and tiny * Inf: a device may give either NaN or infinity. */
 static void either_nan_or_infinity(void **state) {
   (void)state;
   assert_true(compare_one(NAN, INFINITY, CLATTN_NOT_FINITE).check.passed);
@@ -54,7 +54,7 @@ static void either_nan_or_infinity(void **state) {
   assert_false(compare_one(0.0f, NAN, CLATTN_NOT_FINITE).check.passed);
 }
 
-/* Of a masked key, or one whose weight underflows even in double. */
+/* For a masked key, or one whose weight underflows even in double. */
 static void a_bound_of_nothing(void **state) {
   (void)state;
   assert_true(compare_one(0.0f, 0.0, 0.0).check.passed);
@@ -70,7 +70,7 @@ static void nothing_compared_is_no_pass(void **state) {
   assert_false(c.check.passed);
 }
 
-/* Within gate 1's bound, yet far worse than plain scalar code: gate 2 catches it. */
+/* Within gate 1's bound, but far worse than the reference in float: gate 2 must catch it. */
 static void gate_two(void **state) {
   (void)state;
   clattn_comparison c = {.check = {.tensor = CLATTN_Q}};
@@ -91,9 +91,9 @@ static void bounds_grow_with_what_they_should(void **state) {
   assert_true(clattn_bound_product(2.0, 64, 64) > clattn_bound_product(1.0, 64, 64));
   assert_true(clattn_bound_product(1.0, 256, 64) > clattn_bound_product(1.0, 64, 64));
   assert_true(clattn_bound_product(1.0, 64, 640) > clattn_bound_product(1.0, 64, 64));
-  assert_true(clattn_bound_product(0.0, 64, 64) > 0.0); /* what a device may flush to 0 */
+  assert_true(clattn_bound_product(0.0, 64, 64) > 0.0); /* a device may flush it to 0 */
   assert_true(clattn_bound_weight(0.5, 100.0, 64, 64) > clattn_bound_weight(0.5, 1.0, 64, 64));
-  /* What can be lost of a weight is never much more than itself, and no more than what devices flush. */
+  /* A weight can lose little more than its own value, and no more than devices flush to 0. */
   assert_true(clattn_bound_weight(0.0, 100.0, 64, 64) == 0.0);
   assert_true(clattn_bound_exp(0.0, 1000.0) == 0.0);
   assert_true(clattn_bound_weight(1e-44, 100.0, 64, 64) < 5e-44);

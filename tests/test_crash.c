@@ -1,11 +1,12 @@
-/* What is made of the end of a kernel that ends the program: by the signal and by what was said last. */
+/* How a kernel that crashes the program is reported: by the signal and by the last thing that was
+ * printed. */
 #include <signal.h>
 #include <string.h>
 
 #include "cli/exercise/crash.h"
 #include "support.h"
 
-/* What crash_print writes; the caller's until the next call. */
+/* What crash_print writes; valid until the next call. */
 static const char *printed(int number, const char *said) {
   static char text[4096];
   FILE *from = tmpfile(), *to = tmpfile();
@@ -40,7 +41,7 @@ static void malloc_speaks_of_spoilt_memory(void **state) {
   }
 }
 
-/* As PoCL 3.1 ends with a barrier that a goto leads to. */
+/* The way in which PoCL 3.1 aborts at a barrier reached through a goto. */
 static void a_driver_that_gives_up_is_no_wrong_index(void **state) {
   (void)state;
   static const char *const assertion =

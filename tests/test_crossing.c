@@ -1,4 +1,4 @@
-/* Where two lines of time against length cross. */
+/* Finds where two lines of time over length cross. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,8 @@ static void assert_near(double got, double expected) {
   if (!(fabs(got - expected) <= 1e-9 * expected)) fail_msg("got %.12g, expected %.12g", got, expected);
 }
 
-/* Times that grow as the length does, and times that stay: they meet where the formula says, between two lengths. */
+/* Times that grow with the length, and constant times: they cross between two lengths, where the
+ * formula says. */
 static void crosses_where_the_lines_meet(void **state) {
   (void)state;
   double growing[LENGTHS], level[LENGTHS];
@@ -32,7 +33,7 @@ static void crosses_where_the_lines_meet(void **state) {
   assert_near(c.length, 90.0);
 }
 
-/* Powers of the length are straight lines when both axes are logarithmic: 2 n^2 and 200 n meet at 100. */
+/* Powers of the length are straight lines on two logarithmic axes: 2 n^2 and 200 n cross at 100. */
 static void both_axes_are_logarithmic(void **state) {
   (void)state;
   double square[LENGTHS], linear[LENGTHS];
@@ -56,7 +57,7 @@ static void always_and_never(void **state) {
   assert_near(c.last, 256.0);
 }
 
-/* Who is only as fast is behind, so of two alike neither has overtaken the other. */
+/* Equal times do not count as faster, so of two equal lines neither overtakes the other. */
 static void ties(void **state) {
   (void)state;
   static const double same[] = {1, 2, 3, 4, 5}, touches[] = {2, 3, 3, 5, 6};
@@ -67,7 +68,7 @@ static void ties(void **state) {
   assert_near(c.length, 64.0); /* where they touch */
 }
 
-/* Lengths at which one of them has no time count for nothing. */
+/* A length without a time for one of them is ignored. */
 static void gaps(void **state) {
   (void)state;
   static const double one[] = {4, 0, 4, 4, 0}, other[] = {2, 9, 8, 16, 32}, none[] = {0, 0, 0, 0, 1};
@@ -79,7 +80,7 @@ static void gaps(void **state) {
   assert_int_equal(crossing_of(lengths, one, other, 0).kind, CROSSING_UNKNOWN);
 }
 
-/* The last change of places is the one that is told, with how often they changed. */
+/* Reports the last crossing and the number of crossings. */
 static void back_and_forth(void **state) {
   (void)state;
   static const double one[] = {1, 4, 1, 4, 4}, other[] = {2, 2, 2, 2, 2};
@@ -89,7 +90,7 @@ static void back_and_forth(void **state) {
   assert_near(c.length, sqrt(64.0 * 128.0));
 }
 
-/* A chart marks every change of places, not the last alone. */
+/* A chart marks every crossing, not only the last. */
 static void every_change_is_found(void **state) {
   (void)state;
   static const double times[LENGTHS][3] = {{1, 2, 9}, {4, 2, 9}, {1, 2, 9}, {4, 2, 9}, {4, 2, 3}};

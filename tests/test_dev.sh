@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What ./dev says while it installs and builds: test_dev.sh. Installs and builds nothing: apt-get, cmake, ninja and the
-# program are stand-ins.
+# What ./dev prints while it installs and builds: test_dev.sh. Nothing is installed or built:
+# apt-get, cmake, ninja and the program are replaced by stand-ins.
 set -u
 here=$(cd "$(dirname "$0")" && pwd -P)
 folder=$(mktemp -d) || exit 2
@@ -8,7 +8,7 @@ trap 'rm -rf "$folder"' EXIT
 failed=0
 
 mkdir "$folder/bin"
-stand_in() { # NAME, the script on standard input
+stand_in() { # NAME, with the script on standard input
   { echo '#!/bin/sh' && cat; } >"$folder/bin/$1"
   chmod +x "$folder/bin/$1"
 }
@@ -33,7 +33,7 @@ while [ $i -lt 40 ]; do i=$((i + 1)); echo "$(echo "$NINJA_STATUS" | sed "s/%f/$
 printf '#!/bin/sh\necho "clattn $*"\n' >build/clattn && chmod +x build/clattn
 TEXT
 
-# said NAME FILE LINES: exactly these.
+# said NAME FILE LINES: the file has exactly these lines.
 said() {
   if diff "$2" <(printf '%s\n' "$3") >"$folder/diff"; then
     echo "ok   $1"

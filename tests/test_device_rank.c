@@ -1,4 +1,4 @@
-/* Which device is taken of several, by made-up ones; and texts from drivers. */
+/* Which of several made-up devices is selected; and how texts from drivers are cleaned. */
 #include <string.h>
 
 #include "device/device_rank.h"
@@ -23,12 +23,12 @@ static size_t best_of(const clattn_device_info *devices, const double *rate, siz
 
 static void discrete_comes_before_integrated(void **state) {
   (void)state;
-  /* By units x clock the first would be taken. */
+  /* By compute units x clock, the first one would win. */
   const clattn_device_info laptop[] = {gpu("AMD", CLATTN_INTEGRATED, 40, 1150), gpu("AMD", CLATTN_DISCRETE, 16, 1300),
                                        gpu("AMD", CLATTN_INTEGRATION_UNKNOWN, 16, 1300)};
   assert_int_equal(best_of(laptop, NULL, 3), 1);
   assert_int_equal(best_of((clattn_device_info[]){laptop[0], laptop[2]}, NULL, 2), 1);
-  /* No rate changes that: those of two kinds are not compared. */
+  /* Rates change nothing here, because they are compared only within a class of devices. */
   assert_int_equal(best_of(laptop, (double[]){900.0, 100.0, 500.0}, 3), 1);
 }
 
@@ -52,15 +52,15 @@ static void rates_count_where_all_have_one(void **state) {
   const clattn_device_info two[] = {gpu("AMD", CLATTN_DISCRETE, 60, 2000), gpu("AMD", CLATTN_DISCRETE, 20, 2000)};
   assert_int_equal(best_of(two, NULL, 2), 0);
   assert_int_equal(best_of(two, (double[]){500.0, 800.0}, 2), 1);
-  assert_int_equal(best_of(two, (double[]){0.0, 800.0}, 2), 0); /* a rate says nothing against an estimate */
+  assert_int_equal(best_of(two, (double[]){0.0, 800.0}, 2), 0); /* a rate is not compared with an estimate */
   assert_int_equal(best_of((clattn_device_info[]){two[1], two[1]}, NULL, 2), 0);
   const clattn_device_info three[] = {two[0], two[1], gpu("AMD", CLATTN_INTEGRATED, 2, 300)};
-  assert_int_equal(best_of(three, (double[]){500.0, 800.0, 0.0}, 3), 1); /* who is out of it needs none */
+  assert_int_equal(best_of(three, (double[]){500.0, 800.0, 0.0}, 3), 1); /* a device of another class needs no rate */
 }
 
 static void lanes_count(void **state) {
   (void)state;
-  /* 96 execution units of 8 lanes against 30 multiprocessors of 128. */
+  /* 96 execution units of 8 lanes against 30 multiprocessors of 128 lanes. */
   const clattn_device_info mixed[] = {gpu("Intel(R) Corporation", CLATTN_DISCRETE, 96, 2000),
                                       gpu("NVIDIA Corporation", CLATTN_DISCRETE, 30, 1700)};
   assert_int_equal(best_of(mixed, NULL, 2), 1);
@@ -108,13 +108,13 @@ static void texts_become_utf8(void **state) {
     const char *from, *to;
   } texts[] = {
       {"", ""},
-      {"Radeon\xC2\xAE", "Radeon\xC2\xAE"},                 /* what is UTF-8 stays */
+      {"Radeon\xC2\xAE", "Radeon\xC2\xAE"},                 /* valid UTF-8 is kept */
       {"Intel\xAE Xeon", "Intel\xC2\xAE Xeon"},             /* Latin-1 */
       {"\x93quoted\x94", "\xEF\xBF\xBDquoted\xEF\xBF\xBD"}, /* no character in Latin-1 */
       {"cut \xE2\x82", "cut \xC3\xA2\xEF\xBF\xBD"},
-      {"\xC0\xAF \xED\xA0\x80", "\xC3\x80\xC2\xAF \xC3\xAD\xC2\xA0\xEF\xBF\xBD"}, /* too long a form; a surrogate */
+      {"\xC0\xAF \xED\xA0\x80", "\xC3\x80\xC2\xAF \xC3\xAD\xC2\xA0\xEF\xBF\xBD"}, /* an overlong form; a surrogate */
       {"\xF0\x9F\x9A\x80 \xF4\x8F\xBF\xBF", "\xF0\x9F\x9A\x80 \xF4\x8F\xBF\xBF"},
-      {"\xF4\x90\x80\x80", "\xC3\xB4\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"}, /* past U+10FFFF */
+      {"\xF4\x90\x80\x80", "\xC3\xB4\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"}, /* above U+10FFFF */
       {"a\033[31m\x7F\xC2\x9B", "a?[31m??"},
       {"two\nlines\t", "two?lines?"},
   };

@@ -1,7 +1,7 @@
-/* Tests of the element types: widening and rounding, each against a formula of its own, and .npy files of these types.
+/* Element types: widening and rounding, each compared with an independent formula, and .npy files
+ * of these types.
  *
- * test_npy.c has what .npy files of any type have in common.
- */
+ * test_npy.c tests what .npy files of all types have in common. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -87,7 +87,8 @@ static void f8_beyond_float_has_no_place(void **state) {
 
 /* ---- rounding ---------------------------------------------------------------------------------------------------- */
 
-/* A narrow type by its numbers, and what rounding to it must give, computed in double, which holds every step. */
+/* A narrow type described by numbers. The expected rounding is computed in double, which represents
+ * every step exactly. */
 typedef struct narrow {
   npy_type type;
   int fraction_bits;
@@ -102,7 +103,7 @@ static float rounded(const narrow *n, float value) {
   if (value == 0.0f || isinf(value)) return value;
   const int exponent = ilogb((double)value) > n->least_exponent ? ilogb((double)value) : n->least_exponent;
   const double step = ldexp(1.0, exponent - n->fraction_bits);
-  const double nearest = nearbyint((double)value / step) * step; /* of two the even one */
+  const double nearest = nearbyint((double)value / step) * step; /* ties to even */
   return fabs(nearest) > n->largest ? copysignf(INFINITY, value) : copysignf((float)fabs(nearest), value);
 }
 
@@ -127,7 +128,7 @@ static void floats_of_all_sizes_are_rounded(void **state) {
   }
 }
 
-/* Each value of the type, the middle between it and the next, and the floats beside both. */
+/* Tests each value of the type, the midpoint to the next value, and the floats next to both. */
 static void values_and_the_middles_between_are_rounded(void **state) {
   (void)state;
   for (uint32_t i = 0; i < 0xffff; ++i) {
@@ -162,7 +163,8 @@ static void the_largest_and_the_smallest_are_rounded(void **state) {
   assert_int_equal(element_round(NPY_F2, 0x1.000002p-25f), 0x0001);
   assert_int_equal(element_round(NPY_F2, -0x1p-149f), 0x8000);
   assert_int_equal(element_round(NPY_BF16, FLT_MAX), 0x7f80);
-  assert_int_equal(element_round(NPY_BF16, float_of(0x7f800001)), 0x7fc0); /* the payload does not fit, NaN stays */
+  assert_int_equal(element_round(NPY_BF16, float_of(0x7f800001)),
+                   0x7fc0); /* the payload is cut, but it must stay a NaN */
   assert_int_equal(element_round(NPY_F2, float_of(0xff800001)), 0xfe00);
 }
 
@@ -230,7 +232,7 @@ static void sizes_count_in_bytes_of_the_type(void **state) {
   expect_refused(FILE_TRUNCATED, "shape (2,) of bfloat16 needs 4 bytes of data, the file has 3");
   write_file(HEADER("|b1", "(2,)"), "\0", 1);
   expect_refused(FILE_TRUNCATED, "shape (2,) of bool needs 2 bytes of data, the file has 1");
-  write_file(HEADER("|b1", "(4611686018427387904,)"), "\0", 1); /* fits as bytes, not as floats */
+  write_file(HEADER("|b1", "(4611686018427387904,)"), "\0", 1); /* fits as bytes, but not as floats */
   expect_refused(FILE_TOO_LARGE, "shape (4611686018427387904,) of bool is too large");
 }
 

@@ -1,4 +1,4 @@
-/* Every status code has a way to get there, and says what is wrong. */
+/* Provokes every status code, and checks that its message says what is wrong. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +87,7 @@ static void problems(void **state) {
 #undef REFUSED
 }
 
-/* A problem of which only the sizes were set: its windows of 0 would make the context v. */
+/* A struct where only the sizes were set: its windows of 0 would make the context equal to v. */
 static void a_struct_of_zeros(void **state) {
   (void)state;
   clattn_problem p = {.size = sizeof p, .batch = 1, .query_len = 3, .key_len = 3, .model_dim = 4, .heads = 1};
@@ -101,7 +101,7 @@ static void a_struct_of_zeros(void **state) {
   assert_ok(clattn_problem_validate(&p, &error), &error);
 }
 
-/* Each field that only another one turns on, set without it. */
+/* Every field that needs another one, set without it. */
 static void settings_without_an_effect(void **state) {
   (void)state;
   const clattn_problem good = support_problem(3, 4, 2);
@@ -145,7 +145,8 @@ static void settings_without_an_effect(void **state) {
 #undef REFUSED
 }
 
-/* Strides of 0 repeat vectors of a batch or of heads, but somebody must have meant them. */
+/* Strides of 0 may repeat vectors across a batch or heads, but strides that were never set are
+ * refused. */
 static void strides_of_zero(void **state) {
   (void)state;
   clattn_problem good = support_problem(3, 4, 2);
@@ -294,7 +295,8 @@ static void kernels(void **state) {
   assert_false(clattn_kernel_get_info(clattn_kernel_count(), &info));
   assert_int_equal(clattn_kernel_supported(clattn_kernel_count(), &small, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_kernel_supported(0, NULL, &error), CLATTN_INVALID_ARGUMENT);
-  /* A device without local memory and with groups of 16 can run the plain loops alone (and the CPU's softmax). */
+  /* A device without local memory and with work-groups of 16 can only run naive kernels (and
+   * softmax for CPUs). */
   small.local_memory_bytes = 0;
   small.max_work_group = 16;
   const char *highest[CLATTN_STAGE_COUNT] = {NULL};
@@ -307,11 +309,11 @@ static void kernels(void **state) {
     else if (strcmp(info.name, "clblast") != 0)
       assert_int_equal(status, CLATTN_UNSUPPORTED);
   }
-  assert_string_equal(highest[CLATTN_STAGE_PROJECT], "coalesced"); /* what plans take there */
+  assert_string_equal(highest[CLATTN_STAGE_PROJECT], "coalesced"); /* the kernels that plans use there */
   assert_string_equal(highest[CLATTN_STAGE_FUSED], "online");
 }
 
-/* Half a work-group of what the register rung wants: one size becomes smaller, the others stay. */
+/* Half a work-group of what the register kernel wants: one tile size shrinks, the others stay. */
 static void tiles_fit_the_device(void **state) {
   static const clattn_extent extent = {.terms = 1, .head_dim = 1, .value_dim = 1};
   (void)state;
@@ -330,7 +332,7 @@ static void tiles_fit_the_device(void **state) {
   assert_says(&error, "work-groups of 256");
 }
 
-/* Of devices with short vectors tiles take fewer registers. */
+/* On devices with short vectors, tiles use fewer registers. */
 static void tiles_are_narrow_where_vectors_are(void **state) {
   static const clattn_extent extent = {.terms = 1, .head_dim = 1, .value_dim = 1};
   (void)state;

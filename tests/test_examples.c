@@ -1,7 +1,6 @@
-/* The examples of the command-line program: what their articles and their comments claim must come out of their
- * numbers. Attention is computed here, in double and with plain loops, so that neither the library's scalar path nor a
- * device has a part in it.
- */
+/* The command-line program's examples: their numbers must show what their articles and comments
+ * claim. Attention is computed here in double with plain loops, independent of the library's
+ * reference and of any device. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,14 +62,15 @@ static void attend_head(const example *e, size_t head, size_t heads, attention *
   }
 }
 
-/* As in "Attention Is All You Need": columns 2i and 2i + 1 hold sine and cosine of p / 10000^(2i / model_dim). */
+/* As in "Attention Is All You Need": columns 2i and 2i + 1 hold sine and cosine of p / 10000^(2i /
+ * model_dim). */
 static double position_at(size_t position, size_t column, size_t model_dim) {
   size_t even = column - column % 2;
   double angle = (double)position / pow(10000.0, (double)even / (double)model_dim);
   return column == even ? sin(angle) : cos(angle);
 }
 
-/* What is projected: x, with positions where the example has them. */
+/* The input of the projections: x, plus positions if the example has them. */
 static void example_input(const example *source, float *x) {
   for (size_t t = 0; t < source->token_count; ++t)
     for (size_t c = 0; c < source->model_dim; ++c) {
@@ -116,7 +116,7 @@ static void check_row(const double *got, const double *want, size_t count) {
   for (size_t i = 0; i < count; ++i) check_near(got[i], want[i], 5.1e-7); /* six decimals, rounded */
 }
 
-/* first > second by at least margin, and second > every key that is neither by at least margin. */
+/* first > second by at least margin, and second > every other key by at least margin. */
 static void check_order(const example *e, const double *weights, const char *first, const char *second, double margin) {
   size_t a = token(e, first);
   size_t b = token(e, second);
@@ -161,7 +161,7 @@ static void check_names(const char *const *names, size_t count) {
   assert_true(count > 0);
   for (size_t i = 0; i < count; ++i) {
     check_line(names[i]);
-    assert_true(strlen(names[i]) <= 8); /* they head columns of numbers */
+    assert_true(strlen(names[i]) <= 8); /* the names are column heads */
   }
 }
 
@@ -188,7 +188,7 @@ static void test_descriptions(void **state) {
 }
 
 static void test_sizes(void **state) {
-  /* tokens, model_dim, key_columns, value_columns: which matrices a front end expects to be given */
+  /* tokens, model_dim, key_columns, value_columns: the matrix sizes that a front end expects */
   static const size_t sizes[][4] = {{3, 2, 2, 2}, {9, 6, 4, 3}, {4, 8, 8, 8}, {3, 4, 4, 3}};
   static const char *const focus[] = {"man", "it", "sat", "Apple"};
   (void)state;
@@ -204,7 +204,7 @@ static void test_sizes(void **state) {
   }
 }
 
-/* W, (rows, columns), as (columns, rows). */
+/* Transposes w (rows, columns) to (columns, rows). */
 static void transpose(const float *w, size_t rows, size_t columns, float *out) {
   for (size_t r = 0; r < rows; ++r)
     for (size_t c = 0; c < columns; ++c) out[c * rows + r] = w[r * columns + c];
@@ -316,7 +316,8 @@ static void test_dog_weights(void **state) {
   check_near(a.weights[0][it][token(e, "ball")], 0.142, 5e-4);
 }
 
-/* The value of dog is being 2 and nothing else; it must outweigh all else that *it* takes along. */
+/* The value of dog has only one entry: being = 2. In the context of *it*, being must outweigh all
+ * other columns. */
 static void test_dog_context(void **state) {
   const example *e = find("dog-chased-ball");
   attention a = attend(e, 1);
@@ -341,7 +342,8 @@ static void test_dog_values_leave_routing(void **state) {
   assert_true(fabs(a.context[e->focus][0] - b.context[e->focus][0]) > 0.5);
 }
 
-/* Without its feeling *it* is any pronoun, and would sooner stand for the ball. */
+/* Without the query of the feature "feeling", *it* is like any other pronoun and attends more to
+ * the ball. */
 static void test_dog_query_moves_routing(void **state) {
   const example *e = find("dog-chased-ball");
   example changed = *e;
@@ -355,7 +357,7 @@ static void test_dog_query_moves_routing(void **state) {
   check_order(e, a.weights[0][e->focus], "ball", "dog", 0.10);
 }
 
-/* If no key said animate, the ball would be all that *it* finds. */
+/* If no key had the feature "animate", *it* would attend mostly to the ball. */
 static void test_dog_key_moves_routing(void **state) {
   const example *e = find("dog-chased-ball");
   example changed = *e;
@@ -370,7 +372,7 @@ static void test_dog_key_moves_routing(void **state) {
     if (j != token(e, "ball")) assert_true(a.weights[0][e->focus][token(e, "ball")] > a.weights[0][e->focus][j] + 0.20);
 }
 
-/* Words that ask for nothing get the mean of all values. */
+/* Words that ask for nothing attend to the mean of all values. */
 static void test_dog_function_words(void **state) {
   const example *e = find("dog-chased-ball");
   attention a = attend(e, 1);
@@ -404,8 +406,9 @@ static void test_cat_two_heads(void **state) {
   assert_true(a.weights[1][sat][cat] < 0.10);
 }
 
-/* Head 0 asks who, so the noun looks for its verb, then for its article; head 1 asks what goes with a token, so the
- * particle looks for its verb, and the article, which asks for no word, for the token that follows it. */
+/* Head 0 asks who: the noun attends to its verb, then to its article. Head 1 asks what belongs to a
+ * token: the particle attends to its verb. The article asks for no word and attends to the next
+ * token. */
 static void test_cat_roles(void **state) {
   const example *e = find("cat-sat-down");
   attention a = attend(e, 2);
@@ -420,7 +423,7 @@ static void test_cat_roles(void **state) {
   }
 }
 
-/* Were the positions all that the tokens had, each would still find the one after it in head 1. */
+/* If tokens had only positions, each would still attend to the next one in head 1. */
 static void test_cat_next_position(void **state) {
   static const float no_words[4 * 8] = {0};
   example bare = *find("cat-sat-down");
@@ -446,7 +449,7 @@ static void test_apple_weights(void **state) {
   check_order(e, a.weights[0][apple], "phones", "Apple", 0.15);
 }
 
-/* Its value alone is divided between tech and sweet; its context is not. */
+/* Only its value is divided between tech and sweet; its context is not. */
 static void test_apple_context(void **state) {
   static const double value[3] = {1.0, 1.0, 0.0};
   const example *e = find("love-apple-phones");

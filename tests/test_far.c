@@ -1,7 +1,8 @@
-/* Tensors of more than 2^32 elements: every kernel at their far end, on a device of our own whose buffers take memory
- * only where they are touched (host/recorder). Of each launch the last work-group alone runs; its results are held
- * against the formula in double. An offset that is cut to 32 bits, signed or not, lies elsewhere: outside of the
- * buffer, which is a finding, or where nothing was written. */
+/* Tensors of more than 2^32 elements: every kernel at their far end, on the recorder's device
+ * (host/recorder), whose buffers take memory only where they are touched. Each launch runs only its
+ * last work-group; the results are compared with the formula in double. An offset truncated to 32
+ * bits, signed or not, points outside of the buffer, which the recorder reports, or to memory that
+ * was never written. */
 #define _DEFAULT_SOURCE /* MAP_NORESERVE */
 #include <math.h>
 #include <setjmp.h>
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "recorder/device.h" /* and not that of the library */
+#include "recorder/device.h" /* and not the library's header */
 #include "cache/cache.h"
 #include "catalog/catalog.h"
 #include "recorder/compile.h"
@@ -31,7 +32,7 @@ static clattn_device *opened;
 
 /* ---- a plan without a run ---------------------------------------------------------------------------------------- */
 
-/* -1 ... 1 */
+/* -1 to 1 */
 static float uniform(uint64_t *state) {
   return (float)(clattn_random(state) >> 40) / 8388608.0f - 1.0f;
 }
@@ -44,7 +45,7 @@ static void assert_ok(clattn_status status, const clattn_error *error) {
   if (status != CLATTN_OK) fail_msg("%s: %s", clattn_status_name(status), error->message);
 }
 
-/* kernels NULL: the plan chooses. */
+/* kernels: NULL lets the plan select. */
 static clattn_plan *create(const clattn_problem *p, const char *kernels, bool trace) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   clattn_plan *plan = NULL;
@@ -101,7 +102,8 @@ static void assert_close(double got, double expected, const char *name, const ch
 
 enum { BATCH = 2, QUERIES = 500003, KEYS = 2503, HEADS = 2, PAIRS = BATCH * HEADS, HEAD_DIM = 7, VALUE_DIM = 5 };
 
-/* Everything that can be is far: rows of q, k and v by their strides, scores and mask by their numbers. */
+/* Makes every tensor large: rows of q, k and v by their strides, scores and mask by their element
+ * counts. */
 static clattn_problem attention_problem(size_t queries, size_t keys) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   const size_t k_row = MORE_THAN_32_BITS / (keys - 1), q_row = queries > 1 ? MORE_THAN_32_BITS / (queries - 1) : 64;
@@ -124,13 +126,14 @@ static clattn_problem attention_problem(size_t queries, size_t keys) {
   return p;
 }
 
-/* A row of the last head, in double. */
+/* A row of the last head, computed in double. */
 typedef struct far_row {
   size_t query;
   double score[KEYS], weight[KEYS], largest, sum, lse, context[VALUE_DIM];
 } far_row;
 
-/* A query of the last work-group: the last of all, but for two kernels that take blocks of rows in another order. */
+/* A query of the last work-group. This is the last query, except with two kernels that take blocks
+ * of rows in another order. */
 static size_t query_of_last_group(const clattn_plan *plan) {
   const clattn_choice *fused = &plan->choice[CLATTN_STAGE_FUSED];
   const size_t rows = fused->geometry.rows, queries = plan->problem.query_len;
@@ -154,7 +157,7 @@ static size_t k_at(const clattn_problem *p, size_t key) {
   return (BATCH - 1) * p->k_strides.batch + key * p->k_strides.row;
 }
 
-/* Numbers that halves hold exactly. */
+/* Numbers that halves represent exactly. */
 static void draw(float *to, size_t count, uint64_t *seed) {
   for (size_t i = 0; i < count; ++i) to[i] = rintf(uniform(seed) * 64.0f) / 64.0f;
 }
@@ -193,8 +196,8 @@ static float *last_row(const clattn_plan *plan) {
   return floats(plan, CLATTN_SCORES) + (PAIRS * plan->problem.query_len - 1) * plan->problem.key_len;
 }
 
-/* Of the last row the last keys, as many as the last group has; those before are the NaN that plans fill buffers with.
- */
+/* Checks the last keys of the last row, as many as the last group computes; those before are NaN,
+ * because plans fill their buffers with NaN here. */
 static void check_last_keys(const clattn_plan *plan, const double *score, const char *name) {
   const float *row = last_row(plan);
   size_t j = KEYS - 1;
@@ -248,7 +251,7 @@ static void attention_kernel(const clattn_kernel *row) {
     clattn_stage stage;
     clattn_status (*run)(const clattn_work *, clattn_error *);
     void (*check)(const clattn_plan *, const char *);
-    const double *before; /* what the row of scores holds; NULL: nothing */
+    const double *before; /* what the row of scores contains before; NULL: nothing */
   } stages[] = {{CLATTN_STAGE_SCORES, clattn_stage_scores, check_scores, NULL},
                 {CLATTN_STAGE_SOFTMAX, clattn_stage_softmax, check_weights, expected.score},
                 {CLATTN_STAGE_CONTEXT, clattn_stage_context, check_context, expected.weight},
@@ -297,7 +300,7 @@ static clattn_problem projection_problem(clattn_type type) {
   return p;
 }
 
-/* Q, K and V share a launch; the last group makes the last of V. */
+/* Q, K and V share a launch; the last group computes the end of V. */
 static void projections_far_away(void **state) {
   (void)state;
   const clattn_kernel *row;
@@ -403,9 +406,10 @@ static int tear_down(void **state) {
   return 0;
 }
 
-/* NULL, or why sparse tensors are not to be had: some systems promise no more memory than they have. */
+/* NULL, or why sparse tensors are impossible here: some systems allow no more memory than they
+ * have. */
 static const char *no_room(void) {
-  const size_t all = (size_t)1 << 38; /* of one problem, together */
+  const size_t all = (size_t)1 << 38; /* total of one problem */
   void *memory = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return "this system gives no address space beyond its memory";
   munmap(memory, all);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What surrounds the program and may be broken: drivers, cache folders, disks; and many starts at once.
+# The program in a broken environment: drivers, cache folders, disks, and many starts at the same
+# time.
 #
-# usage: test_faults.sh PROGRAM drivers|hangs|folders|disks|links|starts|texts [SHIM]
-# SHIM is libclattn_faults.so, of tests/faults.
-# With FAULTS=all 20 times 8 starts instead of 2.
+# usage: test_faults.sh PROGRAM drivers|hangs|folders|disks|links|starts|texts [SHIM] SHIM is
+# libclattn_faults.so from tests/faults. FAULTS=all runs 20 times 8 starts instead of 2.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
@@ -13,7 +13,7 @@ kernels=(--kernel "project=1,scores=1,softmax=1,context=1") # the quickest to bu
 run=("$clattn" run --example please-study-man --repeat 1 "${kernels[@]}")
 right='^passed: all 3 rows were checked$'
 
-# vendors NAME LINE...: a folder of drivers, each with a line that names one.
+# vendors NAME LINE...: makes a folder of drivers, with one line in each file.
 vendors() {
   local name=$folder/$1 line number=0
   shift
@@ -54,7 +54,7 @@ drivers() {
   else
     skip "a good driver among broken ones" "PoCL is not installed"
   fi
-  if [ -e /etc/OpenCL/vendors/rusticl.icd ]; then # which has no device until it is asked for one
+  if [ -e /etc/OpenCL/vendors/rusticl.icd ]; then # it has no device unless asked for one
     vendors no-device "$(cat /etc/OpenCL/vendors/rusticl.icd)"
     refuse "a driver without a device" 3 'have no device|no OpenCL platform' -- "${with[@]}" env -u RUSTICL_ENABLE "${run[@]}"
   else
@@ -64,7 +64,8 @@ drivers() {
 
 # ---- drivers that do not answer
 
-# The longest waits run at the same time: run is patient for 10 s, and each driver has 3 s then.
+# The longest waits run at the same time: run waits 10 s for drivers, each of which may take 3 s
+# here.
 hangs() {
   local cc=${CC:-cc} kind flags good waiting
   command -v "$cc" >/dev/null || { skip "drivers that hang or crash" "no C compiler"; return; }
@@ -106,7 +107,7 @@ hangs() {
 
 # ---- folders
 
-# survives NAME -- COMMAND...: right, or no device, and a complaint then.
+# survives NAME -- COMMAND...: succeeds, or finds no device and says so.
 survives() {
   local name=$1
   shift 2
@@ -140,7 +141,7 @@ folders() {
     return
   fi
   [ "$(id -u)" -eq 0 ] || user=()
-  cp "$clattn" "$(ldd "$clattn" | sed -n 's/.*libclattn[^ ]* => \([^ ]*\).*/\1/p')" "$folder" # where anyone may read
+  cp "$clattn" "$(ldd "$clattn" | sed -n 's/.*libclattn[^ ]* => \([^ ]*\).*/\1/p')" "$folder" # where everyone may read it
   mkdir -m 555 "$folder/locked"
   chmod 755 "$folder"
   local theirs=("${user[@]}" env "LD_LIBRARY_PATH=$folder" "HOME=$folder/locked" "$folder/$(basename "$clattn")")
@@ -155,13 +156,13 @@ folders() {
 
 # ---- disks
 
-# fills NAME PATTERN FILE -- COMMAND...: there is no room for FILE, and an old one is left as it was.
+# fills NAME PATTERN FILE -- COMMAND...: there is no room for FILE, and an old one stays unchanged.
 fills() {
   local name=$1 pattern=$2 file=$3
   shift 4
   mkdir -p "$(dirname "$file")"
   echo "what was there before" >"$file"
-  [ ! -d "$disk" ] || cat /dev/zero >"$disk/rest" 2>/dev/null # which a full disk ends
+  [ ! -d "$disk" ] || cat /dev/zero >"$disk/rest" 2>/dev/null # stops when the disk is full
   examine 2 "$pattern" "$@"
   [ "$(cat "$file")" = "what was there before" ] || see "the old file is not left as it was"
   [ -z "$(find "$(dirname "$file")" -name '*.part')" ] || see "a part file is left"
@@ -171,7 +172,7 @@ fills() {
 
 disk=$folder/disk
 disks() {
-  # The scores take 32 MiB; PoCL writes up to some MiB itself.
+  # The scores take 32 MiB; PoCL itself writes up to several MiB.
   local random=("$clattn" run --random --repeat 1 --check off --save "$folder/saved")
   expect "its kernels are built" 0 '^not checked' -- "${random[@]}"
   # shellcheck disable=SC2016 # the inner bash expands it
@@ -197,13 +198,13 @@ disks() {
 
 # ---- links
 
-# leads NAME FILE -- COMMAND...: FILE is a link to an old file of another mode, then one to a file that is not there yet;
-# the command writes where it leads, and the link stays one.
+# leads NAME FILE -- COMMAND...: FILE is a link, first to an old file with another mode, then to a
+# missing file. The command must write where it leads, and the link must remain a link.
 leads() {
   local name=$1 file=$2 to=$folder/elsewhere/target
   shift 3
   mkdir -p "$(dirname "$file")" "$folder/elsewhere"
-  [ ! -f "$file" ] || mv "$file" "$to" # a record can only be written into a record
+  [ ! -f "$file" ] || mv "$file" "$to" # a record can only replace a record
   [ -e "$to" ] || echo "what was there before" >"$to"
   cp "$to" "$folder/before"
   chmod 640 "$to"
@@ -222,7 +223,8 @@ leads() {
   rm -r "$(dirname "$file")/between" "$file" "$folder/elsewhere"
 }
 
-# streams NAME FILE BEGINNING -- COMMAND...: FILE is a pipe; what goes through it begins like that, and it stays one.
+# streams NAME FILE BEGINNING -- COMMAND...: FILE is a pipe. What is written to it begins with
+# BEGINNING, and it remains a pipe.
 streams() {
   local name=$1 file=$2 beginning=$3 reader
   shift 4
@@ -264,7 +266,7 @@ links() {
   refuse "run --out, where links lead in a circle" 2 'Too many levels' -- "${run[@]}" --out "$folder/circle"
   ln -s nowhere/file "$folder/astray"
   refuse "run --out, where a link leads into no folder" 2 'No such file' -- "${run[@]}" --out "$folder/astray"
-  # The output that is open keeps its place: text, then the array. The link is our own.
+  # An open output keeps its position: text, then the array. The test makes the link itself.
   ln -s /proc/self/fd/1 "$folder/stdout"
   for own in "$folder/stdout" /proc/self/fd/1 "$folder/all"; do
     # shellcheck disable=SC2016 # the inner bash expands it
@@ -272,7 +274,7 @@ links() {
       bash -c '"$@" >"$0" && cat "$0"' "$folder/all" "${run[@]}" --out "$own"
   done
   [ -L "$folder/stdout" ] || fail "a link to standard output stays one" "it is replaced"
-  # The system's own link, in a /dev that is a copy.
+  # The system's own link, in a copy of /dev.
   mkdir "$folder/dev"
   # shellcheck disable=SC2016
   local within='mount -t tmpfs none "$0" && touch "$0/null" "$0/urandom" && mount --bind /dev/null "$0/null" &&
@@ -289,8 +291,8 @@ links() {
 
 # ---- texts
 
-# Byte AE is the registered sign in Latin-1 and begins nothing in UTF-8; 80 is no character in either.
-# reads NAME EXPRESSION -- COMMAND...: its standard output is JSON r, in UTF-8, for which EXPRESSION holds.
+# Byte AE is the registered sign in Latin-1 and invalid in UTF-8; 80 is invalid in both. reads NAME
+# EXPRESSION -- COMMAND...: standard output is JSON r, in UTF-8, for which EXPRESSION is true.
 reads() {
   local name=$1 expression=$2
   shift 3
@@ -302,7 +304,7 @@ reads() {
 
 texts() {
   local name=$'Intel\xae Xeon\x80' long shim=(env "LD_PRELOAD=$shim") said='"Intel\u00ae Xeon\ufffd"'
-  long=$(printf 'x%.0s' {1..126})$'\xc3\xa9' # 126 letters and a character that only half fits into 127 bytes
+  long=$(printf 'x%.0s' {1..126})$'\xc3\xa9' # 126 letters and a character of which only half fits into 127 bytes
   local quick=(--tokens 16 --model-dim 32 --heads 2 --repeat 1)
   reads "run --json" "r['device']['name'] == $said" -- "${shim[@]}" FAULT_DEVICE="$name" "${run[@]}" --json
   reads "run --json, a name that is cut" "r['device']['name'] == 'x' * 126" -- \

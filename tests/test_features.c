@@ -1,6 +1,7 @@
-/* Every feature of a problem, in every form of the kernels, against the scalar path.
+/* Every feature of a problem, with every form (pipeline and kernels), compared with the reference.
  *
- * A test is a feature, a line in it a variant: the base problem with a change. Sizes divide by no tile. */
+ * Each test covers one feature; each line in it is a variant: the base problem with one change. No
+ * tile size divides the problem's sizes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,24 +15,25 @@
 #define PANELS                                                                                                         \
   "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64"
 
-/* The rungs between, each stage's in turn. */
+/* The remaining kernels; each selection takes another one for each stage. */
 #define COALESCED "project=coalesced,scores=naive,softmax=online,context=naive,output=coalesced"
 #define COLUMNS "project=column,scores=column,softmax=pairs,context=tiled,output=column"
 #define WIDE "project=wide,scores=wide,softmax=tiled,context=register,output=wide"
 
-/* Several tiles of keys, and blocks of rows, even of the small problems here. */
+/* Sizes so small that even these problems have several tiles of keys and blocks of rows. */
 #define SMALL_BLOCKS "fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1"
 
 typedef struct form {
   const char *name;
-  const char *families[2]; /* names in the catalogue that the device has to support */
+  const char *families[2]; /* kernels of the catalogue that the device must support */
   const char *kernels;
   clattn_pipeline pipeline;
   uint64_t block_bytes;
   bool trace;
 } form;
 
-/* HOST_ALONE: one form for each way through the host's code; the sanitizers see nothing of kernels. */
+/* HOST_ALONE: one form for each path through the host's code, because the sanitizers do not see
+ * kernels. */
 static const form forms[] = {
     {"the device's choice", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 0, false},
     {"the device's choice in small blocks", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 2000, true},
@@ -59,14 +61,15 @@ static const form forms[] = {
 enum { FORMS = sizeof forms / sizeof forms[0] };
 static bool supported[FORMS];
 
-/* What a form is there for; where the plan chooses, what all forms need besides. */
+/* The kernels that the form tests. If the plan selects them: the kernels that all forms need
+ * besides. */
 static const char *kernels_of(const form *f) {
   if (f->kernels != NULL) return f->kernels;
   if (f->pipeline == CLATTN_PIPELINE_BLAS) return "project=clblast,scores=clblast,context=clblast";
   return f->trace ? "products=naive,exps=naive" : "convert=naive,rotary=naive";
 }
 
-/* The CPU form is for devices that like vectors; llvmpipe, which does not, ends its long loops early
+/* CPU kernels are for devices that favour vectors. llvmpipe does not, and ends long loops early
  * (docs/devices.md). */
 static bool is_supported(const form *f) {
   clattn_kernel_info kernel;
@@ -106,8 +109,8 @@ static clattn_plan_options options_of(const form *f) {
 typedef struct variant {
   const char *name;
   clattn_problem problem;
-  clattn_inputs lengths;           /* the lengths alone are looked at */
-  void (*adjust)(support_case *c); /* what the inputs need besides; NULL */
+  clattn_inputs lengths;           /* only the lengths are used */
+  void (*adjust)(support_case *c); /* changes that the inputs need, or NULL */
 } variant;
 
 static clattn_problem base(void) {
@@ -157,7 +160,7 @@ static void run_in_all_forms(const variant *v) {
     if (supported[i]) run_in(v, &forms[i]);
 }
 
-/* `change` sees the problem as p and the rest as v. */
+/* `change` may use the problem, p, and the rest of the variant, v. */
 #define VARIANT(what, start, change)                                                                                   \
   do {                                                                                                                 \
     variant v = {.name = what, .problem = start()};                                                                    \
@@ -222,7 +225,7 @@ static void alibi(void **state) {
           p->softcap = 3.0f);
 }
 
-/* One sink that takes nearly everything, one that takes nothing. */
+/* One sink that takes nearly all of the weight, and one that takes none. */
 static void extreme_sinks(support_case *c) {
   support_tensor(c, CLATTN_SINKS)[0] = 40.0f;
   support_tensor(c, CLATTN_SINKS)[1] = -INFINITY;
@@ -245,7 +248,7 @@ static void float_mask(void **state) {
             memcpy(p->mask_shape, mask_shapes[i], sizeof p->mask_shape); p->causal = i % 3 == 2);
 }
 
-/* The first row of the mask masks all keys. */
+/* Masks all keys in the first row of the mask. */
 static void mask_a_row(support_case *c) {
   memset(support_tensor(c, CLATTN_MASK), 0, c->problem.mask_shape[3]);
 }
@@ -312,7 +315,7 @@ static void packed(void **state) {
   VARIANT("packed and given in bf16", packed_given, v.lengths = both; p->type = CLATTN_BF16);
 }
 
-/* A sample of rows may hit none but those behind the end of a sequence: there is nothing wrong with that. */
+/* A sample may contain only rows after the end of a sequence; that is not an error. */
 static void sample_without_queries(void **state) {
   (void)state;
   static const int32_t offsets[] = {0, 0, 20, 20};
@@ -332,7 +335,7 @@ static void sample_without_queries(void **state) {
   assert_passed(&report, v.name);
   const clattn_rows none = {rows->row, 0};
   assert_ok(clattn_check(plan, &c.inputs, &c.outputs, &none, &report, &error), &error);
-  assert_false(report.passed); /* of nothing at all */
+  assert_false(report.passed); /* not even one row */
   clattn_rows_destroy(rows);
   clattn_plan_destroy(plan);
   support_free(&c);
@@ -384,7 +387,7 @@ static void given_qkv(void **state) {
           p->rotary_dim = 8);
 }
 
-/* A batch that shares its keys, and heads that share their queries: strides of 0 repeat what is there. */
+/* A batch that shares its keys, and heads that share their queries: strides of 0 repeat vectors. */
 static void repeated_by_strides(void **state) {
   (void)state;
   VARIANT("keys of one sequence for the batch", strided, p->k_strides.batch = p->v_strides.batch = 0);
@@ -393,7 +396,8 @@ static void repeated_by_strides(void **state) {
 
 /* ---- the order of the context ------------------------------------------------------------------------------------ */
 
-/* Elements of `bytes` each, (batch, tokens, heads, value_dim), as (batch, heads, tokens, value_dim). */
+/* Elements of `bytes` each: (batch, tokens, heads, value_dim) equals (batch, heads, tokens,
+ * value_dim). */
 static void assert_transposed(const clattn_problem *p, const void *tokens, const void *heads, size_t bytes,
                               const char *what) {
   const size_t vector = p->value_dim * bytes;
@@ -407,7 +411,7 @@ static void assert_transposed(const clattn_problem *p, const void *tokens, const
       }
 }
 
-/* The same bits in the other places; `tokens` and `heads` are two runs of one problem. */
+/* The same bits in the other order; `tokens` and `heads` are two runs of one problem. */
 static void compare_orders(support_case *tokens, support_case *heads, const char *what) {
   const clattn_problem *p = &heads->problem;
   size_t shape[4];
@@ -611,7 +615,7 @@ static void bool_mask_column(support_case *c) {
   for (size_t row = 0; row < shape[2]; ++row) allowed[row * shape[3] + 20] = 0;
 }
 
-/* Key 20 of every sequence and head is `value` in v, and in k as well. */
+/* Sets key 20 of every sequence and head to `value` in v, and in k as well. */
 static void poison_key(support_case *c, float value) {
   const clattn_problem *p = &c->problem;
   for (size_t b = 0; b < p->batch; ++b) {
@@ -621,7 +625,7 @@ static void poison_key(support_case *c, float value) {
   }
 }
 
-/* Context of the queries from `first_seeing` on is not finite, that of all others is. */
+/* The context of queries from `first_seeing` on must not be finite; that of all others must be. */
 static void assert_nan_shows_from(const support_case *c, size_t first_seeing, const char *what) {
   const clattn_problem *p = &c->problem;
   const size_t columns = p->heads * p->value_dim;
@@ -676,7 +680,8 @@ static void nan_behind_masks(void **state) {
       }
 }
 
-/* All scores 0, but for key 20: -300. Its weight underflows, the NaN in its value does not go away. */
+/* All scores are 0, except for key 20: -300. Its weight underflows, but the NaN in its value must
+ * remain. */
 static void nan_of_a_negligible_key_shows(void **state) {
   (void)state;
   const variant v = {.name = "a score of -300", .problem = given()};
@@ -717,14 +722,14 @@ static void fully_masked_rows_are_zero(void **state) {
   }
 }
 
-/* One of q, k and v as strided() has it. */
+/* One of q, k and v with the strides of strided(). */
 typedef struct laid {
   clattn_tensor tensor;
   size_t tokens, heads, dim;
   clattn_strides strides;
 } laid;
 
-/* The i-th element in the order (batch, tokens, heads, dim), where the strides have put it. */
+/* The i-th element in the order (batch, tokens, heads, dim), found by its strides. */
 static float *strided_element(support_case *c, const laid *l, size_t i) {
   const size_t column = i % l->dim, head = i / l->dim % l->heads, row = i / l->dim / l->heads % l->tokens;
   const size_t batch = i / l->dim / l->heads / l->tokens;
@@ -732,7 +737,7 @@ static float *strided_element(support_case *c, const laid *l, size_t i) {
          column;
 }
 
-/* The gaps hold NaN; q, k and v come out without them. */
+/* The gaps hold NaN, which must not appear in q, k and v. */
 static void strides(void **state) {
   (void)state;
   const variant v = {.name = "strides", .problem = strided()};

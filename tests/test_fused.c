@@ -1,5 +1,5 @@
-/* What holds for every fused kernel besides right results for every feature: what it costs, and what extreme numbers
- * make of it. */
+/* What holds for every fused kernel besides correct results for every feature: memory, launches,
+ * and extreme numbers. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,14 +7,14 @@
 
 #include "support.h"
 
-/* Several strips of keys, of stream in each part. */
+/* Sizes that give several strips of keys; for stream, several in each part. */
 static const char *sizes_of(const char *kernel) {
   if (strcmp(kernel, "vector") == 0) return ":STRIP=64";
   return strcmp(kernel, "stream") == 0 ? ":PARTS=8" : "";
 }
 
-/* The rows of fused that this device can run, with strips short enough for several; CPU forms only where it likes
- * vectors (docs/devices.md). */
+/* The fused kernels that this device can run, with strips short enough for several. CPU kernels
+ * only if the device favours vectors (docs/devices.md). */
 static size_t fused_rows(char names[][32]) {
   const clattn_device_info *device = clattn_device_get_info(support_opened);
   clattn_kernel_info kernel;
@@ -50,7 +50,7 @@ static clattn_plan_info info_of(const clattn_problem *p, const char *kernel) {
   return info;
 }
 
-/* Memory grows with the length: from N to 2 N by as much as from 2 N to 3 N. */
+/* Memory grows linearly: from N to 2 N by as much as from 2 N to 3 N. */
 static void workspace_is_linear(void **state) {
   (void)state;
   char names[ROWS_MOST][32];
@@ -71,7 +71,7 @@ static void workspace_is_linear(void **state) {
   }
 }
 
-/* One launch, or two with a companion; the same bits in every run; no scores. */
+/* One launch, or two with post-processing; the same bits in every run; no scores in memory. */
 static void launches_and_bits(void **state) {
   (void)state;
   char names[ROWS_MOST][32];
@@ -110,8 +110,9 @@ static void launches_and_bits(void **state) {
 
 /* ---- stored types ------------------------------------------------------------------------------------------------ */
 
-/* Given q, k and v of 2 bytes are read where they lie: none is widened, and no memory is taken for floats of them. With
- * a rotary embedding that is true of v alone. Dims of several vectors and a rest, keys of several strips. */
+/* Given q, k and v of 2 bytes are read directly: nothing is widened, and no memory is used for
+ * float copies. With a rotary embedding that is true only for v. Dims fill several vectors and a
+ * rest, keys several strips. */
 static void stored_types_are_read_in_place(void **state) {
   (void)state;
   enum { TOKENS = 200, HEAD_DIM = 38, VALUE_DIM = 53 };
@@ -143,11 +144,12 @@ static void stored_types_are_read_in_place(void **state) {
       assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
       assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
       assert_passed(&report, names[i]);
-      assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT], 1); /* the output alone */
+      assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT], 1); /* only the output */
       clattn_plan_get_info(plan, &info);
       const uint64_t q = TOKENS * 4 * HEAD_DIM, k = TOKENS * 2 * HEAD_DIM, v = TOKENS * 2 * VALUE_DIM;
       const uint64_t outputs = TOKENS * 4 * VALUE_DIM * (4 + 2) + TOKENS * 4 * 4; /* context, output, lse */
-      const uint64_t angles = rotated ? 2 * TOKENS * (HEAD_DIM / 2) * 2 * 4 : 0;  /* of keys, and queries behind them */
+      const uint64_t angles =
+          rotated ? 2 * TOKENS * (HEAD_DIM / 2) * 2 * 4 : 0; /* angles of the keys, then of the queries */
       const uint64_t floats = rotated ? (q + k) * 4 : 0;
       assert_int_equal(info.total_bytes, (q + k + v) * 2 + floats + outputs + angles + info.workspace_bytes);
       clattn_plan_destroy(plan);
@@ -163,7 +165,7 @@ typedef struct extreme {
   float size;   /* of q and k */
   float values; /* of v */
   bool causal;
-  float sink; /* 0: none; else of a size that some strips' largest scores exceed and others do not */
+  float sink; /* 0: none; otherwise larger than the largest score of some strips and smaller than that of others */
 } extreme;
 
 static const extreme extremes[] = {
@@ -228,10 +230,11 @@ static void extreme_numbers(void **state) {
 
 typedef struct slope {
   const char *name;
-  float depth;  /* of the smallest score below the largest; above 0 scores fall from key to key, below 0 they rise */
+  float depth;  /* how far the smallest score is below the largest; above 0 scores fall from key to key, below 0 they
+                   rise */
   float sink;   /* 0: none */
-  float values; /* of keys that are 150 or more below the largest */
-  float first;  /* value of the first key; NAN and infinities */
+  float values; /* at keys that are 150 or more below the largest */
+  float first;  /* value of the first key; also NAN and infinities */
 } slope;
 
 static const slope slopes[] = {{"huge values behind", 1000.0f, 0.0f, 3e38f, 3.0f},

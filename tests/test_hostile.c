@@ -1,5 +1,5 @@
-/* Hostile inputs: numbers and shapes that break kernels which are right for all others, through every rung of every
- * pipeline. docs/trust.md has the list. */
+/* Hostile inputs: numbers and shapes that break some kernels which are otherwise correct, with
+ * every kernel of every pipeline. docs/trust.md lists them. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,8 +14,8 @@ typedef struct hostile {
   const char *name;
   size_t query_len, key_len, head_dim, value_dim;
   float scale;                       /* 0: the default */
-  void (*change)(clattn_problem *p); /* NULL: nothing */
-  void (*adjust)(support_case *c);   /* likewise */
+  void (*change)(clattn_problem *p); /* NULL: no change */
+  void (*adjust)(support_case *c);   /* NULL: no change */
 } hostile;
 
 /* ---- what is done to them ---------------------------------------------------------------------------------------- */
@@ -103,7 +103,7 @@ static void subnormals(support_case *c) {
   multiply(c, CLATTN_V, 1e-39f);
 }
 
-/* The largest halves, and products of them far beyond what a half can hold. */
+/* The largest halves; their products far exceed a half's range. */
 static void largest_halves(support_case *c) {
   const clattn_tensor tensors[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
   for (int t = 0; t < 3; ++t) {
@@ -116,15 +116,17 @@ static void largest_halves(support_case *c) {
   }
 }
 
-/* A value whose sums are exact: of others a long float sum drifts, and where the plain code's drift happens to be small
- * gate 2 has no measure for the kernel's (docs/correctness.md). */
+/* A value whose sums are exact. With other values a long float sum drifts, and if the reference's
+ * float sum happens to drift little, gate 2 has no measure for the kernel's drift
+ * (docs/correctness.md). */
 static void constant(support_case *c) {
   fill(c, CLATTN_Q, 0.3f);
   fill(c, CLATTN_K, 0.7f);
   fill(c, CLATTN_V, 0.5f);
 }
 
-/* Each key's scores larger, or smaller, than those before: a running maximum moves at every key, or never. */
+/* Each key's score is larger than all before, or smaller, so that a running maximum changes at
+ * every key, or never. */
 static void slope(support_case *c, float sign) {
   const clattn_problem *p = &c->problem;
   float *k = support_tensor(c, CLATTN_K);
@@ -162,8 +164,8 @@ static void infinity_in_a_value(support_case *c) {
 
 /* ---- keys that hardly count -------------------------------------------------------------------------------------- */
 
-/* Every query's score of each key, for head_dim 16 and the default scale of 1/4: a quarter of 16 times the key's
- * elements. */
+/* Sets every query's score for each key, with head_dim 16 and the default scale of 1/4: q is 1 and
+ * each element of k is a quarter of the score. */
 static void score_keys(support_case *c, float (*score)(size_t key, size_t keys)) {
   const clattn_problem *p = &c->problem;
   const size_t columns = p->heads * p->head_dim;
@@ -182,7 +184,7 @@ static void value_keys(support_case *c, float (*value)(size_t key, size_t keys))
     for (size_t i = 0; i < columns; ++i) v[key * columns + i] = value(key, p->key_len);
 }
 
-/* The others' weights are 0 in float and double, 0 in float alone, subnormal, small. */
+/* The other weights are 0 in float and double, 0 only in float, subnormal, or small. */
 static float below_the_first(size_t key, size_t keys) {
   static const float depths[] = {1000.0f, 150.0f, 100.0f, 90.0f, 80.0f};
   (void)keys;
@@ -193,7 +195,7 @@ static float below_the_last(size_t key, size_t keys) {
   return below_the_first(keys - 1 - key, keys);
 }
 
-/* No step makes a weight vanish, all of them together do. */
+/* No single step makes a weight vanish, but all of them together do. */
 static float in_steps(size_t key, size_t keys) {
   (void)keys;
   return 50.0f * (float)key;
@@ -233,7 +235,8 @@ static void the_first_has_no_value(support_case *c) {
   value_keys(c, none_but_the_first);
 }
 
-/* Key 5's weight is 0 in double as well, key 2's in float alone; seen they are all the same. */
+/* The weight of key 5 is 0 even in double, that of key 2 only in float. All visible keys count
+ * alike. */
 static void not_finite_at_negligible_keys(support_case *c) {
   const size_t columns = c->problem.heads * c->problem.value_dim;
   float *v = support_tensor(c, CLATTN_V);
@@ -363,7 +366,7 @@ static clattn_problem problem_of(const hostile *h) {
   return p;
 }
 
-/* False where the device, or a build without CLBlast, does not have the way. */
+/* False if the device, or a build without CLBlast, cannot run it. */
 static bool run(const hostile *h, const way *w) {
   const clattn_problem p = problem_of(h);
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
@@ -386,7 +389,8 @@ static bool run(const hostile *h, const way *w) {
   return true;
 }
 
-/* Of a value of 3e38 at a key whose weight is 0 nothing arrives, whatever the checker thinks of it. */
+/* A value of 3e38 at a key with weight 0 must not change the result; tested here independently of
+ * the checker. */
 static void nothing_of_a_negligible_key(const way *w) {
   static const hostile two_keys = {"", 1, 2, 1, 1, 1.0f, NULL, NULL};
   static const float q[] = {1.0f}, k[2][2] = {{0.0f, -1000.0f}, {-1000.0f, 0.0f}};
@@ -411,19 +415,20 @@ static void nothing_of_a_negligible_key(const way *w) {
   clattn_plan_destroy(plan);
 }
 
-/* A device without CLBlast or for which CPU forms are not meant has fewer ways; but every way has all cases or none. */
+/* Devices without CLBlast, or not meant for CPU kernels, have fewer ways; but each way must run all
+ * cases or none. */
 static void every_case(void **state) {
   const way *w = *state;
   size_t ran = 0;
   if (w->kernels != NULL && !support_is_for_device(w->kernels)) skip();
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) ran += run(&cases[i], w);
-  if (ran == 0 && w > &ways[1]) skip(); /* the first two are there on every device */
+  if (ran == 0 && w > &ways[1]) skip(); /* the first two are available on every device */
   print_message("all %zu cases through %s\n", ran, name_of(w));
   assert_int_equal(ran, sizeof cases / sizeof cases[0]);
   nothing_of_a_negligible_key(w);
 }
 
-/* Sizes of nothing are refused by name, before any device sees them. */
+/* Sizes of 0 are refused by name before any device gets them. */
 static void nothing_is_refused(void **state) {
   (void)state;
   static const struct {

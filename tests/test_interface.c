@@ -1,4 +1,4 @@
-/* What a program may rely on whatever it calls: an error that is empty after a success, structs of another version,
+/* Promises that hold for all calls: an empty error after success, structs of other versions,
  * initial values. */
 #define CL_TARGET_OPENCL_VERSION 120
 
@@ -12,7 +12,7 @@
 
 /* ---- after a success --------------------------------------------------------------------------------------------- */
 
-/* The calls that were seen to succeed. */
+/* The calls that succeeded so far. */
 static const char *seen_calls[64];
 static size_t seen_count;
 
@@ -68,7 +68,8 @@ static void one_piece(size_t pieces, void (*piece)(void *of, size_t i), void *of
   for (size_t i = 0; i < pieces; ++i) piece(of, i);
 }
 
-/* The record is missing, which the plan notes with the message of the attempt to read it. */
+/* There is no tuning record; the plan notes that with the message of the failed attempt to read
+ * it. */
 static void calls_of_plans(clattn_device *device) {
   static const clattn_loop loop = {1, one_piece};
   const clattn_problem p = support_problem(3, 4, 2);
@@ -101,7 +102,7 @@ static void calls_of_caches(clattn_device *device) {
   clattn_cache_destroy(cache);
 }
 
-/* On a queue of the library's device, taken from a buffer of the caller's own context. */
+/* A buffer of the caller's own context leads to the library's queue. */
 static void calls_on_a_queue(void) {
   const clattn_problem p = support_problem(3, 4, 2);
   clattn_plan_options options = support_options();
@@ -134,7 +135,7 @@ static void calls_on_a_queue(void) {
   clReleaseContext(context);
 }
 
-/* Every call that the header declares with a status was among them. */
+/* Every function in the header that returns a status must be among them. */
 static void assert_all_seen(const char *header) {
   char line[512];
   FILE *file = fopen(header, "r");
@@ -167,9 +168,9 @@ static void success_leaves_an_empty_error(void **state) {
 
 /* ---- the problem's first version --------------------------------------------------------------------------------- */
 
-/* As a program has it that was built with the first header: not a byte more than that, and scale 1. */
+/* The problem of a program built with the first header: exactly as many bytes, and scale 1. */
 static clattn_problem *first_version(clattn_problem p) {
-  volatile size_t size = CLATTN_PROBLEM_SIZE_1; /* compilers warn of a struct in less memory than it has here */
+  volatile size_t size = CLATTN_PROBLEM_SIZE_1; /* compilers warn if a struct gets less memory than its size here */
   clattn_problem *old = malloc(size);
   assert_non_null(old);
   p.size = CLATTN_PROBLEM_SIZE_1;
@@ -213,11 +214,11 @@ static void the_first_version_runs(void **state) {
   for (size_t i = 0; i < clattn_kernel_count(); ++i)
     assert_int_equal(clattn_kernel_suits(i, clattn_device_get_info(support_opened), old),
                      clattn_kernel_suits(i, clattn_device_get_info(support_opened), &p));
-  old->scale_mode = CLATTN_SCALE_GIVEN; /* its initial value counted */
+  old->scale_mode = CLATTN_SCALE_GIVEN; /* its initial value at the time */
   assert_ok(clattn_problem_validate(old, &error), &error);
   assert_true(clattn_problem_scale(old) == 1.0f);
   old->scale_mode = CLATTN_SCALE_DEFAULT;
-  old->scale = 2.0f; /* means nothing without its mode, in that version as well */
+  old->scale = 2.0f; /* had no effect without its mode in that version, too */
   assert_int_equal(clattn_problem_validate(old, &error), CLATTN_INVALID_PROBLEM);
   assert_says(&error, "scale is 2");
   clattn_rows_destroy(rows);
@@ -226,7 +227,7 @@ static void the_first_version_runs(void **state) {
   free(old);
 }
 
-/* What a cache makes of it has its size as well. */
+/* The problem that a cache returns also has the first version's size. */
 static void a_cache_keeps_to_the_first_version(void **state) {
   (void)state;
   clattn_problem p = support_problem(2, 4, 2);
@@ -268,7 +269,7 @@ static void initial_values(void **state) {
   assert_string_equal(clattn_version(), CLATTN_VERSION);
 }
 
-/* The caller's header may know less than the library, or more. */
+/* The caller's header may be older or newer than the library. */
 static void initial_values_of_other_versions(void **state) {
   (void)state;
   union {

@@ -1,15 +1,18 @@
-/* Every kernel of the catalogue, over shapes, layouts and masks, against the scalar path. */
+/* Every kernel of the catalogue, with many shapes, layouts and masks, compared with the
+ * reference. */
 #include <stdio.h>
 #include <string.h>
 
 #include "support.h"
 
-/* 1, below, at and above every tile size and its multiples; nothing need divide anything. */
+/* 1, and values below, at and above every tile size and its multiples; nothing has to be
+ * divisible. */
 static const size_t lengths[] = {1, 7, 15, 16, 17, 33, 64, 65, 129, 257};
 static const struct {
   size_t model_dim, heads, head_dim, value_dim, batch;
-} dims[] = {{1, 1, 1, 1, 1},    {19, 3, 17, 5, 2},    {64, 2, 16, 33, 1}, {65, 1, 65, 64, 1},
-            {33, 2, 7, 130, 2}, {300, 1, 300, 16, 1}, {16, 2, 8, 8, 1}}; /* two heads of 8 values lie as one of 16 */
+} dims[] = {
+    {1, 1, 1, 1, 1},    {19, 3, 17, 5, 2},    {64, 2, 16, 33, 1}, {65, 1, 65, 64, 1},
+    {33, 2, 7, 130, 2}, {300, 1, 300, 16, 1}, {16, 2, 8, 8, 1}}; /* two heads of 8 values are stored like one of 16 */
 
 enum { LENGTHS = sizeof lengths / sizeof lengths[0], DIMS = sizeof dims / sizeof dims[0] };
 
@@ -36,7 +39,8 @@ static void run_case(clattn_device *device, clattn_problem problem, const char *
   support_free(&c);
 }
 
-/* Every length with both layouts, with and without the mask, each time with two of the dims in turn. */
+/* Every length with both layouts, with and without the mask, each time with the next two of the
+ * dims. */
 static void run_shapes(clattn_device *device, const char *kernels, clattn_pipeline pipeline) {
   for (size_t length = 0; length < LENGTHS; ++length)
     for (size_t layout = 0; layout < 2; ++layout)
@@ -50,9 +54,9 @@ static void run_shapes(clattn_device *device, const char *kernels, clattn_pipeli
 }
 
 #define HIGHEST_RUNG 7
-#define LIBRARY 0 /* what stands in the catalogue without a rung */
+#define LIBRARY 0 /* catalogue entries without a rung */
 
-/* Rung n of every stage together; of a stage that has none of it the plan chooses. Then that of fused. */
+/* Rung n of all stages together; the plan selects for stages without it. Then rung n of fused. */
 static void rung(void **state) {
   const int n = *(const int *)*state;
   clattn_device *device = support_device();
@@ -85,7 +89,8 @@ static void no_higher_rung(void **state) {
     if (kernel.rung > HIGHEST_RUNG) fail_msg("kernel '%s' is not run here: raise HIGHEST_RUNG", kernel.name);
 }
 
-/* A decoder's step in halves, which has every stage but those that are traced or joined in one. */
+/* A decoder's step in halves: it has every stage except those that are traced or fused with
+ * others. */
 static clattn_problem all_stages(const clattn_kernel_info *kernel) {
   clattn_problem p = support_problem(5, 20, 10);
   p.heads = 2;
@@ -96,7 +101,7 @@ static clattn_problem all_stages(const clattn_kernel_info *kernel) {
   return p;
 }
 
-/* A plan takes the kernel by name and launches its stage: that none in the catalogue is left out. */
+/* A plan accepts the kernel by name and launches its stage. This covers every catalogue entry. */
 static void expect_launched(clattn_device *device, const clattn_kernel_info *kernel) {
   const clattn_problem p = all_stages(kernel);
   clattn_plan_options options = support_options();
@@ -137,7 +142,7 @@ static void every_kernel_is_launched(void **state) {
   clattn_device_close(device);
 }
 
-/* Other tile sizes than the standard ones, those that a device with little local memory gets among them. */
+/* Tile sizes besides the standard ones, including those for devices with little local memory. */
 static void tile_sizes(void **state) {
   (void)state;
   static const struct {

@@ -1,4 +1,5 @@
-/* The names of points in a chart: none lies on a point or on another name, also where points lie close together. */
+/* Labels of points in a chart: none covers a point or another label, even if points are close
+ * together. */
 #include <string.h>
 
 #include "cli/ladder/labels.h"

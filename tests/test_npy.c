@@ -1,8 +1,8 @@
-/* Tests of the .npy reader and writer: what is read back, and the error for everything that must be refused.
+/* The .npy reader and writer: reading back what was written, and an error for everything that must
+ * be refused.
  *
- * Files are built byte by byte from their parts, so the reader is not only tested against the writer. Everything
- * happens in a folder of its own inside the working directory, which is removed at the end.
- */
+ * Files are built byte by byte from their parts, so the reader is not only tested with the writer.
+ * Everything happens in a folder inside the working directory, which is removed at the end. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _XOPEN_SOURCE 700
 #include <dirent.h>
@@ -40,7 +40,7 @@ static char message[512];
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-/* The files that were to take a name; removes them, so that one test's do not show in the next. */
+/* Counts and removes left-over .part files, so that one test's files do not appear in the next. */
 static size_t remove_parts(void) {
   size_t count = 0;
 #ifdef HAS_POSIX
@@ -56,7 +56,8 @@ static size_t remove_parts(void) {
   return count;
 }
 
-/* A file of its parts: magic with version, header length as the version has it, header, data. */
+/* Writes a file from its parts: magic with version, header length as wide as the version requires,
+ * header, data. */
 static void write_parts(const char *version, uint32_t length, const char *header, const void *data, size_t data_size) {
   static unsigned char bytes[32768];
   const size_t length_bytes = version[6] == 1 ? 2 : 4;
@@ -89,7 +90,7 @@ static void expect_floats(const float *expected, size_t count, int rank) {
   assert_null(a.data);
 }
 
-/* The status, the path at the start of the message and a part of the rest. */
+/* Checks the status, the path at the start of the message, and part of the rest. */
 static void expect_refused_at(const char *path, file_status expected, const char *part) {
   array a;
   message[0] = '\0';
@@ -141,7 +142,7 @@ static void round_trips_keep_shape_and_bits(void **state) {
   round_trip((size_t[]){3, 7}, 2, 21);
   round_trip((size_t[]){2, 3, 5}, 3, 30);
   round_trip((size_t[]){2, 3, 5, 7}, 4, 210);
-  round_trip((size_t[]){131, 257}, 2, 131 * 257); /* more than one chunk, and not a whole number of them */
+  round_trip((size_t[]){131, 257}, 2, 131 * 257); /* more than one chunk, and not a whole number of chunks */
   round_trip((size_t[]){0}, 1, 0);
   round_trip((size_t[]){4, 0, 3}, 3, 0);
 }
@@ -164,7 +165,7 @@ static void written_bytes_are_those_of_the_format(void **state) {
   assert_non_null(file);
   assert_int_equal(fread(bytes, 1, sizeof bytes, file), 128 + sizeof data);
   fclose(file);
-  assert_memory_equal(bytes, VERSION_1 "\x76\x00", 10); /* 118 bytes follow until byte 128 */
+  assert_memory_equal(bytes, VERSION_1 "\x76\x00", 10); /* 118 bytes follow, up to byte 128 */
   assert_memory_equal(bytes + 10, header, length);
   for (size_t i = 10 + length; i < 127; ++i) assert_int_equal(bytes[i], ' ');
   assert_int_equal(bytes[127], '\n');
@@ -224,7 +225,7 @@ static void every_version_and_spelling_is_read(void **state) {
   expect_floats(expected, 0, 2);
 }
 
-/* Puts the numbers 0 ... count - 1, as they lie in C order, into the file in Fortran order. */
+/* Writes the numbers 0 ... count - 1 in Fortran order and expects them in C order. */
 static void expect_transposed(const char *header, const size_t shape[4], int rank, bool is_double) {
   unsigned char data[64 * 8];
   float expected[64];
@@ -329,7 +330,7 @@ static void lying_header_lengths_are_refused(void **state) {
   static const char data[8] = {0};
   write_parts(VERSION_1, 5000, F4_PAIR, data, 8);
   expect_refused(FILE_TRUNCATED, "within the header: 66 bytes instead of 5000");
-  write_parts(VERSION_1, sizeof F4_PAIR + 3, F4_PAIR, data, 8); /* reaches into the data */
+  write_parts(VERSION_1, sizeof F4_PAIR + 3, F4_PAIR, data, 8); /* extends into the data */
   expect_refused(FILE_BAD_HEADER, "after '}'");
   write_parts(VERSION_1, sizeof F4_PAIR - 9, F4_PAIR, data, 8);
   expect_refused(FILE_BAD_HEADER, "the header ends where");
@@ -363,7 +364,7 @@ static void wrong_sizes_are_refused(void **state) {
   expect_refused(FILE_TRAILING_BYTES, "needs 0 bytes of data, the file has 1");
   write_file("{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }\n", data, 15);
   expect_refused(FILE_TRUNCATED, "needs 16 bytes of data, the file has 15");
-  /* No memory is asked for before the size is known to be true. */
+  /* Memory is allocated only after the file is known to be large enough. */
   write_file("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 100, 2), }\n", data, 8);
   expect_refused(FILE_TRUNCATED, "needs 800000000 bytes");
 }
@@ -374,7 +375,7 @@ static void impossible_shapes_are_refused(void **state) {
   (void)state;
   expect_header_refused(SHAPED("(4294967296, 4294967296)"), FILE_TOO_LARGE, "too large");
   expect_header_refused(SHAPED("(4611686018427387904, 4)"), FILE_TOO_LARGE,
-                        "too large");                                                   /* 2^66 bytes: 0 when wrapped */
+                        "too large"); /* 2^66 bytes: 0 after overflow */
   expect_header_refused(SHAPED("(2305843009213693952,)"), FILE_TOO_LARGE, "too large"); /* 2^63 bytes */
   expect_header_refused(SHAPED("(0, 4611686018427387904, 4)"), FILE_TOO_LARGE, "too large");
   expect_header_refused(SHAPED("(18446744073709551618,)"), FILE_TOO_LARGE, "a dimension is too large");
@@ -522,14 +523,14 @@ static void unwritable_targets_leave_everything_as_it_was(void **state) {
   (void)state;
   expect_write_refused(FOLDER "/absent/x.npy", FILE_WRITE_FAILED, "cannot be written: No such file");
 
-  /* What was written cannot take the name: there is a folder of that name. */
+  /* The written file cannot be renamed, because a folder has that name. */
   assert_int_equal(files_make_folder(FOLDER "/folder"), 0);
   expect_write_refused(FOLDER "/folder", FILE_WRITE_FAILED, "cannot be written: Is a directory");
   assert_int_equal(remove_parts(), 0);
   files_remove_folder(FOLDER "/folder");
 }
 
-/* What somebody else writes, or has left, under the name that would be taken. */
+/* A file with the part file's name, left over or written by another process, is not touched. */
 static void a_leftover_of_another_write_is_not_touched(void **state) {
   (void)state;
 #ifdef HAS_POSIX
@@ -548,7 +549,7 @@ static void a_leftover_of_another_write_is_not_touched(void **state) {
 #endif
 }
 
-/* A limit on the size of files stands in for a full disk. */
+/* A limit on file sizes simulates a full disk. */
 static void a_full_disk_leaves_the_old_file(void **state) {
   (void)state;
 #ifdef HAS_POSIX
@@ -557,7 +558,7 @@ static void a_full_disk_leaves_the_old_file(void **state) {
   assert_int_equal(npy_write(PATH, NPY_F4, old_data, (size_t[]){2}, 1, message, sizeof message), FILE_OK);
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
   signal(SIGXFSZ, SIG_IGN);
-  for (size_t count = 10; count <= 100000; count *= 10000) { /* found by fflush, found by fwrite */
+  for (size_t count = 10; count <= 100000; count *= 10000) { /* fflush fails, fwrite fails */
     const struct rlimit tight = {140, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
     const file_status status = npy_write(PATH, NPY_F4, data, &count, 1, message, sizeof message);
@@ -585,7 +586,7 @@ static void clean_up(void) {
 
 static int set_up_group(void **state) {
   (void)state;
-  clean_up(); /* an earlier run may have been cut off */
+  clean_up(); /* an earlier run may have been interrupted */
   return files_make_folder(FOLDER);
 }
 

@@ -1,4 +1,5 @@
-/* Long launches in pieces: the same bits as at once, from every kernel, and no piece above the limit. */
+/* Long launches that are split: the same bits as in one piece, from every kernel, and no piece
+ * above the limit. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 static const int32_t key_lengths[] = {120, 133, 0, 30};
 
-/* Something of everything, in sizes that are multiples of no tile. */
+/* A problem with many features, in sizes that no tile divides. */
 static clattn_problem problem_for(const clattn_kernel *row) {
   clattn_problem p = support_problem(133, 37, 20);
   p.batch = 2;
@@ -53,7 +54,8 @@ static clattn_plan *create(const clattn_problem *p, const clattn_kernel *row, cl
   return plan;
 }
 
-/* Runs `some` within the limit; of each result the same bits as `all` has. Launches of the stage. */
+/* Runs `some` with the limit; its results must have the same bits as `all`. Returns the stage's
+ * launches. */
 static size_t run_alike(clattn_plan *plan, support_case *some, const support_case *all, clattn_launch_limit limit,
                         clattn_stage stage, const char *kernel) {
   clattn_timings timings;
@@ -108,7 +110,8 @@ static void pieces_change_no_bit(void **state) {
   assert_true(cut > 0);
 }
 
-/* Row by row and product by product: right, though not to the bit, for CLBlast's kernels depend on sizes. */
+/* Row by row and product by product. Results are correct, but not bit by bit, because CLBlast's
+ * kernels depend on sizes. */
 static void blas_in_pieces(void **state) {
   (void)state;
   for (int given = 0; given < 2; ++given) {
@@ -141,7 +144,7 @@ static void blas_in_pieces(void **state) {
       support_check_guards(&c);
       assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
       assert_passed(&report, "blas in pieces");
-      assert_int_equal(timings.launches[CLATTN_STAGE_SCORES], 3 * calls[i]); /* scaled, softcapped and for good */
+      assert_int_equal(timings.launches[CLATTN_STAGE_SCORES], 3 * calls[i]); /* scaled, softcapped and final scores */
       assert_true(timings.launches[CLATTN_STAGE_CONTEXT] >= before);
       before = timings.launches[CLATTN_STAGE_CONTEXT];
     }
@@ -157,20 +160,20 @@ static void estimates(void **state) {
   clattn_device_info device = {.type = CLATTN_DEVICE_GPU, .compute_units = 24, .clock_mhz = 1500};
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   clattn_launch_limit limit = clattn_launch_limit_of(&device, &options);
-  assert_true(limit.flops == 24 * 1.5e9 * 4.0); /* a second */
+  assert_true(limit.flops == 24 * 1.5e9 * 4.0); /* per second */
   assert_int_equal(limit.groups_least, 48);
   options.launch_seconds = 0.25;
   assert_true(clattn_launch_limit_of(&device, &options).flops == 24 * 1.5e9);
   options.launch_seconds = INFINITY;
   assert_true(clattn_launch_limit_of(&device, &options).flops == 0.0);
   options.launch_seconds = 0.0;
-  device.clock_mhz = 0; /* some drivers do not tell */
+  device.clock_mhz = 0; /* some drivers do not report it */
   assert_true(clattn_launch_limit_of(&device, &options).flops == 24 * 4e9);
   device.type = CLATTN_DEVICE_CPU;
   assert_true(clattn_launch_limit_of(&device, &options).flops == 0.0);
   options.launch_seconds = 2.0;
   assert_true(clattn_launch_limit_of(&device, &options).flops == 2.0 * 24 * 4e9);
-  options.kernel_dir = "anything"; /* of which nobody knows whether its kernels look at offsets */
+  options.kernel_dir = "anything"; /* kernels in a folder may ignore offsets */
   limit = clattn_launch_limit_of(&device, &options);
   assert_true(limit.flops == 0.0 && limit.groups_least == 0);
 
@@ -183,12 +186,12 @@ static void estimates(void **state) {
   assert_int_equal(clattn_limited(&limit, 1e30, 1000, 3), 1000);
 }
 
-/* By the option alone; and a device that would be no GPU's is not cut without it. */
+/* Only the option sets a limit here; without it, a device that is not a GPU has none. */
 static void the_option(void **state) {
   (void)state;
   const size_t units = clattn_device_get_info(support_opened)->compute_units;
   clattn_problem p = support_problem(64, 8, 8);
-  p.batch = 8 * units; /* more work-groups than a piece has at least */
+  p.batch = 8 * units; /* more work-groups than the smallest piece has */
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   clattn_plan *plan = NULL;
   clattn_error error;
@@ -215,7 +218,8 @@ static void the_option(void **state) {
   support_free(&c);
 }
 
-/* A kernel that is ten times slower here than the estimate says: pieces are measured, and the next ones smaller. */
+/* A kernel that is ten times slower than the estimate: pieces are timed, and the following ones get
+ * smaller. */
 static void pieces_are_as_long_as_asked(void **state) {
   (void)state;
   static const char *const kernels[] = {"fused=tiled", "fused=register"};
@@ -258,7 +262,8 @@ static void pieces_are_as_long_as_asked(void **state) {
 
 /* ---- the exam ---------------------------------------------------------------------------------------------------- */
 
-/* The library's own file with get_group_id() in place of group_id(), which begins at 0 in each piece. */
+/* Writes the library's own file with get_group_id() instead of group_id(), so that numbering starts
+ * at 0 in each piece. */
 static void write_forgetful(const char *file) {
   static const char word[] = " group_id(";
   const size_t length = sizeof word - 1;
@@ -275,7 +280,8 @@ static void write_forgetful(const char *file) {
   assert_int_equal(fclose(to), 0);
 }
 
-/* Exams cut their launches, however short: a kernel that is right at once and wrong in pieces does not pass. */
+/* The self-test splits its launches, however short: a kernel that is correct only in one piece must
+ * fail. */
 static void exams_are_taken_in_pieces(void **state) {
   (void)state;
   write_forgetful("scores/2_tiled.cl");
@@ -287,7 +293,7 @@ static void exams_are_taken_in_pieces(void **state) {
     options.kernels = "scores=tiled";
     options.kernel_dir = KERNELS;
     assert_ok(clattn_plan_create(support_opened, &e.problem, &options, &e.plan, &error), &error);
-    if (cut) e.plan->limit.groups_least = 1; /* as if it were the library's */
+    if (cut) e.plan->limit.groups_least = 1; /* as if it were the library's own */
     assert_ok(clattn_exam_take(&e, &error), &error);
     assert_int_equal(clattn_exam_mark(&e, CLATTN_STAGE_SCORES).right, !cut);
     clattn_exam_finish(&e);

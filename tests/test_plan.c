@@ -1,4 +1,4 @@
-/* Plans: pipelines, blocks, budgets, repeated runs, threads, NaN behind the mask. */
+/* Plans: pipelines, blocks, budgets, repeated runs, threads, NaN at masked keys. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void pipelines(void **state) {
       }
 }
 
-/* Blocks of several heads, of one head, of some rows, of one row: always the same bits. */
+/* Blocks of several heads, one head, some rows, and one row all give the same bits. */
 static void blocks(void **state) {
   (void)state;
   clattn_problem p = middling();
@@ -78,13 +78,14 @@ static void blocks(void **state) {
   free(first);
 }
 
-/* What does not fit is refused before anything is allocated, with the bytes. */
+/* A problem that does not fit is refused before anything is allocated; the message tells the
+ * bytes. */
 static void budget(void **state) {
   (void)state;
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   const clattn_problem p = middling();
-  /* x 2x70x48, wq and wk 48x36, wv 48x60, q and k 2x70x36, v and context 2x70x60, lse 2x3x70, and one row of
-   * scores */
+  /* x 2x70x48, wq and wk 48x36, wv 48x60, q and k 2x70x36, v and context 2x70x60, lse 2x3x70, and
+   * one row of scores */
   const uint64_t least =
       4 * (2 * 70 * 48 + 2 * 48 * 36 + 48 * 60 + 2 * 2 * 70 * 36 + 2 * 2 * 70 * 60 + 2 * 3 * 70 + 70);
   clattn_plan *plan = NULL;
@@ -116,7 +117,7 @@ static clattn_problem of_tokens(size_t tokens) {
   return p;
 }
 
-/* A refusal says how many tokens would fit: so many, and not one more. */
+/* A refusal says how many tokens would fit: exactly that many do, and not one more. */
 static void what_would_fit(void **state) {
   (void)state;
   for (int pipeline = CLATTN_PIPELINE_STAGED; pipeline <= CLATTN_PIPELINE_FUSED; pipeline += 2) {
@@ -140,7 +141,7 @@ static void what_would_fit(void **state) {
   }
 }
 
-/* Plans and caches of one device share its memory, whatever the driver promises. */
+/* Plans and caches of one device share its memory, no matter what the driver promises. */
 static void memory_is_counted(void **state) {
   (void)state;
   const uint64_t all = clattn_device_get_info(support_opened)->global_memory_bytes;
@@ -174,7 +175,7 @@ static void memory_is_counted(void **state) {
   assert_int_equal(clattn_ledger_left(support_opened), all);
 }
 
-/* Scores of 400 GiB are worked off in blocks; a tensor that is larger than any buffer is refused with its name. */
+/* Scores of 400 GiB are computed in blocks; a tensor larger than any buffer is refused by name. */
 static void too_large(void **state) {
   (void)state;
   clattn_problem p = support_problem(320000, 4, 1);
@@ -192,7 +193,7 @@ static void too_large(void **state) {
   assert_non_null(strstr(error.message, "x takes 1280000000000 bytes"));
 }
 
-/* Of one plan, with and without timings. */
+/* With one plan, with and without timings. */
 static void run_again_and_again(const char *kernels, clattn_pipeline pipeline, int runs) {
   clattn_problem p = middling();
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
@@ -225,7 +226,8 @@ static void run_again_and_again(const char *kernels, clattn_pipeline pipeline, i
   support_free(&c);
 }
 
-/* Every pipeline with what the device gets by itself, and what is written for the other sort of device. */
+/* Every pipeline, with the kernels selected for the device and with those for other kinds of
+ * devices. */
 static void same_bits_every_run(void **state) {
   (void)state;
   const char *const all = getenv("CLATTN_RUNS");
@@ -257,7 +259,7 @@ static void timings_and_costs(void **state) {
   assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
   clattn_plan_get_info(plan, &info);
-  /* three products of scores: scaled, softcapped, and for good */
+  /* three products of scores: scaled, softcapped, and final */
   const size_t launches[] = {[CLATTN_STAGE_PROJECT] = 1,
                              [CLATTN_STAGE_SCORES] = 3 * info.blocks,
                              [CLATTN_STAGE_SOFTMAX] = info.blocks,
@@ -285,7 +287,7 @@ static void timings_and_costs(void **state) {
   support_free(&c);
 }
 
-/* Some rows of scores and weights only, across block borders; context complete. */
+/* Only some rows of scores and weights, across block borders; the context is complete. */
 static void wanted_rows(void **state) {
   (void)state;
   const clattn_problem p = middling();
@@ -310,8 +312,8 @@ static void wanted_rows(void **state) {
   support_free(&some);
 }
 
-/* v of token 41 overflows to infinity, everything else of it stays small: feature 0, which that token alone has, is
- * passed on by Wv only. */
+/* v of token 41 overflows to infinity, everything else of the token stays small: only it has
+ * feature 0, and only Wv uses that feature. */
 static void make_value_infinite(support_case *c) {
   float *x = support_tensor(c, CLATTN_X);
   for (size_t token = 0; token < c->problem.query_len; ++token)
@@ -322,7 +324,7 @@ static void make_value_infinite(support_case *c) {
   }
 }
 
-/* Infinite in v at one key: queries before it must stay finite, queries from it on must show it. */
+/* One key's v is infinite: queries before it must stay finite, queries from it on must show it. */
 static void infinity_behind_the_mask(void **state) {
   (void)state;
   static const char *const kernels[] = {"context=naive", "context=tiled", "context=register", "context=panel",
@@ -351,7 +353,8 @@ static void infinity_behind_the_mask(void **state) {
   }
 }
 
-/* A NaN in one token's embedding is in its own scores, so in the weights of whoever sees it. */
+/* A NaN in one token's embedding reaches its own scores, and the weights of every query that sees
+ * it. */
 static void nan_shows(void **state) {
   (void)state;
   static const char *const kernels[] = {"softmax=naive", "softmax=online",   "softmax=tiled",
@@ -371,7 +374,7 @@ static void nan_shows(void **state) {
   }
 }
 
-/* Scores of +-1e4: exp would overflow without subtracting the largest. */
+/* Scores of +-1e4: exp would overflow if the largest were not subtracted. */
 static void large_scores(void **state) {
   (void)state;
   static const char *const kernels[] = {"softmax=naive", "softmax=online",   "softmax=tiled",
@@ -391,7 +394,7 @@ static void large_scores(void **state) {
     }
 }
 
-/* Scores of 1e7, and scores that float cannot hold at all: the same as the scalar path, to the NaN. */
+/* Scores of 1e7, and scores beyond float's range: the same as the reference, including NaN. */
 static void enormous_scores(void **state) {
   (void)state;
   static const float scales[] = {1e6f, -1e6f, 1e30f}, sizes[] = {1.0f, 1.0f, 1e12f};
@@ -429,7 +432,7 @@ typedef struct worker {
   char message[256];
 } worker;
 
-/* cmocka's assertions belong to the main thread: here failures are carried home. */
+/* cmocka's assertions work only in the main thread, so threads return their failures. */
 static void *work(void *argument) {
   worker *w = argument;
   clattn_problem p = support_problem(65, 32, 16);

@@ -1,5 +1,5 @@
-/* Probing the device's peaks: that they are numbers, what is refused, and that a probe that does less than it says is
- * found out. How large they are is nobody's promise. */
+/* The probe of the device's peaks: results are finite numbers, invalid options are refused, and a
+ * probe that does less work than it claims is detected. The size of the results is not tested. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void peaks(void **state) {
   options.repeats = 1;
   clattn_peaks peaks;
   clattn_error error;
-  const uint64_t sets[] = {65536, 1000001, 64 << 20}; /* also one that no chunk divides */
+  const uint64_t sets[] = {65536, 1000001, 64 << 20}; /* including one that no chunk size divides */
   for (size_t i = 0; i < sizeof sets / sizeof sets[0]; ++i) {
     options.working_set = sets[i];
     assert_ok(clattn_device_probe(support_opened, &options, &peaks, &error), &error);
@@ -41,7 +41,7 @@ static void multiply_add_alone(void **state) {
   assert_true(peaks.copy.best == 0.0 && peaks.strided.best == 0.0 && peaks.local.best == 0.0);
 }
 
-/* What a compiler might leave out is left out here. */
+/* Leaves out work, as an optimising compiler might. */
 #define FOLDER "broken_probes"
 static const struct {
   clattn_probe_kind kind;

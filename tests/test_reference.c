@@ -1,4 +1,5 @@
-/* The scalar path: the article's exact numbers, properties, and the places where NaN may and may not show. */
+/* The reference: the article's exact numbers, general properties, and where NaN may and may not
+ * appear. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ static void assert_all_near(const float *got, const double *expected, size_t cou
       fail_msg("element %zu: got %.9g, expected %.9g", i, (double)got[i], expected[i]);
 }
 
-/* "please study man", d_k = 2: worked out by hand and with 50 digits. */
+/* "please study man", d_k = 2: computed by hand with 50 digits. */
 static void please_study_man(void **state) {
   (void)state;
   static const double k[] = {1, 1, 0, 2, 1, 2}, v[] = {1, 0, 0, 2, 1, 1};
@@ -76,7 +77,8 @@ static void wanted_rows_alone(void **state) {
   support_free(&part);
 }
 
-/* A NaN in the value of a masked key must not reach a query that does not see it, and must reach those that do. */
+/* A NaN in the value of a masked key must not reach a query that does not see it, and must reach
+ * those that do. */
 static void nan_behind_the_mask(void **state) {
   (void)state;
   clattn_problem problem = support_problem(6, 4, 4);
@@ -84,7 +86,7 @@ static void nan_behind_the_mask(void **state) {
   support_case c;
   support_allocate(&c, &problem, 9);
   float *x = support_tensor(&c, CLATTN_X), *wq = support_tensor(&c, CLATTN_WQ), *wk = support_tensor(&c, CLATTN_WK);
-  for (size_t i = 0; i < 4; ++i) x[4 * 4 + i] = i == 3 ? NAN : 1.0f; /* token 4; q and k do not look at feature 3 */
+  for (size_t i = 0; i < 4; ++i) x[4 * 4 + i] = i == 3 ? NAN : 1.0f; /* token 4; q and k do not use feature 3 */
   memset(wq + 12, 0, 4 * sizeof(float));
   memset(wk + 12, 0, 4 * sizeof(float));
   clattn_error error;
@@ -94,14 +96,14 @@ static void nan_behind_the_mask(void **state) {
   support_free(&c);
 }
 
-/* Pieces from the last to the first, as no loop would have them. */
+/* Runs pieces from last to first, which no ordinary loop does. */
 static void backwards(size_t pieces, void (*piece)(void *of, size_t i), void *of) {
   for (size_t i = pieces; i-- > 0;) piece(of, i);
 }
 
 static void in_pieces(void **state) {
   (void)state;
-  static const size_t pieces[] = {1, 2, 5, 64}; /* the last: more than there are rows or tokens */
+  static const size_t pieces[] = {1, 2, 5, 64}; /* the last one exceeds the number of rows and of tokens */
   clattn_problem problem = support_problem(13, 6, 4);
   problem.heads = 4;
   problem.kv_heads = 2;
@@ -121,7 +123,7 @@ static void in_pieces(void **state) {
     const clattn_loop loop = {pieces[i], backwards};
     support_poison(&part);
     assert_ok(clattn_reference_run_in(&loop, &problem, &part.inputs, &part.outputs, &error), &error);
-    for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) /* all of the row tensors are as long as their six rows */
+    for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) /* all row tensors are as long as their six rows */
       if (clattn_outputs_get(&whole.outputs, (clattn_tensor)t) != NULL)
         assert_memory_equal(clattn_outputs_get(&part.outputs, (clattn_tensor)t),
                             clattn_outputs_get(&whole.outputs, (clattn_tensor)t), whole.bytes[t]);
@@ -146,7 +148,7 @@ static void loops_that_are_none(void **state) {
   support_free(&c);
 }
 
-/* What no plan computed: the scalar path's own results pass, and one that is off does not. */
+/* Results from outside of any plan: the reference's own pass, and wrong ones fail. */
 static void other_code_is_judged(void **state) {
   (void)state;
   static const clattn_tensor spoiled[] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_OUTPUT};

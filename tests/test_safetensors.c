@@ -1,8 +1,8 @@
-/* Tests of the .safetensors reader: tensors that are read, the error for everything that must be refused, and how an
- * argument names a file and a tensor.
+/* The .safetensors reader: tensors that it reads, the error for everything that it must refuse, and
+ * how an argument names a file and a tensor.
  *
- * Files are built from their parts, so that each part can be wrong. Everything happens in the working directory.
- */
+ * Files are built from their parts, so that each part can be wrong. Everything happens in the
+ * working directory. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 #include "cli/files/tensor_file.h"
 
 #define PATH "test.safetensors"
-#define LONG "test.safetensors:x" /* also the name of a file */
+#define LONG "test.safetensors:x" /* also a valid file name */
 #define SHAPED(dtype, shape, offsets) "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 #define X(shape, offsets) "{\"x\":" SHAPED("F32", shape, offsets) "}"
 #define GOOD X("[1]", "[0,4]")
@@ -95,7 +95,7 @@ static void ranks_0_to_4_and_empty_tensors_are_read(void **state) {
   expect_tensor("x", NPY_F4, one, 1, (size_t[]){1, 1, 1, 1}, 4);
   write_file(X("[2,0,3]", "[0,0]"), NULL, 0);
   expect_tensor("x", NPY_F4, NULL, 0, (size_t[]){2, 0, 3}, 3);
-  /* Empty ones on both sides of one that is not, and a name that is none. */
+  /* Empty tensors before and after another one, and an empty name. */
   write_file("{\"a\":" SHAPED("F16", "[0]", "[0,0]") ",\"\":" SHAPED("F32", "[1]", "[0,4]") ",\"c\":" SHAPED(
                  "I64", "[0,7]", "[4,4]") ",\"b\":" SHAPED("BF16", "[3,0]", "[4,4]") "}",
              "\0\0\x80\x3f", 4);
@@ -111,7 +111,7 @@ static void spellings_of_json_are_read(void **state) {
   expect_tensor("x\xc3\xa9", NPY_F4, (float[]){1.0f}, 1, (size_t[]){1}, 1);
 }
 
-/* As the Python package does: whatever they hold. */
+/* Like the Python package, the reader ignores other keys, whatever they contain. */
 static void other_keys_of_a_tensor_are_not_looked_at(void **state) {
   (void)state;
   static const char *const others[] = {"0", "-0", "-1.5e3", "null", "\"-0\"", "{\"shape\":[-1]}", "[[[]]]"};
@@ -173,7 +173,7 @@ static void lying_header_lengths_are_refused(void **state) {
   expect_refused("x", FILE_WRONG_FORMAT, "not a .safetensors file (allowed: files whose header begins with '{')");
   write_parts(size - 1, GOOD, size, data, 4);
   expect_refused("x", FILE_BAD_HEADER, "refused as JSON");
-  write_parts(size + 1, GOOD, size, "\xff\0\0\0", 4); /* reaches into the data */
+  write_parts(size + 1, GOOD, size, "\xff\0\0\0", 4); /* extends into the data */
   expect_refused("x", FILE_BAD_HEADER, "refused as JSON");
 }
 
@@ -192,7 +192,7 @@ static void the_longest_header_is_25_million_bytes(void **state) {
 }
 
 typedef struct hostile {
-  const char *header; /* with 4 bytes of data behind it */
+  const char *header; /* followed by 4 bytes of data */
   file_status status;
   const char *part; /* of the message */
 } hostile;
@@ -217,7 +217,7 @@ static const hostile bad_json[] = {
     {"{\"\\ud800\":1}", FILE_BAD_HEADER, "refused as JSON"},
     {"{\"\\u0000\":1}", FILE_BAD_HEADER, "refused as JSON"},
     {"{\"\x01\":1}", FILE_BAD_HEADER, "refused as JSON"},
-    {"{\"x\":\x1b[31m}", FILE_BAD_HEADER, "near '?'"}, /* a terminal does not turn red */
+    {"{\"x\":\x1b[31m}", FILE_BAD_HEADER, "near '?'"}, /* must not turn a terminal red */
     {X("[01]", "[0,4]"), FILE_BAD_HEADER, "refused as JSON"},
     {X("[+1]", "[0,4]"), FILE_BAD_HEADER, "refused as JSON"},
     {X("[NaN]", "[0,4]"), FILE_BAD_HEADER, "refused as JSON"},
@@ -266,7 +266,7 @@ static const hostile bad_sizes[] = {
     {X("[]", "[0,0]"), FILE_BAD_HEADER, "1 elements of F32"},
     {"{\"x\":" SHAPED("F4", "[7]", "[0,4]") "}", FILE_BAD_HEADER, "7 elements of F4, which is 28 bits"},
     {X("[4294967296,4294967296]", "[0,0]"), FILE_TOO_LARGE,
-     "the shape of tensor 'x' is too large"}, /* 0 when wrapped */
+     "the shape of tensor 'x' is too large"}, /* 0 after overflow */
     {X("[4611686018427387904,4]", "[0,0]"), FILE_TOO_LARGE, "too large"},
     {X("[576460752303423488]", "[0,0]"), FILE_TOO_LARGE, "too large"}, /* 2^64 bits */
     {X("[9223372036854775807,3,0]", "[0,0]"), FILE_TOO_LARGE, "too large"},
@@ -286,7 +286,7 @@ static const hostile bad_sizes[] = {
     {"{\"x\":" SHAPED("U8", "[1]", "[0,1]") ",\"y\":" SHAPED("U8", "[1]", "[3,4]") "}", FILE_BAD_HEADER,
      "tensor 'y' begins at byte 3 of the data (allowed: 1"}, /* gap */
     {"{\"x\":" SHAPED("F32", "[1]", "[0,4]") ",\"y\":" SHAPED("U8", "[0]", "[2,2]") "}", FILE_BAD_HEADER,
-     "tensor 'y' begins at byte 2"}, /* empty, but inside another */
+     "tensor 'y' begins at byte 2"}, /* empty, but inside another tensor */
     {X("[1,1,1,1,1]", "[0,4]"), FILE_UNSUPPORTED, "tensor 'x' has 5 dimensions (allowed: 0 to 4)"},
     {"{\"x\":" SHAPED("I32", "[1]", "[0,4]") "}", FILE_UNSUPPORTED,
      "tensor 'x' has dtype I32 (allowed: F32, F16, BF16)"},
@@ -310,7 +310,7 @@ static void hostile_headers_are_refused(void **state) {
   expect_all_refused(bad_sizes, sizeof bad_sizes / sizeof bad_sizes[0]);
 }
 
-/* In the place of each byte, and before it. */
+/* Replaces each byte by a NUL, and inserts one before it. */
 static void nul_bytes_are_refused_everywhere(void **state) {
   (void)state;
   const size_t size = sizeof GOOD - 1;
@@ -335,7 +335,7 @@ static void deep_nesting_is_refused(void **state) {
   memcpy(header, "{\"x\":", 5);
   write_parts(deep + 5, header, deep + 5, NULL, 0);
   expect_refused("x", FILE_BAD_HEADER, "the header is nested too deep (allowed: 127 levels)");
-  for (size_t lists = 126; lists <= 127; ++lists) { /* and the object around them */
+  for (size_t lists = 126; lists <= 127; ++lists) { /* plus the object around them */
     memset(header + 5, '[', lists);
     memset(header + 5 + lists, ']', lists);
     header[5 + 2 * lists] = '}';

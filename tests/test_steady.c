@@ -1,4 +1,4 @@
-/* When a page says that its times are not to be trusted, by numbers made up. */
+/* When a report warns that its times are unreliable; with made-up numbers. */
 #include <math.h>
 #include <string.h>
 

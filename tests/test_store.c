@@ -1,4 +1,5 @@
-/* The store of compiled programs: found again, and what is damaged, of something else, or cannot be written. */
+/* The store of compiled programs: files are found again, and damaged, foreign and unwritable ones
+ * are handled. */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static void file_round_trip(void **state) {
   free(bytes);
 }
 
-/* Each byte of the file changed, the file cut at each length, and lengthened. */
+/* Changes each byte of the file, cuts the file at each length, and extends it. */
 static void damaged_files(void **state) {
   (void)state;
   size_t size = 0;
@@ -91,7 +92,7 @@ static void other_keys(void **state) {
     assert_int_equal(state_of(keys[i]), CLATTN_PROGRAM_FILE_USELESS);
 }
 
-/* What the reader would refuse for its size is not written; the bytes are not looked at. */
+/* A program too large for the reader is not written; its bytes are not even read. */
 static void too_large(void **state) {
   (void)state;
   const size_t most = (size_t)256 << 20;
@@ -101,7 +102,8 @@ static void too_large(void **state) {
   assert_int_equal(state_of(FILE_KEY), CLATTN_PROGRAM_FILE_MISSING);
 }
 
-/* Two writers of one name, whose files differ in size; a reader sees one or the other, whole. */
+/* Two writers of one file, with contents of different sizes: a reader must see one or the other,
+ * complete. */
 enum { WRITES = 200 };
 static const size_t sizes[2] = {30000, 90000};
 
@@ -151,7 +153,7 @@ static void keepers(void **state) {
   for (size_t i = 0; i < sizeof others / sizeof others[0]; ++i) assert_false(clattn_platform_keeps_programs(others[i]));
 }
 
-/* A device anew, of a platform that is said to keep no programs. */
+/* Opens the device again, with the name of a platform that keeps no programs. */
 static clattn_device *forgetful(void) {
   clattn_device *device = support_device();
   strcpy(device->info.platform, "a platform without a store");
@@ -166,13 +168,13 @@ static clattn_problem small(void) {
 
 static clattn_plan_options with_store(const char *folder) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  options.pipeline = CLATTN_PIPELINE_FUSED; /* a plan of one program */
+  options.pipeline = CLATTN_PIPELINE_FUSED; /* a plan with one program */
   options.kernels = "fused=online";
   options.program_dir = folder;
   return options;
 }
 
-/* From where the plan's program came. */
+/* Where the plan's program came from. */
 static void origin_of(clattn_device *device, const clattn_plan_options *options, char *origin, size_t size) {
   const clattn_problem p = small();
   clattn_plan *plan = NULL;
@@ -194,7 +196,7 @@ static void expect(const char *origin, const char *begin, const char *end) {
   assert_true(fits);
 }
 
-/* Of a device anew, which knows nothing but what is stored. */
+/* The same on a newly opened device, which only knows what is stored. */
 static void origin_anew(const clattn_plan_options *options, char *origin, size_t size) {
   clattn_device *device = forgetful();
   origin_of(device, options, origin, size);
@@ -219,10 +221,10 @@ static void expect_no_store(const char *folder) {
 #define FOUND "from the store, "
 #define USELESS ".program, replacing a useless file"
 
-/* The plan's program is stored, and that is its file. */
+/* Makes sure that the plan's program is stored, and finds its file. */
 static void find_stored(const clattn_plan_options *options, char *path, size_t size) {
   char origin[1024];
-  origin_anew(options, origin, sizeof origin); /* whatever an earlier run has left there */
+  origin_anew(options, origin, sizeof origin); /* replaces a file left by an earlier run */
   origin_anew(options, origin, sizeof origin);
   expect(origin, FOUND, ".program");
   snprintf(path, size, "%s/%s", FOLDER, origin + strlen(FOUND));
@@ -235,12 +237,12 @@ static const char *stored_path(void) {
   return path;
 }
 
-/* A whole file of the store in its parts; free all. */
+/* The parts of a complete file of the store; free both. */
 typedef struct parts {
   unsigned char *all;
   const char *key;
   const unsigned char *bytes;
-  size_t size; /* of bytes */
+  size_t size; /* of the bytes */
 } parts;
 
 static parts take_apart(const char *path) {
@@ -296,7 +298,7 @@ static void useless_files(void **state) {
 
   free(good);
 
-  /* Whole files: of something else, and one that the driver does not take. */
+  /* Complete files with wrong contents: foreign bytes, and a binary that the driver rejects. */
   const unsigned char nothing[] = "no program at all";
   assert_int_equal(clattn_program_file_write(path, "another key", nothing, sizeof nothing), 0);
   expect_anew(FOLDER, BUILT, USELESS);
@@ -307,7 +309,7 @@ static void useless_files(void **state) {
   free(p.all);
 }
 
-/* The bytes of a kernel file that is built for itself. */
+/* The binary of a kernel file that is built separately. */
 static parts build_alone(const char *file, const char *function) {
   char origin[CLATTN_ORIGIN_TEXT], path[1024];
   cl_kernel kernel = NULL;
@@ -325,7 +327,8 @@ static parts build_alone(const char *file, const char *function) {
   return take_apart(path);
 }
 
-/* The driver takes what is stored, but it is of another kernel file: the kernel is missing, or the one behind it. */
+/* The driver accepts the stored binary, but it comes from another kernel file: its kernel is
+ * missing, or the post-processing kernel is. */
 static void other_kernels(void **state) {
   (void)state;
   static const struct {
@@ -347,7 +350,7 @@ static void other_kernels(void **state) {
   }
 }
 
-/* Another driver, device or option, or another text: another file. */
+/* Another driver, device, option or text leads to another file. */
 static void places(void **state) {
   (void)state;
   clattn_device *device = forgetful();
@@ -384,7 +387,7 @@ static void places(void **state) {
   expect_anew(long_path, "built, not stored: ", "too long");
 }
 
-/* The plan is made all the same. */
+/* The plan is still created. */
 static void no_folder(void **state) {
   (void)state;
   const char *path = stored_path();
@@ -396,7 +399,7 @@ static void no_folder(void **state) {
   expect_no_store(NULL);
 }
 
-/* What others may have put there is not run, and nothing is stored. */
+/* Files that others may have written are not executed, and nothing is stored. */
 static void others_folder(void **state) {
   (void)state;
   static const mode_t modes[] = {0770, 0720, 0707, 0702};
@@ -408,13 +411,13 @@ static void others_folder(void **state) {
   assert_int_equal(chmod(FOLDER, 0755), 0);
   expect_anew(FOLDER, FOUND, ".program");
   assert_int_equal(chmod(FOLDER, 0700), 0);
-  if (chown(FOLDER, geteuid() + 1, (gid_t)-1) != 0) return; /* only root may */
+  if (chown(FOLDER, geteuid() + 1, (gid_t)-1) != 0) return; /* only root can do that */
   expect_anew(FOLDER, "built, not stored: others may write to the folder (", ")");
   assert_int_equal(chown(FOLDER, geteuid(), (gid_t)-1), 0);
   expect_anew(FOLDER, FOUND, ".program");
 }
 
-/* With kernels from a folder, and where the driver keeps programs itself. */
+/* Kernels from a folder, and drivers that keep programs themselves. */
 static void store_not_used(void **state) {
   (void)state;
   char origin[1024];

@@ -1,5 +1,5 @@
-/* Traced plans: what they have besides, against the kernels that count, and what is refused. That each number is right
- * by itself, with every feature, is in test_features.c. */
+/* Traced plans: the extra results agree with those of the timed kernels, and invalid requests are
+ * refused. test_features.c tests each number by itself with every feature. */
 #include <math.h>
 #include <string.h>
 
@@ -28,7 +28,8 @@ static clattn_problem problem(void) {
   return p;
 }
 
-/* Two roundings of the scale's product, and what two orders of the same sum may differ by: twice its own bound. */
+/* Allows for two roundings when scaling the product, and for two orders of the same sum: twice its
+ * own bound. */
 static void products_make_the_scaled_scores(const support_case *c) {
   const clattn_problem *p = &c->problem;
   const size_t rows = p->batch * p->heads * p->query_len, kv = p->heads * p->head_dim;
@@ -46,7 +47,7 @@ static void products_make_the_scaled_scores(const support_case *c) {
     }
 }
 
-/* The same exp of the same scores: what is left is a sum in another order, and a quotient. */
+/* The exps of the same scores are equal; what differs is the order of the sum, and a division. */
 static void exps_make_the_weights(const support_case *c) {
   const clattn_problem *p = &c->problem;
   const size_t rows = p->batch * p->heads * p->query_len;
@@ -82,7 +83,7 @@ static void agrees_with_production(void **state) {
   }
 }
 
-/* Nothing but what is wanted costs, and the results that count are the same bits with and without. */
+/* Tracing costs only what was requested, and does not change a bit of the ordinary results. */
 static void changes_nothing(void **state) {
   (void)state;
   const clattn_problem p = problem();
@@ -106,7 +107,7 @@ static void changes_nothing(void **state) {
   support_free(&without);
 }
 
-/* Some rows of products and exps, all maxima and sums, across the borders of blocks. */
+/* Some rows of products and exps, all maxima and sums, across block borders. */
 static void wanted_rows(void **state) {
   (void)state;
   const clattn_problem p = problem();

@@ -1,4 +1,5 @@
-/* What kernels ask for on paper, against counts by hand of small cases; and what follows from it. */
+/* What kernels read, write and compute in theory, compared with counts by hand for small cases, and
+ * conclusions from it. */
 #include <math.h>
 #include <string.h>
 
@@ -7,12 +8,12 @@
 #include "support.h"
 #include "catalog/traffic.h"
 
-/* In floats, but for the operations. */
+/* In floats, except for the operations. */
 typedef struct counts {
   double flops, read, strided, written, scattered, local_read, local_written;
 } counts;
 
-/* cmocka compares floats. */
+/* cmocka's own compares floats. */
 #define assert_close(a, b) assert_true(fabs((a) - (b)) < 1e-9)
 
 static void assert_counts(const clattn_traffic *t, const counts *c) {
@@ -42,7 +43,7 @@ static clattn_problem attention(size_t queries, size_t keys, size_t heads, size_
   return p;
 }
 
-/* Of a kernel of attention. */
+/* For one attention kernel. */
 typedef struct counted {
   clattn_stage stage;
   const char *name;
@@ -52,11 +53,12 @@ typedef struct counted {
 } counted;
 
 static const counted by_hand[] = {
-    /* 2 x 3 results of 4 products each; all of K's 24 reads are a row apart */
+    /* 2 x 3 results of 4 products each; all 24 reads of K are one row apart */
     {CLATTN_STAGE_SCORES, "naive", {0}, 2, 3, 1, 4, 4, {.flops = 48, .read = 48, .strided = 24, .written = 6}},
-    /* V's are not */
+    /* V's reads are not */
     {CLATTN_STAGE_CONTEXT, "naive", {0}, 2, 4, 1, 9, 3, {.flops = 48, .read = 48, .written = 6}},
-    /* each head 2 tiles of 8 x 8, one step: 128 floats into local memory, 16 out of it for each of 64 work-items */
+    /* each head has 2 tiles of 8 x 8 and one step: 128 floats to local memory, 16 from it for each
+     * of 64 work-items */
     {CLATTN_STAGE_SCORES,
      "tiled",
      {8},
@@ -66,7 +68,7 @@ static const counted by_hand[] = {
      8,
      8,
      {.flops = 4096, .read = 512, .written = 256, .local_read = 4096, .local_written = 512}},
-    /* 9 rows are 2 tiles; the 7 that the second has too many are multiplied as well */
+    /* 9 rows take 2 tiles; the 7 unused rows of the second are computed as well */
     {CLATTN_STAGE_CONTEXT,
      "tiled",
      {8},
@@ -76,7 +78,8 @@ static const counted by_hand[] = {
      8,
      8,
      {.flops = 2048, .read = 72 + 128, .written = 72, .local_read = 1024 + 1024, .local_written = 256}},
-    /* one block of 16 x 8: for each of 64 work-items and 8 terms a float of K and 2 of Q, of which no row but 9 is */
+    /* one block of 16 x 8: each of 64 work-items reads a float of K and 2 of Q for each of 8 terms,
+     * although only 9 rows of Q exist */
     {CLATTN_STAGE_SCORES,
      "column",
      {8, 2},
@@ -86,7 +89,7 @@ static const counted by_hand[] = {
      8,
      8,
      {.flops = 2048, .read = 72 + 64, .written = 72, .local_read = 64 * 8 * 3, .local_written = 128 + 64}},
-    /* one block of 32 x 32, one step: what register would ask for */
+    /* one block of 32 x 32, one step: the same counts as for register */
     {CLATTN_STAGE_SCORES,
      "wide",
      {8, 8, 4, 4, 8},
@@ -106,7 +109,7 @@ static const counted by_hand[] = {
      8,
      16,
      {.flops = 4096, .read = 256, .written = 256, .local_read = 64 * 8 * 4 + 64, .local_written = 256 + 1}},
-    /* 5 rows count as 8; two strips, the second adds to the first */
+    /* 5 rows count as 8; two strips, of which the second adds to the first */
     {CLATTN_STAGE_SCORES,
      "panel",
      {64, 4, 1, 64},
@@ -117,7 +120,7 @@ static const counted by_hand[] = {
      1,
      {.flops = 32768, .read = 2048 + 1024 + 80, .written = 160, .local_read = 4096, .local_written = 2048}},
     {CLATTN_STAGE_SOFTMAX, "naive", {0}, 2, 5, 1, 1, 1, {60, 30, 30, 10, 10, 0, 0}},
-    /* two trees over 32: 31 pairs each, and the root for all */
+    /* two trees over 32: 31 pairs each, and the root is read by all */
     {CLATTN_STAGE_SOFTMAX,
      "tiled",
      {32},
@@ -138,7 +141,7 @@ static const counted by_hand[] = {
      1,
      1,
      {.flops = 448, .read = 128, .written = 64, .local_read = 188, .local_written = 126}},
-    /* 128 places in registers, 32 keys behind */
+    /* 128 values in registers, 32 keys beyond them */
     {CLATTN_STAGE_SOFTMAX,
      "register",
      {32, 4},
@@ -149,7 +152,7 @@ static const counted by_hand[] = {
      1,
      {.flops = 384 + 128 + 192, .read = 128 + 96, .written = 160, .local_read = 188, .local_written = 126}},
     {CLATTN_STAGE_SOFTMAX, "vector", {16}, 3, 32, 1, 1, 1, {.flops = 384, .read = 288, .written = 192}},
-    /* for each of 2 keys q and the result (3 + 5), then k and v; the result once more */
+    /* for each of 2 keys q and the result (3 + 5), then k and v; then the result once more */
     {CLATTN_STAGE_FUSED, "online", {0}, 1, 2, 2, 3, 5, {108, 74, 74, 40, 40, 0, 0}},
     {CLATTN_STAGE_FUSED, "online", {0}, 1, 2, 1, 3, 5, {54, 37, 21, 20, 20, 0, 0}},
     /* three scores for each key: 6 x 3 of q and k; the formula's 9, and 5 sums */
@@ -164,7 +167,8 @@ static const counted by_hand[] = {
      8,
      8,
      {.flops = 1216 + 1728, .read = 192, .written = 64, .local_read = 2048 + 512, .local_written = 320}},
-    /* Q, K (128 each), V (256), maxima, flag, weights, sums; read: products, maxima and flag, values, sums */
+    /* Q, K (128 each), V (256), maxima, flag, weights, sums; read: products, maxima and flag,
+     * values, sums */
     {CLATTN_STAGE_FUSED,
      "register",
      {8, 8, 1, 1, 16},
@@ -178,7 +182,8 @@ static const counted by_hand[] = {
       .written = 256,
       .local_read = 2048 + 512 + 64 + 2560 + 512,
       .local_written = 128 + 128 + 256 + 64 + 1 + 64 + 64}},
-    /* 2 key tiles for 16 queries: Q, then scores, maxima, weights and sums of each lane; and what a lane has besides */
+    /* 2 key tiles for 16 queries: Q, then scores, maxima, weights and sums of each lane, and the
+     * lane's other values */
     {CLATTN_STAGE_FUSED,
      "vector",
      {1, 4, 4, 64},
@@ -218,8 +223,8 @@ static void counted_by_hand(void **state) {
   }
 }
 
-/* Two query heads share a key head: its 2 rows are one block. 32 keys are two parts of one tile; both load the queries.
- */
+/* Two query heads share a KV head: their 2 rows form one block. 32 keys are two parts of one tile;
+ * both load the queries. */
 static void split(void **state) {
   (void)state;
   static const int value[] = {16, 1, 32, 16, 128};
@@ -231,8 +236,8 @@ static void split(void **state) {
   assert_true(t.global_strided == 0.0 && t.local_read > 0.0 && t.local_written > 0.0);
 }
 
-/* Three results from the same x. Neighbours in a column read rows of x, and write rows, apart; neighbours in a row read
- * W^T so, but not W. */
+/* Three results from the same x. Work-items that are neighbours in a column read and write rows far
+ * apart; neighbours in a row read W^T, but not W, with a stride. */
 static void projections(void **state) {
   (void)state;
   static const int value[] = {8, 8, 2, 2, 8};
@@ -254,7 +259,7 @@ static void projections(void **state) {
   assert_close(t.global_strided, t.global_read / 2.0);
 }
 
-/* Scores in blocks of rows are several launches, whose tiles begin anew. */
+/* Scores in blocks of rows take several launches, each of which starts its tiles anew. */
 static void blocks_of_rows(void **state) {
   (void)state;
   static const int value[] = {8};
@@ -279,7 +284,8 @@ static void every_rung_has_a_formula(void **state) {
   }
 }
 
-/* Halves are read as they are stored by fused alone; context and what rungs keep in it stay floats. */
+/* Only fused kernels read halves as they are stored; context and what kernels accumulate in it
+ * remain floats. */
 static void halves(void **state) {
   (void)state;
   static const int value[] = {8};
@@ -297,7 +303,7 @@ static void halves(void **state) {
     assert_close(t.global_read, t32.global_read / 2.0);
     assert_close(t.global_written, t32.global_written);
     assert_close(t.local_read, t32.local_read);
-    const double context = 4.0 * 2.0 * 8.0 * (16.0 + 1.0) * 4.0; /* read back once a key, and once to be divided */
+    const double context = 4.0 * 2.0 * 8.0 * (16.0 + 1.0) * 4.0; /* read back once per key, and once to be divided */
     assert_close(o.global_read, (o32.global_read - context) / 2.0 + context);
     assert_close(s.global_read, s32.global_read);
   }

@@ -1,4 +1,4 @@
-/* Why plans are as they are, and tuning records: kept, found again, and hostile ones. */
+/* Why plans select kernels, and tuning records: written, found again, and malicious ones. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static clattn_plan *plan_with(const char *kernels, const char *file, const char 
   return plan;
 }
 
-/* The last reason of the stage. Fails the test if there is none. */
+/* The stage's last reason. Fails the test if there is none. */
 static clattn_reason last_of(const clattn_plan *plan, clattn_stage stage) {
   clattn_reason reason, last = {.text = NULL};
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
@@ -52,7 +52,7 @@ static void reasons(void **state) {
   assert_string_equal(clattn_reason_kind_name(CLATTN_REASON_KIND_COUNT), "unknown reason");
 }
 
-/* Of a stage each row is either chosen, once, or passed over with a reason, before it. */
+/* Each kernel of a stage is either selected once, or rejected with a reason before that. */
 static void passed_over(void **state) {
   (void)state;
   clattn_plan *plan = plan_with(NULL, NULL, NULL);
@@ -67,7 +67,7 @@ static void passed_over(void **state) {
     over += reason.kind == CLATTN_REASON_PASSED_OVER;
   }
   assert_int_equal(chosen, 1);
-  assert_true(over >= 1); /* CLBlast's row at least */
+  assert_true(over >= 1); /* at least CLBlast's entry */
   clattn_plan_destroy(plan);
 }
 
@@ -93,14 +93,14 @@ static clattn_status store(clattn_stage stage, const char *choice, const clattn_
   return clattn_tuning_store(RECORD, support_opened, p, &tuned, error);
 }
 
-/* The choice for project and context that a plan made by itself, to be told from what a record says. */
+/* The selection for project and context that a plan makes without a record. */
 static void standard_choice(clattn_stage stage, char *text, size_t size) {
   clattn_plan *plan = plan_with(NULL, NULL, NULL);
   snprintf(text, size, "%s", last_of(plan, stage).choice);
   clattn_plan_destroy(plan);
 }
 
-/* Another value for the first size of the standard choice, which fits wherever that one does. */
+/* A selection that differs in the first tile size and fits wherever the standard one does. */
 static void other_choice(clattn_stage stage, char *text, size_t size) {
   char standard[256];
   clattn_kernel_info kernel;
@@ -127,7 +127,7 @@ static void round_trip(void **state) {
   other_choice(CLATTN_STAGE_SOFTMAX, choice, sizeof choice);
   assert_ok(clattn_tuning_store(RECORD, support_opened, NULL, NULL, &error), &error);
   assert_ok(store(CLATTN_STAGE_SOFTMAX, "naive", &p, &error), &error);
-  assert_ok(store(CLATTN_STAGE_SOFTMAX, choice, &p, &error), &error); /* in its place */
+  assert_ok(store(CLATTN_STAGE_SOFTMAX, choice, &p, &error), &error); /* replaces the entry */
   clattn_plan *plan = plan_with(NULL, RECORD, NULL);
   const clattn_reason softmax = last_of(plan, CLATTN_STAGE_SOFTMAX), scores = last_of(plan, CLATTN_STAGE_SCORES);
   assert_int_equal(softmax.kind, CLATTN_REASON_RECORD);
@@ -136,7 +136,7 @@ static void round_trip(void **state) {
   assert_int_equal(scores.kind, CLATTN_REASON_CHOSEN);
   clattn_plan_destroy(plan);
 
-  plan = plan_with("softmax=naive", RECORD, NULL); /* by hand goes first */
+  plan = plan_with("softmax=naive", RECORD, NULL); /* explicit options override the record */
   assert_int_equal(last_of(plan, CLATTN_STAGE_SOFTMAX).kind, CLATTN_REASON_BY_HAND);
   clattn_plan_destroy(plan);
   plan = plan_with(NULL, RECORD, CLATTN_KERNELS);
@@ -152,7 +152,7 @@ static void round_trip(void **state) {
   support_free(&c);
 }
 
-/* Half to twice the length counts, more does not; nor another type. */
+/* Entries for half to twice the length are used, others are not; nor are those for another type. */
 static void length_classes(void **state) {
   (void)state;
   char choice[256];
@@ -198,7 +198,7 @@ static char *read_file(void) {
   return text;
 }
 
-/* A plan is made as without the record, and some reason says why. */
+/* The plan is the same as without the record, and one of its reasons says why. */
 static void expect_ignored(clattn_stage stage, const char *part) {
   clattn_plan *plan = plan_with(NULL, RECORD, NULL);
   clattn_reason reason;
@@ -213,7 +213,7 @@ static void expect_ignored(clattn_stage stage, const char *part) {
   clattn_plan_destroy(plan);
 }
 
-/* A good record with one text in it replaced. */
+/* Replaces one text in a good record. */
 static void replaced(const char *from, const char *to) {
   static char changed[70000];
   const clattn_problem p = middling();
@@ -274,7 +274,7 @@ static void hostile(void **state) {
   }
 }
 
-/* However short it is cut. */
+/* A record cut at every length. */
 static void truncated(void **state) {
   (void)state;
   const clattn_problem p = middling();
@@ -317,7 +317,7 @@ static void strange_files(void **state) {
   clattn_plan_destroy(plan);
 }
 
-/* What is no record is not written over; what is out of date is begun anew. */
+/* A file that is no record is not overwritten; an outdated record is started again. */
 static void refused_to_store(void **state) {
   (void)state;
   const clattn_problem p = middling();
