@@ -1,8 +1,9 @@
-"""Whether the programs take the limits that their own messages name: limits.py CLATTN
+"""Checks that programs accept the limits that their own messages name: limits.py CLATTN
 
-Each option that takes whole numbers is given 1.5. The complaint names a range; both its ends must then be taken and the
-numbers beyond them refused. What is taken may still be refused for another reason: it does not go with the rest, there
-is no memory for it, or no device, of which none is offered here.
+Each option that takes whole numbers is given 1.5. The message then names a range; the program must
+accept both of its ends and refuse the numbers beyond them. An accepted value may still be refused
+for another reason: it conflicts with other options, there is no memory for it, or no device (none
+is available here).
 """
 import os
 import re
@@ -16,7 +17,7 @@ RANGE = re.compile(r"(?P<option>\S+)( is)? (?P<value>\S+) "
 SOME = {"batch": 2, "tokens": 1, "key-tokens": 1, "heads": 2, "cache-capacity": 1, "cache-page": 1, "rotary": "halves"}
 SMALL = {"tokens": 2, "model-dim": 2, "heads": 1, "repeat": 1}
 # A command, options that make the limits meaningful and the work small, and the options to test.
-LOOKED_AT = [
+CASES = [
     (["run", "--random"], SOME,
      "batch tokens key-tokens model-dim kv-model-dim head-dim value-dim output-dim past-tokens heads kv-heads "
      "rotary-dim cache-capacity cache-page cache-pages repeat seed window-left window-right align"),
@@ -32,7 +33,7 @@ def limit_memory():
 
 
 def complaint(command, environment):
-    """The first line on standard error, behind the program's name."""
+    """The first line on standard error, after the program's name."""
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False,
                           preexec_fn=limit_memory, timeout=120)
     if done.returncode < 0 or done.returncode > 3:
@@ -41,40 +42,40 @@ def complaint(command, environment):
 
 
 def named_range(command, option, value, environment):
-    """(least, most) of the complaint that this value of the option is out of its range, or None."""
+    """(least, most) from the message that this value of the option is out of range, or None."""
     found = RANGE.match(complaint([*command, f"--{option}={value}"], environment))
     if found is None or found["option"] != f"--{option}" or found["value"] != str(value):
         return None
     return int(found["least"]), int(found["most"])
 
 
-def look_at(command, option, environment):
+def faults_of(command, option, environment):
     """What is wrong with the option's limits."""
     limits = named_range(command, option, 1.5, environment)
     if limits is None:
         return ["1.5 is not refused with a range of whole numbers"]
-    wrong = [f"{n} is named as a limit and refused" for n in limits if named_range(command, option, n, environment)]
+    wrong = [f"{n} is named as a limit but refused" for n in limits if named_range(command, option, n, environment)]
     beyond = limits[0] - 1, limits[1] + 1
-    return wrong + [f"{n} is beyond the limits and taken" for n in beyond
+    return wrong + [f"{n} is beyond the limits but accepted" for n in beyond
                     if named_range(command, option, n, environment) != limits]
 
 
 def main():
     program = sys.argv[1]
-    failed = looked_at = 0
+    failed = tested = 0
     with tempfile.TemporaryDirectory() as empty:
         record = os.path.join(empty, "record")
         environment = {**os.environ, "OCL_ICD_VENDORS": empty + "/", "CLATTN_TUNING_FILE": record}
         environment.pop("OCL_ICD_FILENAMES", None)
         environment.pop("CLATTN_DEVICE", None)
-        for command, others, options in LOOKED_AT:
+        for command, others, options in CASES:
             for option in options.split():
                 rest = [f"--{name}={value}" for name, value in others.items() if name != option]
-                for wrong in look_at([program, *command, *rest], option, environment):
+                for wrong in faults_of([program, *command, *rest], option, environment):
                     print(f"FAIL {command[0]} --{option}: {wrong}")
                     failed += 1
-                looked_at += 1
-    print(f"{looked_at} options, {failed} failures")
+                tested += 1
+    print(f"{tested} options, {failed} failures")
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""Keeps what the docs show of the program's output true.
+"""Checks that the program's output shown in the docs is up to date.
 
 usage: pages.py [--write] PROGRAM_FOLDER PAGE.md ...
 
@@ -16,10 +16,11 @@ or a picture, which the command draws with one more option, --svg FILE:
     ![what it shows](picture.svg)
     <!-- end -->
 
-Each command is run, in an empty folder, with the folder of the built programs in front of PATH. Without --write it is an
-error when an output differs: words must be the same, numbers may differ in their last places, as they do from one
-processor to the next; pictures must be the same. With --write the output is put there. `<!-- output, with times of: ... -->` is for outputs with times in
-them: it is written, and when it is checked the command only has to work.
+Each command runs in an empty folder, with the folder of the built programs first in PATH. Without
+--write a different output is an error: words must be equal; numbers may differ in their last places,
+as they do between processors; pictures must be equal. With --write the new output replaces the old.
+`<!-- output, with times of: ... -->` is for outputs that contain times: --write replaces it, and the
+check only requires that the command succeeds.
 """
 
 import difflib
@@ -37,7 +38,7 @@ TOLERANCE = 5e-6  # relative: one in the sixth digit; absolute for sums that can
 
 
 def run(command, programs):
-    """Standard output of the command, or None after a complaint."""
+    """Standard output of the command, or None (and a message) if it failed."""
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "NO_COLOR": "1", "CLATTN_TUNING_FILE": ""}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -48,7 +49,7 @@ def run(command, programs):
 
 
 def alike(one, other):
-    """Whether two outputs have the same words, and numbers that differ at most in their last places."""
+    """Whether two outputs have the same words, and numbers that differ only in their last places."""
     if NUMBER.sub("#", one).split() != NUMBER.sub("#", other).split():
         return False
     pairs = zip(map(float, NUMBER.findall(one)), map(float, NUMBER.findall(other)))
@@ -56,7 +57,7 @@ def alike(one, other):
 
 
 def renew_picture(page, block, programs, write):
-    """Whether the picture beside the page is what the command draws, or, written, has become it."""
+    """Whether the picture's file is what the command draws; with `write` it becomes that."""
     file = page.parent / block["file"]
     with tempfile.TemporaryDirectory() as folder:
         drawn = pathlib.Path(folder) / "picture.svg"
@@ -66,12 +67,12 @@ def renew_picture(page, block, programs, write):
             file.write_bytes(drawn.read_bytes())
         if file.is_file() and file.read_bytes() == drawn.read_bytes():
             return True
-    print(f"{page}: '{block['command']}' draws something else than {block['file']} now", file=sys.stderr)
+    print(f"{page}: '{block['command']}' no longer draws {block['file']}", file=sys.stderr)
     return False
 
 
 def process(page, programs, write):
-    """Number of outputs and pictures on the page, and of those that are wrong."""
+    """The number of outputs and pictures on the page, and how many of them are wrong."""
     text, wrong = page.read_text(encoding="utf-8"), 0
 
     def renew(block):
@@ -84,7 +85,7 @@ def process(page, programs, write):
             return block[0].replace(f"```\n{block['text']}```", f"```\n{output}```")
         if not block["timed"] and not alike(block["text"], output):
             wrong += 1
-            print(f"{page}: '{block['command']}' prints something else now:", file=sys.stderr)
+            print(f"{page}: '{block['command']}' now prints something else:", file=sys.stderr)
             sys.stderr.writelines(difflib.unified_diff(block["text"].splitlines(True), output.splitlines(True), "page", "now"))
         return block[0]
 

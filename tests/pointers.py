@@ -1,8 +1,9 @@
-"""Pointers from the docs to lines of the sources: [words](path#L12): `text of that line`.
+"""Checks the docs' pointers to lines of source: [words](path#L12): `text of that line`.
 
 usage: pointers.py [--fix] FILE.md ...
 
-Each line must hold the text that stands behind its pointer; --fix corrects the numbers where the text stands on one line alone.
+The line must contain the text after its pointer. --fix corrects the number if only one line contains
+the text.
 """
 
 import pathlib
@@ -13,12 +14,12 @@ POINTER = re.compile(r"\]\((?P<path>[^)#\s]+)#L(?P<line>\d+)\):\s+`(?P<text>[^`]
 
 
 def where(text, lines):
-    """The numbers of the lines that hold the text."""
+    """The numbers of the lines that contain the text."""
     return [number for number, line in enumerate(lines, 1) if text in line]
 
 
 def complaint(page, pointer):
-    """What is wrong with a pointer, and the right line where there is only one; None where it is right."""
+    """What is wrong with a pointer (None: nothing), and the right line if there is exactly one."""
     path = page.parent / pointer["path"]
     if not path.is_file():
         return f"{pointer['path']} is no file", None
@@ -30,7 +31,7 @@ def complaint(page, pointer):
 
 
 def check(page, fix):
-    """The number of pointers of the page, and of stale ones that are left."""
+    """The number of pointers on the page, and how many stale ones are left."""
     text = page.read_text(encoding="utf-8")
     stale = 0
 

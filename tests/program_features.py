@@ -1,4 +1,4 @@
-"""Input files for every option of 'clattn run', and what must come out, in plain Python."""
+"""Input files for every option of 'clattn run', and the expected results, in plain Python."""
 import itertools
 import math
 import os
@@ -37,7 +37,7 @@ ALLOWED = [i % 3 != 0 and i // KEYS != 1 for i in range(TOKENS * KEYS)]  # the s
 
 
 def beside(matrices, rows):
-    """The columns of matrices one behind the other."""
+    """Joins matrices column-wise."""
     widths = [len(m) // rows for m in matrices]
     return [m[r * w + c] for r in range(rows) for m, w in zip(matrices, widths) for c in range(w)]
 
@@ -179,7 +179,7 @@ def positions():
 
 
 def packed():
-    """x as sequences of two and three tokens."""
+    """Splits x into sequences of two and three tokens."""
     return [value for part in (DATA["x"][:2 * MODEL_DIM], DATA["x"][2 * MODEL_DIM:])
             for value in self_attention(part, causal=True)]
 
@@ -224,7 +224,7 @@ def agrees(path, case):
 
 
 def cached(folder):
-    """What the cache holds is the past, and k and v behind it."""
+    """Checks that the cache holds the past, followed by k and v."""
     for name in "kv":
         shape, got = load(os.path.join(folder, "cached_%s.npy" % name))
         wanted = joined("past-" + name) + project("x", "w" + name)
@@ -237,7 +237,7 @@ def is_by_heads(path):
 
 
 def stored(path, descr, wanted):
-    """A file of two-byte numbers holds what a file of floats holds, rounded."""
+    """Checks that a file of two-byte numbers holds the rounded numbers of a file of floats."""
     with open(path, "rb") as file:
         raw = file.read()
     start = 10 + struct.unpack("<H", raw[8:10])[0]
@@ -253,7 +253,7 @@ def stored(path, descr, wanted):
 
 
 def shaped(path, shape):
-    """A file of this shape, all of it numbers."""
+    """Checks that a file has this shape and only finite numbers."""
     got, values = load(path)
     assert got == tuple(int(n) for n in shape.split(",")), got
     assert all(map(math.isfinite, values)), values

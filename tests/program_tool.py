@@ -1,4 +1,4 @@
-"""What bash cannot do: .npy files, JSON, and attention in plain Python."""
+"""Helpers for bash tests: .npy files, JSON, and attention in plain Python."""
 import ast
 import itertools
 import json
@@ -9,7 +9,7 @@ import sys
 
 
 def load(path):
-    """Reads what the program writes, which is stricter than what .npy allows."""
+    """Reads .npy files as the program writes them; the format allows more."""
     with open(path, "rb") as file:
         raw = file.read()
     assert raw[:8] == b"\x93NUMPY\x01\x00", "magic and version of %s: %r" % (path, raw[:8])
@@ -64,7 +64,7 @@ LOVE = {"x": ((3, 4), [0, 0, 0, 2, 1, 1, 0, 0, 0, 0, 2, 0]),
 
 
 def inputs(folder):
-    """One folder of four files for each way to store the same numbers, and files that are wrong."""
+    """Writes one folder of four files for each way to store the same numbers, and invalid files."""
     ways = {"f4": {}, "f8": {"descr": "<f8"}, "big-f4": {"descr": ">f4"}, "big-f8": {"descr": ">f8"},
             "fortran": {"fortran": True}, "fortran-big-f8": {"fortran": True, "descr": ">f8"},
             "version-2": {"version": 2}, "version-3": {"version": 3}}
@@ -112,7 +112,7 @@ def product(a, b, rows, terms, columns):
 
 
 def saved(folder, batch, tokens, heads, head_dim, value_dim, causal, scale):
-    """Each tensor of a --save folder follows from the ones before it."""
+    """Checks that each tensor of a --save folder follows from the ones before it."""
     batch, tokens, heads, head_dim, value_dim = (int(n) for n in (batch, tokens, heads, head_dim, value_dim))
     scale = 1 / math.sqrt(head_dim) if scale == "default" else float(scale)
     shapes = {"q": (batch, tokens, heads * head_dim), "k": (batch, tokens, heads * head_dim),
@@ -152,7 +152,7 @@ def saved(folder, batch, tokens, heads, head_dim, value_dim, causal, scale):
 
 
 def please(folder):
-    """What the article's matrices give, and what the program prints."""
+    """Checks a --save folder against the article's numbers."""
     wanted = {"q": [1, 0, 0, 2, 1, 1], "k": [1, 1, 0, 2, 1, 2], "v": [1, 0, 0, 2, 1, 1],
               "scores": [s / math.sqrt(2) for s in (1, 0, 1, 2, 4, 4, 2, 2, 3)],
               "weights": [0.401112, 0.197776, 0.401112, 0.108383, 0.445808, 0.445808, 0.248255, 0.248255, 0.503490],
@@ -162,7 +162,7 @@ def please(folder):
 
 
 def projected(folder, source):
-    """q, k and v of a --save folder are the product of the files in `source`."""
+    """Checks that q, k and v of a --save folder are the products of the files in `source`."""
     example = LOVE if "love" in source else PLEASE
     x_shape, x = example["x"]
     for name in "qkv":
@@ -179,7 +179,7 @@ def same(a, b, tolerance):
 
 
 def batches(both, first, second):
-    """Context of a batch of two is that of the two alone."""
+    """Checks that a batch of two has the same context as two separate runs."""
     shape, values = load(both)
     assert shape == (2, 3, 2), shape
     compare("batch 0", values[:6], load(first)[1], 1e-6)

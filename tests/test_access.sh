@@ -73,12 +73,12 @@ open(path, "w").write(text.replace(find, replace))' "$folder/kernels/$4" "$5" "$
 }
 
 tiles=common/product_tiled.cl
-broken "no barrier behind the stores" 1 \
+broken "no barrier after the stores" 1 \
   'product_tiled.cl:[0-9]+: work-item .* loads local q_tile .* stored at kernels/common/product_tiled.cl:[0-9]+; there is no barrier
 ^the results are wrong' \
   $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete' '/* the tiles are complete' scores=tiled
 access=("$clattn" --tokens 16 --key-tokens 16 --head-dim 24 --model-dim 8) # more than one tile
-broken "no barrier behind the loads" 1 'product_tiled.cl:[0-9]+: work-item .* stores to local .*loaded at .*no barrier' \
+broken "no barrier after the loads" 1 'product_tiled.cl:[0-9]+: work-item .* stores to local .*loaded at .*no barrier' \
   $tiles 'barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read' '/* everyone has read' scores=tiled
 broken "an index past the end" 1 \
   '3_tiled.cl:[0-9]+: .* of work-group \(15, 0, 0\) loads 4 bytes outside of all buffers, 0 after the end of scores=weights' \
@@ -93,6 +93,6 @@ broken "a word that is none" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'
   softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
 broken "a function that is not built in" 3 'lacks a built-in function .*erf' \
   softmax/1_naive.cl 'float sum = sink_exp' 'float sum = erf(0.0f) + sink_exp' softmax=naive
-expect "nothing is left behind" 0 '' -- rmdir "$TMPDIR"
+expect "no temporary files remain" 0 '' -- rmdir "$TMPDIR"
 
 finish

@@ -126,7 +126,7 @@ static void a_wrong_kernel_is_passed_over(void **state) {
   }
 }
 
-static void who_is_not_asked_is_taken(void **state) {
+static void untested_kernels_are_taken(void **state) {
   (void)state;
   char best[32], by_hand[64];
   clattn_reason wrong;
@@ -308,7 +308,7 @@ static void every_row_has_an_answer(void **state) {
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_wrong_kernel_is_passed_over),
-      cmocka_unit_test(who_is_not_asked_is_taken),
+      cmocka_unit_test(untested_kernels_are_taken),
       cmocka_unit_test(where_all_are_wrong_the_plan_is_refused),
       cmocka_unit_test(answers_are_kept_beside_the_programs),
       cmocka_unit_test(every_row_has_an_answer),

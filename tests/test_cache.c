@@ -360,7 +360,7 @@ static void more_queries_than_new_keys(void **state) {
 }
 
 /* Keys are rotated by their position in the cache, even if the queries have earlier positions. */
-static void keys_behind_the_offset(void **state) {
+static void keys_after_the_offset(void **state) {
   (void)state;
   clattn_problem p = decoder(7);
   p.alignment = CLATTN_ALIGN_OFFSET;
@@ -657,7 +657,7 @@ int main(void) {
       cmocka_unit_test(ragged_lengths),
       cmocka_unit_test(packed_appends),
       cmocka_unit_test(more_queries_than_new_keys),
-      cmocka_unit_test(keys_behind_the_offset),
+      cmocka_unit_test(keys_after_the_offset),
       cmocka_unit_test(a_nan_stays_one),
       cmocka_unit_test(ties_go_to_the_even_one),
       cmocka_unit_test(problems_refused),

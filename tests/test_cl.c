@@ -584,16 +584,17 @@ static void output_required(void **state) {
   options.io = CLATTN_IO_DEVICE;
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
   assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
-  clattn_buffers buffers = buffers_of(&o), alone = buffers;
+  clattn_buffers buffers = buffers_of(&o), only_output = buffers;
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_non_null(strstr(error.message, "key_lengths is NULL"));
-  buffers.key_lengths = alone.key_lengths = key_lengths;
+  buffers.key_lengths = only_output.key_lengths = key_lengths;
   buffers.output = NULL;
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_non_null(strstr(error.message, "buffer output is NULL"));
   buffers.output = o.buffer[CLATTN_OUTPUT];
-  for (int t = CLATTN_Q; t < CLATTN_OUTPUT; ++t) clattn_buffers_set(&alone, (clattn_tensor)t, NULL);
-  unsigned char *with_all = output_of_run(plan, &buffers, &o, &c), *by_itself = output_of_run(plan, &alone, &o, &c);
+  for (int t = CLATTN_Q; t < CLATTN_OUTPUT; ++t) clattn_buffers_set(&only_output, (clattn_tensor)t, NULL);
+  unsigned char *with_all = output_of_run(plan, &buffers, &o, &c),
+                *by_itself = output_of_run(plan, &only_output, &o, &c);
   assert_memory_equal(with_all, by_itself, c.bytes[CLATTN_OUTPUT]);
   free(with_all);
   free(by_itself);

@@ -76,7 +76,7 @@ static bool is_supported(const form *f) {
   clattn_error reason;
   if (!support_is_wanted(kernels_of(f))) return false;
   if (strstr(f->name, "CPU form") != NULL && clattn_device_get_info(support_opened)->native_float_width <= 1) {
-    print_message("%s is not run: the device likes no float vectors\n", f->name);
+    print_message("%s is not run: the device does not favour float vectors\n", f->name);
     return false;
   }
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i)
@@ -172,9 +172,9 @@ static void run_in_all_forms(const variant *v) {
 
 static void grouped_heads(void **state) {
   (void)state;
-  VARIANT("2 key heads of 4", base, p->kv_heads = 2);
-  VARIANT("1 key head of 4", base, p->kv_heads = 1);
-  VARIANT("2 key heads of 4, given", given, p->kv_heads = 2);
+  VARIANT("2 KV heads for 4 heads", base, p->kv_heads = 2);
+  VARIANT("1 KV head for 4 heads", base, p->kv_heads = 1);
+  VARIANT("2 KV heads for 4 heads, given", given, p->kv_heads = 2);
 }
 
 static void cross_attention(void **state) {
@@ -445,7 +445,7 @@ static void run_orders(const variant *by_tokens) {
       support_poison(&c[order]);
       assert_ok(clattn_reference_run(&c[order].problem, &c[order].inputs, &c[order].outputs, &error), &error);
     }
-    compare_orders(&c[0], &c[1], "the scalar path");
+    compare_orders(&c[0], &c[1], "the reference");
     support_free(&c[0]);
     support_free(&c[1]);
   }
@@ -645,7 +645,7 @@ static void run_poisoned(const variant *v, const form *f, float value, size_t fi
   allocate(v, &c);
   poison_key(&c, value);
   const clattn_check_report report = support_run(support_opened, &c, &options);
-  snprintf(what, sizeof what, "%g behind %s, %s", (double)value, v->name, f->name);
+  snprintf(what, sizeof what, "%g masked by %s, %s", (double)value, v->name, f->name);
   assert_nan_shows_from(&c, first_seeing, what);
   assert_passed(&report, what);
   support_free(&c);
@@ -658,7 +658,7 @@ static void set_mask(clattn_problem *p, clattn_mask mask) {
   p->mask_shape[3] = p->key_len;
 }
 
-static void nan_behind_masks(void **state) {
+static void nan_at_masked_keys(void **state) {
   (void)state;
   static const int32_t lengths[] = {20, 7};
   variant v[] = {{"a bool mask", given(), {0}, bool_mask_column},
@@ -767,7 +767,7 @@ static void strides(void **state) {
 static void assert_close(const float *a, const float *b, size_t count, const char *what) {
   for (size_t i = 0; i < count; ++i)
     if (a[i] != b[i] && !(fabsf(a[i] - b[i]) <= 1e-4f * (1.0f + fabsf(b[i]))))
-      fail_msg("%s[%zu]: %.9g on the device, %.9g in the scalar path", what, i, (double)a[i], (double)b[i]);
+      fail_msg("%s[%zu]: %.9g on the device, %.9g in the reference", what, i, (double)a[i], (double)b[i]);
 }
 
 static void compare_with_reference(const variant *v) {
@@ -839,7 +839,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(rotary),
       cmocka_unit_test(together),
       cmocka_unit_test(together_larger),
-      cmocka_unit_test(nan_behind_masks),
+      cmocka_unit_test(nan_at_masked_keys),
       cmocka_unit_test(nan_of_a_negligible_key_shows),
       cmocka_unit_test(fully_masked_rows_are_zero),
       cmocka_unit_test(strides),

@@ -72,12 +72,12 @@ static void rows_without_keys(support_case *c) {
   mask_each(c, every_other_row);
 }
 
-static float behind_two_tiles(size_t row, size_t key) {
+static float after_two_tiles(size_t row, size_t key) {
   return key < 130 + row % 3 ? -INFINITY : 0.0f;
 }
 
 static void tiles_without_keys(support_case *c) {
-  mask_each(c, behind_two_tiles);
+  mask_each(c, after_two_tiles);
 }
 
 static float far_below(size_t row, size_t key) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs into a folder of its own and builds a program outside the project against it: through CMake (shared and static)
-# and through pkg-config (shared and static), each run. The program is README's, word for word; one in C++ does the same.
-# clattn-access, the licence and the pages are installed, too.
+# Installs into an empty folder and builds a program outside the project with it: through CMake and
+# through pkg-config, shared and static, and runs each. The program is README's, word for word; a
+# C++ program does the same. clattn-access, the licence and the docs are installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail
@@ -26,7 +26,7 @@ check() { # NAME PROGRAM [OUTPUT]
 libdir=$(dirname "$(find "$work/usr" -name clattn.pc | head -n 1)")
 libdir=${libdir%/pkgconfig}
 
-# What a page shows is what is tested.
+# The code that a page shows must be the code that is tested.
 shown() { # PAGE PROGRAM
   # shellcheck disable=SC2016 # the backquotes are the page's
   if ! diff <(sed -n '/^```c$/,/^```$/p' "$here/../$1" | sed '1d;$d') <(tail -n +2 "$here/outside/$2"); then
@@ -54,7 +54,8 @@ flags=("${flags[@]/#-lclattn/$libdir/libclattn.a}")
 cc -std=c11 "$here/outside/attention.c" "${flags[@]}" -o "$work/pkgconfig_static"
 check "pkg-config, static" "$work/pkgconfig_static"
 
-# The headers, and a program that uses them, without a warning: in C and in every C++ since 2011.
+# The headers, and a program that uses them, compile without warnings: in C and in every C++
+# standard since 2011.
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 strict() { # NAME COMPILER STANDARD PROGRAM
   if ! command -v "$2" >/dev/null; then

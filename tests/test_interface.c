@@ -208,7 +208,7 @@ static void the_first_version_runs(void **state) {
   assert_passed(&report, "a problem of the first version");
   assert_ok(clattn_reference_run(old, &c.inputs, &c.outputs, &error), &error);
   assert_ok(clattn_check_other(old, &c.inputs, &c.outputs, NULL, &report, &error), &error);
-  assert_passed(&report, "the scalar path of a problem of the first version");
+  assert_passed(&report, "the reference with a problem of the first version");
   assert_ok(clattn_rows_choose(old, 1.0, 1, &rows, &error), &error);
   assert_ok(clattn_tuning_store("interface.json", support_opened, old, &tuned, &error), &error);
   for (size_t i = 0; i < clattn_kernel_count(); ++i)

@@ -12,7 +12,7 @@ static void assert_apart(label *all, size_t count) {
       const double x = all[i].x + all[i].dx, y = all[i].y + all[i].dy;
       if (labels_overlap(x - all[k].x, y - all[k].y, all[i].width / 2 + LABEL_POINT, LABEL_HEIGHT / 2 + LABEL_POINT) >
           LABEL_HEIGHT)
-        fail_msg("name %zu lies on point %zu", i, k);
+        fail_msg("label %zu covers point %zu", i, k);
       if (k != i && labels_overlap(x - all[k].x - all[k].dx, y - all[k].y - all[k].dy,
                                    (all[i].width + all[k].width) / 2, LABEL_HEIGHT) > 0.0)
         fail_msg("names %zu and %zu lie on each other", i, k);

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Every kernel of the catalogue, at small odd shapes, under oclgrind: data races, uninitialised reads, accesses out of
-# bounds, wrong use of the API. oclgrind exits with 0 even when it found something, so the log must be there and be empty,
-# the device must be the simulator, and the program's own check must pass.
+# Every kernel of the catalogue, with small odd shapes, under oclgrind: data races, uninitialised
+# reads, out-of-bounds accesses, wrong use of the API. oclgrind exits with 0 even after findings, so
+# the log must exist and be empty, the device must be the simulator, and the program's own check
+# must pass.
 #
-# usage: test_oclgrind.sh PROGRAM staged|fused [PART]; exits with 77 (skipped), or CLATTN_SKIPPED, where there is no
-# oclgrind. The simulator takes seconds for each case: with CLATTN_LONG=1 every feature runs in every family of kernels,
-# otherwise in each third one.
+# usage: test_oclgrind.sh PROGRAM staged|fused [PART]; exits with 77 (skipped), or CLATTN_SKIPPED,
+# if there is no oclgrind. The simulator takes seconds for each case: with CLATTN_LONG=1 every
+# feature runs with every family of kernels, otherwise with a third of them.
 set -euo pipefail
 program=$1 pipeline=$2
 # shellcheck source=tests/part.sh
@@ -18,8 +19,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 build_options=()
-export CLATTN_PROGRAM_DIR= # a program built with other --build-options would do for the store
-# The same kernels, from their folder: of those plans ask no question with a known answer, which would take the simulator minutes.
+export CLATTN_PROGRAM_DIR= # a stored program built with other --build-options would be accepted
+# The same kernels, from their folder: plans then skip the self-test, which would take the simulator
+# minutes.
 CLATTN_KERNEL_DIR=$(cd "$(dirname "$0")/../kernels" && pwd)
 export CLATTN_KERNEL_DIR
 
@@ -43,7 +45,8 @@ under_oclgrind_alone() { # ARGUMENTS of clattn
   tail -n 20 "$work/out"
 }
 
-# Launches in many pieces, which only the program's own kernels are cut into; of those named by hand nothing is asked.
+# Launches in many pieces: only the library's own kernels are split. Naming them by hand skips the
+# self-test.
 in_pieces() { # ARGUMENTS of clattn run
   CLATTN_KERNEL_DIR='' under_oclgrind "$@" --launch-seconds 1e-12
 }
@@ -64,13 +67,14 @@ families=(
 . "$(dirname "$0")/features.sh"
 
 staged() {
-  # The layout is project's alone, the mask the others'.
+  # The layout matters only to project, the mask only to the other stages.
   for kernels in "${families[@]}"; do
     under_oclgrind "${shape[@]}" --layout xw --kernel "$kernels"
     under_oclgrind "${shape[@]}" --layout xwt --causal --kernel "$kernels"
   done
   for kernels in "${families[@]}"; do in_pieces "${shape[@]}" --causal --kernel "${kernels%,output=*}"; done
-  # More keys than a work-group has items, more terms than a strip, and the standard tile sizes.
+  # More keys than a work-group has work-items, more terms than a strip, and the standard tile
+  # sizes.
   under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --causal \
     --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
   under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 \
@@ -82,7 +86,7 @@ staged() {
   for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
     under_oclgrind --example $example
   done
-  # Traced: what is made to be looked at, with the features that change its shape.
+  # Traced plans, with the features that change the shapes of traced tensors.
   for traced in "please-study-man" "cat-sat-down --heads 2 --causal" \
     "${feature_shape[*]} --batch 2 --kv-heads 1 --sinks $work/sinks.npy --key-lengths 19,4 --softcap 2 --type f16"; do
     read -ra options <<<"$traced"
@@ -90,7 +94,8 @@ staged() {
   done
 }
 
-# with_features N ARGUMENT...: the features, or a third of them by turns, for the N-th family of kernels.
+# with_features N ARGUMENT...: all features, or a different third of them for the N-th family of
+# kernels.
 with_features() {
   local number=$1 feature
   shift
@@ -101,7 +106,7 @@ with_features() {
   done
 }
 
-# TOKENS x COLUMNS halves as .npy. Two digits of text make a half between 0.1 and 0.9.
+# Writes TOKENS x COLUMNS halves as .npy. Two ASCII digits make a half between 0.1 and 0.9.
 halves() { # TOKENS COLUMNS
   local header length
   header="{'descr': '<f2', 'fortran_order': False, 'shape': ($1, $2), }"
@@ -111,17 +116,18 @@ halves() { # TOKENS COLUMNS
   seq 1000 1999 | tr -d '\n' | head -c $((2 * $1 * $2))
 }
 
-every_way() { # N KERNEL: the N-th of fused
+every_way() { # N KERNEL: the N-th fused kernel
   local number=$1
   shift
   for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$1"; done
   in_pieces "${shape[@]}" --causal --pipeline fused --kernel "project=naive,$1"
   with_features "$number" --pipeline fused --kernel "$1"
-  # Halves that are read as they are stored.
+  # Halves that are read without widening.
   under_oclgrind --q "$work/q.npy" --k "$work/k.npy" --v "$work/v.npy" --heads 2 --type f16 --pipeline fused --kernel "$1"
 }
 
-# Fused attention: every feature, in several tiles and blocks; and the standard ones, with several depths and parts.
+# Fused attention: every feature, in several tiles and blocks; also the standard sizes, with several
+# depths and parts.
 fused() {
   local kernel
   halves 19 34 >"$work/q.npy"
@@ -132,7 +138,8 @@ fused() {
   every_way 2 fused=tiled:TILE=8
   every_way 3 fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
   every_way 4 fused=split:LOCAL_X=16:PART_KEYS=16
-  # The CPU forms join and turn around lanes; the shuffles that an optimiser makes of that crash oclgrind 21.10.
+  # CPU kernels join and transpose lanes; oclgrind 21.10 crashes on the shuffles that the optimiser
+  # makes of that.
   build_options=(--build-options -cl-opt-disable)
   every_way 5 fused=vector:VECTORS=1:STRIP=64
   every_way 6 fused=stream:HEADS=2:PARTS=8

@@ -260,7 +260,7 @@ static void pieces_are_as_long_as_asked(void **state) {
   }
 }
 
-/* ---- the exam ---------------------------------------------------------------------------------------------------- */
+/* ---- the self-test ----------------------------------------------------------------------------------------------- */
 
 /* Writes the library's own file with get_group_id() instead of group_id(), so that numbering starts
  * at 0 in each piece. */
@@ -282,7 +282,7 @@ static void write_forgetful(const char *file) {
 
 /* The self-test splits its launches, however short: a kernel that is correct only in one piece must
  * fail. */
-static void exams_are_taken_in_pieces(void **state) {
+static void self_test_is_split(void **state) {
   (void)state;
   write_forgetful("scores/2_tiled.cl");
   for (int cut = 0; cut < 2; ++cut) {
@@ -308,7 +308,7 @@ int main(void) {
       cmocka_unit_test(estimates),
       cmocka_unit_test(the_option),
       cmocka_unit_test(pieces_are_as_long_as_asked),
-      cmocka_unit_test(exams_are_taken_in_pieces),
+      cmocka_unit_test(self_test_is_split),
   };
   return cmocka_run_group_tests_name("pieces", tests, support_open, support_close);
 }

@@ -325,7 +325,7 @@ static void make_value_infinite(support_case *c) {
 }
 
 /* One key's v is infinite: queries before it must stay finite, queries from it on must show it. */
-static void infinity_behind_the_mask(void **state) {
+static void infinity_at_masked_keys(void **state) {
   (void)state;
   static const char *const kernels[] = {"context=naive", "context=tiled", "context=register", "context=panel",
                                         "context=clblast,scores=clblast"};
@@ -481,7 +481,7 @@ int main(void) {
       cmocka_unit_test(same_bits_every_run),
       cmocka_unit_test(timings_and_costs),
       cmocka_unit_test(wanted_rows),
-      cmocka_unit_test(infinity_behind_the_mask),
+      cmocka_unit_test(infinity_at_masked_keys),
       cmocka_unit_test(nan_shows),
       cmocka_unit_test(large_scores),
       cmocka_unit_test(enormous_scores),

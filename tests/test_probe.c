@@ -31,7 +31,7 @@ static void peaks(void **state) {
   }
 }
 
-static void multiply_add_alone(void **state) {
+static void only_multiply_add(void **state) {
   (void)state;
   clattn_peaks peaks;
   clattn_error error;
@@ -104,7 +104,7 @@ static void refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peaks),
-      cmocka_unit_test(multiply_add_alone),
+      cmocka_unit_test(only_multiply_add),
       cmocka_unit_test(idle_probes_are_found_out),
       cmocka_unit_test(refused),
   };

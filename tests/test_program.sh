@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The program from outside: test_program.sh PROGRAM [NUMPY_PYTHON]
 #
-# One line for each case, exit code 1 if any failed. Needs bash, coreutils, grep, sed and python3 without packages. With
-# the path of a Python that has NumPy, files are exchanged with NumPy, too.
+# Prints one line for each case; exit code 1 if any failed. Needs bash, coreutils, grep, sed and
+# python3 without packages. With the path of a Python that has NumPy, it also exchanges files with
+# NumPy.
 #
-# The cases hold on any device: what depends on it (its name, the kernels it chooses, whether CLBlast was built in) is
-# asked of the program first.
+# The cases hold on any device: what depends on it (its name, the kernels it selects, whether
+# CLBlast was built in) is asked of the program first.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
@@ -20,7 +21,7 @@ files() {
   given=(--x "$1/x.npy" --wq "$1/wq.npy" --wk "$1/wk.npy" --wv "$1/wv.npy")
 }
 
-# replaced TENSOR=FILE: the good files, one of them replaced.
+# replaced TENSOR=FILE: the good files with one replaced.
 replaced() {
   local tensor=${1%%=*} at
   files please-f4
@@ -197,19 +198,19 @@ replaced x=x-rank-3.npy
 expect "X of rank 3" 0 '^passed: ' -- "$clattn" run "${given[@]}" --out "$folder/out.npy"
 same "X of rank 3: context of the example" "$folder/please.npy" "$folder/out.npy"
 replaced x=x-second.npy
-expect "the second of a batch alone" 0 '^passed: ' -- "$clattn" run "${given[@]}" --out "$folder/second.npy"
+expect "the second of a batch by itself" 0 '^passed: ' -- "$clattn" run "${given[@]}" --out "$folder/second.npy"
 for order in "" -fortran; do
   replaced x=x-batch-2$order.npy
   expect "batch 2$order" 0 '^problem +files: batch 2, tokens 3,
 ^passed: all 6 rows were checked$' -- "$clattn" run "${given[@]}" --out "$folder/out.npy"
-  expect "batch 2$order: context of each alone" 0 '' -- \
+  expect "batch 2$order: context of each by itself" 0 '' -- \
     "${tool[@]}" batches "$folder/out.npy" "$folder/please.npy" "$folder/second.npy"
 done
 replaced x=x-nan.npy
 expect "a NaN in X" 0 '^passed: ' -- "$clattn" run "${given[@]}" --causal --out "$folder/out.npy"
-expect "a NaN in X stays behind the mask" 0 '' -- "${tool[@]}" behind-mask "$folder/out.npy"
+expect "a NaN in X is masked" 0 '' -- "${tool[@]}" behind-mask "$folder/out.npy"
 report "a NaN in X leaves JSON that parses" 0 'r["check"]["passed"]' -- "$clattn" run "${given[@]}" --json
-# Q, K and V of a run are good input for another, with identity matrices: wq and wv of the example.
+# A run can read another run's Q, K and V, with identity matrices: the example's wq and wv.
 expect "a saved file is read again" 0 '^problem +files: batch 1, tokens 3, model_dim 2,
 ^passed: ' -- "$clattn" run --x "$folder/please/q.npy" --wq "$folder/please-f4/wq.npy" --wk "$folder/please-f4/wk.npy" \
   --wv "$folder/please-f4/wv.npy" --out "$folder/out.npy"
@@ -233,7 +234,7 @@ report "--json with --out and --save" 0 'r["check"]["passed"] is True' -- \
 
 # ---- long launches
 
-# launches SECONDS: how many launches fused=row takes.
+# launches SECONDS: the number of launches that fused=row takes.
 launches() {
   "$clattn" run --random --tokens 2000 --heads 8 --model-dim 64 --pipeline fused --kernel fused=row --repeat 1 --check off --json \
     --launch-seconds "$1" | python3 -c 'import json, sys
@@ -264,7 +265,7 @@ reject 2 '--example nonsense \(allowed: please-study-man, dog-chased-ball, cat-s
 reject 2 '--example: missing argument' --example
 reject 2 '--tokens is given twice \(allowed: once\)' --random --tokens 5 --tokens=6
 reject 2 '--causal is given twice \(allowed: once\)' --causal --causal
-reject 2 '--device is given twice \(allowed: once\)' --device -- --device 0 # here -- is the first one's value
+reject 2 '--device is given twice \(allowed: once\)' --device -- --device 0 # here -- is the value of the first --device
 reject 2 '--tokens 0 \(allowed: 1 to [0-9]+\)' --random --tokens 0
 for option in --tokens --heads --batch --model-dim --head-dim --value-dim; do
   reject 2 "$option -1 \(allowed: 1 to [0-9]+\)" --random $option -1
@@ -341,7 +342,7 @@ reject 2 'no-such-folder/out.npy' --out "$folder/no-such-folder/out.npy"
 expect "--out into no folder makes none" 0 '' -- test ! -e "$folder/no-such-folder"
 mkdir -p "$folder/taken/out.npy" "$folder/taken/save/k.npy"
 reject 2 'taken/out.npy' --out "$folder/taken/out.npy"
-expect "--out onto a folder leaves nothing behind" 0 '' -- test "$(ls "$folder/taken")" = 'out.npy
+expect "--out onto a folder leaves no files" 0 '' -- test "$(ls "$folder/taken")" = 'out.npy
 save'
 reject 2 'taken/save/k.npy' --save "$folder/taken/save"
 expect "--save onto a folder writes none of its files" 0 '' -- test "$(ls "$folder/taken/save")" = 'k.npy'
@@ -353,7 +354,7 @@ expect "--save into no folder makes none" 0 '' -- test ! -e "$folder/no-such-fol
 
 # ---- devices
 
-# As on a machine without any driver.
+# Simulates a machine without any driver.
 mkdir "$folder/no-vendors"
 nowhere=(env -u OCL_ICD_FILENAMES -u CLATTN_DEVICE "OCL_ICD_VENDORS=$folder/no-vendors/" "$clattn")
 if [ "$(uname)" = Linux ]; then
@@ -402,7 +403,7 @@ expect "devices shows limits and kernels" 0 '^\[[0-9]+\] .
 
 # ---- kernels from a folder
 
-# A fresh copy that can be spoiled: links are followed, so that nothing is written through them.
+# A fresh copy that may be damaged: links are replaced by files, so that the originals stay intact.
 copy() {
   rm -rf "$folder/kernels"
   mkdir "$folder/kernels"
@@ -415,8 +416,8 @@ copy
 expect "CLATTN_KERNEL_DIR, a copy" 0 '^passed: ' -- "${from_folder[@]}" "${odd[@]}" --out "$folder/out.npy"
 same "CLATTN_KERNEL_DIR, a copy: context" "$folder/odd.npy" "$folder/out.npy"
 
-# Without AVX-512, clang warns of functions that take 16 floats, and PoCL prints "N warnings generated." A fresh cache,
-# because only a build warns.
+# Without AVX-512, clang warns of functions that take 16 floats, and PoCL prints "N warnings
+# generated." Needs a fresh cache, because only a build warns.
 quiet() {
   local name=$1
   shift
@@ -457,7 +458,7 @@ refuse "CLATTN_KERNEL_DIR, a folder without kernels" 3 "folder '.*empty-folder' 
 refuse "CLATTN_KERNEL_DIR is a file" 3 "folder '.*a-file' holds no kernel file" -- \
   env CLATTN_KERNEL_DIR="$folder/a-file" "$clattn" run
 
-# zeros STAGE FAILED...: a kernel that writes zeros is found out, and at its own stage.
+# zeros STAGE FAILED...: a kernel that writes zeros is detected, and at its own stage.
 zeros() {
   local stage=$1 pattern="^FAILED: $2 is the first wrong result: all 3 rows were checked\$" quoted='' tensor
   shift
@@ -497,7 +498,7 @@ escapes() {
 
 escapes "run: no colour in a file" no env TERM=xterm "$clattn" run
 escapes "devices: no colour in a file" no env TERM=xterm "$clattn" devices
-# By a path that shells quote in different ways.
+# Run by a path that shells quote in different ways.
 mkdir "$folder/größe x"
 ln -s "$(realpath "$clattn")" "$folder/größe x/clattn"
 on_terminal=(python3 "$here/terminal.py" '' "$folder/größe x/clattn")

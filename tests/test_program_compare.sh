@@ -7,7 +7,8 @@ small=(--tokens 33 --model-dim 32 --heads 2 --repeat 2)
 mkdir "$folder/no-vendors"
 no_device=(env OCL_ICD_VENDORS="$folder/no-vendors")
 
-# holds NAME CODE EXPRESSION -- COMMAND...: its whole standard output is a comparison r for which EXPRESSION holds.
+# holds NAME CODE EXPRESSION -- COMMAND...: standard output is a comparison r (JSON) for which
+# EXPRESSION is true.
 holds() {
   local name=$1 code=$2 expression=$3
   shift 4
@@ -87,7 +88,7 @@ holds "compare --sweep --json" 0 '[x["tokens"] for x in r["lengths"]] == [16, 32
 
 # ---- who is missing, and who is wrong
 
-expect "compare without a device: the CPU alone" 0 '^no device: no OpenCL platform is installed
+expect "compare without a device: only the CPU" 0 '^no device: no OpenCL platform is installed
 ^1 scalar path, 1 core +- ' -- "${no_device[@]}" "$clattn" compare "${small[@]}"
 expect "compare --blas: a library that is not there is named as missing" 0 \
   '^3 is not here: .*nonsense.so' -- "${no_device[@]}" "$clattn" compare "${small[@]}" --blas "$folder/nonsense.so"

@@ -91,7 +91,7 @@ printf '/no/such/driver.so\n' >"$vendors/a.icd"
 printf 'libc.so.6\n' >"$vendors/b.icd"
 : >"$vendors/c.icd"
 printf 'libnosuchdriver.so\n' >"$vendors/d.icd"
-head -c 300 "$clattn" >"$vendors/e.icd" # bytes that a terminal would obey
+head -c 300 "$clattn" >"$vendors/e.icd" # bytes that would control a terminal
 expect "doctor with broken .icd files" 3 'a.icd -> /no/such/driver.so: points nowhere: 
 b.icd -> libc.so.6: broken: the library is no OpenCL driver
 c.icd -> \?: broken: its first line is empty
@@ -108,7 +108,8 @@ expect "doctor names a folder that cannot be used" 3 "known answers $folder/file
 
 # ---- a driver without a device, and each value of OCL_ICD_VENDORS that ocl-icd takes
 
-# where DOCTOR'S-LINES VALUE: what doctor says of the value; whether it goes on to the kernels is asked above.
+# where DOCTOR'S-LINES VALUE: what doctor says about the value. Whether it goes on to the kernels is
+# tested above.
 where() {
   # shellcheck disable=SC2016 # the inner bash expands it
   expect "doctor with OCL_ICD_VENDORS=${2##*/}" 0 "$1" -- \
@@ -149,7 +150,8 @@ if [ -e "$pocl/pocl.icd" ]; then
   for kind in gpu accelerator discrete integrated; do
     refuse "run --device $kind, where there is none" 3 "no device matches '$kind' " -- "${device[@]}" "$clattn" run --device $kind
   done
-  # Two devices of PoCL's: the one with more cores is taken, unless tuning found the other one to be faster.
+  # Two PoCL devices: the one with more cores is selected, unless tuning found the other one to be
+  # faster.
   two=(env -u CLATTN_TUNING_FILE "OCL_ICD_VENDORS=$pocl" "POCL_DEVICES=pthread basic" "XDG_CACHE_HOME=$folder/records" "$clattn")
   tune=(tune --quick --stage scores --tokens 16 --head-dim 8)
   expect "tune, the one" 0 '' -- "${two[@]}" "${tune[@]}" --device pthread

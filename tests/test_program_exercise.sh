@@ -14,7 +14,8 @@ expect "exercise list" 0 '^ 1  dot-product +a row of X
 sed -n 's/^ *[0-9][0-9]*  \([a-z-]*\)  *[a-z].*/\1/p' "$folder/out" >"$folder/names"
 grep -E '^ +[a-z]+, kernel ' "$folder/out" | sed 's/.*: //' >"$folder/files"
 paste -d ' ' "$folder/files" "$folder/names" | sort >"$folder/listed"
-# FILE NAME of each pair of marks in the kernels; of a pair that is none, a line that no table has.
+# FILE NAME for each pair of marks in the kernels; a mark without its partner gives a line that is
+# in no table.
 # shellcheck disable=SC2016
 (cd "$kernels" && grep -En '/\* (exercise [a-z-]+:|end of exercise)' -- */*.cl) | awk -F : '
   / end of exercise \*\/$/ { if (name == "" || $1 != file) print "stray end in", $1; else print file, name; name = ""; next }
@@ -59,7 +60,7 @@ done <"$folder/listed"
 
 # ---- every mistake has its own hint
 
-# hint NAME TITLE HINT: the changed kernel in broken/$number/$file.
+# hint NAME TITLE HINT: tests the changed kernel in broken/$number/$file.
 hint() {
   if cmp -s "$kernels/$file" "broken/$number/$file"; then
     fail "$1: $2" "nothing is changed"
@@ -76,14 +77,14 @@ prepare() {
   mkdir -p "broken/$number/$(dirname "$file")"
 }
 
-# broken NAME FIND REPLACE HINT: the solution with one change between its marks.
+# broken NAME FIND REPLACE HINT: tests the solution with one change between its marks.
 broken() {
   prepare "$1"
   sed "/exercise $1:/,/end of exercise/ s~$2~$3~" "$kernels/$file" >"broken/$number/$file"
   hint "$1" "'$2' -> '$3'" "$4"
 }
 
-# filled NAME CODE HINT: the starter with this in the blank.
+# filled NAME CODE HINT: tests the starter with this code in the blank.
 filled() {
   prepare "$1"
   sed "/\/\* your code \*\//d" "starter/$1/$file" |
@@ -112,7 +113,8 @@ broken online-maximum 'larger = fmax(largest, score)' 'larger = 0.0f' 'exp overf
 broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'the sum is rescaled and the context is not'
 broken rescale 'sum \*= factor;' '' 'rescale what was summed up before'
 broken rescale 'largest = larger;' '' 'log-sum-exp, .* is -infinity for every row: .largest. never'
-# Under the sanitizers other memory follows the arrays, so that the term too many is another number: any hint will do.
+# Under the sanitizers, other memory follows the arrays, so the extra term is another number: accept
+# any hint.
 past='reads past the end of the row'
 [ -z "${ASAN_OPTIONS:-}" ] || past=''
 broken dot-product 'term < p' 'term <= p' "$past"
@@ -140,7 +142,7 @@ line=$(grep -n undeclared no-c/softmax/1_naive.cl | cut -d : -f 1)
 expect "a kernel that does not compile" 1 "^it does not compile:
 ^  no-c/softmax/1_naive.cl:$line:.*undeclared" -- "$clattn" exercise check row-sum no-c
 sed 's/\*to = sum;/to[1ul << 50] = sum;/' "$kernels/context/1_naive.cl" >crash/context/1_naive.cl
-# A crash is what is looked for: the sanitizer would make an exit of it.
+# This case needs a crash; the sanitizer would turn it into an exit.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0:handle_sigbus=0
 expect "a kernel that writes far away" 1 '^one tile +crashed$
 reads or writes beyond the end of an array

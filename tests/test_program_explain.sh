@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# `clattn explain` from outside: test_program_explain.sh PROGRAM. What is printed is held against numbers that were
-# worked out by hand, or in double by the formulas below.
+# `clattn explain` from outside: test_program_explain.sh PROGRAM. Its output is compared with
+# numbers computed by hand, or in double by the formulas below.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
 
-# shows NAME PATTERNS -- ARGUMENTS of explain: it passes and prints lines that match.
+# shows NAME PATTERNS -- ARGUMENTS of explain: it succeeds and prints matching lines.
 shows() {
   local name=$1 patterns=$2
   shift 3
@@ -62,12 +62,12 @@ shows "--focus" '; "study" is followed
 "$clattn" explain --focus study >"$folder/word" 2>&1
 expect "explain --focus shows no other query" 1 '' -- grep -F 'q(man)·k' "$folder/word"
 expect "explain --focus by number" 0 '' -- cmp "$folder/number" "$folder/word"
-# exp(0) / (exp(0) + exp(1.414214)) and nothing behind the query
+# exp(0) / (exp(0) + exp(1.414214)), and nothing after the query
 shows "--causal" '^  study +1\.414214 +2\.828427 +masked$
 ^  study +0\.195570 +0\.804430 +0\.000000$
 ^  study .* masked$
 ^  "please" gives 100 % to "please"\.$' -- --causal
-# e^0 : e^2 : e^4, and beside it 1 : e : e^2
+# e^0 : e^2 : e^4, next to 1 : e : e^2
 shows "--scale 1 beside the default" '^weights of "Apple"
 ^  scale 1 +0\.015876 +0\.117310 +0\.866813$
 ^  scale 0\.5 +0\.090031 +0\.244728 +0\.665241$' -- love-apple-phones --scale 1

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# The options of 'clattn run' beyond plain self-attention, from outside: test_program_features.sh PROGRAM
+# Options of 'clattn run' beyond plain self-attention, from outside: test_program_features.sh
+# PROGRAM
 #
-# Results are held against plain Python, and wrong use must be found before a device is needed. See test_program.sh.
+# Results are compared with plain Python, and wrong use must be detected before a device is needed.
+# See test_program.sh.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
@@ -15,7 +17,7 @@ paths() {
   for pair in "$@"; do given+=("--${pair%%=*}" "$folder/${pair#*=}.npy"); done
 }
 
-# agrees CASE OPTION...: the output is that of the Python formulas.
+# agrees CASE OPTION...: the output equals that of the Python formulas.
 agrees() {
   local name=$1
   shift
@@ -23,7 +25,8 @@ agrees() {
   expect "$name: as in Python" 0 '' -- "${features[@]}" agrees "$folder/$name.out.npy" "$name"
 }
 
-# shows TEXT JSON OPTION...: what was asked for is in the text, and in the problem p of the JSON report.
+# shows TEXT JSON OPTION...: the text report has TEXT, and JSON is true for the problem p in the
+# JSON report.
 shows() {
   local text=$1 json=$2
   shift 2
@@ -35,8 +38,8 @@ $text" -- "$clattn" run "$@"
     "$clattn" run "$@" --json
 }
 
-# wrong PATTERN OPTION...: refused with a message that begins with PATTERN, although there is no device to be had (where
-# the loader reads OCL_ICD_VENDORS), and without a trace.
+# wrong PATTERN OPTION...: refused with a message that begins with PATTERN, even without a device
+# (if the loader reads OCL_ICD_VENDORS), and without leaving files.
 mkdir "$folder/no-vendors"
 nowhere=(env -u OCL_ICD_FILENAMES -u CLATTN_DEVICE "OCL_ICD_VENDORS=$folder/no-vendors/" "$clattn")
 wrong() {
@@ -152,7 +155,7 @@ expect "an f16 file with f32 matrices" 0 '^passed: ' -- "$clattn" run "${given[@
   --out "$folder/out.npy"
 same "an f16 file with f32 matrices: about as f32" "$folder/separate.out.npy" "$folder/out.npy" 1e-2
 
-# saves NAME FILE... -- OPTION...: a --save folder holds these files and no others.
+# saves NAME FILE... -- OPTION...: a --save folder holds exactly these files.
 saves() {
   local name=$1 wanted=(q k v scaled scores weights lse context)
   shift
@@ -169,7 +172,7 @@ saves f16 output -- "${separate[@]}" --type f16
 saves given -- "${four[@]}"
 saves all softcapped cached_k cached_v output -- "${separate[@]}" "${past[@]}" --wo "$folder/wo.npy" --softcap 2
 
-# What k and v hold, and what the cache holds, are not as long as each other.
+# k and v have another length than the cache.
 cached_sizes=(--random --model-dim 8 --heads 2 --cache-capacity 130)
 expect "fewer new keys than there is room for" 0 '^passed: ' -- "$clattn" run "${cached_sizes[@]}" --tokens 1 \
   --key-tokens 130 --key-lengths 1 --save "$folder/fewer"
@@ -200,7 +203,8 @@ for name in q k v; do
   ln -s "../own/$name.npy" "$folder/links/$name.npy"
 done
 own=(--q "$folder/own/q.npy" --k "$folder/own/k.npy" --v "$folder/own/v.npy")
-# spares PATTERN COMMAND OPTION...: refused, and the three inputs are as they were, with nothing beside them.
+# spares PATTERN COMMAND OPTION...: refused, and the three input files are unchanged, with no new
+# files next to them.
 spares() {
   local pattern=$1
   shift
@@ -409,7 +413,7 @@ done
 
 # ---- wrong files
 
-# instead FILE OPTION OPTIONS...: the same options, with another file for that one, in $given.
+# instead FILE OPTION OPTIONS...: the same options, with another file for OPTION, in $given.
 instead() {
   local file=$1 option=$2
   shift 2
@@ -419,7 +423,8 @@ instead() {
   done
 }
 
-# misshapen OPTION FILES OPTIONS...: a missing file, no file, no array, no floats, and each of FILES, is refused.
+# misshapen OPTION FILES OPTIONS...: refuses a missing file, an empty name, a folder, files that
+# hold no array of floats, and each of FILES.
 misshapen() {
   local option=$1 files=$2 file
   shift 2

@@ -6,7 +6,7 @@
 kernels=$here/../kernels
 small=(--tokens 33 --model-dim 32 --heads 2)
 
-# A folder of programs in which there is everything that the test needs but for gnuplot.
+# A folder with every program that the test needs except gnuplot.
 bare=$folder/bare
 mkdir "$bare"
 for needed in sh rm; do ln -s "$(command -v "$needed")" "$bare/$needed"; done
@@ -65,7 +65,7 @@ cp "$folder/out" "$folder/halves.json"
 # ---- tables of the documents
 
 printf '%s\n' '# Page' '<!-- ladder:softmax begin -->' 'old' '<!-- ladder:softmax end -->' 'between' \
-  '<!-- ladder:scores begin -->' 'kept' '<!-- ladder:scores end -->' 'behind' >"$folder/page.md"
+  '<!-- ladder:scores begin -->' 'kept' '<!-- ladder:scores end -->' 'after' >"$folder/page.md"
 tables=("$here/../bench/ladder_tables" "$folder/ladder.json")
 expect "ladder_tables" 0 '' -- "${tables[@]}" "$folder/page.md"
 expect "ladder_tables: what stands there then" 0 '^# Page$
@@ -74,7 +74,7 @@ expect "ladder_tables: what stands there then" 0 '^# Page$
 ^\| 1 naive \| [0-9.]+ [mµ]s \| [0-9.]+ \|
 ^between$
 ^kept$
-^behind$' -- cat "$folder/page.md"
+^after$' -- cat "$folder/page.md"
 expect "ladder_tables: the old table is gone" 1 '' -- grep -x old "$folder/page.md"
 cp "$folder/page.md" "$folder/once.md"
 # shellcheck disable=SC2016

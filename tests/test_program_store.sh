@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The store of compiled programs from outside, on oclgrind, whose driver keeps none itself.
+# The store of compiled programs from outside, with oclgrind, whose driver keeps no programs itself.
 #
-# usage: test_program_store.sh PROGRAM; exits with 77 (skipped), or CLATTN_SKIPPED, where there is no oclgrind.
+# usage: test_program_store.sh PROGRAM; exits with 77 (skipped), or CLATTN_SKIPPED, if there is no
+# oclgrind.
 
 if ! command -v oclgrind >/dev/null; then
   echo "skipped: oclgrind is not installed (Debian: oclgrind)"
@@ -10,11 +11,11 @@ fi
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
 programs=$folder/deep/programs
-# The simplest kernels: oclgrind is slow.
+# The naive kernels, because oclgrind is slow.
 run=(oclgrind "$clattn" run --explain-plan --repeat 1 --kernel "project=1,scores=1,softmax=1,context=1")
 kept=(env CLATTN_PROGRAM_DIR="$programs" "${run[@]}")
 
-# all_from NAME PATTERN -- COMMAND...: every program came from where PATTERN says.
+# all_from NAME PATTERN -- COMMAND...: every program's origin matches PATTERN.
 all_from() {
   local name=$1 pattern=$2
   shift 3
@@ -31,11 +32,11 @@ report "--json names the files" 0 'all(e["program"].startswith("from the store, 
   if e["kind"] == "by hand")' -- "${kept[@]}" --json
 expect "there are programs in the folder and nothing else" 0 '' -- \
   test -z "$(find "$programs" -mindepth 1 -not -name '*.program')" -a -n "$(ls "$programs")"
-expect "the folder is the user's alone" 0 '^drwx------' -- ls -ld "$programs"
+expect "only the user can access the folder" 0 '^drwx------' -- ls -ld "$programs"
 for one in "$programs"/*.program; do truncate -s -1 "$one"; done
 all_from "what is cut off is built anew" "built, stored as $file, replacing a useless file" -- "${kept[@]}"
 all_from "and found again" "from the store, $file" -- "${kept[@]}"
-# The layout is an option of project's kernels alone.
+# Only project's kernels depend on the layout.
 expect "other options, another program" 0 '^built 1, from the store 3$' -- bash -c '
   "$@" | awk "/^ +program built, stored as/ {built++} /^ +program from the store/ {found++}
     END {print \"built \" built \", from the store \" found}"' - "${kept[@]}" --layout xwt
@@ -89,7 +90,7 @@ all_from "a folder that others may write to" "built, not stored: others may writ
   env CLATTN_PROGRAM_DIR="$folder/open" "${run[@]}"
 mkdir -m 500 "$folder/locked"
 reason='Permission denied'
-if [ "$(id -u)" -eq 0 ]; then # who may write to all folders, but takes only his own
+if [ "$(id -u)" -eq 0 ]; then # root may write to all folders, but uses only its own
   reason='others may write to the folder'
   chown 65534 "$folder/locked"
 fi

@@ -24,7 +24,7 @@ expect "run --explain-plan names the record" 0 '^plan .*; tuned$
 report "run --explain-plan --json" 0 'r["plan"]["tuned"] and [e["choice"] for e in r["explain"]
   if e["stage"] == "fused" and e["kind"] == "from the record"] != []' -- \
   env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --json
-report "run --json explains when asked alone" 0 'r["explain"] is None and not r["plan"]["tuned"]' -- "${run[@]}" --json
+report "run --json explains only if asked" 0 'r["explain"] is None and not r["plan"]["tuned"]' -- "${run[@]}" --json
 expect "--kernel goes before the record" 0 '^ +fused +2 online +by hand: ' -- \
   env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --kernel fused=online
 expect "other lengths have no part in it" 0 '^ +fused +record +record not used: ' -- \
@@ -45,7 +45,7 @@ expect "run finds it there" 0 '^plan .*; tuned$' -- \
 
 # ---- interrupted
 
-# A first problem is searched, a second is cut off: the first stays.
+# The first problem is searched, the second is interrupted: the first one's result stays.
 interrupted() {
   local pid i
   "$clattn" tune --quick --head-dim 16 --tokens 64,4096 --stage fused --file "$folder/cut.json" >"$folder/cut" 2>&1 &
@@ -57,7 +57,7 @@ interrupted() {
   kill -INT "$pid"
   wait "$pid"
 }
-# bash lets what it starts in the background ignore SIGINT, but not with job control.
+# bash makes background commands ignore SIGINT, except with job control.
 set -m
 interrupted
 status=$?

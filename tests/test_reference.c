@@ -57,7 +57,7 @@ static void rows_sum_to_one(void **state) {
   support_free(&c);
 }
 
-static void wanted_rows_alone(void **state) {
+static void only_wanted_rows(void **state) {
   (void)state;
   const clattn_problem problem = support_problem(9, 4, 3);
   support_case c, part;
@@ -79,7 +79,7 @@ static void wanted_rows_alone(void **state) {
 
 /* A NaN in the value of a masked key must not reach a query that does not see it, and must reach
  * those that do. */
-static void nan_behind_the_mask(void **state) {
+static void nan_at_masked_keys(void **state) {
   (void)state;
   clattn_problem problem = support_problem(6, 4, 4);
   problem.causal = true;
@@ -162,7 +162,7 @@ static void other_code_is_judged(void **state) {
   support_allocate(&c, &problem, 7);
   assert_ok(clattn_reference_run(&problem, &c.inputs, &c.outputs, &error), &error);
   assert_ok(clattn_check_other(&problem, &c.inputs, &c.outputs, NULL, &report, &error), &error);
-  assert_passed(&report, "the scalar path");
+  assert_passed(&report, "the reference");
   assert_int_equal(report.rows_checked, 2 * 37);
   for (size_t i = 0; i < sizeof spoiled / sizeof spoiled[0]; ++i) {
     float *values = clattn_outputs_get(&c.outputs, spoiled[i]);
@@ -185,8 +185,8 @@ static void other_code_is_judged(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(please_study_man),     cmocka_unit_test(rows_sum_to_one), cmocka_unit_test(wanted_rows_alone),
-      cmocka_unit_test(nan_behind_the_mask),  cmocka_unit_test(in_pieces),       cmocka_unit_test(loops_that_are_none),
+      cmocka_unit_test(please_study_man),     cmocka_unit_test(rows_sum_to_one), cmocka_unit_test(only_wanted_rows),
+      cmocka_unit_test(nan_at_masked_keys),   cmocka_unit_test(in_pieces),       cmocka_unit_test(loops_that_are_none),
       cmocka_unit_test(other_code_is_judged),
   };
   return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

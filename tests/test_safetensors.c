@@ -112,7 +112,7 @@ static void spellings_of_json_are_read(void **state) {
 }
 
 /* Like the Python package, the reader ignores other keys, whatever they contain. */
-static void other_keys_of_a_tensor_are_not_looked_at(void **state) {
+static void other_keys_of_a_tensor_are_ignored(void **state) {
   (void)state;
   static const char *const others[] = {"0", "-0", "-1.5e3", "null", "\"-0\"", "{\"shape\":[-1]}", "[[[]]]"};
   char header[256];
@@ -474,7 +474,7 @@ int main(void) {
       cmocka_unit_test(three_types_are_read),
       cmocka_unit_test(ranks_0_to_4_and_empty_tensors_are_read),
       cmocka_unit_test(spellings_of_json_are_read),
-      cmocka_unit_test(other_keys_of_a_tensor_are_not_looked_at),
+      cmocka_unit_test(other_keys_of_a_tensor_are_ignored),
       cmocka_unit_test(a_large_tensor_is_read_from_its_place),
       cmocka_unit_test(every_shorter_file_is_refused),
       cmocka_unit_test(lying_header_lengths_are_refused),

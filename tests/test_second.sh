@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The main job on a second implementation, rusticl on llvmpipe: the limits of a GPU (32 KiB of local memory), and no event
-# times.
+# The main task on a second implementation, rusticl on llvmpipe: it has a GPU's limits (32 KiB of
+# local memory) and no event times.
 #
-# usage: test_second.sh PROGRAM [PART]; exits with 77 (skipped), or CLATTN_SKIPPED, where rusticl is not installed.
-# With CLATTN_LONG=1 every feature runs in every way, otherwise in each third one.
+# usage: test_second.sh PROGRAM [PART]; exits with 77 (skipped), or CLATTN_SKIPPED, if rusticl is
+# not installed. With CLATTN_LONG=1 every feature runs in every way, otherwise in a third of them.
 set -euo pipefail
 program=$1
 # shellcheck source=tests/part.sh
@@ -34,9 +34,11 @@ passes() { # ARGUMENTS of clattn run
   succeeds run "$@" --repeat 1
 }
 
-# It compiles fused=vector, which is for CPUs with vectors, for more than nine minutes: doctor must not ask that one.
+# rusticl compiles fused=vector, which is for CPUs with vectors, for more than nine minutes: doctor
+# must not use that kernel.
 succeeds doctor
-# It ends work-items that loop for long, without an error: the probes must stay below that, or they complain.
+# rusticl ends work-items that loop for long, without an error. The probes must stay below that
+# limit, or they complain.
 succeeds ladder softmax --tokens 33 --model-dim 32 --heads 2
 for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
   passes --example $example
@@ -53,7 +55,8 @@ for kernel in fused=1 fused=2 fused=3 fused=4 fused=6; do
   passes "${shape[@]}" --layout xwt --causal --pipeline fused --kernel $kernel
 done
 passes "${shape[@]}" --pipeline blas --causal
-# Every feature in both pipelines; with the GPU's kernels, which this device gets by itself, and with the plain ones.
+# Every feature in both pipelines, with the kernels for GPUs, which are this device's default, and
+# with the naive ones.
 # shellcheck source=tests/features.sh
 . "$(dirname "$0")/features.sh"
 ways=("" "--pipeline blas" "--kernel project=2,scores=1,softmax=1,context=1" "--kernel project=5,scores=4,softmax=4"

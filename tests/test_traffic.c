@@ -309,7 +309,7 @@ static void halves(void **state) {
   }
 }
 
-static void of_plain_problems_alone(void **state) {
+static void only_of_plain_problems(void **state) {
   (void)state;
   static const int value[] = {8};
   const clattn_kernel *tiled = row_of(CLATTN_STAGE_SCORES, "tiled");
@@ -366,7 +366,7 @@ int main(void) {
       cmocka_unit_test(blocks_of_rows),
       cmocka_unit_test(every_rung_has_a_formula),
       cmocka_unit_test(halves),
-      cmocka_unit_test(of_plain_problems_alone),
+      cmocka_unit_test(only_of_plain_problems),
       cmocka_unit_test(what_takes_longest_decides),
   };
   return cmocka_run_group_tests_name("traffic", tests, NULL, NULL);

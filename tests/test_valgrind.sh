@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# What needs no device, under valgrind's memcheck: the program's pages and refusals, and the unit tests of the host. A wrong
-# access, or memory that is lost, fails the case. (OpenCL drivers are not run: their own findings would drown ours.)
+# Everything that needs no device, under valgrind's memcheck: the program's help pages and refusals,
+# and the host's unit tests. A wrong access or a leak fails the case. OpenCL drivers are not run,
+# because their own findings would hide ours.
 #
-# usage: test_valgrind.sh PROGRAM TESTS, the folder of the test programs; exits with 77 (skipped), or CLATTN_SKIPPED, where
-# valgrind is not installed.
+# usage: test_valgrind.sh PROGRAM TESTS, the folder of the test programs; exits with 77 (skipped),
+# or CLATTN_SKIPPED, if valgrind is not installed.
 
 if ! command -v valgrind >/dev/null; then
   echo "skipped: valgrind is not installed (Debian: valgrind)"
@@ -19,7 +20,7 @@ unset OCL_ICD_FILENAMES CLATTN_DEVICE
 "${tool[@]}" inputs "$folder" || fail "input files" "cannot be built"
 cd "$folder" || exit 2
 
-# checked CODE ARGUMENT...: clattn exits with the code, and valgrind has nothing to say.
+# checked CODE ARGUMENT...: clattn exits with CODE, and valgrind reports nothing.
 checked() {
   local code=$1
   shift
