@@ -1,10 +1,10 @@
-/* clattn's worker for attention and modules: what bench/run sends becomes a plan over buffers on the device.
+/* clattn's worker for attention and modules: runs a plan with buffers on the device for each case
+ * that bench/run sends.
  *
  * usage: attention [DEVICE]   (see worker.h)
  *
- * Timed is the wall clock around enqueueing and finishing. Inputs stay on the device, as those of the peers stay in
- * memory.
- */
+ * It times the wall clock around enqueueing and finishing. Inputs stay on the device, as those of
+ * the peers stay in memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void need_cl(cl_int code, const char *what) {
 static int one_of(const char *text, const char *const *names, int count) {
   for (int i = 0; i < count; ++i)
     if (strcmp(text, names[i]) == 0) return i;
-  give_up("'%s' is not known", text);
+  give_up("unknown value '%s'", text);
 }
 
 static clattn_problem problem_of(const words *w) {
@@ -66,7 +66,7 @@ static void release_case(void) {
   memset(&buffers, 0, sizeof buffers);
 }
 
-/* The tensor that holds the context in the problem's own type. */
+/* The tensor with the context in the problem's own type. */
 static clattn_tensor result(void) {
   return problem.type == CLATTN_F32 ? CLATTN_CONTEXT : CLATTN_OUTPUT;
 }

@@ -1,4 +1,4 @@
-"""What is timed, and what is to be reached: two tables."""
+"""The cases that are timed, and the targets: two tables."""
 import dataclasses
 
 ATTENTION_PEERS = ("onnxruntime", "openvino", "torch")
@@ -8,9 +8,9 @@ PRODUCT_PEERS = ("onednn", "openblas", "openblas-skylakex", "clblast", "clblast-
 @dataclasses.dataclass(frozen=True)
 class Case:
     group: str
-    series: str  # the chart it is drawn in
+    series: str  # the chart that shows it
     label: str
-    quick: bool = False  # timed with --quick, too
+    quick: bool = False  # also timed with --quick
     batch: int = 1
     heads: int = 8
     kv_heads: int = 8
@@ -21,7 +21,7 @@ class Case:
     causal: bool = False
     type: str = "f32"
     source: str = "qkv"
-    terms: int = 0  # of a product: (rows, terms) . (terms, columns)
+    terms: int = 0  # for products: (rows, terms) . (terms, columns)
     rows: int = 0
     columns: int = 0
 
@@ -34,7 +34,7 @@ class Case:
         return PRODUCT_PEERS if self.rows else ATTENTION_PEERS
 
     def words(self):
-        """As the workers read them."""
+        """The case in the workers' format."""
         keys = ["rows", "terms", "columns"] if self.rows else [
             "batch", "heads", "kv_heads", "head_dim", "query_len", "key_len", "model_dim", "causal", "type", "source"]
         values = {key: getattr(self, key) for key in keys}
@@ -52,7 +52,7 @@ class Case:
         return {"q": (self.batch, self.query_len, self.heads, self.head_dim), "k": keys, "v": keys}
 
     def operations(self):
-        """2 for each multiply-add that has to be done: causal counts the places that are not masked."""
+        """2 for each multiply-add that is needed: causal cases count only unmasked elements."""
         if self.rows:
             return 3 * 2 * self.rows * self.terms * self.columns
         seen = self.query_len * (self.query_len + 1) // 2 if self.causal else self.query_len * self.key_len
@@ -60,16 +60,16 @@ class Case:
         return self.batch * (4 * self.heads * seen * self.head_dim + projected)
 
     def bytes_read(self):
-        """Of keys and values, which a decoding step has to read; 0 where that is not what limits."""
+        """Bytes of keys and values that a decoding step reads; 0 if bandwidth is not the limit."""
         size = {"f32": 4, "f16": 2}[self.type]
         return 2 * self.batch * self.key_len * self.kv_heads * self.head_dim * size if self.group == "decode" else 0
 
     def work(self):
-        """What a rate counts: operations or, where bandwidth limits, bytes."""
+        """What a rate counts: operations, or bytes if bandwidth is the limit."""
         return self.bytes_read() or self.operations()
 
     def limited_by(self):
-        """What the device's limit is measured with."""
+        """How the device's limit is measured."""
         return f"reading {self.bytes_read()} bytes" if self.bytes_read() else "multiply-adds"
 
 
@@ -113,15 +113,15 @@ GROUPS = list(dict.fromkeys(case.group for case in CASES))
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What clattn is to reach in each of some cases: a part of a limit, or so many times the best peer."""
+    """A target for some cases: a fraction of the limit, or a multiple of the best peer's speed."""
     text: str
-    measure: str  # of_limit, ratio, or a peer by name
+    measure: str  # of_limit, ratio, or the name of a peer
     least: float
-    applies: object  # to a case
+    applies: object  # whether it applies to a case
 
 
 def of(group, **wanted):
-    """Cases of a group with these lengths (n, a test) and other fields."""
+    """Selects cases of a group by length (n, a predicate) and by other fields."""
     n = wanted.pop("n", lambda length: True)
     return lambda c: c.group == group and n(c.key_len) and all(getattr(c, k) == v for k, v in wanted.items())
 

@@ -1,8 +1,8 @@
-"""Charts as SVG, one for each series of cases: a line for each engine, and the limit."""
+"""SVG charts, one for each series of cases: a line for each engine, and the limit."""
 import html
 import math
 
-# On white and on black, as the reader's screen is set.
+# On a white and on a black page, depending on the reader's settings.
 COLOURS = {"page": ("#ffffff", "#16181c"), "text": ("#222222", "#e6e6e6"), "quiet": ("#666666", "#a0a0a0"),
            "rule": ("#dddddd", "#3a3d42"), "limit": ("#777777", "#a8a8a8"), "clattn": ("#c2185b", "#ff6f9f"),
            "onnxruntime": ("#1565c0", "#6fb1ff"), "openvino": ("#00838f", "#3fc7d4"), "torch": ("#ef6c00", "#ffa64d"),
@@ -11,7 +11,7 @@ COLOURS = {"page": ("#ffffff", "#16181c"), "text": ("#222222", "#e6e6e6"), "quie
            "clblast-tuned": ("#558b2f", "#93cf6b")}
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 165, 46, 58
-LINE = 16  # between two names of the legend
+LINE = 16  # between two names in the legend
 
 
 def style():
@@ -21,7 +21,7 @@ def style():
 
 
 def nice_step(most):
-    """1, 2 or 5 times a power of ten, so that there are four to ten lines."""
+    """The step between lines: 1, 2 or 5 times a power of ten, so that there are four to ten lines."""
     power = 10 ** math.floor(math.log10(most / 4))
     return next(power * factor for factor in (1, 2, 5, 10) if most / (power * factor) <= 8)
 
@@ -61,7 +61,7 @@ class Chart:
                           f'stroke="currentColor" stroke-width="2"{extra}/>')
 
     def limit(self, values):
-        """A dashed line from edge to edge, so that one value makes one, too."""
+        """A dashed line from edge to edge, so that a single value is visible, too."""
         points = [(self.x(place), self.y(value)) for place, value in enumerate(values)]
         ends = (LEFT, points[0][1]), (WIDTH - RIGHT, points[-1][1])
         self.path([ends[0], *points, ends[1]], "limit", ' stroke-dasharray="5 4"')
@@ -76,8 +76,8 @@ class Chart:
                 self.parts.append(f'<circle {dot} r="2.5" class="page" fill="currentColor"/>')
 
     def legend(self, entries):
-        """(name, colour, last height), from above; names that would overlap move down, and all up again from the last
-        that would be too low."""
+        """(name, colour, last height) from top to bottom. Names that would overlap move down; if the last one is
+        too low then, names move up again."""
         entries = sorted(entries, key=lambda entry: -entry[2])
         places = []
         for _, _, value in entries:
@@ -94,7 +94,7 @@ def draw(path, series, measured, run):
     limits = [m.limit / 1e9 for m in measured]
     lines = {}
     for place, m in enumerate(measured):
-        for engine in (*m.peers(), "clattn"):  # whose dots lie on top
+        for engine in (*m.peers(), "clattn"):  # clattn's dots are drawn last, on top
             lines.setdefault(engine, {})[place] = m.rate(m.best(engine)) / 1e9
     highest = max(*limits, *(max(values.values()) for values in lines.values()))
     counted = "GB/s of keys and values" if measured[0].case.bytes_read() else "GFLOP/s"

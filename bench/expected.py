@@ -1,14 +1,14 @@
-"""Inputs, and what must come out: some rows of the result, computed in float64 with the plain formula."""
+"""Inputs and expected results: some rows of the result, computed in float64 with the plain formula."""
 import numpy as np
 
 TYPES = {"f32": np.float32, "f16": np.float16}
-# Of the largest element of a row. Seen with float arithmetic: 7e-6 at most, or 5e-4 where the result is stored as f16,
-# which is that type's rounding; with bfloat16's 7e-3.
+# Relative to the largest element of a row. Float arithmetic reached 7e-6 at most; results stored as
+# f16 reached 5e-4, which is that type's rounding; bfloat16 arithmetic reached 7e-3.
 TOLERANCE = {"f32": 5e-5, "f16": 2e-3}
 
 
 def write_inputs(case, folder, random):
-    """Normal numbers; matrices such that projections are about as large as what goes in."""
+    """Normally distributed numbers; matrices are scaled so that projections are about as large as their inputs."""
     inputs = {}
     for name, shape in case.inputs().items():
         scale = shape[0] ** -0.5 if name.startswith("w") else 1.0
@@ -18,7 +18,7 @@ def write_inputs(case, folder, random):
 
 
 def some(count, most, random):
-    """First, last, and some between."""
+    """The first, the last, and some in between."""
     return sorted({0, count - 1, *random.integers(0, count, most).tolist()})
 
 
@@ -56,7 +56,7 @@ def rows(case, inputs, random):
 
 
 def fault(case, expected, path):
-    """What is wrong with the result in this file; None if nothing is."""
+    """What is wrong with the result in this file, or None."""
     shape = ((3, case.rows, case.columns) if case.rows
              else (case.batch, case.query_len, case.heads, case.head_dim))
     got = np.fromfile(path, TYPES[case.type])

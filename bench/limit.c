@@ -1,10 +1,11 @@
-/* The device's limit, in turn with the engines: one of the library's probes, in the form that was fastest. */
+/* The device's limit, measured in turn with the engines: one of the library's probes, in its
+ * fastest form. */
 #include "limit.h"
 
 #include "probe/probe.h"
 #include "worker.h"
 
-/* Of each form, to find the fastest. */
+/* Runs of each form, to find the fastest. */
 #define REPEATS 5
 
 static clattn_probe probe;
@@ -19,7 +20,7 @@ double limit_prepare(clattn_device *device, size_t working_set) {
   need(clattn_probe_open(device, working_set != 0 ? CLATTN_PROBE_READ : CLATTN_PROBE_MULTIPLY_ADD, &options, &probe,
                          &rate, &error),
        &error);
-  if (rate.best <= 0.0) give_up("the device cannot be probed: its runs take no time");
+  if (rate.best <= 0.0) give_up("cannot probe the device: its runs take no measurable time");
   return clattn_probe_of_run(&probe);
 }
 

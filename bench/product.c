@@ -50,7 +50,7 @@ static void read_case(const words *w) {
   }
 }
 
-/* The three results, one behind the other. */
+/* Writes the three results one after another. */
 static void write_results(const char *path) {
   const size_t elements = current.rows * current.columns;
   float *all = malloc(PRODUCTS * elements * sizeof *all);
@@ -80,7 +80,7 @@ int main(int argument_count, char **arguments) {
     if (argument_count >= 2 && strcmp(arguments[1], engines[i]->name) == 0) engine = engines[i];
   }
   if (argument_count < 2) return 0;
-  if (engine == NULL) give_up("'%s' is no engine of this build", arguments[1]);
+  if (engine == NULL) give_up("this build has no engine '%s'", arguments[1]);
   char answer[ANSWER_SIZE] = "";
   const worker product_worker = {prepare, run, engine->open(argument_count > 2 ? arguments[2] : NULL, answer)};
   puts(answer);

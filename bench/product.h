@@ -1,4 +1,5 @@
-/* Three products with the same left matrix, as Q, K and V are made of X, and who computes them. */
+/* Three products with the same left matrix, like Q, K and V from X, and the engines that compute
+ * them. */
 #ifndef CLATTN_BENCH_PRODUCT_H
 #define CLATTN_BENCH_PRODUCT_H
 
@@ -15,13 +16,13 @@ typedef struct product {
 
 typedef struct product_engine {
   const char *name;
-  /* Who it is, for the worker's first line; opens what it needs. NULL device: the best. Returns the device
-   * whose limit it can probe, or NULL. */
+  /* Opens what the engine needs; the answer is its name and version for the worker's first line.
+   * device: NULL for the best one. Returns the device whose limit it can probe, or NULL. */
   clattn_device *(*open)(const char *device, char answer[ANSWER_SIZE]);
-  /* Made ready for this product; the answer says how. 1: ready, 0: unsupported. */
+  /* Prepares this product; the answer says how. 1: ready, 0: unsupported. */
   int (*prepare)(const product *p, const words *w, char answer[ANSWER_SIZE]);
-  double (*run)(const product *p); /* all three, the seconds */
-  void (*fetch)(const product *p); /* the results into p->out; NULL: they are there already */
+  double (*run)(const product *p); /* runs all three; returns seconds */
+  void (*fetch)(const product *p); /* copies the results to p->out; NULL: they are already there */
 } product_engine;
 
 extern const product_engine product_clattn, product_clblast, product_clblast_tuned;

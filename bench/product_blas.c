@@ -1,4 +1,4 @@
-/* The BLAS libraries of the CPU: OpenBLAS and oneDNN, as they thread by themselves. */
+/* The CPU's BLAS libraries, OpenBLAS and oneDNN, with their own threads. */
 #include <stdio.h>
 
 #include "base/clock.h"

@@ -1,5 +1,6 @@
-/* clattn's project stage alone, timed as clattn_timings has it: the wall clock around each product. The rows are cut
- * into short sequences, so that the attention behind them, which is not timed, takes next to no time. */
+/* Only clattn's project stage. Its time is from clattn_timings: the wall clock around each product.
+ * The rows are divided into short sequences, so that the attention after them, which is not timed,
+ * takes very little time. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static clattn_device *open_device(const char *name, char answer[ANSWER_SIZE]) {
 static clattn_pipeline pipeline_of(const char *name) {
   for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i)
     if (strcmp(name, clattn_pipeline_name((clattn_pipeline)i)) == 0) return (clattn_pipeline)i;
-  give_up("'%s' is no pipeline", name);
+  give_up("unknown pipeline '%s'", name);
 }
 
 static int prepare(const product *p, const words *w, char answer[ANSWER_SIZE]) {

@@ -1,4 +1,5 @@
-/* CLBlast's Sgemm, as it comes and with parameters found by a small search on the device, for each shape anew. */
+/* CLBlast's Sgemm, with its defaults and with parameters found by a small search on the device for
+ * each shape. */
 #include <clblast_c.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static clattn_device *open_device(const char *name, char answer[ANSWER_SIZE]) {
   clattn_error error;
   if (clattn_device_open(&choice, &device, &error) != CLATTN_OK) give_up("%s", error.message);
   snprintf(answer, ANSWER_SIZE, "CLBlast | %s", clattn_device_get_info(device)->name);
-  return NULL; /* clattn's own process probes it */
+  return NULL; /* clattn's own process probes the device */
 }
 
 static void replace(cl_mem *buffer, size_t elements, float *data) {
@@ -40,7 +41,7 @@ static void create_buffers(const product *p) {
   }
 }
 
-/* Seconds of all three, infinite where CLBlast refuses. */
+/* Seconds of all three products; infinite if CLBlast refuses. */
 static double try_run(const product *p) {
   const double started = clattn_now();
   for (int i = 0; i < PRODUCTS; ++i) {
@@ -75,13 +76,13 @@ const product_engine product_clblast = {"clblast", open_device, prepare, run, fe
 
 /* ---- tuned ------------------------------------------------------------------------------------------------------- */
 
-/* Of kernel Xgemm; what the search varies comes first. */
+/* Parameters of kernel Xgemm; the search varies the first ones. */
 static const char *const names[] = {"MWG", "NWG", "VWM", "VWN", "MDIMC", "NDIMC", "MDIMA", "NDIMB",
                                     "KWG", "KWI", "SA",  "SB",  "STRM",  "STRN",  "GEMMK", "KREG"};
 enum { NAMES = sizeof names / sizeof names[0] };
 
-/* Work-groups of one work-item with wide vectors, which CPUs are tried with, and of many with local memory for the
- * others. */
+/* For CPUs: work-groups of one work-item with wide vectors. For other devices: work-groups of many
+ * work-items, with local memory. */
 static const size_t candidates[][NAMES] = {
     {16, 8, 16, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},     {16, 16, 16, 16, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
     {32, 8, 16, 8, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},     {32, 4, 16, 4, 1, 1, 1, 1, 16, 1, 0, 0, 0, 0, 0, 1},
@@ -101,12 +102,13 @@ static double try_candidate(const product *p, const size_t *candidate) {
   if (CLBlastOverrideParameters(device->id, "Xgemm", CLBlastPrecisionSingle, NAMES, names_given, candidate) !=
       CLBlastSuccess)
     return INFINITY;
-  double best = try_run(p); /* builds */
+  double best = try_run(p); /* the first run builds */
   for (int i = 0; i < 3 && !isinf(best); ++i) best = i == 0 ? try_run(p) : fmin(best, try_run(p));
   return best;
 }
 
-/* Xgemm for all sizes, not the kernel for small matrices, which has parameters of its own. */
+/* Uses Xgemm for all sizes instead of the kernel for small matrices, which has separate
+ * parameters. */
 static void choose_xgemm(void) {
   const char *name[] = {"XGEMM_MIN_INDIRECT_SIZE"};
   const size_t value[] = {1};
@@ -128,7 +130,7 @@ static int prepare_tuned(const product *p, const words *said, char answer[ANSWER
     best = candidates[i];
   }
   if (best == NULL) {
-    snprintf(answer, ANSWER_SIZE, "CLBlast takes none of the %d parameter sets", CANDIDATES);
+    snprintf(answer, ANSWER_SIZE, "CLBlast accepts none of the %d parameter sets", CANDIDATES);
     return 0;
   }
   try_candidate(p, best);

@@ -14,7 +14,7 @@ def print_head(measured, run):
 
 
 def print_case(m, of_burst):
-    """of_burst: the case's limit, as a part of the best of the whole run"""
+    """of_burst: the case's limit relative to the best one of the whole run"""
     flag = f"   disturbed: {m.disturbed}" if m.disturbed else ""
     aside = f"   ({m.set_aside} disturbed processes set aside)" if m.set_aside else ""
     slow = f"   (limit: {100 * of_burst:.0f} % of the run's best)" if of_burst < TURN_LEAST[m.unit()] else ""
@@ -33,7 +33,7 @@ def print_case(m, of_burst):
 
 
 def print_targets(measured):
-    print(f"\n{'to be reached':<64}{'at least':>9}{'lowest':>9}")
+    print(f"\n{'target':<64}{'at least':>9}{'lowest':>9}")
     for target, figure, case, count in judge(measured):
         verdict = "met" if figure >= target.least else "missed"
         times = "%" if target.measure == "of_limit" else "x"
@@ -44,7 +44,7 @@ def print_targets(measured):
 
 
 def rows(measured, run):
-    """One for each case and engine."""
+    """One row for each case and engine."""
     for m in measured:
         for engine in m.turns:
             median, least, most = m.ratios(engine) if "clattn" in m.turns else ("", "", "")

@@ -1,26 +1,27 @@
-"""What was measured, and what follows from it: rates, parts of the limit, ratios, targets."""
+"""Measurements and what follows from them: rates, fractions of the limit, ratios, targets."""
 import statistics
 
 from cases import TARGETS
 
-LIMIT = "limit"  # takes turns like an engine, and has figures like one
-# Of the processors' time that may go to others.
+LIMIT = "limit"  # takes turns like an engine, and has results like one
+# The share of processor time that other processes may take.
 OTHERS_ALLOWED = 0.05
-# Of the case's best turn of the limit, what each of its turns must reach. On a quiet virtual machine multiply-adds
-# stayed above 95 % for a dozen turns in a row; reading, which neighbours on the same memory slow down, above 80 %.
+# Each turn of the limit must reach this fraction of the case's best one. On a quiet virtual
+# machine, multiply-adds stayed above 95 % for a dozen turns in a row; reading, which neighbours on
+# the same memory slow down, stayed above 80 %.
 TURN_LEAST = {"GFLOP/s": 0.93, "GB/s": 0.8}
 
 
 class Measured:
-    """One case: of each engine the turns, of each process what disturbed it. Disturbed processes are set aside as long
-    as there are others."""
+    """One case: the turns of each engine, and how each process was disturbed. Disturbed processes do not count,
+    unless all were disturbed."""
 
     def __init__(self, case):
         self.case = case
         self.all_turns = {}  # engine -> [{"process", "round", "runs", "min", "median"}]
-        self.how = {}  # engine -> in which way
+        self.how = {}  # engine -> how it computes
         self.left_out = {}  # engine -> why
-        self.others = {}  # process -> the largest share of the processors that went to others
+        self.others = {}  # process -> the largest share of processor time that others took
 
     def add_turn(self, engine, process, round_number, seconds):
         self.all_turns.setdefault(engine, []).append({
@@ -28,7 +29,7 @@ class Measured:
             "median": statistics.median(seconds)})
 
     def disturbance(self, process):
-        """Why this process's figures are not to be trusted; empty if they are."""
+        """Why this process's times are unreliable; empty if they are reliable."""
         reasons = []
         if self.others[process] > OTHERS_ALLOWED:
             reasons.append(f"others took {100 * self.others[process]:.0f} % of the processors")
@@ -40,7 +41,7 @@ class Measured:
         return "; ".join(reasons)
 
     def settle(self):
-        """Decides, once the run is over, which turns count."""
+        """Decides after the run which turns count."""
         reasons = {process: self.disturbance(process) for process in self.others}
         quiet = [process for process, reason in reasons.items() if not reason]
         self.disturbed = "" if quiet else next(iter(reasons.values()))
@@ -57,14 +58,14 @@ class Measured:
         return statistics.median(turn["median"] for turn in self.turns[engine])
 
     def rate(self, seconds):
-        """Operations or, where bandwidth limits, bytes a second."""
+        """Operations per second, or bytes per second if bandwidth is the limit."""
         return self.case.work() / seconds
 
     def unit(self):
         return "GB/s" if self.case.bytes_read() else "GFLOP/s"
 
     def ratios(self, peer):
-        """How many times faster clattn is, turn by turn of the same round: (median, least, most)."""
+        """How many times faster clattn is, comparing turns of the same round: (median, least, most)."""
         pairs = [theirs["min"] / ours["min"] for ours, theirs in zip(self.turns["clattn"], self.turns[peer])]
         return statistics.median(pairs), min(pairs), max(pairs)
 
@@ -76,14 +77,14 @@ class Measured:
 
 
 def burst(m, measured):
-    """The best turn of this case's limit in the whole run, disturbed processes and other cases with the same limit
-    included."""
+    """The best turn of this case's limit in the whole run, including disturbed processes and other cases with the
+    same limit."""
     return max(other.rate(min(turn["min"] for turn in other.all_turns[LIMIT]))
                for other in measured if other.case.limited_by() == m.case.limited_by())
 
 
 def reached(target, measured):
-    """(figure, case) for each case that the target applies to and that was measured."""
+    """(figure, case) for each measured case that the target applies to."""
     for m in measured:
         if not target.applies(m.case) or "clattn" not in m.turns:
             continue

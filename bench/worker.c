@@ -1,4 +1,4 @@
-/* Lines in, lines out; see worker.h. */
+/* Reads requests and writes answers; see worker.h. */
 #include "worker.h"
 
 #include <stdarg.h>
@@ -25,18 +25,18 @@ void need(clattn_status status, const clattn_error *error) {
 const char *words_text(const words *w, const char *key) {
   for (int i = 0; i < w->count; ++i)
     if (strcmp(w->key[i], key) == 0) return w->value[i];
-  give_up("the case says nothing of %s", key);
+  give_up("the case has no value for %s", key);
 }
 
 size_t words_number(const words *w, const char *key) {
   const char *text = words_text(w, key);
   char *end = NULL;
   const unsigned long long number = strtoull(text, &end, 10);
-  if (end == text || *end != '\0') give_up("%s=%s is no number", key, text);
+  if (end == text || *end != '\0') give_up("%s=%s is not a number", key, text);
   return (size_t)number;
 }
 
-/* Cuts w->text into its words. */
+/* Splits w->text into its words. */
 static void cut_words(words *w) {
   w->count = 0;
   for (char *word = strtok(w->text, " \n"); word != NULL; word = strtok(NULL, " \n")) {
@@ -50,7 +50,7 @@ static void cut_words(words *w) {
 
 static FILE *open_or_give_up(const char *path, const char *mode) {
   FILE *file = fopen(path, mode);
-  if (file == NULL) give_up("'%s' cannot be opened", path);
+  if (file == NULL) give_up("cannot open '%s'", path);
   return file;
 }
 
@@ -59,14 +59,14 @@ void *read_numbers(const char *folder, const char *name, size_t bytes) {
   snprintf(path, sizeof path, "%s/%s.bin", folder, name);
   FILE *file = open_or_give_up(path, "rb");
   void *data = malloc(bytes);
-  if (data == NULL || fread(data, 1, bytes, file) != bytes) give_up("'%s' has not the %zu bytes wanted", path, bytes);
+  if (data == NULL || fread(data, 1, bytes, file) != bytes) give_up("'%s' has not the expected %zu bytes", path, bytes);
   fclose(file);
   return data;
 }
 
 void write_numbers(const char *path, const void *data, size_t bytes) {
   FILE *file = open_or_give_up(path, "wb");
-  if (fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0) give_up("'%s' cannot be written", path);
+  if (fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0) give_up("cannot write '%s'", path);
 }
 
 static void answer_case(const worker *w, const char *text) {

@@ -1,4 +1,4 @@
-"""The engines as processes, and how busy the machine was with anything else."""
+"""Runs the engines as processes, and measures how busy the machine was with anything else."""
 import os
 import pathlib
 import subprocess
@@ -8,18 +8,19 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 TICK = os.sysconf("SC_CLK_TCK")
 PROC = pathlib.Path("/proc")
-# Without this glibc gives large results back to the system after each run, and what is timed is page faults.
+# Otherwise glibc returns large results to the system after each run, and page faults are timed.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
-# OpenBLAS does not know newer processors and takes kernels without AVX-512 there: both ways are timed.
+# OpenBLAS does not recognise newer processors and selects kernels without AVX-512 there, so both
+# are timed.
 SKYLAKEX = "openblas-skylakex"
 
 
 class Failed(Exception):
-    """A worker ended, or said what it should not; the text names it."""
+    """A worker ended or sent an unexpected answer; the text names it."""
 
 
 class Worker:
-    scale = 1.0  # what the seconds of a run are multiplied with
+    scale = 1.0  # factor for the seconds of a run
 
     def __init__(self, engine, command, environment=None):
         self.engine = engine
@@ -54,8 +55,8 @@ class Worker:
 
 
 class Limit:
-    """The device's limit as one more that takes turns, in clattn's process. Its seconds times `scale` are those that
-    the case would take at that speed."""
+    """The device's limit, which takes turns like an engine, in clattn's process. Its seconds times `scale` are the
+    time that the case would take at that speed."""
 
     def __init__(self, worker, case):
         self.worker, self.process = worker, worker.process
@@ -66,19 +67,19 @@ class Limit:
 
 
 def processor_seconds(pid):
-    """Of all threads of a process, with the system's work for it."""
+    """CPU seconds of all threads of a process, including system time."""
     fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def busy_seconds():
-    """Of all processors, whatever they did, stolen time among it."""
+    """Busy seconds of all processors, including stolen time."""
     user, nice, system, _, _, *more = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]
     return (int(user) + int(nice) + int(system) + sum(map(int, more))) / TICK
 
 
 class Watch:
-    """How much of the machine went to others while one worker was at work; nothing where there is no /proc."""
+    """How much of the machine other processes took while one worker ran; 0 without /proc."""
 
     def __init__(self):
         self.others = self.wall = 0.0
@@ -94,21 +95,21 @@ class Watch:
         return result
 
     def share(self):
-        """0 ... 1; what the kernel's ticks cannot resolve counts as nothing."""
+        """0 ... 1; less than the kernel's clock tick counts as 0."""
         if self.wall == 0.0:
             return 0.0
         return max(0.0, (self.others - 2.0 / TICK) / (self.wall * os.cpu_count()))
 
 
 def python_of(peer, environments):
-    """The Python of a peer's environment, made when it is not there; None where it is not to be had."""
+    """The Python of a peer's environment, which is made if it is missing; None if that is impossible here."""
     folder = environments / peer
     made = subprocess.run(["bash", str(HERE.parent / "tests/peers/venv.sh"), peer, str(folder)], check=False,
                           stdout=sys.stderr)
     if made.returncode == 77:
         return None
     if made.returncode != 0:
-        raise Failed(f"the Python environment of {peer} cannot be made")
+        raise Failed(f"cannot make the Python environment of {peer}")
     return str(folder / "bin/python")
 
 
@@ -128,7 +129,7 @@ class Engines:
         self.pythons = {}
 
     def start(self, name, product):
-        """A worker, or None where this machine has no such engine."""
+        """A worker, or None if this machine has no such engine."""
         if product:
             return self.start_product(name)
         if name == "clattn":

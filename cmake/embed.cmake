@@ -1,5 +1,5 @@
-# Writes OUTPUT, a C file that holds the files FILES (below FOLDER) as bytes: NAME_files and NAME_count, which HEADER declares.
-# Run with cmake -P.
+# Writes OUTPUT, a C file with the contents of FILES (below FOLDER) as bytes: NAME_files and
+# NAME_count, which HEADER declares. Run with cmake -P.
 set(arrays "")
 set(table "")
 set(number 0)

@@ -48,7 +48,7 @@ cd "$folder" || exit 2
 PATH=$folder/bin:$PATH ./dev run --random >out 2>err
 said "the first run: the program's output" out 'clattn run --random'
 grep -v '^Installing gcc ' err | tr -d '\r' >rest
-said "the first run: what is done" rest "Asking for the list of packages
+said "the first run: what is done" rest "Updating the list of packages
 Unpacking everything
 Configuring in build
 Building 1 of 40
