@@ -10,7 +10,7 @@ TYPES = {"f32": onnx.TensorProto.FLOAT, "f16": onnx.TensorProto.FLOAT16}
 
 
 def session(case, nodes, inputs, constants):
-    """run and fetch of a graph from the named inputs to `y`, both bound beforehand."""
+    """run and fetch for a graph from the named inputs to `y`; binds both beforehand."""
     declared = [helper.make_tensor_value_info(name, TYPES[case.type], array.shape) for name, array in inputs.items()]
     output = helper.make_tensor_value_info("y", TYPES[case.type], None)
     held = [numpy_helper.from_array(array, name) for name, array in constants.items()]
@@ -18,7 +18,7 @@ def session(case, nodes, inputs, constants):
     graph = helper.make_graph(nodes, "bench", declared, [output], held)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    options.log_severity_level = 4  # a way that a case cannot take is left out in silence
+    options.log_severity_level = 4  # skip ways that do not support the case without a message
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     made = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     binding = made.io_binding()
@@ -77,7 +77,7 @@ def multi_head(case):
 
 
 def module_of(attend):
-    """X -> context, with three MatMul in front of this node."""
+    """X -> context, with three MatMul before this node."""
 
     def way(case):
         x, weights = case.x_and_weights()

@@ -10,8 +10,8 @@ SETTINGS = {"INFERENCE_NUM_THREADS": THREADS, "PERFORMANCE_HINT": "LATENCY", "IN
 
 
 def compile_and_bind(result, parameters, inputs):
-    """run and the output's array, with the inputs bound. Arithmetic is float, as everywhere here, whatever is stored:
-    left to itself OpenVINO multiplies bfloat16 on processors that can."""
+    """run and the output's array, with the inputs bound. Arithmetic is float, as for all engines, whatever the storage
+    type: by default OpenVINO multiplies bfloat16 on processors that can."""
     request = core.compile_model(ov.Model([result], parameters), "CPU", SETTINGS).create_infer_request()
     tensors = [ov.Tensor(array, shared_memory=True) for array in inputs]
     for i, tensor in enumerate(tensors):
@@ -27,7 +27,7 @@ def compile_and_bind(result, parameters, inputs):
 
 
 def shared(case, node):
-    """Each key head once for every query head that shares it, which is the only way to have grouped heads here."""
+    """Repeats each KV head for every query head that shares it: OpenVINO supports grouped heads in no other way."""
     if case.kv_heads == case.heads:
         return node
     times = case.heads // case.kv_heads

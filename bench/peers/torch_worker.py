@@ -34,7 +34,7 @@ def tokens_first(case):
 
 
 def module_of(fused):
-    """X -> context, the projections as three products or as one."""
+    """X -> context, with the projections as three products or as one."""
 
     def way(case):
         x, weights = case.x_and_weights()

@@ -1,5 +1,5 @@
-"""What the peers' workers share: the lines that the driver sends and reads (bench/worker.h has them), and the choice
-among the ways in which a library can be asked for the same thing.
+"""Shared by the peers' workers: the protocol of bench/run (see bench/worker.h), and selecting the fastest of
+the ways in which a library can compute the same case.
 """
 import os
 import pathlib
@@ -14,11 +14,11 @@ TYPES = {"f32": np.float32, "f16": np.float16}
 
 
 class Unsupported(Exception):
-    """What this library cannot do; the text is one line."""
+    """The library cannot compute this case; the text is one line."""
 
 
 class Case:
-    """A case's words, as attributes: numbers where they are numbers."""
+    """The words of a case as attributes; numbers become int."""
 
     def __init__(self, line):
         for word in line.split():
@@ -33,7 +33,7 @@ class Case:
         return data.reshape(shape)
 
     def qkv(self):
-        """As clattn has them: (batch, tokens, heads, dim)."""
+        """In clattn's layout: (batch, tokens, heads, dim)."""
         return (self.read("q", self.batch, self.query_len, self.heads, self.head_dim),
                 self.read("k", self.batch, self.key_len, self.kv_heads, self.head_dim),
                 self.read("v", self.batch, self.key_len, self.kv_heads, self.head_dim))
@@ -45,7 +45,7 @@ class Case:
 
 
 def by_heads(array):
-    """(batch, tokens, heads, dim) -> (batch, heads, tokens, dim), and back, in one piece."""
+    """(batch, tokens, heads, dim) -> (batch, heads, tokens, dim), and back; contiguous."""
     return np.ascontiguousarray(array.transpose(0, 2, 1, 3))
 
 
@@ -56,14 +56,14 @@ def seconds_of(run):
 
 
 def choose(case, ways):
-    """The fastest of the ways that work: (name, run, fetch). Each is a function of the case that gives run and fetch;
-    fetch gives the result of the last run as (batch, tokens, heads, dim)."""
+    """The fastest of the ways that work, as (name, run, fetch). Each way is a function of the case that returns run
+    and fetch; fetch returns the result of the last run as (batch, tokens, heads, dim)."""
     best, reasons = None, []
     for name, way in ways.items():
         try:
             run, fetch = way(case)
             first = seconds_of(run)
-        except Exception as error:  # whatever these libraries raise: the way is not to be had
+        except Exception as error:  # these libraries raise many types; any means that the way does not work
             reasons.append(f"{name}: {' '.join(str(error).split())[:150]}")
             continue
         seconds = first if first > WARM_SECONDS else min(seconds_of(run) for _ in range(5))
@@ -75,7 +75,7 @@ def choose(case, ways):
 
 
 def serve(greeting, attention, module):
-    """Until the input ends. attention and module: the ways, by name, for given q, k and v, and from x on."""
+    """Serves until the input ends. attention, module: the ways, by name, from given q, k and v, and from x."""
     print(greeting, flush=True)
     run = None
     for line in sys.stdin:
