@@ -21,7 +21,7 @@ double limit_prepare(clattn_device *device, size_t working_set) {
                          &rate, &error),
        &error);
   if (rate.best <= 0.0) give_up("cannot probe the device: its runs take no measurable time");
-  return clattn_probe_of_run(&probe);
+  return clattn_probe_work(&probe);
 }
 
 double limit_run(void) {

@@ -26,7 +26,7 @@ def complaint(page, pointer):
     found = where(pointer["text"], path.read_text(encoding="utf-8").splitlines())
     if int(pointer["line"]) in found:
         return None, None
-    place = f"stands on {', '.join(map(str, found))}" if found else "is not there"
+    place = f"is on line {', '.join(map(str, found))}" if found else "is missing"
     return f"{pointer['path']}#L{pointer['line']}: `{pointer['text']}` {place}", found[0] if len(found) == 1 else None
 
 

@@ -29,7 +29,7 @@ assert "phase 2, behind" in text and "k_tile: 512 loads" in text' "$folder/pictu
 expect "--svg, a tile of 8" 0 '^the results are right$' -- "${access[@]}" project=tiled:TILE=8 --svg "$folder/picture.svg"
 expect "no load of it is red" 1 '' -- grep -E 'class="bad".*(loads|lines)' "$folder/picture.svg"
 expect "--svg, naive" 0 '^the results are right$' -- "${access[@]}" project=naive --svg "$folder/picture.svg"
-expect "loads that waste their lines are red" 0 'class="bad".*loads.*lines' -- cat "$folder/picture.svg"
+expect "loads that waste their cache lines are red" 0 'class="bad".*loads.*lines' -- cat "$folder/picture.svg"
 expect "--help" 0 '--key-tokens' -- "$clattn" --help
 
 # ---- what it refuses
@@ -47,9 +47,9 @@ expect "an unknown option" 2 '^clattn-access: --wrong: ' -- "$clattn" scores=1 -
 expect "an option twice" 2 '^clattn-access: --heads is given twice \(allowed: once\)$' -- \
   "$clattn" scores=1 --heads 1 --heads=2
 expect "a picture of a whole stage" 2 '^clattn-access: --svg .*one kernel' -- "$clattn" scores --svg "$folder/x.svg"
-expect "a picture in no folder" 2 '^clattn-access: --svg .*: No such file' -- \
+expect "a picture in a missing folder" 2 '^clattn-access: --svg .*: No such file' -- \
   "${access[@]}" scores=1 --svg "$folder/none/x.svg"
-expect "a picture in place of a folder" 2 '^clattn-access: --svg .*Is a directory' -- \
+expect "a picture with a folder's name" 2 '^clattn-access: --svg .*Is a directory' -- \
   "${access[@]}" scores=1 --svg "$folder"
 expect "a full disk" 2 '^clattn-access: cannot write to standard output$' -- \
   bash -c '"$@" >/dev/full' - "${access[@]}" scores=1
@@ -83,15 +83,15 @@ broken "no barrier after the loads" 1 'product_tiled.cl:[0-9]+: work-item .* sto
 broken "an index past the end" 1 \
   '3_tiled.cl:[0-9]+: .* of work-group \(15, 0, 0\) loads 4 bytes outside of all buffers, 0 after the end of scores=weights' \
   softmax/3_tiled.cl 'j < r.key_len; j += LOCAL_X) to[j] =' 'j <= r.key_len; j += LOCAL_X) to[j] =' softmax=tiled
-broken "two work-groups at one place" 1 \
+broken "two work-groups store to one element" 1 \
   'scores/1_naive.cl: work-item .* stores to scores .* of another work-group stored at' \
   scores/1_naive.cl '* a.rows + row) * a.key_len + key;' '* a.rows + row % 4) * a.key_len + key;' scores=naive
-broken "a barrier for some" 1 \
+broken "a barrier that only some work-items reach" 1 \
   'softmax/3_tiled.cl: 28 work-items of a work-group wait at a barrier that 4 never reached' \
   softmax/3_tiled.cl '  sum = join_sum(part, sum);' '  if (me > 3) sum = join_sum(part, sum);' softmax=tiled
-broken "a word that is none" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
+broken "an undeclared type" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
   softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
-broken "a function that is not built in" 3 'lacks a built-in function .*erf' \
+broken "a function that the recorder lacks" 3 'lacks a built-in function .*erf' \
   softmax/1_naive.cl 'float sum = sink_exp' 'float sum = erf(0.0f) + sink_exp' softmax=naive
 expect "no temporary files remain" 0 '' -- rmdir "$TMPDIR"
 

@@ -327,7 +327,7 @@ static const broken cases[] = {
      NULL, NULL},
     {"the last term of a product is forgotten", "trace/products.cl", "c < a.head_dim;", "c < a.head_dim - 1;",
      "products=naive", CLATTN_PRODUCTS, NULL, NULL},
-    {"products of keys that nobody has", "trace/products.cl", "|| key >= s.key_len", "", "products=naive",
+    {"products of keys after the end of the sequence", "trace/products.cl", "|| key >= s.key_len", "", "products=naive",
      CLATTN_PRODUCTS, shorter_keys, half_the_keys},
     {"exps of a maximum without the sink", "trace/softmax.cl", "float largest = sink;", "float largest = at[0];",
      "exps=naive", CLATTN_EXPS, with_sinks, large_sinks},

@@ -61,7 +61,7 @@ words='^man +0\.248255 +0\.248255 +0\.503490
 expect "the first run, in a folder with a space" 0 "$words" -- "${student[@]}" "$program" run
 expect "what was compiled is kept at home" 0 '\.so$' -- find "$root/home/student/.cache/pocl" -name 'softmax.so'
 expect "the second" 0 "$words" -- "${student[@]}" "$program" run
-expect "PoCL is the one device" 0 '^\[0\] .*
+expect "PoCL is the only device" 0 '^\[0\] .*
 platform +\[0\] Portable Computing Language' -- "${student[@]}" "$program" devices
 expect "and no other" 1 '' -- grep -q '^\[1\]' "$folder/out"
 expect "what START.txt begins with" 0 '^checked: ' -- "${student[@]}" "$program" explain please-study-man

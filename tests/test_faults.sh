@@ -45,7 +45,7 @@ drivers() {
       refuse "$command: a library that is no driver" 3 'no OpenCL platform' -- "${no_driver[@]}" "$clattn" $command
     }
   done
-  refuse "the folder of drivers is lacking" 3 'no OpenCL platform' -- \
+  refuse "the folder of drivers is missing" 3 'no OpenCL platform' -- \
     env -u OCL_ICD_FILENAMES OCL_ICD_VENDORS="$folder/lacking/" "${run[@]}"
   good=$(cat /etc/OpenCL/vendors/pocl.icd 2>/dev/null)
   if [ -n "$good" ]; then
@@ -126,7 +126,7 @@ folders() {
   survives "PoCL's folder is a file" -- env POCL_CACHE_DIR="$folder/file" "${run[@]}"
   survives "PoCL's folder is below a file" -- env POCL_CACHE_DIR="$folder/file/below" "${run[@]}"
   survives "PoCL's folder cannot be made" -- env POCL_CACHE_DIR=/proc/nowhere "${run[@]}"
-  expect "PoCL's folder is lacking" 0 "$right" -- env POCL_CACHE_DIR="$folder/fresh" "${run[@]}"
+  expect "PoCL's folder is missing" 0 "$right" -- env POCL_CACHE_DIR="$folder/fresh" "${run[@]}"
   survives "no home, no folder of PoCL's" -- env -u HOME -u XDG_CACHE_HOME -u POCL_CACHE_DIR -u CLATTN_PROGRAM_DIR "${run[@]}"
   survives "the home is a file" -- env -u XDG_CACHE_HOME -u POCL_CACHE_DIR -u CLATTN_PROGRAM_DIR HOME="$folder/file" \
     "${run[@]}"

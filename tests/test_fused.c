@@ -237,8 +237,8 @@ typedef struct slope {
   float first;  /* value of the first key; also NAN and infinities */
 } slope;
 
-static const slope slopes[] = {{"huge values behind", 1000.0f, 0.0f, 3e38f, 3.0f},
-                               {"huge values before", -1000.0f, 0.0f, 3e38f, 3.0f},
+static const slope slopes[] = {{"huge values after the largest score", 1000.0f, 0.0f, 3e38f, 3.0f},
+                               {"huge values before the largest score", -1000.0f, 0.0f, 3e38f, 3.0f},
                                {"huge values, a sink", -1000.0f, 400.0f, 3e38f, 3.0f},
                                {"a sink far above", 200.0f, 1e4f, 1.0f, 3.0f},
                                {"a sink above", 1.0f, 100.0f, 1.0f, 3.0f},

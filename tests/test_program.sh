@@ -53,7 +53,7 @@ expect "cat-sat-down: sat finds cat, then down" 0 '^passed: all 4 rows were chec
 expect "love-apple-phones: Apple is a company" 0 '^passed: all 3 rows were checked$
 ^Apple +0\.090031 +0\.244728 +0\.665241$
 ^"phones", with 67 %' -- "$clattn" run --example love-apple-phones
-expect "no input is please-study-man" 0 '^problem +please-study-man: ' -- "$clattn" run
+expect "without input it runs please-study-man" 0 '^problem +please-study-man: ' -- "$clattn" run
 for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
   for layout in xw xwt; do
     expect "$example --layout $layout" 0 '^passed: all ' -- \
@@ -74,7 +74,7 @@ expect "--causal: saved files" 0 '' -- "${tool[@]}" saved "$folder/causal" 1 3 1
 expect "--scale 1" 0 '^passed: 
 ^ +Q = X\.W, scores = Q\.K\^T \* 1$' -- "$clattn" run --scale 1 --save "$folder/scale"
 expect "--scale 1: saved files" 0 '' -- "${tool[@]}" saved "$folder/scale" 1 3 1 2 2 none 1
-expect "--scale 0 weighs all alike" 0 '^passed: 
+expect "--scale 0 gives equal weights" 0 '^passed: 
 ^man +0\.333333 +0\.333333 +0\.333333$' -- "$clattn" run --scale 0
 expect "a negative --scale" 0 '^passed: 
 Q\.K\^T \* -0\.5$' -- "$clattn" run --scale=-0.5
@@ -339,7 +339,7 @@ wrong_file "x-bad-header.npy: .*'shope'.*\(allowed: " x=x-bad-header.npy
 wrong_file 'please-f4: not a regular file \(allowed: ' x=please-f4
 
 reject 2 'no-such-folder/out.npy' --out "$folder/no-such-folder/out.npy"
-expect "--out into no folder makes none" 0 '' -- test ! -e "$folder/no-such-folder"
+expect "--out makes no missing folder" 0 '' -- test ! -e "$folder/no-such-folder"
 mkdir -p "$folder/taken/out.npy" "$folder/taken/save/k.npy"
 reject 2 'taken/out.npy' --out "$folder/taken/out.npy"
 expect "--out onto a folder leaves no files" 0 '' -- test "$(ls "$folder/taken")" = 'out.npy
@@ -350,7 +350,7 @@ echo text >"$folder/a-file"
 reject 2 'a-file' --save "$folder/a-file"
 expect "--save onto a file leaves it as it was" 0 '' -- test "$(cat "$folder/a-file")" = text
 reject 2 'no-such-folder/save' --save "$folder/no-such-folder/save"
-expect "--save into no folder makes none" 0 '' -- test ! -e "$folder/no-such-folder"
+expect "--save makes no missing folder above its own" 0 '' -- test ! -e "$folder/no-such-folder"
 
 # ---- devices
 
@@ -363,7 +363,7 @@ if [ "$(uname)" = Linux ]; then
 pocl-opencl-icd' -- "${nowhere[@]}" $command
   done
   expect "help needs no driver" 0 '^usage: clattn' -- "${nowhere[@]}" help
-  refuse "wrong use comes before a missing driver" 2 '--example nonsense' -- "${nowhere[@]}" run --example nonsense
+  refuse "wrong use is reported before a missing driver" 2 '--example nonsense' -- "${nowhere[@]}" run --example nonsense
 else
   skip "without a driver" "needs a loader that reads OCL_ICD_VENDORS"
 fi
@@ -387,8 +387,8 @@ for text in "$(tr '[:lower:]' '[:upper:]' <<<"$part")" "$(tr '[:upper:]' '[:lowe
   expect "devices --device '$text'" 0 '^\[[0-9]+\] ' -- "${any[@]}" devices --device "$text"
 done
 expect "--device 0" 0 '^passed: ' -- "${any[@]}" run --device 0
-expect "--device goes before CLATTN_DEVICE" 0 '^passed: ' -- env CLATTN_DEVICE=nosuch "$clattn" run --device 0
-expect "an empty CLATTN_DEVICE is none" 0 '^passed: ' -- env CLATTN_DEVICE= "$clattn" run
+expect "--device overrides CLATTN_DEVICE" 0 '^passed: ' -- env CLATTN_DEVICE=nosuch "$clattn" run --device 0
+expect "an empty CLATTN_DEVICE is ignored" 0 '^passed: ' -- env CLATTN_DEVICE= "$clattn" run
 platform_part=$(tr '[:lower:]' '[:upper:]' <<<"${platform:1}")
 report "--platform '$platform_part'" 0 "r['device']['platform'] == '''$platform'''" -- \
   "${any[@]}" run --platform "$platform_part" --json
@@ -437,7 +437,7 @@ refuse "CLATTN_KERNEL_DIR, a kernel that does not compile" 3 "kernel file 'score
 scores/1_naive.cl:$line
 error" -- "${from_folder[@]}" --kernel scores=1
 expect "CLATTN_KERNEL_DIR, other kernels than the broken one" 0 '^passed: ' -- "${from_folder[@]}" --kernel scores=2
-expect "the program's own kernels are as before" 0 '^passed: ' -- "$clattn" run --kernel scores=1
+expect "the program's own kernels still work" 0 '^passed: ' -- "$clattn" run --kernel scores=1
 copy
 echo 'this is no OpenCL C;' >>"$folder/kernels/common/attention.cl"
 line=$(grep -n 'this is no' "$folder/kernels/common/attention.cl" | cut -d : -f 1)
@@ -445,7 +445,7 @@ refuse "CLATTN_KERNEL_DIR, a broken file that others include" 3 "kernel file 'sc
 common/attention.cl:$line" -- "${from_folder[@]}"
 copy
 rm "$folder/kernels/softmax/1_naive.cl" "$folder"/kernels/common/*
-expect "CLATTN_KERNEL_DIR, files that are not there are the program's" 0 '^passed: ' -- \
+expect "CLATTN_KERNEL_DIR, missing files come from the program" 0 '^passed: ' -- \
   "${from_folder[@]}" --kernel softmax=1
 echo '#include "common/missing.cl"' >"$folder/kernels/softmax/1_naive.cl"
 refuse "CLATTN_KERNEL_DIR, a file that the program lacks, too" 3 "'.*kernels/common/missing.cl'" -- \

@@ -21,7 +21,7 @@ assert eval(sys.argv[2].replace("\n", " "), {"r": json.load(open(sys.argv[1]))})
 
 # ---- one length
 
-holds "compare --json: everybody is right" 0 '
+holds "compare --json: all results are correct" 0 '
   [c["kind"] for c in r["contestants"]][:3] == ["scalar", "openmp", "openblas"]
   and any(c["kind"] == "device" and c["pipeline"] == "fused" and c["device"]["name"] for c in r["contestants"])
   and all((x["state"] == "timed") == (c["missing"] is None)
@@ -34,7 +34,7 @@ holds "compare --json: everybody is right" 0 '
           for c, x in zip(r["contestants"], r["lengths"][0]["results"]) if x["measured"])
   and r["lengths"][0]["tokens"] == 33 and r["no_device"] is None
   and (r["disturbed"] is None or "the machine was not idle" in r["disturbed"])' -- "$clattn" compare --json "${small[@]}"
-expect "compare: the page" 0 '^problem +batch 1, tokens 33, model_dim 32, 2 heads of 16, random, seed 1$
+expect "compare: the report" 0 '^problem +batch 1, tokens 33, model_dim 32, 2 heads of 16, random, seed 1$
 ^who +1 scalar path, 1 core$
 upload +compute +download +total +vs scalar +vs fastest +spread runs
 ^1 scalar path, 1 core +- +[0-9.]+ [um]?s +- +[0-9.]+ [um]?s +1.00 x
@@ -45,14 +45,14 @@ cp "$folder/out" "$folder/page"
 expect "compare: no escapes go into a pipe" 1 '' -- grep "$(printf '\033')" "$folder/page"
 for meaning in "--causal --kv-heads 1" "--type bf16" "--layout xwt --value-dim 5 --batch 3"; do
   # shellcheck disable=SC2086 # several options
-  holds "compare $meaning: right without a device, too" 0 'not any(x["state"] in ("wrong", "cannot run")
+  holds "compare $meaning: also correct without a device" 0 'not any(x["state"] in ("wrong", "cannot run")
     for c, x in zip(r["contestants"], r["lengths"][0]["results"]) if c["missing"] is None)' -- \
     "${no_device[@]}" "$clattn" compare --json "${small[@]}" $meaning
 done
 holds "compare --pipeline all" 0 '{c["pipeline"] for c in r["contestants"]} == {None, "staged", "blas", "fused"}
   and not any(x["state"] == "wrong" for x in r["lengths"][0]["results"])' -- \
   "$clattn" compare --json "${small[@]}" --pipeline all
-expect "compare --seconds: who would take too long is left out" 0 \
+expect "compare --seconds: contestants that would take too long are left out" 0 \
   '^1 scalar path.* left out: a run would take about ' -- "${no_device[@]}" "$clattn" compare --tokens 400 --model-dim 32 --heads 2 --seconds 0.00001
 
 # ---- a sweep

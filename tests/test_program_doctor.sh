@@ -39,7 +39,7 @@ known answers.*can be written to
 ^every kernel that plans choose here is right$' -- \
   "${device[@]}" CLATTN_PROGRAM_DIR="$folder/programs" "$clattn" doctor
 cp "$folder/out" "$folder/page"
-expect "doctor: every row of the catalogue has a line" 0 '' -- python3 -c \
+expect "doctor: every kernel of the catalogue has a line" 0 '' -- python3 -c \
   'import re, sys
 page, source = open(sys.argv[1]).read(), open(sys.argv[2]).read()
 rows = len(re.findall(r"^    \S+ +(?:\d+ )?\S+ +(?:right|WRONG|cannot run) ", page, re.M))
@@ -51,7 +51,7 @@ mkdir -p "$folder/kernels/softmax"
 for file in "$kernels"/softmax/[1-9]*.cl; do
   sed 's/store_lse(r, lse, row, \(.*\), sum)/store_lse(r, lse, row, \1, 2.0f * sum)/' "$file" >"$folder/kernels/softmax/${file##*/}"
 done
-expect "doctor: a wrong kernel is called so" 1 '^    softmax +1 naive +WRONG .*lse is wrong in [0-9]+ of [0-9]+ elements, worst at \(.*\): .* instead of
+expect "doctor: a wrong kernel is reported" 1 '^    softmax +1 naive +WRONG .*lse is wrong in [0-9]+ of [0-9]+ elements, worst at \(.*\): .* instead of
 ^    scores +1 naive +right
 of the kernels that plans choose here (is|are) wrong: plans pass over (it|them)' -- \
   "${device[@]}" CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" doctor
@@ -60,7 +60,7 @@ of the kernels that plans choose here (is|are) wrong: plans pass over (it|them)'
 
 run=(run --random --tokens 20 --model-dim 16 --heads 2 --repeat 1)
 expect "run, with a folder for answers" 0 '^passed' -- "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}"
-expect "answers that say wrong are made" 0 '' -- python3 -c \
+expect "failed self-test results are prepared" 0 '' -- python3 -c \
   'import pathlib, sys
 def fnv(data):
     hash = 0xCBF29CE484222325
@@ -74,7 +74,7 @@ for file in files:
     head = file.read_bytes().rsplit(b"\n", 3)[0]
     if b"ITEM_ROWS" in head or b"LOCAL_X" in head or b"TILE" in head:
         file.write_bytes(head + b"\n%020d bytes, %016x\n\n" % (len(body), fnv(body)) + body)' "$folder/answers"
-expect "run says which kernels it passes over, and is right" 0 '^passed
+expect "run reports the kernels that it rejects, and passes" 0 '^passed
 passed over, for its answers are wrong here: kernel .* of stage .*: as it was last time' -- \
   sh -c '"$@" 2>&1' - "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}"
 expect "run --explain-plan says so, too" 0 ' wrong: kernel .* as it was last time' -- \

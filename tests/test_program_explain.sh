@@ -34,7 +34,7 @@ shows "please-study-man: every step" '^please-study-man: from the article "The D
 ^  man +0\.751745 +1\.000000$
 ^  "study" and "please" get the same from "man", 24\.8 % each; most goes to itself, "man", 50\.3 %\.$
 ^The article prints K\(man\) = \[2, 1\]' --
-expect "explain: the walk is the example's without a word, too" 0 '^please-study-man' -- "$clattn" explain
+expect "explain: without arguments it shows the example" 0 '^please-study-man' -- "$clattn" explain
 # One row: 1 and e^-1.5 and seven times e^-3; 1 / (1 + 0.223130 + 7 x 0.049787) = 0.636278.
 shows "dog-chased-ball: it" '^    q\(it\)·k\(dog\) = 3×2 \+ 1\.5×0 \+ 0×0 \+ 0×0 = 6$
 ^    q\(it\)·k\(ball\) = 3×0 \+ 1\.5×2 \+ 0×0 \+ 0×0 = 3$

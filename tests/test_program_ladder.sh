@@ -30,7 +30,7 @@ charts2/ladder.svg: gnuplot could not draw it' -- env PATH="$folder:$PATH" "$cla
   --model-dim 32 --heads 4 --kv-heads 2 --head-dim 16 --plot "$folder/charts2"
 cp "$folder/out" "$folder/page"
 expect "a gnuplot that fails leaves nothing" 1 '' -- sh -c "ls '$folder/charts2' | grep ."
-expect "ladder: nothing of it is wrong, and no escapes go into a pipe" 1 '' -- \
+expect "ladder: all results are correct, and no escapes go into a pipe" 1 '' -- \
   grep -E "WRONG|cannot run|$(printf '\033')" "$folder/page"
 
 # ---- for other programs
@@ -68,7 +68,7 @@ printf '%s\n' '# Page' '<!-- ladder:softmax begin -->' 'old' '<!-- ladder:softma
   '<!-- ladder:scores begin -->' 'kept' '<!-- ladder:scores end -->' 'after' >"$folder/page.md"
 tables=("$here/../bench/ladder_tables" "$folder/ladder.json")
 expect "ladder_tables" 0 '' -- "${tables[@]}" "$folder/page.md"
-expect "ladder_tables: what stands there then" 0 '^# Page$
+expect "ladder_tables: the new page" 0 '^# Page$
 ^.* 33 tokens, 2 heads of 16; at most [0-9]+ GFLOP/s
 ^\| 1 naive \| [0-9.e-]+ \| [0-9.]+ \| [0-9]+ % \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ [mµ]s \| [a-z -]+ \|$
 ^\| 1 naive \| [0-9.]+ [mµ]s \| [0-9.]+ \|
@@ -82,7 +82,7 @@ expect "ladder_tables: a second time changes nothing" 0 '' -- \
   sh -c '"$1" "$2" "$3" && cmp "$3" "$4"' - "${tables[@]}" "$folder/page.md" "$folder/once.md"
 sed 's/ladder:softmax /ladder:softmax-halves /; s/^old$/older/' "$folder/page.md" >"$folder/named.md"
 expect "ladder_tables --name: other lines" 0 '' -- "$here/../bench/ladder_tables" --name halves "$folder/halves.json" "$folder/named.md"
-expect "ladder_tables --name: what stands there then" 0 'stored as f16; at most' -- cat "$folder/named.md"
+expect "ladder_tables --name: the new page" 0 'stored as f16; at most' -- cat "$folder/named.md"
 printf 'no table\n' >"$folder/plain.md"
 expect "ladder_tables: a page without markers" 1 "plain.md: no line '<!-- ladder:STAGE begin -->'" -- \
   "${tables[@]}" "$folder/plain.md"
@@ -122,7 +122,7 @@ refuse "a folder that cannot be made" 2 "--plot $folder/file/charts: cannot make
 cp -r "$kernels" "$folder/kernels"
 sed -i 's/live_weight(live_exp(from\[j\], largest), sum)/0.5f * &/' "$folder"/kernels/softmax/1_naive.cl
 echo 'no kernel' >"$folder/kernels/softmax/$(cd "$kernels/softmax" && ls -- *_tiled.cl)"
-expect "a wrong rung is not timed, one that cannot run has a reason, the others go on" 1 '^1 naive +WRONG: not timed
+expect "a wrong kernel is not timed, one that cannot run has a reason, the others run" 1 '^1 naive +WRONG: not timed
 ^[2-9] tiled +cannot run: .*_tiled.cl
 ^[2-9] vector +[0-9.]+ [um]?s' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" ladder softmax "${small[@]}"
 

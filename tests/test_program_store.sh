@@ -34,7 +34,7 @@ expect "there are programs in the folder and nothing else" 0 '' -- \
   test -z "$(find "$programs" -mindepth 1 -not -name '*.program')" -a -n "$(ls "$programs")"
 expect "only the user can access the folder" 0 '^drwx------' -- ls -ld "$programs"
 for one in "$programs"/*.program; do truncate -s -1 "$one"; done
-all_from "what is cut off is built anew" "built, stored as $file, replacing a useless file" -- "${kept[@]}"
+all_from "an incomplete file is replaced" "built, stored as $file, replacing a useless file" -- "${kept[@]}"
 all_from "and found again" "from the store, $file" -- "${kept[@]}"
 # Only project's kernels depend on the layout.
 expect "other options, another program" 0 '^built 1, from the store 3$' -- bash -c '
@@ -56,25 +56,25 @@ expect "a past takes other kernels" 0 '^passed: ' -- "${own[@]}" "${past[@]}"
 expect "... which are stored, too" 0 '' -- test "$(count "$folder/past")" -gt "$files"
 touch "$folder/then"
 expect "... and found again" 0 '^passed: ' -- "${own[@]}" "${past[@]}"
-expect "... so that nothing is stored anew" 0 '' -- test -z "$(find "$folder/past" -newer "$folder/then")"
+expect "... so nothing is stored again" 0 '' -- test -z "$(find "$folder/past" -newer "$folder/then")"
 expect "with kernels from a folder" 0 '^passed: ' -- \
   env CLATTN_KERNEL_DIR="$here/../kernels" CLATTN_PROGRAM_DIR="$folder/past-edited" "${run[@]}" "${past[@]}"
 expect "... the past stores nothing" 0 '' -- test ! -e "$folder/past-edited"
 
 # ---- where it is, and where it is not
 
-all_from "an empty CLATTN_PROGRAM_DIR is no store" built -- env CLATTN_PROGRAM_DIR= "${run[@]}"
+all_from "an empty CLATTN_PROGRAM_DIR disables the store" built -- env CLATTN_PROGRAM_DIR= "${run[@]}"
 all_from "in the user's cache folder" "built, stored as $file" -- \
   env -u CLATTN_PROGRAM_DIR XDG_CACHE_HOME="$folder/cache" "${run[@]}"
-expect "there it is" 0 "$file" -- ls "$folder/cache/clattn/programs"
+expect "... which has its file" 0 "$file" -- ls "$folder/cache/clattn/programs"
 all_from "below the home folder" "built, stored as $file" -- \
   env -u CLATTN_PROGRAM_DIR -u XDG_CACHE_HOME HOME="$folder/home" "${run[@]}"
-expect "there it is, too" 0 "$file" -- ls "$folder/home/.cache/clattn/programs"
+expect "... which has its file, too" 0 "$file" -- ls "$folder/home/.cache/clattn/programs"
 all_from "neither" built -- env -u CLATTN_PROGRAM_DIR -u XDG_CACHE_HOME -u HOME "${run[@]}"
 cd "$folder" || exit 2
-all_from "relative folders are none" built -- env -u CLATTN_PROGRAM_DIR XDG_CACHE_HOME=cache2 HOME=home2 "${run[@]}"
+all_from "relative cache folders are ignored" built -- env -u CLATTN_PROGRAM_DIR XDG_CACHE_HOME=cache2 HOME=home2 "${run[@]}"
 expect "... and are not made" 0 '' -- test ! -e cache2 -a ! -e home2
-all_from "a relative cache folder gives way to the home folder" "from the store, $file" -- \
+all_from "the home folder replaces a relative cache folder" "from the store, $file" -- \
   env -u CLATTN_PROGRAM_DIR XDG_CACHE_HOME=cache2 HOME="$folder/home" "${run[@]}"
 cd "$OLDPWD" || exit 2
 long=$(printf '/%.0sa' {1..3000})
@@ -113,7 +113,7 @@ for one in 1 2 3; do
   expect "at once, $one: exit code" 0 '' -- test $? -eq 0
   expect "at once, $one" 0 '^passed: ' -- cat "$folder/at-once.$one"
 done
-all_from "what they left is found" "from the store, $file" -- env CLATTN_PROGRAM_DIR="$folder/shared" "${run[@]}"
+all_from "their file is found" "from the store, $file" -- env CLATTN_PROGRAM_DIR="$folder/shared" "${run[@]}"
 expect "and nothing else" 0 '' -- test -z "$(find "$folder/shared" -type f -not -name '*.program')"
 
 finish

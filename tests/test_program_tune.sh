@@ -15,7 +15,7 @@ expect "tune --quick" 0 "^record +$record\$
 ^fused +16 +64 x 64 
 ^GFLOP/s.* kept in $record\$" -- "$clattn" tune "${small[@]}" --file "$record"
 expect "tune leaves one file" 0 '' -- test "$(ls "$folder"/record.json*)" = "$record"
-expect "the record is of two problems" 0 '' -- python3 -c \
+expect "the record has two problems" 0 '' -- python3 -c \
   'import json, sys; assert len(json.load(open(sys.argv[1]))["entries"]) == 2' "$record"
 expect "run --explain-plan names the record" 0 '^plan .*; tuned$
 ^why .*
@@ -25,11 +25,11 @@ report "run --explain-plan --json" 0 'r["plan"]["tuned"] and [e["choice"] for e 
   if e["stage"] == "fused" and e["kind"] == "from the record"] != []' -- \
   env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --json
 report "run --json explains only if asked" 0 'r["explain"] is None and not r["plan"]["tuned"]' -- "${run[@]}" --json
-expect "--kernel goes before the record" 0 '^ +fused +2 online +by hand: ' -- \
+expect "--kernel overrides the record" 0 '^ +fused +2 online +by hand: ' -- \
   env CLATTN_TUNING_FILE="$record" "${run[@]}" --explain-plan --kernel fused=online
-expect "other lengths have no part in it" 0 '^ +fused +record +record not used: ' -- \
+expect "other lengths do not use it" 0 '^ +fused +record +record not used: ' -- \
   env CLATTN_TUNING_FILE="$record" "$clattn" run --random --tokens 300 --head-dim 16 --pipeline fused --explain-plan
-expect "an empty CLATTN_TUNING_FILE is no record" 0 '^ +fused +[0-9] [a-z]+ +chosen: ' -- \
+expect "an empty CLATTN_TUNING_FILE is ignored" 0 '^ +fused +[0-9] [a-z]+ +chosen: ' -- \
   env CLATTN_TUNING_FILE= "${run[@]}" --explain-plan
 sed -i.old 's/"driver_version": "/"driver_version": "old /' "$record"
 expect "a record of another driver" 0 '^why +all +record +record not used: .*another driver

@@ -12,10 +12,10 @@ static inline size_t clattn_larger(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-/* The number of groups of `of_group` elements that hold all elements; the last may be partly
+/* The number of groups of `group_size` elements that hold all elements; the last may be partly
  * empty. */
-static inline size_t clattn_groups_of(size_t elements, size_t of_group) {
-  return (elements + of_group - 1) / of_group;
+static inline size_t clattn_groups_of(size_t elements, size_t group_size) {
+  return (elements + group_size - 1) / group_size;
 }
 
 #endif

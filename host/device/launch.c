@@ -54,7 +54,7 @@ typedef struct cutting {
 } cutting;
 
 /* The most groups that a piece may take along the cut dimension, if it may have `most` in all. */
-static size_t reach(const cutting *c, size_t most) {
+static size_t groups_along(const cutting *c, size_t most) {
   return clattn_larger(most / c->inner, 1);
 }
 
@@ -63,7 +63,7 @@ static cutting cut(const work *w, size_t most) {
   cutting c = {.step = {w->groups[0], w->groups[1], w->groups[2]}, .inner = count(w)};
   for (c.along = 2; c.along >= 0; --c.along) {
     c.inner /= w->groups[c.along];
-    const size_t pieces = clattn_groups_of(w->groups[c.along], reach(&c, most));
+    const size_t pieces = clattn_groups_of(w->groups[c.along], groups_along(&c, most));
     c.step[c.along] = clattn_groups_of(w->groups[c.along], pieces);
     if (most >= c.inner) break;
   }
@@ -71,8 +71,8 @@ static cutting cut(const work *w, size_t most) {
 }
 
 /* Limits the remaining pieces to `most` groups. */
-static void cut_anew(const work *w, size_t most, cutting *c) {
-  c->step[c->along] = clattn_smaller(reach(c, most), w->groups[c->along]);
+static void limit_step(const work *w, size_t most, cutting *c) {
+  c->step[c->along] = clattn_smaller(groups_along(c, most), w->groups[c->along]);
 }
 
 /* The work-items of the current piece; *groups receives its number of work-groups. */
@@ -155,7 +155,7 @@ static clattn_status launch_pieces(clattn_chain *chain, cl_kernel kernel, const 
     const clattn_range piece = piece_at(w, &c, &groups);
     status = launch_piece(chain, kernel, &piece, w->flops * (double)groups, &slowest, error);
     if (!advance(w, &c)) break;
-    if (is_paced(chain)) cut_anew(w, most_groups(chain, w), &c);
+    if (is_paced(chain)) limit_step(w, most_groups(chain, w), &c);
   }
   if (isfinite(slowest)) chain->rate[chain->slot] = slowest;
   return status;

@@ -34,17 +34,17 @@ bool clattn_process_is_child(void) {
 
 /* The process that used OpenCL first; 0: none yet. An atomic instead of a lock: if another thread
  * held the lock during fork(), the child would wait for it forever. */
-static atomic_long user;
+static atomic_long opencl_process;
 
 bool clattn_process_is_child(void) {
-  const long first = atomic_load(&user);
+  const long first = atomic_load(&opencl_process);
   return first != 0 && first != (long)getpid();
 }
 
 clattn_status clattn_process_check(clattn_error *error) {
   const long now = (long)getpid();
   long first = 0;
-  if (atomic_compare_exchange_strong(&user, &first, now) || first == now) return CLATTN_OK;
+  if (atomic_compare_exchange_strong(&opencl_process, &first, now) || first == now) return CLATTN_OK;
   return clattn_fail(error, CLATTN_UNSUPPORTED,
                      "process %ld was forked from process %ld after that one had used OpenCL, which does not survive a "
                      "fork (allowed: fork before the first device is opened, or exec in the child)",

@@ -32,8 +32,8 @@ clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_er
   return status == CLATTN_OK ? clattn_probe_verify(p, error) : status;
 }
 
-double clattn_probe_of_run(const clattn_probe *p) {
-  return (double)p->launches * (double)p->groups * p->of_group;
+double clattn_probe_work(const clattn_probe *p) {
+  return (double)p->launches * (double)p->groups * p->work_per_group;
 }
 
 /* Lengthens the run until it is long enough, which also warms the device up. Probes of arithmetic
@@ -55,11 +55,11 @@ static clattn_status lengthen(clattn_probe *p, double *seconds, clattn_error *er
 static clattn_status measure(clattn_probe *p, double best, clattn_rate *found, clattn_error *error) {
   double seconds = 0.0;
   clattn_status status = lengthen(p, &seconds, error);
-  if (seconds * best > FAR * clattn_probe_of_run(p)) return status;
+  if (seconds * best > FAR * clattn_probe_work(p)) return status;
   for (unsigned i = 0; i < p->options->repeats && status == CLATTN_OK; ++i) {
     status = clattn_probe_run(p, &seconds, error);
     if (status != CLATTN_OK || seconds <= 0.0) continue;
-    const double speed = clattn_probe_of_run(p) / seconds;
+    const double speed = clattn_probe_work(p) / seconds;
     found->best = fmax(found->best, speed);
     found->worst = found->worst > 0.0 ? fmin(found->worst, speed) : speed;
   }

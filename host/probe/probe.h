@@ -28,7 +28,7 @@ typedef struct clattn_probe {
   cl_kernel kernel;
   cl_mem data, copy, report; /* data: read by the kernel; NULL if it reads no buffer */
   size_t groups, launches;   /* work-groups per launch, launches per run */
-  double of_group;           /* operations or bytes per work-group */
+  double work_per_group;     /* operations or bytes */
   size_t copied;             /* in floats */
   cl_float expected;         /* each lane's sum, or each copied float */
 } clattn_probe;
@@ -40,7 +40,7 @@ clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, c
 /* Makes one run and checks its results: CLATTN_BUILD_FAILED if the device's compiler removed
  * work. */
 clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_error *error);
-double clattn_probe_of_run(const clattn_probe *p); /* operations or bytes of one run */
+double clattn_probe_work(const clattn_probe *p); /* operations or bytes of one run */
 void clattn_probe_close(clattn_probe *probe);
 
 /* ---- host/probe/probe_kinds.c

@@ -101,7 +101,7 @@ static clattn_status set_multiply_add(clattn_probe *p, clattn_error *error) {
   const cl_int rounds = rounds_of(form);
   const cl_float factor = 1.0f, summand = 1.0f; /* the sum counts the rounds, so the compiler cannot leave any out */
   p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
-  p->of_group = 2.0 * rounds * form->width * form->chains * form->local;
+  p->work_per_group = 2.0 * rounds * form->width * form->chains * form->local;
   p->expected = (cl_float)form->chains * ((cl_float)rounds + (cl_float)(form->chains - 1) / 2.0f);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(factor), CLATTN_ARGUMENT(summand),
                                        CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
@@ -113,7 +113,7 @@ static clattn_status set_local(clattn_probe *p, clattn_error *error) {
   const cl_int rounds = rounds_of(form);
   const cl_float one = 1.0f;
   p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
-  p->of_group = (double)sizeof(cl_float) * rounds * form->width * form->chains * form->local;
+  p->work_per_group = (double)sizeof(cl_float) * rounds * form->width * form->chains * form->local;
   p->expected = (cl_float)rounds * (cl_float)form->chains;
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(one), CLATTN_ARGUMENT(p->expected),
                                        CLATTN_ARGUMENT(p->report)};
@@ -124,7 +124,7 @@ static clattn_status set_local(clattn_probe *p, clattn_error *error) {
 static clattn_status set_read(clattn_probe *p, clattn_error *error) {
   cl_int chunk = 0, passes = 0;
   cut_chunks(p, &chunk, &passes);
-  p->of_group = (double)passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
+  p->work_per_group = (double)passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
   const cl_int units = chunk / p->form->local; /* per work-item and pass */
   p->expected = (cl_float)passes * (cl_float)units * (cl_float)unit_rounds(p);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(chunk), CLATTN_ARGUMENT(passes),
@@ -136,7 +136,7 @@ static clattn_status set_copy(clattn_probe *p, clattn_error *error) {
   cl_int chunk = 0, passes = 0;
   cut_chunks(p, &chunk, &passes);
   p->copied = p->groups * (size_t)chunk * (size_t)p->form->width;
-  p->of_group = 2.0 * passes * chunk * p->form->width * sizeof(cl_float);
+  p->work_per_group = 2.0 * passes * chunk * p->form->width * sizeof(cl_float);
   p->expected = (cl_float)passes; /* 1 + the number of the last pass */
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(p->copy), CLATTN_ARGUMENT(chunk),
                                        CLATTN_ARGUMENT(passes)};

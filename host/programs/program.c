@@ -92,9 +92,9 @@ static clattn_status load_or_compile(const clattn_device *device, const clattn_p
     snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: the path of the folder is too long");
     return compile(device, source->file, built, error);
   }
-  const char *against = clattn_store_prepare(&stored);
-  if (against != NULL) {
-    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", against, source->store);
+  const char *reason = clattn_store_prepare(&stored);
+  if (reason != NULL) {
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", reason, source->store);
     return compile(device, source->file, built, error);
   }
   built->program = clattn_store_load(&stored, source->kernels, &useless);
@@ -104,9 +104,9 @@ static clattn_status load_or_compile(const clattn_device *device, const clattn_p
   }
   const clattn_status status = compile(device, source->file, built, error);
   if (status != CLATTN_OK) return status;
-  against = clattn_store_save(&stored, built->program);
-  if (against != NULL)
-    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", against, source->store);
+  reason = clattn_store_save(&stored, built->program);
+  if (reason != NULL)
+    snprintf(origin, CLATTN_ORIGIN_TEXT, "built, not stored: %s (%s)", reason, source->store);
   else
     snprintf(origin, CLATTN_ORIGIN_TEXT, "built, stored as %s%s", stored.name,
              useless ? ", replacing a useless file" : "");

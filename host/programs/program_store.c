@@ -132,8 +132,8 @@ const char *clattn_store_save(const clattn_stored *stored, cl_program program) {
   unsigned char *bytes = NULL;
   size_t size = 0;
   if (!is_of_one_device(program)) return "the context also has other devices";
-  const char *against = get_binary(program, &bytes, &size);
-  if (against != NULL) return against;
+  const char *reason = get_binary(program, &bytes, &size);
+  if (reason != NULL) return reason;
   const int code = clattn_program_file_write(stored->path, stored->key, bytes, size);
   free(bytes);
   return code == 0 ? NULL : code > 0 ? strerror(code) : "cannot write it";
