@@ -11,7 +11,7 @@ mkdir "$folder/tmp"
 export TMPDIR=$folder/tmp
 access=("$clattn" --tokens 16 --key-tokens 16 --head-dim 8 --model-dim 8)
 
-# ---- what it prints
+# ---- output
 
 expect "a table" 0 '^scores=tiled:TILE=8: 16 queries, 16 keys, 1 head of 8$
 ^kernels/scores/2_tiled.cl, kernel scores: 2 x 2 x 1 work-groups of 8 x 8 x 1 work-items$
@@ -32,7 +32,7 @@ expect "--svg, naive" 0 '^the results are right$' -- "${access[@]}" project=naiv
 expect "loads that waste their cache lines are red" 0 'class="bad".*loads.*lines' -- cat "$folder/picture.svg"
 expect "--help" 0 '--key-tokens' -- "$clattn" --help
 
-# ---- what it refuses
+# ---- wrong use
 
 expect "no kernel" 2 '^clattn-access: no kernel is given' -- "$clattn"
 expect "an unknown stage" 2 "^clattn-access: 'scare=1' \(allowed: .*softmax" -- "$clattn" scare=1
@@ -58,7 +58,7 @@ expect "no clang" 2 '^clattn-access: clang is not installed \(Debian: clang\)' -
 expect "no temporary folder" 2 '^clattn-access: cannot make a temporary folder' -- \
   env TMPDIR=/nonexistent "$clattn" scores=1
 
-# ---- what it finds
+# ---- findings
 
 # broken NAME CODE PATTERNS FILE FIND REPLACE WORD: runs a kernel with one piece of text replaced.
 broken() {

@@ -164,7 +164,7 @@ static void where_all_are_wrong_the_plan_is_refused(void **state) {
   assert_says(&error, "known_answers is 3 (allowed: ");
 }
 
-/* ---- what is kept ------------------------------------------------------------------------------------------------ */
+/* ---- stored results ---------------------------------------------------------------------------------------------- */
 
 /* Overwrites the result in every answer file of the folder with these words, under the file's own
  * key. */

@@ -21,7 +21,7 @@ typedef struct broken {
   void (*adjust)(support_case *c);   /* changes that the inputs need, or NULL */
 } broken;
 
-/* ---- problems in which it shows ---------------------------------------------------------------------------------- */
+/* ---- problems that reveal the error ------------------------------------------------------------------------------ */
 
 static void causal(clattn_problem *p) {
   p->causal = true;

@@ -27,7 +27,7 @@ name=$(ls "$shared")
 expect "it holds no links" 0 '' -- test -z "$(find "$shared" -type l)"
 expect "each library comes with a licence" 0 'libpocl2 .*source pocl ' -- cat "$shared/$name/licences/README.txt"
 
-# ---- the machine of a student
+# ---- on an empty machine
 
 for word in sh env readlink mkdir ln ls; do ln -s busybox "$root/bin/$word"; done
 cp "$busybox" "$root/bin/busybox"
@@ -72,7 +72,7 @@ expect "its kernels, from the folder" 0 '^softmax +1 naive
 ^passed: ' -- "${student[@]}" CLATTN_KERNEL_DIR="${program%/*}/kernels" "$program" run --kernel softmax=naive
 expect "nothing is written into it" 0 '' -- test -z "$(find "$shared" -newer "$root/bin/busybox")"
 
-# ---- what is refused
+# ---- wrong use
 
 refuse "no folder for compiled kernels" 2 "cannot be kept in '/proc/.cache'" -- \
   "${student[@]}" HOME=/proc "$program" run
@@ -87,7 +87,7 @@ expect "make: no such folder" 2 "there is no folder" -- "$make" "$build" "$folde
 expect "make: no build" 2 "holds no built clattn" -- "$make" "$folder" "$folder/bundle.tar"
 expect "make: too many words" 2 "3 arguments" -- "$make" "$build" "$folder/bundle.tar" more
 
-# ---- beside a driver of the machine
+# ---- with one of the machine's own drivers
 
 if [ -e /etc/OpenCL/vendors/rusticl.icd ]; then
   own=(env -u OCL_ICD_VENDORS HOME="$folder/home" XDG_CACHE_HOME="$folder/cache" RUSTICL_ENABLE=llvmpipe)

@@ -602,7 +602,7 @@ static void together_larger(void **state) {
   run_combinations(133);
 }
 
-/* ---- what must hold besides -------------------------------------------------------------------------------------- */
+/* ---- other properties -------------------------------------------------------------------------------------------- */
 
 static void float_mask_column(support_case *c) {
   const size_t *shape = c->problem.mask_shape;
@@ -762,7 +762,7 @@ static void strides(void **state) {
   }
 }
 
-/* ---- the scalar path --------------------------------------------------------------------------------------------- */
+/* ---- the reference ----------------------------------------------------------------------------------------------- */
 
 static void assert_close(const float *a, const float *b, size_t count, const char *what) {
   for (size_t i = 0; i < count; ++i)

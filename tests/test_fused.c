@@ -226,7 +226,7 @@ static void extreme_numbers(void **state) {
     for (size_t e = 0; e < sizeof extremes / sizeof extremes[0]; ++e) check_extreme(&extremes[e], names[i]);
 }
 
-/* ---- keys that hardly count -------------------------------------------------------------------------------------- */
+/* ---- keys with negligible weights -------------------------------------------------------------------------------- */
 
 typedef struct slope {
   const char *name;

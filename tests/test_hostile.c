@@ -18,7 +18,7 @@ typedef struct hostile {
   void (*adjust)(support_case *c);   /* NULL: no change */
 } hostile;
 
-/* ---- what is done to them ---------------------------------------------------------------------------------------- */
+/* ---- changes to problems and inputs ------------------------------------------------------------------------------ */
 
 static void causal(clattn_problem *p) {
   p->causal = true;
@@ -162,7 +162,7 @@ static void infinity_in_a_value(support_case *c) {
   support_tensor(c, CLATTN_V)[6] = -INFINITY;
 }
 
-/* ---- keys that hardly count -------------------------------------------------------------------------------------- */
+/* ---- keys with negligible weights -------------------------------------------------------------------------------- */
 
 /* Sets every query's score for each key, with head_dim 16 and the default scale of 1/4: q is 1 and
  * each element of k is a quarter of the score. */
@@ -321,7 +321,7 @@ static const hostile cases[] = {
     {"wide queries, narrow values", 31, 63, 257, 1, 0.0f, NULL, NULL},
 };
 
-/* ---- through which kernels --------------------------------------------------------------------------------------- */
+/* ---- the kernels to run ------------------------------------------------------------------------------------------ */
 
 typedef struct way {
   const char *kernels;

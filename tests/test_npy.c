@@ -188,7 +188,7 @@ static void data_start_is_always_aligned(void **state) {
   }
 }
 
-/* ---- what is accepted -------------------------------------------------------------------------------------------- */
+/* ---- accepted files ---------------------------------------------------------------------------------------------- */
 
 static void every_type_and_byte_order_is_read(void **state) {
   (void)state;
@@ -284,7 +284,7 @@ static void f8_is_rounded_and_keeps_nan_and_inf(void **state) {
   array_free(&a);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- refused files ----------------------------------------------------------------------------------------------- */
 
 static void f8_outside_float_is_refused_with_its_place(void **state) {
   (void)state;
@@ -496,7 +496,7 @@ static void short_messages_are_cut(void **state) {
   array_free(NULL);
 }
 
-/* ---- writing that fails ------------------------------------------------------------------------------------------ */
+/* ---- failed writes ----------------------------------------------------------------------------------------------- */
 
 static const float old_data[] = {4.0f, 5.0f};
 

@@ -86,7 +86,7 @@ holds "compare --sweep --json" 0 '[x["tokens"] for x in r["lengths"]] == [16, 32
   and all(p["total"]["kind"] in ("always", "from") and p["total"]["last_tokens"] == 32 for p in r["ahead"])' -- \
   "${no_device[@]}" "$clattn" compare --json --sweep --tokens 32 --model-dim 32 --heads 2 --repeat 1
 
-# ---- who is missing, and who is wrong
+# ---- missing and wrong contestants
 
 expect "compare without a device: only the CPU" 0 '^no device: no OpenCL platform is installed
 ^1 scalar path, 1 core +- ' -- "${no_device[@]}" "$clattn" compare "${small[@]}"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/program_helpers.sh"
 kernels=$here/../kernels
 
-# ---- codes in words
+# ---- error codes explained
 
 expect "doctor --code -1001" 0 '^CL_PLATFORM_NOT_FOUND_KHR \(-1001\)
 pocl-opencl-icd
@@ -20,7 +20,7 @@ refuse "doctor --bogus" 2 '--bogus.*clattn help doctor' -- "$clattn" doctor --bo
 refuse "doctor with a word" 2 "unexpected argument 'all'" -- "$clattn" doctor all
 expect "help doctor" 0 '--code=C' -- "$clattn" help doctor
 
-# ---- a device, and all that is known of it
+# ---- a device with everything known about it
 
 pocl=$folder/pocl
 mkdir "$pocl"
@@ -56,7 +56,7 @@ expect "doctor: a wrong kernel is reported" 1 '^    softmax +1 naive +WRONG .*ls
 of the kernels that plans choose here (is|are) wrong: plans pass over (it|them)' -- \
   "${device[@]}" CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" doctor
 
-# ---- what is remembered of a kernel is said when it is passed over
+# ---- a stored self-test result is reported when the kernel is rejected
 
 run=(run --random --tokens 20 --model-dim 16 --heads 2 --repeat 1)
 expect "run, with a folder for answers" 0 '^passed' -- "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}"

@@ -226,7 +226,7 @@ examine 2 '^clattn: --save: .*/own/weights.npy is the input of --mask; ' "$clatt
   --mask "$folder/own/weights.npy" --save "$folder/own"
 judge "a mask is not overwritten either"
 
-# ---- what was asked for is shown
+# ---- the report shows the options
 
 shows '^problem +files: batch 2, tokens 5, keys 7, heads 4 \(2 of keys\), head_dim 4, value_dim 2$
 ^ +Q, K and V given, scores = Q.K\^T \* 0\.5$' \
@@ -275,7 +275,7 @@ shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4 \(1 of keys\)
   "${sizes[@]}" --key-tokens 6 --kv-model-dim 5 --kv-heads 1 --output-dim 3
 shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --past-tokens 5 --cache-capacity 9
 
-# ---- words and numbers that are wrong
+# ---- wrong words and numbers
 
 wrong '--type fp16 \(allowed: f32, f16, bf16\)$' --type fp16
 wrong '--positions learned \(allowed: none, sinusoidal\)$' --positions learned
@@ -364,7 +364,7 @@ wrong '--cache-capacity 8: sequence 0 has 2147482000 keys before the run and get
 wrong '--cache-pages 3 \(allowed: from 4 on, ' "${separate[@]}" "${past[@]}" --cache-page 2 --cache-pages 3
 wrong '--cache-page 9 \(allowed: up to --cache-capacity, 8\)$' "${separate[@]}" "${past[@]}" --cache-page 9
 
-# ---- what goes together, and what does not
+# ---- options that conflict or depend on each other
 
 for option in page=2 pages=2 type=f16 k-scale=scales.npy v-scale=scales.npy; do
   wrong "--cache-${option%=*} is given without --cache-capacity$" "${separate[@]}" "--cache-$option"

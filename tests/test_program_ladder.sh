@@ -11,7 +11,7 @@ bare=$folder/bare
 mkdir "$bare"
 for needed in sh rm; do ln -s "$(command -v "$needed")" "$bare/$needed"; done
 
-# ---- the page, and charts that cannot be drawn
+# ---- the report, and charts that cannot be drawn
 
 # shellcheck disable=SC2016 # for the shell that reads it
 printf '#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexit 1\n' >"$folder/gnuplot"
@@ -33,7 +33,7 @@ expect "a gnuplot that fails leaves nothing" 1 '' -- sh -c "ls '$folder/charts2'
 expect "ladder: all results are correct, and no escapes go into a pipe" 1 '' -- \
   grep -E "WRONG|cannot run|$(printf '\033')" "$folder/page"
 
-# ---- for other programs
+# ---- output for other programs
 
 expect "ladder --json" 0 '^\{$' -- "$clattn" ladder softmax --json "${small[@]}"
 cp "$folder/out" "$folder/ladder.json"
@@ -62,7 +62,7 @@ assert all(row["predicted_seconds"] == "" == row["limit"] for row in rows)' "$fo
 expect "ladder --type" 0 '^\{$' -- "$clattn" ladder softmax --type f16 --json "${small[@]}"
 cp "$folder/out" "$folder/halves.json"
 
-# ---- tables of the documents
+# ---- the docs' tables
 
 printf '%s\n' '# Page' '<!-- ladder:softmax begin -->' 'old' '<!-- ladder:softmax end -->' 'between' \
   '<!-- ladder:scores begin -->' 'kept' '<!-- ladder:scores end -->' 'after' >"$folder/page.md"
@@ -117,7 +117,7 @@ touch "$folder/file"
 refuse "a folder that cannot be made" 2 "--plot $folder/file/charts: cannot make the folder: " -- \
   "$clattn" ladder softmax --plot "$folder/file/charts" "${small[@]}"
 
-# ---- what is wrong, and what does not run
+# ---- wrong kernels, and kernels that cannot run
 
 cp -r "$kernels" "$folder/kernels"
 sed -i 's/live_weight(live_exp(from\[j\], largest), sum)/0.5f * &/' "$folder"/kernels/softmax/1_naive.cl

@@ -61,7 +61,7 @@ expect "with kernels from a folder" 0 '^passed: ' -- \
   env CLATTN_KERNEL_DIR="$here/../kernels" CLATTN_PROGRAM_DIR="$folder/past-edited" "${run[@]}" "${past[@]}"
 expect "... the past stores nothing" 0 '' -- test ! -e "$folder/past-edited"
 
-# ---- where it is, and where it is not
+# ---- the place of the store
 
 all_from "an empty CLATTN_PROGRAM_DIR disables the store" built -- env CLATTN_PROGRAM_DIR= "${run[@]}"
 all_from "in the user's cache folder" "built, stored as $file" -- \
@@ -101,7 +101,7 @@ echo >"$odd"
 report "--json of a folder whose name is no UTF-8" 0 'any("not stored" in e["program"] and "odd-\xff" in e["program"]
   for e in r["explain"] if e["kind"] == "by hand")' -- env CLATTN_PROGRAM_DIR="$odd" "${run[@]}" --json
 
-# ---- two at once
+# ---- two processes at once
 
 pids=()
 for one in 1 2 3; do

@@ -71,7 +71,7 @@ static void expect_refused(const char *name, file_status expected, const char *p
   assert_int_equal(a.count, 0);
 }
 
-/* ---- what is read ------------------------------------------------------------------------------------------------ */
+/* ---- accepted files ---------------------------------------------------------------------------------------------- */
 
 static void three_types_are_read(void **state) {
   (void)state;
@@ -141,7 +141,7 @@ static void a_large_tensor_is_read_from_its_place(void **state) {
   expect_tensor("x", NPY_F2, expected, COUNT, (size_t[]){100, 100}, 2);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- refused files ----------------------------------------------------------------------------------------------- */
 
 static void every_shorter_file_is_refused(void **state) {
   (void)state;

@@ -46,7 +46,7 @@ checked 0 exercise start dot-product class
 checked 2 exercise start dot-product class
 for command in run devices ladder tune explain; do checked 3 "$command"; done
 
-# ---- files that are wrong, and files that are right but for the device
+# ---- wrong files, and correct files without a device
 
 good=please-f4
 for x in x-rank-1 x-rank-4 x-empty x-int x-huge x-version-9 x-short-data x-short-header x-short-magic x-nothing x-long \
@@ -62,7 +62,7 @@ for way in f4 big-f8 fortran version-3; do
   checked 3 run --x please-$way/x.npy --wq please-$way/wq.npy --wk please-$way/wk.npy --wv please-$way/wv.npy
 done
 
-# ---- unit tests that are quick enough for a machine that is thirty times slower
+# ---- unit tests that are quick enough when thirty times slower
 
 for test in npy element examples compare crossing reference traffic safetensors; do
   [ -x "$tests/test_$test" ] || { skip "test_$test" "not built"; continue; }

@@ -14,7 +14,7 @@
 #include "problem/shape.h"
 #include "base/status.h"
 
-/* ---- making and freeing ------------------------------------------------------------------------------------------ */
+/* ---- creating and freeing ---------------------------------------------------------------------------------------- */
 
 static size_t rows_of(const clattn_cache *cache) {
   const clattn_problem *p = &cache->problem;

@@ -28,7 +28,7 @@ typedef struct search {
   char answers[1024]; /* which of them failed and how, and the platforms without devices */
 } search;
 
-/* ---- choosing ---------------------------------------------------------------------------------------------------- */
+/* ---- matching ---------------------------------------------------------------------------------------------------- */
 
 /* `choice` is NULL, an index, or part of the name. */
 static bool matches(const char *choice, size_t index, const char *name) {
@@ -50,7 +50,7 @@ static void filter_devices(clattn_device_list *list, const char *choice) {
   list->count = kept;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------ */
+/* ---- querying ---------------------------------------------------------------------------------------------------- */
 
 /* Records a failure. The first one that is not "not found" becomes the error's code. */
 static void note(search *s, const char *who, const char *platform, cl_int code) {
@@ -194,7 +194,7 @@ void clattn_device_list_destroy(clattn_device_list *list) {
   free(list);
 }
 
-/* ---- opening one of a list --------------------------------------------------------------------------------------- */
+/* ---- opening a device from a list -------------------------------------------------------------------------------- */
 
 clattn_status clattn_device_list_best(const clattn_device_list *list, const double *rates, size_t *index,
                                       clattn_error *error) {

@@ -43,7 +43,7 @@ static work describe(const clattn_geometry *g, const size_t size[3], double flop
   return w;
 }
 
-/* ---- one piece after the other ----------------------------------------------------------------------------------- */
+/* ---- dividing a launch ------------------------------------------------------------------------------------------- */
 
 /* A piece spans all groups in the dimensions below `along`, some of them in `along`, and one group
  * in the dimensions above. */
@@ -99,7 +99,7 @@ static bool advance(const work *w, cutting *c) {
   return false;
 }
 
-/* ---- how large the pieces are ------------------------------------------------------------------------------------ */
+/* ---- the size of pieces ------------------------------------------------------------------------------------------ */
 
 /* Divide an unmeasured kernel's first piece by this: the estimate can be 10 times too
  * optimistic. */

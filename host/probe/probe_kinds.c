@@ -184,7 +184,7 @@ clattn_status clattn_probe_allocate(clattn_probe *p, clattn_error *error) {
   return status;
 }
 
-/* ---- what came out ----------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 /* The parts of a copy that are checked: returns how many floats, and where the first and the last
  * part start. */

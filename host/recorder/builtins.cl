@@ -48,7 +48,7 @@ void BUILTIN barrier(cl_mem_fence_flags fences) {
 void BUILTIN mem_fence(cl_mem_fence_flags fences) {
 }
 
-/* ---- functions of floats ----------------------------------------------------------------------------------------- */
+/* ---- float functions --------------------------------------------------------------------------------------------- */
 
 #define LANES_1(name, result, type, n)                                                                                 \
   result##n BUILTIN name(type##n x) {                                                                                  \
@@ -196,7 +196,7 @@ SELECT(float, int)
 SELECT(int, int)
 SELECT(uint, int)
 
-/* ---- whole numbers ----------------------------------------------------------------------------------------------- */
+/* ---- integers ---------------------------------------------------------------------------------------------------- */
 
 #define WHOLE(type)                                                                                                    \
   type BUILTIN min(type x, type y) {                                                                                   \

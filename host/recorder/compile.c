@@ -163,7 +163,7 @@ static bool run_step(compiled *c, const command *step, const char *what) {
   return c->log != NULL && c->log[0] != '\0' ? false : fail(c, "clang failed while %s", what);
 }
 
-/* ---- the text ---------------------------------------------------------------------------------------------------- */
+/* ---- rewriting the text ------------------------------------------------------------------------------------------ */
 
 /* Writes a function that C can call, with each argument passed as a number. */
 static bool write_wrapper(const signature *kernel, FILE *to) {
@@ -271,7 +271,7 @@ static bool load(compiled *c) {
   return true;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ---- the whole compilation --------------------------------------------------------------------------------------- */
 
 typedef struct files {
   char source[PATH_TEXT], code[PATH_TEXT], object[PATH_TEXT], builtins[PATH_TEXT];

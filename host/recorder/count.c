@@ -97,7 +97,7 @@ static void count_step(const launch *l, touch *const *step, size_t count, tally 
   }
 }
 
-/* ---- groups ------------------------------------------------------------------------------------------------------ */
+/* ---- work-groups ------------------------------------------------------------------------------------------------- */
 
 static bool add_phases(launch *l, size_t phases) {
   if (phases <= l->phases) return true;

@@ -38,7 +38,7 @@ bool device_looks_far(void) {
   return looks_far;
 }
 
-/* ---- questions --------------------------------------------------------------------------------------------------- */
+/* ---- queries ----------------------------------------------------------------------------------------------------- */
 
 cl_int device_answer(const void *value, size_t bytes, size_t room, void *to, size_t *needed) {
   if (needed != NULL) *needed = bytes;

@@ -30,7 +30,7 @@ static struct {
   size_t group[3];
 } run;
 
-/* ---- what kernels ask -------------------------------------------------------------------------------------------- */
+/* ---- work-items' queries ----------------------------------------------------------------------------------------- */
 
 static size_t local_id(unsigned d) {
   const size_t *local = run.execution->local;

@@ -112,7 +112,7 @@ cl_int clEnqueueBarrierWithWaitList(cl_command_queue queue, cl_uint count, const
   return clEnqueueMarkerWithWaitList(queue, count, wait, event);
 }
 
-/* ---- moving ------------------------------------------------------------------------------------------------------ */
+/* ---- transfers --------------------------------------------------------------------------------------------------- */
 
 static bool fits(cl_mem buffer, size_t offset, size_t bytes) {
   return offset <= buffer->bytes && bytes <= buffer->bytes - offset;

@@ -311,7 +311,7 @@ bool record_complete(void) {
   return recorder.complete;
 }
 
-/* ---- what kernels call ------------------------------------------------------------------------------------------- */
+/* ---- called by kernels ------------------------------------------------------------------------------------------- */
 
 #define FROM ((uintptr_t)__builtin_return_address(0))
 #define LOAD_AND_STORE(size)                                                                                           \

@@ -202,7 +202,7 @@ static void run(const reference *r) {
                 r->outputs->output);
 }
 
-/* ---- the calls --------------------------------------------------------------------------------------------------- */
+/* ---- public functions -------------------------------------------------------------------------------------------- */
 
 clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_problem *given, const clattn_inputs *inputs,
                                       const clattn_outputs *outputs, clattn_error *error) {

@@ -44,7 +44,7 @@ static clattn_record_state read_text(const char *path, char **text, size_t *size
   return CLATTN_RECORD_READ;
 }
 
-/* ---- what is in it ----------------------------------------------------------------------------------------------- */
+/* ---- its contents ------------------------------------------------------------------------------------------------ */
 
 /* Copies a short text if it has only the allowed characters, so that it is safe to print. */
 static bool copy_plain(const char *from, char *to, size_t size, const char *allowed) {
