@@ -8,7 +8,7 @@
 # busybox-static is missing.
 busybox=$(command -v busybox)
 if ! command -v dpkg-query >/dev/null || [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then
-  echo "skipped: this takes a Debian with busybox-static"
+  echo "skipped: needs Debian with busybox-static"
   exit "${CLATTN_SKIPPED:-77}"
 fi
 export TMPDIR=$PWD # needs a gigabyte for a while
@@ -48,7 +48,7 @@ fi
 if [ ${#inside[@]} -gt 0 ]; then
   top='' path=/bin
 else
-  skip "an empty root" "it takes root or a user namespace"
+  skip "an empty root" "needs root or a user namespace"
   top=$root path=$PATH
 fi
 home=$top/home/student
@@ -96,6 +96,6 @@ if [ -e /etc/OpenCL/vendors/rusticl.icd ]; then
 rusticl$' -- "${own[@]}" CLATTN_LIBC=$libc "$shared/$name/clattn" devices
   done
 else
-  skip "PoCL beside the machine's driver" "there is none (Debian: mesa-opencl-icd)"
+  skip "PoCL beside the machine's driver" "not installed (Debian: mesa-opencl-icd)"
 fi
 finish

@@ -137,7 +137,7 @@ folders() {
     "$clattn" tune --quick --stage softmax --tokens 16 --head-dim 8 --file "$folder/file/record.json"
   refuse "--save below a file" 2 'cannot make the folder' -- "${run[@]}" --save "$folder/file/saved"
   if [ "$(id -u)" -eq 0 ] && ! "${user[@]}" true 2>/dev/null; then
-    skip "folders that may not be written" "root may write everywhere, and setpriv cannot become another user"
+    skip "folders that may not be written" "root can write everywhere, and setpriv cannot change to another user"
     return
   fi
   [ "$(id -u)" -eq 0 ] || user=()
@@ -180,7 +180,7 @@ disks() {
     bash -c 'trap "" XFSZ; ulimit -f 8192; exec "$@"' - "${random[@]}"
   mkdir "$disk"
   if ! mount -t tmpfs -o size=64k none "$disk" 2>/dev/null; then
-    skip "a full disk" "it takes root to mount a small one"
+    skip "a full disk" "needs root to mount a small one"
     return
   fi
   trap 'umount "$disk"; rm -rf "$folder"' EXIT
@@ -285,7 +285,7 @@ links() {
       unshare -m bash -c "$within"' && "$@" --out /dev/stdout >"$0/all" && cat "$0/all" && test -L /dev/stdout &&
         echo && echo it is a link' "$folder/dev" "${run[@]}"
   else
-    skip "run --out /dev/stdout" "a /dev of its own takes root"
+    skip "run --out /dev/stdout" "needs root for a separate /dev"
   fi
 }
 

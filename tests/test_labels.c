@@ -15,7 +15,7 @@ static void assert_apart(label *all, size_t count) {
         fail_msg("label %zu covers point %zu", i, k);
       if (k != i && labels_overlap(x - all[k].x - all[k].dx, y - all[k].y - all[k].dy,
                                    (all[i].width + all[k].width) / 2, LABEL_HEIGHT) > 0.0)
-        fail_msg("names %zu and %zu lie on each other", i, k);
+        fail_msg("labels %zu and %zu overlap", i, k);
     }
 }
 

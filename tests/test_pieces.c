@@ -66,7 +66,7 @@ static size_t run_alike(clattn_plan *plan, support_case *some, const support_cas
   support_check_guards(some);
   for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
     if (some->memory[t] != NULL && memcmp(some->memory[t], all->memory[t], some->bytes[t]) != 0)
-      fail_msg("%s of %s %s is another one in pieces", clattn_tensor_name((clattn_tensor)t), clattn_stage_name(stage),
+      fail_msg("%s of %s %s differs when run in pieces", clattn_tensor_name((clattn_tensor)t), clattn_stage_name(stage),
                kernel);
   return timings.launches[stage];
 }

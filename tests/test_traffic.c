@@ -280,7 +280,7 @@ static void every_rung_has_a_formula(void **state) {
     const bool computes =
         row->stage == CLATTN_STAGE_PROJECT || (row->stage >= CLATTN_STAGE_SCORES && row->stage <= CLATTN_STAGE_FUSED);
     if (computes && row->rung > 0 && row->traffic == NULL)
-      fail_msg("%s %s has no formula of its traffic", clattn_stage_name(row->stage), row->name);
+      fail_msg("%s %s has no traffic formula", clattn_stage_name(row->stage), row->name);
   }
 }
 
