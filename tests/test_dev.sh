@@ -78,4 +78,30 @@ Building 40 of 40"
 tail -n 1 out | tr '\r' '\n' | tail -n 1 >rest
 said "on a terminal one line, which goes" rest $'\033[Kclattn run'
 
+# ---- tests that fail
+
+stand_in ctest <<'TEXT'
+echo "ctest $*" | sed 's/ -j [0-9]*//'
+mkdir -p build/Testing/Temporary
+printf '3:cache\n17:kernels-2\n' >build/Testing/Temporary/LastTestsFailed.log
+exit 8
+TEXT
+PATH=$folder/bin:$PATH ./dev test >out 2>err
+echo "exit code $?" >>out
+said "the quick suite fails: what repeats it" out "ctest --test-dir build --output-on-failure -L ^quick$
+To repeat what failed:
+  ./dev test -R '^cache$'
+  ./dev test -R '^kernels-2$'
+exit code 8"
+PATH=$folder/bin:$PATH ./dev test --all >out 2>err
+head -n 1 out >rest
+said "all tests" rest 'ctest --test-dir build --output-on-failure'
+PATH=$folder/bin:$PATH ./dev test -R '^cache$' >out 2>err
+head -n 1 out >rest
+# shellcheck disable=SC2016
+said "one test, of all" rest 'ctest --test-dir build --output-on-failure -R ^cache$'
+PATH=$folder/bin:$PATH python3 "$here/terminal.py" '' ./dev test >out 2>err
+grep -a '^ctest' out | tr -d '\r' >rest
+said "on a terminal, ctest is asked for it" rest 'ctest --test-dir build --output-on-failure -L ^quick$ --progress'
+
 [ $failed -eq 0 ]

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# `clattn exercise` from outside: test_program_exercise.sh PROGRAM
+# `clattn exercise` from outside: test_program_exercise.sh PROGRAM [PART/PARTS]; each part checks every so many exercise
+# and mistake, the first part also the rest.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
+# shellcheck source=tests/part.sh
+. "$here/part.sh" "${2:-1/1}"
 kernels=$here/../kernels
 cd "$folder" || exit 2
 
@@ -33,8 +36,10 @@ endless() {
   "$clattn" exercise check weighted-sum endless >endless/out 2>&1
   echo "$?" >endless/code
 }
-endless &
-endless=$!
+if [ "$part_first" -eq 1 ]; then
+  endless &
+  endless=$!
+fi
 
 # ---- every starter fails, every solution passes
 
@@ -45,6 +50,7 @@ while read -r file name; do
 ${read:+^read .*${read//$'\n'/.*}}
 ^then +clattn exercise check $name starter/$name\$" "$clattn" exercise start "$name" "starter/$name"
   judge "start $name"
+  mine || continue
   expect "the starter of $name is the kernel but for its code" 1 '^[<>] ' -- \
     diff "$kernels/$file" "starter/$name/$file"
   expect "the starter of $name fails" 1 '^[a-z ]+ wrong$
@@ -79,6 +85,7 @@ prepare() {
 
 # broken NAME FIND REPLACE HINT: tests the solution with one change between its marks.
 broken() {
+  mine || return
   prepare "$1"
   sed "/exercise $1:/,/end of exercise/ s~$2~$3~" "$kernels/$file" >"broken/$number/$file"
   hint "$1" "'$2' -> '$3'" "$4"
@@ -86,6 +93,7 @@ broken() {
 
 # filled NAME CODE HINT: tests the starter with this code in the blank.
 filled() {
+  mine || return
   prepare "$1"
   sed "/\/\* your code \*\//d" "starter/$1/$file" |
     CODE=$2 awk '{ print } index($0, "/* exercise " name ":") { print ENVIRON["CODE"] }' name="$1" >"broken/$number/$file"
@@ -133,6 +141,11 @@ filled row-sum "$sum" 'these are still the scores'
 filled row-sum "${sum//</<=} ${weights}sum;" 'add up to 1, but to less'
 filled row-sum "${sum/j = 0/j = 1} ${weights}sum;" 'add up to 1, but to more'
 filled row-sum "float mine = 0.0f; ${sum/sum/mine} ${weights}mine;" 'log-sum-exp'
+
+if [ "$part_first" -ne 1 ]; then
+  finish
+  exit
+fi
 
 # ---- what does not compile, what crashes, what never ends
 
