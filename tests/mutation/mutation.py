@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Mutation check of the kernels: makes small mistakes in them, by rule, and asks the suite whether it notices.
+"""Mutation check of the kernels: makes small mistakes in them, by rule, and checks that tests notice.
 
-usage: mutation.py BUILD [--count N] [--seed N] [--jobs N] [--results FILE]     a sample
-       mutation.py BUILD --short [--jobs N]                                     those of noticed.txt
+usage: mutation.py BUILD [--count N] [--seed N] [--jobs N] [--results FILE] [--quick]     a sample
+       mutation.py BUILD --short [--jobs N]                                               those of noticed.txt
 
-A mutant that nothing notices has to be in survivors.txt, with the reason. Exit code 0 if all others are noticed and they
-are at least 95 % of those that are not equivalent to the kernel, 1 if not, 77 (skipped) without an OpenCL device. --results keeps what became of each, one a
-line, for report.py, which also writes noticed.txt.
+Each mutant first meets tests of the quick suite (`./dev test`), then, if these do not notice it, long tests. --quick
+leaves out the long ones, and so does --short: it decides whether the quick suite is good enough.
+
+A mutant that no test notices must be in survivors.txt, with the reason. Exit code 0 if all others are noticed and they
+are at least 95 % of those that are not equivalent to the kernel, 1 if not, 77 (skipped) without an OpenCL device.
+--results keeps the outcome of each mutant, one per line, for report.py, which also writes noticed.txt.
 """
 import argparse
 import concurrent.futures
@@ -97,7 +100,9 @@ def read_arguments():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--results")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
+    arguments.quick |= arguments.short
     arguments.build = os.path.abspath(arguments.build)
     return arguments
 
@@ -133,6 +138,8 @@ def conclude(found):
     for each in new:
         print("not in survivors.txt: %s:%d: %s" % (each["mutant"].file, each["mutant"].line, each["after"]))
     print("%s; %d more could not be built" % (in_words(built, noticed, same), len(found) - built))
+    soon = sum(each["sort"] not in (None, "build") and not each["late"] for each in found)
+    print("the quick suite alone notices %d, %.1f %%" % (soon, 100 * soon / (built - same)))
     return len(new) > 0 or noticed < AT_LEAST * (built - same)
 
 
@@ -146,7 +153,7 @@ def main():
     results = open(arguments.results, "w") if arguments.results else None
     chosen = noticed_before() if arguments.short else mutants.sample(KERNELS, arguments.seed)
     found = list(tell(outcomes(chosen, min(arguments.count, len(chosen)), False, arguments), results))
-    left = [each["mutant"] for each in found if each["sort"] is None]
+    left = [each["mutant"] for each in found if each["sort"] is None and not arguments.quick]
     late = {each["mutant"]: each for each in tell(outcomes(left, len(left), True, arguments), results)}
     sys.exit(conclude([late.get(each["mutant"], each) for each in found]))
 
