@@ -1,19 +1,19 @@
-/* Where a head begins, which keys a query may see, and what becomes of its scores. Included by the kernels of scores
- * and context.
+/* Where a head begins, which keys a query may see, and how a score is finished. The kernels of scores, context and
+ * fused include this file.
  *
- * With the strides of (batch, rows, heads, dim), the layout in which a projection leaves its result, nothing has to be
- * moved before attention reads it.
+ * The strides can describe (batch, rows, heads, dim), the layout that a projection writes. Attention therefore reads q,
+ * k and v in place; no copy has to rearrange them.
  */
 #include "common/attention.h"
 
-/* The sequence that a pair belongs to; all the same but where `sequences` says otherwise. */
+/* The sequence that a pair belongs to. All sequences are alike unless the `sequences` array gives lengths for each. */
 typedef struct sequence {
   int batch, head;
   int first_query, query_len, first_key, key_len;
   int position; /* of its query 0 among its keys */
 } sequence;
 
-/* By pointer: of a struct that is returned oclgrind 21.10 makes something it does not know itself. */
+/* The result goes through a pointer because oclgrind 21.10 fails on a struct as a return value. */
 void find_sequence(const attention a, global const int *sequences, int pair_in_block, sequence *s) {
   const int pair = a.first_pair + pair_in_block;
   s->batch = pair / a.heads;
@@ -31,7 +31,7 @@ void find_sequence(const attention a, global const int *sequences, int pair_in_b
   s->position = at[SEQUENCE_POSITION];
 }
 
-/* Rows of this block that the sequence has; the block may be longer. */
+/* How many of this block's rows the sequence has; the block may have more. */
 int rows_of(const attention a, const sequence s) {
   return clamp(s.query_len - a.first_row, 0, a.rows);
 }
@@ -44,8 +44,8 @@ size_t key_offset(const attention a, const kernel_strides stride, const sequence
   return s.batch * stride.batch + s.head / a.group * stride.head + (size_t)s.first_key * stride.row;
 }
 
-/* Keys first_key ... end_key-1 are within causality and window of this row of the block; both grow with the row. Long,
- * because an unbounded side is INT_MAX wide. */
+/* Causality and window let this row of the block see the keys first_key() ... end_key() - 1. Both grow with the row.
+ * They use long because an unlimited window is INT_MAX wide. */
 int first_key(const attention a, const sequence s, int row) {
   return (int)clamp((long)a.first_row + row + s.position - a.left, 0L, (long)s.key_len);
 }
@@ -54,28 +54,28 @@ int end_key(const attention a, const sequence s, int row) {
   return (int)clamp((long)a.first_row + row + s.position + a.right + 1, 0L, (long)s.key_len);
 }
 
-/* Whether any of the rows may see any of `keys` keys from key0 on. Unmasked scores are wanted of all. */
+/* Whether any of these rows may see any of the `keys` keys from key0 on. Always true if unmasked scores are wanted. */
 int tile_is_seen(const attention a, const sequence s, int row0, int row_end, int key0, int keys) {
   return a.until != UNTIL_MASKED || (key0 < end_key(a, s, row_end - 1) && key0 + keys > first_key(a, s, row0));
 }
 
-/* Whether all of the rows see all of these keys. */
+/* Whether all of these rows see all of these keys. */
 int all_are_seen(const attention a, const sequence s, int row0, int row_end, int key0, int keys) {
   return a.until != UNTIL_MASKED || (key0 >= first_key(a, s, row_end - 1) && key0 + keys <= end_key(a, s, row0));
 }
 
-/* Whether scores are scaled products and nothing else, but for the range of keys. */
+/* Whether a score is just the scaled product, with no softcap, mask or ALiBi; causality and window may still apply. */
 int is_plain(const attention a, global const float *slopes) {
   return a.until == UNTIL_SCALED || (a.softcap == 0.0f && a.mask_kind == NO_MASK && !slopes);
 }
 
-/* What is the same for all keys of a row. */
+/* What all keys of a row have in common. */
 typedef struct row_view {
-  int first, end; /* keys within causality and window */
+  int first, end; /* visible by causality and window */
   int position;
   float slope;
-  global const float *bias;    /* of key 0; NULL without */
-  global const uchar *allowed; /* likewise */
+  global const float *bias;    /* of key 0; NULL: no additive mask */
+  global const uchar *allowed; /* of key 0; NULL: no boolean mask */
 } row_view;
 
 void view_row(const attention a, const sequence s, int row, global const void *mask, global const float *slopes,
@@ -83,25 +83,25 @@ void view_row(const attention a, const sequence s, int row, global const void *m
   const size_t at = s.batch * a.mask.batch + s.head * a.mask.head + (size_t)(a.first_row + row) * a.mask.row;
   view->first = first_key(a, s, row);
   view->end = end_key(a, s, row);
-  view->position = (int)((uint)(a.first_row + row) + (uint)s.position); /* may wrap for rows that there are not */
+  view->position = (int)((uint)(a.first_row + row) + (uint)s.position); /* may wrap for rows that do not exist */
   view->slope = slopes ? slopes[s.head] : 0.0f;
   view->bias = a.mask_kind == FLOAT_MASK ? (global const float *)mask + at : 0;
   view->allowed = a.mask_kind == BOOL_MASK ? (global const uchar *)mask + at : 0;
 }
 
-/* softcap * tanh(x / softcap). Where x is below 2^-12 of the softcap that is x, to within a third of a rounding; the
- * quotient could be subnormal there, and devices may make 0 of it. (fused/5_vector.cl repeats this for 16 rows.) */
+/* softcap * tanh(x / softcap). For |x| below 2^-12 of the softcap this is x, to within a third of a rounding error;
+ * there the quotient could be subnormal, and devices may flush it to 0. fused/5_vector.cl repeats this for 16 rows. */
 float softcapped(float x, float softcap) {
   return fabs(x) < softcap * 0x1p-12f ? x : softcap * tanh(x / softcap);
 }
 
-/* From the scaled product to the score (fused/5_vector.cl repeats this for 16 rows): softcap, then bias and mask, in
- * ONNX's order. What is masked is replaced, not added to: whatever the masked key held, NaN included, is gone. */
+/* From the scaled product to the score: softcap, then bias and mask, in ONNX's order (fused/5_vector.cl repeats this
+ * for 16 rows). A masked score is replaced by -infinity, not added to: even a NaN of a masked key is gone. */
 float finish_score(const attention a, const row_view view, int key, float scaled) {
   if (a.until == UNTIL_SCALED) return scaled;
   float score = a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled;
   if (a.until == UNTIL_SOFTCAPPED) return score;
-  /* exercise mask: a key out of the range view.first ... view.end is masked */
+  /* exercise mask: a key outside view.first ... view.end - 1 is masked */
   if (key < view.first || key >= view.end) return -INFINITY;
   /* end of exercise */
   if (a.mask_kind != NO_MASK && key >= a.mask_len) return -INFINITY;

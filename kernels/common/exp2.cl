@@ -1,13 +1,13 @@
 /* 2^x for x <= 0, 16 at a time: x = n + f with an integer n and |f| <= 1/2,
  *
- *     2^x = 2^f * 2^n      2^f by a polynomial of degree 5, 2^n by putting n into the exponent
+ *     2^x = 2^f * 2^n      a polynomial of degree 5 gives 2^f; 2^n is made by writing n into the exponent
  *
- * Adding 1.5 * 2^23 + 127 rounds to an integer and leaves n + 127, which is how an exponent is stored, in the lowest
- * bits. The polynomial is the best of its degree (Remez), with 1 as its first coefficient, so that 2^0 is exactly 1; it
- * is off by at most 2.5 units of 2^-24.
+ * Adding 1.5 * 2^23 + 127 rounds x to an integer and leaves n + 127, the form in which an exponent is stored, in the
+ * lowest bits. The polynomial is the best of its degree (Remez) whose first coefficient is 1, so that 2^0 is exactly 1.
+ * Its error is at most 2.5 units of 2^-24.
  *
- * Below -126 the result would be subnormal: it is 0, also of -infinity. NaN stays: it is not smaller than -126, and a
- * product with it is NaN, whatever its bits have made of 2^n.
+ * Below -126 the result would be subnormal; it becomes 0, and so does the result for -infinity. A NaN stays NaN: the
+ * test x < -126 is false for it, and the product is NaN whatever bits 2^n got.
  */
 #define LOG2_E 1.44269504f /* e^x = 2^(x * LOG2_E) */
 

@@ -1,26 +1,26 @@
-/* A block of rows of fused attention, for GPUs: one work-group takes BLOCK_ROWS = LOCAL_Y*ITEM_ROWS rows through their
- * keys, BLOCK_KEYS = LOCAL_X*ITEM_KEYS at a time. Of a tile of keys, work-item (x, y) computes ITEM_ROWS x ITEM_KEYS
- * scores, and it keeps ITEM_ROWS x VALUE_VECTORS float4 of context in registers all the way:
+/* Fused attention for a block of rows, for GPUs. One work-group processes BLOCK_ROWS = LOCAL_Y*ITEM_ROWS rows and goes
+ * through their keys, BLOCK_KEYS = LOCAL_X*ITEM_KEYS at a time. For each such tile of keys, work-item (x, y) computes
+ * ITEM_ROWS x ITEM_KEYS scores. It keeps ITEM_ROWS x VALUE_VECTORS float4 of context in registers all the way:
  *
  *             keys                     value_dim
  *        . x . x . x . x        . . x x x x . . . . x x x x
  *        . . . . . . . .        . . . . . . . . . . . . . .    rows y, y + LOCAL_Y ...; keys x, x + LOCAL_X ...;
  *        . x . x . x . x        . . x x x x . . . . x x x x    float4s x, x + LOCAL_X ... of the values
  *
- * Both products read float4s from local memory: ITEM_ROWS + ITEM_KEYS of them for 4*ITEM_ROWS*ITEM_KEYS multiply-adds
- * of the scores, ITEM_ROWS + 4*VALUE_VECTORS for 16*ITEM_ROWS*VALUE_VECTORS of the context. Rows in local memory are an
- * odd number of float4s long, so that work-items at neighbouring rows read different banks.
+ * Both products read float4s from local memory: ITEM_ROWS + ITEM_KEYS of them serve 4*ITEM_ROWS*ITEM_KEYS multiply-adds
+ * of the scores, ITEM_ROWS + 4*VALUE_VECTORS serve 16*ITEM_ROWS*VALUE_VECTORS of the context. Rows in local memory are
+ * an odd number of float4s long, so that work-items on neighbouring rows read different banks.
  *
- * Q and K go through local memory TILE_DEPTH columns at a time, so that any head_dim fits; a Q that is no wider stays
- * there. V takes the place of what the scores have used up.
+ * Q and K pass through local memory TILE_DEPTH columns at a time, so any head_dim fits. If head_dim is at most
+ * TILE_DEPTH, Q stays there. V then overwrites what the scores no longer need.
  *
- * The LOCAL_X work-items of a row join their maxima through local memory at each tile, but their sums only at the end:
- * until then each has that of its own keys.
+ * The LOCAL_X work-items of a row join their maxima through local memory for each tile, but their sums only at the end.
+ * Until then each work-item holds the sum over its own keys.
  *
- * What a masked key's value holds needs care only where it is not finite, since its weight is 0: a tile of V in which a
- * work-item has seen a NaN or an infinity goes the slow way, term by term.
+ * A masked key's value needs care only if it is not finite, since its weight is 0. If a work-item has found a NaN or an
+ * infinity in a tile of V, a slower loop skips masked keys one by one.
  *
- * HEADS_TOGETHER 1: the block's rows are those of all query heads that share a key head, head after head; 0: of one.
+ * HEADS_TOGETHER 1: the rows come from all query heads that share a KV head, head after head; 0: from one head.
  */
 #ifndef HEADS_TOGETHER
 #define HEADS_TOGETHER 0
@@ -45,37 +45,37 @@
 #define WEIGHT_ROW (BLOCK_KEYS / 4 | 1)
 #define PART_ROW (LOCAL_X / 4)
 
-#define KEYS_AT (BLOCK_ROWS * DEPTH_ROW) /* behind Q */
+#define KEYS_AT (BLOCK_ROWS * DEPTH_ROW) /* after Q */
 #define KEYS_END (KEYS_AT + BLOCK_KEYS * DEPTH_ROW)
 #define VALUES_END (VALUES_AT + BLOCK_KEYS * VALUE_ROW)
 #define TILE_VECTORS (KEYS_END > VALUES_END ? KEYS_END : VALUES_END)
 
 typedef struct fused_inputs {
-  global const void *q, *k, *v; /* of QK_TYPE and V_TYPE */
+  global const void *q, *k, *v; /* stored as QK_TYPE and V_TYPE */
   global const void *mask;
   global const float *slopes;
 } fused_inputs;
 
-/* Which rows and keys. */
+/* The rows and keys of a work-group. */
 typedef struct fused_block {
   sequence s;             /* its head is the first of the block's heads */
-  int first_line, lines;  /* of the block; of all its heads. A line is a row, counted through all heads */
-  int first_row, row_end; /* of each head; the block's rows are among them */
-  int first_key, key_end; /* whole tiles, or as far as any row sees */
+  int first_line, lines;  /* the block's first, and the number in all heads. A line is a row, numbered through heads */
+  int first_row, row_end; /* of each head; all rows of the block are among them */
+  int first_key, key_end; /* whole tiles, or up to the last key that a row sees */
 } fused_block;
 
-/* What a work-group shares. */
+/* Local memory that a work-group shares. */
 typedef struct block_memory {
   local float4 *tile;    /* [TILE_VECTORS] */
   local float4 *weights; /* [BLOCK_ROWS * WEIGHT_ROW] */
-  local float4 *part;    /* [BLOCK_ROWS * PART_ROW]: of each row one value of each of its work-items */
+  local float4 *part;    /* [BLOCK_ROWS * PART_ROW]: for each row, one value of each of its work-items */
   local int *nonfinite;
 } block_memory;
 
-/* What a work-item has summed up. */
+/* The running results of a work-item. */
 typedef struct block_sums {
-  float largest[ITEM_ROWS], sum[ITEM_ROWS]; /* sum: of its own keys */
-  float4 context[ITEM_ROWS][VALUE_VECTORS]; /* of its own columns */
+  float largest[ITEM_ROWS], sum[ITEM_ROWS]; /* sum: over its own keys */
+  float4 context[ITEM_ROWS][VALUE_VECTORS]; /* its own columns */
 } block_sums;
 
 /* ---- which row --------------------------------------------------------------------------------------------------- */
@@ -85,7 +85,7 @@ int row_in_block(int r) {
   return get_local_id(1) + r * LOCAL_Y;
 }
 
-/* Where a row of the block belongs: its number and, in *s, its head. -1 where there is no such row. */
+/* Returns the row's number in its head and sets *s to that head. -1 if there is no such row. */
 int place_row(const attention a, const fused_block b, int row_in_block, sequence *s) {
   const int line = b.first_line + row_in_block;
   *s = b.s;
@@ -109,8 +109,8 @@ int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* One row, stored as `type`, by LANES work-items: `columns` of it, the rest of `width` as 0. True if this one met a
- * value that is not finite. */
+/* LANES work-items load one row, stored as `type`: `columns` values, then 0 up to `width`. True if this work-item found
+ * a value that is not finite. */
 int load_row(int type, global const void *from, size_t at, int columns, int width, local float4 *to) {
   const int lane = item_number() % LANES;
   int nonfinite = 0;
@@ -124,7 +124,7 @@ int load_row(int type, global const void *from, size_t at, int columns, int widt
   return nonfinite;
 }
 
-/* DEPTH columns of the block's queries, from depth0 on. */
+/* Loads DEPTH columns of the block's queries, from column depth0 on. */
 void load_queries(const attention a, const fused_block b, global const void *q, int depth0, local float4 *tile) {
 #pragma unroll
   for (int r0 = 0; r0 < BLOCK_ROWS; r0 += ITEMS / LANES) {
@@ -137,7 +137,7 @@ void load_queries(const attention a, const fused_block b, global const void *q, 
   }
 }
 
-/* A tile of K or V: `keys` rows there are, the first at `at`. */
+/* Loads a tile of K or V; `keys` of its rows exist, and the first of them is at `at`. */
 int load_keys(int type, global const void *from, size_t at, size_t stride, int keys, int columns, int width,
               local float4 *tile, int tile_row) {
   int nonfinite = 0;
@@ -175,7 +175,7 @@ void add_products(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) 
   }
 }
 
-/* The products of a tile of keys, from key0 on. */
+/* Computes the products for a tile of keys, from key0 on. */
 void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   const size_t k_at = key_offset(a, a.k, b.s) + key0 * a.k.row;
@@ -193,7 +193,7 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
   }
 }
 
-/* From products to scores; where all rows see all keys and nothing else changes a score, the scale is all. */
+/* From products to scores. Where all rows see all keys and nothing else changes a score, only the scale is applied. */
 void finish_scores(const attention a, const fused_block b, const fused_inputs in, int key0,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   const int all = is_plain(a, in.slopes) && all_are_seen(a, b.s, b.first_row, b.row_end, key0, BLOCK_KEYS);
@@ -216,7 +216,7 @@ void finish_scores(const attention a, const fused_block b, const fused_inputs in
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/* Of each row one value, where the row's other work-items find it. */
+/* Stores one value for a row, where the row's other work-items can read it. */
 void store_part(const block_memory memory, int r, float value) {
   ((local float *)memory.part)[row_in_block(r) * LOCAL_X + get_local_id(0)] = value;
 }
@@ -231,7 +231,7 @@ void store_maxima(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) 
   }
 }
 
-/* The largest of what was stored for a row, and of `largest`. */
+/* The largest of the values stored for a row, and of `largest`. */
 float join_maxima(const block_memory memory, int r, float largest) {
 #pragma unroll
   for (int i = 0; i < PART_ROW; ++i) {
@@ -241,7 +241,7 @@ float join_maxima(const block_memory memory, int r, float largest) {
   return largest;
 }
 
-/* Scores become weights, in local memory; what was summed up shrinks where the maximum has grown. */
+/* Turns scores into weights in local memory. Where a maximum has grown, the row's sums so far shrink. */
 void store_weights(const block_memory memory, int headroom, float score[ITEM_ROWS][ITEM_KEYS], block_sums *sums) {
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
@@ -286,7 +286,7 @@ void add_values(const block_memory memory, block_sums *sums) {
   }
 }
 
-/* As add_values, without the terms of masked keys. */
+/* As add_values(), but skips the terms of masked keys. */
 void add_live_values(const block_memory memory, block_sums *sums) {
   for (int key = 0; key < BLOCK_KEYS; ++key) {
     local const float4 *values = memory.tile + VALUES_AT + key * VALUE_ROW + get_local_id(0);
@@ -302,7 +302,7 @@ void add_live_values(const block_memory memory, block_sums *sums) {
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-/* All keys of the block. `sink` is the first maximum, -infinity without; its own part of the sum is in. */
+/* Processes all keys of the block. `sink` is the first maximum (-infinity: no sink), and its term starts the sum. */
 void sum_block(const attention a, const fused_block b, const fused_inputs in, float sink, int headroom,
                const block_memory memory, block_sums *sums) {
   const size_t v_at = key_offset(a, a.v, b.s);
@@ -316,17 +316,17 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
   if (DEPTH >= HEAD_DIM) load_queries(a, b, in.q, 0, memory.tile);
   for (int key0 = b.first_key; key0 < b.key_end; key0 += BLOCK_KEYS) {
     float score[ITEM_ROWS][ITEM_KEYS];
-    if (item_number() == 0) *memory.nonfinite = 0; /* before the product's barriers, and behind them it is set */
+    if (item_number() == 0) *memory.nonfinite = 0; /* reset before the product's barriers, set after them */
     multiply_keys(a, b, in, key0, memory, score);
     finish_scores(a, b, in, key0, score);
     store_maxima(memory, score);
     if (load_keys(V_TYPE, in.v, v_at + key0 * a.v.row, a.v.row, b.key_end - key0, VALUE_DIM, 4 * VALUE_ROW,
                   memory.tile + VALUES_AT, VALUE_ROW))
-      *memory.nonfinite = 1;      /* all who write it write the same */
-    barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are there */
+      *memory.nonfinite = 1;      /* all writers write the same value */
+    barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are stored */
     const int careful = *memory.nonfinite;
     store_weights(memory, headroom, score, sums);
-    barrier(CLK_LOCAL_MEM_FENCE); /* the weights as well */
+    barrier(CLK_LOCAL_MEM_FENCE); /* the weights are stored */
     if (careful)
       add_live_values(memory, sums);
     else
@@ -335,11 +335,11 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
   }
 }
 
-/* The sum of a row's work-items becomes that of each. */
+/* Joins the sums of a row's work-items; each gets the total. */
 void join_sums(const block_memory memory, block_sums *sums) {
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) store_part(memory, r, sums->sum[r]);
-  barrier(CLK_LOCAL_MEM_FENCE); /* all partial sums are there */
+  barrier(CLK_LOCAL_MEM_FENCE); /* all partial sums are stored */
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     float sum = 0.0f;
@@ -349,7 +349,7 @@ void join_sums(const block_memory memory, block_sums *sums) {
   }
 }
 
-/* This work-item's columns of a row. */
+/* Stores this work-item's columns of a row. */
 void store_context(const float4 context[VALUE_VECTORS], global float *to) {
 #pragma unroll
   for (int i = 0; i < VALUE_VECTORS; ++i) {

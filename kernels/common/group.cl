@@ -1,5 +1,5 @@
-/* Which work-group this is. A launch that would take long is cut into several (clattn_plan_options.launch_seconds),
- * each with an offset of its own: get_global_id() counts through all of them, get_group_id() begins at 0 in each. */
+/* The number of this work-group. A long launch is divided into several (clattn_plan_options.launch_seconds), each with
+ * its own offset: get_global_id() counts through all of them, but get_group_id() starts at 0 in each. */
 size_t group_id(uint dimension) {
   return get_global_offset(dimension) / get_local_size(dimension) + get_group_id(dimension);
 }

@@ -1,8 +1,8 @@
-/* Joining the lanes of a vector, by halves. The halves are looked at through pointers: oclgrind 21.10 fails on the
- * shuffles that .lo and .hi become, and vstore16 is four stores for PoCL, behind which a load of eight lanes waits.
+/* Reductions over the lanes of a vector, half by half. Pointers select the halves: oclgrind 21.10 fails on the shuffles
+ * that .lo and .hi compile to. vstore16 is no way out: PoCL makes four stores of it, and the next 8-lane load waits.
  */
 
-/* A NaN is not larger, and is found when weights are made. */
+/* A NaN never counts as larger. It shows later, when the weights are computed. */
 float16 larger16(float16 a, float16 b) {
   return a > b ? a : b;
 }

@@ -1,9 +1,9 @@
-/* The weight of a masked key. It is 0, and so can be the weight of a key that is seen: exp of a score far below the
- * largest one underflows. The product with the values has to tell the two apart: a masked key's value is left out,
- * whatever it holds, but 0 times a NaN in the value of a key that is seen is NaN.
+/* The weight of a masked key. A masked key's weight is 0, but a visible key's weight can be 0 too: exp underflows for a
+ * score far below the largest one. The product with the values must tell the two apart. It skips a masked key, whatever
+ * its value holds, but a NaN in a visible key's value must reach the result, as 0 * NaN is NaN.
  *
- * So a masked key's weight is -0. It counts as 0 in every sum, and no other weight has that sign, since exps and their
- * sums are never negative. The bits are compared, because -0 == 0.
+ * A masked key's weight is therefore -0. It counts as 0 in every sum, and no other weight has this sign, because exps
+ * and their sums are never negative. is_masked() compares bits, because -0 == 0.
  */
 #ifndef MASKED_WEIGHT
 #define MASKED_BITS ((int)0x80000000)

@@ -1,6 +1,6 @@
-/* A part of a matrix in global memory, for the products. Its rows are contiguous. */
+/* A part of a matrix in global memory, as the products take it. Its rows are contiguous. */
 typedef struct matrix {
-  global const float *at; /* its corner */
+  global const float *at; /* its first element */
   size_t row;             /* elements from one row to the next */
-  int count;              /* what is left from the corner: rows of A, columns of B */
+  int count;              /* rows of A, or columns of B, from that element to the end */
 } matrix;

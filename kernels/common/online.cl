@@ -1,15 +1,15 @@
-/* Maximum and sum of a row in one read of it ("online softmax", Milakov and Gimelshein 2018): of what was read so far
- * m is the largest score and s the sum of exp(score - m). A larger score changes what s is relative to, so s shrinks:
+/* Maximum and sum of a row in one read of it ("online softmax", Milakov and Gimelshein 2018). Of the scores read so
+ * far, m is the largest and s is the sum of exp(score - m). When a larger score arrives, s must become relative to it:
  *
  *     s * exp(m - new m)
  *
- * Two parts of a row, each with its m and s, are joined in the same way. A pair is (m, s); a part without any live
- * score is (-infinity, 0).
+ * Two parts of a row, each with its own m and s, are joined in the same way. A pair is (m, s); a part without any
+ * unmasked score is (-infinity, 0).
  *
- * As in common/softmax.cl a NaN is passed over by the maximum and stays in the sum.
+ * As in common/softmax.cl, the maximum ignores a NaN and the sum keeps it.
  */
 
-/* By what a sum shrinks when the maximum grows. */
+/* The factor by which a sum shrinks when the maximum grows. */
 float shrink(float largest, float larger) {
   return larger > largest ? exp(largest - larger) : 1.0f;
 }

@@ -1,18 +1,18 @@
-/* A product through local memory and one register more, for GPUs: one work-group computes a (TILE*ITEM_ROWS) x TILE
- * block of A*B, one work-item ITEM_ROWS elements of one column of it, TILE rows apart.
+/* A product that uses local memory and one register more, for GPUs. One work-group computes a tile of TILE*ITEM_ROWS
+ * rows x TILE columns of A*B. One work-item computes ITEM_ROWS elements of one column, TILE rows apart.
  *
  *               depth            columns
  *            +-------+          +-------+
  *            |   #   |   depth  |   #   |    TILE x TILE work-items, as in product_tiled.cl, but A's tile is
- *      rows  |   #   |          +-------+    ITEM_ROWS times as high. At step k a work-item takes B[k][column]
- *            |   #   |                       into a register, and multiplies A[row][k] of all its rows with it.
+ *      rows  |   #   |          +-------+    ITEM_ROWS times as high. At step k a work-item loads B[k][column]
+ *            |   #   |                       into a register and multiplies A[row][k] of all its rows by it.
  *            +-------+
  *
- * Why: product_tiled reads two words of local memory for each multiply-add. Here 1 + ITEM_ROWS words serve ITEM_ROWS of
- * them, and those of A are the same word for all neighbours in a row. Each element of B is fetched from global memory
- * for TILE*ITEM_ROWS uses instead of TILE.
+ * Why: product_tiled reads two words of local memory for each multiply-add. Here 1 + ITEM_ROWS words serve ITEM_ROWS
+ * multiply-adds, and neighbouring work-items read the same words of A. Each element of B is fetched from global memory
+ * once for TILE*ITEM_ROWS uses instead of TILE.
  *
- * B_ALONG_DEPTH as in product_tiled.cl.
+ * B_ALONG_DEPTH has the meaning it has in product_tiled.cl.
  */
 #ifndef TILE
 #define TILE 16 /* 8, 16 */
@@ -26,11 +26,11 @@
 #define BLOCK_ROWS (TILE * ITEM_ROWS)
 #include "common/matrix.cl"
 
-/* One column more than needed: without it the transposing store below would hit one memory bank TILE times. */
+/* The extra column: without it, the transposing store below would hit one memory bank TILE times. */
 typedef float tile_row[TILE + 1];
 
-/* The sums over `depth` terms for this work-item's elements of the block at the corners of a and b. depth is common to
- * the work-group: it decides how many barriers there are. */
+/* Computes the sums over `depth` terms for this work-item's elements of the output tile. a and b start at the tile's
+ * first row and column. depth is the same in the whole work-group: it decides how many barriers there are. */
 void product_column(const matrix a, const matrix b, int depth, local tile_row *a_tile, local tile_row *b_tile,
                     float sum[ITEM_ROWS]) {
   const int x = get_local_id(0), y = get_local_id(1);

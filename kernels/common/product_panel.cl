@@ -1,14 +1,14 @@
-/* A product for CPU devices: one work-item is a work-group of its own, there are no barriers, and the vectors are
- * written out. (A CPU driver runs the work-items of a group one after the other and turns each barrier into a loop
- * over all of them; what is cheap on a GPU costs a factor of 40 there.)
+/* A product for CPU devices: each work-item is its own work-group, there are no barriers, and vectors are explicit. (A
+ * CPU driver runs the work-items of a group one after another and turns each barrier into a loop over all of them. That
+ * is cheap on a GPU and costs a factor of 40 here.)
  *
  *      B, STRIP terms x PANEL_COLS columns, is packed once:        then, for each ROWS rows of A:
  *
  *      panel[k] = | float16 | float16 | ...  (VECTORS of them)     sum[r][v] += A[r][k] * panel[k][v]
  *
- * The panel is read over and over from the cache, contiguous whatever B's layout; the ROWS x VECTORS sums stay in
+ * The panel is read from the cache again and again, contiguously whatever B's layout. The ROWS x VECTORS sums stay in
  * registers, where ROWS + VECTORS loads serve ROWS * VECTORS vector multiply-adds. Measured with AVX-512 through PoCL:
- * ROWS * VECTORS = 16 is fastest (about 205 GFLOP/s on two cores, 8 comes within 5 %); 24 spills and falls to 62.
+ * ROWS * VECTORS = 16 is fastest (about 205 GFLOP/s on two cores; 8 comes within 5 %); 24 spills and falls to 62.
  */
 #ifndef ROWS
 #define ROWS 4 /* 1, 2, 4, 8 */
@@ -27,8 +27,8 @@
 #endif
 #define PANEL_COLS (VECTORS * 16)
 
-/* Packs `terms` <= STRIP terms of the columns that b points to; `columns` are left from there, the others become 0.
- * False if one of the values is not finite: 0 times such a one is not 0. */
+/* Packs `terms` <= STRIP terms of the columns that start at b. Of these, `columns` exist; the rest are filled with 0.
+ * False if one of the values is not finite, because 0 times such a value is not 0. */
 int pack_panel(global const float *b, size_t b_stride, int columns, int terms, local float16 *panel) {
   local float *to = (local float *)panel;
 #if B_ALONG_DEPTH
@@ -40,7 +40,7 @@ int pack_panel(global const float *b, size_t b_stride, int columns, int terms, l
       for (int k = 0; k < terms; ++k) to[k * PANEL_COLS + column] = 0.0f;
     }
   }
-  return 1; /* nobody asks: A is not weights */
+  return 1; /* unused: A is not weights */
 #else
   int16 nonfinite = 0;
   for (int k = 0; k < terms; ++k) {
@@ -58,14 +58,14 @@ int pack_panel(global const float *b, size_t b_stride, int columns, int terms, l
 #endif
 }
 
-/* sum[r][v] = sum over first <= k < end of a[r][k] * panel[k][v]. The rows that a[] points to are contiguous. */
+/* sum[r][v] = sum over first <= k < end of a[r][k] * panel[k][v]. Each row that a[] points to is contiguous. */
 void multiply_rows(global const float *const a[ROWS], local const float16 *panel, int first, int end,
                    float16 sum[ROWS][VECTORS]) {
 #pragma unroll
   for (int r = 0; r < ROWS; ++r)
 #pragma unroll
     for (int v = 0; v < VECTORS; ++v) sum[r][v] = 0.0f;
-  /* exercise panel: add a[r][k] times the panel's vectors of term k to sum, for all k; the sums stay in registers */
+  /* exercise panel: for all k, add a[r][k] times the panel's vectors of term k to sum; keep the sums in registers */
   for (int k = first; k < end; ++k) {
 #pragma unroll
     for (int r = 0; r < ROWS; ++r)
@@ -75,7 +75,7 @@ void multiply_rows(global const float *const a[ROWS], local const float16 *panel
   /* end of exercise */
 }
 
-/* The first `columns` of what `from` points to, 0 behind them; all 0 if it is NULL. */
+/* Loads the first `columns` values at `from` and fills the rest with 0; all are 0 if `from` is NULL. */
 void load_columns(global const float *from, int columns, float16 to[VECTORS]) {
   float values[PANEL_COLS];
   for (int column = 0; column < PANEL_COLS; ++column) values[column] = from && column < columns ? from[column] : 0.0f;

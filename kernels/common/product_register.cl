@@ -1,17 +1,17 @@
-/* A product through local memory and registers, for GPUs: one work-group computes a (LOCAL_Y*ITEM_ROWS) x
- * (LOCAL_X*ITEM_COLS) block of A*B, one work-item ITEM_ROWS x ITEM_COLS elements of it.
+/* A product that uses local memory and registers, for GPUs. One work-group computes a tile of BLOCK_ROWS =
+ * LOCAL_Y*ITEM_ROWS rows x BLOCK_COLS = LOCAL_X*ITEM_COLS columns of A*B, one work-item ITEM_ROWS x ITEM_COLS elements.
  *
- *        . x . x     The elements of work-item (x, y) lie LOCAL_X columns and LOCAL_Y rows apart, so that neighbouring
+ *        . x . x     The elements of work-item (x, y) are LOCAL_X columns and LOCAL_Y rows apart, so that neighbouring
  *        . . . .     work-items store to neighbouring addresses and read neighbouring words of local memory.
  *        . x . x
  *
- * Why: product_tiled reads two words of local memory for each multiply-add, product_column, which keeps one side in a
- * register, little more than one. Here ITEM_ROWS + ITEM_COLS words serve ITEM_ROWS * ITEM_COLS multiply-adds, 8 for 16
- * by default.
+ * Why: product_tiled reads two words of local memory for each multiply-add. product_column, which keeps one side in a
+ * register, reads a little more than one. Here ITEM_ROWS + ITEM_COLS words serve ITEM_ROWS * ITEM_COLS multiply-adds, 8
+ * for 16 by default.
  *
- * B_ALONG_DEPTH and A_IS_WEIGHTS as in product_tiled.cl. What a masked key holds needs care only where it is not
- * finite, since 0 times anything else is 0: the product goes the slow way, term by term, from the first tile of B on in
- * which a work-item has seen a NaN or an infinity.
+ * B_ALONG_DEPTH and A_IS_WEIGHTS have the meaning they have in product_tiled.cl. A masked key's value needs care only
+ * if it is not finite, since 0 times anything else is 0. Once a work-item has found a NaN or an infinity in a tile of
+ * B, the work-group skips masked terms one by one, from that tile on.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 16
@@ -39,19 +39,19 @@
 #include "common/masked.cl"
 #include "common/matrix.cl"
 
-/* Depth runs along the first index of both, so that the inner loop reads whole rows of them; the extra column keeps
- * the transposing stores on different memory banks. */
+/* Depth is the first index of both tiles, so that the inner loop reads whole rows of them. The extra column keeps the
+ * transposing stores on different memory banks. */
 typedef float a_tile_row[BLOCK_ROWS + 1];
 typedef float b_tile_row[BLOCK_COLS + 1];
 
-/* What a work-group shares. */
+/* Local memory that a work-group shares. */
 typedef struct product_tiles {
   local a_tile_row *a;  /* [TILE_DEPTH] */
   local b_tile_row *b;  /* [TILE_DEPTH] */
-  local int *nonfinite; /* with A_IS_WEIGHTS */
+  local int *nonfinite; /* used with A_IS_WEIGHTS */
 } product_tiles;
 
-/* B's element at (k, column); 0 behind its borders. */
+/* B's element at (k, column); 0 outside B. */
 float load_b(const matrix b, int column, int k, int end) {
   if (column >= b.count || k >= end) return 0.0f;
 #if B_ALONG_DEPTH
@@ -61,7 +61,7 @@ float load_b(const matrix b, int column, int k, int end) {
 #endif
 }
 
-/* Terms k0 ... of both, those from `end` on as 0; true if this work-item met a B that is not finite. */
+/* Loads terms k0 ... of both tiles, 0 from `end` on; true if this work-item found a non-finite value in B. */
 int load_tiles(const matrix a, const matrix b, int k0, int end, const product_tiles tiles) {
   const int me = get_local_id(1) * LOCAL_X + get_local_id(0);
   int nonfinite = 0;
@@ -82,8 +82,8 @@ int load_tiles(const matrix a, const matrix b, int k0, int end, const product_ti
   return nonfinite;
 }
 
-/* The sums over first <= k < end for this work-item's elements of the block at the corners of a and b. first and end
- * are common to the work-group. */
+/* Computes the sums over first <= k < end for this work-item's elements of the output tile. a and b start at the tile's
+ * first row and column. first and end are the same in the whole work-group. */
 void product_register(const matrix a, const matrix b, int first, int end, const product_tiles tiles,
                       float sum[ITEM_ROWS][ITEM_COLS]) {
   const int x = get_local_id(0), y = get_local_id(1);
@@ -91,14 +91,14 @@ void product_register(const matrix a, const matrix b, int first, int end, const 
     for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = 0.0f;
 #if A_IS_WEIGHTS
   if (x == 0 && y == 0) *tiles.nonfinite = 0;
-  barrier(CLK_LOCAL_MEM_FENCE); /* it is 0 before anyone sets it */
+  barrier(CLK_LOCAL_MEM_FENCE); /* it is 0 before any work-item sets it */
 #endif
   for (int k0 = first; k0 < end; k0 += TILE_DEPTH) {
     const int found = load_tiles(a, b, k0, end, tiles);
-    if (A_IS_WEIGHTS && found) *tiles.nonfinite = 1; /* all who write it write the same */
+    if (A_IS_WEIGHTS && found) *tiles.nonfinite = 1; /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE);                    /* the tiles are complete before anyone reads them */
     const int careful = A_IS_WEIGHTS ? *tiles.nonfinite : 0;
-    /* exercise register-block: add the products of the tiles; each word of local memory is read once for many sums */
+    /* exercise register-block: add the products of the tiles; read each word of local memory once for several sums */
     for (int k = 0; k < TILE_DEPTH; ++k) {
       float b_value[ITEM_COLS];
       for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];

@@ -1,18 +1,18 @@
-/* A product through local memory, for GPUs: one work-group computes one TILE x TILE tile of A*B, one work-item one
+/* A product that uses local memory, for GPUs. One work-group computes one TILE x TILE tile of A*B, one work-item one
  * element.
  *
  *               depth            columns
  *            +---+---+        +---+---+
  *      rows  | # |   |  depth | # |   |     C[row][column] = sum over k of A[row][k] * B[k][column]
  *            +---+---+        +---+---+
- *                             |   |   |     The two marked tiles are fetched together, each element once, and then used
- *                             +---+---+     TILE times out of local memory; then the next two.
+ *                             |   |   |     The two marked tiles are fetched together, each element once, and used TILE
+ *                             +---+---+     times from local memory. Then the next two tiles follow.
  *
- * B is contiguous along k (B_ALONG_DEPTH 1: a matrix stored transposed, like K or W of x.W^T) or along its columns (0).
- * Neighbouring work-items read neighbouring addresses in both cases.
+ * B is contiguous along k (B_ALONG_DEPTH 1: a matrix stored transposed, like K or the W of x.W^T) or along its columns
+ * (0). Neighbouring work-items read neighbouring addresses in both cases.
  *
- * A_IS_WEIGHTS 1: terms of masked keys (common/masked.cl) are left out, not multiplied: a NaN in such a key's value
- * stays there.
+ * A_IS_WEIGHTS 1: terms of masked keys (common/masked.cl) are skipped, not multiplied, so that a NaN in such a key's
+ * value does not spread.
  */
 #ifndef TILE
 #define TILE 16 /* 8, 16 */
@@ -26,17 +26,17 @@
 #include "common/masked.cl"
 #include "common/matrix.cl"
 
-/* One column more than needed: without it the transposing store below would hit one memory bank TILE times. */
+/* The extra column: without it, the transposing store below would hit one memory bank TILE times. */
 typedef float tile_row[TILE + 1];
 
-/* The sum over first <= k < end for this work-item's element of the tile at the corners of a and b. first and end are
- * common to the work-group: they decide how many barriers there are. */
+/* Returns the sum over first <= k < end for this work-item's element of the output tile. a and b start at the tile's
+ * first row and column. first and end are the same in the whole work-group: they decide how many barriers there are. */
 float product_tiled(const matrix a, const matrix b, int first, int end, local tile_row *a_tile,
                     local tile_row *b_tile) {
   const int x = get_local_id(0), y = get_local_id(1);
   float sum = 0.0f;
   for (int k0 = first; k0 < end; k0 += TILE) {
-    /* exercise tile-load: this work-item's element of each tile, from k0 on; behind the borders 0 */
+    /* exercise tile-load: load this work-item's element of each tile, terms k0 on; 0 outside the matrices */
     a_tile[y][x] = y < a.count && k0 + x < end ? a.at[y * a.row + k0 + x] : 0.0f;
 #if B_ALONG_DEPTH
     b_tile[x][y] = y < b.count && k0 + x < end ? b.at[y * b.row + k0 + x] : 0.0f;

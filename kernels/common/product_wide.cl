@@ -1,19 +1,19 @@
-/* A product through local memory and registers, four floats at a time, for GPUs: one work-group computes a
- * (LOCAL_Y*ITEM_ROWS) x (LOCAL_X*ITEM_COLS) block of A*B, as in product_register.cl. Only what a work-item has of it
- * differs: 4 x 4 elements side by side, and as many such squares as ITEM_ROWS and ITEM_COLS have fours.
+/* A product that uses local memory and registers, four floats at a time, for GPUs. One work-group computes a tile of
+ * BLOCK_ROWS x BLOCK_COLS elements of A*B, as in product_register.cl. Only a work-item's share differs: 4 x 4 elements
+ * side by side, and as many such squares as ITEM_ROWS and ITEM_COLS have fours.
  *
  *        0 0 0 0 1 1 1 1 .
- *        0 0 0 0 1 1 1 1 .     Work-items 0 and 1 along x. With ITEM_COLS of 8 their second squares lie 4*LOCAL_X
- *        0 0 0 0 1 1 1 1 .     columns further, with ITEM_ROWS of 8 4*LOCAL_Y rows: so neighbours always read
+ *        0 0 0 0 1 1 1 1 .     Work-items 0 and 1 along x. With ITEM_COLS 8 their second squares are 4*LOCAL_X
+ *        0 0 0 0 1 1 1 1 .     columns further on, with ITEM_ROWS 8 4*LOCAL_Y rows. So neighbours always read
  *        0 0 0 0 1 1 1 1 .     neighbouring words of local memory.
  *
- * Why: a GPU's lanes fetch 16 bytes by one instruction as well as 4. product_register reads 8 times 4 bytes of local
- * memory for 16 multiply-adds, here it is 2 times 16 bytes; and a quarter of the instructions do to fetch the tiles.
+ * Why: a GPU's lane fetches 16 bytes with one instruction, the same as 4. For 16 multiply-adds, product_register reads
+ * 8 times 4 bytes of local memory, this kernel 2 times 16; loading the tiles takes a quarter of the instructions.
  *
- * Four floats are read at once where they lie on a multiple of 16 bytes, as all rows do whose length is a multiple of
- * 4; one by one elsewhere, and at the borders.
+ * Four floats are read at once where their address is a multiple of 16 bytes, as in all rows if the row length is a
+ * multiple of 4; elsewhere, and at the borders, they are read one by one.
  *
- * B_ALONG_DEPTH as in product_tiled.cl.
+ * B_ALONG_DEPTH has the meaning it has in product_tiled.cl.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 16
@@ -37,18 +37,18 @@
 #define BLOCK_COLS (LOCAL_X * ITEM_COLS)
 #include "common/matrix.cl"
 
-/* In float4s. Depth runs along the first index of both tiles; one float4 more than needed keeps the transposing stores
- * on different memory banks. */
+/* In float4s. Depth is the first index of both tiles. One extra float4 in each row keeps the transposing stores on
+ * different memory banks. */
 #define A_TILE_ROW (BLOCK_ROWS / 4 + 1)
 #define B_TILE_ROW (BLOCK_COLS / 4 + 1)
 
-/* What a work-group shares. */
+/* Local memory that a work-group shares. */
 typedef struct product_tiles {
   local float4 *a; /* [TILE_DEPTH * A_TILE_ROW] */
   local float4 *b; /* [TILE_DEPTH * B_TILE_ROW] */
 } product_tiles;
 
-/* Where this work-item's r-th row and its c-th four columns are in the block. */
+/* Position in the tile of this work-item's r-th row, and of the first of its c-th four columns. */
 int row_in_block(int r) {
   return 4 * (get_local_id(1) + r / 4 * LOCAL_Y) + r % 4;
 }
@@ -61,7 +61,7 @@ int lies_on_16_bytes(global const float *at) {
   return ((size_t)at & 15) == 0;
 }
 
-/* Four neighbours, of which `left` are there; the others as 0. */
+/* Four contiguous floats. Only the first `left` of them exist; the others are 0. */
 float4 load4(global const float *from, int left) {
   if (left >= 4 && lies_on_16_bytes(from)) return *(global const float4 *)from;
   float4 four = 0.0f;
@@ -72,7 +72,7 @@ float4 load4(global const float *from, int left) {
   return four;
 }
 
-/* The first `left` of four neighbours. */
+/* Stores the first `left` of four contiguous floats. */
 void store4(float4 four, int left, global float *to) {
   if (left >= 4 && lies_on_16_bytes(to)) {
     *(global float4 *)to = four;
@@ -84,8 +84,8 @@ void store4(float4 four, int left, global float *to) {
   if (left > 3) to[3] = four.w;
 }
 
-/* Terms k0 ... of `lines` rows of a matrix whose rows run along the depth, turned around on the way; those from `depth`
- * on as 0. */
+/* Loads terms k0 ... of `lines` rows of a matrix whose rows run along the depth, and transposes them. Terms from
+ * `depth` on are 0. */
 void load_turned(const matrix m, int lines, int k0, int depth, local float4 *tile) {
   const int me = get_local_id(1) * LOCAL_X + get_local_id(0), tile_row = lines + 4;
   for (int i = me; i < lines * (TILE_DEPTH / 4); i += LOCAL_X * LOCAL_Y) {
@@ -99,7 +99,7 @@ void load_turned(const matrix m, int lines, int k0, int depth, local float4 *til
   }
 }
 
-/* Likewise of a B whose rows run along its columns: it is as the tile has it. */
+/* Loads a B whose rows run along its columns. The tile has the same order, so nothing is transposed. */
 void load_straight(const matrix b, int k0, int depth, local float4 *tile) {
   const int me = get_local_id(1) * LOCAL_X + get_local_id(0);
   for (int i = me; i < TILE_DEPTH * (BLOCK_COLS / 4); i += LOCAL_X * LOCAL_Y) {
@@ -108,8 +108,8 @@ void load_straight(const matrix b, int k0, int depth, local float4 *tile) {
   }
 }
 
-/* The sums over `depth` terms for this work-item's elements of the block at the corners of a and b: sum[r][c] are four
- * columns. depth is common to the work-group. */
+/* Computes the sums over `depth` terms for this work-item's elements of the output tile; sum[r][c] holds four columns.
+ * a and b start at the tile's first row and column. depth is the same in the whole work-group. */
 void product_wide(const matrix a, const matrix b, int depth, const product_tiles tiles,
                   float4 sum[ITEM_ROWS][ITEM_COLS / 4]) {
   const int x = get_local_id(0), y = get_local_id(1);

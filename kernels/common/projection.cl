@@ -7,13 +7,13 @@
 
 /* One of the up to three results of a launch: q, k or v. */
 typedef struct result {
-  global const float *w, *bias; /* of its column 0; bias NULL: none */
+  global const float *w, *bias; /* of column 0; bias NULL: no bias */
   global float *out;            /* (rows, columns) */
   size_t w_row;                 /* elements from one row of w to the next */
   int columns;
 } result;
 
-/* The one that the work-item's third dimension says. */
+/* Finds the result that the work-item's third dimension selects. */
 void find_result(const projection p, global const float *wq, global const float *wk, global const float *wv,
                  global const float *bq, global const float *bk, global const float *bv, global float *q,
                  global float *k, global float *v, result *r) {
@@ -31,7 +31,7 @@ float bias_of(const result r, int column) {
   return r.bias ? r.bias[column] : 0.0f;
 }
 
-/* Where the columns from `column` on begin in w. */
+/* Where the columns starting at `column` begin in w. */
 global const float *w_corner(const result r, int column) {
   return r.w + (W_TRANSPOSED ? column * r.w_row : column);
 }

@@ -1,5 +1,5 @@
-/* Elements of storage types. half and bfloat16 take 2 bytes; vload_half and vstore_half need no extension: they are in
- * every OpenCL C. bfloat16 is the upper half of a float:
+/* Elements of storage types. half and bfloat16 take 2 bytes. vload_half and vstore_half need no extension: every OpenCL
+ * C has them. bfloat16 is the upper half of a float:
  *
  *     float      s eeeeeeee mmmmmmmmmmmmmmmmmmmmmmm        bfloat16      s eeeeeeee mmmmmmm
  *
@@ -11,8 +11,8 @@ float bfloat16_to_float(ushort bits) {
   return as_float((uint)bits << 16);
 }
 
-/* Adding just under half of the last place carries where the rest is more than half, and the last place itself decides
- * a tie. A NaN must not be carried into infinity. */
+/* Adding almost half a unit of the last place carries if the dropped bits are more than half of it; the last place
+ * itself decides ties. A NaN is handled first, because the carry could turn it into infinity. */
 ushort float_to_bfloat16(float value) {
   const uint bits = as_uint(value);
   if (isnan(value)) return (ushort)(bits >> 16 | 0x40);
@@ -25,7 +25,7 @@ float load_stored(int type, global const void *from, size_t i) {
   return ((global const float *)from)[i];
 }
 
-/* 16 neighbours, from i on. */
+/* 16 contiguous elements, starting at i. */
 float16 load_stored16(int type, global const void *from, size_t i) {
   if (type == STORED_F16) return vload_half16(0, (global const half *)from + i);
   if (type == STORED_BF16) return as_float16(convert_uint16(vload16(0, (global const ushort *)from + i)) << 16);

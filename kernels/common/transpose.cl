@@ -1,6 +1,6 @@
-/* 16 x 16: rows become columns. */
+/* Transposes a 16 x 16 matrix. */
 
-/* One lane of a, one of b, and so on: of the first halves, of the second. */
+/* Alternates lanes of a and b: zip_first takes their first halves, zip_second their second halves. */
 float16 zip_first(float16 a, float16 b) {
   return (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7);
 }
@@ -9,8 +9,8 @@ float16 zip_second(float16 a, float16 b) {
   return (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf);
 }
 
-/* As cards are shuffled: after each round of zipping row i with row i + 8 what was 2^round lanes apart lies side by
- * side. */
+/* Like perfect card shuffles: each round zips row i with row i + 8, so that lanes 2^round apart become
+ * neighbours. */
 static __attribute__((always_inline)) void transpose(float16 row[16]) {
 #pragma unroll
   for (int round = 0; round < 4; ++round) {
