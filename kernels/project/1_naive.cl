@@ -1,27 +1,27 @@
-/* project, rung 1: the formula, one work-item an element of the result, as one would first write it.
+/* project, rung 1: the formula as one would first write it. One work-item computes one element of the result.
  *
  *     for (row ...) for (column ...) {
  *       out[row][column] = bias[column];
  *       for (k = 0; k < model_dim; ++k) out[row][column] += x[row][k] * w[k][column];    W_TRANSPOSED 0: out = x.W
  *     }                                                     ... * w[column][k];          W_TRANSPOSED 1: out = x.W^T
  *
- * x (rows, model_dim), out (rows, columns), bias (columns) or NULL; w (model_dim, columns), or (columns, model_dim)
- * when transposed, or a part of a larger matrix that p describes. Rows are the tokens of all batches, columns are
- * heads*dim. One launch makes Q, K and V, along its third dimension, as far as they come from the same x; the output
- * projection is another, with one result.
+ * x (rows, model_dim), out (rows, columns), bias (columns) or NULL; w (model_dim, columns), or (columns, model_dim) if
+ * transposed; w may be a part of a larger matrix, which p describes. Rows are the tokens of all batches, columns are
+ * heads*dim. One launch computes Q, K and V along its third dimension, if they come from the same x; the output
+ * projection is a launch of its own, with one result.
  *
- * The outer loop has become the first dimension: work-item (row, column, which). Neighbouring work-items, which a GPU
- * runs in step, are neighbouring rows:
+ * The outer loop has become the first dimension: the work-item's number is (row, column, which). Neighbouring
+ * work-items, which a GPU runs in lockstep, are neighbouring rows:
  *
  *          x                 w                out
- *       0  . # . .           . . . .          0 . .      At step k they read one element of w, all the same one, and a
- *       1  . # . .           # . . .          1 . .      column of x, each a row apart; at the end they write a column
- *       2  . # . .           . . . .          2 . .      of out, each a row apart.
+ *       0  . # . .           . . . .          0 . .      At step k they all read the same element of w, and a column
+ *       1  . # . .           # . . .          1 . .      of x, whose elements are a row apart. At the end they write a
+ *       2  . # . .           . . . .          2 . .      column of out, whose elements are a row apart, too.
  *
- * Memory comes in pieces of 32 to 128 bytes, 8 to 32 neighbouring floats: of every piece of x and out one float is
- * used.
+ * Memory comes in pieces of 32 to 128 bytes, 8 to 32 neighbouring floats. Here only one float of each piece of x and
+ * out is used.
  *
- * Wins nowhere; on a CPU, where one work-item runs after the other, it is as fast as rung 2 (PoCL, 1024 tokens x 512).
+ * Wins nowhere. On a CPU, which runs work-items one after another, it is as fast as rung 2 (PoCL, 1024 tokens x 512).
  */
 #include "common/projection.cl"
 

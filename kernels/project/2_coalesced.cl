@@ -1,17 +1,17 @@
 /* project, rung 2: neighbouring work-items are neighbouring columns. Formula and arguments as in rung 1.
  *
- * The same work-item, but the two dimensions have changed places: work-item (column, row, which).
+ * The same work-item, but the two dimensions are exchanged: its number is (column, row, which).
  *
  *          x              w              out
- *       . . . .        . . . .         0 1 2 3      At step k neighbours read one element of x, all the same one, and a
- *       . # . .        # # # #         . . . .      row of w, one beside the other; at the end they write a row of out.
+ *       . . . .        . . . .         0 1 2 3      At step k neighbours all read the same element of x, and a row of
+ *       . # . .        # # # #         . . . .      w, one beside the other. At the end they write a row of out.
  *       . . . .        . . . .         . . . .
  *
- * A GPU fetches a row of neighbouring floats in one piece, and uses all of it ("coalesced").
+ * A GPU fetches a row of neighbouring floats in one piece and uses all of it ("coalesced").
  *
- * Wins over rung 1 on GPUs. With W_TRANSPOSED w lies the other way around: neighbours read it model_dim floats apart,
- * and only the writes are joined. Loses to rung 3: each element of x and w is still fetched for one multiply-add, by
- * each work-item for itself.
+ * Wins over rung 1 on GPUs. With W_TRANSPOSED, w is stored the other way around: neighbours read floats model_dim
+ * apart, and only the writes are coalesced. Loses to rung 3: each work-item still fetches every element of x and w
+ * itself, for a single multiply-add.
  */
 #include "common/projection.cl"
 
@@ -23,7 +23,7 @@ kernel void project(global const float *x, global const float *wq, global const 
   find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
   if (column >= r.columns || row >= p.rows) return;
   float sum = 0.0f;
-  /* exercise dot-product: this work-item's element of x.W, or with W_TRANSPOSED of x.W^T, plus its bias, into out */
+  /* exercise dot-product: compute this work-item's element of x.W, or of x.W^T with W_TRANSPOSED, plus its bias */
   for (int term = 0; term < p.model_dim; ++term) {
     const size_t at = W_TRANSPOSED ? column * r.w_row + term : term * r.w_row + column;
     sum = fma(x[(size_t)row * p.model_dim + term], r.w[at], sum);

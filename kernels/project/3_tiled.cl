@@ -1,9 +1,9 @@
-/* project, rung 3: tiles of x and w are shared through local memory (GPU form). Formula and arguments as in rung 1.
+/* project, rung 3: work-items share tiles of x and w in local memory (target: GPU). Formula and arguments as in rung 1.
  *
  * One work-group computes a TILE x TILE tile of out, one work-item one element; see common/product_tiled.cl for the
- * picture. Each value of x and w is fetched from global memory once for TILE uses instead of once for one.
+ * picture. Each value of x and w is fetched from global memory once for TILE uses, not once for each use.
  *
- * Wins over rung 2 on GPUs whose caches are small. Loses badly on CPU devices, where local memory is only more memory
+ * Wins over rung 2 on GPUs whose caches are small. Loses badly on CPU devices, where local memory is ordinary memory
  * and barriers are expensive.
  */
 #include "common/group.cl"
@@ -20,7 +20,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
   const int column0 = group_id(0) * TILE, row0 = group_id(1) * TILE;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
   const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
-  if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */
+  if (column0 >= r.columns) return; /* with grouped queries q has more columns than k and v */
 
   const float sum = product_tiled(x_part, w_part, 0, p.model_dim, x_tile, w_tile);
 

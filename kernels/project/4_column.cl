@@ -1,12 +1,12 @@
-/* project, rung 4: each work-item computes ITEM_ROWS results of a column (GPU form). Formula and arguments as in
+/* project, rung 4: each work-item computes ITEM_ROWS results of a column (target: GPU). Formula and arguments as in
  * rung 1.
  *
- * One work-group computes a BLOCK_ROWS x TILE block of out; see common/product_column.cl for the picture. Rung 3 reads
- * two words of local memory for each multiply-add; here it is nine for eight, since an element of w stays in a register
- * for all rows.
+ * One work-group computes a BLOCK_ROWS x TILE tile of out; see common/product_column.cl for the picture. Rung 3 reads
+ * two words of local memory for each multiply-add. Here nine words serve eight, since an element of w stays in a
+ * register for all rows.
  *
- * Wins over rung 3 on GPUs once there are work-groups enough (128 x 16 by default). Loses to rung 5, which keeps both
- * sides in registers, on few rows, where most of a block is empty, and on CPU devices.
+ * Wins over rung 3 on GPUs once there are enough work-groups (a tile is 128 x 16 by default). Loses to rung 5, which
+ * keeps both sides in registers; loses with few rows, because most of a tile is empty then; and loses on CPU devices.
  */
 #include "common/group.cl"
 #include "common/projection.cl"
@@ -22,7 +22,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
   const int column0 = group_id(0) * TILE, row0 = group_id(1) * BLOCK_ROWS;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
   const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
-  if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */
+  if (column0 >= r.columns) return; /* with grouped queries q has more columns than k and v */
 
   float sum[ITEM_ROWS];
   product_column(x_part, w_part, p.model_dim, x_tile, w_tile, sum);

@@ -1,11 +1,11 @@
-/* project, rung 5: each work-item keeps ITEM_ROWS x ITEM_COLS results in registers (GPU form). Formula and arguments as
- * in rung 1.
+/* project, rung 5: each work-item keeps ITEM_ROWS x ITEM_COLS results in registers (target: GPU). Formula and arguments
+ * as in rung 1.
  *
- * One work-group computes a BLOCK_ROWS x BLOCK_COLS block of out; see common/product_register.cl for the picture. Rung
- * 4 reads nine words of local memory for eight multiply-adds; here it is one for two.
+ * One work-group computes a BLOCK_ROWS x BLOCK_COLS tile of out; see common/product_register.cl for the picture. Rung 4
+ * reads nine words of local memory for eight multiply-adds; here one word serves two.
  *
- * Wins on GPUs once the matrices fill it with blocks (64 x 64 by default). Loses on small matrices, where most
- * work-groups would be idle, and on CPU devices.
+ * Wins on GPUs once the matrices have enough tiles to fill it (64 x 64 by default). Loses on small matrices, which
+ * leave most of the GPU idle, and on CPU devices.
  */
 #include "common/group.cl"
 #include "common/projection.cl"
@@ -21,7 +21,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
   const int column0 = group_id(0) * BLOCK_COLS, row0 = group_id(1) * BLOCK_ROWS;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
   const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
-  if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */
+  if (column0 >= r.columns) return; /* with grouped queries q has more columns than k and v */
 
   float sum[ITEM_ROWS][ITEM_COLS];
   const product_tiles tiles = {x_tile, w_tile, 0};

@@ -1,12 +1,12 @@
-/* project, rung 6: as rung 5, four floats at a time (GPU form). Formula and arguments as in rung 1.
+/* project, rung 6: as rung 5, four floats at a time (target: GPU). Formula and arguments as in rung 1.
  *
- * One work-group computes a BLOCK_ROWS x BLOCK_COLS block of out; see common/product_wide.cl for the picture. The
- * multiply-adds are those of rung 5, but a work-item's results lie side by side, so that x, w, both tiles and out are
- * read and written by float4: a quarter of the instructions that are no multiply-adds.
+ * One work-group computes a BLOCK_ROWS x BLOCK_COLS tile of out; see common/product_wide.cl for the picture. The
+ * multiply-adds are those of rung 5, but a work-item's results are side by side. So x, w, both tiles and out are read
+ * and written as float4, which takes a quarter of the load and store instructions.
  *
- * Wins over rung 5 on GPUs when model_dim and columns are multiples of 4; otherwise most reads of global memory are
- * single floats again, and a little slower than there, since neighbours read four apart. Loses on small matrices and on
- * CPU devices.
+ * Wins over rung 5 on GPUs when model_dim and columns are multiples of 4. Otherwise most reads of global memory are
+ * single floats again, and a little slower than in rung 5, since neighbours read addresses four floats apart. Loses on
+ * small matrices and on CPU devices.
  */
 #include "common/group.cl"
 #include "common/projection.cl"
@@ -22,7 +22,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
   const int column0 = group_id(0) * BLOCK_COLS, row0 = group_id(1) * BLOCK_ROWS;
   const matrix x_part = {x + (size_t)row0 * p.model_dim, p.model_dim, p.rows - row0};
   const matrix w_part = {w_corner(r, column0), r.w_row, r.columns - column0};
-  if (column0 >= r.columns) return; /* q has more columns than k and v when heads share keys */
+  if (column0 >= r.columns) return; /* with grouped queries q has more columns than k and v */
 
   float4 sum[ITEM_ROWS][ITEM_COLS / 4];
   const product_tiles tiles = {x_tile, w_tile};

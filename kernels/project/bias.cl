@@ -1,6 +1,6 @@
-/* bias: adds the bias to a projection, in place. Runs behind a product that knows of none (CLBlast).
+/* bias: adds the bias to a projection, in place. Post-processes a product that has no bias (CLBlast's).
  *
- * out (rows, columns), bias (columns). Work-item (column, row).
+ * out (rows, columns), bias (columns). The work-item's number is (column, row).
  */
 #include "common/projection.cl"
 
