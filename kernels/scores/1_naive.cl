@@ -1,16 +1,16 @@
-/* scores, rung 1: the formula, one work-item an element of the result.
+/* scores, rung 1: the formula. One work-item computes one element of the result.
  *
  *     for (query i ...) for (key j ...)
  *       scores[i][j] = finish(scale * (sum over c < head_dim of q[i][c] * k[j][c]))
  *
  * where finish is softcap, bias and mask, in this order (common/attention.cl); a masked key's score is -infinity.
  *
- * q and k lie in memory as the strides of `a` say. scores is a block, (pairs, rows, key_len): the pairs a.first_pair
- * ..., of each pair the queries a.first_row ... a.first_row + a.rows - 1. sequences, mask and slopes are NULL where the
- * problem has none. Work-item (j, i, pair in the block).
+ * The strides in `a` describe q and k in memory. scores is a block (pairs, rows, key_len): queries a.first_row ...
+ * a.first_row + a.rows - 1 of each pair from a.first_pair on. sequences, mask and slopes are NULL if the problem has
+ * none. The work-item's number is (j, i, pair in the block).
  *
- * Wins nowhere. Neighbouring work-items read rows of K, head_dim or more values apart: on a GPU no two of these reads
- * share a memory transaction.
+ * Wins nowhere. Neighbouring work-items read different rows of K, head_dim or more values apart: on a GPU no two of
+ * these reads share a memory transaction.
  */
 #include "common/attention.cl"
 

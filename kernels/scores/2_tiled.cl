@@ -1,8 +1,8 @@
-/* scores, rung 2: tiles of Q and K are shared through local memory (GPU form). Formula and arguments as in rung 1.
+/* scores, rung 2: work-items share tiles of Q and K in local memory (target: GPU). Formula and arguments as in rung 1.
  *
  * One work-group computes a TILE x TILE tile of scores, one work-item one element; see common/product_tiled.cl for the
- * picture, with A = Q and B = K^T. K is stored as rows, so its tile is transposed on the way into local memory.
- * A tile whose keys are out of sight for all its queries is not computed.
+ * picture, with A = Q and B = K^T. K is stored as rows, so its tile is transposed on the way into local memory. A tile
+ * is skipped if none of its queries sees any of its keys.
  *
  * Wins over rung 1 on GPUs: the scattered reads of K become contiguous ones. Loses on CPU devices.
  */
@@ -23,11 +23,11 @@ scores(global const float *q, global const float *k, global float *scores, const
   const matrix q_part = {q + query_offset(a, a.q, s) + row0 * a.q.row, a.q.row, rows - row0};
   const matrix k_part = {k + key_offset(a, a.k, s) + key0 * a.k.row, a.k.row, s.key_len - key0};
 
-  /* The choice is the same for the whole work-group. */
+  /* The same in the whole work-group, because barriers follow. */
   const int depth = tile_is_seen(a, s, row0, row0 + TILE, key0, TILE) ? a.head_dim : 0;
   const float sum = product_tiled(q_part, k_part, 0, depth, q_tile, k_tile);
 
-  /* exercise guard: finish this work-item's score, if there is one: the last tiles reach beyond the matrix */
+  /* exercise guard: finish this work-item's score if it exists: the last tiles reach beyond the matrix */
   if (key >= a.key_len || row >= a.rows) return;
   row_view view;
   view_row(a, s, row, mask, slopes, &view);

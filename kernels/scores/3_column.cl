@@ -1,11 +1,11 @@
-/* scores, rung 3: each work-item computes ITEM_ROWS scores of a key (GPU form). Formula and arguments as in rung 1.
+/* scores, rung 3: each work-item computes ITEM_ROWS scores of a key (target: GPU). Formula and arguments as in rung 1.
  *
  * One work-group computes BLOCK_ROWS queries x TILE keys; see common/product_column.cl for the picture, with A = Q and
- * B = K^T: an element of a key stays in a register for all queries. A block whose keys are out of sight for all its
- * queries is not computed.
+ * B = K^T: an element of a key stays in a register for all queries. A tile is skipped if none of its queries sees any
+ * of its keys.
  *
- * Wins over rung 2 on GPUs with a few hundred queries or more. Loses to rung 4, on few queries, where most of a block
- * is empty, and on CPU devices.
+ * Wins over rung 2 on GPUs with a few hundred queries or more. Loses to rung 4; loses with few queries, because most of
+ * a tile is empty then; and loses on CPU devices.
  */
 #define B_ALONG_DEPTH 1
 #include "common/attention.cl"
@@ -24,7 +24,7 @@ scores(global const float *q, global const float *k, global float *scores, const
   const matrix q_part = {q + query_offset(a, a.q, s) + row0 * a.q.row, a.q.row, rows - row0};
   const matrix k_part = {k + key_offset(a, a.k, s) + key0 * a.k.row, a.k.row, s.key_len - key0};
 
-  /* The choice is the same for the whole work-group. */
+  /* The same in the whole work-group, because barriers follow. */
   const int depth = tile_is_seen(a, s, row0, row0 + BLOCK_ROWS, key0, TILE) ? a.head_dim : 0;
   float sum[ITEM_ROWS];
   product_column(q_part, k_part, depth, q_tile, k_tile, sum);

@@ -1,8 +1,8 @@
-/* scores, rung 4: each work-item keeps ITEM_ROWS x ITEM_COLS scores in registers (GPU form). Formula and arguments as
- * in rung 1.
+/* scores, rung 4: each work-item keeps ITEM_ROWS x ITEM_COLS scores in registers (target: GPU). Formula and arguments
+ * as in rung 1.
  *
- * One work-group computes BLOCK_ROWS queries x BLOCK_COLS keys; see common/product_register.cl for the picture, with
- * A = Q and B = K^T. A block whose keys are out of sight for all its queries is not computed.
+ * One work-group computes BLOCK_ROWS queries x BLOCK_COLS keys; see common/product_register.cl for the picture, with A
+ * = Q and B = K^T. A tile is skipped if none of its queries sees any of its keys.
  *
  * Wins on GPUs with a few hundred tokens or more. Loses on short sequences and on CPU devices.
  */
@@ -22,7 +22,7 @@ scores(global const float *q, global const float *k, global float *scores, const
   const matrix q_part = {q + query_offset(a, a.q, s) + row0 * a.q.row, a.q.row, rows - row0};
   const matrix k_part = {k + key_offset(a, a.k, s) + key0 * a.k.row, a.k.row, s.key_len - key0};
 
-  /* The choice is the same for the whole work-group. */
+  /* The same in the whole work-group, because barriers follow. */
   const int depth = tile_is_seen(a, s, row0, row0 + BLOCK_ROWS, key0, BLOCK_COLS) ? a.head_dim : 0;
   float sum[ITEM_ROWS][ITEM_COLS];
   const product_tiles tiles = {q_tile, k_tile, 0};

@@ -1,8 +1,8 @@
-/* scores, rung 5: as rung 4, four floats at a time (GPU form). Formula and arguments as in rung 1.
+/* scores, rung 5: as rung 4, four floats at a time (target: GPU). Formula and arguments as in rung 1.
  *
  * One work-group computes BLOCK_ROWS queries x BLOCK_COLS keys; see common/product_wide.cl for the picture, with A = Q
- * and B = K^T. Q, K, both tiles and the scores are read and written by float4. A block whose keys are out of sight for
- * all its queries is not computed.
+ * and B = K^T. Q, K, both tiles and the scores are read and written as float4. A tile is skipped if none of its queries
+ * sees any of its keys.
  *
  * Wins over rung 4 on GPUs when head_dim and key_len are multiples of 4. Loses on short sequences and on CPU devices.
  */
@@ -11,7 +11,7 @@
 #include "common/group.cl"
 #include "common/product_wide.cl"
 
-/* Four keys of a row of scaled products become scores; keys that the sequence lacks are masked. */
+/* Turns four scaled products of a row into scores; keys beyond the sequence's end are masked. */
 float4 finish4(const attention a, const row_view view, int key_len, int key, float4 scaled) {
   return (float4)(key < key_len ? finish_score(a, view, key, scaled.x) : -INFINITY,
                   key + 1 < key_len ? finish_score(a, view, key + 1, scaled.y) : -INFINITY,
@@ -30,7 +30,7 @@ scores(global const float *q, global const float *k, global float *scores, const
   const matrix q_part = {q + query_offset(a, a.q, s) + row0 * a.q.row, a.q.row, rows - row0};
   const matrix k_part = {k + key_offset(a, a.k, s) + key0 * a.k.row, a.k.row, s.key_len - key0};
 
-  /* The choice is the same for the whole work-group. */
+  /* The same in the whole work-group, because barriers follow. */
   const int depth = tile_is_seen(a, s, row0, row0 + BLOCK_ROWS, key0, BLOCK_COLS) ? a.head_dim : 0;
   float4 sum[ITEM_ROWS][ITEM_COLS / 4];
   const product_tiles tiles = {q_tile, k_tile};

@@ -1,14 +1,14 @@
-/* scores, rung 6: packed panels of keys and explicit vectors (CPU form). Formula and arguments as in rung 1.
+/* scores, rung 6: packed panels of keys and explicit vectors (target: CPU). Formula and arguments as in rung 1.
  *
- * One work-item, a work-group of its own, computes ITEM_ROWS queries x PANEL_COLS keys: it packs those keys,
- * transposed, into a panel that stays in the cache and multiplies its queries with it, ROWS at a time; see
- * common/product_panel.cl for the picture. head_dim beyond STRIP is worked off in strips whose sums are added up in the
- * result. Softcap, bias and mask go over the result at the end, while it is in the cache.
+ * One work-item, a work-group of its own, computes ITEM_ROWS queries x PANEL_COLS keys. It packs those keys,
+ * transposed, into a panel that stays in the cache, and multiplies its queries by the panel, ROWS at a time; see
+ * common/product_panel.cl for the picture. If head_dim exceeds STRIP, strips are processed in turn and added up in the
+ * result. Softcap, bias and mask are applied to the result at the end, while it is still in the cache.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
 #ifndef ITEM_ROWS
-#define ITEM_ROWS 256 /* 64 ... 1024; more rows use a packed panel more often, fewer make more work-items */
+#define ITEM_ROWS 256 /* 64 ... 1024; more rows reuse a packed panel more often, fewer make more work-items */
 #endif
 #define B_ALONG_DEPTH 1
 #include "common/attention.cl"
@@ -18,7 +18,7 @@ void fill_masked(global float *row, int from, int to) {
   for (int key = from; key < to; ++key) row[key] = -INFINITY;
 }
 
-/* Keys key0 ... key0 + columns - 1 of a row of scaled products become scores. */
+/* Turns scaled products of a row, keys key0 ... key0 + columns - 1, into scores. */
 void finish_row(const attention a, const row_view view, int plain, int key0, int columns, global float *row) {
   if (plain && a.until == UNTIL_MASKED) {
     fill_masked(row, 0, clamp(view.first - key0, 0, columns));
@@ -58,7 +58,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void scores(global const f
     }
   }
 
-  /* Most panels are done: nothing but products, all in sight. */
+  /* Most panels are finished now: every key is visible, and the scaled product is the score. */
   const int plain = is_plain(a, slopes), all_columns = min(PANEL_COLS, a.key_len - key0);
   const int all_row_end = min(row0 + ITEM_ROWS, a.rows), whole = columns == all_columns && row_end == all_row_end;
   if (plain && whole && all_are_seen(a, s, row0, row_end, key0, columns)) return;

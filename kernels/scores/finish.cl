@@ -1,7 +1,7 @@
-/* finish: makes scores of a block of scaled products, in place: softcap, bias and mask. Runs behind a product that
- * knows of none of them (CLBlast).
+/* finish: turns a block of scaled products into scores, in place: softcap, bias and mask. Post-processes a product that
+ * supports none of them (CLBlast's).
  *
- * Arguments as scores/1_naive.cl, without q and k. Work-item (key, row, pair in the block).
+ * Arguments as in scores/1_naive.cl, without q and k. The work-item's number is (key, row, pair in the block).
  */
 #include "common/attention.cl"
 
