@@ -1,19 +1,19 @@
-/* softmax, rung 2: maximum and sum in one read of the row, one work-item a row. Formula and arguments as in rung 1.
+/* softmax, rung 2: maximum and sum in one read of the row, one work-item per row. Formula and arguments as in rung 1.
  *
  *     for (each score of the row)
  *       if (score > m) shrink s by exp(m - score); m = score
  *       s += exp(score - m)
  *
- * See common/online.cl. The row is read twice instead of three times. exp is computed twice for each score, as before,
- * and once more for each new maximum; a row in random order has about log(key_len) of them.
+ * See common/online.cl. The row is read twice instead of three times. exp is computed twice for each score, as in rung
+ * 1, and once more for each new maximum; a row in random order has about log(key_len) of them.
  *
- * Less exact on rows that rise from key to key, since each new maximum rounds the sum once more.
- * Of 4096 scores that rise by 1e-6 each the sum came out 500 units of 2^-24 off, with rung 1's loop 15 (in C, on a
- * CPU).
+ * Less exact on rows that rise from key to key, since each new maximum rounds the sum once more. For a row of 4096
+ * scores that rise by 1e-6 each, the sum came out 500 units of 2^-24 wrong; with rung 1's loop it was 15 units (both
+ * measured in C, on a CPU).
  *
- * Wins over rung 1 where reading is what takes the time. Loses to it on a CPU, whose cache serves the third read: it
- * takes nearly twice as long (PoCL, Zen 5, 1024 keys), for its loop asks a question of each score. Loses to rung 3 on
- * GPUs: still neighbouring work-items read a whole row apart, and a GPU has far more lanes than there are rows.
+ * Wins over rung 1 where reading takes most of the time. Loses to rung 1 on a CPU, whose cache serves the third read:
+ * it takes nearly twice as long (PoCL, Zen 5, 1024 keys), because its loop has a branch for each score. Loses to rung 3
+ * on GPUs: neighbouring work-items still read a whole row apart, and a GPU has far more lanes than there are rows.
  */
 #include "common/softmax.cl"
 #include "common/online.cl"

@@ -1,11 +1,11 @@
-/* softmax, rung 3: one work-group a row, maximum and sum through local memory (GPU form). Formula and arguments as in
- * rung 1.
+/* softmax, rung 3: one work-group computes one row; maximum and sum are joined in local memory (target: GPU). Formula
+ * and arguments as in rung 1.
  *
- *      item 0   1   2   3  |  0   1   2   3  | ...     Neighbouring work-items read neighbouring scores; each first
+ *      item 0   1   2   3  |  0   1   2   3  | ...     Neighbouring work-items read neighbouring scores. Each first
  *      key  0   1   2   3  |  4   5   6   7  | ...     reduces its own, then common/join.cl joins the partial results.
  *
  * Wins over rung 2 on GPUs: LOCAL_X lanes work on a row, with contiguous reads; but it reads the row three times, as
- * rung 1 does, and computes exp twice. Loses on CPU devices: barriers.
+ * rung 1 does, and computes exp twice. Loses on CPU devices because of the barriers.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 128 /* a power of two, 32 ... 256 */

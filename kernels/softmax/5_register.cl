@@ -1,11 +1,11 @@
-/* softmax, rung 5: each work-item keeps its part of the row in registers (GPU form). Formula and arguments as in
+/* softmax, rung 5: each work-item keeps its part of the row in registers (target: GPU). Formula and arguments as in
  * rung 1.
  *
- * As rung 3, one work-group a row, but the row is read from global memory once and exp is computed once for each score:
- * the ITEM_KEYS scores of a work-item stay in registers from the maximum to the quotient. A row of more than
- * LOCAL_X*ITEM_KEYS keys does not fit; the part behind is read and computed as in rung 3.
+ * One work-group computes one row, as in rung 3, but the row is read from global memory once and exp is computed once
+ * for each score: the ITEM_KEYS scores of a work-item stay in registers from the maximum to the quotient. A row of more
+ * than LOCAL_X*ITEM_KEYS keys does not fit; the remaining keys are read and computed as in rung 3.
  *
- * Wins over rung 4 on GPUs: half of the reads, half of the exp. Loses on CPU devices: barriers.
+ * Wins over rung 4 on GPUs: half of the reads, half of the exps. Loses on CPU devices because of the barriers.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 128 /* a power of two, 32 ... 256 */
@@ -38,7 +38,7 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, 1, 1))) void softmax(global 
 
   float sum = me == 0 ? sink_exp(sink, largest) : 0.0f;
   for (int i = 0; i < ITEM_KEYS; ++i) {
-    mine[i] = live_exp(mine[i], largest); /* masked behind the last key */
+    mine[i] = live_exp(mine[i], largest); /* beyond the last key: masked */
     sum += mine[i];
   }
   for (int j = ITEM_KEYS * LOCAL_X + me; j < r.key_len; j += LOCAL_X) sum += live_exp(from[j], largest);

@@ -1,12 +1,12 @@
-/* softmax, rung 6: explicit vectors, no barriers (CPU form). Formula and arguments as in rung 1.
+/* softmax, rung 6: explicit vectors, no barriers (target: CPU). Formula and arguments as in rung 1.
  *
- * One work-item, a work-group of its own, takes ITEM_ROWS rows, one after the other, 16 keys at a time: the maximum,
- * then exp and sum with exp kept in the result, then the quotient as a product. The three passes hit the cache.
+ * One work-item, a work-group of its own, computes ITEM_ROWS rows one after another, 16 keys at a time: the maximum,
+ * then exps, stored in the result, and their sum, then each exp times 1 / sum. All three passes hit the cache.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
 #ifndef ITEM_ROWS
-#define ITEM_ROWS 16 /* 1 ... 64; one row alone is little work for a launch */
+#define ITEM_ROWS 16 /* 1 ... 64; a single row is little work for a launch */
 #endif
 #include "common/softmax.cl"
 
@@ -29,7 +29,7 @@ float largest_of(global const float *from, int key_len, int whole, float sink) {
   return largest;
 }
 
-/* exp of all scores into `to`; their sum. */
+/* Stores exp of all scores in `to` and returns their sum. */
 float sum_of(global const float *from, int key_len, int whole, float largest, global float *to) {
   float16 sum16 = 0.0f;
   for (int j = 0; j < whole; j += 16) {
@@ -37,7 +37,7 @@ float sum_of(global const float *from, int key_len, int whole, float largest, gl
     sum16 += e;
     vstore16(e, 0, to + j);
   }
-  /* A tree over the lanes. Not written as .lo + .hi: oclgrind 21.10 fails on the shuffles that become of it. */
+  /* A tree over the lanes. It avoids .lo + .hi because oclgrind 21.10 fails on the shuffles that these compile to. */
   float lanes[16];
   vstore16(sum16, 0, lanes);
   for (int half_size = 8; half_size > 0; half_size /= 2)
