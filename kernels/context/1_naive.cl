@@ -1,16 +1,16 @@
-/* context, rung 1: the formula, one work-item an element of the result.
+/* context, rung 1: the formula. One work-item computes one element of the result.
  *
  *     for (query i ...) for (column c ...)
  *       context[i][c] = sum over the keys j that are not masked of weights[i][j] * v[j][c]
  *
- * Masked keys are known by their weight (common/masked.cl). Their values are left out, not multiplied: a NaN in one of
- * them stays there.
+ * A masked key has a special weight (common/masked.cl). Its value is skipped, not multiplied, so that a NaN in it does
+ * not spread.
  *
- * weights is a block, (pairs, rows, key_len), as scores leaves it; v and context lie in memory as the strides of `a`
- * say. Work-item (c, i, pair in the block).
+ * weights is a block (pairs, rows, key_len), as scores writes it. The strides in `a` describe v and context in memory.
+ * The work-item's number is (c, i, pair in the block).
  *
- * ONLY_NONFINITE 1 makes a repair of it: elements that are finite already are left alone. It runs behind a product that
- * knows of no mask and has spread such a NaN (CLBlast).
+ * With ONLY_NONFINITE 1 the kernel is a repair: it recomputes only elements that are not finite. It post-processes a
+ * product that knows no mask and has spread such a NaN (CLBlast's).
  *
  * Wins nowhere.
  */
@@ -33,7 +33,7 @@ kernel void context(global const float *weights, global const float *v, global f
   if (isfinite(*to)) return;
 #endif
   float sum = 0.0f;
-  /* exercise weighted-sum: add up the values of the keys in sight, each times its weight; leave out masked keys */
+  /* exercise weighted-sum: add up the values of the visible keys, each times its weight; skip masked keys */
   for (int key = first_key(a, s, row); key < end_key(a, s, row); ++key)
     if (!is_masked(weights_row[key])) sum = fma(weights_row[key], v_head[key * a.v.row + c], sum);
   /* end of exercise */

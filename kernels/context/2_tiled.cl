@@ -1,8 +1,8 @@
-/* context, rung 2: tiles of weights and V are shared through local memory (GPU form). Formula and arguments as in
+/* context, rung 2: work-items share tiles of weights and V in local memory (target: GPU). Formula and arguments as in
  * rung 1.
  *
  * One work-group computes TILE queries x TILE value columns, one work-item one element; see common/product_tiled.cl for
- * the picture, with A = weights and B = V. Keys that are out of sight for all queries of the tile are not read.
+ * the picture, with A = weights and B = V. Keys that no query of the tile sees are not read.
  *
  * Wins over rung 1 on GPUs. Loses on CPU devices.
  */
@@ -24,7 +24,7 @@ kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void context(global 
   const matrix weights_part = {weights + ((size_t)pair * a.rows + row0) * a.key_len, a.key_len, rows - row0};
   const matrix v_part = {v + key_offset(a, a.v, s) + c0, a.v.row, a.value_dim - c0};
 
-  /* The first query of the tile sees the first of its keys, the last the last. */
+  /* The tile's first query gives the first visible key, its last query the last. */
   const float sum =
       product_tiled(weights_part, v_part, first_key(a, s, row0), end_key(a, s, row0 + TILE - 1), weights_tile, v_tile);
 

@@ -1,10 +1,10 @@
-/* context, rung 3: each work-item keeps ITEM_ROWS x ITEM_COLS results in registers (GPU form). Formula and arguments as
- * in rung 1.
+/* context, rung 3: each work-item keeps ITEM_ROWS x ITEM_COLS results in registers (target: GPU). Formula and arguments
+ * as in rung 1.
  *
  * One work-group computes BLOCK_ROWS queries x BLOCK_COLS value columns; see common/product_register.cl for the
- * picture, with A = weights and B = V. Keys that are out of sight for all queries of the block are not read.
+ * picture, with A = weights and B = V. Keys that no query of the tile sees are not read.
  *
- * Wins on GPUs when value_dim fills the block's columns (64 by default). Loses on narrow values and on CPU devices.
+ * Wins on GPUs when value_dim fills the tile's columns (64 by default). Loses on narrow values and on CPU devices.
  */
 #define A_IS_WEIGHTS 1
 #include "common/attention.cl"
@@ -25,7 +25,7 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void context(g
   const matrix v_part = {v + key_offset(a, a.v, s) + c0, a.v.row, a.value_dim - c0};
   global float *to = context + query_offset(a, a.context, s);
 
-  /* The first query of the block sees the first of its keys, the last the last. */
+  /* The tile's first query gives the first visible key, its last query the last. */
   float sum[ITEM_ROWS][ITEM_COLS];
   const product_tiles tiles = {weights_tile, v_tile, &nonfinite};
   product_register(weights_part, v_part, first_key(a, s, row0), end_key(a, s, row0 + BLOCK_ROWS - 1), tiles, sum);

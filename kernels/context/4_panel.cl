@@ -1,23 +1,23 @@
-/* context, rung 4: packed panels of values and explicit vectors (CPU form). Formula and arguments as in rung 1.
+/* context, rung 4: packed panels of values and explicit vectors (target: CPU). Formula and arguments as in rung 1.
  *
- * One work-item, a work-group of its own, computes ITEM_ROWS queries x PANEL_COLS value columns: it packs a strip of
- * STRIP keys into a panel that stays in the cache and multiplies its rows of weights with it, ROWS at a time; see
- * common/product_panel.cl for the picture. The sums of the strips are added up in the result.
+ * One work-item, a work-group of its own, computes ITEM_ROWS queries x PANEL_COLS value columns. It packs a strip of
+ * STRIP keys into a panel that stays in the cache and multiplies its rows of weights by the panel, ROWS at a time; see
+ * common/product_panel.cl for the picture. The result accumulates the sums of the strips.
  *
- * A masked key's weight is 0, and 0 times its value is 0 where that is finite; a panel that is not all finite goes the
- * slow way, term by term, and leaves masked keys out.
+ * A masked key's weight is 0, and 0 times its value is 0 if the value is finite. For a panel that is not all finite, a
+ * slower loop skips masked keys one by one.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
 #ifndef ITEM_ROWS
-#define ITEM_ROWS 128 /* 64 ... 1024; more rows use a packed panel more often, fewer make more work-items */
+#define ITEM_ROWS 128 /* 64 ... 1024; more rows reuse a packed panel more often, fewer make more work-items */
 #endif
 #define A_IS_WEIGHTS 1
 #include "common/attention.cl"
 #include "common/masked.cl"
 #include "common/product_panel.cl"
 
-/* As multiply_rows, without the terms of masked keys. */
+/* As multiply_rows(), but skips the terms of masked keys. */
 void multiply_live(global const float *const weights[ROWS], local const float16 *panel, int first, int end,
                    float16 sum[ROWS][VECTORS]) {
   for (int r = 0; r < ROWS; ++r) {
@@ -42,7 +42,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void context(global const 
   global const float *v_corner = v + key_offset(a, a.v, s) + c0;
   global float *to = context + query_offset(a, a.context, s) + c0;
 
-  /* At least one strip: where no key is in sight it stores zeros. */
+  /* At least one strip is processed, so that zeros are stored even if no key is visible. */
   const int begin = first_key(a, s, row0), end = end_key(a, s, row_end - 1);
   for (int key0 = begin; key0 == begin || key0 < end; key0 += STRIP) {
     const int terms = clamp(end - key0, 0, STRIP);
@@ -50,7 +50,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void context(global const 
     for (int row = row0; row < row_end; row += ROWS) {
       global const float *rows[ROWS];
       for (int r = 0; r < ROWS; ++r) rows[r] = weights_pair + (size_t)min(row + r, row_end - 1) * a.key_len + key0;
-      /* What these rows can see of the strip; the others are masked. */
+      /* The part of the strip that these rows can see; other keys are masked. */
       const int first = clamp(first_key(a, s, row) - key0, 0, terms);
       const int last = clamp(end_key(a, s, min(row + ROWS, row_end) - 1) - key0, 0, terms);
       float16 sum[ROWS][VECTORS];
