@@ -1,5 +1,5 @@
-/* fused, rung 1: the formula, one work-item a row, without a row of scores in memory: each score is computed three
- * times.
+/* fused, rung 1: the formula. One work-item computes one row and stores no row of scores, so each score is computed
+ * three times.
  *
  *     score(j)   = (q[i] . k[j]) * scale, then softcap, bias and mask
  *     m          = max over j of score(j), and of the sink
@@ -7,25 +7,25 @@
  *     context[i] = sum over j of exp(score(j) - m) / s * v[j]
  *     lse[i]     = m + log(s)
  *
- * q, k, v and context lie as their strides in `a` say; lse (batch, heads, query_len) or NULL; workspace is not used.
- * Work-item (pair, row). The sums of v are kept in the result, so that value_dim may be anything.
+ * The strides in `a` describe q, k, v and context; lse (batch, heads, query_len) or NULL; workspace is not used. The
+ * work-item's number is (pair, row). The sums over v are kept in the result, so that value_dim may have any size.
  *
- * Of a row nothing but m and s is kept, and they are known before they are needed: nothing is ever corrected
- * afterwards. common/softmax.cl says what becomes of masked keys.
+ * Only m and s are kept of a row, and both are final before they are used, so nothing is corrected afterwards.
+ * common/softmax.cl describes how masked keys are handled.
  *
- * Wins nowhere: 6*head_dim operations a key for scores instead of 2*head_dim, and all keys are read three times.
+ * Wins nowhere: 6*head_dim operations per key for scores instead of 2*head_dim, and all keys are read three times.
  */
 #include "common/fused.cl"
 #include "common/softmax.cl"
 
-/* What a row's scores follow from. */
+/* What the scores of a row depend on. */
 typedef struct row_inputs {
   row_view view;
   global const void *q, *k;
-  size_t q_row, k_head; /* where the row begins in q, and the head's key 0 in k */
+  size_t q_row, k_head; /* where the row begins in q, and key 0 of the head in k */
 } row_inputs;
 
-/* Inlined, so that each of the three passes has loads of its own: neighbours then read the same key at a time. */
+/* Inlined, so that each of the three passes has its own loads: neighbours then read the same key at the same time. */
 static __attribute__((always_inline)) float score_of(const attention a, const row_inputs in, int key) {
   const size_t k_row = in.k_head + key * a.k.row;
   float sum = 0.0f;

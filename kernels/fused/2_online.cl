@@ -7,13 +7,13 @@
  *       context[i] += exp(score - m) * v[j]
  *     context[i] /= s
  *
- * A larger score makes good what was summed up under a smaller maximum; see common/fused.cl. So the maximum need not be
- * known before, and each score is computed once. Work-item (pair, row). The sums are kept in the result, so that
- * value_dim may be anything.
+ * When a larger score arrives, the sums made under the smaller maximum are rescaled; see common/fused.cl. So the
+ * maximum need not be known in advance, and each score is computed once. The work-item's number is (pair, row). The
+ * sums are kept in the result, so that value_dim may have any size.
  *
  * Wins over rung 1: a third of the products of queries and keys. Loses to every other rung: each work-item reads all
- * keys and values of its head, and writes its result as often as there are keys; the memory between processor and
- * caches is the limit, and no work-item shares anything with another.
+ * keys and values of its head, and writes its result once for every key. Traffic between processor and caches is the
+ * limit, and no work-item shares anything with another.
  */
 #include "common/fused.cl"
 
@@ -39,7 +39,7 @@ kernel void fused(global const void *q, global const void *k, global const void 
       dot_product += load_stored(QK_TYPE, q, q_row + c) * load_stored(QK_TYPE, k, k_row + c);
     const float score = finish_score(a, view, key, dot_product * a.scale);
     if (score == -INFINITY) continue;
-    /* exercise online-maximum: take this score in: largest, sum and out; a larger one shrinks what is there */
+    /* exercise online-maximum: add this score to largest, sum and out; a larger score first shrinks sum and out */
     const float larger = fmax(largest, score), factor = larger > largest ? shrink(largest, larger) : 1.0f;
     const float part = live_part(score, larger, headroom);
     largest = larger;

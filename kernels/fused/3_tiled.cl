@@ -1,6 +1,6 @@
-/* fused, rung 3: tiles of K and V are shared through local memory (GPU form). Formula and arguments as in rung 1.
+/* fused, rung 3: work-items share tiles of K and V in local memory (target: GPU). Formula and arguments as in rung 1.
  *
- * One work-group takes TILE query rows of a pair and goes through their keys, TILE at a time:
+ * One work-group processes TILE query rows of a pair and goes through their keys, TILE at a time:
  *
  *               head_dim                keys               value_dim
  *            +------------+          +-------+          +------------+
@@ -11,14 +11,14 @@
  *            +------------+                                               4. work-item (x, y): columns x, x + TILE ...
  *                                                                            of row y's context, over all these keys
  *
- * Between the steps stand barriers: each reads what other work-items have written in the step before. What a row has
- * summed up stays with its work-items from tile to tile, and shrinks when a later tile holds a larger score.
+ * A barrier separates the steps, because each step reads what other work-items wrote in the step before. The work-items
+ * keep the sums of their row from tile to tile, and shrink them when a later tile holds a larger score.
  *
- * A masked key, known by its weight (common/masked.cl), is left out, not multiplied: a NaN in its value stays there.
+ * A masked key, known by its weight (common/masked.cl), is skipped, not multiplied: a NaN in its value does not spread.
  *
- * Cost: each element of K and V is read once for TILE rows, not once for each. Local memory must hold TILE rows of Q, K
- * and V. Wins over rung 2 on GPUs. Loses on CPU devices: barriers; and to rung 4, since it reads two words of local
- * memory for each multiply-add.
+ * Cost: each element of K and V is read once for TILE rows, not once for each row. Local memory must hold TILE rows of
+ * Q, K and V. Wins over rung 2 on GPUs. Loses on CPU devices because of the barriers; loses to rung 4, because it reads
+ * two words of local memory for each multiply-add.
  */
 #ifndef TILE
 #define TILE 16 /* 8, 16 */
@@ -28,11 +28,11 @@
 
 #define ITEM_VALUES ((VALUE_DIM + TILE - 1) / TILE)
 
-/* One column more than needed: without it the work-items of a row, each at another key, would read one memory bank. */
+/* The extra column: without it, the work-items of a row, each at a different key, would all read one memory bank. */
 typedef float vector_row[HEAD_DIM + 1];
 typedef float value_row[VALUE_DIM];
 
-/* Rows first ... first + TILE - 1 of q or k, whose row 0 is at `at`; those from `end` on as 0. */
+/* Loads rows first ... first + TILE - 1 of q or k, whose row 0 is at `at`; rows from `end` on are 0. */
 void load_vectors(global const void *from, size_t at, size_t stride, int first, int end, local vector_row *tile) {
   const int x = get_local_id(0), y = get_local_id(1);
   for (int c = x; c < HEAD_DIM; c += TILE)
@@ -65,7 +65,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   for (int i = 0; i < ITEM_VALUES; ++i) out[i] = 0.0f;
   load_vectors(q, query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);
 
-  /* The first row of the tile sees the first of its keys, the last the last. */
+  /* The tile's first row gives the first visible key, its last row the last. */
   const int end = row0 < row_end ? end_key(a, s, row_end - 1) : 0;
   for (int key0 = first_key(a, s, row0); key0 < end; key0 += TILE) {
     load_vectors(k, k_head, a.k.row, key0, end, k_tile);
@@ -76,18 +76,18 @@ fused(global const void *q, global const void *k, global const void *v, global f
     for (int c = 0; c < HEAD_DIM; ++c) score = fma(q_tile[y][c], k_tile[x][c], score);
     score = row < row_end ? finish_score(a, view, key0 + x, score * a.scale) : -INFINITY;
     scores[y][x] = score;
-    barrier(CLK_LOCAL_MEM_FENCE); /* the scores of the row are there */
+    barrier(CLK_LOCAL_MEM_FENCE); /* the scores of the row are stored */
 
     float larger = largest;
     for (int i = 0; i < TILE; ++i) larger = fmax(larger, scores[y][i]);
     weights[y][x] = score == -INFINITY ? MASKED_WEIGHT : live_part(score, larger, headroom);
     const float factor = larger > largest ? shrink(largest, larger) : 1.0f;
-    /* exercise rescale: the row's maximum has grown from largest to larger: what shrinks? */
+    /* exercise rescale: the row's maximum has grown from largest to larger: what must shrink? */
     largest = larger;
     sum *= factor;
     for (int i = 0; i < ITEM_VALUES; ++i) out[i] *= factor;
     /* end of exercise */
-    barrier(CLK_LOCAL_MEM_FENCE); /* its weights as well */
+    barrier(CLK_LOCAL_MEM_FENCE); /* the weights of the row are stored */
 
     for (int key = 0; key < TILE; ++key) {
       const float weight = weights[y][key];

@@ -1,17 +1,17 @@
-/* fused, rung 4: scores, weights and context of a block of rows in registers (GPU form). Formula and arguments as in
+/* fused, rung 4: scores, weights and context of a block of rows in registers (target: GPU). Formula and arguments as in
  * rung 1.
  *
- * One work-group takes BLOCK_ROWS query rows of a pair through their keys, BLOCK_KEYS at a time, LOCAL_X work-items a
- * row; see common/fused_block.cl for the picture. Keys that no row of the block sees are not read; tiles that all rows
- * see, with neither softcap, mask nor ALiBi, are spared the questions that the others are asked key by key.
+ * One work-group processes BLOCK_ROWS query rows of a pair and goes through their keys, BLOCK_KEYS at a time, LOCAL_X
+ * work-items per row; see common/fused_block.cl for the picture. Keys that no row of the block sees are not read. If
+ * all rows see a whole tile of keys, and there is no softcap, mask or ALiBi, the tile needs no checks key by key.
  *
  * With a causal mask the last rows have the most keys: their blocks come first, so that no long one is left to the end.
  *
- * Cost: each element of K and V is read once for BLOCK_ROWS rows; Q once for BLOCK_KEYS keys, or, with a TILE_DEPTH of
- * at least head_dim, once. Local memory: 27 KiB for a head_dim and value_dim of 128.
+ * Cost: each element of K and V is read once for BLOCK_ROWS rows. Q is read once for BLOCK_KEYS keys or, if TILE_DEPTH
+ * is at least head_dim, only once. Local memory: 27 KiB for a head_dim and value_dim of 128.
  *
- * Wins on GPUs with hundreds of rows. Loses with few rows (most of a block is empty then, and few blocks leave a GPU
- * idle: rung 6), with very wide values (they no longer fit into registers) and on CPU devices.
+ * Wins on GPUs with hundreds of rows. Loses with few rows (most of a block is empty then, and few blocks leave most of
+ * the GPU idle; see rung 6), with very wide values (they no longer fit into registers) and on CPU devices.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 8 /* 8, 16 */
@@ -42,7 +42,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   const int pair = group_id(0), row0 = (blocks - 1 - (int)group_id(1)) * BLOCK_ROWS;
   sequence s;
   find_sequence(a, sequences, pair, &s);
-  /* The first row of the block sees the first of its keys, the last the last. */
+  /* The block's first row gives the first visible key, its last row the last. */
   const int row_end = min(row0 + BLOCK_ROWS, s.query_len), headroom = headroom_of(s.key_len);
   const fused_block block = {
       s, row0, a.query_len, row0, row_end, first_key(a, s, row0), row0 < row_end ? end_key(a, s, row_end - 1) : 0};

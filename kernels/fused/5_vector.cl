@@ -1,27 +1,27 @@
-/* fused, rung 5: a query a lane, keys and values read where they lie (CPU form). Formula and arguments as in rung 1.
+/* fused, rung 5: one query per lane, keys and values read in place (target: CPU). Formula and arguments as in rung 1.
  *
- * One work-item, a work-group of its own, takes VECTORS * 16 queries of a head. Vectors run along the queries in all
- * that it does, so that a row's maximum and sum are those of a lane, and no lane ever asks another:
+ * One work-item, a work-group of its own, processes VECTORS * 16 queries of a head. All vectors run along the queries,
+ * so each lane holds the maximum and sum of its own row and never needs another lane:
  *
  *     scores:  strip[key][query]  = sum over c of k[key][c] * queries[c][query]
  *     weights: strip[key][query]  = 2^(strip[key][query] - maximum[query])
  *     sums:    values[c][query]  += sum over the keys of v[key][c] * strip[key][query]
  *
- * Of k and v a product takes one number at a time, in the order in which it lies in memory, and hands it to all lanes:
- * nothing is packed before. Only the queries are turned around, once, and the results back, by `transpose`. A strip of
- * STRIP keys stays in the first- or second-level cache; both products keep tiles of TILE_KEYS or TILE_DIMS times
+ * The products take one number of k or v at a time, in the order of memory, and broadcast it to all lanes; nothing is
+ * packed first. Only the queries are transposed, once, and the results are transposed back, by transpose(). A strip of
+ * STRIP keys stays in the first- or second-level cache. Both products keep tiles of TILE_KEYS or TILE_DIMS times
  * VECTORS sums in registers.
  *
- * Where scores are nothing but scaled products, scale and log2(e) are folded into the queries, so that a weight is a
- * power of two and no product is needed to get there; the maximum is rounded up to an integer, which makes a change of
- * it a change of exponents. A scale that is far from 1 is not folded in: queries could vanish.
+ * If scores are nothing but scaled products, the queries are multiplied by scale and log2(e) first, so that a weight is
+ * a power of two and needs no further product. The maximum is then rounded up to an integer, so that rescaling changes
+ * only exponents. If the scale is far from 1, the queries are not multiplied by it: they could underflow.
  *
- * Of a tile the leading vectors whose rows end before its keys are left out, as with causality; rows that a window lets
- * begin behind them are computed and masked.
+ * A tile of keys skips the leading vectors if all their rows end before its keys, as with causality. Rows whose window
+ * starts after its keys are computed and masked.
  *
- * Where a sum comes out not finite, or a row without any weight, all is done again with more care: nothing is folded
- * in, in case that was what did not fit a float; and masked keys are left out one by one, for 0 times a value that is
- * not finite is not 0.
+ * If a sum comes out not finite, or a row has no weight at all, everything is computed again with more care. Queries
+ * are then not scaled, in case that caused the overflow, and masked keys are skipped one by one, because 0 times a
+ * value that is not finite is not 0.
  *
  * Wins on CPU devices. Loses on GPUs: a work-group of one leaves all but one lane idle.
  */
@@ -49,8 +49,8 @@
 #define LEAST_FOLDED 1e-3f
 #define MOST_FOLDED 1.0f
 
-/* Of a half or bfloat16 no number can be handed to all lanes as it lies: a strip of keys, then of values, becomes
- * floats in local memory, 16 at a time. It takes a VECTORS * 16th of the work. */
+/* half and bfloat16 values cannot be broadcast from memory to all lanes. A strip of keys, and later of values, is
+ * therefore first converted to float in local memory, 16 at a time, for a (VECTORS * 16)th of the work. */
 #if QK_TYPE == 0
 #define KEYS_IN global
 #else
@@ -68,26 +68,26 @@
 #define WIDENED (STRIP_KEYS * VECTORS_OF(HEAD_DIM > VALUE_DIM ? HEAD_DIM : VALUE_DIM))
 #endif
 
-/* Functions whose loops must be unrolled: bounds that are arguments are constants only once they are inlined. */
+/* Functions whose loops must be unrolled: loop bounds that are arguments become constants only by inlining. */
 #define INLINE static __attribute__((always_inline))
 
-/* The queries at hand. They fill the last lanes: those in front of the first repeat it, and vectors of nothing else see
- * no key at all. */
+/* The queries that a work-item processes. They fill the last lanes. Lanes before the first query repeat it, and vectors
+ * that hold only repetitions see no key at all. */
 typedef struct block {
-  local float16 *queries; /* (HEAD_DIM, VECTORS), scaled where scores are plain */
+  local float16 *queries; /* (HEAD_DIM, VECTORS), scaled if scores are plain */
   local float16 *strip;   /* (STRIP_KEYS, VECTORS): scores, then weights */
   local float16 *values;  /* (VALUE_DIM, VECTORS): sums of weights times values */
   local float16 *largest; /* (VECTORS) */
   local float16 *most;    /* (VECTORS): the largest scores of the strip */
   local float16 *sums;    /* (VECTORS): of weights */
-  local float16 *widened; /* (WIDENED): of this strip, keys or values that are no floats */
-  local int16 *first;     /* (VECTORS): keys within causality and window; both grow with the row */
+  local float16 *widened; /* (WIDENED): keys or values of this strip, converted to float */
+  local int16 *first;     /* (VECTORS): visible by causality and window; both grow with the row */
   local int16 *end;
   int row0, lead, headroom;
-  int plain; /* whether scale and log2(e) are in the queries */
+  int plain; /* whether the queries include scale and log2(e) */
 } block;
 
-/* Keys of the strip that the last `vectors` vectors are to be multiplied with. */
+/* Keys of the strip that are to be multiplied by the last `vectors` vectors. */
 typedef struct segment {
   int from, to, vectors;
 } segment;
@@ -96,19 +96,19 @@ int row_of_lane(const block b, int lane) {
   return b.row0 + max(lane - b.lead, 0);
 }
 
-/* Whether the vector holds nothing but repetitions. */
+/* Whether the vector holds only repetitions. */
 int is_idle(const block b, int v) {
   return v * 16 + 15 < b.lead;
 }
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-/* Of keys that not all queries see, those that a query does not see get -infinity. */
+/* masked 1: where a query does not see a key, the score becomes -infinity. */
 INLINE void score_tile(const block b, KEYS_IN const float *k, size_t row, int key0, int keys, int at, const int vectors,
                        const int masked) {
   const int v0 = VECTORS - vectors;
   float16 sum[TILE_KEYS][VECTORS];
-  KEYS_IN const float *from[TILE_KEYS]; /* behind the last key it is read again, and masked */
+  KEYS_IN const float *from[TILE_KEYS]; /* past the last key, it is read again and masked */
 #pragma unroll
   for (int i = 0; i < TILE_KEYS; ++i) from[i] = k + min(at + i, keys - 1) * row;
 #pragma unroll
@@ -147,7 +147,7 @@ INLINE void score_tiles(const block b, KEYS_IN const float *k, size_t row, int k
       score_tile(b, k, row, key0, keys, at, vectors, 1);
 }
 
-/* Of the strip of `keys` keys from key0 on; k is where it begins. */
+/* Scores of a segment of the strip, which has `keys` keys from key0 on; k is where the strip begins. */
 void score_segment(const block b, KEYS_IN const float *k, size_t row, int key0, int keys, const segment s) {
   const int all_from = ((local const int *)b.first)[ITEM_ROWS - 1], all_end = ((local const int *)b.end)[b.lead];
   if (s.vectors == VECTORS)
@@ -160,7 +160,7 @@ void score_segment(const block b, KEYS_IN const float *k, size_t row, int key0, 
     score_tiles(b, k, row, key0, keys, s, all_from, all_end, 1);
 }
 
-/* The mask of the lanes' rows at one key. */
+/* The additive mask of the lanes' rows at one key. */
 float16 bias16(const attention a, const block b, global const float *bias, int v, int key) {
   if (a.mask.row == 0) return bias[key * a.mask_key];
   float lanes[16];
@@ -175,12 +175,12 @@ int16 allowed16(const attention a, const block b, global const uchar *allowed, i
   return vload16(0, lanes);
 }
 
-/* softcapped of common/attention.cl, for 16 rows. */
+/* softcapped() of common/attention.cl, for 16 rows. */
 float16 softcapped16(float16 x, float softcap) {
   return fabs(x) < softcap * 0x1p-12f ? x : softcap * tanh(x / softcap);
 }
 
-/* finish_score of common/attention.cl, for 16 rows at one key. */
+/* finish_score() of common/attention.cl, for 16 rows at one key. */
 float16 finish16(const attention a, const block b, const row_view first_row, int v, float16 positions, int key,
                  float16 scaled) {
   float16 score = a.softcap > 0.0f ? softcapped16(scaled, a.softcap) : scaled;
@@ -196,10 +196,10 @@ float16 finish16(const attention a, const block b, const row_view first_row, int
   return live ? score : -INFINITY;
 }
 
-/* From products to scores, where they are not the same. */
+/* From products to scores, where the two differ. */
 void finish_strip(const attention a, const sequence s, const block b, global const void *mask,
                   global const float *slopes, int key0, const int bound[VECTORS]) {
-  row_view first_row; /* that of the sequence's first row: masks are as long as it has queries */
+  row_view first_row; /* of the sequence's first row: masks have as many rows as there are queries */
   view_row(a, s, 0, mask, slopes, &first_row);
   for (int v = 0; v < VECTORS; ++v) {
     float positions[16];
@@ -216,19 +216,19 @@ void finish_strip(const attention a, const sequence s, const block b, global con
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/* 2^((x - largest) * log2(e) - headroom); where the scale has taken log2(e) in already, without it. */
+/* 2^((x - largest) * log2(e) - headroom); plain: log2(e) is already in x and largest. */
 INLINE float16 weight16(float16 x, float16 largest, float headroom, const int plain) {
   return exp2_16(plain ? x - (largest + headroom) : fma(x - largest, LOG2_E, -headroom));
 }
 
-/* By what sums shrink when the maximum grows; 0 before the first score. */
+/* The factor by which sums shrink when the maximum grows; 0 before the first score. */
 float16 shrink16(float16 before, float16 larger, int plain) {
   const float16 factor = exp2_16(plain ? before - larger : (before - larger) * LOG2_E);
   return larger > before ? factor : 1.0f;
 }
 
-/* The maxima with this strip; sums of the earlier strips shrink where they have grown. Integers as maxima change sums
- * by a power of two. */
+/* Updates the maxima with this strip. Where one has grown, the sums of the earlier strips shrink. If maxima are
+ * integers, sums change by a power of two. */
 void raise_maxima(const block b) {
   for (int v = 0; v < VECTORS; ++v) {
     const float16 before = b.largest[v], most = b.plain ? ceil(b.most[v]) : b.most[v], larger = larger16(most, before);
@@ -240,8 +240,8 @@ void raise_maxima(const block b) {
   }
 }
 
-/* Masked keys get 0, for exp2_16 makes that of -infinity. Where values are looked at one by one it has to be the 0 that
- * marks them; scores are never plain then. */
+/* Masked keys get 0, because exp2_16() returns 0 for -infinity. When masked values are skipped one by one, it must be
+ * the 0 that marks a masked key; scores are never plain then. */
 INLINE void weigh_keys(const block b, const segment s, const int vectors, const int plain) {
   const int v0 = VECTORS - vectors;
   const float headroom = b.headroom;
@@ -325,7 +325,7 @@ void add_segment(const block b, VALUES_IN const float *values, size_t row, const
     add_tiles(b, values, row, s, 1);
 }
 
-/* The same where masked values may be anything: they are left out. */
+/* As add_segment(), but skips masked keys, whose values may be anything. */
 void add_live_values(const block b, VALUES_IN const float *values, size_t row, const segment s) {
   for (int at = s.from; at < s.to; ++at)
     for (int v = VECTORS - s.vectors; v < VECTORS; ++v) {
@@ -337,7 +337,7 @@ void add_live_values(const block b, VALUES_IN const float *values, size_t row, c
     }
 }
 
-/* Whether anything did not come out as a number, or a row came out without a single weight. */
+/* Whether any sum is not finite, or a row has no weight at all. */
 int needs_care(const block b) {
   int16 bad = 0;
   for (int i = 0; i < VALUE_DIM * VECTORS; ++i) bad |= !isfinite(b.values[i]);
@@ -379,7 +379,7 @@ void begin_block(const attention a, const sequence s, const block b, float sink)
   for (int i = 0; i < VALUE_DIM * VECTORS; ++i) b.values[i] = 0.0f;
 }
 
-/* `keys` rows of k or v, one behind the other, in whole vectors. */
+/* Converts `keys` rows of k or v to float, one after another, each in whole vectors. */
 void widen(int type, global const void *from, size_t at, size_t row, int keys, int columns, local float16 *to) {
   for (int key = 0; key < keys; ++key, to += VECTORS_OF(columns)) {
     for (int i = 0; i < columns / 16; ++i) to[i] = load_stored16(type, from, at + key * row + i * 16);
@@ -388,7 +388,7 @@ void widen(int type, global const void *from, size_t at, size_t row, int keys, i
   }
 }
 
-/* Where a strip of keys begins, and how long its rows are. */
+/* Finds where a strip of keys begins, and the length of its rows. */
 KEYS_IN const float *find_keys(const attention a, const block b, global const void *k, size_t at, int keys,
                                size_t *row) {
 #if QK_TYPE == 0
@@ -413,14 +413,14 @@ VALUES_IN const float *find_values(const attention a, const block b, global cons
 #endif
 }
 
-/* Strip by strip: all keys that any of the queries sees. */
+/* Processes, strip by strip, all keys that any of the queries sees. */
 void attend(const attention a, const sequence s, const block b, global const void *k, global const void *v,
             global const void *mask, global const float *slopes, int careful) {
   local const int *first = (local const int *)b.first, *end = (local const int *)b.end;
   const int key_end = end[ITEM_ROWS - 1];
   for (int key0 = first[b.lead]; key0 < key_end; key0 += STRIP_KEYS) {
     const int keys = min(STRIP_KEYS, key_end - key0), tiles = (keys + TILE_KEYS - 1) / TILE_KEYS;
-    int bound[VECTORS]; /* whole tiles that each vector sees */
+    int bound[VECTORS]; /* end of the whole tiles that each vector sees */
     for (int i = 0; i < VECTORS; ++i) {
       const int seen = (end[i * 16 + 15] - key0 + TILE_KEYS - 1) / TILE_KEYS;
       bound[i] = clamp(seen, 0, tiles) * TILE_KEYS;
@@ -445,7 +445,7 @@ void attend(const attention a, const sequence s, const block b, global const voi
   }
 }
 
-/* The sink's part is added to the sum here, and nowhere else. */
+/* Only here is the sink's term added to the sum. */
 float16 whole_sum(const block b, int v, float sink) {
   return b.sums[v] + (sink == -INFINITY ? 0.0f : weight16(sink, b.largest[v], b.headroom, b.plain));
 }
@@ -453,7 +453,7 @@ float16 whole_sum(const block b, int v, float sink) {
 void store_context(const attention a, const block b, float sink, global float *context) {
   for (int v = 0; v < VECTORS; ++v) {
     const float16 sum = whole_sum(b, v, sink), inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
-    const int hidden = clamp(b.lead - v * 16, 0, 16); /* lanes in front of the first query */
+    const int hidden = clamp(b.lead - v * 16, 0, 16); /* lanes before the first query */
     global float *to = context + row_of_lane(b, v * 16 + hidden) * a.context.row;
     for (int c0 = 0; c0 + 16 <= VALUE_DIM; c0 += 16) {
       float16 rows[16];
@@ -469,8 +469,8 @@ void store_context(const attention a, const block b, float sink, global float *c
   }
 }
 
-/* Of a causal mask the last block is the heaviest, the first the lightest: one of each in turn, so that a driver that
- * hands out groups in long runs (PoCL: up to half of them at once) hands out the same work with each. */
+/* With a causal mask the last block is the heaviest, the first the lightest. Taking them from both ends in turn gives
+ * equal work to the long runs of groups that a driver hands out (PoCL: up to half of all groups at once). */
 int block_of(int group, int groups) {
   return group % 2 == 0 ? groups - 1 - group / 2 : group / 2;
 }

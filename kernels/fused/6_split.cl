@@ -1,5 +1,5 @@
-/* fused, rung 6: the keys of a row are cut into parts, each of which has its own work-group (GPU form). Formula and
- * arguments as in rung 1; q has few rows, often one, as when a decoder makes one token after the other.
+/* fused, rung 6: the keys of a row are divided into parts, each with its own work-group (target: GPU). Formula and
+ * arguments as in rung 1; q has few rows, often one, as when a decoder generates one token after another.
  *
  *     keys       0 ......... | ......... | ......... n
  *                  part 0       part 1      part 2          fused: m, s and o of each part, into the workspace
@@ -8,16 +8,16 @@
  *                    s = sum of exp(m_p - m) s_p
  *                    context = sum of exp(m_p - m) o_p / s
  *
- * With one query the rows of a head are one, and its keys are read for it alone: what counts is to read K and V once,
- * with the whole GPU. A work-group therefore takes the rows of all query heads that share a key head, BLOCK_ROWS at a
- * time, through one part of their keys; see common/fused_block.cl for the picture. There are as many parts as make
- * GROUPS work-groups, none of fewer than PART_KEYS keys (common/parts.h). Only keys that a row of the sequence can see
- * are shared out; the parts behind the last of them are empty.
+ * With one query each head has one row, and its keys are read for that row only. What counts is to read K and V once,
+ * with the whole GPU. A work-group therefore processes the rows of all query heads that share a KV head, BLOCK_ROWS at
+ * a time, over one part of their keys; see common/fused_block.cl for the picture. There are enough parts to make GROUPS
+ * work-groups, but no part has fewer than PART_KEYS keys (common/parts.h). Only keys that a row of the sequence can see
+ * are divided; parts that get none are empty.
  *
- * Workspace: of every row and part VALUE_DIM values of o, then m and s. A part in which all is masked has s = 0.
+ * Workspace: for each row and part, VALUE_DIM values of o, then m and s. A part whose keys are all masked has s = 0.
  *
- * Wins on GPUs with few rows and many keys. Loses with many rows: there are work-groups enough without parts, which
- * have to be written and read again; and on CPU devices.
+ * Wins on GPUs with few rows and many keys. Loses with many rows, which make enough work-groups without parts, while
+ * parts must be written and read again; and loses on CPU devices.
  */
 #ifndef LOCAL_X
 #define LOCAL_X 32 /* 16, 32 */
@@ -44,7 +44,7 @@
 
 #define PART_FLOATS (VALUE_DIM + 2)
 
-/* Into how many the keys are cut. */
+/* The number of parts. */
 int parts_here(attention a) {
   const int blocks = (a.group * a.query_len + BLOCK_ROWS - 1) / BLOCK_ROWS;
   return parts_of(a.all_pairs / a.group * blocks, a.key_len, GROUPS, PART_KEYS);
@@ -59,7 +59,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   const int pair0 = group_id(0) * a.group, number = group_id(2), parts = parts_here(a);
   sequence s;
   find_sequence(a, sequences, pair0, &s);
-  /* The first row of the sequence sees the first of the keys, the last the last. */
+  /* The sequence's first row gives the first visible key, its last row the last. */
   const int first = first_key(a, s, 0), end = s.query_len > 0 ? end_key(a, s, s.query_len - 1) : 0;
   const int part_tiles = (max(end - first, 0) + parts * BLOCK_KEYS - 1) / (parts * BLOCK_KEYS);
   const int key0 = first + number * part_tiles * BLOCK_KEYS;
@@ -89,7 +89,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   }
 }
 
-/* The companion, behind it. Work-item (pair, row, value column): all of them along the first dimension. */
+/* The post-process. The first dimension numbers all work-items (pair, row, value column). */
 kernel void join(global const void *q, global const void *k, global const void *v, global float *context,
                  const attention a, global const int *sequences, global const void *mask, global const float *slopes,
                  global const float *sinks, global float *lse, global const float *workspace) {
@@ -101,7 +101,7 @@ kernel void join(global const void *q, global const void *k, global const void *
   const int headroom = headroom_of(s.key_len), parts = parts_here(a);
   global const float *from = workspace + line * parts * PART_FLOATS;
   const float sink = head_sink(sinks, s);
-  if (row >= s.query_len) { /* behind the end of its sequence */
+  if (row >= s.query_len) { /* past the end of its sequence */
     if (c == 0) store_fused_lse(a, lse, pair, row, sink, sink_part(sink, headroom), headroom);
     return;
   }
@@ -111,7 +111,7 @@ kernel void join(global const void *q, global const void *k, global const void *
   float sum = sink == -INFINITY ? 0.0f : live_part(sink, largest, headroom), out = 0.0f;
   for (int p = 0; p < parts; ++p) {
     global const float *o = from + p * PART_FLOATS;
-    if (o[VALUE_DIM + 1] == 0.0f) continue; /* and what it has of V is of no interest */
+    if (o[VALUE_DIM + 1] == 0.0f) continue; /* all its keys are masked: its o does not count */
     const float factor = shrink(o[VALUE_DIM], largest);
     sum = fma(factor, o[VALUE_DIM + 1], sum);
     out = fma(factor, o[c], out);

@@ -1,24 +1,24 @@
-/* fused, rung 7: few queries, many keys (CPU form): keys and values are read once, where they lie. Formula and
- * arguments as in rung 1; workspace takes what `fused` leaves for `join`.
+/* fused, rung 7: few queries, many keys (target: CPU). Keys and values are read once, in place. Formula and
+ * arguments as in rung 1; `fused` leaves in workspace what `join` reads.
  *
- * With one query there is nothing to reuse: each key and value takes part in one multiply-add for each of its elements,
- * and memory is the limit. So everything is read in the order in which it lies, for processors
- * fetch ahead what comes next. One work-item, a work-group of its own, takes a part of the keys, and HEADS key heads of
- * them, one beside the other:
+ * With one query there is nothing to reuse: each element of a key or value takes part in one multiply-add, and
+ * memory is the limit. So everything is read in the order in which it is stored, because processors prefetch what
+ * follows. One work-item, a work-group of its own, processes one part of the keys, for HEADS KV heads side by side:
  *
  *     part 0   key   0   | head 0 | head 1 | ...  ->     STRIP keys at a time: scores, key by key;
  *              key   1   | head 0 | head 1 | ...  ->                           weights, row by row;
  *     part 1   key 128   | head 0 | head 1 | ...                               sums of values, KEYS keys at a time
  *
- * for up to ROWS queries a key head (with GQA those of all its query heads). Each part leaves maximum, sum and sums of
- * values; `join` makes one result of all parts:
+ * It serves up to ROWS queries per KV head (with GQA, those of all its query heads). Each part leaves its maximum,
+ * sum and sums of values; `join` makes one result of all parts:
  *
  *     m = max of m[part]      context = (sum of exp(m[part] - m) * o[part]) / (sum of exp(m[part] - m) * s[part])
  *
- * Wins on CPU devices from one to a few queries a key head; with more, rung 5 reads them once for up to 64.
+ * Wins on CPU devices with one to a few queries per KV head. With more, rung 5 wins: it reads keys once for up to
+ * 64.
  */
 #ifndef PARTS
-#define PARTS 32 /* 8, 16, 32, 64: the most; more keep more cores busy */
+#define PARTS 32 /* 8, 16, 32, 64: at most; more keep more cores busy */
 #endif
 #ifndef HEADS
 #define HEADS 8 /* 1, 2, 4, 8 */
@@ -39,16 +39,16 @@ global float *partial_of(const attention a, global float *workspace, int pair, i
   return workspace + (((size_t)pair * a.query_len + row) * PARTS + part) * PARTIAL_FLOATS;
 }
 
-/* What a work-item has of its rows: those of key head h from h * ROWS on. */
+/* A work-item's rows: those of KV head h start at h * ROWS. */
 typedef struct rows {
-  int heads, rows;       /* of them that there are */
+  int heads, rows;       /* how many of HEADS and ROWS exist */
   local float *queries;  /* (HEADS * ROWS, HEAD_DIM) */
   local float16 *scores; /* (HEADS * ROWS, STRIP / 16), then weights */
   local float16 *values; /* (HEADS * ROWS, VALUE_VECTORS): sums */
   local float *largest, *sums;
 } rows;
 
-/* Query head and query of row r of key head kv_head. */
+/* The query head and query of row r of KV head kv_head. */
 void find_row(const attention a, int kv_head, int r, sequence *s, int *query) {
   const int member = r / a.query_len;
   s->head = kv_head * a.group + member;
@@ -64,7 +64,7 @@ float dot_product(local const float *q, global const void *k, size_t at) {
   return rest;
 }
 
-/* Of the keys key0 ... end - 1; the first key head's key 0 is at k_at. */
+/* Scores of keys key0 ... end - 1; key 0 of the first KV head is at k_at. */
 void score_keys(const attention a, const rows b, global const void *k, size_t k_at, int key0, int end) {
   for (int key = key0; key < end; ++key)
     for (int h = 0; h < b.heads; ++h) {
@@ -74,7 +74,7 @@ void score_keys(const attention a, const rows b, global const void *k, size_t k_
     }
 }
 
-/* From scaled products to weights: masked where the row does not see the key, or there is none. */
+/* From scaled products to weights. A key is masked if the row does not see it or it does not exist. */
 void weigh_keys(const attention a, const row_view view, int plain, const rows b, int x, int key0, int end,
                 int headroom) {
   local float *scores = (local float *)(b.scores + x * (STRIP / 16));
@@ -99,7 +99,7 @@ void weigh_keys(const attention a, const row_view view, int plain, const rows b,
   for (int i = 0; i < VALUE_VECTORS; ++i) b.values[x * VALUE_VECTORS + i] *= factor;
 }
 
-/* Sums of one row += weights times up to KEYS values. A masked key is left out, whatever its value holds. */
+/* Adds weights times up to KEYS values to the sums of one row. A masked key is skipped, whatever its value holds. */
 void add_values(local const float *weights, global const void *v, size_t at, size_t row, int keys,
                 local float16 *values) {
   float16 sums[VALUE_VECTORS];
@@ -133,7 +133,7 @@ void begin_row(const rows b, int x, global const void *q, size_t at) {
   b.sums[x] = 0.0f;
 }
 
-/* Work-item (batch and HEADS of its key heads, part, ROWS of their rows). */
+/* The work-item's number is (batch and HEADS of its KV heads, part, ROWS of their rows). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
@@ -155,7 +155,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   for (int h = 0; h < b.heads; ++h)
     for (int r = 0; r < b.rows; ++r) {
       find_row(a, kv_head0 + h, row0 + r, &s, &query);
-      query = min(query, max(s.query_len - 1, 0)); /* what a packed sequence lacks join does not look at */
+      query = min(query, max(s.query_len - 1, 0)); /* join ignores queries that a packed sequence lacks */
       begin_row(b, h * ROWS + r, q, query_offset(a, a.q, s) + query * a.q.row);
     }
   for (int key0 = begin; key0 < end; key0 += STRIP) {
@@ -181,7 +181,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
     }
 }
 
-/* Work-item (pair, row). */
+/* The post-process. The work-item's number is (pair, row). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 join(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
