@@ -1,15 +1,15 @@
-/* cache, rung 1: keys or values into the cache, and out of it, one work-item a vector.
+/* cache, rung 1: writes keys or values into the cache, or reads them out of it. One work-item moves one vector.
  *
  *     for (each new token t of sequence b) for (each head) cache[place(b, before + t)][head] = (cache's type)x[t][head]
  *     for (each token j of sequence b)     for (each head) floats[b][j][head] = (float)cache[place(b, j)][head]
  *
  *     place(b, j) = b * capacity + j, or with pages: table[b][j / page_len] * page_len + j % page_len
  *
- * Bytes stand for element * scale, -127 ... 127; the scale is that of the token and head, which is written with it (its
- * largest element / 127), or that of the head, which is given.
+ * A cache of bytes stores round(element / scale), -127 ... 127. The scale belongs to a token and head and is stored
+ * with them (the vector's largest element / 127), or the caller gives one scale for each head.
  *
- * stored (places, heads, dim), scales (places, heads) or (heads), table (batch, table_width) or NULL. Work-item (head,
- * token, batch).
+ * stored (places, heads, dim), scales (places, heads) or (heads), table (batch, table_width) or NULL. The work-item's
+ * number is (head, token, batch).
  */
 #include "common/stored.cl"
 
@@ -19,7 +19,7 @@ size_t place_of(const cache_move c, global const int *table, int batch, int toke
   return (size_t)table[batch * c.table_width + page] * c.page_len + (token - page * c.page_len);
 }
 
-/* The largest element as 127. A vector of zeros has any scale; NaN and infinity make the scale that, and show. */
+/* The scale that maps the largest element to 127. A vector of zeros may have any scale; NaN or infinity gives NaN. */
 float scale_of(global const float *from, int dim) {
   float largest = 0.0f;
   int nonfinite = 0;

@@ -1,9 +1,9 @@
-/* convert, rung 1: an array from one storage type to another, one work-item an element.
+/* convert, rung 1: converts an array from one storage type to another. One work-item converts one element.
  *
  *     for (i ...) to[i] = (to's type)(from[i] + add[i])
  *
- * add, NULL without, is a table of sinusoidal positions. See common/stored.cl for the types. All it costs is memory
- * traffic: 6 bytes for each half that is widened.
+ * add is a table of sinusoidal positions, or NULL. See common/stored.cl for the types. The only cost is memory traffic:
+ * 6 bytes for each half that is widened.
  */
 #include "common/stored.cl"
 

@@ -1,13 +1,13 @@
-/* Probe: how many bytes a second the device can read and write. No part of attention.
+/* Probe: how many bytes per second the device can copy. Not part of attention.
  *
  *     from      |  chunk 0  |  chunk 1  |  ...      chunks as in read.cl; a work-group always writes the same one,
- *     to        |  chunk 0  |  chunk 1  |  ...      to = from + pass: no pass can stand for another
+ *     to        |  chunk 0  |  chunk 1  |  ...      to = from + pass, so that no pass can replace another
  *
- * Bytes that are read and bytes that are written count alike. The host looks whether everything was copied.
+ * Bytes read and bytes written both count. The host checks that everything was copied.
  */
 #include "probe/vector.cl"
 
-/* chunk: vectors, a multiple of LOCAL * CHAINS */
+/* chunk: its length in vectors, a multiple of LOCAL * CHAINS */
 kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void copy_again(global const vector *from, global vector *to,
                                                                           const int chunk, const int passes) {
   global vector *own = to + (size_t)get_group_id(0) * chunk + get_local_id(0);

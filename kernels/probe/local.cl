@@ -1,10 +1,10 @@
-/* Probe: how many bytes of local memory a second all work-items together can read. No part of attention.
+/* Probe: how many bytes of local memory per second all work-items together can read. Not part of attention.
  *
- * The work-items of a group fill a tile, then read it again and again, neighbours neighbouring vectors, from another
- * place in each round, so that no vector can stay in a register.
+ * The work-items of a group fill a tile, then read it again and again. Neighbouring work-items read neighbouring
+ * vectors, from a different place in each round, so that no vector can stay in a register.
  */
 #include "probe/vector.cl"
-#define LENGTH (LOCAL > 64 ? 2 * LOCAL : 128) /* vectors of the tile; a power of two */
+#define LENGTH (LOCAL > 64 ? 2 * LOCAL : 128) /* vectors in the tile; a power of two */
 
 kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void read_local(const int rounds, const float one,
                                                                           const float expected, global int *report) {

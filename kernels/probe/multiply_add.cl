@@ -1,16 +1,16 @@
-/* Probe: how many multiply-adds a second the device can do. No part of attention.
+/* Probe: how many multiply-adds per second the device can do. Not part of attention.
  *
- * One work-item keeps CHAINS vectors in registers, each multiplied and added to, round after round:
+ * One work-item keeps CHAINS vectors in registers and multiplies and adds to each of them, round after round:
  *
  *     sum[c] = sum[c] * factor + summand
  *
- * Each chain waits for itself alone, so that the others hide its latency; nothing is read from memory. One work-group
- * is LOCAL work-items, each with numbers of its own. clattn_device_probe tries several of these sizes and takes the
- * fastest.
+ * A chain depends only on itself, so the other chains hide its latency. Nothing is read from memory. A work-group has
+ * LOCAL work-items, each with its own numbers. clattn_device_probe tries several values of LOCAL, CHAINS and WIDTH and
+ * keeps the fastest.
  */
 #include "probe/vector.cl"
 
-/* expected: of work-item 0; factor 1 */
+/* expected: the result of work-item 0; factor: 1 */
 kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void
 multiply_add(const int rounds, const float factor, const float summand, const float expected, global int *report) {
   const vector factors = factor, summands = summand;

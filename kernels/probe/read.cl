@@ -1,14 +1,14 @@
-/* Probe: how many bytes a second the device can read from a working set of a given size. No part of attention.
+/* Probe: how many bytes per second the device can read from a working set of a given size. Not part of attention.
  *
- *     data      |  chunk 0  |  chunk 1  |  ...      a work-group adds up a chunk, `passes` times one (chunk_of)
- *     a chunk   | LOCAL vectors | LOCAL vectors ... CHAINS of them are on their way at once
+ *     data      |  chunk 0  |  chunk 1  |  ...      a work-group adds up one chunk in each of the passes (chunk_of)
+ *     a chunk   | LOCAL vectors | LOCAL vectors ... CHAINS loads are in flight at once
  *
- * Neighbouring work-items read neighbouring vectors. A working set that fits a cache is read from there.
- * clattn_device_probe tries several of these sizes and takes the fastest.
+ * Neighbouring work-items read neighbouring vectors. A working set that fits into a cache is read from there.
+ * clattn_device_probe tries several values of LOCAL, CHAINS and WIDTH and keeps the fastest.
  */
 #include "probe/vector.cl"
 
-/* data: all 1; chunk: vectors, a multiple of LOCAL * CHAINS */
+/* data: all 1; chunk: its length in vectors, a multiple of LOCAL * CHAINS */
 kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void
 read_again(global const vector *data, const int chunk, const int passes, const float expected, global int *report) {
   vector sum[CHAINS];

@@ -1,16 +1,16 @@
-/* rotary, rung 1: rotary position embedding of q or of the new keys, one work-item a pair of elements.
+/* rotary, rung 1: rotary position embedding of q or of the new keys. One work-item rotates one pair of elements.
  *
  *     for (each vector x, at position p) for (each pair (a, b) of its first rotary_dim elements) {
  *       a' = x[a] * cos(p * base^(-2 pair / rotary_dim)) - x[b] * sin(...)
  *       b' = x[b] * cos(...)                             + x[a] * sin(...)
  *     }
  *
- * Pairs are neighbours (interleaved) or half of rotary_dim apart. The elements behind rotary_dim are copied. from may
- * be the same buffer as to: a work-item writes what it alone has read.
+ * The elements of a pair are neighbours (interleaved) or half of rotary_dim apart. Elements after the first rotary_dim
+ * are copied. from and to may be the same buffer: a work-item writes only elements that no other work-item reads.
  *
- * table (rows, rotary_dim / 2, 2) holds cos and sin, made in double on the host, of the positions in use: a row for
- * each token, or, where all sequences begin at the same position, for each row of a sequence. Work-items: (head * items
- * + pair or element behind, token, batch).
+ * table (rows, rotary_dim / 2, 2) holds cos and sin of the positions in use, computed in double on the host. It has a
+ * row for each token or, if all sequences start at the same position, for each row of a sequence. The work-item's
+ * number is (head * items + pair or remaining element, token, batch).
  */
 #include "common/stored.cl"
 
@@ -23,7 +23,7 @@ kernel void rotary(global const void *from, global float *to, global const float
   if (sequences) {
     global const int *s = sequences + batch * SEQUENCE_INTS;
     first = s[r.of_keys ? SEQUENCE_FIRST_NEW : SEQUENCE_FIRST_QUERY];
-    if (r.packed) rows = s[r.of_keys ? SEQUENCE_NEW_LEN : SEQUENCE_QUERY_LEN]; /* else padding is turned, too */
+    if (r.packed) rows = s[r.of_keys ? SEQUENCE_NEW_LEN : SEQUENCE_QUERY_LEN]; /* else padding is rotated, too */
   }
   if (head >= r.heads || row >= rows) return;
   const size_t token = first + row;

@@ -1,12 +1,12 @@
-/* trace, products: what scores begins with, kept as it is: one work-item an element.
+/* trace, products: the raw products from which scores are made. One work-item computes one element.
  *
  *     for (query i ...) for (key j ...)
  *       products[i][j] = sum over c < head_dim of q[i][c] * k[j][c]
  *
- * Not scaled, not masked: every key that the sequence has, seen or not. Arguments, block and work-items as
- * scores/1_naive.cl; what a sequence does not have is -infinity, as in the scaled products.
+ * Not scaled, not masked: every key of the sequence, visible or not. Arguments, block and work-items as in
+ * scores/1_naive.cl. As in the scaled products, elements outside the sequence are -infinity.
  *
- * To look at, not to be fast. scores never keeps these numbers: its kernels scale the sum before they store it.
+ * Made for inspection, not for speed. The kernels of scores never store these numbers: they scale each sum first.
  */
 #include "common/attention.cl"
 

@@ -1,13 +1,13 @@
-/* trace, softmax: the three numbers between a score and its weight, one work-item a row.
+/* trace, softmax: the three numbers between a score and its weight. One work-item computes one row.
  *
  *     row_max[row] = max over j of scores[row][j], and of the sink
  *     exps[row][j] = exp(scores[row][j] - row_max[row]); 0 where the key is masked
  *     row_sum[row] = sum over j of exps[row][j], and exp(sink - row_max[row])
  *
- * The weight is exps / row_sum. scores is a block as in softmax/1_naive.cl, and exps the same buffer. sinks (heads),
- * row_max and row_sum (batch, heads, query_len) are NULL where they are not wanted.
+ * The weight is exps / row_sum. scores is a block as in softmax/1_naive.cl, and exps is the same buffer. sinks (heads),
+ * row_max and row_sum (batch, heads, query_len) are NULL if they are not wanted.
  *
- * To look at, not to be fast.
+ * Made for inspection, not for speed.
  */
 #include "common/softmax.cl"
 
