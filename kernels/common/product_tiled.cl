@@ -36,7 +36,7 @@ float product_tiled(const matrix a, const matrix b, int first, int end, local ti
   const int x = get_local_id(0), y = get_local_id(1);
   float sum = 0.0f;
   for (int k0 = first; k0 < end; k0 += TILE) {
-    /* exercise tile-load: load this work-item's element of each tile, terms k0 on; 0 outside the matrices */
+    /* exercise tile-load: load this work-item's element of each tile, from term k0 on; 0 outside the matrices */
     a_tile[y][x] = y < a.count && k0 + x < end ? a.at[y * a.row + k0 + x] : 0.0f;
 #if B_ALONG_DEPTH
     b_tile[x][y] = y < b.count && k0 + x < end ? b.at[y * b.row + k0 + x] : 0.0f;
