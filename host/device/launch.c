@@ -39,7 +39,7 @@ static work describe(const clattn_geometry *g, const size_t size[3], double flop
   }
   for (int d = 0; d < 3; ++d) w.all.global[d] = w.groups[d] * w.all.local[d];
   w.flops = flops / (double)count(&w);
-  w.backwards = !g->longest_first; /* later groups do less work, so a piece's time is an upper bound for the next */
+  w.backwards = !g->longest_first; /* longest groups first: a piece's time bounds the next one's */
   return w;
 }
 
