@@ -234,8 +234,9 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
   clattn_traffic t = {.flops = 0.0};
   if (row->traffic == NULL || !is_plain(p)) return t;
   if (stage == CLATTN_STAGE_PROJECT) {
-    for (int result = CLATTN_Q; result <= CLATTN_V; ++result) {
-      const clattn_sizes sizes = projection_sizes(p, (clattn_tensor)result);
+    static const clattn_tensor results[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; ++i) {
+      const clattn_sizes sizes = projection_sizes(p, results[i]);
       row->traffic(value, &sizes, &t);
     }
   } else if (stage == CLATTN_STAGE_OUTPUT) {

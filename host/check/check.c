@@ -10,7 +10,7 @@
 #include "problem/costs.h"
 #include "problem/problem.h"
 #include "base/status.h"
-#include "problem/tensor.h"
+#include "problem/tensors.h"
 
 /* What is judged: a plan's work, or other code's. */
 typedef struct judged {
@@ -21,7 +21,7 @@ typedef struct judged {
 
 static bool is_needed(const judged *j, clattn_tensor tensor) {
   if (j->plan != NULL) return clattn_plan_has(j->plan, tensor);
-  return tensor != CLATTN_SCORES && tensor != CLATTN_WEIGHTS && clattn_output_bytes(j->problem, tensor) > 0;
+  return !clattn_tensor_has_rows(tensor) && clattn_output_bytes(j->problem, tensor) > 0;
 }
 
 static clattn_status check_report_arguments(const judged *j, const clattn_outputs *outputs, const clattn_rows *rows,

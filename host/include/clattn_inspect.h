@@ -137,6 +137,10 @@ CLATTN_API const void *clattn_inputs_get(const clattn_inputs *inputs, clattn_ten
 CLATTN_API void clattn_outputs_set(clattn_outputs *outputs, clattn_tensor tensor, void *data);
 CLATTN_API void *clattn_outputs_get(const clattn_outputs *outputs, clattn_tensor tensor);
 
+/* Whether the tensor is (batch, heads, query_len, key_len): scores, weights and the like, of which clattn_outputs.rows
+ * selects rows. */
+CLATTN_API bool clattn_tensor_has_rows(clattn_tensor tensor);
+
 /* ---- stages and pipelines ---------------------------------------------------------------------------------------- */
 
 typedef enum clattn_stage {

@@ -10,7 +10,7 @@
 #include "plan/plan.h"
 #include "problem/shape.h"
 #include "base/status.h"
-#include "problem/tensor.h"
+#include "problem/tensors.h"
 #include "problem/facts.h"
 
 /* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to
@@ -32,7 +32,8 @@ static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor)
   const clattn_problem *p = &plan->problem;
   const uint64_t bytes = clattn_input_bytes(p, tensor);
   const uint64_t stored = plan->io == CLATTN_IO_HOST ? bytes : 0;
-  if (!clattn_is_stored(tensor) || !clattn_is_separate(p, tensor)) return (tensor_memory){.floats = stored};
+  const bool typed = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
+  if (!typed || !clattn_is_separate(p, tensor)) return (tensor_memory){.floats = stored};
   if (clattn_plan_is_fused(plan) && clattn_fused_reads_stored(p, tensor)) return (tensor_memory){.stored = stored};
   const uint64_t rotated = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
   const uint64_t widened = bytes / clattn_type_bytes(p->type) * sizeof(float);
@@ -99,7 +100,7 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const tensor_memory memory = memory_of(plan, tensor);
-    if (clattn_has_rows_of_keys(tensor)) continue;
+    if (clattn_tensor_has_rows(tensor)) continue;
     const bool input = clattn_is_input(&plan->problem, tensor); /* with CLATTN_IO_DEVICE the caller's buffer */
     const size_t whole = (input ? clattn_input_bytes : clattn_output_bytes)(&plan->problem, tensor);
     status = check_allocation(plan, tensor, whole, error);

@@ -12,6 +12,7 @@
 #include "plan/reasons.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
+#include "problem/tensors.h"
 #include "base/status.h"
 #include "catalog/traffic.h"
 
@@ -146,8 +147,8 @@ void clattn_plan_destroy(clattn_plan *plan) {
 }
 
 bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor) {
-  if (clattn_plan_is_fused(plan) && clattn_has_rows_of_keys(tensor)) return false;
-  if (clattn_is_traced(tensor) && !plan->trace) return false;
+  if (clattn_plan_is_fused(plan) && clattn_tensor_has_rows(tensor)) return false;
+  if (clattn_tensor_facts_of(tensor)->traced && !plan->trace) return false;
   return clattn_output_bytes(&plan->problem, tensor) > 0;
 }
 

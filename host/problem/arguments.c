@@ -2,7 +2,7 @@
 #include "problem/arguments.h"
 
 #include "base/status.h"
-#include "problem/tensor.h"
+#include "problem/tensors.h"
 
 clattn_status clattn_check_rows(const clattn_problem *problem, const clattn_rows *rows, clattn_error *error) {
   if (rows == NULL) return CLATTN_OK;

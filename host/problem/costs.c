@@ -4,6 +4,7 @@
 #include "problem/facts.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
+#include "problem/tensors.h"
 
 static double limit(double value, double least, double most) {
   return value < least ? least : value > most ? most : value;
@@ -69,14 +70,16 @@ double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
   return 0.0;
 }
 
-/* What is widened and narrowed, as stored and as float. */
+/* Inputs that are widened and the output that is narrowed: each is read in one type and written in the other. */
 static double convert_bytes(const clattn_problem *problem, bool fused) {
   if (problem->type == CLATTN_F32) return 0.0;
   double bytes = (double)clattn_tensor_elements(problem, CLATTN_OUTPUT) * 6.0;
-  for (int t = 0; t <= CLATTN_V; ++t)
-    if (t != CLATTN_MASK && t != CLATTN_SLOPES && t != CLATTN_SINKS &&
-        !(fused && clattn_fused_reads_stored(problem, (clattn_tensor)t)))
-      bytes += (double)clattn_input_bytes(problem, (clattn_tensor)t) * 3.0;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    const bool converted = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
+    if (converted && !(fused && clattn_fused_reads_stored(problem, tensor)))
+      bytes += (double)clattn_input_bytes(problem, tensor) * 3.0;
+  }
   return bytes;
 }
 

@@ -17,7 +17,7 @@
 #include "problem/positions.h"
 #include "problem/shape.h"
 #include "base/status.h"
-#include "problem/tensor.h"
+#include "problem/tensors.h"
 
 _Static_assert(CHAR_BIT == 8 && sizeof(float) == 4 && FLT_MANT_DIG == 24, "float must be IEEE binary32");
 
@@ -120,10 +120,11 @@ clattn_status clattn_floats_of(const clattn_problem *problem, const clattn_input
   *floats = (clattn_floats){{NULL}, {NULL}};
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
-    if (!clattn_is_input(problem, tensor) || tensor == CLATTN_MASK) continue;
+    const clattn_element_type given = clattn_tensor_facts_of(tensor)->given;
+    if (!clattn_is_input(problem, tensor) || given == CLATTN_ELEMENT_MASK) continue;
     const bool placed = tensor == CLATTN_X && problem->positions != CLATTN_POSITIONS_NONE;
     floats->tensor[t] = clattn_inputs_get(inputs, tensor);
-    if ((problem->type == CLATTN_F32 && !placed) || !clattn_is_stored(tensor)) continue;
+    if ((problem->type == CLATTN_F32 && !placed) || given != CLATTN_ELEMENT_STORED) continue;
     const size_t count = clattn_input_bytes(problem, tensor) / clattn_type_bytes(problem->type);
     floats->copy[t] = calloc(count, sizeof(float));
     if (floats->copy[t] == NULL) return clattn_fail_malloc(error, count * sizeof(float), clattn_tensor_name(tensor));

@@ -1,7 +1,8 @@
-/* Facts of a problem by which kernels are chosen and buffers laid out. */
+/* Facts of a problem: see facts.h. */
 #include "problem/facts.h"
 
 #include "problem/shape.h"
+#include "problem/tensors.h"
 
 size_t clattn_rows_of_kv_head(const clattn_problem *problem) {
   return problem->query_len * (problem->heads / clattn_kv_heads(problem));
@@ -15,6 +16,6 @@ bool clattn_has_few_rows(const clattn_problem *problem) {
 }
 
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor) {
-  return tensor >= CLATTN_Q && tensor <= CLATTN_V && problem->source == CLATTN_SOURCE_QKV &&
-         problem->type != CLATTN_F32 && problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);
+  return clattn_is_given_or_made(tensor) && problem->source == CLATTN_SOURCE_QKV && problem->type != CLATTN_F32 &&
+         problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);
 }

@@ -1,4 +1,4 @@
-/* Facts of a problem by which kernels are chosen and buffers laid out. */
+/* Facts of a problem that decide which kernels suit it and how its buffers are laid out. */
 #ifndef CLATTN_FACTS_H
 #define CLATTN_FACTS_H
 
@@ -10,8 +10,8 @@ size_t clattn_rows_of_kv_head(const clattn_problem *problem);
 /* Whether a KV head has few query rows, as when a sequence is continued token by token. */
 bool clattn_has_few_rows(const clattn_problem *problem);
 
-/* Whether fused kernels read this one of q, k and v as it is stored, in another type than float: given tensors that no
- * earlier stage changes. All others become floats before. */
+/* Whether fused kernels read this tensor, q, k or v, as it is stored, in another type than float: it is given, and no
+ * earlier stage changes it. Every other tensor is converted to float first. */
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor);
 
 #endif

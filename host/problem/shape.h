@@ -1,4 +1,5 @@
-/* What follows from a problem alone: sizes and strides. The problem must be valid for all of these. */
+/* Sizes and strides that follow from the problem; it must be valid. What is true of a tensor in every problem is in
+ * tensors.h. */
 #ifndef CLATTN_SHAPE_H
 #define CLATTN_SHAPE_H
 
@@ -13,58 +14,52 @@ size_t clattn_kv_heads(const clattn_problem *problem);
 /* Columns of xkv, or of x where keys and values are projected from it. */
 size_t clattn_kv_model_dim(const clattn_problem *problem);
 
-/* Tokens of all sequences together that have a query, or a key. */
+/* Queries, or keys, of all sequences together. */
 size_t clattn_query_tokens(const clattn_problem *problem);
 size_t clattn_key_tokens(const clattn_problem *problem);
 
-/* Of q, k, v and context as scores and context see them; with a cache k and v are what is in it. Packed sequences have
- * no batch stride. */
+/* Columns of q, k, v, cached k and v, context or output: heads times dim, or output_dim. */
+size_t clattn_tensor_columns(const clattn_problem *problem, clattn_tensor tensor);
+
+/* Strides of q, k, v and context as the kernels of scores and context read and write them; with a cache those of the
+ * cached keys and values. Packed sequences have a batch stride of 0. */
 clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tensor tensor);
-/* Of q, k and v as the caller gives them, and of those of this run that the cache stage sees. */
+/* Strides of q, k and v as the caller gives them. */
 clattn_strides clattn_given_strides(const clattn_problem *problem, clattn_tensor tensor);
+/* Strides of this run's q, k and v after the rotary stage, which the cache stage reads. */
 clattn_strides clattn_new_strides(const clattn_problem *problem, clattn_tensor tensor);
 
 /* Whether the rotary stage writes this tensor, as (tokens, heads, dim). */
 bool clattn_is_rotated(const clattn_problem *problem, clattn_tensor tensor);
 
-/* Whether a stored input is not what the stages work on: it is of another type, or turned, or positions are added. */
+/* Whether the stages work on a converted copy of this stored input: it is not float, or it is turned, or positions are
+ * added to it. */
 bool clattn_is_separate(const clattn_problem *problem, clattn_tensor tensor);
 
-/* Keys that a row of scores can come to have. */
+/* The most keys that a row of scores can have. */
 size_t clattn_most_keys(const clattn_problem *problem);
 
-/* Whether the cache is not what scores can read in place. */
+/* Whether scores cannot read the cache in place, so that it is first brought into plain floats. */
 bool clattn_is_gathered(const clattn_problem *problem);
 size_t clattn_cache_element_bytes(clattn_cache_type type);
 
-/* Columns of q, k, v, context or output: heads times dim. */
-size_t clattn_tensor_columns(const clattn_problem *problem, clattn_tensor tensor);
-
-/* The order of context, and of an output that is the context. A problem of the struct's first version has none of its
- * own: tokens. */
+/* The order of the context, and of an output that is the context: tokens for problems of the struct's first version,
+ * which lacks the field. */
 clattn_order clattn_context_order(const clattn_problem *problem);
 
 /* Whether there is an output besides the context. */
 bool clattn_has_output(const clattn_problem *problem);
 
-/* Whether the problem has anything to do for this stage. */
+/* Whether the problem gives this stage anything to do. */
 bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage);
 
-/* The problem whose scaled products are the products themselves. */
+/* The problem with a scale of 1 and no softcap, whose scaled products are the products themselves. */
 clattn_problem clattn_unscaled(const clattn_problem *problem);
-
-/* Whether the tensor has a row of key_len for each query: scores and their like, which a plan holds a block of. */
-bool clattn_has_rows_of_keys(clattn_tensor tensor);
-/* Whether a dimension is the number of keys that scores see: with a cache, those of earlier runs too. */
-bool clattn_grows_with_cache(clattn_tensor tensor);
-
-/* Whether plans have it with clattn_plan_options.trace alone. */
-bool clattn_is_traced(clattn_tensor tensor);
 
 /* Bytes of one stored element. */
 size_t clattn_type_bytes(clattn_type type);
 
-/* Floats from the first to behind the last element of given q, k or v, as their strides reach. */
+/* Elements from the first to one past the last that the strides of given q, k or v reach. */
 size_t clattn_given_extent(const clattn_problem *problem, clattn_tensor tensor);
 
 /* false if a * b overflows. */

@@ -6,6 +6,7 @@
 #include "problem/problem.h"
 #include "problem/shape.h"
 #include "base/status.h"
+#include "problem/tensors.h"
 #include "problem/unused.h"
 
 #define LARGEST_SIZE ((size_t)CLATTN_LARGEST_SIZE) /* of rows, columns and terms; element offsets are size_t */

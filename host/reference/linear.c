@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "problem/shape.h"
+#include "problem/tensors.h"
 
 static clattn_linear output_linear(const clattn_problem *p) {
   const bool biased = (p->biases & CLATTN_BIAS_O) != 0;
@@ -25,7 +26,7 @@ clattn_linear clattn_linear_of(const clattn_problem *p, clattn_tensor tensor) {
                {CLATTN_WK, CLATTN_BK, CLATTN_BIAS_K},
                {CLATTN_WV, CLATTN_BV, CLATTN_BIAS_V}};
   if (tensor == CLATTN_OUTPUT) return output_linear(p);
-  const int part = (int)tensor - CLATTN_Q;
+  const int part = tensor == CLATTN_Q ? 0 : tensor == CLATTN_K ? 1 : 2;
   const bool of_queries = part == 0, biased = (p->biases & parts[part].bit) != 0;
   const size_t columns[] = {clattn_tensor_columns(p, CLATTN_Q), clattn_tensor_columns(p, CLATTN_K),
                             clattn_tensor_columns(p, CLATTN_V)};

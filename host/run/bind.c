@@ -5,15 +5,15 @@
 
 #include "problem/shape.h"
 #include "base/status.h"
-#include "problem/tensor.h"
+#include "problem/tensors.h"
 
 static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
   return clattn_is_input(problem, tensor) ? clattn_input_bytes(problem, tensor) : clattn_output_bytes(problem, tensor);
 }
 
-/* What the plan computes in a buffer of its own and copies into the caller's; kernels do not see the latter. */
+/* Whether kernels write the tensor into memory of the plan's, from which it is copied into the caller's buffer. */
 static bool is_copied(clattn_tensor tensor) {
-  return clattn_grows_with_cache(tensor) || tensor == CLATTN_X_POSITIONED;
+  return clattn_tensor_facts_of(tensor)->home != CLATTN_HOME_OWN;
 }
 
 static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
@@ -97,8 +97,9 @@ static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *
     return is_required(p, tensor)
                ? clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is NULL", clattn_tensor_name(tensor))
                : CLATTN_OK;
-  const bool typed = clattn_is_input(p, tensor) ? clattn_is_stored(tensor) && clattn_is_separate(p, tensor)
-                                                : tensor == CLATTN_OUTPUT && p->type != CLATTN_F32;
+  const clattn_tensor_facts *facts = clattn_tensor_facts_of(tensor);
+  const bool typed = clattn_is_input(p, tensor) ? facts->given == CLATTN_ELEMENT_STORED && clattn_is_separate(p, tensor)
+                                                : facts->made == CLATTN_ELEMENT_STORED && p->type != CLATTN_F32;
   if (!is_copied(tensor)) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
   return check_buffer(plan, tensor, buffer, error);
 }

@@ -10,7 +10,7 @@
 #include "reference/linear.h"
 #include "device/process.h"
 #include "base/status.h"
-#include "problem/tensor.h"
+#include "problem/tensors.h"
 
 /* A block is a contiguous run of the rows of (batch, head, query): this is its first. */
 static size_t first_row(const clattn_work *work) {
@@ -149,10 +149,10 @@ static clattn_status deliver_x(const clattn_work *work, const clattn_destination
 
 /* A fused kernel keeps no scores and weights, and what is traced costs: it must have been asked for. */
 static clattn_status check_wanted(const clattn_plan *plan, const clattn_destination *to, clattn_error *error) {
-  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) {
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
-    const bool traced = clattn_is_traced(tensor);
-    if ((!traced && !clattn_has_rows_of_keys(tensor)) || !is_wanted(to, tensor) || clattn_plan_has(plan, tensor))
+    const bool traced = clattn_tensor_facts_of(tensor)->traced;
+    if ((!traced && !clattn_tensor_has_rows(tensor)) || !is_wanted(to, tensor) || clattn_plan_has(plan, tensor))
       continue;
     if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* the problem has none: not looked at */
     if (traced && !clattn_plan_is_fused(plan))
@@ -270,18 +270,17 @@ static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain
 
 static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clattn_outputs *outputs,
                               clattn_error *error) {
-  static const clattn_tensor whole[] = {CLATTN_Q,       CLATTN_K,   CLATTN_V,       CLATTN_ROW_MAX,
-                                        CLATTN_ROW_SUM, CLATTN_LSE, CLATTN_CONTEXT, CLATTN_OUTPUT};
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
   chain->slot = CLATTN_SLOT_DOWNLOAD;
-  for (size_t i = 0; i < sizeof whole / sizeof whole[0] && status == CLATTN_OK; ++i) {
-    const clattn_tensor tensor = whole[i];
-    const bool narrowed = tensor == CLATTN_OUTPUT && plan->stored[tensor] != NULL;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
+    const clattn_tensor tensor = (clattn_tensor)t;
+    const clattn_tensor_facts *facts = clattn_tensor_facts_of(tensor);
+    const bool narrowed = facts->made == CLATTN_ELEMENT_STORED && plan->stored[tensor] != NULL;
     const cl_mem from = narrowed ? plan->stored[tensor] : plan->buffer[tensor];
     void *to = clattn_outputs_get(outputs, tensor);
     const size_t bytes = clattn_output_bytes(p, tensor);
-    if (to == NULL || bytes == 0) continue;
+    if (facts->home != CLATTN_HOME_OWN || to == NULL || bytes == 0) continue;
     const bool in_place = clattn_is_input(p, tensor) && !clattn_is_rotated(p, tensor);
     status =
         in_place ? download_given(plan, chain, tensor, to, error) : clattn_chain_read(chain, from, 0, bytes, to, error);

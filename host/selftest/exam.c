@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "problem/shape.h"
+#include "problem/tensors.h"
 #include "base/status.h"
 #include "problem/facts.h"
 
@@ -79,7 +80,7 @@ clattn_problem clattn_exam_projection(const clattn_problem *real) {
 /* ---- doing one --------------------------------------------------------------------------------------------------- */
 
 static clattn_status draw(clattn_exam *e, clattn_tensor tensor, uint64_t *state, clattn_error *error) {
-  const bool stored = tensor != CLATTN_SLOPES && tensor != CLATTN_SINKS;
+  const bool stored = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
   const size_t count = clattn_tensor_elements(&e->problem, tensor), bytes = clattn_input_bytes(&e->problem, tensor);
   float *drawn = malloc(count * sizeof *drawn);
   void *input = e->memory[tensor] = malloc(bytes);

@@ -1,6 +1,6 @@
 /* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
 #include "stages/stage.h"
-#include "problem/tensor.h"
+#include "problem/tensors.h"
 #include "problem/facts.h"
 
 static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, const conversion *given,
@@ -45,7 +45,8 @@ clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error)
   clattn_status status = CLATTN_OK;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
-    if (!clattn_is_input(p, tensor) || !clattn_is_stored(tensor) || !clattn_is_separate(p, tensor)) continue;
+    const bool stored = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
+    if (!clattn_is_input(p, tensor) || !stored || !clattn_is_separate(p, tensor)) continue;
     if (clattn_is_rotated(p, tensor)) continue; /* the rotary stage reads what is stored */
     if (clattn_plan_is_fused(work->plan) && clattn_fused_reads_stored(p, tensor)) continue;
     const bool placed = tensor == CLATTN_X && p->positions != CLATTN_POSITIONS_NONE;

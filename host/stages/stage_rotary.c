@@ -1,10 +1,11 @@
 /* rotary: q and the keys of this run are turned by their positions. */
 #include "problem/positions.h"
+#include "problem/tensors.h"
 #include "stages/stage.h"
 
 static clattn_status rotate(const clattn_work *work, clattn_tensor tensor, clattn_error *error) {
   const clattn_problem *p = &work->plan->problem;
-  const bool given = p->source == CLATTN_SOURCE_QKV, of_keys = tensor == CLATTN_K;
+  const bool given = p->source == CLATTN_SOURCE_QKV, of_keys = clattn_tensor_facts_of(tensor)->of_keys;
   const size_t heads = of_keys ? clattn_kv_heads(p) : p->heads, rows = of_keys ? p->key_len : p->query_len;
   const size_t rotary_dim = clattn_rotary_dim(p);
   const clattn_table *table = clattn_table_of(work->plan, tensor);

@@ -104,7 +104,7 @@ static void print_build_error(const grade_job *job, const char *message) {
 /* ---- one case ---------------------------------------------------------------------------------------------------- */
 
 static bool allocate(attempt *a, clattn_outputs *outputs) {
-  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) {
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (tensor == CLATTN_SCALED || tensor == CLATTN_SOFTCAPPED || !clattn_plan_has(a->plan, tensor)) continue;
     const size_t bytes = clattn_output_bytes(&a->work.problem, tensor);

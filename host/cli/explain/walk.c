@@ -204,17 +204,13 @@ static int make_plan(walk *w, const run_options *o) {
   return -1;
 }
 
-static bool has_rows(clattn_tensor tensor) {
-  return tensor >= CLATTN_PRODUCTS && tensor <= CLATTN_WEIGHTS;
-}
-
 static int allocate(walk *w) {
-  for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t) {
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!clattn_plan_has(w->plan, tensor)) continue;
     const clattn_problem *sizing = clattn_sizing_problem(&w->input.problem, &w->seen, tensor);
-    const size_t bytes =
-        has_rows(tensor) ? w->rows.count * w->seen.key_len * sizeof(float) : clattn_output_bytes(sizing, tensor);
+    const size_t bytes = clattn_tensor_has_rows(tensor) ? w->rows.count * w->seen.key_len * sizeof(float)
+                                                        : clattn_output_bytes(sizing, tensor);
     w->memory[t] = malloc(bytes);
     if (w->memory[t] == NULL) {
       complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name(tensor));
@@ -229,16 +225,19 @@ static int allocate(walk *w) {
 
 /* Matrices and biases as floats, rounded to the problem's type as the device has them. */
 static int widen_matrices(walk *w) {
+  static const clattn_tensor all[] = {CLATTN_WQ, CLATTN_WK, CLATTN_WV,   CLATTN_WQKV, CLATTN_BQ,
+                                      CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_WO,   CLATTN_BO};
   const clattn_problem *p = &w->input.problem;
-  for (int t = CLATTN_WQ; t <= CLATTN_BO; ++t) {
-    const size_t count = clattn_tensor_elements(p, (clattn_tensor)t);
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
+    const clattn_tensor tensor = all[i];
+    const size_t count = clattn_tensor_elements(p, tensor);
     if (count == 0) continue;
-    w->matrix[t] = malloc(count * sizeof(float));
-    if (w->matrix[t] == NULL) {
+    w->matrix[tensor] = malloc(count * sizeof(float));
+    if (w->matrix[tensor] == NULL) {
       complain("no host memory for %zu numbers", count);
       return EXIT_BAD_INPUT;
     }
-    clattn_widen(p->type, clattn_inputs_get(&w->input.inputs, (clattn_tensor)t), count, w->matrix[t]);
+    clattn_widen(p->type, clattn_inputs_get(&w->input.inputs, tensor), count, w->matrix[tensor]);
   }
   return -1;
 }

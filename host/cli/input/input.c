@@ -85,6 +85,7 @@ static float *example_matrix(const example *e, const float *w, size_t columns, c
 }
 
 static int input_from_example(const run_options *o, input *in) {
+  static const clattn_tensor made[] = {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV};
   const char *name = o->example != NULL ? o->example : "please-study-man";
   const example *e = example_find(name);
   if (e == NULL) return complain_of_example(name);
@@ -107,8 +108,8 @@ static int input_from_example(const run_options *o, input *in) {
   in->tensor[CLATTN_WQ] = example_matrix(e, e->wq, e->key_columns, p->layout);
   in->tensor[CLATTN_WK] = example_matrix(e, e->wk, e->key_columns, p->layout);
   in->tensor[CLATTN_WV] = example_matrix(e, e->wv, e->value_columns, p->layout);
-  for (int t = CLATTN_WQ; t <= CLATTN_WV; ++t)
-    if (in->tensor[CLATTN_X] == NULL || in->tensor[t] == NULL) return EXIT_BAD_INPUT;
+  for (size_t i = 0; i < sizeof made / sizeof made[0]; ++i)
+    if (in->tensor[made[i]] == NULL) return EXIT_BAD_INPUT;
   memcpy(in->tensor[CLATTN_X], e->x, e->token_count * e->model_dim * sizeof(float));
   return -1;
 }

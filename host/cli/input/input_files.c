@@ -202,8 +202,8 @@ static bool set_given(const files *f, clattn_problem *p) {
 
 static bool read_all(files *f) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    const bool here = t < CLATTN_MASK || (t >= CLATTN_Q && t <= CLATTN_V); /* mask and the like come later */
-    if (!here || f->options->file[t] == NULL) continue;
+    const bool later = t == CLATTN_MASK || t == CLATTN_SLOPES || t == CLATTN_SINKS; /* read with what scores mean */
+    if (later || f->options->file[t] == NULL) continue;
     if (!input_read(file_option_name((clattn_tensor)t), f->options->file[t], &f->all[t])) return false;
   }
   return true;

@@ -75,9 +75,10 @@ static float *random_matrix(const clattn_problem *p, clattn_tensor tensor, uint6
   size_t shape[4];
   const int rank = clattn_problem_shape(p, tensor, shape);
   const size_t count = clattn_tensor_elements(p, tensor);
-  const bool is_weight = rank == 2 && tensor >= CLATTN_WQ && tensor <= CLATTN_WO;
+  const bool is_matrix =
+      rank == 2 && (tensor == CLATTN_WQ || tensor == CLATTN_WK || tensor == CLATTN_WV || tensor == CLATTN_WO);
   float *drawn = input_random_normal(count, deviation_of(p, tensor), state);
-  if (drawn == NULL || !is_weight || p->layout == CLATTN_LAYOUT_XW) return drawn;
+  if (drawn == NULL || !is_matrix || p->layout == CLATTN_LAYOUT_XW) return drawn;
   float *turned = input_allocate(count);
   for (size_t c = 0; turned != NULL && c < shape[0]; ++c)
     for (size_t k = 0; k < shape[1]; ++k) turned[c * shape[1] + k] = drawn[k * shape[0] + c];

@@ -69,9 +69,8 @@ static bool allocate(const workload *w, const clattn_plan *plan, const clattn_ro
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!is_compared(plan, tensor)) continue;
-    const bool of_rows = tensor == CLATTN_SCORES || tensor == CLATTN_WEIGHTS;
-    const size_t bytes =
-        of_rows ? rows->count * w->problem.key_len * sizeof(float) : clattn_output_bytes(&w->problem, tensor);
+    const size_t bytes = clattn_tensor_has_rows(tensor) ? rows->count * w->problem.key_len * sizeof(float)
+                                                        : clattn_output_bytes(&w->problem, tensor);
     void *memory = malloc(bytes);
     if (memory == NULL) return false;
     memset(memory, 0xFF, bytes); /* NaN: what no kernel writes must not look right */

@@ -92,10 +92,6 @@ static int choose_rows(run_job *job) {
   return -1;
 }
 
-static bool has_rows(clattn_tensor tensor) {
-  return tensor >= CLATTN_SCALED && tensor <= CLATTN_WEIGHTS;
-}
-
 /* The result alone, or everything where it is checked or saved; what only a file would show, only for a file. */
 static bool is_wanted(const run_job *job, clattn_tensor tensor) {
   const clattn_problem *p = &job->seen;
@@ -126,7 +122,7 @@ static int allocate_outputs(run_job *job) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!is_wanted(job, tensor)) continue;
-    const bool rows_alone = sampled && has_rows(tensor);
+    const bool rows_alone = sampled && clattn_tensor_has_rows(tensor);
     const clattn_problem *sizing = clattn_sizing_problem(&job->input.problem, p, tensor);
     code = allocate_output(
         job, tensor, rows_alone ? job->rows->count * p->key_len * sizeof(float) : clattn_output_bytes(sizing, tensor));

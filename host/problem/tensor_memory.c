@@ -1,0 +1,79 @@
+/* A tensor in the caller's memory: its bytes, and where the caller's structs point to it. */
+#include <string.h>
+
+#include "problem/shape.h"
+#include "problem/tensors.h"
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
+
+size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tensor) {
+  size_t shape[4], elements = 1;
+  const int rank = clattn_problem_shape(problem, tensor, shape);
+  for (int i = 0; i < rank; ++i) elements *= shape[i];
+  return rank > 0 ? elements : 0;
+}
+
+static size_t element_bytes(const clattn_problem *problem, clattn_element_type element) {
+  switch (element) {
+  case CLATTN_ELEMENT_STORED:
+    return clattn_type_bytes(problem->type);
+  case CLATTN_ELEMENT_FLOAT:
+    return sizeof(float);
+  case CLATTN_ELEMENT_MASK:
+    return problem->mask == CLATTN_MASK_BOOL ? 1 : sizeof(float);
+  case CLATTN_ELEMENT_NONE:
+    break;
+  }
+  return 0;
+}
+
+size_t clattn_input_bytes(const clattn_problem *problem, clattn_tensor tensor) {
+  const size_t element = element_bytes(problem, clattn_tensor_facts_of(tensor)->given);
+  if (!clattn_is_given_or_made(tensor)) return clattn_tensor_elements(problem, tensor) * element;
+  return problem->source == CLATTN_SOURCE_QKV ? clattn_given_extent(problem, tensor) * element : 0;
+}
+
+size_t clattn_output_bytes(const clattn_problem *problem, clattn_tensor tensor) {
+  return clattn_tensor_elements(problem, tensor) * element_bytes(problem, clattn_tensor_facts_of(tensor)->made);
+}
+
+bool clattn_is_input(const clattn_problem *problem, clattn_tensor tensor) {
+  return clattn_input_bytes(problem, tensor) > 0;
+}
+
+/* ---- the caller's structs ---------------------------------------------------------------------------------------- */
+
+/* The pointer at `offset` of a struct; on every platform here all object pointers have one representation. */
+static void *pointer_at(const void *structure, size_t offset) {
+  void *pointer = NULL;
+  if (offset != CLATTN_NO_FIELD) memcpy(&pointer, (const char *)structure + offset, sizeof pointer);
+  return pointer;
+}
+
+static void set_pointer(void *structure, size_t offset, const void *pointer) {
+  if (offset != CLATTN_NO_FIELD) memcpy((char *)structure + offset, &pointer, sizeof pointer);
+}
+
+const void *clattn_inputs_get(const clattn_inputs *inputs, clattn_tensor tensor) {
+  return pointer_at(inputs, clattn_tensor_facts_of(tensor)->input);
+}
+
+void clattn_inputs_set(clattn_inputs *inputs, clattn_tensor tensor, const void *data) {
+  set_pointer(inputs, clattn_tensor_facts_of(tensor)->input, data);
+}
+
+void *clattn_outputs_get(const clattn_outputs *outputs, clattn_tensor tensor) {
+  return pointer_at(outputs, clattn_tensor_facts_of(tensor)->output);
+}
+
+void clattn_outputs_set(clattn_outputs *outputs, clattn_tensor tensor, void *data) {
+  set_pointer(outputs, clattn_tensor_facts_of(tensor)->output, data);
+}
+
+cl_mem clattn_buffers_get(const clattn_buffers *buffers, clattn_tensor tensor) {
+  return pointer_at(buffers, clattn_tensor_facts_of(tensor)->buffer);
+}
+
+void clattn_buffers_set(clattn_buffers *buffers, clattn_tensor tensor, cl_mem buffer) {
+  set_pointer(buffers, clattn_tensor_facts_of(tensor)->buffer, buffer);
+}
