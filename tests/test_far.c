@@ -19,7 +19,7 @@
 #include "cache/cache.h"
 #include "catalog/catalog.h"
 #include "recorder/compile.h"
-#include "problem/costs.h"
+#include "problem/stages.h"
 #include "recorder/programs.h"
 #include "base/random.h"
 #include "run/run.h"

@@ -233,14 +233,10 @@ const clattn_kernel *clattn_catalog_at(size_t index) {
   return index < clattn_kernel_count() ? &catalog[index] : NULL;
 }
 
-clattn_stage clattn_catalog_stage(clattn_stage stage) {
-  return stage == CLATTN_STAGE_OUTPUT ? CLATTN_STAGE_PROJECT : stage;
-}
-
 const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length) {
   for (size_t i = 0; i < clattn_kernel_count(); ++i) {
     const clattn_kernel *row = &catalog[i];
-    if (row->stage != clattn_catalog_stage(stage)) continue;
+    if (row->stage != clattn_stage_kernels(stage)) continue;
     if (strlen(row->name) == length && strncmp(row->name, rung_or_name, length) == 0) return row;
     if (length == 1 && row->rung > 0 && rung_or_name[0] == '0' + row->rung) return row;
   }

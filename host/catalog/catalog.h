@@ -35,9 +35,6 @@ typedef struct clattn_kernel {
 /* The row at index; NULL when index >= clattn_kernel_count(). */
 const clattn_kernel *clattn_catalog_at(size_t index);
 
-/* Whose rows this stage's kernels are: project's for output. */
-clattn_stage clattn_catalog_stage(clattn_stage stage);
-
 /* The row of this stage with this rung number (digits) or name; NULL if there is none. */
 const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length);
 

@@ -6,6 +6,7 @@
 #include "problem/shape.h"
 #include "base/sizes.h"
 #include "problem/facts.h"
+#include "problem/stages.h"
 
 /* Of a kernel that reads one float for each of its operations and one whose tile is shared by many, the text differs in
  * how often it names the same float. That is what is counted here; a compiler reads once what stands twice in one
@@ -198,9 +199,9 @@ static clattn_sizes projection_sizes(const clattn_problem *p, clattn_tensor resu
       .pairs = 1, .rows = l.rows, .columns = l.columns.count, .terms = l.terms, .b_along_depth = l.transposed};
 }
 
-/* All stages but fused are given floats, whatever the problem's type. */
+/* An element as a part of a float: most stages are given floats, whatever the problem's type. */
 static double floats_of(const clattn_problem *p, clattn_stage stage, clattn_tensor tensor) {
-  const bool stored = stage == CLATTN_STAGE_FUSED && clattn_fused_reads_stored(p, tensor);
+  const bool stored = clattn_stage_facts_of(stage)->reads_stored && clattn_fused_reads_stored(p, tensor);
   return stored ? (double)clattn_type_bytes(p->type) / sizeof(float) : 1.0;
 }
 
@@ -243,9 +244,8 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
     const clattn_sizes sizes = projection_sizes(p, CLATTN_OUTPUT);
     row->traffic(value, &sizes, &t);
   } else {
-    const size_t step = stage == CLATTN_STAGE_FUSED ? p->query_len : block_rows;
-    for (size_t row0 = 0; row0 < p->query_len; row0 += step) {
-      const clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(step, p->query_len - row0));
+    for (size_t row0 = 0; row0 < p->query_len; row0 += block_rows) {
+      const clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(block_rows, p->query_len - row0));
       row->traffic(value, &sizes, &t);
     }
   }

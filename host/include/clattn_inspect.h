@@ -161,8 +161,20 @@ typedef enum clattn_stage {
 /* "project", "scores", ...; never NULL. */
 CLATTN_API const char *clattn_stage_name(clattn_stage stage);
 
+/* The stage whose kernels this one launches: project for output, every other stage its own. */
+CLATTN_API clattn_stage clattn_stage_kernels(clattn_stage stage);
+
+/* Whether tuning records have entries for the stage; output shares those of project. */
+CLATTN_API bool clattn_stage_is_tuned(clattn_stage stage);
+
+/* Whether only plans with clattn_plan_options.trace have the stage. */
+CLATTN_API bool clattn_stage_is_traced(clattn_stage stage);
+
 /* "staged", "blas", "fused"; never NULL. */
 CLATTN_API const char *clattn_pipeline_name(clattn_pipeline pipeline);
+
+/* Whether plans of this pipeline have the stage, where the problem needs it. */
+CLATTN_API bool clattn_pipeline_has_stage(clattn_pipeline pipeline, clattn_stage stage);
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 

@@ -4,58 +4,29 @@
 #include "plan/choice.h"
 #include "catalog/fused.h"
 #include "programs/program.h"
-#include "problem/shape.h"
+#include "problem/stages.h"
 #include "base/sizes.h"
-#include "problem/kernel_arguments.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
 #include "problem/facts.h"
 
-static size_t terms_of(const clattn_problem *problem, clattn_stage stage) {
-  switch (stage) {
-  case CLATTN_STAGE_CONVERT:
-    return 1;
-  case CLATTN_STAGE_PROJECT:
-    return problem->model_dim > problem->kv_model_dim ? problem->model_dim : problem->kv_model_dim;
-  case CLATTN_STAGE_SCORES:
-  case CLATTN_STAGE_PRODUCTS:
-    return problem->head_dim;
-  case CLATTN_STAGE_OUTPUT:
-    return problem->heads * problem->value_dim;
-  case CLATTN_STAGE_ROTARY:
-  case CLATTN_STAGE_CACHE:
-    return 1;
-  case CLATTN_STAGE_FUSED: /* two sums: the longer counts */
-    return problem->head_dim > clattn_most_keys(problem) ? problem->head_dim : clattn_most_keys(problem);
-  default:
-    return clattn_most_keys(problem);
-  }
-}
-
 clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage) {
-  return (clattn_extent){.terms = terms_of(problem, stage),
+  const clattn_stage_facts *facts = clattn_stage_facts_of(stage);
+  const bool k_stored = clattn_fused_reads_stored(problem, CLATTN_K);
+  const bool v_stored = clattn_fused_reads_stored(problem, CLATTN_V);
+  return (clattn_extent){.terms = facts->terms(problem),
                          .head_dim = problem->head_dim,
                          .value_dim = problem->value_dim,
-                         .stored = stage == CLATTN_STAGE_FUSED && (clattn_fused_reads_stored(problem, CLATTN_K) ||
-                                                                   clattn_fused_reads_stored(problem, CLATTN_V))};
-}
-
-/* As kernels/common/attention.h numbers types. */
-static int type_read(const clattn_problem *problem, clattn_tensor tensor) {
-  return clattn_fused_reads_stored(problem, tensor) ? (int)clattn_kernel_type(problem->type) : STORED_F32;
+                         .stored = facts->reads_stored && (k_stored || v_stored)};
 }
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder, char *options,
                           size_t size) {
+  const clattn_stage_facts *facts = clattn_stage_facts_of(choice->stage);
   size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
-  if (clattn_catalog_stage(choice->stage) == CLATTN_STAGE_PROJECT)
-    used += (size_t)snprintf(options + used, size - used, " -DW_TRANSPOSED=%d", problem->layout == CLATTN_LAYOUT_XWT);
+  if (facts->macros != NULL) used += (size_t)facts->macros(problem, options + used, size - used);
   if (choice->row->form == CLATTN_FORM_LIBRARY)
     used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
-  if (choice->stage == CLATTN_STAGE_FUSED)
-    used += (size_t)snprintf(options + used, size - used, " -DHEAD_DIM=%zu -DVALUE_DIM=%zu -DQK_TYPE=%d -DV_TYPE=%d",
-                             problem->head_dim, problem->value_dim, type_read(problem, CLATTN_K),
-                             type_read(problem, CLATTN_V));
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }
@@ -115,20 +86,6 @@ static clattn_status check_built(const clattn_device *device, clattn_choice *cho
   return CLATTN_OK;
 }
 
-/* Whether there is anything to do behind the library's product. */
-static bool needs_companion(const clattn_problem *problem, clattn_stage stage) {
-  switch (stage) {
-  case CLATTN_STAGE_PROJECT:
-    return (problem->biases & ~(unsigned)CLATTN_BIAS_O) != 0;
-  case CLATTN_STAGE_OUTPUT:
-    return (problem->biases & CLATTN_BIAS_O) != 0;
-  default:
-    return problem->causal || problem->window_left != CLATTN_UNBOUNDED || problem->window_right != CLATTN_UNBOUNDED ||
-           problem->mask != CLATTN_MASK_NONE || clattn_has_sequences(problem) || problem->softcap > 0.0f ||
-           problem->alibi;
-  }
-}
-
 void clattn_release_choice(clattn_choice *choice) {
   if (choice->kernel != NULL) clReleaseKernel(choice->kernel);
   if (choice->companion != NULL) clReleaseKernel(choice->companion);
@@ -159,7 +116,8 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
   if (clattn_row_supported(row, choice->value, &extent, &plan->device->info, &reason) != CLATTN_OK)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name,
                        clattn_stage_name(choice->stage), reason.message);
-  if (row->form == CLATTN_FORM_LIBRARY && !needs_companion(&plan->problem, choice->stage)) return CLATTN_OK;
+  if (row->form == CLATTN_FORM_LIBRARY && !clattn_stage_facts_of(choice->stage)->post_process(&plan->problem))
+    return CLATTN_OK;
 
   const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
   char macros[512];

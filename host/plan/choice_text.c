@@ -20,6 +20,18 @@ static bool equals(clattn_text part, const char *text) {
   return part.length == strlen(text) && strncmp(part.start, text, part.length) == 0;
 }
 
+static clattn_status fail_syntax(clattn_text item, clattn_error *error) {
+  char allowed[256] = "";
+  size_t used = 0;
+  for (int s = 0; s < CLATTN_STAGE_COUNT && used < sizeof allowed; ++s)
+    used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", s > 0 ? ", " : "",
+                             clattn_stage_name((clattn_stage)s));
+  return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                     "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE "
+                     "one of %s)",
+                     (int)item.length, item.start, allowed);
+}
+
 /* "scores=2:TILE=8,softmax=naive" -> wanted[CLATTN_STAGE_SCORES] = "2:TILE=8", ... */
 clattn_status clattn_split_kernels(const char *kernels, clattn_text wanted[CLATTN_STAGE_COUNT], clattn_error *error) {
   clattn_text text = {kernels, kernels == NULL ? 0 : strlen(kernels)};
@@ -28,11 +40,7 @@ clattn_status clattn_split_kernels(const char *kernels, clattn_text wanted[CLATT
     const clattn_text item = kernel, name = cut(&kernel, '=');
     int stage = 0;
     while (stage < CLATTN_STAGE_COUNT && !equals(name, clattn_stage_name((clattn_stage)stage))) ++stage;
-    if (stage == CLATTN_STAGE_COUNT || kernel.length == 0)
-      return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                         "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; "
-                         "STAGE one of convert, project, rotary, cache, scores, softmax, context, fused, output)",
-                         (int)item.length, item.start);
+    if (stage == CLATTN_STAGE_COUNT || kernel.length == 0) return fail_syntax(item, error);
     if (wanted[stage].start != NULL)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "stage %s is named twice in '%s'",
                          clattn_stage_name((clattn_stage)stage), kernels);
@@ -45,7 +53,7 @@ static clattn_status fail_unknown_kernel(clattn_stage stage, clattn_text name, c
   char allowed[256] = "";
   for (size_t i = 0; i < clattn_kernel_count(); ++i) {
     const clattn_kernel *row = clattn_catalog_at(i);
-    if (row->stage != clattn_catalog_stage(stage)) continue;
+    if (row->stage != clattn_stage_kernels(stage)) continue;
     const size_t used = strlen(allowed);
     if (row->rung > 0)
       snprintf(allowed + used, sizeof allowed - used, "%s%d %s", used > 0 ? ", " : "", row->rung, row->name);

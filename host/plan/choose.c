@@ -5,7 +5,7 @@
 #include "catalog/fused.h"
 #include "plan/reasons.h"
 #include "tuning/record.h"
-#include "problem/shape.h"
+#include "problem/stages.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
 
@@ -81,7 +81,7 @@ static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clatt
   clattn_fail(error, CLATTN_UNSUPPORTED, "no kernel of stage %s suits the device", clattn_stage_name(stage));
   for (size_t i = clattn_kernel_count(); i-- > 0;) {
     const clattn_kernel *row = clattn_catalog_at(i);
-    if (row->stage != clattn_catalog_stage(stage)) continue;
+    if (row->stage != clattn_stage_kernels(stage)) continue;
     *choice = (clattn_choice){.stage = stage, .row = row};
     clattn_standard_tiles(row, &plan->device->info, choice->value);
     const char *against = unsuited(row, &plan->device->info, &plan->problem);
@@ -130,7 +130,7 @@ static clattn_status parse_entry(const clattn_plan *plan, clattn_choice *choice,
 static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
                                      const clattn_plan_options *options, const clattn_record *record,
                                      clattn_error *error) {
-  if (record->date[0] == '\0' || !clattn_is_tuned(stage)) return CLATTN_OK;
+  if (record->date[0] == '\0' || !clattn_stage_is_tuned(stage)) return CLATTN_OK;
   const clattn_tuning_key key = clattn_tuning_key_of(&plan->problem, stage);
   const clattn_record_entry *entry = clattn_record_find(record, &key);
   if (entry == NULL) return clattn_reason_record(plan, stage, error, "nothing of such a type and size in it");
@@ -150,21 +150,13 @@ static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, c
 
 /* ---- all stages -------------------------------------------------------------------------------------------------- */
 
-static bool has_product(clattn_stage stage) {
-  return stage == CLATTN_STAGE_PROJECT || stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_CONTEXT ||
-         stage == CLATTN_STAGE_OUTPUT;
-}
-
 bool clattn_plan_is_fused(const clattn_plan *plan) {
-  return plan->choice[CLATTN_STAGE_FUSED].row != NULL;
+  return plan->pipeline == CLATTN_PIPELINE_FUSED;
 }
 
-/* Of scores, softmax and context on the one side and fused on the other a pipeline has one. */
-static bool is_of_plan(clattn_stage stage, const clattn_plan_options *options) {
-  const clattn_pipeline pipeline = options->pipeline;
-  if (stage == CLATTN_STAGE_PRODUCTS || stage == CLATTN_STAGE_EXPS) return options->trace;
-  if (stage == CLATTN_STAGE_FUSED) return pipeline == CLATTN_PIPELINE_FUSED;
-  return pipeline != CLATTN_PIPELINE_FUSED || stage < CLATTN_STAGE_SCORES || stage > CLATTN_STAGE_CONTEXT;
+static bool has_stage(const clattn_plan *plan, clattn_stage stage) {
+  return clattn_stage_used(&plan->problem, stage) && clattn_pipeline_has_stage(plan->pipeline, stage) &&
+         (plan->trace || !clattn_stage_is_traced(stage));
 }
 
 static clattn_status choose(clattn_plan *plan, clattn_stage stage, clattn_text wanted,
@@ -172,7 +164,7 @@ static clattn_status choose(clattn_plan *plan, clattn_stage stage, clattn_text w
   static const clattn_text clblast = {"clblast", 7};
   clattn_choice *choice = &plan->choice[stage];
   if (wanted.start != NULL) return choose_by_hand(plan, choice, stage, wanted, options, "named so", error);
-  if (options->pipeline == CLATTN_PIPELINE_BLAS && has_product(stage))
+  if (plan->pipeline == CLATTN_PIPELINE_BLAS && clattn_stage_facts_of(stage)->post_process != NULL)
     return choose_by_hand(plan, choice, stage, clblast, options, "the blas pipeline has it", error);
   const clattn_status status = choose_recorded(plan, choice, stage, options, record, error);
   if (status != CLATTN_OK || choice->row != NULL) return status;
@@ -188,8 +180,7 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
   if (status == CLATTN_OK) status = read_record(plan, options, &record, error);
   for (int s = 0; s < CLATTN_STAGE_COUNT && status == CLATTN_OK; ++s) {
     const clattn_stage stage = (clattn_stage)s;
-    if (clattn_stage_used(&plan->problem, stage) && is_of_plan(stage, options))
-      status = choose(plan, stage, wanted[stage], options, &record, error);
+    if (has_stage(plan, stage)) status = choose(plan, stage, wanted[stage], options, &record, error);
   }
   clattn_record_release(&record);
   return status;

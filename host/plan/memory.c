@@ -70,10 +70,6 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
   }
 }
 
-bool clattn_has_sequences(const clattn_problem *problem) {
-  return problem->lengths != CLATTN_LENGTHS_FULL || problem->cache.capacity != 0;
-}
-
 static uint64_t sequences_bytes(const clattn_problem *problem) {
   return !clattn_has_sequences(problem) ? 0 : (uint64_t)problem->batch * SEQUENCE_INTS * sizeof(cl_int);
 }
@@ -110,18 +106,23 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
   return status;
 }
 
-/* Of the fused kernel and its companion. */
+/* The memory through which a kernel and its companion pass parts of results. Only one stage of a plan has companions.
+ */
 static clattn_status size_workspace(clattn_plan *plan, clattn_error *error) {
-  const clattn_choice *fused = &plan->choice[CLATTN_STAGE_FUSED];
-  const clattn_companion *companion = clattn_plan_is_fused(plan) ? clattn_companion_of(fused->row) : NULL;
   const uint64_t most = plan->device->info.max_allocation_bytes;
-  if (companion == NULL) return CLATTN_OK;
-  plan->info.workspace_bytes = (uint64_t)companion->workspace(fused->value, &plan->problem) * sizeof(float);
-  if (plan->info.workspace_bytes <= most) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
-                     "the workspace of kernel fused=%s takes %llu bytes; '%s' allows %llu in one buffer",
-                     fused->row->name, (unsigned long long)plan->info.workspace_bytes, plan->device->info.name,
-                     (unsigned long long)most);
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    const clattn_choice *choice = &plan->choice[s];
+    const clattn_companion *companion = choice->row != NULL ? clattn_companion_of(choice->row) : NULL;
+    if (companion == NULL) continue;
+    plan->info.workspace_bytes = (uint64_t)companion->workspace(choice->value, &plan->problem) * sizeof(float);
+    if (plan->info.workspace_bytes > most)
+      return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
+                         "the workspace of kernel %s=%s takes %llu bytes; '%s' allows %llu in one buffer",
+                         clattn_stage_name((clattn_stage)s), choice->row->name,
+                         (unsigned long long)plan->info.workspace_bytes, plan->device->info.name,
+                         (unsigned long long)most);
+  }
+  return CLATTN_OK;
 }
 
 static uint64_t smallest(uint64_t a, uint64_t b) {
@@ -226,7 +227,10 @@ clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *o
   }
   if (status == CLATTN_OUT_OF_DEVICE_MEMORY) return refuse(plan, budget, error);
   if (status != CLATTN_OK) return status;
-  if (!fused) status = size_blocks(plan, options, budget, fixed, error);
+  if (fused) /* no scores in memory: one block of everything */
+    plan->largest = (clattn_block){.pairs = plan->problem.batch * plan->problem.heads, .rows = plan->problem.query_len};
+  else
+    status = size_blocks(plan, options, budget, fixed, error);
   plan->info.total_bytes = fixed + plan->info.block_bytes;
   return status;
 }

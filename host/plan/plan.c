@@ -12,6 +12,7 @@
 #include "plan/reasons.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
+#include "problem/stages.h"
 #include "problem/tensors.h"
 #include "base/status.h"
 #include "catalog/traffic.h"
@@ -29,7 +30,7 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
   }
 }
 
-/* Of the stages behind the cache the problem as they see it counts, of the others the plan's own. */
+/* The stages that work on scores see the keys in the cache; for the others the plan's own problem counts. */
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
@@ -112,6 +113,7 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   if (plan == NULL) return clattn_fail_malloc(error, sizeof *plan, "a plan");
   plan->device = device;
   plan->problem = clattn_current_problem(problem);
+  plan->pipeline = options->pipeline;
   plan->io = options->io;
   plan->trace = options->trace;
   plan->limit = clattn_launch_limit_of(&device->info, options);

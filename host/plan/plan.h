@@ -35,6 +35,7 @@ typedef struct clattn_reasons {
 struct clattn_plan {
   clattn_device *device;
   clattn_problem problem;
+  clattn_pipeline pipeline;
   clattn_io io;
   bool trace;
   clattn_launch_limit limit;
@@ -51,11 +52,11 @@ struct clattn_plan {
   uint64_t held_bytes;                /* of the device's memory, as its ledger has it */
   clattn_plan_info info;
   clattn_reasons reasons;  /* why it is so */
-  clattn_stage stopped_at; /* at which the last clattn_plan_run failed; CLATTN_STAGE_COUNT: at none */
+  clattn_stage stopped_at; /* the stage at which the last run failed; CLATTN_STAGE_COUNT: none */
   cl_event previous;       /* the end of the last run that was enqueued; the buffers in between are in use until then */
 };
 
-/* Whether scores, softmax and context are one kernel. */
+/* Whether scores, softmax and context are one kernel, so that the plan holds no scores. */
 bool clattn_plan_is_fused(const clattn_plan *plan);
 
 /* Whether kernels that the plan chooses by itself have to pass their self-test first. */
@@ -82,9 +83,6 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
 
 /* All buffers, filled with NaN. */
 clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error);
-
-/* Whether sequences are described one by one. */
-bool clattn_has_sequences(const clattn_problem *problem);
 
 /* The block after this one; false behind the last. Starts from all zero. */
 bool clattn_next_block(const clattn_plan *plan, clattn_block *block);

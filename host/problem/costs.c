@@ -1,22 +1,24 @@
-/* What the stages of a problem cost. */
+/* What the stages of a problem cost: see costs.h. */
 #include "problem/costs.h"
 
 #include "problem/facts.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
+#include "problem/stages.h"
 #include "problem/tensors.h"
 
 static double limit(double value, double least, double most) {
   return value < least ? least : value > most ? most : value;
 }
 
-/* The sum over query = 0 ... queries-1 of query + shift, held within 0 ... keys. */
+/* The sum over query = 0 ... queries-1 of query + shift, limited to 0 ... keys. */
 static double sum_of_borders(double queries, double keys, double shift) {
   const double rise = limit(-shift, 0.0, queries), level = limit(keys - shift, rise, queries);
   return (level - rise) * (shift + (rise + level - 1.0) / 2.0) + (queries - level) * keys;
 }
 
-/* (query, key) places that causality and window leave, over all batches and heads; lengths count as full. */
+/* (query, key) places that causality and window leave, over all batches and heads; lengths count as
+ * full. */
 static double live_pairs(const clattn_problem *problem) {
   const double position = (double)clattn_sequence_of(problem, NULL, 0).position;
   const double queries = (double)problem->query_len, keys = (double)problem->key_len;
@@ -25,7 +27,9 @@ static double live_pairs(const clattn_problem *problem) {
   return live * (double)problem->batch * (double)problem->heads;
 }
 
-static double projection_flops(const clattn_problem *problem) {
+/* ---- operations -------------------------------------------------------------------------------------------------- */
+
+double clattn_project_flops(const clattn_problem *problem) {
   if (problem->source == CLATTN_SOURCE_QKV) return 0.0;
   const double q = (double)clattn_tensor_columns(problem, CLATTN_Q);
   const double kv = (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
@@ -33,45 +37,55 @@ static double projection_flops(const clattn_problem *problem) {
                 (double)clattn_key_tokens(problem) * (double)clattn_kv_model_dim(problem) * kv);
 }
 
-bool clattn_is_of_scores(clattn_stage stage) {
-  return (stage >= CLATTN_STAGE_SCORES && stage <= CLATTN_STAGE_FUSED) || stage == CLATTN_STAGE_PRODUCTS ||
-         stage == CLATTN_STAGE_EXPS;
+/* 4 products and 2 sums for each pair of elements. */
+double clattn_rotary_flops(const clattn_problem *problem) {
+  return 3.0 * (double)(problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim) *
+         ((double)clattn_query_tokens(problem) * (double)problem->heads +
+          (double)clattn_key_tokens(problem) * (double)clattn_kv_heads(problem));
+}
+
+double clattn_scores_flops(const clattn_problem *problem) {
+  return 2.0 * live_pairs(problem) * (double)problem->head_dim;
+}
+
+/* A subtraction, an exp, an addition and a division for each weight. */
+double clattn_softmax_flops(const clattn_problem *problem) {
+  return 4.0 * live_pairs(problem);
+}
+
+double clattn_context_flops(const clattn_problem *problem) {
+  return 2.0 * live_pairs(problem) * (double)problem->value_dim;
+}
+
+double clattn_fused_flops(const clattn_problem *problem) {
+  return live_pairs(problem) * (2.0 * (double)(problem->head_dim + problem->value_dim) + 4.0);
+}
+
+double clattn_output_flops(const clattn_problem *problem) {
+  return 2.0 * (double)clattn_query_tokens(problem) * (double)problem->heads * (double)problem->value_dim *
+         (double)problem->output_dim;
+}
+
+/* Nothing is masked. */
+double clattn_products_flops(const clattn_problem *problem) {
+  return 2.0 * (double)problem->batch * (double)problem->heads * (double)problem->query_len * (double)problem->key_len *
+         (double)problem->head_dim;
+}
+
+/* A subtraction, an exp and an addition. */
+double clattn_exps_flops(const clattn_problem *problem) {
+  return 3.0 * live_pairs(problem);
 }
 
 double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
-  switch (stage) {
-  case CLATTN_STAGE_PROJECT:
-    return projection_flops(problem);
-  case CLATTN_STAGE_PRODUCTS: /* nothing is masked; lengths count as full */
-    return 2.0 * (double)problem->batch * (double)problem->heads * (double)problem->query_len *
-           (double)problem->key_len * (double)problem->head_dim;
-  case CLATTN_STAGE_SCORES:
-    return 2.0 * live_pairs(problem) * (double)problem->head_dim;
-  case CLATTN_STAGE_SOFTMAX: /* a subtraction, an exp, an addition and a division for each weight */
-    return 4.0 * live_pairs(problem);
-  case CLATTN_STAGE_EXPS: /* a subtraction, an exp and an addition */
-    return 3.0 * live_pairs(problem);
-  case CLATTN_STAGE_CONTEXT:
-    return 2.0 * live_pairs(problem) * (double)problem->value_dim;
-  case CLATTN_STAGE_FUSED:
-    return live_pairs(problem) * (2.0 * (double)(problem->head_dim + problem->value_dim) + 4.0);
-  case CLATTN_STAGE_OUTPUT:
-    return 2.0 * (double)clattn_query_tokens(problem) * (double)problem->heads * (double)problem->value_dim *
-           (double)problem->output_dim;
-  case CLATTN_STAGE_ROTARY: /* 4 products and 2 sums for each pair of elements */
-    return 3.0 * (double)(problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim) *
-           ((double)clattn_query_tokens(problem) * (double)problem->heads +
-            (double)clattn_key_tokens(problem) * (double)clattn_kv_heads(problem));
-  case CLATTN_STAGE_CONVERT:
-  case CLATTN_STAGE_CACHE:
-  case CLATTN_STAGE_COUNT:
-    break;
-  }
-  return 0.0;
+  return clattn_stage_facts_of(stage)->flops(problem);
 }
 
-/* Inputs that are widened and the output that is narrowed: each is read in one type and written in the other. */
-static double convert_bytes(const clattn_problem *problem, bool fused) {
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+
+/* Inputs that are widened and the output that is narrowed: each is read in one type and written in
+ * the other. */
+double clattn_convert_bytes(const clattn_problem *problem, bool fused) {
   if (problem->type == CLATTN_F32) return 0.0;
   double bytes = (double)clattn_tensor_elements(problem, CLATTN_OUTPUT) * 6.0;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -87,8 +101,9 @@ static double cached_columns(const clattn_problem *problem) {
   return (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
 }
 
-/* New keys and values are read as floats and written as what the cache holds. */
-static double append_bytes(const clattn_problem *problem) {
+/* New keys and values are read as floats and written in the cache's type. */
+double clattn_append_bytes(const clattn_problem *problem, bool fused) {
+  (void)fused;
   if (problem->cache.capacity == 0) return 0.0;
   const double element = (double)clattn_cache_element_bytes(problem->cache.type);
   return cached_columns(problem) * (double)clattn_key_tokens(problem) * (sizeof(float) + element);
@@ -101,29 +116,14 @@ double clattn_gather_bytes(const clattn_problem *seen) {
 }
 
 double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, bool fused) {
-  static const clattn_tensor touched[CLATTN_STAGE_COUNT][14] = {
-      [CLATTN_STAGE_CONVERT] = {CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_PROJECT] = {CLATTN_X, CLATTN_XKV, CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_WQKV, CLATTN_BQ,
-                                CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_ROTARY] = {CLATTN_Q, CLATTN_K, CLATTN_Q, CLATTN_K, CLATTN_TENSOR_COUNT}, /* read and written */
-      [CLATTN_STAGE_CACHE] = {CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_SCORES] = {CLATTN_Q, CLATTN_K, CLATTN_SCORES, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_SOFTMAX] = {CLATTN_SCORES, CLATTN_WEIGHTS, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_CONTEXT] = {CLATTN_WEIGHTS, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_FUSED] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_PRODUCTS] = {CLATTN_Q, CLATTN_K, CLATTN_PRODUCTS, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_EXPS] = {CLATTN_SCORES, CLATTN_EXPS, CLATTN_TENSOR_COUNT},
-      [CLATTN_STAGE_OUTPUT] = {CLATTN_CONTEXT, CLATTN_WO, CLATTN_BO, CLATTN_OUTPUT, CLATTN_TENSOR_COUNT},
-  };
-  if (stage == CLATTN_STAGE_CONVERT) return convert_bytes(problem, fused);
-  if (stage == CLATTN_STAGE_CACHE) return append_bytes(problem);
-  if (!clattn_stage_used(problem, stage)) return 0.0;
+  const clattn_stage_facts *facts = clattn_stage_facts_of(stage);
+  if (facts->bytes != NULL) return facts->bytes(problem, fused);
+  if (!facts->used(problem)) return 0.0;
   double bytes = 0.0;
-  for (const clattn_tensor *tensor = touched[stage]; *tensor != CLATTN_TENSOR_COUNT; ++tensor) {
-    const bool stored = stage == CLATTN_STAGE_FUSED && clattn_fused_reads_stored(problem, *tensor);
+  for (const clattn_tensor *tensor = facts->touches; *tensor != CLATTN_TENSOR_COUNT; ++tensor) {
+    const bool stored = facts->reads_stored && clattn_fused_reads_stored(problem, *tensor);
     bytes += (double)clattn_tensor_elements(problem, *tensor) *
              (double)clattn_type_bytes(stored ? problem->type : CLATTN_F32);
   }
-  const bool masks = stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_FUSED;
-  return bytes + (masks ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
+  return bytes + (facts->masks ? (double)clattn_input_bytes(problem, CLATTN_MASK) : 0.0);
 }

@@ -1,18 +1,29 @@
-/* Operations and bytes of a problem's stages. The problem must be valid. */
+/* Operations and bytes of a problem's stages. The problem must be valid; sequences count as if all
+ * had full length. */
 #ifndef CLATTN_COSTS_H
 #define CLATTN_COSTS_H
 
 #include "clattn_inspect.h"
 
-/* Whether the stage works on scores, of which a problem with a cache has as many as the cache has keys. */
-bool clattn_is_of_scores(clattn_stage stage);
-
-/* Lengths count as full. */
 double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage);
-/* Of the cache, of appending to it. fused: whether the pipeline is. */
+/* For the cache stage: what appending costs. fused: whether the pipeline is. */
 double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, bool fused);
 
-/* Of bringing what is in the cache into floats: the problem is that which scores see. */
+/* Bytes that bringing the cache into plain floats costs, for the problem with all keys in the
+ * cache. */
 double clattn_gather_bytes(const clattn_problem *seen);
+
+/* The entries of single stages, for their rows in the table of stages. */
+double clattn_project_flops(const clattn_problem *problem);
+double clattn_rotary_flops(const clattn_problem *problem);
+double clattn_scores_flops(const clattn_problem *problem);
+double clattn_softmax_flops(const clattn_problem *problem);
+double clattn_context_flops(const clattn_problem *problem);
+double clattn_fused_flops(const clattn_problem *problem);
+double clattn_output_flops(const clattn_problem *problem);
+double clattn_products_flops(const clattn_problem *problem);
+double clattn_exps_flops(const clattn_problem *problem);
+double clattn_convert_bytes(const clattn_problem *problem, bool fused);
+double clattn_append_bytes(const clattn_problem *problem, bool fused);
 
 #endif

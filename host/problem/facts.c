@@ -15,6 +15,10 @@ bool clattn_has_few_rows(const clattn_problem *problem) {
   return clattn_rows_of_kv_head(problem) <= FEW_ROWS;
 }
 
+bool clattn_has_sequences(const clattn_problem *problem) {
+  return problem->lengths != CLATTN_LENGTHS_FULL || problem->cache.capacity != 0;
+}
+
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor) {
   return clattn_is_given_or_made(tensor) && problem->source == CLATTN_SOURCE_QKV && problem->type != CLATTN_F32 &&
          problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);

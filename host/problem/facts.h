@@ -10,8 +10,12 @@ size_t clattn_rows_of_kv_head(const clattn_problem *problem);
 /* Whether a KV head has few query rows, as when a sequence is continued token by token. */
 bool clattn_has_few_rows(const clattn_problem *problem);
 
-/* Whether fused kernels read this tensor, q, k or v, as it is stored, in another type than float: it is given, and no
- * earlier stage changes it. Every other tensor is converted to float first. */
+/* Whether kernels read the bounds of each sequence from a table: lengths differ, or there is a
+ * cache. */
+bool clattn_has_sequences(const clattn_problem *problem);
+
+/* Whether fused kernels read this tensor, q, k or v, as it is stored, in another type than float:
+ * it is given, and no earlier stage changes it. Every other tensor is converted to float first. */
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor);
 
 #endif

@@ -16,19 +16,6 @@ float clattn_problem_scale(const clattn_problem *problem) {
   return (float)(1.0 / sqrt((double)problem->head_dim));
 }
 
-const char *clattn_stage_name(clattn_stage stage) {
-  static const char *const names[CLATTN_STAGE_COUNT] = {"convert", "project", "rotary", "cache",    "scores", "softmax",
-                                                        "context", "fused",   "output", "products", "exps"};
-  if ((int)stage < 0 || stage >= CLATTN_STAGE_COUNT) return "unknown stage";
-  return names[stage];
-}
-
-const char *clattn_pipeline_name(clattn_pipeline pipeline) {
-  static const char *const names[CLATTN_PIPELINE_COUNT] = {"staged", "blas", "fused"};
-  if ((int)pipeline < 0 || pipeline >= CLATTN_PIPELINE_COUNT) return "unknown pipeline";
-  return names[pipeline];
-}
-
 size_t clattn_kv_heads(const clattn_problem *problem) {
   return problem->kv_heads != 0 ? problem->kv_heads : problem->heads;
 }
@@ -142,21 +129,4 @@ bool clattn_is_separate(const clattn_problem *problem, clattn_tensor tensor) {
 
 size_t clattn_most_keys(const clattn_problem *problem) {
   return problem->cache.capacity != 0 ? problem->cache.capacity : problem->key_len;
-}
-
-bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage) {
-  switch (stage) {
-  case CLATTN_STAGE_CONVERT:
-    return problem->type != CLATTN_F32 || problem->positions != CLATTN_POSITIONS_NONE;
-  case CLATTN_STAGE_ROTARY:
-    return problem->rotary != CLATTN_ROTARY_NONE;
-  case CLATTN_STAGE_CACHE:
-    return problem->cache.capacity != 0;
-  case CLATTN_STAGE_PROJECT:
-    return problem->source != CLATTN_SOURCE_QKV;
-  case CLATTN_STAGE_OUTPUT:
-    return problem->output_dim != 0;
-  default:
-    return true;
-  }
 }

@@ -50,9 +50,6 @@ clattn_order clattn_context_order(const clattn_problem *problem);
 /* Whether there is an output besides the context. */
 bool clattn_has_output(const clattn_problem *problem);
 
-/* Whether the problem gives this stage anything to do. */
-bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage);
-
 /* The problem with a scale of 1 and no softcap, whose scaled products are the products themselves. */
 clattn_problem clattn_unscaled(const clattn_problem *problem);
 

@@ -43,7 +43,8 @@ bool clattn_is_input(const clattn_problem *problem, clattn_tensor tensor) {
 
 /* ---- the caller's structs ---------------------------------------------------------------------------------------- */
 
-/* The pointer at `offset` of a struct; on every platform here all object pointers have one representation. */
+/* The pointer at `offset` of a struct; on every platform here all object pointers have one
+ * representation. */
 static void *pointer_at(const void *structure, size_t offset) {
   void *pointer = NULL;
   if (offset != CLATTN_NO_FIELD) memcpy(&pointer, (const char *)structure + offset, sizeof pointer);

@@ -1,5 +1,5 @@
-/* The table of tensors: one row for each clattn_tensor, with everything that is true of it in every problem. What only
- * one tensor needs is not in the table. */
+/* The table of tensors: one row for each clattn_tensor, with everything that is true of it in every
+ * problem. What only one tensor needs is not in the table. */
 #ifndef CLATTN_TENSORS_H
 #define CLATTN_TENSORS_H
 
@@ -26,14 +26,15 @@ typedef enum clattn_home {
 
 typedef struct clattn_tensor_facts {
   const char *name;
-  clattn_element_type given; /* as an input. q, k and v can be given and can be made; every other tensor is one of the two */
-  clattn_element_type made;  /* as a result */
+  clattn_element_type
+      given; /* as an input. q, k and v can be given and can be made; every other tensor is one of the two */
+  clattn_element_type made;                                     /* as a result */
   int (*shape)(const clattn_problem *problem, size_t shape[4]); /* returns the rank; 0: the problem has none */
   size_t (*columns)(const clattn_problem *problem); /* heads times dim, or output_dim; NULL: nothing asks for them */
   clattn_home home;
-  bool traced;  /* only plans with clattn_plan_options.trace have it */
-  bool of_keys; /* its tokens are keys and its heads are KV heads; for tensors with columns */
-  bool turned;  /* the rotary embedding turns it */
+  bool traced;                  /* only plans with clattn_plan_options.trace have it */
+  bool of_keys;                 /* its tokens are keys and its heads are KV heads; for tensors with columns */
+  bool turned;                  /* the rotary embedding turns it */
   size_t input, output, buffer; /* offsets of its field in clattn_inputs, _outputs and _buffers, or CLATTN_NO_FIELD */
 } clattn_tensor_facts;
 

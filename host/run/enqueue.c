@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "problem/arguments.h"
+#include "problem/facts.h"
 #include "run/bind.h"
 #include "cache/cache.h"
 #include "device/process.h"
@@ -86,10 +87,9 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
                             .sequences = sequences,
                             .lse_wanted = buffers->lse != NULL,
                             .row_max_wanted = buffers->row_max != NULL,
-                            .row_sum_wanted = buffers->row_sum != NULL,
-                            .until = UNTIL_MASKED};
+                            .row_sum_wanted = buffers->row_sum != NULL};
   status = clattn_chain_after(&chain, wait_count, wait, error);
-  if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);
+  if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
   if (sequences != NULL) clReleaseMemObject(sequences);
   plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
   if (status != CLATTN_OK) return take_back(&seen, &lengths, status);

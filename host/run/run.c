@@ -1,4 +1,4 @@
-/* Runs plans: all stages, block by block; and clattn_plan_run, with host memory in and out. */
+/* clattn_plan_run: host memory in and out around the stages; and what clattn_plan_enqueue checks as well. */
 #include "run/run.h"
 
 #include <stdlib.h>
@@ -12,147 +12,14 @@
 #include "base/status.h"
 #include "problem/tensors.h"
 
-/* A block is a contiguous run of the rows of (batch, head, query): this is its first. */
-static size_t first_row(const clattn_work *work) {
-  return work->block.first_pair * work->problem->query_len + work->block.first_row;
-}
-
-/* The rows of `wanted` that lie in the block, each to its place among the wanted ones. */
-static clattn_status download_rows(const clattn_work *work, const clattn_rows *wanted, float *to, clattn_error *error) {
-  const size_t key_len = work->problem->key_len, row_bytes = key_len * sizeof(float);
-  const size_t start = first_row(work), end = start + work->block.pairs * work->block.rows;
-  clattn_status status = CLATTN_OK;
-  for (size_t i = 0; i < wanted->count && wanted->row[i] < end && status == CLATTN_OK; ++i)
-    if (wanted->row[i] >= start)
-      status = clattn_chain_read(work->chain, work->tensor[CLATTN_SCORES], (wanted->row[i] - start) * row_bytes,
-                                 row_bytes, to + i * key_len, error);
-  return status;
-}
-
-static bool is_wanted(const clattn_destination *to, clattn_tensor tensor) {
-  return to->host != NULL ? clattn_outputs_get(to->host, tensor) != NULL
-                          : clattn_buffers_get(to->device, tensor) != NULL;
-}
-
-/* Hands a block of scores or the like over, if it is wanted. Blocks are contiguous parts of the whole tensor. */
-static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
-                                   clattn_error *error) {
-  if (!is_wanted(to, tensor)) return CLATTN_OK;
-  const clattn_problem *problem = work->problem;
-  const clattn_block *block = &work->block;
-  const cl_mem scores = work->tensor[CLATTN_SCORES];
-  const size_t bytes = block->pairs * block->rows * problem->key_len * sizeof(float);
-  const size_t start = first_row(work) * problem->key_len;
-  work->chain->slot = CLATTN_SLOT_DOWNLOAD;
-  if (to->device != NULL)
-    return clattn_chain_copy(work->chain,
-                             &(clattn_copy){.from = scores,
-                                            .to = clattn_buffers_get(to->device, tensor),
-                                            .to_offset = start * sizeof(float),
-                                            .bytes = bytes},
-                             error);
-  float *host = clattn_outputs_get(to->host, tensor);
-  if (to->host->rows != NULL) return download_rows(work, to->host->rows, host, error);
-  return clattn_chain_read(work->chain, scores, 0, bytes, host + start, error);
-}
-
-static clattn_status run_stage(const clattn_work *work, clattn_stage stage, clattn_error *error) {
-  static clattn_status (*const stages[CLATTN_STAGE_COUNT])(const clattn_work *, clattn_error *) = {
-      clattn_stage_convert, clattn_stage_project,  clattn_stage_rotary,  clattn_stage_cache,
-      clattn_stage_scores,  clattn_stage_softmax,  clattn_stage_context, clattn_stage_fused,
-      clattn_stage_output,  clattn_stage_products, clattn_stage_exps};
-  if (work->plan->choice[stage].row == NULL) return CLATTN_OK;
-  work->chain->slot = (int)stage;
-  return stages[stage](work, error);
-}
-
-/* Scores as far as `until` go into the block's buffer, and from there to whoever wants them. */
-static clattn_status make_scores(const clattn_work *work, clattn_tensor tensor, int until, const clattn_destination *to,
-                                 clattn_error *error) {
-  clattn_work part = *work;
-  part.until = until;
-  const clattn_status status = run_stage(&part, CLATTN_STAGE_SCORES, error);
-  return status == CLATTN_OK ? deliver_block(&part, tensor, to, error) : status;
-}
-
-/* What a traced plan makes besides, in the block's buffer, before the scores that count. */
-static clattn_status trace_products(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
-  if (!is_wanted(to, CLATTN_PRODUCTS)) return CLATTN_OK;
-  const clattn_status status = run_stage(work, CLATTN_STAGE_PRODUCTS, error);
-  return status == CLATTN_OK ? deliver_block(work, CLATTN_PRODUCTS, to, error) : status;
-}
-
-/* Exps take the place of the scores, so scores are made once for them alone. */
-static clattn_status trace_exps(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
-  if (!is_wanted(to, CLATTN_EXPS) && !work->row_max_wanted && !work->row_sum_wanted) return CLATTN_OK;
-  clattn_status status = run_stage(work, CLATTN_STAGE_SCORES, error);
-  if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_EXPS, error);
-  return status == CLATTN_OK ? deliver_block(work, CLATTN_EXPS, to, error) : status;
-}
-
-static clattn_status run_block(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
-  clattn_status status = trace_products(work, to, error);
-  if (status == CLATTN_OK && is_wanted(to, CLATTN_SCALED))
-    status = make_scores(work, CLATTN_SCALED, UNTIL_SCALED, to, error);
-  if (status == CLATTN_OK && is_wanted(to, CLATTN_SOFTCAPPED))
-    status = make_scores(work, CLATTN_SOFTCAPPED, UNTIL_SOFTCAPPED, to, error);
-  if (status == CLATTN_OK) status = trace_exps(work, to, error);
-  if (status == CLATTN_OK) status = make_scores(work, CLATTN_SCORES, UNTIL_MASKED, to, error);
-  if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_SOFTMAX, error);
-  if (status == CLATTN_OK) status = deliver_block(work, CLATTN_WEIGHTS, to, error);
-  if (status == CLATTN_OK) status = run_stage(work, CLATTN_STAGE_CONTEXT, error);
-  return status;
-}
-
-/* What the cache holds, sequence by sequence: it lies (batch, capacity, columns) and is handed over as (batch, keys,
- * columns). */
-static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
-                                    clattn_error *error) {
-  const clattn_problem *p = work->problem;
-  const size_t row_bytes = clattn_tensor_columns(p, tensor) * sizeof(float);
-  clattn_status status = CLATTN_OK;
-  if (p->cache.capacity == 0 || !is_wanted(to, tensor)) return CLATTN_OK;
-  work->chain->slot = CLATTN_SLOT_DOWNLOAD;
-  for (size_t b = 0; b < p->batch && status == CLATTN_OK; ++b) {
-    const size_t bytes = clattn_sequence_of(p, work->inputs, b).key_len * row_bytes;
-    const size_t from = b * p->cache.capacity * row_bytes, start = b * p->key_len * row_bytes;
-    if (bytes == 0) continue;
-    if (to->host != NULL)
-      status = clattn_chain_read(work->chain, work->tensor[tensor], from, bytes,
-                                 (char *)clattn_outputs_get(to->host, tensor) + start, error);
-    else
-      status = clattn_chain_copy(
-          work->chain, &(clattn_copy){work->tensor[tensor], clattn_buffers_get(to->device, tensor), from, start, bytes},
-          error);
-  }
-  return status;
-}
-
-static clattn_status write_table(const clattn_work *work, clattn_error *error) {
-  const clattn_cache *cache = work->inputs->cache;
-  if (work->problem->cache.page_len == 0) return CLATTN_OK;
-  work->chain->slot = CLATTN_SLOT_UPLOAD;
-  return clattn_chain_write(work->chain, cache->table_buffer, cache->table,
-                            work->problem->batch * cache->table_width * sizeof *cache->table, error);
-}
-
-/* x lies in a buffer of its own, positions and all, as the projections read it. */
-static clattn_status deliver_x(const clattn_work *work, const clattn_destination *to, clattn_error *error) {
-  const size_t bytes = clattn_output_bytes(work->problem, CLATTN_X_POSITIONED);
-  if (bytes == 0 || !is_wanted(to, CLATTN_X_POSITIONED)) return CLATTN_OK;
-  work->chain->slot = CLATTN_SLOT_DOWNLOAD;
-  if (to->host != NULL)
-    return clattn_chain_read(work->chain, work->tensor[CLATTN_X], 0, bytes, to->host->x_positioned, error);
-  const clattn_copy copy = {.from = work->tensor[CLATTN_X], .to = to->device->x_positioned, .bytes = bytes};
-  return clattn_chain_copy(work->chain, &copy, error);
-}
+/* ---- before a run ------------------------------------------------------------------------------------------------ */
 
 /* A fused kernel keeps no scores and weights, and what is traced costs: it must have been asked for. */
 static clattn_status check_wanted(const clattn_plan *plan, const clattn_destination *to, clattn_error *error) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const bool traced = clattn_tensor_facts_of(tensor)->traced;
-    if ((!traced && !clattn_tensor_has_rows(tensor)) || !is_wanted(to, tensor) || clattn_plan_has(plan, tensor))
+    if ((!traced && !clattn_tensor_has_rows(tensor)) || !clattn_is_wanted(to, tensor) || clattn_plan_has(plan, tensor))
       continue;
     if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* the problem has none: not looked at */
     if (traced && !clattn_plan_is_fused(plan))
@@ -163,25 +30,6 @@ static clattn_status check_wanted(const clattn_plan *plan, const clattn_destinat
   }
   return CLATTN_OK;
 }
-
-clattn_status clattn_run_stages(const clattn_work *given, const clattn_destination *to, clattn_error *error) {
-  clattn_work work = *given;
-  clattn_status status = write_table(&work, error);
-  for (int stage = CLATTN_STAGE_CONVERT; stage <= CLATTN_STAGE_CACHE && status == CLATTN_OK; ++stage)
-    status = run_stage(&work, (clattn_stage)stage, error);
-  if (status == CLATTN_OK) status = deliver_x(&work, to, error);
-  if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_K, to, error);
-  if (status == CLATTN_OK) status = deliver_cached(&work, CLATTN_CACHED_V, to, error);
-  if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_FUSED, error);
-  while (status == CLATTN_OK && !clattn_plan_is_fused(work.plan) && clattn_next_block(work.plan, &work.block))
-    status = run_block(&work, to, error);
-  if (status == CLATTN_OK) status = run_stage(&work, CLATTN_STAGE_OUTPUT, error);
-  if (status != CLATTN_OK || work.plan->choice[CLATTN_STAGE_CONVERT].row == NULL) return status;
-  work.chain->slot = CLATTN_STAGE_CONVERT;
-  return clattn_stage_convert_output(&work, error);
-}
-
-/* ---- what a cache changes ---------------------------------------------------------------------------------------- */
 
 /* Queries and keys that are turned stand at a position from 0 on. */
 static clattn_status check_positions(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
@@ -351,14 +199,12 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
                             .sequences = plan->sequences,
                             .lse_wanted = outputs->lse != NULL,
                             .row_max_wanted = outputs->row_max != NULL,
-                            .row_sum_wanted = outputs->row_sum != NULL,
-                            .until = UNTIL_MASKED};
+                            .row_sum_wanted = outputs->row_sum != NULL};
+  plan->stopped_at = CLATTN_STAGE_COUNT;
   status = upload(plan, &chain, inputs, error);
   if (status == CLATTN_OK) status = clattn_tables_update(plan, inputs, &chain, error);
-  if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, error);
+  if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
   if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
-  plan->stopped_at =
-      status != CLATTN_OK && chain.slot < CLATTN_STAGE_COUNT ? (clattn_stage)chain.slot : CLATTN_STAGE_COUNT;
   /* The first failure is the one to report, but host memory must be out of use either way. */
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;

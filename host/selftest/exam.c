@@ -7,28 +7,13 @@
 
 #include "base/random.h"
 #include "problem/shape.h"
+#include "problem/stages.h"
 #include "problem/tensors.h"
 #include "base/status.h"
 #include "problem/facts.h"
 
 /* More than one block of every kernel and a tail; of few queries more than one part of the keys. */
 enum { TOKENS = CLATTN_EXAM_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_EXAM_WIDTH, SEED = 7, GROUPS = 2 };
-
-#define NONE CLATTN_TENSOR_COUNT
-
-/* What the kernels of a stage make. */
-static const clattn_tensor made[CLATTN_STAGE_COUNT][4] = {
-    [CLATTN_STAGE_CONVERT] = {CLATTN_X_POSITIONED, CLATTN_Q, CLATTN_OUTPUT, NONE},
-    [CLATTN_STAGE_PROJECT] = {CLATTN_Q, CLATTN_K, CLATTN_V, NONE},
-    [CLATTN_STAGE_ROTARY] = {CLATTN_Q, CLATTN_K, NONE, NONE},
-    [CLATTN_STAGE_CACHE] = {CLATTN_CACHED_K, CLATTN_CACHED_V, NONE, NONE},
-    [CLATTN_STAGE_SCORES] = {CLATTN_SCORES, NONE, NONE, NONE},
-    [CLATTN_STAGE_SOFTMAX] = {CLATTN_WEIGHTS, CLATTN_LSE, NONE, NONE},
-    [CLATTN_STAGE_CONTEXT] = {CLATTN_CONTEXT, NONE, NONE, NONE},
-    [CLATTN_STAGE_FUSED] = {CLATTN_LSE, CLATTN_CONTEXT, NONE, NONE},
-    [CLATTN_STAGE_OUTPUT] = {CLATTN_OUTPUT, NONE, NONE, NONE},
-    [CLATTN_STAGE_PRODUCTS] = {CLATTN_PRODUCTS, NONE, NONE, NONE},
-    [CLATTN_STAGE_EXPS] = {CLATTN_EXPS, CLATTN_ROW_MAX, CLATTN_ROW_SUM, NONE}};
 
 /* ---- the small problems ------------------------------------------------------------------------------------------ */
 
@@ -145,11 +130,12 @@ static void write_worst(const clattn_problem *problem, const clattn_tensor_check
 }
 
 clattn_mark clattn_exam_mark(const clattn_exam *e, clattn_stage stage) {
+  const clattn_tensor *made = clattn_stage_facts_of(stage)->makes;
   clattn_mark mark = {.right = true};
   size_t compared = 0;
   for (size_t i = 0; i < e->report.count && mark.right; ++i) {
     const clattn_tensor_check *c = &e->report.check[i];
-    for (const clattn_tensor *tensor = made[stage]; *tensor != NONE; ++tensor) {
+    for (const clattn_tensor *tensor = made; *tensor != CLATTN_TENSOR_COUNT; ++tensor) {
       if (c->end_to_end || c->tensor != *tensor) continue;
       ++compared;
       mark.right = mark.right && c->passed;

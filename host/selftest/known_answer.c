@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "plan/choice.h"
-#include "problem/costs.h"
+#include "problem/stages.h"
 #include "selftest/exam.h"
 #include "catalog/fused.h"
 #include "device/process.h"
@@ -16,7 +16,8 @@
 
 static bool is_unknown(const clattn_plan *plan, const clattn_plan_options *options, clattn_stage stage) {
   const clattn_choice *choice = &plan->choice[stage];
-  return choice->row != NULL && choice->kernel != NULL && !choice->by_hand && stage != CLATTN_STAGE_CACHE &&
+  return choice->row != NULL && choice->kernel != NULL && !choice->by_hand &&
+         clattn_stage_facts_of(stage)->self_tested &&
          clattn_answer_of(plan->device, choice->program, options->program_dir, NULL) == CLATTN_ANSWER_UNKNOWN;
 }
 
@@ -96,7 +97,7 @@ static clattn_status ask(clattn_plan *plan, const clattn_plan_options *options, 
 
 /* A problem that has the row's stage, and a shape that the row is for. */
 static clattn_problem problem_for(const clattn_kernel *row) {
-  const clattn_companion *companion = row->stage == CLATTN_STAGE_FUSED ? clattn_companion_of(row) : NULL;
+  const clattn_companion *companion = clattn_companion_of(row);
   clattn_problem real = CLATTN_PROBLEM_INIT;
   real.query_len = real.key_len = companion != NULL && companion->few_rows ? 1 : CLATTN_EXAM_TOKENS;
   real.head_dim = real.value_dim = 64;
@@ -117,10 +118,11 @@ static clattn_status open_row(clattn_device *device, const clattn_kernel *row, c
   snprintf(kernel, sizeof kernel, "%s=%s", clattn_stage_name(row->stage), row->name);
   *e = (clattn_exam){.problem = problem_for(row)};
   own.kernels = kernel;
-  own.pipeline = row->stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
+  const bool staged = clattn_pipeline_has_stage(CLATTN_PIPELINE_STAGED, row->stage);
+  own.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
   own.kernel_dir = options->kernel_dir;
   own.program_dir = options->program_dir;
-  own.trace = row->stage == CLATTN_STAGE_PRODUCTS || row->stage == CLATTN_STAGE_EXPS;
+  own.trace = clattn_stage_is_traced(row->stage);
   own.known_answers = CLATTN_ANSWERS_NONE;
   clattn_status status = clattn_plan_create(device, &e->problem, &own, &e->plan, error);
   if (status == CLATTN_OK && e->problem.cache.capacity != 0)

@@ -2,6 +2,7 @@
 #include "stages/stage.h"
 
 #include "problem/costs.h"
+#include "problem/stages.h"
 #include "device/launch.h"
 #include "base/sizes.h"
 

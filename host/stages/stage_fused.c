@@ -1,4 +1,5 @@
-/* fused: scores, softmax and context of all pairs in one kernel, and what its companion does behind it. */
+/* fused: scores, softmax and context of all pairs in one kernel, and the companion that some kernels launch after it.
+ */
 #include "catalog/fused.h"
 #include "device/launch.h"
 #include "stages/stage.h"
@@ -45,18 +46,15 @@ static clattn_status run_companion(const clattn_work *work, const clattn_compani
   return run(work, &l, error);
 }
 
-clattn_status clattn_stage_fused(const clattn_work *given, clattn_error *error) {
-  const clattn_choice *choice = &given->plan->choice[CLATTN_STAGE_FUSED];
+clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error) {
+  const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   const clattn_companion *companion = clattn_companion_of(choice->row);
-  const clattn_problem *p = given->problem;
-  clattn_work work = *given;
-  work.block = (clattn_block){.pairs = p->batch * p->heads, .rows = p->query_len};
   /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along the others. */
   launch fused = {choice->kernel,
                   &choice->geometry,
-                  {work.block.pairs, p->query_len, 1},
-                  clattn_launch_flops(&work, CLATTN_STAGE_FUSED)};
-  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, p, fused.size);
-  const clattn_status status = run(&work, &fused, error);
-  return status == CLATTN_OK && companion != NULL ? run_companion(&work, companion, error) : status;
+                  {work->block.pairs, work->block.rows, 1},
+                  clattn_launch_flops(work, CLATTN_STAGE_FUSED)};
+  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, work->problem, fused.size);
+  const clattn_status status = run(work, &fused, error);
+  return status == CLATTN_OK && companion != NULL ? run_companion(work, companion, error) : status;
 }

@@ -76,7 +76,7 @@ static const char *type_at(int type) {
 static bool read_key(const json_t *from, clattn_tuning_key *key) {
   int stage = 0, type = 0;
   const json_t *few = json_object_get(from, "few_rows");
-  if (!find_word(from, "stage", stage_at, CLATTN_STAGE_COUNT, &stage) || !clattn_is_tuned((clattn_stage)stage) ||
+  if (!find_word(from, "stage", stage_at, CLATTN_STAGE_COUNT, &stage) || !clattn_stage_is_tuned((clattn_stage)stage) ||
       !find_word(from, "type", type_at, 3, &type) || !json_is_boolean(few))
     return false;
   *key =

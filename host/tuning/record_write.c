@@ -102,7 +102,7 @@ static clattn_status put(clattn_record *record, const clattn_problem *problem, c
   if (status != CLATTN_OK) return status;
   if (tuned->choice == NULL || tuned->standard == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "a choice that was tuned is NULL");
-  if (!clattn_is_tuned(tuned->stage))
+  if (!clattn_stage_is_tuned(tuned->stage))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "stage %s is not tuned (allowed: project, scores, softmax, context, fused, output)",
                        clattn_stage_name(tuned->stage));

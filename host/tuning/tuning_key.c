@@ -3,6 +3,7 @@
 
 #include "catalog/catalog.h"
 #include "problem/shape.h"
+#include "problem/stages.h"
 #include "base/sizes.h"
 #include "problem/facts.h"
 
@@ -10,11 +11,6 @@ const char *clattn_key_size_name(clattn_key_size size) {
   static const char *const names[CLATTN_KEY_SIZES] = {"head_dim", "value_dim", "query_len", "key_len",
                                                       "rows",     "model_dim", "columns"};
   return names[size];
-}
-
-bool clattn_is_tuned(clattn_stage stage) {
-  return stage == CLATTN_STAGE_PROJECT || stage == CLATTN_STAGE_OUTPUT ||
-         (stage >= CLATTN_STAGE_SCORES && stage <= CLATTN_STAGE_FUSED);
 }
 
 /* The next power of 2; of what no size_t could hold, the size itself. */
@@ -31,7 +27,7 @@ static void set_product(clattn_tuning_key *key, size_t rows, size_t model_dim, s
 }
 
 clattn_tuning_key clattn_tuning_key_of(const clattn_problem *problem, clattn_stage stage) {
-  clattn_tuning_key key = {.stage = clattn_catalog_stage(stage), .type = problem->type};
+  clattn_tuning_key key = {.stage = clattn_stage_kernels(stage), .type = problem->type};
   if (stage == CLATTN_STAGE_PROJECT) {
     set_product(&key, clattn_larger(clattn_query_tokens(problem), clattn_key_tokens(problem)),
                 clattn_larger(problem->model_dim, clattn_kv_model_dim(problem)), problem->heads * problem->head_dim);
@@ -39,7 +35,8 @@ clattn_tuning_key clattn_tuning_key_of(const clattn_problem *problem, clattn_sta
     set_product(&key, clattn_query_tokens(problem), problem->heads * problem->value_dim, problem->output_dim);
   } else {
     key.few_rows = clattn_has_few_rows(problem);
-    if (stage == CLATTN_STAGE_FUSED && !clattn_fused_reads_stored(problem, CLATTN_V)) key.type = CLATTN_F32;
+    if (clattn_stage_facts_of(stage)->reads_stored && !clattn_fused_reads_stored(problem, CLATTN_V))
+      key.type = CLATTN_F32;
     if (stage != CLATTN_STAGE_SOFTMAX) { /* which knows rows of scores alone */
       key.size[CLATTN_KEY_HEAD_DIM] = problem->head_dim;
       key.size[CLATTN_KEY_VALUE_DIM] = problem->value_dim;

@@ -26,10 +26,7 @@ typedef struct clattn_tuning_key {
 /* "head_dim", ... */
 const char *clattn_key_size_name(clattn_key_size size);
 
-/* Whether plans use tuned kernels for this stage. */
-bool clattn_is_tuned(clattn_stage stage);
-
-/* The key of a stage of the problem, for which clattn_is_tuned() is true. */
+/* The key of a stage of the problem, for which clattn_stage_is_tuned() is true. */
 clattn_tuning_key clattn_tuning_key_of(const clattn_problem *problem, clattn_stage stage);
 
 /* The distance of two keys, in factors of 2 summed over all sizes; -1 if a result for one is not
