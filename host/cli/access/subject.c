@@ -13,21 +13,16 @@
 
 /* ---- which kernel ------------------------------------------------------------------------------------------------ */
 
-static const clattn_stage stages[] = {CLATTN_STAGE_CONVERT, CLATTN_STAGE_PROJECT, CLATTN_STAGE_ROTARY,
-                                      CLATTN_STAGE_CACHE,   CLATTN_STAGE_SCORES,  CLATTN_STAGE_SOFTMAX,
-                                      CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED,   CLATTN_STAGE_OUTPUT};
-enum { STAGES = sizeof stages / sizeof stages[0] };
-
-/* output's kernels are those of project. */
-static clattn_stage listed_stage(clattn_stage stage) {
-  return stage == CLATTN_STAGE_OUTPUT ? CLATTN_STAGE_PROJECT : stage;
+/* The stages of plans without trace. */
+static bool is_known(clattn_stage stage) {
+  return !clattn_stage_is_traced(stage);
 }
 
 static bool find_stage(const char *name, size_t length, clattn_stage *stage) {
-  for (int i = 0; i < STAGES; ++i) {
-    const char *known = clattn_stage_name(stages[i]);
-    if (strlen(known) != length || strncmp(known, name, length) != 0) continue;
-    *stage = stages[i];
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    const char *known = clattn_stage_name((clattn_stage)s);
+    if (!is_known((clattn_stage)s) || strlen(known) != length || strncmp(known, name, length) != 0) continue;
+    *stage = (clattn_stage)s;
     return true;
   }
   return false;
@@ -42,7 +37,7 @@ static bool is_ours(const clattn_kernel_info *info) {
 static bool find_kernel(clattn_stage stage, const char *name, size_t length, size_t *index, clattn_kernel_info *info) {
   char rung[16];
   for (*index = 0; clattn_kernel_get_info(*index, info); ++*index) {
-    if (info->stage != listed_stage(stage) || !is_ours(info)) continue;
+    if (info->stage != clattn_stage_kernels(stage) || !is_ours(info)) continue;
     snprintf(rung, sizeof rung, "%d", info->rung);
     if (strlen(info->name) == length && strncmp(info->name, name, length) == 0) return true;
     if (info->rung > 0 && strlen(rung) == length && strncmp(rung, name, length) == 0) return true;
@@ -55,10 +50,21 @@ static void complain_of_kernel(const char *word, clattn_stage stage) {
   clattn_kernel_info info;
   for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
     const size_t used = strlen(allowed);
-    if (info.stage == listed_stage(stage) && is_ours(&info))
+    if (info.stage == clattn_stage_kernels(stage) && is_ours(&info))
       snprintf(allowed + used, sizeof allowed - used, "%s%d %s", used > 0 ? ", " : "", info.rung, info.name);
   }
   complain("kernel '%s' (stage %s has: %s)", word, clattn_stage_name(stage), allowed);
+}
+
+static void complain_of_word(const char *word) {
+  char allowed[256] = "";
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    const size_t used = strlen(allowed);
+    if (is_known((clattn_stage)s))
+      snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", clattn_stage_name((clattn_stage)s));
+  }
+  complain("'%s' (allowed: STAGE, STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of %s)", word,
+           allowed);
 }
 
 /* The smallest size above 1: of 1 row or column there is nothing to see. */
@@ -77,10 +83,7 @@ static bool choose(subject *s, char *kernels, size_t size) {
   clattn_kernel_info info;
   clattn_tile_info tile;
   if (equals == NULL || !find_stage(s->word, (size_t)(equals - s->word), &s->stage)) {
-    complain("'%s' (allowed: STAGE, STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of convert, "
-             "project, "
-             "rotary, cache, scores, softmax, context, fused, output)",
-             s->word);
+    complain_of_word(s->word);
     return false;
   }
   if (!find_kernel(s->stage, name, name_length, &index, &info)) {
@@ -92,9 +95,9 @@ static bool choose(subject *s, char *kernels, size_t size) {
   for (size_t i = 0; used < size && clattn_kernel_get_tile(index, i, &tile); ++i)
     used += (size_t)snprintf(kernels + used, size - used, ":%s=%d", tile.name, tiny(&tile));
   if (used < size) used += (size_t)snprintf(kernels + used, size - used, "%s", name + name_length);
-  for (int i = 0; i < STAGES && used < size; ++i)
-    if (stages[i] != s->stage)
-      used += (size_t)snprintf(kernels + used, size - used, ",%s=1", clattn_stage_name(stages[i]));
+  for (int i = 0; i < CLATTN_STAGE_COUNT && used < size; ++i)
+    if (is_known((clattn_stage)i) && (clattn_stage)i != s->stage)
+      used += (size_t)snprintf(kernels + used, size - used, ",%s=1", clattn_stage_name((clattn_stage)i));
   if (used < size) return true;
   complain("'%.40s...' is too long", s->word);
   return false;
@@ -108,7 +111,7 @@ bool subject_next(const char *word, size_t *next, char one[SUBJECT_WORD]) {
     return (*next)++ == 0;
   }
   while (clattn_kernel_get_info((*next)++, &info)) {
-    if (info.stage != listed_stage(stage) || !is_ours(&info)) continue;
+    if (info.stage != clattn_stage_kernels(stage) || !is_ours(&info)) continue;
     snprintf(one, SUBJECT_WORD, "%s=%s", word, info.name);
     return true;
   }
@@ -214,7 +217,8 @@ static void note_choice(subject *s, const clattn_plan *plan) {
 static clattn_status plan(work *w, const subject *s, const char *kernels, clattn_error *error) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   const char *folder = getenv("CLATTN_KERNEL_DIR");
-  options.pipeline = s->stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
+  const bool staged = clattn_pipeline_has_stage(CLATTN_PIPELINE_STAGED, s->stage);
+  options.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
   options.kernel_dir = folder != NULL && folder[0] != '\0' ? folder : NULL;
   options.kernels = kernels;
   options.known_answers = CLATTN_ANSWERS_NONE; /* the kernel's own launches are what is recorded */
@@ -237,7 +241,7 @@ int subject_run(const char *word, const sizes *z, subject *s) {
   if (!choose(s, kernels, sizeof kernels)) return EXIT_BAD_INPUT;
   s->problem = describe(s, z);
   device_forget();
-  device_keep(clattn_stage_name(listed_stage(s->stage)));
+  device_keep(clattn_stage_name(clattn_stage_kernels(s->stage)));
   clattn_status status = plan(&w, s, kernels, &error);
   int code = -1;
   if (status == CLATTN_OK) {

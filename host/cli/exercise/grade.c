@@ -53,16 +53,16 @@ static const char *const around[CLATTN_STAGE_COUNT] = {[CLATTN_STAGE_PROJECT] = 
 
 static clattn_status make_plan(const grade_job *job, const workload *w, const char *kernel, const char *folder,
                                clattn_plan **plan, clattn_error *error) {
-  static const clattn_stage stages[] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
-                                        CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED};
+  const clattn_stage stage = job->exercise->stage;
+  const bool staged = clattn_pipeline_has_stage(CLATTN_PIPELINE_STAGED, stage);
   char kernels[512];
   size_t used = 0;
-  for (size_t i = 0; i < sizeof stages / sizeof stages[0]; ++i)
-    used +=
-        (size_t)snprintf(kernels + used, sizeof kernels - used, "%s%s=%s", i > 0 ? "," : "",
-                         clattn_stage_name(stages[i]), stages[i] == job->exercise->stage ? kernel : around[stages[i]]);
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s)
+    if (around[s] != NULL)
+      used += (size_t)snprintf(kernels + used, sizeof kernels - used, "%s%s=%s", used > 0 ? "," : "",
+                               clattn_stage_name((clattn_stage)s), (clattn_stage)s == stage ? kernel : around[s]);
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  options.pipeline = job->exercise->stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
+  options.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
   options.kernels = kernels;
   options.kernel_dir = folder;
   return clattn_plan_create(w->device, &w->problem, &options, plan, error);

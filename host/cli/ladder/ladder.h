@@ -7,7 +7,6 @@
 #include "cli/report/steady.h"
 
 #define RUNG_TEXT 512
-#define LADDER_STAGES 5
 
 typedef enum rung_state {
   RUNG_CANNOT, /* the device cannot run it: `reason` */
@@ -42,7 +41,7 @@ typedef struct ladder {
   uint64_t working_set; /* that memory was probed with */
   clattn_peaks peaks;   /* of two probes, before and after, the higher */
   steadiness steadiness;
-  stage_ladder stage[LADDER_STAGES];
+  stage_ladder stage[CLATTN_STAGE_COUNT]; /* those with tuned kernels, or the one that was asked for */
   size_t stages;
 } ladder;
 

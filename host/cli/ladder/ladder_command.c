@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/report/gnuplot.h"
 #include "cli/ladder/ladder_options.h"
+#include "cli/options/option_values.h"
 #include "cli/devices/open.h"
 #include "cli/report/terminal.h"
 
@@ -17,7 +18,7 @@ typedef struct ladder_job {
   const ladder_options *options;
   clattn_device *device;
   ladder found;
-  workload work[LADDER_STAGES];
+  workload work[CLATTN_STAGE_COUNT];
   size_t steps, all_steps; /* the probes and the rungs */
 } ladder_job;
 
@@ -52,13 +53,14 @@ static clattn_problem problem_of(const ladder_options *o, clattn_stage stage) {
 
 /* Around project and fused the fused pipeline, of which the rest takes least time. */
 static clattn_pipeline pipeline_of(clattn_stage stage) {
-  return stage == CLATTN_STAGE_PROJECT || stage == CLATTN_STAGE_FUSED ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
+  return clattn_pipeline_has_stage(CLATTN_PIPELINE_FUSED, stage) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
 }
 
 static int prepare_stages(ladder_job *job) {
   const char *kernels = getenv("CLATTN_KERNEL_DIR");
-  for (int i = 0; i < LADDER_STAGES; ++i) {
-    const clattn_stage stage = ladder_stages[i];
+  for (int i = 0; i < CLATTN_STAGE_COUNT; ++i) {
+    const clattn_stage stage = (clattn_stage)i;
+    if (!has_tuned_kernels(stage)) continue;
     if (job->options->stage != CLATTN_STAGE_COUNT && job->options->stage != stage) continue;
     stage_ladder *s = &job->found.stage[job->found.stages];
     workload *w = &job->work[job->found.stages++];

@@ -11,9 +11,6 @@
 
 #define LARGEST 65536 /* what scalar checks and memory bear */
 
-const clattn_stage ladder_stages[LADDER_STAGES] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
-                                                   CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED};
-
 static const struct {
   const char *name, *help;
   size_t standard; /* 0: what the help says */
@@ -25,17 +22,6 @@ static const struct {
     [LADDER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", 0},
     [LADDER_HEAD_DIM] = {"--head-dim", "of queries, keys and values (model_dim / heads)", 0},
 };
-
-static bool parse_stage(ladder_options *o) {
-  const char *names[LADDER_STAGES];
-  int value = 0;
-  o->stage = CLATTN_STAGE_COUNT;
-  if (o->word == NULL) return true;
-  for (int i = 0; i < LADDER_STAGES; ++i) names[i] = clattn_stage_name(ladder_stages[i]);
-  if (!parse_word("stage", o->word, names, LADDER_STAGES, &value)) return false;
-  o->stage = ladder_stages[value];
-  return true;
-}
 
 static bool parse_numbers(ladder_options *o) {
   size_t *n = o->number;
@@ -65,7 +51,7 @@ static bool parse(ladder_options *o) {
     complain("--csv does not go with --json");
     return false;
   }
-  return parse_stage(o) && parse_type(o->type_text, &o->type) && parse_numbers(o);
+  return parse_tuned_stage("stage", o->word, &o->stage) && parse_type(o->type_text, &o->type) && parse_numbers(o);
 }
 
 int ladder_options_read(int argc, const char **argv, ladder_options *o) {

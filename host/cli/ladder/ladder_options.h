@@ -29,7 +29,4 @@ typedef struct ladder_options {
 int ladder_options_read(int argc, const char **argv, ladder_options *options);
 void ladder_options_free(ladder_options *options);
 
-/* The stages that are ladders, in their order. */
-extern const clattn_stage ladder_stages[];
-
 #endif

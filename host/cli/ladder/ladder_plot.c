@@ -12,7 +12,8 @@
 static const struct {
   const char *colour;
   int point;
-} looks[LADDER_STAGES] = {{"#0072b2", 5}, {"#e69f00", 7}, {"#009e73", 9}, {"#cc79a7", 11}, {"#d55e00", 13}};
+} looks[] = {{"#0072b2", 5}, {"#e69f00", 7}, {"#009e73", 9}, {"#cc79a7", 11}, {"#d55e00", 13}};
+enum { LOOKS = sizeof looks / sizeof looks[0] };
 
 /* ---- what both show ---------------------------------------------------------------------------------------------- */
 
@@ -68,7 +69,7 @@ static void print_bars(FILE *to, const ladder *l) {
       const stage_ladder *s = &l->stage[i];
       const double height = gflops(s, &s->rung[k]);
       fprintf(to, "%zu %g %g %ld\n", place, height > 0.0 ? height : NAN, predicted_gflops(s, &s->rung[k]),
-              strtol(looks[i].colour + 1, NULL, 16));
+              strtol(looks[i % LOOKS].colour + 1, NULL, 16));
     }
   fputs("EOD\n", to);
 }
@@ -96,7 +97,7 @@ static void print_stages(FILE *to, const ladder *l) {
     fputs("set label ", to);
     gnuplot_text(to, clattn_stage_name(l->stage[i].stage));
     fprintf(to, " at first %g, graph 0.95 center textcolor rgb '%s'\n",
-            (double)place + ((double)l->stage[i].count - 1.0) / 2.0, looks[i].colour);
+            (double)place + ((double)l->stage[i].count - 1.0) / 2.0, looks[i % LOOKS].colour);
   }
 }
 
@@ -166,7 +167,7 @@ static void print_labels(FILE *to, const ladder *l, range x, range y) {
       all[count] = (label){.x = place_in(x, at[count][0], FRAME_WIDTH),
                            .y = place_in(y, at[count][1], FRAME_HEIGHT),
                            .width = CHARACTER * (double)strlen(name[count])};
-      colour[count++] = looks[i].colour;
+      colour[count++] = looks[i % LOOKS].colour;
     }
   labels_place(all, count);
   for (size_t i = 0; i < count; ++i) {
@@ -194,7 +195,7 @@ static void draw_roofline(FILE *to, const ladder *l) {
           x.least, x.most, y.least, y.most, peak, peak, l->peaks.read.best * 1e-9, l->peaks.strided.best * 1e-9);
   for (size_t i = 0; i < l->stages; ++i) {
     fprintf(to, ", $stage%zu using 1:2 with points pointtype %d pointsize 1.3 linecolor rgb '%s' title ", i,
-            looks[i].point, looks[i].colour);
+            looks[i % LOOKS].point, looks[i % LOOKS].colour);
     gnuplot_text(to, clattn_stage_name(l->stage[i].stage));
   }
   fputc('\n', to);

@@ -51,6 +51,26 @@ bool parse_type(const char *text, clattn_type *type) {
   return true;
 }
 
+bool has_tuned_kernels(clattn_stage stage) {
+  return clattn_stage_is_tuned(stage) && clattn_stage_kernels(stage) == stage;
+}
+
+bool parse_tuned_stage(const char *option, const char *text, clattn_stage *stage) {
+  clattn_stage stages[CLATTN_STAGE_COUNT];
+  const char *names[CLATTN_STAGE_COUNT];
+  int count = 0, value = 0;
+  *stage = CLATTN_STAGE_COUNT;
+  if (text == NULL) return true;
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    if (!has_tuned_kernels((clattn_stage)s)) continue;
+    stages[count] = (clattn_stage)s;
+    names[count++] = clattn_stage_name((clattn_stage)s);
+  }
+  if (!parse_word(option, text, names, count, &value)) return false;
+  *stage = stages[value];
+  return true;
+}
+
 bool parse_float(const char *option, const char *text, float least, float *value) {
   char *end = NULL;
   *value = strtof(text, &end);

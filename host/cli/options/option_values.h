@@ -14,6 +14,10 @@ bool parse_word(const char *option, const char *text, const char *const *words, 
 /* Of --type; NULL for what is standard, f32. */
 bool parse_type(const char *text, clattn_type *type);
 
+/* A stage whose kernels are tuned and are not another stage's; without text CLATTN_STAGE_COUNT, all of them. */
+bool parse_tuned_stage(const char *option, const char *text, clattn_stage *stage);
+bool has_tuned_kernels(clattn_stage stage);
+
 /* Any finite number, of `least` or more. */
 bool parse_float(const char *option, const char *text, float least, float *value);
 

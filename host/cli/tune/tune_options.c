@@ -15,22 +15,8 @@ static bool parse_sizes(const char *option, const char *text, number_list *list)
   return parse_list(option, text, (number_range){1, LARGEST}, list);
 }
 
-static bool parse_stage(tune_options *o) {
-  static const clattn_stage stages[] = {CLATTN_STAGE_PROJECT, CLATTN_STAGE_SCORES, CLATTN_STAGE_SOFTMAX,
-                                        CLATTN_STAGE_CONTEXT, CLATTN_STAGE_FUSED};
-  enum { STAGES = sizeof stages / sizeof stages[0] };
-  const char *names[STAGES];
-  int value = 0;
-  o->stage = CLATTN_STAGE_COUNT;
-  if (o->stage_text == NULL) return true;
-  for (int i = 0; i < STAGES; ++i) names[i] = clattn_stage_name(stages[i]);
-  if (!parse_word("--stage", o->stage_text, names, STAGES, &value)) return false;
-  o->stage = stages[value];
-  return true;
-}
-
 static bool parse(tune_options *o) {
-  return parse_type(o->type_text, &o->type) && parse_stage(o) &&
+  return parse_type(o->type_text, &o->type) && parse_tuned_stage("--stage", o->stage_text, &o->stage) &&
          parse_sizes("--head-dim", o->head_dims_text != NULL ? o->head_dims_text : "64,128", &o->head_dims) &&
          parse_sizes("--tokens", o->tokens_text != NULL ? o->tokens_text : "128,512,2048", &o->tokens);
 }
