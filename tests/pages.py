@@ -18,7 +18,7 @@ or a picture, which the command draws with one more option, --svg FILE:
 
 Each command runs in an empty folder, with the folder of the built programs first in PATH. Without
 --write a different output is an error: words must be equal; numbers may differ in their last places,
-as they do between processors; pictures must be equal. With --write the new output replaces the old.
+as they do between processors; pictures must be equal and small. With --write the new output replaces the old.
 `<!-- output, with times of: ... -->` is for outputs that contain times: --write replaces it, and the
 check only requires that the command succeeds.
 """
@@ -34,6 +34,7 @@ import tempfile
 BLOCK = re.compile(r"<!-- output(?P<timed>, with times)? of: (?P<command>.+?) -->\n```\n(?P<text>.*?)```\n<!-- end -->", re.S)
 PICTURE = re.compile(r"<!-- picture of: (?P<command>.+?) -->\n!\[[^\]]+\]\((?P<file>[^)]+)\)\n<!-- end -->")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
+PICTURE_BYTES_MOST = 60_000
 TOLERANCE = 5e-6  # relative: one in the sixth digit; absolute for sums that cancel
 
 
@@ -62,6 +63,10 @@ def renew_picture(page, block, programs, write):
     with tempfile.TemporaryDirectory() as folder:
         drawn = pathlib.Path(folder) / "picture.svg"
         if run(f"{block['command']} --svg {drawn}", programs) is None:
+            return False
+        if drawn.stat().st_size > PICTURE_BYTES_MOST:
+            print(f"{page}: {block['file']} has {drawn.stat().st_size} bytes (allowed: {PICTURE_BYTES_MOST}); choose a smaller "
+                  "shape", file=sys.stderr)
             return False
         if write:
             file.write_bytes(drawn.read_bytes())

@@ -23,7 +23,7 @@ expect "no colour into a pipe" 1 '' -- grep -q $'\033' "$folder/out"
 expect "--svg" 0 '^the results are right$' -- "${access[@]}" scores=tiled --svg "$folder/picture.svg"
 expect "the picture is XML, with each phase" 0 '' -- python3 -c 'import sys, xml.dom.minidom as x
 text = x.parse(sys.argv[1]).toxml()
-assert "phase 2, behind" in text and "k_tile: 512 loads" in text' "$folder/picture.svg"
+assert "phase 2, after" in text and "k_tile: 512 loads" in text' "$folder/picture.svg"
 # A row of eight floats takes half a cache line. With work-items along a column, every load has a
 # cache line of its own.
 expect "--svg, a tile of 8" 0 '^the results are right$' -- "${access[@]}" project=tiled:TILE=8 --svg "$folder/picture.svg"

@@ -1,26 +1,16 @@
-/* The picture: phase by phase, of each place that is touched its words. Global memory lies in rows of one cache line
- * each, local memory in rows of one word of each bank, so that what lies in one bank stands in one column. Words are
- * coloured by the work-items that touch them. Everything is laid out twice: once to know how large it is. */
+/* Draws a picture: for each phase, the words of each place that is touched. A row of global memory is a cache line; a
+ * row of local memory has one word of each bank, so that a column is a bank. A word has the colours of the work-items
+ * that touch it. Everything is laid out twice, the first time to measure it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/access/cells.h"
-#include "recorder/count.h"
 #include "cli/access/report.h"
 #include "cli/access/shapes.h"
+#include "cli/access/words.h"
+#include "recorder/count.h"
 
-enum {
-  CELL = 10,
-  LABEL = 34,
-  GAP = 26,
-  MARGIN = 20,
-  WIDTH_MOST = 1240,
-  PHASES_MOST = 16,
-  STRIPES_MOST = 4,
-  RUN_MOST = 2
-};
-#define UNTOUCHED "#eee"
+enum { LABEL = 34, GAP = 26, MARGIN = 20, WIDTH_MOST = 1240, PHASES_MOST = 16, RUN_MOST = 2 };
 #define LETTER 6.6 /* of 12 pixels, on average */
 
 typedef struct drawing {
@@ -28,6 +18,7 @@ typedef struct drawing {
   double width, height;
   const launch *launch;
   const launch *group; /* the tallies of its first work-group */
+  words_drawn drawn;
 } drawing;
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
@@ -44,54 +35,6 @@ static void write_text(drawing *d, double x, double y, const char *class_name, c
 
 static size_t items_of_group(const launch *l) {
   return l->local[0] * l->local[1] * l->local[2];
-}
-
-/* From dark violet to yellow: brighter and brighter, whoever looks. */
-static void colour_of(size_t item, size_t of, char text[8]) {
-  static const double anchor[5][3] = {{68, 1, 84}, {59, 82, 139}, {33, 145, 140}, {94, 201, 98}, {253, 231, 37}};
-  const double at = of > 1 ? 4.0 * (double)item / (double)(of - 1) : 2.0;
-  const int below = at >= 4.0 ? 3 : (int)at;
-  int part[3];
-  for (int i = 0; i < 3; ++i)
-    part[i] = (int)(anchor[below][i] + (at - below) * (anchor[below + 1][i] - anchor[below][i]) + 0.5);
-  snprintf(text, 8, "#%02x%02x%02x", (unsigned)part[0] & 0xff, (unsigned)part[1] & 0xff, (unsigned)part[2] & 0xff);
-}
-
-static size_t list_items(const items *set, const char *what, char *text, size_t size) {
-  const size_t count = items_count(set), shown = count < 12 ? count : 12;
-  if (count == 0) return 0;
-  size_t used = (size_t)snprintf(text, size, "; %s by work-item%s", what, count > 1 ? "s" : "");
-  for (size_t i = 0; i < shown && used < size; ++i)
-    used += (size_t)snprintf(text + used, size - used, " %zu", items_at(set, i));
-  if (shown < count && used < size) used += (size_t)snprintf(text + used, size - used, " and %zu more", count - shown);
-  return used < size ? used : size;
-}
-
-static void draw_stripes(const drawing *d, double x, double y, const items *set) {
-  const size_t count = items_count(set), stripes = count < STRIPES_MOST ? count : STRIPES_MOST;
-  const double width = (CELL - 1.0) / (double)stripes;
-  char colour[8];
-  for (size_t i = 0; i < stripes; ++i) {
-    const size_t n = stripes > 1 ? i * (count - 1) / (stripes - 1) : 0;
-    colour_of(items_at(set, n), items_of_group(d->launch), colour);
-    svg_rectangle(d->to, x + (double)i * width, y, width, CELL - 1.0, colour);
-  }
-}
-
-static void draw_cell(const drawing *d, double x, double y, const place *p, size_t word, const cell *c) {
-  char tip[400];
-  if (!cell_is_touched(c)) {
-    svg_rectangle(d->to, x, y, CELL - 1.0, CELL - 1.0, UNTOUCHED);
-    return;
-  }
-  size_t used = (size_t)snprintf(tip, sizeof tip, "%s, word %zu", p->name, word);
-  used += list_items(&c->loaded, "loaded", tip + used, sizeof tip - used);
-  list_items(&c->stored, "stored", tip + used, sizeof tip - used);
-  svg_group_begin(d->to, tip);
-  const bool loaded = items_count(&c->loaded) > 0;
-  draw_stripes(d, x, y, loaded ? &c->loaded : &c->stored);
-  if (items_count(&c->stored) > 0) svg_dot(d->to, x + CELL / 2.0 - 0.5, y + CELL / 2.0 - 0.5, 2.2);
-  svg_group_end(d->to);
 }
 
 /* ---- a place ----------------------------------------------------------------------------------------------------- */
@@ -117,41 +60,30 @@ static size_t run_of(const cell *cells, size_t count, size_t columns, size_t row
   return run;
 }
 
-static void draw_columns(drawing *d, const place *p, double x, double y) {
-  char text[16];
-  for (size_t c = 0; c < columns_of(p); c += 4) {
-    snprintf(text, sizeof text, "%zu", p->local ? c : c * WORD_BYTES);
-    write_text(d, x + LABEL + (double)c * CELL, y, "small", text);
-  }
-  write_text(d, x + LABEL - 4, y, "end", p->local ? "bank" : "byte");
-}
-
-static void draw_row(drawing *d, const place *p, const cell *cells, size_t count, size_t row, double x, double y) {
-  const size_t columns = columns_of(p);
-  char text[24];
-  snprintf(text, sizeof text, "%zu", row);
-  write_text(d, x + LABEL - 4, y + CELL - 2.0, "end", text);
-  for (size_t w = row * columns; w < (row + 1) * columns && w < count && d->to != NULL; ++w)
-    draw_cell(d, x + LABEL + (double)(w % columns) * CELL, y, p, w, &cells[w]);
-}
-
 /* Its words, and the height that they take. */
 static double draw_words(drawing *d, const place *p, const cell *cells, size_t count, double x, double y) {
   const size_t columns = columns_of(p), rows = (count + columns - 1) / columns;
-  const double top = y;
+  const double corner = x + LABEL;
   char text[48];
-  for (size_t row = 0; row < rows;) {
-    const size_t run = run_of(cells, count, columns, row);
+  size_t lines = 0, *line = malloc((rows + 1) * sizeof *line);
+  if (line == NULL) return 0.0;
+  for (size_t row = 0; row < rows; ++lines) {
+    const double base = y + (double)lines * CELL + CELL;
+    size_t run = run_of(cells, count, columns, row);
     if (run > RUN_MOST) {
       snprintf(text, sizeof text, "%zu %s untouched", run, p->local ? "rows" : "lines");
-      write_text(d, x + LABEL, y + CELL - 1.0, "small", text);
-      row += run;
+      write_text(d, corner, base - 1.0, "small", text);
+      while (run-- > 0) line[row++] = WORDS_HIDDEN;
     } else {
-      draw_row(d, p, cells, count, row++, x, y);
+      snprintf(text, sizeof text, "%zu", row);
+      write_text(d, corner - 4, base - 2.0, "end", text);
+      line[row++] = lines;
     }
-    y += CELL;
   }
-  return y - top;
+  if (d->to != NULL)
+    words_draw(d->to, &d->drawn, &(words){cells, line, count, columns, items_of_group(d->launch), corner, y});
+  free(line);
+  return (double)lines * CELL;
 }
 
 enum { COUNTS_TEXT = 200 };
@@ -179,8 +111,8 @@ static void write_counts(const place *p, const tally *t, char text[COUNTS_TEXT])
 static double width_with_counts(const place *p, const tally *t) {
   char text[COUNTS_TEXT];
   write_counts(p, t, text);
-  const double words = width_of(p), above = LETTER * (double)strlen(text);
-  return words > above ? words : above;
+  const double below = width_of(p), above = LETTER * (double)strlen(text);
+  return below > above ? below : above;
 }
 
 /* The height that it takes; 0 where nobody touches it. */
@@ -193,7 +125,7 @@ static double draw_place(drawing *d, size_t phase, size_t index, double x, doubl
   if (cells == NULL) return 0.0;
   write_counts(p, t, text);
   write_text(d, x, y + 12, is_wasteful(p, t) ? "bad" : "plain", text);
-  draw_columns(d, p, x, y + 24);
+  if (d->to != NULL) words_heading(d->to, p->local, x + LABEL, y + 24);
   const double height = 28.0 + draw_words(d, p, cells, count, x, y + 28);
   extend(d, x + width_of(p), y + height);
   free(cells);
@@ -207,7 +139,7 @@ static double draw_phase(drawing *d, size_t phase, double y) {
   const launch *g = d->group;
   double x = MARGIN, row_height = 0.0;
   char text[64];
-  snprintf(text, sizeof text, phase > 0 ? "phase %zu, behind barrier %zu" : "phase %zu", phase, phase);
+  snprintf(text, sizeof text, phase > 0 ? "phase %zu, after barrier %zu" : "phase %zu", phase, phase);
   write_text(d, x, y + 14, "heading", text);
   y += 22;
   for (size_t i = 0; i < g->places; ++i) {
@@ -230,7 +162,7 @@ static double draw_phases(drawing *d, double y) {
   char text[96];
   for (size_t phase = 0; phase < phases && phase < PHASES_MOST; ++phase) y = draw_phase(d, phase, y);
   if (phases <= PHASES_MOST) return y;
-  snprintf(text, sizeof text, "behind these: %zu of %zu phases", phases - PHASES_MOST, phases);
+  snprintf(text, sizeof text, "left out: the last %zu of %zu phases", phases - PHASES_MOST, phases);
   write_text(d, MARGIN, y + 14, "heading", text);
   return y + 24;
 }
@@ -261,7 +193,7 @@ static double draw_legend(drawing *d, double y) {
   const size_t last = items_of_group(d->launch) - 1;
   char text[96], colour[8];
   for (size_t i = 0; i < STEPS && d->to != NULL; ++i) {
-    colour_of(i * last / (STEPS - 1), last + 1, colour);
+    words_colour(i * last / (STEPS - 1), last + 1, colour);
     svg_rectangle(d->to, MARGIN + (double)i * 4, y, 4, CELL, colour);
   }
   snprintf(text, sizeof text, last > 0 ? "work-item 0 ... %zu" : "work-item %zu", last);
@@ -296,10 +228,12 @@ void report_picture(const subject *s, FILE *to) {
     char title[300];
     draw(&d, s);
     snprintf(title, sizeof title, "%s=%s: memory access", clattn_stage_name(s->stage), s->choice);
-    svg_begin(to, d.width + MARGIN, d.height + MARGIN, title);
+    svg_begin(to, d.width + MARGIN, d.height + MARGIN, title, words_style);
+    words_definitions(to);
     d.to = to;
     draw(&d, s);
     svg_end(to);
+    words_forget(&d.drawn);
   }
   free(group.tally);
 }

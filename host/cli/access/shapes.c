@@ -16,7 +16,7 @@ static void write_escaped(FILE *to, const char *text) {
   }
 }
 
-void svg_begin(FILE *to, double width, double height, const char *title) {
+void svg_begin(FILE *to, double width, double height, const char *title, void (*style)(FILE *)) {
   fprintf(to,
           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
           "font-family=\"sans-serif\">\n<title>",
@@ -27,9 +27,10 @@ void svg_begin(FILE *to, double width, double height, const char *title) {
         ".plain { font-size: 12px; }\n"
         ".small { font-size: 9px; fill: #555; }\n"
         ".end { font-size: 9px; fill: #555; text-anchor: end; }\n"
-        ".bad { font-size: 12px; fill: #b00020; }\n"
-        "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+        ".bad { font-size: 12px; fill: #b00020; }\n",
         to);
+  style(to);
+  fputs("</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", to);
 }
 
 void svg_end(FILE *to) {
@@ -54,7 +55,7 @@ void svg_dot(FILE *to, double x, double y, double radius) {
 void svg_group_begin(FILE *to, const char *tip) {
   fputs("<g><title>", to);
   write_escaped(to, tip);
-  fputs("</title>\n", to);
+  fputs("</title>", to);
 }
 
 void svg_group_end(FILE *to) {

@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-/* `title` is what a viewer calls it. Lengths are in pixels. */
-void svg_begin(FILE *to, double width, double height, const char *title);
+/* `title` is what a viewer calls it; `style` writes further rules of CSS. Lengths are in pixels. */
+void svg_begin(FILE *to, double width, double height, const char *title, void (*style)(FILE *));
 void svg_end(FILE *to);
 
 /* `class_name` is one of the style's below: heading, plain, small, end (small, flush right), bad. */
