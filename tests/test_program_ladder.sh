@@ -18,7 +18,8 @@ printf '#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexit 1\n' >"$folder/gnu
 chmod +x "$folder/gnuplot"
 expect "ladder: all stages; a gnuplot that fails" 2 '^device +
 ^problem +17 tokens x 32 on 40 keys, 4 heads of 16 \(2 of keys\)$
-^at most +[0-9.e+]+ GFLOP/s of multiply-adds; GB/s: reading .* local memory [0-9]
+^at most +[0-9.e+]+ GFLOP/s of multiply-adds;$
+^ +GB/s: reading .* local memory [0-9]
 ^project: .* GFLOP, .* of tensors, .* flop/B at the most$
 ^scores: 
 ^softmax: 

@@ -26,8 +26,8 @@ void ladder_text_head(const ladder *l) {
 static void print_peaks(const ladder *l) {
   const clattn_peaks *p = &l->peaks;
   char set[16];
-  printf("%sat most%s   %.4g GFLOP/s of multiply-adds; GB/s: reading %.3g, copying %.3g, strided %.3g (of %s), "
-         "local memory %.3g\n",
+  printf("%sat most%s   %.4g GFLOP/s of multiply-adds;\n"
+         "          GB/s: reading %.3g, copying %.3g, strided %.3g (of %s), local memory %.3g\n",
          style(BOLD), style(PLAIN), p->multiply_add.best * 1e-9, p->read.best * 1e-9, p->copy.best * 1e-9,
          p->strided.best * 1e-9, bytes_text(l->working_set, set), p->local.best * 1e-9);
 }
@@ -46,15 +46,15 @@ static void print_timed(const ladder *l, const stage_ladder *s, const rung *r) {
   char time[16], predicted[16];
   const double flops = rung_flops(s, r), bandwidth = rung_bandwidth(r);
   const bool known = r->predicted.limit != LIMIT_NONE;
-  printf("%10s", duration_text(r->seconds, time));
-  print_figure(flops * 1e-9, "%.2f", 10);
-  print_figure(l->peaks.multiply_add.best > 0.0 ? 100.0 * flops / l->peaks.multiply_add.best : 0.0, "%.1f %%", 9);
-  print_figure(bandwidth * 1e-9, "%.1f", 9);
+  printf("%8s", duration_text(r->seconds, time));
+  print_figure(flops * 1e-9, "%.2f", 8);
+  print_figure(l->peaks.multiply_add.best > 0.0 ? 100.0 * flops / l->peaks.multiply_add.best : 0.0, "%.1f %%", 8);
+  print_figure(bandwidth * 1e-9, "%.1f", 8);
   print_figure(l->peaks.read.best > 0.0 ? 100.0 * bandwidth / l->peaks.read.best : 0.0, "%.0f %%", 8);
-  print_figure(rung_intensity(s, r), "%.2f", 8);
+  print_figure(rung_intensity(s, r), "%.2f", 7);
   print_figure(r->speed_up, "%.2fx", 9);
-  printf("%11s", known ? duration_text(r->predicted.seconds, predicted) : "-");
-  print_figure(rung_times(r), "%.1fx", 8);
+  printf("%10s", known ? duration_text(r->predicted.seconds, predicted) : "-");
+  print_figure(rung_times(r), "%.1fx", 7);
   printf("  %s\n", limit_name(r->predicted.limit));
 }
 
@@ -79,7 +79,7 @@ static void print_stage(const ladder *l, const stage_ladder *s) {
   char bytes[16];
   printf("\n%s%s%s: %.4g GFLOP, %s of tensors, %.1f flop/B at the most\n", style(BOLD), clattn_stage_name(s->stage),
          style(PLAIN), s->flops * 1e-9, bytes_text((uint64_t)s->bytes, bytes), s->flops / s->bytes);
-  printf("%s%-12s%10s%10s%9s%9s%8s%8s%9s%11s%8s  %s%s\n", style(BOLD), "rung", "time", "GFLOP/s", "of peak", "GB/s",
+  printf("%s%-12s%8s%8s%8s%8s%8s%7s%9s%10s%7s  %s%s\n", style(BOLD), "rung", "time", "GFLOP/s", "of peak", "GB/s",
          "of read", "flop/B", "speed-up", "predicted", "times", "limit", style(PLAIN));
   for (size_t i = 0; i < s->count; ++i) print_rung(l, s, &s->rung[i]);
 }
@@ -87,11 +87,10 @@ static void print_stage(const ladder *l, const stage_ladder *s) {
 void ladder_text(const ladder *l) {
   print_peaks(l);
   for (size_t i = 0; i < l->stages; ++i) print_stage(l, &l->stage[i]);
-  printf(
-      "\nTimes are the fastest of up to 20 runs. GB/s: global memory that the kernel asks for as it is written, and\n"
-      "flop/B the formula's operations for each such byte; above 100 %% of reading, caches serve what is asked for\n"
-      "again. Predicted: the longest that arithmetic or a kind of memory takes at its measured peak; times: measured\n"
-      "over predicted.\n");
+  printf("\nTimes are the fastest of up to 20 runs. GB/s is the global memory that the kernel asks for as it is\n"
+         "written; above 100 %% of reading, caches serve the same bytes again. flop/B: the formula's\n"
+         "operations for each such byte. Predicted: what takes longest at its measured peak, arithmetic or\n"
+         "one kind of memory. Times: measured over predicted.\n");
   char disturbed[STEADY_TEXT];
   if (steady_text(&l->steadiness, disturbed)) print_disturbed(disturbed);
 }

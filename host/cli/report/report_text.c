@@ -174,7 +174,7 @@ static void print_verdict(const report *r) {
 }
 
 static void print_checks(const report *r) {
-  printf("\n%s%-16s%10s%10s%10s  %-20s%14s%14s  %s%s\n", style(BOLD), "check", "error", "bound", "of bound", "worst at",
+  printf("\n%s%-15s%9s%9s%9s  %-18s%14s%14s  %s%s\n", style(BOLD), "check", "error", "bound", "of bound", "worst at",
          "got", "expected", "verdict", style(PLAIN));
   for (size_t i = 0; i < r->check.count; ++i) {
     const clattn_tensor_check *c = &r->check.check[i];
@@ -182,8 +182,8 @@ static void print_checks(const report *r) {
     snprintf(name, sizeof name, "%s%s", clattn_tensor_name(c->tensor), c->end_to_end ? from(r) : "");
     print_index(c, &r->input->problem, index, sizeof index);
     snprintf(share, sizeof share, c->ratio <= 9.99 ? "%.0f %%" : "> 999 %%", 100.0 * c->ratio);
-    printf("%-16s%10.1e%10.1e%10s  %-20s%14.7g%14.7g  ", name, fabs(c->got - c->expected), c->bound, share, index,
-           c->got, c->expected);
+    printf("%-15s%9.1e%9.1e%9s  %-18s%14.7g%14.7g  ", name, fabs(c->got - c->expected), c->bound, share, index, c->got,
+           c->expected);
     if (c->passed)
       printf("%sok%s\n", style(GREEN), style(PLAIN));
     else if (c->failed > 0)
