@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs into an empty folder and builds a program outside the project with it: through CMake and
-# through pkg-config, shared and static, and runs each. The program is README's, word for word; a
-# C++ program does the same. clattn-access, the licence and the docs are installed, too.
+# Installs into a folder of its own and builds programs outside the project against it: through CMake and through
+# pkg-config, each shared and static; then runs them. The programs are those of README.md and docs/using.md, word for word;
+# one in C++ does the same as README's. clattn-access, the licence and the pages are installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail
@@ -26,10 +26,11 @@ check() { # NAME PROGRAM [OUTPUT]
 libdir=$(dirname "$(find "$work/usr" -name clattn.pc | head -n 1)")
 libdir=${libdir%/pkgconfig}
 
-# The code that a page shows must be the code that is tested.
-shown() { # PAGE PROGRAM
+# What a page shows is what is tested.
+shown() { # PAGE PROGRAM [WHICH: 1, 2 ... of the page's programs]
   # shellcheck disable=SC2016 # the backquotes are the page's
-  if ! diff <(sed -n '/^```c$/,/^```$/p' "$here/../$1" | sed '1d;$d') <(tail -n +2 "$here/outside/$2"); then
+  if ! diff <(awk -v which="${3:-1}" '/^```c$/ { ++n; inside = n == which; next } /^```$/ { inside = 0 } inside' \
+    "$here/../$1") <(tail -n +2 "$here/outside/$2"); then
     echo "FAIL the program in $1 differs from tests/outside/$2"
     exit 1
   fi
@@ -37,12 +38,14 @@ shown() { # PAGE PROGRAM
   passed=$((passed + 1))
 }
 shown README.md attention.c
-shown docs/features.md decode.c
+shown docs/using.md decode.c 1
+shown docs/using.md checked.c 2
 
 "$cmake" -G Ninja -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$work/usr" >/dev/null
 "$cmake" --build "$work/outside" >/dev/null
 check "CMake, shared" "$work/outside/outside_shared"
 check "CMake, static" "$work/outside/outside_static"
+check "a run that is checked" "$work/outside/outside_checked"
 check "decoding with a cache" "$work/outside/outside_decode" $'1.000000 0.000000\n0.195570 1.608859\n0.751745 1.000000'
 
 export PKG_CONFIG_PATH=$libdir/pkgconfig

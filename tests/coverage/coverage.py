@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Which lines of the host's code the tests execute: a table of its files, and of its folders.
 
-usage: coverage.py BUILD [--measured] [CTEST_ARGUMENT ...]
+usage: coverage.py BUILD [--measured] [--write PAGE] [CTEST_ARGUMENT ...]
 
 BUILD is configured with the preset coverage and built. The tests with the labels host, device and program run, or those
-that the arguments choose; with --measured none, and what earlier runs left is counted. Exit code 1 if a test fails or
-less than 95 % of all lines are executed.
+that the arguments choose; with --measured no test runs, and the counts of earlier runs are shown. --write puts the table of
+folders into the page. Exit code 1 if a test fails or less than 95 % of all lines are executed.
 """
 import collections
 import json
@@ -15,6 +15,8 @@ import sys
 
 PROJECT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 AT_LEAST = 95.0
+sys.path.insert(0, os.path.join(PROJECT, "tests"))
+import marked
 
 
 def data_files(build):
@@ -65,29 +67,41 @@ def row(name, lines, executed, rest=""):
 
 
 def print_table(counts):
-    """Returns the percentage of all."""
-    folders, everything = collections.defaultdict(lambda: [0, 0]), [0, 0]
+    """Returns [lines, executed] of each folder, and of all."""
+    folders = collections.defaultdict(lambda: [0, 0])
     print("%-44s %6s %6s %8s  %s" % ("file", "lines", "run", "", "never run"))
     for name, lines in sorted(counts.items()):
         missing = [line for line, count in lines.items() if count == 0]
         row(name, len(lines), len(lines) - len(missing), ranges(missing))
-        for sums in (folders[os.path.dirname(name)], everything):
+        for sums in (folders[os.path.dirname(name)], folders["all"]):
             sums[0] += len(lines)
             sums[1] += len(lines) - len(missing)
     print()
-    for name, sums in sorted(folders.items()):
+    sums_of = {name: folders[name] for name in sorted(folders, key=lambda name: (name == "all", name))}
+    for name, sums in sums_of.items():
         row(name, *sums)
-    row("all", *everything)
-    return 100.0 * everything[1] / max(everything[0], 1)
+    return sums_of
+
+
+def table_of(sums_of):
+    rows = ["| %s | %d | %d | %.1f %% |" % (name, lines, run, 100.0 * run / max(lines, 1)) for name, (lines, run) in sums_of.items()]
+    return "\n".join(["| folder | lines | executed | |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    build, arguments = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    build, arguments, page = os.path.abspath(sys.argv[1]), sys.argv[2:], None
+    if "--write" in arguments:
+        at = arguments.index("--write")
+        page = arguments[at + 1]
+        del arguments[at:at + 2]
     failed = 0 if arguments == ["--measured"] else run_tests(build, arguments)
-    percent = print_table(executions(gcov(build)))
-    sys.exit(failed != 0 or percent < AT_LEAST)
+    sums_of = print_table(executions(gcov(build)))
+    if page:
+        marked.replace(page, "coverage", table_of(sums_of))
+    lines, run = sums_of["all"]
+    sys.exit(failed != 0 or 100.0 * run / max(lines, 1) < AT_LEAST)
 
 
 main()

@@ -1,10 +1,11 @@
 """Makes each call of the program fail in turn, and looks at how it ends.
 
-usage: sweep.py PROGRAM SHIM opencl|memory [JOB...]
+usage: sweep.py PROGRAM SHIM opencl|memory [--write PAGE] [JOB...]
 
 Each call is a run of its own: no success, a complaint in one line that names the code, nothing held, no half-written
 file, no crash, no hang. With FAULTS=all every call of every job (of those with more than MOST so many), else one for each
-place in the program that calls, and a few more by chance; FAULTS_SEED repeats those."""
+place in the program that calls, and a few more by chance; FAULTS_SEED repeats those. --write renews the row of this run
+in the page's table."""
 
 import os
 import random
@@ -18,6 +19,9 @@ import time
 from files import trouble_with_files, write_old_files
 from jobs import CODES, JOBS, SURVIVORS, TEXTS
 from shim import run
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import marked
 
 FEW = 4  # of each job by chance, alone, and as many from which on all fail
 MOST = 1000  # with FAULTS=all: thousands of a job's allocations are alike
@@ -43,7 +47,7 @@ class Sweep:
         self.program, self.shim, self.of, self.everything, self.chance = program, shim, of, everything, chance
         self.met = set()  # calls that have failed before, in any job
         self.survived = {}
-        self.runs = self.failures = 0
+        self.runs = self.failures = self.jobs = self.calls = 0
 
     # ---- what fails, and with which code
 
@@ -153,6 +157,8 @@ class Sweep:
                 job.name, seen.code, seen.held, wrong, seen.err))
             self.failures += 1
             return
+        self.jobs += 1
+        self.calls += len(seen.calls)
         alone, lasting = self.numbers(job, seen.calls)
         for n, is_lasting in [(n, False) for n in alone] + [(n, True) for n in lasting]:
             code = self.code(n)
@@ -163,8 +169,18 @@ class Sweep:
                                                     time.monotonic() - begun), flush=True)
 
 
+def record(sweep, page, seconds):
+    """The row of this run: `every OpenCL call`, or `OpenCL calls by place` for the short form."""
+    what = {"opencl": "OpenCL call", "memory": "allocation"}[sweep.of]
+    name = "every %s" % what if sweep.everything else "%ss by place" % what
+    marked.renew_row(page, "faults", (name, sweep.jobs, "{:,}".format(sweep.calls), "{:,}".format(sweep.runs),
+                                      "{:,.0f}".format(seconds), sweep.failures))
+
+
 def main():
-    program, shim, of = sys.argv[1:4]
+    program, shim, of, *words = sys.argv[1:]
+    page = words[1] if words[:1] == ["--write"] else None
+    chosen = words[2:] if page else words
     seed = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(10000)))
     print("FAULTS_SEED=%d" % seed)
     sweep = Sweep(os.path.abspath(program), os.path.abspath(shim), of, os.environ.get("FAULTS") == "all",
@@ -173,12 +189,15 @@ def main():
     if missing:
         print("FAIL the shim lacks " + ", ".join(missing))
         return 1
+    begun = time.monotonic()
     for job in JOBS:
-        if len(sys.argv) == 4 or job.name in sys.argv[4:]:
+        if not chosen or job.name in chosen:
             sweep.job(job)
     for survivor, times in sweep.survived.items():
         print("survived %4d times: %s" % (times, survivor.why))
     print("%d runs, %d failures" % (sweep.runs, sweep.failures))
+    if page:
+        record(sweep, page, time.monotonic() - begun)
     return 1 if sweep.failures else 0
 
 

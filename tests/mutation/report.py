@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Puts what a run of mutation.py --results found into a page, between two marks: counts, and a table of survivors. And
-into noticed.txt, for the short form, what was noticed soon, of all folders by turns.
+"""Writes what a run of mutation.py --results found into a page, between two marks: counts, and the mutants that nothing
+noticed. Writes noticed.txt for the short form: mutants that were noticed quickly, from all folders in turn.
 
 usage: report.py RESULTS PAGE
 """
 import collections
 import json
 import os
+import pathlib
 import sys
 
 from mutants import KINDS, Mutant, by_turns
 from mutation import HERE, in_words, listed, sums
 
-BEGIN, END = "<!-- begin of what report.py writes -->\n", "<!-- end -->\n"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import marked
+
 SHORT = 24
 SORTS = {"result": "wrong result", "crash": "crash", "time-out": "no end", "recorder": "recorder"}
 
@@ -42,30 +45,23 @@ def counts(title, names, key, found):
     yield ""
 
 
-def code(text):
-    return "`%s`" % text.replace("|", "\\|")
-
-
 def survivors(found):
     known = listed("survivors.txt")
-    yield "| where | the line as the mutant has it | why nothing notices |"
-    yield "|---|---|---|"
     for each in sorted(found, key=lambda each: each["mutant"]):
         if each["sort"] is None:
             mutant = each["mutant"]
             reason = known.get((mutant.file, each["after"]), "not explained")
-            yield "| %s:%d | %s | %s |" % (mutant.file, mutant.line, code(each["after"]), reason)
-    yield ""
+            yield marked.wrapped("`%s:%d`: `%s`: %s" % (mutant.file, mutant.line, each["after"], reason), "- ", "  ")
 
 
 def written(found):
     stages = sorted({each["mutant"].file.split("/")[0] for each in found})
     built = [each for each in found if each["sort"] != "build"]
-    yield "**%s.** %d more could not be built and do not count. %.0f minutes of tests, two at a time.\n" % (
-        in_words(*sums(found)[:3]), len(found) - len(built), sum(each["seconds"] for each in found) / 60)
+    yield marked.wrapped("**%s.** %d more could not be built and do not count. %.0f minutes of tests, two at a time.\n" % (
+        in_words(*sums(found)[:3]), len(found) - len(built), sum(each["seconds"] for each in found) / 60)) + "\n"
     yield from counts("kind", KINDS, lambda mutant: mutant.kind, built)
     yield from counts("folder", stages, lambda mutant: mutant.file.split("/")[0], built)
-    yield "What was not noticed:\n"
+    yield "Not noticed:\n"
     yield from survivors(built)
 
 
@@ -85,11 +81,7 @@ def write_short_form(found):
 
 def main():
     found = outcomes(sys.argv[1])
-    with open(sys.argv[2]) as stream:
-        before, rest = stream.read().split(BEGIN)
-    after = rest.split(END)[1]
-    with open(sys.argv[2], "w") as stream:
-        stream.write(before + BEGIN + "\n".join(written(found)) + END + after)
+    marked.replace(sys.argv[2], "mutation", "\n".join(written(found)) + "\n")
     write_short_form(found)
 
 

@@ -1,7 +1,7 @@
 """Holds every file that `clattn run --save` writes against float64, on random combinations of all features.
 
 usage: random_features.py PROGRAM [--cases N] [--seed S] [--from NUMBER] [--only NUMBER] [--pipeline P] [--kernel LIST]
-                          [--failed FOLDER]
+                          [--failed FOLDER] [--write PAGE]
 
 A case draws where q, k and v come from, how they are stored, batches that are full, padded or packed, a cache that is
 empty or not, masks, positions, projections, a pipeline and its kernels, all of them together, and runs the program
@@ -9,11 +9,14 @@ once. random_case.py draws, whole_run.py says what each saved file must hold; th
 the case.
 
 Case NUMBER of a seed is always the same one, however many there are: --only NUMBER repeats it, --from NUMBER goes on
-from it. A failed case prints the command that repeats it, and its folder is kept.
+from it. A failed case prints the command that repeats it, and its folder is kept. --write puts a row with the seed and the
+result into the page's table.
 """
 import argparse
 import collections
+import datetime
 import functools
+import pathlib
 import shlex
 import sys
 
@@ -22,6 +25,9 @@ import numpy as np
 import whole_run
 from program import Program, Refused, Wrong, add_arguments, held, stored
 from random_case import FEATURES, draw
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import marked
 
 ENOUGH_CASES = 200  # from here on every feature must have come up
 
@@ -204,6 +210,7 @@ def parse():
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="(%(default)s)")
     parser.add_argument("--from", dest="first", type=int, default=0, metavar="NUMBER", help="the first case (0)")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="this case alone")
+    parser.add_argument("--write", metavar="PAGE", help="put a row into the table of the page")
     return parser.parse_args()
 
 
@@ -239,6 +246,9 @@ def main():
         print("never came up:", ", ".join(never))
     print(f"numpy {np.__version__}, seed {options.seed}, {len(numbers)} cases: {len(numbers) - failed} passed, "
           f"{failed} failed")
+    if options.write:
+        marked.renew_row(options.write, "random", (options.seed, f"{len(numbers):,}", f"{len(numbers) - failed:,}", failed,
+                                                   f"{100 * max(largest.values(), default=0):.0f} %", datetime.date.today()))
     return 1 if failed or never else 0
 
 
