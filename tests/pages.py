@@ -31,10 +31,11 @@ import subprocess
 import sys
 import tempfile
 
+from docs import PICTURE_BYTES
+
 BLOCK = re.compile(r"<!-- output(?P<timed>, with times)? of: (?P<command>.+?) -->\n```\n(?P<text>.*?)```\n<!-- end -->", re.S)
 PICTURE = re.compile(r"<!-- picture of: (?P<command>.+?) -->\n!\[[^\]]+\]\((?P<file>[^)]+)\)\n<!-- end -->")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
-PICTURE_BYTES_MOST = 60_000
 TOLERANCE = 5e-6  # relative: one in the sixth digit; absolute for sums that cancel
 
 
@@ -64,8 +65,8 @@ def renew_picture(page, block, programs, write):
         drawn = pathlib.Path(folder) / "picture.svg"
         if run(f"{block['command']} --svg {drawn}", programs) is None:
             return False
-        if drawn.stat().st_size > PICTURE_BYTES_MOST:
-            print(f"{page}: {block['file']} has {drawn.stat().st_size} bytes (allowed: {PICTURE_BYTES_MOST}); choose a smaller "
+        if drawn.stat().st_size > PICTURE_BYTES:
+            print(f"{page}: {block['file']} has {drawn.stat().st_size} bytes (allowed: {PICTURE_BYTES}); choose a smaller "
                   "shape", file=sys.stderr)
             return False
         if write:
