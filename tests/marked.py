@@ -13,9 +13,11 @@ WIDTH = 100  # columns of a page
 
 
 def wrapped(text, first="", rest=""):
-    """`text` in lines that fit a page; `first` stands before the first line, `rest` before the others."""
-    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False,
-                         break_on_hyphens=False)
+    """`text` in lines that fit a page, `first` before the first line and `rest` before the others. Code of up to 70
+    characters stays on one line."""
+    whole = re.sub(r"`[^`]{1,70}`", lambda code: code[0].replace(" ", "\0"), text)
+    return textwrap.fill(whole, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False,
+                         break_on_hyphens=False).replace("\0", " ")
 
 
 def parts(page, name):
