@@ -17,7 +17,7 @@
 static clattn_device *device;
 static clattn_plan *plan;
 static clattn_problem problem;
-static clattn_buffers buffers;
+static clattn_buffers buffers = CLATTN_BUFFERS_INIT;
 
 static void need_cl(cl_int code, const char *what) {
   if (code != CL_SUCCESS) give_up("%s: OpenCL code %d", what, code);
@@ -63,7 +63,7 @@ static void release_case(void) {
     const cl_mem buffer = clattn_buffers_get(&buffers, (clattn_tensor)t);
     if (buffer != NULL) clReleaseMemObject(buffer);
   }
-  memset(&buffers, 0, sizeof buffers);
+  buffers = (clattn_buffers)CLATTN_BUFFERS_INIT;
 }
 
 /* The tensor with the context in the problem's own type. */
@@ -111,7 +111,7 @@ static void write_result(const char *path) {
 
 /* "fused:vector", or for a module "project:panel fused:vector". */
 static void name_kernels(char answer[ANSWER_SIZE]) {
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   clattn_plan_get_info(plan, &info);
   size_t used = 0;
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s)

@@ -43,27 +43,27 @@ static int prepare(const product *p, const words *w, char answer[ANSWER_SIZE]) {
   options.pipeline = pipeline_of(words_text(w, "pipeline"));
   clattn_plan_destroy(plan);
   need(clattn_plan_create(device, &problem, &options, &plan, &error), &error);
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   clattn_plan_get_info(plan, &info);
   snprintf(answer, ANSWER_SIZE, "project:%s", info.stages[CLATTN_STAGE_PROJECT].kernel);
   return 1;
 }
 
 static double run_into(const product *p, const clattn_outputs *outputs) {
-  const clattn_inputs inputs = {.x = p->x, .wq = p->w[0], .wk = p->w[1], .wv = p->w[2]};
-  clattn_timings timings;
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .x = p->x, .wq = p->w[0], .wk = p->w[1], .wv = p->w[2]};
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_error error;
   need(clattn_plan_run(plan, &inputs, outputs, &timings, &error), &error);
   return timings.stage_wall[CLATTN_STAGE_PROJECT];
 }
 
 static double run(const product *p) {
-  const clattn_outputs none = {.q = NULL};
+  const clattn_outputs none = CLATTN_OUTPUTS_INIT;
   return run_into(p, &none);
 }
 
 static void fetch(const product *p) {
-  const clattn_outputs outputs = {.q = p->out[0], .k = p->out[1], .v = p->out[2]};
+  const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .q = p->out[0], .k = p->out[1], .v = p->out[2]};
   run_into(p, &outputs);
 }
 

@@ -204,6 +204,8 @@ void support_allocate(support_case *c, const clattn_problem *problem, uint32_t s
 void support_allocate_seen(support_case *c, const clattn_problem *problem, const clattn_problem *seen, uint32_t seed) {
   tell_progress();
   memset(c, 0, sizeof *c);
+  c->inputs = (clattn_inputs)CLATTN_INPUTS_INIT;
+  c->outputs = (clattn_outputs)CLATTN_OUTPUTS_INIT;
   c->problem = *problem;
   c->seen = *seen;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -253,7 +255,7 @@ void support_want(support_case *c, const clattn_plan *plan) {
 
 clattn_check_report support_run(clattn_device *device, support_case *c, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   const clattn_plan_options standard = support_options();
   if (options == NULL) options = &standard;

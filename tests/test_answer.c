@@ -62,9 +62,9 @@ static clattn_plan_options options_of(bool fused) {
 /* The plan's kernel for the stage. *wrong receives the reason why it rejected one as wrong, or
  * NULL. */
 static const char *chosen(const clattn_plan *plan, clattn_stage stage, clattn_reason *wrong) {
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   const char *name = NULL;
-  *wrong = (clattn_reason){.kernel = NULL};
+  *wrong = (clattn_reason)CLATTN_REASON_INIT;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
     if (reason.stage != stage) continue;
     if (reason.kind == CLATTN_REASON_WRONG) *wrong = reason;
@@ -90,7 +90,7 @@ static clattn_plan *create(clattn_device *device, bool fused, const clattn_plan_
 static void best_of(clattn_device *device, clattn_stage stage, char *name, size_t size) {
   const clattn_plan_options options = options_of(stage == CLATTN_STAGE_FUSED);
   clattn_plan *plan = create(device, stage == CLATTN_STAGE_FUSED, &options);
-  clattn_reason wrong;
+  clattn_reason wrong = CLATTN_REASON_INIT;
   snprintf(name, size, "%s", chosen(plan, stage, &wrong));
   assert_null(wrong.kernel);
   clattn_plan_destroy(plan);
@@ -105,7 +105,7 @@ static void a_wrong_kernel_is_passed_over(void **state) {
     const clattn_problem p = problem_of(fused);
     clattn_plan_options options = options_of(fused);
     char best[32];
-    clattn_reason wrong;
+    clattn_reason wrong = CLATTN_REASON_INIT;
     support_case c;
     run_shell("rm -rf " KERNELS);
     best_of(support_opened, stages[i], best, sizeof best);
@@ -129,7 +129,7 @@ static void a_wrong_kernel_is_passed_over(void **state) {
 static void untested_kernels_are_taken(void **state) {
   (void)state;
   char best[32], by_hand[64];
-  clattn_reason wrong;
+  clattn_reason wrong = CLATTN_REASON_INIT;
   run_shell("rm -rf " KERNELS);
   best_of(support_opened, CLATTN_STAGE_SCORES, best, sizeof best);
   spoil(file_of(CLATTN_STAGE_SCORES, best));
@@ -204,7 +204,8 @@ static clattn_plan *create_anew(clattn_device **device, clattn_reason *wrong, co
 /* Writes a tuning record that names the kernel for scores. */
 static void record(const clattn_device *device, const char *kernel) {
   const clattn_problem p = problem_of(false);
-  const clattn_tuned tuned = {.stage = CLATTN_STAGE_SCORES,
+  const clattn_tuned tuned = {.size = sizeof(clattn_tuned),
+                              .stage = CLATTN_STAGE_SCORES,
                               .choice = kernel,
                               .standard = "naive",
                               .gflops = 2.0,
@@ -215,7 +216,7 @@ static void record(const clattn_device *device, const char *kernel) {
 }
 
 static size_t times_wrong(const clattn_plan *plan, clattn_stage stage) {
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   size_t count = 0;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
     count += reason.stage == stage && reason.kind == CLATTN_REASON_WRONG;
@@ -226,7 +227,7 @@ static size_t times_wrong(const clattn_plan *plan, clattn_stage stage) {
 static void answers_are_kept_beside_the_programs(void **state) {
   (void)state;
   clattn_device *device = NULL;
-  clattn_reason wrong;
+  clattn_reason wrong = CLATTN_REASON_INIT;
   const char *name = NULL;
   char best[32];
   run_shell("rm -rf " PROGRAMS " " RECORD);
@@ -275,8 +276,8 @@ static void answers_are_kept_beside_the_programs(void **state) {
 
 static void every_row_has_an_answer(void **state) {
   (void)state;
-  clattn_kernel_answer answer;
-  clattn_kernel_info kernel;
+  clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error error;
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {

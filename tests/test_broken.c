@@ -477,14 +477,17 @@ static clattn_check_report run(clattn_device *device, const broken *b) {
   const bool has_cache = p.cache.capacity != 0;
   clattn_plan *plan = NULL;
   clattn_cache *cache = NULL;
-  clattn_check_report report = {.passed = true};
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
   if (has_cache) assert_ok(clattn_cache_create(device, &p, NULL, NULL, &cache, &error), &error);
   for (int i = 0; i < (has_cache ? 2 : 1) && report.passed; ++i) {
     clattn_problem seen = p;
     support_case c;
-    if (has_cache) assert_ok(clattn_cache_problem(cache, &p, &(clattn_inputs){.cache = cache}, &seen, &error), &error);
+    if (has_cache)
+      assert_ok(clattn_cache_problem(cache, &p, &(clattn_inputs){.size = sizeof(clattn_inputs), .cache = cache}, &seen,
+                                     &error),
+                &error);
     support_allocate(&c, &seen, 17);
     c.inputs.cache = cache;
     support_want(&c, plan);

@@ -49,7 +49,8 @@ static clattn_plan *new_plan(const clattn_problem *p, const clattn_plan_options 
 static void allocate(support_case *c, const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths) {
   clattn_problem seen;
   clattn_error error;
-  const clattn_inputs none = {.cache = cache}, *given = lengths != NULL ? lengths : &none;
+  const clattn_inputs none = {.size = sizeof(clattn_inputs), .cache = cache},
+                      *given = lengths != NULL ? lengths : &none;
   assert_ok(clattn_cache_problem(cache, p, given, &seen, &error), &error);
   support_allocate_seen(c, p, &seen, 5u + (uint32_t)clattn_cache_length(cache, 0));
   c->inputs.cache = cache;
@@ -63,7 +64,7 @@ static void run_plan(clattn_plan *plan, const clattn_problem *p, clattn_cache *c
                      const char *what) {
   support_case c;
   clattn_error error;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   allocate(&c, p, cache, lengths);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
   support_check_guards(&c);
@@ -112,7 +113,7 @@ static void decode_step(clattn_plan *plan, const clattn_problem *p, clattn_cache
   clattn_inputs inputs = whole->inputs;
   inputs.x = x;
   inputs.cache = cache;
-  const clattn_outputs outputs = {.context = context};
+  const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .context = context};
   assert_ok(clattn_plan_run(plan, &inputs, &outputs, NULL, &error), &error);
   for (size_t i = 0; i < 2 * columns; ++i) {
     const float expected = whole->outputs.context[(i / columns * TOKENS + t) * columns + i % columns];
@@ -261,20 +262,24 @@ static void pool_exhausted(void **state) {
   clattn_cache *cache = new_cache(&p);
   clattn_error error;
   run(&p, cache, NULL, "two pages each");
-  expect_full(&ragged, cache, &(clattn_inputs){.key_lengths = none_and_four},
+  expect_full(&ragged, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = none_and_four},
               "2 more pages of 3 keys; 1 of 5 are free");
-  run(&ragged, cache, &(clattn_inputs){.key_lengths = none_and_three}, "the last page");
+  run(&ragged, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = none_and_three}, "the last page");
   assert_int_equal(clattn_cache_length(cache, 0), 6);
   assert_int_equal(clattn_cache_length(cache, 1), 9);
-  expect_full(&ragged, cache, &(clattn_inputs){.key_lengths = one_each}, "0 of 5 are free");
+  expect_full(&ragged, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = one_each},
+              "0 of 5 are free");
 
   /* Both pages of sequence 0 go to sequence 1, and one of them comes back. */
   assert_ok(clattn_cache_truncate(cache, 0, 0, &error), &error);
-  run(&ragged, cache, &(clattn_inputs){.key_lengths = none_and_four}, "pages of the other sequence");
+  run(&ragged, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = none_and_four},
+      "pages of the other sequence");
   assert_int_equal(clattn_cache_length(cache, 1), 13);
-  expect_full(&ragged, cache, &(clattn_inputs){.key_lengths = one_and_none}, "0 of 5 are free");
+  expect_full(&ragged, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = one_and_none},
+              "0 of 5 are free");
   assert_ok(clattn_cache_truncate(cache, 1, 11, &error), &error);
-  run(&ragged, cache, &(clattn_inputs){.key_lengths = one_and_none}, "a page given back");
+  run(&ragged, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = one_and_none},
+      "a page given back");
   clattn_cache_destroy(cache);
 }
 
@@ -310,7 +315,7 @@ static void ragged_lengths(void **state) {
       clattn_cache *cache = new_cache(&p);
       clattn_plan *plan = new_plan(&p, NULL);
       for (size_t i = 0; i < sizeof added / sizeof added[0]; ++i)
-        run_plan(plan, &p, cache, &(clattn_inputs){.key_lengths = added[i]}, "ragged");
+        run_plan(plan, &p, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = added[i]}, "ragged");
       assert_int_equal(clattn_cache_length(cache, 0), 16);
       assert_int_equal(clattn_cache_length(cache, 1), 18);
       clattn_plan_destroy(plan);
@@ -332,7 +337,7 @@ static void packed_appends(void **state) {
     clattn_cache *cache = new_cache(&p);
     clattn_plan *plan = new_plan(&p, NULL);
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; ++i)
-      run_plan(plan, &p, cache, &(clattn_inputs){.query_offsets = offsets[i]}, "packed");
+      run_plan(plan, &p, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .query_offsets = offsets[i]}, "packed");
     for (size_t b = 0; b < 3; ++b) assert_int_equal(clattn_cache_length(cache, b), expected[b]);
     assert_int_equal(clattn_cache_length(cache, 3), 0);
     clattn_plan_destroy(plan);
@@ -381,7 +386,7 @@ static void a_nan_stays_one(void **state) {
     clattn_plan *plan = new_plan(&p, NULL);
     support_case c;
     clattn_error error;
-    clattn_check_report report;
+    clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
     allocate(&c, &p, cache, NULL);
     memset(support_tensor(&c, CLATTN_X) + 3 * p.model_dim, 0xFF, p.model_dim * sizeof(float));
     assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
@@ -592,7 +597,7 @@ static void other_calls_refused(void **state) {
   (void)state;
   const clattn_problem p = decoder(7);
   clattn_cache *cache = new_cache(&p);
-  const clattn_inputs inputs = {.cache = cache};
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .cache = cache};
   clattn_problem seen, broken = p;
   broken.heads = 0;
   clattn_error error;
@@ -620,14 +625,15 @@ static void lengths_refused(void **state) {
   packed.lengths = CLATTN_LENGTHS_PACKED;
   packed.packed_queries = packed.packed_keys = 8;
   clattn_cache *cache = new_cache(&p);
-  const clattn_inputs inputs = {.cache = cache};
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .cache = cache};
   clattn_problem seen;
   clattn_error error;
   expect_run(&p, cache, CLATTN_INVALID_ARGUMENT, "key_lengths is NULL");
   expect_run(&packed, cache, CLATTN_INVALID_ARGUMENT, "query_offsets is NULL");
   assert_int_equal(clattn_cache_problem(cache, &p, &inputs, &seen, &error), CLATTN_INVALID_ARGUMENT);
   assert_says(&error, "key_lengths is NULL");
-  const clattn_inputs too_long = {.cache = cache, .key_lengths = (const int32_t[]){6, 1}};
+  const clattn_inputs too_long = {
+      .size = sizeof(clattn_inputs), .cache = cache, .key_lengths = (const int32_t[]){6, 1}};
   assert_int_equal(clattn_cache_problem(cache, &p, &too_long, &seen, &error), CLATTN_INVALID_ARGUMENT);
   assert_says(&error, "key_lengths[0] is 6");
   static const struct {
@@ -638,7 +644,8 @@ static void lengths_refused(void **state) {
                {{0, 6, 8}, "query_offsets[1] is 6, 6 behind"},
                {{0, 4, 7}, "query_offsets[2] is 7 (allowed: all tokens, 8)"}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
-    const clattn_inputs packed_inputs = {.cache = cache, .query_offsets = wrong[i].offsets};
+    const clattn_inputs packed_inputs = {
+        .size = sizeof(clattn_inputs), .cache = cache, .query_offsets = wrong[i].offsets};
     assert_int_equal(clattn_cache_problem(cache, &packed, &packed_inputs, &seen, &error), CLATTN_INVALID_ARGUMENT);
     assert_says(&error, wrong[i].part);
   }

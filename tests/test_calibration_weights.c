@@ -107,7 +107,7 @@ static void attend(const form *f, const rows *r, error_kind wrong, float context
 
 static bool passes(const rows *r, float context[ROWS][VALUES]) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   p.source = CLATTN_SOURCE_QKV;
   p.query_len = ROWS;
@@ -118,8 +118,9 @@ static bool passes(const rows *r, float context[ROWS][VALUES]) {
   p.scale = 1.0f;
   p.sinks = r->sink != -INFINITY;
   rows copy = *r;
-  const clattn_inputs inputs = {.q = r->q, .k = r->k, .v = r->v, .sinks = &r->sink};
-  const clattn_outputs outputs = {.q = copy.q, .k = copy.k, .v = copy.v, .context = context[0]};
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .q = r->q, .k = r->k, .v = r->v, .sinks = &r->sink};
+  const clattn_outputs outputs = {
+      .size = sizeof(clattn_outputs), .q = copy.q, .k = copy.k, .v = copy.v, .context = context[0]};
   assert_ok(clattn_check_other(&p, &inputs, &outputs, NULL, &report, &error), &error);
   return report.passed;
 }

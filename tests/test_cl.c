@@ -87,7 +87,7 @@ static void set_up(owner *o, cl_command_queue_properties properties, const suppo
 }
 
 static clattn_buffers buffers_of(const owner *o) {
-  clattn_buffers buffers = {.x = NULL};
+  clattn_buffers buffers = CLATTN_BUFFERS_INIT;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
     if (!support_is_traced((clattn_tensor)t)) clattn_buffers_set(&buffers, (clattn_tensor)t, o->buffer[t]);
   return buffers;
@@ -210,7 +210,7 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
   assert_int_equal(clFinish(o.queue), CL_SUCCESS);
   download(&o, &c);
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
   assert_passed(&report, kernels == NULL ? "chosen" : kernels);
 cleanup:
@@ -302,7 +302,7 @@ static void context_by_heads(void **state) {
   for (int pipeline = 0; pipeline < CLATTN_PIPELINE_COUNT; ++pipeline) {
     clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
     clattn_plan *plan = NULL;
-    clattn_check_report report;
+    clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
     options.pipeline = (clattn_pipeline)pipeline;
     options.io = CLATTN_IO_DEVICE;
     const clattn_status status = clattn_plan_create(device, &p, &options, &plan, &error);
@@ -352,8 +352,8 @@ static void run_with(clattn_pipeline pipeline) {
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_timings timings;
-  clattn_check_report report;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.pipeline = pipeline;
@@ -455,7 +455,7 @@ static void enqueue_runs(cached_runs *r, const clattn_problem *p) {
   clattn_plan *plan = plan_for(r, p, CLATTN_IO_DEVICE);
   clattn_cache *cache = cache_for(r, p);
   clattn_error error;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   for (size_t i = 0; i < RUNS; ++i) {
     clattn_buffers buffers = buffers_of(&r->o[i]);
     buffers.cache = cache;
@@ -585,6 +585,10 @@ static void output_required(void **state) {
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
   assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
   clattn_buffers buffers = buffers_of(&o), only_output = buffers;
+  buffers.size = 0;
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "CLATTN_BUFFERS_INIT"));
+  buffers.size = sizeof buffers;
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_non_null(strstr(error.message, "key_lengths is NULL"));
   buffers.key_lengths = only_output.key_lengths = key_lengths;

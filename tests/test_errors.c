@@ -249,7 +249,7 @@ static void runs(void **state) {
   support_allocate(&c, &p, 1);
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   assert_int_equal(clattn_plan_run(NULL, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_plan_run(plan, NULL, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
@@ -290,7 +290,7 @@ static void runs(void **state) {
 static void kernels(void **state) {
   (void)state;
   clattn_error error;
-  clattn_kernel_info info;
+  clattn_kernel_info info = CLATTN_KERNEL_INFO_INIT;
   clattn_device_info small = *clattn_device_get_info(support_opened);
   assert_false(clattn_kernel_get_info(clattn_kernel_count(), &info));
   assert_int_equal(clattn_kernel_supported(clattn_kernel_count(), &small, &error), CLATTN_INVALID_ARGUMENT);

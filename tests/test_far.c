@@ -372,7 +372,7 @@ static void cache_far_away(void **state) {
     clattn_plan *plan = create(&p, NULL, false);
     assert_ok(clattn_cache_create(opened, &p, NULL, NULL, &cache, &error), &error);
     cache->lengths.sequences[0].length = TOKENS - 1;
-    const clattn_inputs inputs = {.cache = cache};
+    const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .cache = cache};
     assert_ok(clattn_cache_begin(cache, &p, &inputs, &seen, &error), &error);
     clattn_describe_sequences(&p, &inputs, (cl_int *)(void *)plan->sequences->data);
     fill(floats(plan, CLATTN_K), WIDTH, 4);

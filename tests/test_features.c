@@ -72,7 +72,7 @@ static const char *kernels_of(const form *f) {
 /* CPU kernels are for devices that favour vectors. llvmpipe does not, and ends long loops early
  * (docs/devices.md). */
 static bool is_supported(const form *f) {
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error reason;
   if (!support_is_wanted(kernels_of(f))) return false;
   if (strstr(f->name, "CPU form") != NULL && clattn_device_get_info(support_opened)->native_float_width <= 1) {
@@ -304,8 +304,9 @@ static clattn_problem packed_given(void) {
 
 static void packed(void **state) {
   (void)state;
-  const clattn_inputs self = {.query_offsets = packed_queries};
-  const clattn_inputs both = {.query_offsets = packed_queries, .key_offsets = packed_keys};
+  const clattn_inputs self = {.size = sizeof(clattn_inputs), .query_offsets = packed_queries};
+  const clattn_inputs both = {
+      .size = sizeof(clattn_inputs), .query_offsets = packed_queries, .key_offsets = packed_keys};
   VARIANT("packed", packed_self, v.lengths = self);
   VARIANT("packed, causal", packed_self, v.lengths = self; p->causal = true; p->kv_heads = 2);
   VARIANT("packed cross attention", packed_cross, v.lengths = both);
@@ -323,7 +324,7 @@ static void sample_without_queries(void **state) {
   v.problem.packed_queries = v.problem.packed_keys = 20;
   clattn_plan *plan = NULL;
   clattn_rows *rows = NULL;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   support_case c;
   allocate(&v, &c);
@@ -488,7 +489,8 @@ static void positions(void **state) {
 
 static void rotary(void **state) {
   (void)state;
-  const clattn_inputs both = {.query_offsets = packed_queries, .key_offsets = packed_keys};
+  const clattn_inputs both = {
+      .size = sizeof(clattn_inputs), .query_offsets = packed_queries, .key_offsets = packed_keys};
   for (int kind = CLATTN_ROTARY_HALVES; kind <= CLATTN_ROTARY_INTERLEAVED; ++kind) {
     VARIANT("rotary", base, p->rotary = (clattn_rotary)kind; p->head_dim = 10);
     VARIANT("rotary of 6 elements", base, p->rotary = (clattn_rotary)kind; p->rotary_dim = 6; p->kv_heads = 2);

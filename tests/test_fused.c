@@ -17,7 +17,7 @@ static const char *sizes_of(const char *kernel) {
  * only if the device favours vectors (docs/devices.md). */
 static size_t fused_rows(char names[][32]) {
   const clattn_device_info *device = clattn_device_get_info(support_opened);
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error reason;
   size_t count = 0;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
@@ -42,7 +42,7 @@ static clattn_plan_options options_of(const char *kernel) {
 static clattn_plan_info info_of(const clattn_problem *p, const char *kernel) {
   const clattn_plan_options options = options_of(kernel);
   clattn_plan *plan = NULL;
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   clattn_error error;
   assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
@@ -84,7 +84,7 @@ static void launches_and_bits(void **state) {
     support_case c;
     support_allocate(&c, &p, 3);
     clattn_plan *plan = NULL;
-    clattn_timings timings;
+    clattn_timings timings = CLATTN_TIMINGS_INIT;
     clattn_error error;
     float first[70 * 3 * 12];
     assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
@@ -134,9 +134,9 @@ static void stored_types_are_read_in_place(void **state) {
       if (rotated) p.rotary = CLATTN_ROTARY_HALVES;
       support_case c;
       clattn_plan *plan = NULL;
-      clattn_plan_info info;
-      clattn_timings timings;
-      clattn_check_report report;
+      clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+      clattn_timings timings = CLATTN_TIMINGS_INIT;
+      clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
       clattn_error error;
       support_allocate(&c, &p, 31 + (uint32_t)variant);
       assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);

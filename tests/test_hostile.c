@@ -405,9 +405,11 @@ static void nothing_of_a_negligible_key(const way *w) {
   assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
   for (int order = 0; order < 2; ++order) {
     float context = NAN, weights[2] = {NAN, NAN};
-    clattn_outputs outputs = {.context = &context};
+    clattn_outputs outputs = {.size = sizeof(clattn_outputs), .context = &context};
     if (clattn_plan_has(plan, CLATTN_WEIGHTS)) outputs.weights = weights;
-    assert_ok(clattn_plan_run(plan, &(clattn_inputs){.q = q, .k = k[order], .v = v[order]}, &outputs, NULL, &error),
+    assert_ok(clattn_plan_run(plan,
+                              &(clattn_inputs){.size = sizeof(clattn_inputs), .q = q, .k = k[order], .v = v[order]},
+                              &outputs, NULL, &error),
               &error);
     if (context != 1.0f) fail_msg("%s: context is %g", name_of(w), (double)context);
     if (outputs.weights != NULL) assert_true(weights[order] == 1.0f && weights[1 - order] == 0.0f);

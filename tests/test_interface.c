@@ -40,11 +40,11 @@ static void calls_of_devices_and_kernels(clattn_device **device) {
   const clattn_problem p = support_problem(3, 4, 2);
   clattn_probe_options probe = CLATTN_PROBE_OPTIONS_INIT;
   clattn_device_list *list = NULL;
-  clattn_peaks peaks;
-  clattn_kernel_answer answer;
+  clattn_peaks peaks = CLATTN_PEAKS_INIT;
+  clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
   clattn_rows *rows = NULL;
   clattn_error error;
-  const clattn_tuned tuned = {CLATTN_STAGE_SCORES, "naive", "naive", 1.0, 1.0, 1};
+  const clattn_tuned tuned = {sizeof(clattn_tuned), CLATTN_STAGE_SCORES, "naive", "naive", 1.0, 1.0, 1};
   const clattn_device_choice choice = {.device = getenv("CLATTN_DEVICE")};
   probe.repeats = 1;
   size_t best = 0;
@@ -75,7 +75,7 @@ static void calls_of_plans(clattn_device *device) {
   const clattn_problem p = support_problem(3, 4, 2);
   clattn_plan_options options = support_options();
   clattn_plan *plan = NULL;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   support_case c;
   support_allocate(&c, &p, 3);
@@ -93,7 +93,7 @@ static void calls_of_plans(clattn_device *device) {
 static void calls_of_caches(clattn_device *device) {
   clattn_problem p = support_problem(3, 4, 2), seen;
   clattn_cache *cache = NULL;
-  const clattn_inputs inputs = {.x = NULL};
+  const clattn_inputs inputs = CLATTN_INPUTS_INIT;
   clattn_error error;
   p.cache.capacity = 9;
   SUCCEEDS(clattn_cache_create, device, &p, NULL, NULL, &cache);
@@ -111,7 +111,7 @@ static void calls_on_a_queue(void) {
   clattn_error error;
   cl_platform_id platform = NULL;
   cl_device_id id = NULL;
-  clattn_buffers buffers = {.x = NULL};
+  clattn_buffers buffers = CLATTN_BUFFERS_INIT;
   assert_int_equal(clGetPlatformIDs(1, &platform, NULL), CL_SUCCESS);
   assert_int_equal(clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &id, NULL), CL_SUCCESS);
   cl_context context = clCreateContext(NULL, 1, &id, NULL, NULL, NULL);
@@ -166,31 +166,32 @@ static void success_leaves_an_empty_error(void **state) {
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_cl.h");
 }
 
-/* ---- the problem's first version --------------------------------------------------------------------------------- */
+/* ---- shorter problems -------------------------------------------------------------------------------------------- */
 
-/* The problem of a program built with the first header: exactly as many bytes, and scale 1. */
-static clattn_problem *first_version(clattn_problem p) {
-  volatile size_t size = CLATTN_PROBLEM_SIZE_1; /* compilers warn if a struct gets less memory than its size here */
+/* As a program would have it whose header ends there: not a byte more than that. */
+#define SHORT_PROBLEM offsetof(clattn_problem, context_order)
+
+static clattn_problem *shortened(clattn_problem p) {
+  volatile size_t size = SHORT_PROBLEM; /* compilers warn if a struct gets less memory than its size here */
   clattn_problem *old = malloc(size);
   assert_non_null(old);
-  p.size = CLATTN_PROBLEM_SIZE_1;
-  p.scale = 1.0f;
-  memcpy(old, &p, CLATTN_PROBLEM_SIZE_1);
+  p.size = SHORT_PROBLEM;
+  memcpy(old, &p, SHORT_PROBLEM);
   return old;
 }
 
-static void the_first_version_runs(void **state) {
+static void a_shorter_problem_runs(void **state) {
   (void)state;
   const clattn_problem p = support_problem(7, 5, 3);
-  clattn_problem *old = first_version(p);
+  clattn_problem *old = shortened(p);
   clattn_plan *plan = NULL;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_rows *rows = NULL;
   clattn_error error;
   support_case c;
   support_allocate(&c, &p, 3);
   remove("interface.json");
-  const clattn_tuned tuned = {CLATTN_STAGE_SCORES, "naive", "naive", 1.0, 1.0, 1};
+  const clattn_tuned tuned = {sizeof(clattn_tuned), CLATTN_STAGE_SCORES, "naive", "naive", 1.0, 1.0, 1};
   assert_ok(clattn_problem_validate(old, &error), &error);
   assert_true(clattn_problem_scale(old) == clattn_problem_scale(&p));
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -205,43 +206,36 @@ static void the_first_version_runs(void **state) {
   assert_ok(clattn_plan_create(support_opened, old, NULL, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
   assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
-  assert_passed(&report, "a problem of the first version");
+  assert_passed(&report, "a shorter problem");
   assert_ok(clattn_reference_run(old, &c.inputs, &c.outputs, &error), &error);
   assert_ok(clattn_check_other(old, &c.inputs, &c.outputs, NULL, &report, &error), &error);
-  assert_passed(&report, "the reference with a problem of the first version");
+  assert_passed(&report, "the reference of a shorter problem");
   assert_ok(clattn_rows_choose(old, 1.0, 1, &rows, &error), &error);
   assert_ok(clattn_tuning_store("interface.json", support_opened, old, &tuned, &error), &error);
   for (size_t i = 0; i < clattn_kernel_count(); ++i)
     assert_int_equal(clattn_kernel_suits(i, clattn_device_get_info(support_opened), old),
                      clattn_kernel_suits(i, clattn_device_get_info(support_opened), &p));
-  old->scale_mode = CLATTN_SCALE_GIVEN; /* its initial value at the time */
-  assert_ok(clattn_problem_validate(old, &error), &error);
-  assert_true(clattn_problem_scale(old) == 1.0f);
-  old->scale_mode = CLATTN_SCALE_DEFAULT;
-  old->scale = 2.0f; /* had no effect without its mode in that version, too */
-  assert_int_equal(clattn_problem_validate(old, &error), CLATTN_INVALID_PROBLEM);
-  assert_says(&error, "scale is 2");
   clattn_rows_destroy(rows);
   clattn_plan_destroy(plan);
   support_free(&c);
   free(old);
 }
 
-/* The problem that a cache returns also has the first version's size. */
-static void a_cache_keeps_to_the_first_version(void **state) {
+/* What a cache makes of it has its size as well. */
+static void a_cache_keeps_to_the_size(void **state) {
   (void)state;
   clattn_problem p = support_problem(2, 4, 2);
   clattn_cache *cache = NULL;
   clattn_plan *plan = NULL;
-  clattn_plan_info info;
-  const clattn_inputs inputs = {.x = NULL};
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+  const clattn_inputs inputs = CLATTN_INPUTS_INIT;
   clattn_error error;
   p.cache.capacity = 9;
-  clattn_problem *old = first_version(p), *seen = first_version(p);
-  memset(seen, 0xA5, CLATTN_PROBLEM_SIZE_1);
+  clattn_problem *old = shortened(p), *seen = shortened(p);
+  memset(seen, 0xA5, SHORT_PROBLEM);
   assert_ok(clattn_cache_create(support_opened, old, NULL, NULL, &cache, &error), &error);
   assert_ok(clattn_cache_problem(cache, old, &inputs, seen, &error), &error);
-  assert_int_equal(seen->size, CLATTN_PROBLEM_SIZE_1);
+  assert_int_equal(seen->size, SHORT_PROBLEM);
   assert_int_equal(seen->key_len, 2);
   assert_ok(clattn_problem_validate(seen, &error), &error);
   assert_ok(clattn_plan_create(support_opened, old, NULL, &plan, &error), &error);
@@ -278,9 +272,9 @@ static void initial_values_of_other_versions(void **state) {
   } room;
   clattn_error error;
   memset(&room, 0xA5, sizeof room);
-  clattn_problem_fill(&room.problem, CLATTN_PROBLEM_SIZE_1);
-  assert_int_equal(room.problem.size, CLATTN_PROBLEM_SIZE_1);
-  for (size_t i = CLATTN_PROBLEM_SIZE_1; i < sizeof room; ++i) assert_int_equal(room.byte[i], 0xA5);
+  clattn_problem_fill(&room.problem, SHORT_PROBLEM);
+  assert_int_equal(room.problem.size, SHORT_PROBLEM);
+  for (size_t i = SHORT_PROBLEM; i < sizeof room; ++i) assert_int_equal(room.byte[i], 0xA5);
   room.problem.query_len = room.problem.key_len = room.problem.model_dim = 3;
   room.problem.head_dim = room.problem.value_dim = 2;
   assert_ok(clattn_problem_validate(&room.problem, &error), &error);
@@ -295,8 +289,8 @@ static void initial_values_of_other_versions(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(success_leaves_an_empty_error),      cmocka_unit_test(the_first_version_runs),
-      cmocka_unit_test(a_cache_keeps_to_the_first_version), cmocka_unit_test(initial_values),
+      cmocka_unit_test(success_leaves_an_empty_error),    cmocka_unit_test(a_shorter_problem_runs),
+      cmocka_unit_test(a_cache_keeps_to_the_size),        cmocka_unit_test(initial_values),
       cmocka_unit_test(initial_values_of_other_versions),
   };
   return cmocka_run_group_tests_name("interface", tests, support_open, support_close);

@@ -61,7 +61,7 @@ static void rung(void **state) {
   const int n = *(const int *)*state;
   clattn_device *device = support_device();
   char kernels[2][256] = {"", ""}; /* staged, fused */
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error reason;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     if (kernel.rung != n) continue;
@@ -84,7 +84,7 @@ static void rung(void **state) {
 
 static void no_higher_rung(void **state) {
   (void)state;
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i)
     if (kernel.rung > HIGHEST_RUNG) fail_msg("kernel '%s' is not run here: raise HIGHEST_RUNG", kernel.name);
 }
@@ -113,8 +113,8 @@ static void expect_launched(clattn_device *device, const clattn_kernel_info *ker
   options.trace = kernel->stage == CLATTN_STAGE_PRODUCTS || kernel->stage == CLATTN_STAGE_EXPS;
   clattn_plan *plan = NULL;
   clattn_cache *cache = NULL;
-  clattn_plan_info info;
-  clattn_timings timings;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_error error;
   support_case c;
   assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
@@ -134,7 +134,7 @@ static void expect_launched(clattn_device *device, const clattn_kernel_info *ker
 static void every_kernel_is_launched(void **state) {
   (void)state;
   clattn_device *device = support_device();
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error reason;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i)
     if (clattn_kernel_supported(i, clattn_device_get_info(device), &reason) == CLATTN_OK)

@@ -58,7 +58,7 @@ static clattn_plan *create(const clattn_problem *p, const clattn_kernel *row, cl
  * launches. */
 static size_t run_alike(clattn_plan *plan, support_case *some, const support_case *all, clattn_launch_limit limit,
                         clattn_stage stage, const char *kernel) {
-  clattn_timings timings;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_error error;
   plan->limit = limit;
   support_poison(some);
@@ -86,7 +86,7 @@ static void pieces_change_no_bit(void **state) {
       continue;
     }
     support_case all, some;
-    clattn_timings timings;
+    clattn_timings timings = CLATTN_TIMINGS_INIT;
     support_allocate(&all, &p, 5);
     support_allocate(&some, &p, 5);
     all.inputs.key_lengths = some.inputs.key_lengths = key_lengths;
@@ -124,8 +124,8 @@ static void blas_in_pieces(void **state) {
     clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
     clattn_plan *plan = NULL;
     clattn_error error;
-    clattn_timings timings;
-    clattn_check_report report;
+    clattn_timings timings = CLATTN_TIMINGS_INIT;
+    clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
     support_case c;
     size_t before = 0;
     options.pipeline = CLATTN_PIPELINE_BLAS;
@@ -195,8 +195,8 @@ static void the_option(void **state) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_timings timings;
-  clattn_plan_info info;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   support_case c;
   const double wrong[] = {-1.0, NAN, -INFINITY};
   for (int i = 0; i < 3; ++i) {
@@ -231,7 +231,7 @@ static void pieces_are_as_long_as_asked(void **state) {
     clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
     clattn_plan *plan = NULL;
     clattn_error error;
-    clattn_timings timings;
+    clattn_timings timings = CLATTN_TIMINGS_INIT;
     support_case whole, pieces;
     options.pipeline = CLATTN_PIPELINE_FUSED;
     options.kernels = kernels[k];

@@ -57,7 +57,7 @@ static void blocks(void **state) {
     support_case c;
     support_allocate(&c, &p, 23);
     clattn_plan *plan = NULL;
-    clattn_plan_info info;
+    clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
     clattn_error error;
     assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
     clattn_plan_get_info(plan, &info);
@@ -98,7 +98,7 @@ static void budget(void **state) {
   assert_non_null(strstr(error.message, number));
 
   options.memory_bytes = least;
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_int_equal(info.total_bytes, least);
@@ -146,7 +146,7 @@ static void memory_is_counted(void **state) {
   (void)state;
   const uint64_t all = clattn_device_get_info(support_opened)->global_memory_bytes;
   clattn_problem p = middling(), cached = support_problem(4, 8, 8);
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   clattn_plan *plan = NULL, *other = NULL;
   clattn_cache *cache = NULL;
   clattn_error error;
@@ -181,7 +181,7 @@ static void too_large(void **state) {
   clattn_problem p = support_problem(320000, 4, 1);
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_true(info.blocks > 1);
@@ -215,7 +215,7 @@ static void run_again_and_again(const char *kernels, clattn_pipeline pipeline, i
   memcpy(first_lse, c.outputs.lse, lse_bytes);
   for (int i = 0; i < runs; ++i) {
     support_poison(&c);
-    clattn_timings timings;
+    clattn_timings timings = CLATTN_TIMINGS_INIT;
     assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, i % 2 ? &timings : NULL, &error), &error);
     assert_memory_equal(first, c.outputs.context, bytes);
     assert_memory_equal(first_lse, c.outputs.lse, lse_bytes);
@@ -254,8 +254,8 @@ static void timings_and_costs(void **state) {
   support_allocate(&c, &p, 37);
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_timings timings;
-  clattn_plan_info info;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
   clattn_plan_get_info(plan, &info);
@@ -441,7 +441,7 @@ static void *work(void *argument) {
   clattn_device *own = NULL;
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   support_case c;
   support_allocate(&c, &p, w->seed);
   const clattn_device_choice choice = {.device = getenv("CLATTN_DEVICE")};

@@ -17,7 +17,7 @@ static void peaks(void **state) {
   (void)state;
   clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
   options.repeats = 1;
-  clattn_peaks peaks;
+  clattn_peaks peaks = CLATTN_PEAKS_INIT;
   clattn_error error;
   const uint64_t sets[] = {65536, 1000001, 64 << 20}; /* including one that no chunk size divides */
   for (size_t i = 0; i < sizeof sets / sizeof sets[0]; ++i) {
@@ -33,7 +33,7 @@ static void peaks(void **state) {
 
 static void only_multiply_add(void **state) {
   (void)state;
-  clattn_peaks peaks;
+  clattn_peaks peaks = CLATTN_PEAKS_INIT;
   clattn_error error;
   assert_ok(clattn_device_probe(support_opened, NULL, &peaks, &error), &error);
   assert_rate(peaks.multiply_add);
@@ -82,7 +82,7 @@ static void idle_probes_are_found_out(void **state) {
 
 static void refused(void **state) {
   (void)state;
-  clattn_peaks peaks;
+  clattn_peaks peaks = CLATTN_PEAKS_INIT;
   clattn_error error;
   assert_int_equal(clattn_device_probe(NULL, NULL, &peaks, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_device_probe(support_opened, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);

@@ -24,7 +24,7 @@ static void please_study_man(void **state) {
   support_case c;
   const clattn_problem problem = support_problem(3, 2, 2);
   support_allocate(&c, &problem, 1);
-  const clattn_inputs inputs = {.x = e->x, .wq = e->wq, .wk = e->wk, .wv = e->wv};
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .x = e->x, .wq = e->wq, .wk = e->wk, .wv = e->wv};
   clattn_error error;
   assert_ok(clattn_reference_run(&problem, &inputs, &c.outputs, &error), &error);
   assert_all_near(c.outputs.k, k, 6);
@@ -158,7 +158,7 @@ static void other_code_is_judged(void **state) {
   problem.output_dim = 3;
   support_case c;
   clattn_error error;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   support_allocate(&c, &problem, 7);
   assert_ok(clattn_reference_run(&problem, &c.inputs, &c.outputs, &error), &error);
   assert_ok(clattn_check_other(&problem, &c.inputs, &c.outputs, NULL, &report, &error), &error);

@@ -178,7 +178,7 @@ static clattn_plan_options with_store(const char *folder) {
 static void origin_of(clattn_device *device, const clattn_plan_options *options, char *origin, size_t size) {
   const clattn_problem p = small();
   clattn_plan *plan = NULL;
-  clattn_reason reason = {.program = NULL};
+  clattn_reason reason = CLATTN_REASON_INIT;
   clattn_error error;
   assert_ok(clattn_plan_create(device, &p, options, &plan, &error), &error);
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)

@@ -90,7 +90,7 @@ static void changes_nothing(void **state) {
   const clattn_plan_options options = trace_in(CLATTN_PIPELINE_STAGED);
   clattn_error error;
   clattn_plan *plan = NULL;
-  clattn_timings timings;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
   support_case with, without;
   support_allocate(&with, &p, 3);
   support_allocate(&without, &p, 3);
@@ -116,7 +116,7 @@ static void wanted_rows(void **state) {
   clattn_plan_options options = trace_in(CLATTN_PIPELINE_STAGED);
   options.block_bytes = 3000;
   support_case all, few;
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   support_allocate(&all, &p, 3);
   support_allocate(&few, &p, 3);
   report = support_run(support_opened, &all, &options);

@@ -331,7 +331,8 @@ static void only_of_plain_problems(void **state) {
 
 static void what_takes_longest_decides(void **state) {
   (void)state;
-  const clattn_peaks peaks = {.multiply_add = {100.0, 90.0},
+  const clattn_peaks peaks = {.size = sizeof(clattn_peaks),
+                              .multiply_add = {100.0, 90.0},
                               .read = {10.0, 9.0},
                               .copy = {8.0, 7.0},
                               .strided = {1.0, 0.9},

@@ -27,7 +27,7 @@ static clattn_plan *plan_with(const char *kernels, const char *file, const char 
 
 /* The stage's last reason. Fails the test if there is none. */
 static clattn_reason last_of(const clattn_plan *plan, clattn_stage stage) {
-  clattn_reason reason, last = {.text = NULL};
+  clattn_reason reason = CLATTN_REASON_INIT, last = reason;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
     if (reason.stage == stage) last = reason;
   assert_non_null(last.text);
@@ -43,10 +43,10 @@ static void reasons(void **state) {
   assert_int_equal(scores.rung, 2);
   assert_string_equal(scores.choice, "tiled:TILE=8");
   assert_int_equal(softmax.kind, CLATTN_REASON_CHOSEN);
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   clattn_plan_get_info(plan, &info);
   assert_string_equal(softmax.kernel, info.stages[CLATTN_STAGE_SOFTMAX].kernel);
-  clattn_reason none;
+  clattn_reason none = CLATTN_REASON_INIT;
   assert_false(clattn_plan_get_reason(plan, clattn_plan_reason_count(plan), &none));
   clattn_plan_destroy(plan);
   assert_string_equal(clattn_reason_kind_name(CLATTN_REASON_KIND_COUNT), "unknown reason");
@@ -56,7 +56,7 @@ static void reasons(void **state) {
 static void passed_over(void **state) {
   (void)state;
   clattn_plan *plan = plan_with(NULL, NULL, NULL);
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   size_t chosen = 0, over = 0;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
     assert_true(reason.text[0] != '\0');
@@ -73,8 +73,8 @@ static void passed_over(void **state) {
 
 static void tiles(void **state) {
   (void)state;
-  clattn_kernel_info kernel;
-  clattn_tile_info tile;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
+  clattn_tile_info tile = CLATTN_TILE_INFO_INIT;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i)
     for (size_t t = 0; clattn_kernel_get_tile(i, t, &tile); ++t) {
       bool standard_is_valid = false;
@@ -88,8 +88,13 @@ static void tiles(void **state) {
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
 static clattn_status store(clattn_stage stage, const char *choice, const clattn_problem *p, clattn_error *error) {
-  const clattn_tuned tuned = {
-      .stage = stage, .choice = choice, .standard = "naive", .gflops = 3.5, .standard_gflops = 2.5, .repeats = 9};
+  const clattn_tuned tuned = {.size = sizeof(clattn_tuned),
+                              .stage = stage,
+                              .choice = choice,
+                              .standard = "naive",
+                              .gflops = 3.5,
+                              .standard_gflops = 2.5,
+                              .repeats = 9};
   return clattn_tuning_store(RECORD, support_opened, p, &tuned, error);
 }
 
@@ -103,8 +108,8 @@ static void standard_choice(clattn_stage stage, char *text, size_t size) {
 /* A selection that differs in the first tile size and fits wherever the standard one does. */
 static void other_choice(clattn_stage stage, char *text, size_t size) {
   char standard[256];
-  clattn_kernel_info kernel;
-  clattn_tile_info tile;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
+  clattn_tile_info tile = CLATTN_TILE_INFO_INIT;
   standard_choice(stage, standard, sizeof standard);
   const size_t name = strcspn(standard, ":");
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
@@ -201,7 +206,7 @@ static char *read_file(void) {
 /* The plan is the same as without the record, and one of its reasons says why. */
 static void expect_ignored(clattn_stage stage, const char *part) {
   clattn_plan *plan = plan_with(NULL, RECORD, NULL);
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   bool said = false;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
     assert_int_not_equal(reason.kind, CLATTN_REASON_RECORD);

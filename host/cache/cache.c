@@ -9,6 +9,7 @@
 #include "problem/arguments.h"
 #include "device/ledger.h"
 #include "problem/problem.h"
+#include "problem/sized.h"
 #include "device/process.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
@@ -109,15 +110,16 @@ static void release(clattn_cache *cache) {
   free(cache);
 }
 
-clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *problem, const float *k_scale,
+clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *given, const float *k_scale,
                                   const float *v_scale, clattn_cache **result, clattn_error *error) {
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the cache is NULL");
   *result = NULL;
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
+  clattn_problem problem;
   clattn_status status = clattn_process_check(error);
-  if (status == CLATTN_OK) status = clattn_problem_validate(problem, error);
+  if (status == CLATTN_OK) status = clattn_take_problem(given, &problem, error);
   if (status != CLATTN_OK) return status;
-  const clattn_cache_layout *layout = &problem->cache;
+  const clattn_cache_layout *layout = &problem.cache;
   const bool by_head = layout->type == CLATTN_CACHE_I8_HEAD;
   if (layout->capacity == 0) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the problem has no cache");
   if ((k_scale != NULL) != by_head || (v_scale != NULL) != by_head)
@@ -126,10 +128,10 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *p
   clattn_cache *cache = calloc(1, sizeof *cache);
   if (cache == NULL) return clattn_fail_malloc(error, sizeof *cache, "a cache");
   cache->device = device;
-  cache->problem = clattn_current_problem(problem);
+  cache->problem = problem;
   if (layout->page_len != 0) {
     cache->table_width = 1 + (layout->capacity - 1) / layout->page_len;
-    cache->pages = layout->pages != 0 ? layout->pages : problem->batch * cache->table_width;
+    cache->pages = layout->pages != 0 ? layout->pages : problem.batch * cache->table_width;
   }
   status = allocate_all(cache, k_scale, v_scale, error);
   if (status != CLATTN_OK) {
@@ -233,21 +235,22 @@ static clattn_status check_room(const clattn_cache *cache, const clattn_problem 
                      problem->cache.page_len, cache->free_count, cache->pages);
 }
 
-clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *given, const clattn_inputs *inputs,
-                                   clattn_problem *seen, clattn_error *error) {
-  if (cache == NULL || inputs == NULL || seen == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache, the inputs or the place for the problem is NULL");
+clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *given,
+                                   const clattn_inputs *given_inputs, clattn_problem *seen, clattn_error *error) {
+  if (cache == NULL || seen == NULL)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache or the place for the problem is NULL");
   size_t longest = 0;
-  clattn_status status = clattn_problem_validate(given, error);
-  if (status != CLATTN_OK) return status;
-  clattn_problem problem = clattn_current_problem(given);
-  status = check_match(cache, &problem, error);
-  if (status == CLATTN_OK) status = clattn_check_lengths(&problem, inputs, error);
-  if (status == CLATTN_OK) status = check_room(cache, &problem, inputs, &longest, error);
+  clattn_problem problem;
+  clattn_inputs inputs = CLATTN_INPUTS_INIT;
+  clattn_status status = clattn_take_problem(given, &problem, error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_inputs, given_inputs, &inputs, error);
+  if (status == CLATTN_OK) status = check_match(cache, &problem, error);
+  if (status == CLATTN_OK) status = clattn_check_lengths(&problem, &inputs, error);
+  if (status == CLATTN_OK) status = check_room(cache, &problem, &inputs, &longest, error);
   if (status != CLATTN_OK) return status;
   problem.size = given->size;
   problem.key_len = longest > 0 ? longest : 1;
-  memcpy(seen, &problem, problem.size); /* the caller's struct may be the shorter first version */
+  memcpy(seen, &problem, problem.size); /* the caller's struct may be shorter */
   return clattn_finish(error, CLATTN_OK);
 }
 

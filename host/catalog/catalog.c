@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "problem/sized.h"
 #include "catalog/tiles.h"
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
@@ -249,9 +250,13 @@ bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {
   static const char *const forms[] = {"any", "gpu", "cpu", "library"};
   const clattn_kernel *row = clattn_catalog_at(index);
   if (row == NULL) return false;
-  *info = (clattn_kernel_info){
-      .stage = row->stage, .rung = row->rung, .name = row->name, .form = forms[row->form], .idea = row->idea};
-  return true;
+  const clattn_kernel_info own = {.size = sizeof(clattn_kernel_info),
+                                  .stage = row->stage,
+                                  .rung = row->rung,
+                                  .name = row->name,
+                                  .form = forms[row->form],
+                                  .idea = row->idea};
+  return clattn_give_sized(&clattn_sized_kernel_info, &own, info);
 }
 
 bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info) {
@@ -260,8 +265,12 @@ bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info) {
   const clattn_tile *t = &row->tile[tile];
   size_t count = 0;
   while (count < CLATTN_VALID_MOST && t->valid[count] != 0) ++count;
-  *info = (clattn_tile_info){.name = t->name, .standard = t->standard, .valid = t->valid, .valid_count = count};
-  return true;
+  const clattn_tile_info own = {.size = sizeof(clattn_tile_info),
+                                .name = t->name,
+                                .standard = t->standard,
+                                .valid = t->valid,
+                                .valid_count = count};
+  return clattn_give_sized(&clattn_sized_tile_info, &own, info);
 }
 
 clattn_status clattn_kernel_supported(size_t index, const clattn_device_info *device, clattn_error *error) {

@@ -9,6 +9,7 @@
 #include "cache/cache.h"
 #include "problem/costs.h"
 #include "problem/problem.h"
+#include "problem/sized.h"
 #include "base/status.h"
 #include "problem/tensors.h"
 
@@ -57,7 +58,6 @@ static clattn_status judge(const judged *j, const clattn_inputs *inputs, const c
   if (status == CLATTN_OK) status = check_report_arguments(j, outputs, rows, error);
   if (status != CLATTN_OK) return status;
 
-  memset(report, 0, sizeof *report);
   if (outputs->rows != NULL) rows = outputs->rows;
   report->rows_total = problem->batch * problem->heads * problem->query_len;
   report->rows_checked = rows != NULL ? rows->count : report->rows_total;
@@ -90,16 +90,31 @@ static clattn_status judge(const judged *j, const clattn_inputs *inputs, const c
   return clattn_finish(error, CLATTN_OK);
 }
 
+/* The caller's structs may be shorter than this version's. */
+static clattn_status judge_given(const judged *j, const clattn_inputs *given_inputs,
+                                 const clattn_outputs *given_outputs, const clattn_rows *rows,
+                                 clattn_check_report *given_report, clattn_error *error) {
+  clattn_inputs inputs = CLATTN_INPUTS_INIT;
+  clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  clattn_status status = clattn_check_sized(&clattn_sized_check_report, given_report, error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_inputs, given_inputs, &inputs, error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_outputs, given_outputs, &outputs, error);
+  if (status == CLATTN_OK) status = judge(j, &inputs, &outputs, rows, &report, error);
+  if (status == CLATTN_OK) clattn_give_sized(&clattn_sized_check_report, &report, given_report);
+  return status;
+}
+
 clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                            const clattn_rows *rows, clattn_check_report *report, clattn_error *error) {
-  if (plan == NULL || report == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "plan or report is NULL");
-  return judge(&(judged){&plan->problem, &plan->info, plan}, inputs, outputs, rows, report, error);
+  if (plan == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the plan is NULL");
+  return judge_given(&(judged){&plan->problem, &plan->info, plan}, inputs, outputs, rows, report, error);
 }
 
 /* Whatever the order, no chain of additions is longer than its sum has terms. */
 static clattn_plan_info info_of_any_order(const clattn_problem *p) {
   const size_t kv_terms = clattn_kv_model_dim(p);
-  clattn_plan_info info = {.blocks = 0};
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   info.stages[CLATTN_STAGE_PROJECT].longest_addition = p->model_dim > kv_terms ? p->model_dim : kv_terms;
   info.stages[CLATTN_STAGE_FUSED].kernel = "other code";
   info.stages[CLATTN_STAGE_FUSED].longest_addition = p->key_len;
@@ -110,12 +125,11 @@ static clattn_plan_info info_of_any_order(const clattn_problem *p) {
 clattn_status clattn_check_other(const clattn_problem *problem, const clattn_inputs *inputs,
                                  const clattn_outputs *outputs, const clattn_rows *rows, clattn_check_report *report,
                                  clattn_error *error) {
-  if (report == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the report is NULL");
-  const clattn_status status = clattn_problem_validate(problem, error);
+  clattn_problem current;
+  const clattn_status status = clattn_take_problem(problem, &current, error);
   if (status != CLATTN_OK) return status;
-  const clattn_problem current = clattn_current_problem(problem);
   if (current.cache.capacity != 0)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "the problem has a cache (allowed here: none)");
   const clattn_plan_info info = info_of_any_order(&current);
-  return judge(&(judged){&current, &info, NULL}, inputs, outputs, rows, report, error);
+  return judge_given(&(judged){&current, &info, NULL}, inputs, outputs, rows, report, error);
 }

@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "problem/costs.h"
+#include "problem/problem.h"
 #include "problem/shape.h"
 #include "clattn_check.h"
 #include "base/status.h"
@@ -45,14 +46,16 @@ void clattn_rows_destroy(clattn_rows *rows) {
   free(rows);
 }
 
-clattn_status clattn_rows_choose(const clattn_problem *problem, double most_flops, uint64_t seed, clattn_rows **result,
+clattn_status clattn_rows_choose(const clattn_problem *given, double most_flops, uint64_t seed, clattn_rows **result,
                                  clattn_error *error) {
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the rows is NULL");
   *result = NULL;
   if (isnan(most_flops)) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "most_flops is NaN (allowed: any number)");
-  clattn_status status = clattn_problem_validate(problem, error);
+  clattn_problem own;
+  clattn_status status = clattn_take_problem(given, &own, error);
   if (status != CLATTN_OK) return status;
 
+  const clattn_problem *problem = &own;
   const size_t pairs_total = problem->batch * problem->heads, queries = problem->query_len;
   const double keys = (double)problem->key_len, model_dim = (double)problem->model_dim;
   const double head_dim = (double)problem->head_dim, value_dim = (double)problem->value_dim;

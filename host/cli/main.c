@@ -64,7 +64,7 @@ int complain_of(const clattn_error *error) {
 void warn_of_wrong_kernels(const clattn_plan *plan) {
   static uint64_t said[16]; /* a kernel is named once, however many plans pass it over */
   static size_t count;
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
     if (reason.kind != CLATTN_REASON_WRONG) continue;
     const uint64_t hash = clattn_hash_add(CLATTN_HASH_START, reason.text, strlen(reason.text));

@@ -49,6 +49,41 @@ extern "C" {
 /* The version of the library that runs, as CLATTN_VERSION is that of this header. */
 CLATTN_API const char *clattn_version(void);
 
+/* ---- structs that may grow --------------------------------------------------------------------------------------- */
+
+/* A struct that begins with `size` may get new fields at its end in later versions; every other struct keeps its
+ * fields. Start from its initialiser, CLATTN_INPUTS_INIT for a clattn_inputs, in C++ clattn_inputs_init(). Except where
+ * a field says otherwise, its initial value is 0, so {.size = sizeof(clattn_inputs), .x = x} will do in C. The size
+ * tells the library where the caller's struct ends: of a struct that the caller fills, fields past that have their
+ * initial values; of a struct that the library fills, nothing past that is written. A size that the library does not
+ * know, 0 for example, is CLATTN_INVALID_ARGUMENT. */
+#ifdef __cplusplus
+#define CLATTN_SIZED(type)                                                                                             \
+  static inline type type##_init(void) {                                                                               \
+    type made = type();                                                                                                \
+    made.size = sizeof made;                                                                                           \
+    return made;                                                                                                       \
+  }
+#define CLATTN_INIT(type, ...) type##_init()
+#else
+#define CLATTN_SIZED(type)                                                                                             \
+  static inline type type##_init(void) {                                                                               \
+    return (type){.size = sizeof(type)};                                                                               \
+  }
+#define CLATTN_INIT(type, ...)                                                                                         \
+  { __VA_ARGS__ }
+#endif
+
+/* The same where some initial values are not 0: type_fill writes them into the first `size` bytes, for programs that
+ * cannot call the inline function. `size` is that of the caller's header, which may be of another version. */
+#define CLATTN_FILLED(type)                                                                                            \
+  CLATTN_API void type##_fill(type *to, size_t size);                                                                  \
+  static inline type type##_init(void) {                                                                               \
+    type made;                                                                                                         \
+    type##_fill(&made, sizeof made);                                                                                   \
+    return made;                                                                                                       \
+  }
+
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 typedef enum clattn_status {
@@ -203,7 +238,7 @@ typedef struct clattn_cache_layout {
  * every key is masked has weights and context 0. A masked key's value is left out, whatever it holds; that of any other
  * key is multiplied by its weight, also where that has underflowed to 0, so that a NaN or an infinity in it shows. */
 typedef struct clattn_problem {
-  size_t size; /* sizeof(clattn_problem); tells the library which version of this struct it is given */
+  size_t size; /* sizeof(clattn_problem) */
 
   /* sizes */
   size_t batch;     /* 1 */
@@ -253,29 +288,14 @@ typedef struct clattn_problem {
 
   clattn_cache_layout cache;
 
-  /* From here on the struct's first version had nothing; it is still accepted, by its size. */
   clattn_order context_order; /* of the context, and of an output that is the context. CLATTN_ORDER_HEADS with
                                  output_dim is CLATTN_UNSUPPORTED: wo reads rows of tokens */
 } clattn_problem;
 
-/* Writes the initial values into the first `size` bytes, as clattn_probe_options_fill does. */
-CLATTN_API void clattn_problem_fill(clattn_problem *problem, size_t size);
-
-static inline clattn_problem clattn_problem_init(void) {
-  clattn_problem problem;
-  clattn_problem_fill(&problem, sizeof problem);
-  return problem;
-}
-
-#ifdef __cplusplus
-#define CLATTN_PROBLEM_INIT clattn_problem_init()
-#else
+CLATTN_FILLED(clattn_problem)
 #define CLATTN_PROBLEM_INIT                                                                                            \
-  {                                                                                                                    \
-    .size = sizeof(clattn_problem), .batch = 1, .heads = 1, .scale = NAN, .window_left = CLATTN_UNBOUNDED,             \
-    .window_right = CLATTN_UNBOUNDED, .rotary_base = 10000.0                                                           \
-  }
-#endif
+  CLATTN_INIT(clattn_problem, .size = sizeof(clattn_problem), .batch = 1, .heads = 1, .scale = NAN,                    \
+              .window_left = CLATTN_UNBOUNDED, .window_right = CLATTN_UNBOUNDED, .rotary_base = 10000.0)
 
 /* CLATTN_OK, or CLATTN_INVALID_PROBLEM / CLATTN_UNSUPPORTED with a message that says what is allowed. Called by
  * everything that takes a problem. */
@@ -351,8 +371,9 @@ typedef struct clattn_cache clattn_cache;
 
 /* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
  * NULL. The others are not looked at, so that one struct can serve several problems: a mask, sinks or key_lengths count
- * only where the problem has them. Shapes and elements as in clattn_tensor. Use designated initialisers. */
+ * only where the problem has them. Shapes and elements as in clattn_tensor. */
 typedef struct clattn_inputs {
+  size_t size; /* sizeof(clattn_inputs) */
   const void *x, *xkv;
   const void *wq, *wk, *wv, *wqkv;
   const void *bq, *bk, *bv, *bqkv;
@@ -367,6 +388,9 @@ typedef struct clattn_inputs {
   const int32_t *key_offsets;   /* likewise; with CLATTN_SOURCE_X, where they are the same, not looked at */
 } clattn_inputs;
 
+CLATTN_SIZED(clattn_inputs)
+#define CLATTN_INPUTS_INIT CLATTN_INIT(clattn_inputs, .size = sizeof(clattn_inputs))
+
 /* Some rows of scores, weights and their like. A row number counts (batch, head, query) row-major:
  * (b * heads + h) * query_len + i. `row` is strictly ascending and owned by the caller. */
 typedef struct clattn_rows {
@@ -377,6 +401,7 @@ typedef struct clattn_rows {
 /* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. One that the problem does not
  * have (clattn_problem_shape gives 0) is not written. */
 typedef struct clattn_outputs {
+  size_t size;         /* sizeof(clattn_outputs) */
   float *q, *k, *v;    /* as scores and context read them, (tokens, heads, dim), whatever was given */
   float *x_positioned; /* traced, (tokens, model_dim) */
   float *products;     /* traced, (batch, heads, query_len, key_len), or (rows->count, key_len); a product of its own */
@@ -395,6 +420,9 @@ typedef struct clattn_outputs {
   void *output;        /* stored, (tokens, output_dim), or the context, as CLATTN_OUTPUT */
   const clattn_rows *rows; /* NULL: all rows of scores and the like are written; else only these */
 } clattn_outputs;
+
+CLATTN_SIZED(clattn_outputs)
+#define CLATTN_OUTPUTS_INIT CLATTN_INIT(clattn_outputs, .size = sizeof(clattn_outputs))
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
@@ -456,24 +484,8 @@ typedef struct clattn_plan_options {
                  nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
 } clattn_plan_options;
 
-/* Writes the initial values into the first `size` bytes, as clattn_probe_options_fill does. */
-CLATTN_API void clattn_plan_options_fill(clattn_plan_options *options, size_t size);
-
-static inline clattn_plan_options clattn_plan_options_init(void) {
-  clattn_plan_options options;
-  clattn_plan_options_fill(&options, sizeof options);
-  return options;
-}
-
-#ifdef __cplusplus
-#define CLATTN_PLAN_OPTIONS_INIT clattn_plan_options_init()
-#else
-#define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
-  {                                                                                                                    \
-    sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
-        (const char *)0, (const char *)0, CLATTN_ANSWERS_OF_LIBRARY, 0.0, false                                        \
-  }
-#endif
+CLATTN_SIZED(clattn_plan_options)
+#define CLATTN_PLAN_OPTIONS_INIT CLATTN_INIT(clattn_plan_options, .size = sizeof(clattn_plan_options))
 
 typedef struct clattn_plan clattn_plan;
 

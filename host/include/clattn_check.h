@@ -47,11 +47,13 @@ typedef struct clattn_tensor_check {
   double largest_error; /* gate 2: of the whole tensor ... */
   double allowed_error; /* ... and what the scalar path in float gives leave to */
   bool passed;          /* both gates */
+  uint64_t reserved[4]; /* 0, for later versions */
 } clattn_tensor_check;
 
-#define CLATTN_CHECK_MOST 18 /* all outputs, and context all the way from the inputs */
+enum { CLATTN_CHECK_MOST = 64 }; /* room for the outputs of later versions, too */
 
 typedef struct clattn_check_report {
+  size_t size; /* sizeof(clattn_check_report) */
   clattn_tensor_check check[CLATTN_CHECK_MOST];
   size_t count;
   bool passed;         /* all of them */
@@ -59,8 +61,11 @@ typedef struct clattn_check_report {
   size_t rows_total;   /* batch.heads.query_len */
   /* Of the scalar path in float for the whole problem, on one core; where not all rows were checked, extrapolated for
    * each stage from those that were. */
-  double reference_seconds[CLATTN_STAGE_COUNT];
+  double reference_seconds[CLATTN_STAGES_MOST];
 } clattn_check_report;
+
+CLATTN_SIZED(clattn_check_report)
+#define CLATTN_CHECK_REPORT_INIT CLATTN_INIT(clattn_check_report, .size = sizeof(clattn_check_report))
 
 /* Compares the outputs with the scalar path. q, k, v, scores, weights and context must be set (fused: without scores
  * and weights, then context is compared as a whole, from q, k and v), and output where the problem has one, and

@@ -42,6 +42,7 @@ CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_devi
  * In the buffer `weights` a masked key's weight is -0, which equals 0; only its bits tell it from the weight of a key
  * that is seen but has underflowed to 0. */
 typedef struct clattn_buffers {
+  size_t size; /* sizeof(clattn_buffers) */
   cl_mem x, xkv;
   cl_mem wq, wk, wv, wqkv;
   cl_mem bq, bk, bv, bqkv;
@@ -53,6 +54,9 @@ typedef struct clattn_buffers {
   clattn_cache *cache;
   const int32_t *key_lengths, *query_offsets, *key_offsets; /* as in clattn_inputs */
 } clattn_buffers;
+
+CLATTN_SIZED(clattn_buffers)
+#define CLATTN_BUFFERS_INIT CLATTN_INIT(clattn_buffers, .size = sizeof(clattn_buffers))
 
 /* As clattn_inputs_set and clattn_inputs_get. */
 CLATTN_API void clattn_buffers_set(clattn_buffers *buffers, clattn_tensor tensor, cl_mem buffer);

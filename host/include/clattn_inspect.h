@@ -25,6 +25,7 @@ typedef enum clattn_integration {
   CLATTN_INTEGRATED /* also CPUs */
 } clattn_integration;
 
+/* The library alone makes these. Later versions may add fields at the end: pass on the pointer, not a copy. */
 typedef struct clattn_device_info {
   uint32_t platform_index; /* what clattn_device_choice.platform calls it; 0 for an adopted device */
   uint32_t index;          /* likewise for the device, within the platforms that were asked for */
@@ -78,26 +79,12 @@ CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device 
 typedef struct clattn_probe_options {
   size_t size;            /* sizeof(clattn_probe_options) */
   uint64_t working_set;   /* bytes that are read again and again, 65536 or more; 0: multiply-adds alone are probed */
-  unsigned repeats;       /* of each probe, 1 or more */
+  unsigned repeats;       /* 5; of each probe, 1 or more */
   const char *kernel_dir; /* as in clattn_plan_options */
 } clattn_probe_options;
 
-/* Writes the initial values into the first `size` bytes, sizeof(clattn_probe_options) of the caller's header: that may
- * be of another version than the library. For programs that cannot call the inline function. */
-CLATTN_API void clattn_probe_options_fill(clattn_probe_options *options, size_t size);
-
-static inline clattn_probe_options clattn_probe_options_init(void) {
-  clattn_probe_options options;
-  clattn_probe_options_fill(&options, sizeof options);
-  return options;
-}
-
-#ifdef __cplusplus
-#define CLATTN_PROBE_OPTIONS_INIT clattn_probe_options_init()
-#else
-#define CLATTN_PROBE_OPTIONS_INIT                                                                                      \
-  { sizeof(clattn_probe_options), 0, 5, (const char *)0 }
-#endif
+CLATTN_FILLED(clattn_probe_options)
+#define CLATTN_PROBE_OPTIONS_INIT CLATTN_INIT(clattn_probe_options, .size = sizeof(clattn_probe_options), .repeats = 5)
 
 /* A second, of the fastest and the slowest repeat. A large difference says that the device was not idle. */
 typedef struct clattn_rate {
@@ -106,12 +93,16 @@ typedef struct clattn_rate {
 
 /* What the device can do at most. Rates of memory are bytes; 0 where they are not probed. */
 typedef struct clattn_peaks {
+  size_t size;              /* sizeof(clattn_peaks) */
   clattn_rate multiply_add; /* operations in float, 2 for each multiply-add */
   clattn_rate read;         /* of the working set */
   clattn_rate copy;         /* of one half of it into the other: what is read and what is written */
   clattn_rate strided;      /* of the working set, neighbouring work-items reading 128 bytes apart */
   clattn_rate local;        /* of local memory, by all work-items together */
 } clattn_peaks;
+
+CLATTN_SIZED(clattn_peaks)
+#define CLATTN_PEAKS_INIT CLATTN_INIT(clattn_peaks, .size = sizeof(clattn_peaks))
 
 /* Measures, with kernels that do nothing else, what attention can be held against: for each peak about 0.1 s a repeat,
  * and as long as the kernels take to build. A kernel that turns out not to have done its work is CLATTN_BUILD_FAILED.
@@ -158,6 +149,8 @@ typedef enum clattn_stage {
   CLATTN_STAGE_COUNT
 } clattn_stage;
 
+enum { CLATTN_STAGES_MOST = 32 }; /* of arrays with an entry for each stage: room for those of later versions, too */
+
 /* "project", "scores", ...; never NULL. */
 CLATTN_API const char *clattn_stage_name(clattn_stage stage);
 
@@ -201,9 +194,11 @@ typedef struct clattn_stage_info {
   size_t longest_addition; /* longest chain of additions into one accumulator, for the error bound */
   clattn_traffic traffic;  /* of a plain problem (floats of full length, no cache, all keys in sight, nothing added to
                               scores) and a kernel that is on the ladder of a stage that computes; else all 0 */
+  uint64_t reserved[4];    /* 0, for later versions */
 } clattn_stage_info;
 
 typedef struct clattn_plan_info {
+  size_t size;          /* sizeof(clattn_plan_info) */
   size_t blocks;        /* pieces in which scores, softmax and context are worked off; fused: 0, and the next three */
   size_t block_heads;   /* (batch, head) pairs in one piece */
   size_t block_rows;    /* query rows of each pair in one piece */
@@ -211,11 +206,15 @@ typedef struct clattn_plan_info {
   uint64_t workspace_bytes; /* what a fused kernel keeps in memory: partial results of parts */
   double launch_flops;      /* of a launch, by the first guess, at most; 0: no limit */
   uint64_t total_bytes;     /* of all device buffers of the plan; what CLBlast allocates by itself is not in it */
-  clattn_stage_info stages[CLATTN_STAGE_COUNT];
+  clattn_stage_info stages[CLATTN_STAGES_MOST];
 } clattn_plan_info;
 
-/* With a cache the costs are those of the longest run, which fills it. */
-CLATTN_API void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info);
+CLATTN_SIZED(clattn_plan_info)
+#define CLATTN_PLAN_INFO_INIT CLATTN_INIT(clattn_plan_info, .size = sizeof(clattn_plan_info))
+
+/* With a cache the costs are those of the longest run, which fills it. false, as of the functions below that give a
+ * bool, where the struct's size is not known. */
+CLATTN_API bool clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info);
 
 /* Whether a run of this plan has that tensor among its results: the problem has it, and the pipeline keeps it. */
 CLATTN_API bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor);
@@ -236,6 +235,7 @@ CLATTN_API const char *clattn_reason_kind_name(clattn_reason_kind kind);
 
 /* Strings live as long as the plan. */
 typedef struct clattn_reason {
+  size_t size; /* sizeof(clattn_reason) */
   clattn_reason_kind kind;
   clattn_stage stage; /* CLATTN_STAGE_COUNT: of a record that was used for no stage */
   const char *kernel; /* NULL where a record is meant, not a row of the catalogue */
@@ -244,6 +244,9 @@ typedef struct clattn_reason {
   const char *text;    /* one line */
   const char *program; /* one line: from where the row's compiled program came; NULL where there is none */
 } clattn_reason;
+
+CLATTN_SIZED(clattn_reason)
+#define CLATTN_REASON_INIT CLATTN_INIT(clattn_reason, .size = sizeof(clattn_reason))
 
 /* What was chosen for each stage, and in front of it what was looked at before and passed over. */
 CLATTN_API size_t clattn_plan_reason_count(const clattn_plan *plan);
@@ -254,24 +257,32 @@ CLATTN_API bool clattn_plan_get_reason(const clattn_plan *plan, size_t index, cl
 CLATTN_API void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info);
 
 struct clattn_timings {
-  double stage[CLATTN_STAGE_COUNT];      /* on the device, from events, or the wall clock where events say nothing */
-  double stage_wall[CLATTN_STAGE_COUNT]; /* around enqueue ... finish */
+  size_t size;                           /* sizeof(clattn_timings) */
+  double stage[CLATTN_STAGES_MOST];      /* on the device, from events, or the wall clock where events say nothing */
+  double stage_wall[CLATTN_STAGES_MOST]; /* around enqueue ... finish */
   double upload;                         /* wall clock */
   double download;                       /* wall clock */
   double total;                          /* wall clock of the whole call */
   bool events_used;                      /* whether `stage` comes from events (but for CLBlast's calls) */
-  size_t launches[CLATTN_STAGE_COUNT];   /* of kernels and library calls */
+  size_t launches[CLATTN_STAGES_MOST];   /* of kernels and library calls */
 };
+
+CLATTN_SIZED(clattn_timings)
+#define CLATTN_TIMINGS_INIT CLATTN_INIT(clattn_timings, .size = sizeof(clattn_timings))
 
 /* ---- the catalogue ----------------------------------------------------------------------------------------------- */
 
 typedef struct clattn_kernel_info {
+  size_t size; /* sizeof(clattn_kernel_info) */
   clattn_stage stage;
   int rung;
   const char *name;
   const char *form; /* "any", "gpu", "cpu" or "library": the kind of device it was written for */
   const char *idea; /* one line */
 } clattn_kernel_info;
+
+CLATTN_SIZED(clattn_kernel_info)
+#define CLATTN_KERNEL_INFO_INIT CLATTN_INIT(clattn_kernel_info, .size = sizeof(clattn_kernel_info))
 
 CLATTN_API size_t clattn_kernel_count(void);
 /* false when index >= clattn_kernel_count(). */
@@ -282,11 +293,15 @@ CLATTN_API clattn_status clattn_kernel_supported(size_t index, const clattn_devi
 
 /* A size that a kernel is compiled with. */
 typedef struct clattn_tile_info {
+  size_t size; /* sizeof(clattn_tile_info) */
   const char *name;
   int standard;     /* where vectors are 16 floats wide; CPU forms take others elsewhere */
   const int *valid; /* all values that it may have */
   size_t valid_count;
 } clattn_tile_info;
+
+CLATTN_SIZED(clattn_tile_info)
+#define CLATTN_TILE_INFO_INIT CLATTN_INIT(clattn_tile_info, .size = sizeof(clattn_tile_info))
 
 /* false when the catalogue has no such kernel, or the kernel no such tile. */
 CLATTN_API bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info);
@@ -304,9 +319,13 @@ typedef enum clattn_verdict {
 } clattn_verdict;
 
 typedef struct clattn_kernel_answer {
+  size_t size; /* sizeof(clattn_kernel_answer) */
   clattn_verdict verdict;
   char text[256]; /* one line: what was compared, or what stood against it */
 } clattn_kernel_answer;
+
+CLATTN_SIZED(clattn_kernel_answer)
+#define CLATTN_KERNEL_ANSWER_INIT CLATTN_INIT(clattn_kernel_answer, .size = sizeof(clattn_kernel_answer))
 
 /* Asks the row at index, with its standard tile sizes, whatever is known of it already, with kernels of 64 numbers a
  * head. Of the options (may be NULL) kernel_dir and program_dir are looked at. An error is one of the device or of
@@ -318,6 +337,7 @@ CLATTN_API clattn_status clattn_kernel_ask(clattn_device *device, size_t index, 
 
 /* What was found best for a stage. */
 typedef struct clattn_tuned {
+  size_t size;            /* sizeof(clattn_tuned) */
   clattn_stage stage;     /* project (then for output, too), scores, softmax, context or fused */
   const char *choice;     /* as in clattn_reason: "vector:STRIP=128" */
   const char *standard;   /* likewise, what a plan chooses without a record */
@@ -325,6 +345,9 @@ typedef struct clattn_tuned {
   double standard_gflops; /* ... and of the standard one */
   unsigned repeats;       /* runs of each, 1 or more */
 } clattn_tuned;
+
+CLATTN_SIZED(clattn_tuned)
+#define CLATTN_TUNED_INIT CLATTN_INIT(clattn_tuned, .size = sizeof(clattn_tuned))
 
 /* Puts into the record `file` what was found for problems like this one: of its type, head_dim and value_dim, with up
  * to twice or half its lengths. A record of another driver or of other kernels is begun anew; a file that is no record,

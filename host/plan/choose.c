@@ -5,6 +5,7 @@
 #include "catalog/fused.h"
 #include "plan/reasons.h"
 #include "tuning/record.h"
+#include "problem/problem.h"
 #include "problem/stages.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
@@ -27,8 +28,9 @@ static const char *unsuited(const clattn_kernel *row, const clattn_device_info *
 }
 
 bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem) {
+  clattn_problem room;
   const clattn_kernel *row = clattn_catalog_at(index);
-  return row != NULL && unsuited(row, device, problem) == NULL;
+  return row != NULL && unsuited(row, device, clattn_current_problem(problem, &room)) == NULL;
 }
 
 bool clattn_answers_wanted(const clattn_plan_options *options) {

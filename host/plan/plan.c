@@ -12,6 +12,7 @@
 #include "plan/reasons.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
+#include "problem/sized.h"
 #include "problem/stages.h"
 #include "problem/tensors.h"
 #include "base/status.h"
@@ -31,7 +32,9 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
 }
 
 /* The stages that work on scores see the keys in the cache; for the others the plan's own problem counts. */
-void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clattn_plan_info *info) {
+void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, clattn_plan_info *info) {
+  clattn_problem room;
+  const clattn_problem *seen = clattn_current_problem(given, &room);
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
     const clattn_problem *problem = clattn_is_of_scores(stage) ? seen : &plan->problem;
@@ -59,10 +62,6 @@ static void fill_info(clattn_plan *plan) {
 }
 
 static clattn_status check_options(const clattn_plan_options *options, clattn_error *error) {
-  if (options->size != sizeof *options)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "clattn_plan_options.size is %zu, this library's is %zu (start from CLATTN_PLAN_OPTIONS_INIT)",
-                       options->size, sizeof *options);
   if ((int)options->pipeline < 0 || options->pipeline >= CLATTN_PIPELINE_COUNT)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "pipeline is %d (allowed: CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_BLAS, CLATTN_PIPELINE_FUSED)",
@@ -104,18 +103,20 @@ void clattn_release_choices(clattn_plan *plan) {
 
 clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *problem,
                                 const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
+  clattn_problem own;
   clattn_status status = clattn_process_check(error);
   if (status == CLATTN_OK) status = check_options(options, error);
-  if (status == CLATTN_OK) status = clattn_problem_validate(problem, error);
+  if (status == CLATTN_OK) status = clattn_take_problem(problem, &own, error);
   if (status == CLATTN_OK) status = check_byte_order(device, error);
   if (status != CLATTN_OK) return status;
   clattn_plan *plan = calloc(1, sizeof *plan);
   if (plan == NULL) return clattn_fail_malloc(error, sizeof *plan, "a plan");
   plan->device = device;
-  plan->problem = clattn_current_problem(problem);
+  plan->problem = own;
   plan->pipeline = options->pipeline;
   plan->io = options->io;
   plan->trace = options->trace;
+  plan->info.size = sizeof plan->info;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;
   *result = plan;
@@ -154,6 +155,6 @@ bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor) {
   return clattn_output_bytes(&plan->problem, tensor) > 0;
 }
 
-void clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info) {
-  *info = plan->info;
+bool clattn_plan_get_info(const clattn_plan *plan, clattn_plan_info *info) {
+  return clattn_give_sized(&clattn_sized_plan_info, &plan->info, info);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "problem/sized.h"
+
 #define TEXT_BYTES 512
 
 typedef struct reason_entry {
@@ -77,13 +79,14 @@ size_t clattn_plan_reason_count(const clattn_plan *plan) {
 bool clattn_plan_get_reason(const clattn_plan *plan, size_t index, clattn_reason *reason) {
   if (index >= plan->reasons.count) return false;
   const reason_entry *entry = &plan->reasons.entry[index];
-  *reason = (clattn_reason){.kind = entry->kind, .stage = entry->stage, .text = entry->text};
-  if (entry->row == NULL) return true;
-  reason->kernel = entry->row->name;
-  reason->rung = entry->row->rung;
-  reason->choice = entry->choice;
-  if (entry->program[0] != '\0') reason->program = entry->program;
-  return true;
+  clattn_reason own = {.size = sizeof(clattn_reason), .kind = entry->kind, .stage = entry->stage, .text = entry->text};
+  if (entry->row != NULL) {
+    own.kernel = entry->row->name;
+    own.rung = entry->row->rung;
+    own.choice = entry->choice;
+    if (entry->program[0] != '\0') own.program = entry->program;
+  }
+  return clattn_give_sized(&clattn_sized_reason, &own, reason);
 }
 
 const char *clattn_reason_kind_name(clattn_reason_kind kind) {

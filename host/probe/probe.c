@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "device/launch.h"
 #include "device/process.h"
+#include "problem/sized.h"
 #include "base/status.h"
 
 /* Runs are lengthened to this time, so that launch overhead does not count. */
@@ -77,10 +78,6 @@ static clattn_status check_working_set(const clattn_device *device, uint64_t set
 
 static clattn_status check_options(const clattn_device *device, const clattn_probe_options *options,
                                    clattn_error *error) {
-  if (options->size != sizeof *options)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "clattn_probe_options.size is %zu, this library's is %zu (start from CLATTN_PROBE_OPTIONS_INIT)",
-                       options->size, sizeof *options);
   if (options->repeats == 0) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "repeats is 0 (allowed: 1 or more)");
   return check_working_set(device, options->working_set, error);
 }
@@ -129,25 +126,27 @@ void clattn_probe_close(clattn_probe *probe) {
   *probe = (clattn_probe){.device = NULL};
 }
 
-clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_options *options, clattn_peaks *peaks,
+clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_options *given, clattn_peaks *peaks,
                                   clattn_error *error) {
-  static const clattn_probe_options standard = CLATTN_PROBE_OPTIONS_INIT;
-  if (device == NULL || peaks == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device or the place for its peaks is NULL");
-  if (options == NULL) options = &standard;
-  *peaks = (clattn_peaks){.multiply_add = {0.0, 0.0}};
-  clattn_rate *const rates[CLATTN_PROBE_KIND_COUNT] = {[CLATTN_PROBE_MULTIPLY_ADD] = &peaks->multiply_add,
-                                                       [CLATTN_PROBE_LOCAL] = &peaks->local,
-                                                       [CLATTN_PROBE_READ] = &peaks->read,
-                                                       [CLATTN_PROBE_COPY] = &peaks->copy,
-                                                       [CLATTN_PROBE_STRIDED] = &peaks->strided};
-  clattn_status status = clattn_process_check(error);
-  if (status == CLATTN_OK) status = check_options(device, options, error);
-  const int kinds = status == CLATTN_OK && options->working_set == 0 ? 1 : CLATTN_PROBE_KIND_COUNT;
+  clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
+  clattn_peaks own = CLATTN_PEAKS_INIT;
+  if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
+  clattn_rate *const rates[CLATTN_PROBE_KIND_COUNT] = {[CLATTN_PROBE_MULTIPLY_ADD] = &own.multiply_add,
+                                                       [CLATTN_PROBE_LOCAL] = &own.local,
+                                                       [CLATTN_PROBE_READ] = &own.read,
+                                                       [CLATTN_PROBE_COPY] = &own.copy,
+                                                       [CLATTN_PROBE_STRIDED] = &own.strided};
+  clattn_status status = clattn_check_sized(&clattn_sized_peaks, peaks, error);
+  if (status == CLATTN_OK && given != NULL)
+    status = clattn_take_sized(&clattn_sized_probe_options, given, &options, error);
+  if (status == CLATTN_OK) status = clattn_process_check(error);
+  if (status == CLATTN_OK) status = check_options(device, &options, error);
+  const int kinds = status == CLATTN_OK && options.working_set == 0 ? 1 : CLATTN_PROBE_KIND_COUNT;
   for (int kind = 0; kind < kinds && status == CLATTN_OK; ++kind) {
     clattn_probe probe;
-    status = clattn_probe_open(device, (clattn_probe_kind)kind, options, &probe, rates[kind], error);
+    status = clattn_probe_open(device, (clattn_probe_kind)kind, &options, &probe, rates[kind], error);
     clattn_probe_close(&probe);
   }
+  if (status == CLATTN_OK) clattn_give_sized(&clattn_sized_peaks, &own, peaks);
   return clattn_finish(error, status);
 }

@@ -60,8 +60,6 @@ clattn_status clattn_check_lengths(const clattn_problem *p, const clattn_inputs 
 
 clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,
                                      const clattn_outputs *outputs, clattn_error *error) {
-  if (inputs == NULL || outputs == NULL)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "inputs or outputs is NULL");
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (clattn_is_input(problem, tensor) && clattn_inputs_get(inputs, tensor) == NULL)

@@ -1,13 +1,13 @@
-/* Initial values of the public structs, and older versions of clattn_problem. */
+/* Reading the caller's problem, which may be of a header that is older than the library. */
 #ifndef CLATTN_PROBLEM_H
 #define CLATTN_PROBLEM_H
 
 #include "clattn_inspect.h"
 
-/* Whether this library knows the version of the struct that `size` stands for. */
-bool clattn_knows_problem_size(size_t size);
+/* Validates the caller's problem and reads it: fields that a shorter struct lacks have their initial values. */
+clattn_status clattn_take_problem(const clattn_problem *given, clattn_problem *own, clattn_error *error);
 
-/* A problem of a known size as this version's struct: what its own version did not have has its initial value. */
-clattn_problem clattn_current_problem(const clattn_problem *problem);
+/* The same for a problem that is valid: `given` itself where it has every field, else `*room`, filled. */
+const clattn_problem *clattn_current_problem(const clattn_problem *given, clattn_problem *room);
 
 #endif

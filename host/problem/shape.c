@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "problem/problem.h"
 #include "problem/tensors.h"
 
 bool clattn_multiply(size_t a, size_t b, size_t *product) {
@@ -11,7 +12,9 @@ bool clattn_multiply(size_t a, size_t b, size_t *product) {
   return true;
 }
 
-float clattn_problem_scale(const clattn_problem *problem) {
+float clattn_problem_scale(const clattn_problem *given) {
+  clattn_problem room;
+  const clattn_problem *problem = clattn_current_problem(given, &room);
   if (problem->scale_mode == CLATTN_SCALE_GIVEN) return problem->scale;
   return (float)(1.0 / sqrt((double)problem->head_dim));
 }
@@ -31,10 +34,6 @@ size_t clattn_query_tokens(const clattn_problem *problem) {
 
 size_t clattn_key_tokens(const clattn_problem *problem) {
   return problem->lengths == CLATTN_LENGTHS_PACKED ? problem->packed_keys : problem->batch * problem->key_len;
-}
-
-clattn_order clattn_context_order(const clattn_problem *problem) {
-  return problem->size > CLATTN_PROBLEM_SIZE_1 ? problem->context_order : CLATTN_ORDER_TOKENS;
 }
 
 bool clattn_has_output(const clattn_problem *problem) {
@@ -100,7 +99,7 @@ clattn_strides clattn_tensor_strides(const clattn_problem *problem, clattn_tenso
   if (clattn_tensor_facts_of(tensor)->of_keys && problem->cache.capacity != 0)
     return (clattn_strides){.batch = problem->cache.capacity * own.row, .head = own.head, .row = own.row};
   if (tensor != CLATTN_CONTEXT) return clattn_new_strides(problem, tensor);
-  return clattn_context_order(problem) == CLATTN_ORDER_HEADS ? heads_strides(problem, tensor) : own;
+  return problem->context_order == CLATTN_ORDER_HEADS ? heads_strides(problem, tensor) : own;
 }
 
 size_t clattn_given_extent(const clattn_problem *problem, clattn_tensor tensor) {

@@ -5,9 +5,6 @@
 
 #include "clattn_inspect.h"
 
-/* Bytes of clattn_problem's first version, which ended before context_order. */
-#define CLATTN_PROBLEM_SIZE_1 offsetof(clattn_problem, context_order)
-
 /* Heads of keys and values. */
 size_t clattn_kv_heads(const clattn_problem *problem);
 
@@ -43,9 +40,6 @@ size_t clattn_most_keys(const clattn_problem *problem);
 bool clattn_is_gathered(const clattn_problem *problem);
 size_t clattn_cache_element_bytes(clattn_cache_type type);
 
-/* The order of the context, and of an output that is the context: tokens for problems of the struct's first version,
- * which lacks the field. */
-clattn_order clattn_context_order(const clattn_problem *problem);
 
 /* Whether there is an output besides the context. */
 bool clattn_has_output(const clattn_problem *problem);

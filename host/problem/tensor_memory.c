@@ -1,7 +1,9 @@
 /* A tensor in the caller's memory: its bytes, and where the caller's structs point to it. */
 #include <string.h>
 
+#include "problem/problem.h"
 #include "problem/shape.h"
+#include "problem/sized.h"
 #include "problem/tensors.h"
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
@@ -27,7 +29,9 @@ static size_t element_bytes(const clattn_problem *problem, clattn_element_type e
   return 0;
 }
 
-size_t clattn_input_bytes(const clattn_problem *problem, clattn_tensor tensor) {
+size_t clattn_input_bytes(const clattn_problem *given, clattn_tensor tensor) {
+  clattn_problem room;
+  const clattn_problem *problem = clattn_current_problem(given, &room);
   const size_t element = element_bytes(problem, clattn_tensor_facts_of(tensor)->given);
   if (!clattn_is_given_or_made(tensor)) return clattn_tensor_elements(problem, tensor) * element;
   return problem->source == CLATTN_SOURCE_QKV ? clattn_given_extent(problem, tensor) * element : 0;
@@ -43,16 +47,16 @@ bool clattn_is_input(const clattn_problem *problem, clattn_tensor tensor) {
 
 /* ---- the caller's structs ---------------------------------------------------------------------------------------- */
 
-/* The pointer at `offset` of a struct; on every platform here all object pointers have one
- * representation. */
+/* The pointer at `offset` of a struct that begins with its size; on every platform here all object
+ * pointers have one representation. */
 static void *pointer_at(const void *structure, size_t offset) {
   void *pointer = NULL;
-  if (offset != CLATTN_NO_FIELD) memcpy(&pointer, (const char *)structure + offset, sizeof pointer);
+  if (clattn_reaches(structure, offset, sizeof pointer)) memcpy(&pointer, (const char *)structure + offset, sizeof pointer);
   return pointer;
 }
 
 static void set_pointer(void *structure, size_t offset, const void *pointer) {
-  if (offset != CLATTN_NO_FIELD) memcpy((char *)structure + offset, &pointer, sizeof pointer);
+  if (clattn_reaches(structure, offset, sizeof pointer)) memcpy((char *)structure + offset, &pointer, sizeof pointer);
 }
 
 const void *clattn_inputs_get(const clattn_inputs *inputs, clattn_tensor tensor) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "problem/problem.h"
 #include "problem/shape.h"
 
 /* ---- columns ----------------------------------------------------------------------------------------------------- */
@@ -168,7 +169,7 @@ static int rows_shape(const clattn_problem *p, size_t shape[4]) {
 
 /* The context, or an output of so many columns, in the order that the problem asks for. */
 static int result(const clattn_problem *p, bool exists, size_t columns, size_t shape[4]) {
-  if (clattn_context_order(p) != CLATTN_ORDER_HEADS) return tokens(p, exists, false, columns, shape);
+  if (p->context_order != CLATTN_ORDER_HEADS) return tokens(p, exists, false, columns, shape);
   shape[0] = p->batch;
   shape[1] = p->heads;
   shape[2] = p->query_len;
@@ -278,8 +279,9 @@ bool clattn_is_given_or_made(clattn_tensor tensor) {
   return facts[tensor].given != CLATTN_ELEMENT_NONE && facts[tensor].made != CLATTN_ELEMENT_NONE;
 }
 
-int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]) {
-  return facts[tensor].shape(problem, shape);
+int clattn_problem_shape(const clattn_problem *given, clattn_tensor tensor, size_t shape[4]) {
+  clattn_problem room;
+  return facts[tensor].shape(clattn_current_problem(given, &room), shape);
 }
 
 size_t clattn_tensor_columns(const clattn_problem *problem, clattn_tensor tensor) {

@@ -5,6 +5,7 @@
 
 #include "problem/problem.h"
 #include "problem/shape.h"
+#include "problem/sized.h"
 #include "base/status.h"
 #include "problem/tensors.h"
 #include "problem/unused.h"
@@ -249,19 +250,17 @@ static clattn_status check_cache(const clattn_problem *p, clattn_error *error) {
   return CLATTN_OK;
 }
 
-clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error) {
+clattn_status clattn_take_problem(const clattn_problem *given, clattn_problem *own, clattn_error *error) {
   static clattn_status (*const checks[])(const clattn_problem *, clattn_error *) = {
       check_words,  check_started, clattn_check_unused, check_sizes, check_products,  check_lengths, check_projections,
       check_orders, check_numbers, check_mask,          check_bytes, check_positions, check_cache};
-  if (problem == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the problem is NULL");
-  if (!clattn_knows_problem_size(problem->size))
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "clattn_problem.size is %zu, this library's is %zu (start from CLATTN_PROBLEM_INIT or "
-                       "clattn_problem_init)",
-                       problem->size, sizeof(clattn_problem));
-  const clattn_problem current = clattn_current_problem(problem);
-  clattn_status status = CLATTN_OK;
-  for (size_t i = 0; i < sizeof checks / sizeof checks[0] && status == CLATTN_OK; ++i)
-    status = checks[i](&current, error);
+  *own = (clattn_problem)CLATTN_PROBLEM_INIT;
+  clattn_status status = clattn_take_sized(&clattn_sized_problem, given, own, error);
+  for (size_t i = 0; i < sizeof checks / sizeof checks[0] && status == CLATTN_OK; ++i) status = checks[i](own, error);
   return clattn_finish(error, status);
+}
+
+clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error) {
+  clattn_problem own;
+  return clattn_take_problem(problem, &own, error);
 }

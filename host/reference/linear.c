@@ -57,7 +57,7 @@ size_t clattn_query_start(const clattn_problem *p, const clattn_sight *s, clattn
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
   const size_t columns = clattn_tensor_columns(p, tensor),
                first = packed ? s->sequence.first_query : s->batch * p->query_len;
-  if (tensor != CLATTN_Q && clattn_context_order(p) == CLATTN_ORDER_HEADS)
+  if (tensor != CLATTN_Q && p->context_order == CLATTN_ORDER_HEADS)
     return ((s->batch * p->heads + s->head) * p->query_len + s->query) * p->value_dim;
   return (first + s->query) * columns + s->head * (columns / p->heads);
 }

@@ -8,6 +8,7 @@
 #include "problem/positions.h"
 #include "problem/problem.h"
 #include "problem/shape.h"
+#include "problem/sized.h"
 #include "clattn_check.h"
 #include "base/status.h"
 
@@ -204,19 +205,23 @@ static void run(const reference *r) {
 
 /* ---- public functions -------------------------------------------------------------------------------------------- */
 
-clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_problem *given, const clattn_inputs *inputs,
-                                      const clattn_outputs *outputs, clattn_error *error) {
+clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_problem *given_problem,
+                                      const clattn_inputs *given_inputs, const clattn_outputs *given_outputs,
+                                      clattn_error *error) {
+  clattn_problem problem;
+  clattn_inputs inputs = CLATTN_INPUTS_INIT;
+  clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
   if (loop == NULL || loop->pieces == 0 || loop->run == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the loop has no pieces or no function (both are required)");
-  clattn_status status = clattn_problem_validate(given, error);
-  if (status != CLATTN_OK) return status;
-  const clattn_problem current = clattn_current_problem(given), *problem = &current;
-  status = clattn_check_arguments(problem, inputs, outputs, error);
-  if (status == CLATTN_OK && problem->cache.capacity != 0)
+  clattn_status status = clattn_take_problem(given_problem, &problem, error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_inputs, given_inputs, &inputs, error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_outputs, given_outputs, &outputs, error);
+  if (status == CLATTN_OK) status = clattn_check_arguments(&problem, &inputs, &outputs, error);
+  if (status == CLATTN_OK && problem.cache.capacity != 0)
     status = clattn_fail(error, CLATTN_UNSUPPORTED, "the reference has no cache (pass all keys at once)");
   if (status != CLATTN_OK) return status;
-  reference r = {.problem = problem, .inputs = inputs, .outputs = outputs, .loop = loop};
-  status = clattn_floats_of(problem, inputs, &r.floats, error);
+  reference r = {.problem = &problem, .inputs = &inputs, .outputs = &outputs, .loop = loop};
+  status = clattn_floats_of(&problem, &inputs, &r.floats, error);
   if (status == CLATTN_OK && !allocate(&r))
     status = clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the reference");
   if (status == CLATTN_OK) run(&r);

@@ -3,6 +3,7 @@
 
 #include "problem/arguments.h"
 #include "problem/facts.h"
+#include "problem/sized.h"
 #include "run/bind.h"
 #include "cache/cache.h"
 #include "device/process.h"
@@ -47,13 +48,10 @@ static void forget_what_has_ended(clattn_plan *plan) {
   plan->previous = NULL;
 }
 
-clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffers, cl_uint wait_count,
-                                  const cl_event *wait, cl_event *event, clattn_error *error) {
-  if (plan == NULL || buffers == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "plan or buffers is NULL");
-  if ((wait_count == 0) != (wait == NULL))
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%u events to wait for at %s", wait_count,
-                       wait == NULL ? "NULL" : "an address that is not NULL");
-  const clattn_inputs lengths = {.cache = buffers->cache,
+static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, cl_uint wait_count, const cl_event *wait,
+                             cl_event *event, clattn_error *error) {
+  const clattn_inputs lengths = {.size = sizeof lengths,
+                                 .cache = buffers->cache,
                                  .key_lengths = buffers->key_lengths,
                                  .query_offsets = buffers->query_offsets,
                                  .key_offsets = buffers->key_offsets};
@@ -99,4 +97,15 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clRetainEvent");
   *event = plan->previous;
   return clattn_finish(error, CLATTN_OK);
+}
+
+clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *given, cl_uint wait_count,
+                                  const cl_event *wait, cl_event *event, clattn_error *error) {
+  clattn_buffers buffers = CLATTN_BUFFERS_INIT;
+  if (plan == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the plan is NULL");
+  if ((wait_count == 0) != (wait == NULL))
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%u events to wait for at %s", wait_count,
+                       wait == NULL ? "NULL" : "an address that is not NULL");
+  const clattn_status status = clattn_take_sized(&clattn_sized_buffers, given, &buffers, error);
+  return status == CLATTN_OK ? enqueue(plan, &buffers, wait_count, wait, event, error) : status;
 }

@@ -10,6 +10,7 @@
 #include "reference/linear.h"
 #include "device/process.h"
 #include "base/status.h"
+#include "problem/sized.h"
 #include "problem/tensors.h"
 
 /* ---- before a run ------------------------------------------------------------------------------------------------ */
@@ -166,14 +167,9 @@ static void make_zeros_positive(const clattn_problem *seen, const clattn_outputs
   for (size_t i = 0; weights != NULL && i < count; ++i) weights[i] += 0.0f; /* -0 + 0 is 0 */
 }
 
-clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
+static clattn_status run_plan(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                               clattn_timings *timings, clattn_error *error) {
-  if (plan == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the plan is NULL");
-  if (plan->io != CLATTN_IO_HOST)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "clattn_plan_run on a plan made with CLATTN_IO_DEVICE (use clattn_plan_enqueue)");
-  clattn_status status = clattn_process_check(error);
-  if (status == CLATTN_OK) status = clattn_check_arguments(&plan->problem, inputs, outputs, error);
+  clattn_status status = clattn_check_arguments(&plan->problem, inputs, outputs, error);
   if (status != CLATTN_OK) return status;
 
   clattn_problem seen;
@@ -214,4 +210,24 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   if (status != CLATTN_OK && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);
   if (status == CLATTN_OK && timings != NULL) fill_timings(&profile, clattn_now() - started, timings);
   return clattn_finish(error, status);
+}
+
+clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *given_inputs, const clattn_outputs *given_outputs,
+                              clattn_timings *given_timings, clattn_error *error) {
+  clattn_inputs inputs = CLATTN_INPUTS_INIT;
+  clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
+  if (plan == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the plan is NULL");
+  if (plan->io != CLATTN_IO_HOST)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "clattn_plan_run on a plan made with CLATTN_IO_DEVICE (use clattn_plan_enqueue)");
+  clattn_status status = clattn_process_check(error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_inputs, given_inputs, &inputs, error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_outputs, given_outputs, &outputs, error);
+  if (status == CLATTN_OK && given_timings != NULL)
+    status = clattn_check_sized(&clattn_sized_timings, given_timings, error);
+  if (status != CLATTN_OK) return status;
+  status = run_plan(plan, &inputs, &outputs, given_timings != NULL ? &timings : NULL, error);
+  if (status == CLATTN_OK && given_timings != NULL) clattn_give_sized(&clattn_sized_timings, &timings, given_timings);
+  return status;
 }

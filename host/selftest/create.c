@@ -1,6 +1,7 @@
 /* clattn_plan_create: a plan whose kernels have passed their self-tests. */
 #include "base/status.h"
 #include "plan/plan.h"
+#include "problem/sized.h"
 #include "selftest/known_answer.h"
 
 /* Each time that a kernel turns out to be wrong on this device there is one less to choose from. */
@@ -15,18 +16,19 @@ static clattn_status choose_trusted(clattn_plan *plan, const clattn_plan_options
   return status;
 }
 
-clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
-                                 const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
-  static const clattn_plan_options standard = CLATTN_PLAN_OPTIONS_INIT;
+clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem, const clattn_plan_options *given,
+                                 clattn_plan **result, clattn_error *error) {
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the plan is NULL");
   *result = NULL;
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
-  if (options == NULL) options = &standard;
   clattn_plan *plan = NULL;
-  clattn_status status = clattn_plan_begin(device, problem, options, &plan, error);
+  clattn_status status = CLATTN_OK;
+  if (given != NULL) status = clattn_take_sized(&clattn_sized_plan_options, given, &options, error);
+  if (status == CLATTN_OK) status = clattn_plan_begin(device, problem, &options, &plan, error);
   if (status != CLATTN_OK) return status;
-  status = choose_trusted(plan, options, error);
-  if (status == CLATTN_OK) status = clattn_plan_finish(plan, options, error);
+  status = choose_trusted(plan, &options, error);
+  if (status == CLATTN_OK) status = clattn_plan_finish(plan, &options, error);
   if (status == CLATTN_OK)
     *result = plan;
   else

@@ -80,6 +80,13 @@ static clattn_status draw(clattn_exam *e, clattn_tensor tensor, uint64_t *state,
   return CLATTN_OK;
 }
 
+clattn_exam clattn_exam_of(clattn_problem problem) {
+  return (clattn_exam){.problem = problem,
+                       .inputs = CLATTN_INPUTS_INIT,
+                       .outputs = CLATTN_OUTPUTS_INIT,
+                       .report = CLATTN_CHECK_REPORT_INIT};
+}
+
 static clattn_status prepare(clattn_exam *e, clattn_error *error) {
   uint64_t state = SEED;
   clattn_status status = CLATTN_OK;
@@ -103,7 +110,8 @@ static void cut_launches(clattn_launch_limit *limit) {
 }
 
 clattn_status clattn_exam_take(clattn_exam *e, clattn_error *error) {
-  clattn_timings timings; /* so that each launch is waited for, and a failure is that of its stage */
+  clattn_timings timings =
+      CLATTN_TIMINGS_INIT; /* so that each launch is waited for, and a failure is that of its stage */
   clattn_status status = prepare(e, error);
   cut_launches(&e->plan->limit);
   if (status == CLATTN_OK) status = clattn_plan_run(e->plan, &e->inputs, &e->outputs, &timings, error);

@@ -27,6 +27,9 @@ enum { CLATTN_EXAM_TOKENS = 70, CLATTN_EXAM_WIDTH = 80 };
 clattn_problem clattn_exam_attention(const clattn_problem *real);
 clattn_problem clattn_exam_projection(const clattn_problem *real);
 
+/* An exam of which nothing is made yet. */
+clattn_exam clattn_exam_of(clattn_problem problem);
+
 /* Draws the inputs, runs and compares. CLATTN_OK: it ran, and the marks can be had. */
 clattn_status clattn_exam_take(clattn_exam *e, clattn_error *error);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "plan/choice.h"
+#include "problem/sized.h"
 #include "problem/stages.h"
 #include "selftest/exam.h"
 #include "catalog/fused.h"
@@ -40,8 +41,7 @@ static clattn_status open_exam(const clattn_plan *plan, const clattn_plan_option
   char kernels[CLATTN_STAGE_COUNT * (CLATTN_CHOICE_TEXT + 16)];
   clattn_plan_options own = CLATTN_PLAN_OPTIONS_INIT;
   write_choices(plan, kernels, sizeof kernels);
-  *e = (clattn_exam){.problem =
-                         attention ? clattn_exam_attention(&plan->problem) : clattn_exam_projection(&plan->problem)};
+  *e = clattn_exam_of(attention ? clattn_exam_attention(&plan->problem) : clattn_exam_projection(&plan->problem));
   own.kernels = kernels;
   own.pipeline = clattn_plan_is_fused(plan) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   own.kernel_dir = options->kernel_dir;
@@ -116,7 +116,7 @@ static clattn_status open_row(clattn_device *device, const clattn_kernel *row, c
   char kernel[64];
   clattn_plan_options own = CLATTN_PLAN_OPTIONS_INIT;
   snprintf(kernel, sizeof kernel, "%s=%s", clattn_stage_name(row->stage), row->name);
-  *e = (clattn_exam){.problem = problem_for(row)};
+  *e = clattn_exam_of(problem_for(row));
   own.kernels = kernel;
   const bool staged = clattn_pipeline_has_stage(CLATTN_PIPELINE_STAGED, row->stage);
   own.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
@@ -150,9 +150,10 @@ static clattn_status answer_with(clattn_exam *e, clattn_stage stage, clattn_kern
   return CLATTN_OK;
 }
 
-clattn_status clattn_kernel_ask(clattn_device *device, size_t index, const clattn_plan_options *options,
+clattn_status clattn_kernel_ask(clattn_device *device, size_t index, const clattn_plan_options *given,
                                 clattn_kernel_answer *answer, clattn_error *error) {
-  static const clattn_plan_options standard = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_kernel_answer made = CLATTN_KERNEL_ANSWER_INIT;
   const clattn_kernel *row = clattn_catalog_at(index);
   clattn_error own;
   clattn_exam e;
@@ -160,19 +161,22 @@ clattn_status clattn_kernel_ask(clattn_device *device, size_t index, const clatt
   if (row == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "there is no kernel %zu (allowed: 0 to %zu)", index,
                        clattn_kernel_count() - 1);
-  if (options == NULL) options = &standard;
   if (error == NULL) error = &own;
-  clattn_status status = clattn_process_check(error);
+  clattn_status status = clattn_check_sized(&clattn_sized_kernel_answer, answer, error);
+  if (status == CLATTN_OK && given != NULL)
+    status = clattn_take_sized(&clattn_sized_plan_options, given, &options, error);
+  if (status == CLATTN_OK) status = clattn_process_check(error);
   if (status != CLATTN_OK) return status;
-  status = open_row(device, row, options, &e, error);
+  status = open_row(device, row, &options, &e, error);
   if (status == CLATTN_OK) {
-    status = answer_with(&e, row->stage, answer, error);
+    status = answer_with(&e, row->stage, &made, error);
   } else if (is_refusal(status)) {
-    answer->verdict = CLATTN_VERDICT_CANNOT;
-    snprintf(answer->text, sizeof answer->text, "%.*s", (int)strcspn(error->message, "\n"), error->message);
+    made.verdict = CLATTN_VERDICT_CANNOT;
+    snprintf(made.text, sizeof made.text, "%.*s", (int)strcspn(error->message, "\n"), error->message);
     status = CLATTN_OK;
   }
   clattn_exam_finish(&e);
+  if (status == CLATTN_OK) clattn_give_sized(&clattn_sized_kernel_answer, &made, answer);
   return clattn_finish(error, status);
 }
 

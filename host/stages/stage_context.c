@@ -46,7 +46,7 @@ static clattn_blas_product product_of(const clattn_work *work, const clattn_head
  * before tokens: the rows of each head follow each other. */
 static clattn_status clear(const clattn_work *work, const clattn_blas_product *product, clattn_error *error) {
   const size_t row_bytes = product->c.row * sizeof(float), bytes = product->rows * row_bytes;
-  const bool by_head = clattn_context_order(work->problem) == CLATTN_ORDER_HEADS;
+  const bool by_head = work->problem->context_order == CLATTN_ORDER_HEADS;
   clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < (by_head ? product->count : 1) && status == CLATTN_OK; ++i) {
     const size_t first = (product->c.offset + i * product->c.step) / product->c.row;

@@ -12,6 +12,8 @@
 #include "device/device.h"
 #include "base/file_system.h"
 #include "tuning/record.h"
+#include "problem/problem.h"
+#include "problem/sized.h"
 #include "tuning/record_format.h"
 #include "base/status.h"
 
@@ -95,10 +97,14 @@ static bool fill(clattn_record_entry *entry, const clattn_problem *problem, cons
          snprintf(entry->standard, sizeof entry->standard, "%s", tuned->standard) < (int)sizeof entry->standard;
 }
 
-static clattn_status put(clattn_record *record, const clattn_problem *problem, const clattn_tuned *tuned,
+static clattn_status put(clattn_record *record, const clattn_problem *given, const clattn_tuned *given_tuned,
                          clattn_error *error) {
   clattn_record_entry entry;
-  const clattn_status status = clattn_problem_validate(problem, error);
+  clattn_problem problem;
+  clattn_tuned own = CLATTN_TUNED_INIT;
+  const clattn_tuned *tuned = &own;
+  clattn_status status = clattn_take_problem(given, &problem, error);
+  if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_tuned, given_tuned, &own, error);
   if (status != CLATTN_OK) return status;
   if (tuned->choice == NULL || tuned->standard == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "a choice that was tuned is NULL");
@@ -106,7 +112,7 @@ static clattn_status put(clattn_record *record, const clattn_problem *problem, c
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "stage %s is not tuned (allowed: project, scores, softmax, context, fused, output)",
                        clattn_stage_name(tuned->stage));
-  if (!fill(&entry, problem, tuned))
+  if (!fill(&entry, &problem, tuned))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the choice '%s' is too long", tuned->choice);
   return clattn_record_put(record, &entry, error);
 }

@@ -101,12 +101,12 @@ static int use_in_grandchild(void) {
   clattn_device *other = NULL;
   clattn_plan *new_plan = NULL;
   clattn_cache *new_cache = NULL;
-  clattn_peaks peaks;
-  clattn_kernel_answer answer;
-  const clattn_buffers buffers = {.x = NULL};
+  clattn_peaks peaks = CLATTN_PEAKS_INIT;
+  clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+  const clattn_buffers buffers = CLATTN_BUFFERS_INIT;
   float none[4] = {0};
-  const clattn_inputs inputs = {.q = none, .k = none, .v = none, .cache = cache};
-  const clattn_outputs outputs = {.context = none};
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .q = none, .k = none, .v = none, .cache = cache};
+  const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .context = none};
   int wrong = 0;
 #define REFUSED(call) wrong += !is_refused(#call, call, &error)
   REFUSED(clattn_device_list_create(NULL, &list, &error));

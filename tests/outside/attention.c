@@ -9,8 +9,9 @@ int main(void) {
   clattn_problem problem = CLATTN_PROBLEM_INIT; /* batch 1, 1 head, no mask */
   problem.query_len = problem.key_len = 3;
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
-  const clattn_inputs inputs = {.x = x, .wq = identity, .wk = wk, .wv = identity};
-  const clattn_outputs outputs = {.context = context};
+  const clattn_inputs inputs = {
+      .size = sizeof inputs, .x = x, .wq = identity, .wk = wk, .wv = identity};
+  const clattn_outputs outputs = {.size = sizeof outputs, .context = context};
 
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;

@@ -10,9 +10,11 @@ static bool starts_from_the_same() {
   const clattn_problem by_macro = CLATTN_PROBLEM_INIT, by_call = clattn_problem_init();
   const clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   const clattn_probe_options probe = CLATTN_PROBE_OPTIONS_INIT;
-  const clattn_buffers buffers = {};
+  const clattn_buffers buffers = CLATTN_BUFFERS_INIT;
+  const clattn_timings timings = CLATTN_TIMINGS_INIT;
   return std::memcmp(&by_macro, &by_call, sizeof by_call) == 0 && options.size == sizeof options &&
-         probe.size == sizeof probe && buffers.x == nullptr && std::strcmp(clattn_version(), CLATTN_VERSION) == 0;
+         probe.size == sizeof probe && buffers.size == sizeof buffers && buffers.x == nullptr &&
+         timings.size == sizeof timings && std::strcmp(clattn_version(), CLATTN_VERSION) == 0;
 }
 
 int main() {
@@ -22,11 +24,11 @@ int main() {
   clattn_problem problem = clattn_problem_init();
   problem.query_len = problem.key_len = 3;
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
-  clattn_inputs inputs = {};
+  clattn_inputs inputs = clattn_inputs_init();
   inputs.x = x;
   inputs.wq = inputs.wv = identity;
   inputs.wk = wk;
-  clattn_outputs outputs = {};
+  clattn_outputs outputs = clattn_outputs_init();
   outputs.q = q;
   outputs.k = k;
   outputs.v = v;
@@ -37,9 +39,8 @@ int main() {
   clattn_device *device = nullptr;
   clattn_plan *plan = nullptr;
   const clattn_plan_options options = clattn_plan_options_init();
-  clattn_check_report report;
+  clattn_check_report report = clattn_check_report_init();
   clattn_error error;
-  report.passed = false;
   clattn_status status = clattn_device_open(nullptr, &device, &error);
   if (status == CLATTN_OK) status = clattn_plan_create(device, &problem, &options, &plan, &error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &outputs, nullptr, &error);

@@ -9,14 +9,15 @@ int main(void) {
   clattn_problem problem = CLATTN_PROBLEM_INIT;
   problem.query_len = problem.key_len = 3;
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
-  const clattn_inputs inputs = {.x = x, .wq = identity, .wk = wk, .wv = identity};
-  const clattn_outputs outputs = {
-      .q = q, .k = k, .v = v, .scores = scores, .weights = weights, .context = context,
-  };
+  const clattn_inputs inputs = {
+      .size = sizeof inputs, .x = x, .wq = identity, .wk = wk, .wv = identity};
+  clattn_outputs outputs = {.size = sizeof outputs, .q = q, .k = k, .v = v, .context = context};
+  outputs.scores = scores;
+  outputs.weights = weights;
 
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;
-  clattn_check_report report = {.passed = false};
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   clattn_status status = clattn_device_open(NULL, &device, &error);
   if (status == CLATTN_OK) status = clattn_plan_create(device, &problem, NULL, &plan, &error);

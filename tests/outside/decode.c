@@ -21,8 +21,9 @@ int main(void) {
   if (status == CLATTN_OK) status = clattn_cache_create(device, &step, NULL, NULL, &cache, &error);
   for (int token = 0; token < 3 && status == CLATTN_OK; ++token) {
     float context[2];
-    const clattn_inputs inputs = {.q = q[token], .k = k[token], .v = q[token], .cache = cache};
-    const clattn_outputs outputs = {.context = context};
+    clattn_inputs inputs = {.size = sizeof inputs, .k = k[token], .cache = cache};
+    const clattn_outputs outputs = {.size = sizeof outputs, .context = context};
+    inputs.q = inputs.v = q[token];
     status = clattn_plan_run(plan, &inputs, &outputs, NULL, &error); /* 17th: CACHE_FULL */
     if (status == CLATTN_OK) printf("%f %f\n", (double)context[0], (double)context[1]);
   }

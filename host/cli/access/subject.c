@@ -47,7 +47,7 @@ static bool find_kernel(clattn_stage stage, const char *name, size_t length, siz
 
 static void complain_of_kernel(const char *word, clattn_stage stage) {
   char allowed[256] = "";
-  clattn_kernel_info info;
+  clattn_kernel_info info = CLATTN_KERNEL_INFO_INIT;
   for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
     const size_t used = strlen(allowed);
     if (info.stage == clattn_stage_kernels(stage) && is_ours(&info))
@@ -80,8 +80,8 @@ static bool choose(subject *s, char *kernels, size_t size) {
   const char *equals = strchr(s->word, '='), *name = equals == NULL ? "" : equals + 1;
   const size_t name_length = strcspn(name, ":");
   size_t index = 0, used = 0;
-  clattn_kernel_info info;
-  clattn_tile_info tile;
+  clattn_kernel_info info = CLATTN_KERNEL_INFO_INIT;
+  clattn_tile_info tile = CLATTN_TILE_INFO_INIT;
   if (equals == NULL || !find_stage(s->word, (size_t)(equals - s->word), &s->stage)) {
     complain_of_word(s->word);
     return false;
@@ -105,7 +105,7 @@ static bool choose(subject *s, char *kernels, size_t size) {
 
 bool subject_next(const char *word, size_t *next, char one[SUBJECT_WORD]) {
   clattn_stage stage;
-  clattn_kernel_info info;
+  clattn_kernel_info info = CLATTN_KERNEL_INFO_INIT;
   if (!find_stage(word, strlen(word), &stage)) {
     snprintf(one, SUBJECT_WORD, "%s", word);
     return (*next)++ == 0;
@@ -195,7 +195,7 @@ static bool prepare(work *w, const clattn_problem *p) {
 }
 
 static clattn_status run(work *w, const subject *s, bool *correct, clattn_error *error) {
-  clattn_check_report report;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   if (s->problem.cache.capacity != 0) {
     const clattn_status status = clattn_cache_create(w->device, &s->problem, NULL, NULL, &w->cache, error);
     if (status != CLATTN_OK) return status;
@@ -208,7 +208,7 @@ static clattn_status run(work *w, const subject *s, bool *correct, clattn_error 
 }
 
 static void note_choice(subject *s, const clattn_plan *plan) {
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
     if (reason.stage == s->stage && reason.choice != NULL && reason.kind == CLATTN_REASON_BY_HAND)
       snprintf(s->choice, sizeof s->choice, "%s", reason.choice);
@@ -235,7 +235,7 @@ static void end(work *w) {
 
 int subject_run(const char *word, const sizes *z, subject *s) {
   char kernels[1024];
-  work w = {.device = NULL};
+  work w = {.inputs = CLATTN_INPUTS_INIT, .outputs = CLATTN_OUTPUTS_INIT};
   clattn_error error;
   *s = (subject){.word = word};
   if (!choose(s, kernels, sizeof kernels)) return EXIT_BAD_INPUT;

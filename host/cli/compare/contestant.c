@@ -39,8 +39,8 @@ static bool allocate(const clattn_problem *p, clattn_outputs *outputs) {
 clattn_status contestant_check_other(contestant *c, const input *in, double most_flops, bool *passed,
                                      clattn_error *error) {
   clattn_rows *rows = NULL;
-  clattn_outputs outputs = {.q = NULL};
-  clattn_check_report report = {.passed = false};
+  clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   split times;
   clattn_status status = clattn_rows_choose(&in->problem, most_flops, 1, &rows, error);
   if (status == CLATTN_OK && !allocate(&in->problem, &outputs)) {

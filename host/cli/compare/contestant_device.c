@@ -19,7 +19,7 @@ static clattn_status prepare(contestant *c, const clattn_problem *problem, clatt
 /* What is neither upload nor download is computing: launches, kernels, and waiting for them. */
 static clattn_status run(contestant *c, const input *in, const clattn_outputs *outputs, split *times,
                          clattn_error *error) {
-  clattn_timings t;
+  clattn_timings t = CLATTN_TIMINGS_INIT;
   const clattn_status status = clattn_plan_run(c->plan, &in->inputs, outputs, &t, error);
   if (status == CLATTN_OK) *times = (split){t.upload, t.total - t.upload - t.download, t.download};
   return status;

@@ -43,7 +43,7 @@ static double flops_of(const clattn_problem *p) {
 /* What is timed has one result: the context, or the output where that is of another type. */
 static int begin(heat *h, race *r, size_t tokens, result *results) {
   run_options o = r->found->options->input;
-  *h = (heat){.race = r, .results = results};
+  *h = (heat){.race = r, .outputs = CLATTN_OUTPUTS_INIT, .results = results};
   o.number[NUMBER_TOKENS] = tokens;
   const int code = input_load(&o, &h->in);
   if (code != -1) return code;

@@ -21,7 +21,7 @@ static void print_limits(const clattn_device_info *d) {
 }
 
 static void print_kernels(const clattn_device_info *d) {
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error error;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     printf("    %-15s", clattn_stage_name((clattn_stage)stage));

@@ -50,10 +50,10 @@ int doctor_kernels(clattn_device *device, size_t *wrong) {
   char programs[4096];
   const clattn_plan_options options = user_plan_options(programs, sizeof programs);
   const clattn_device_info *info = clattn_device_get_info(device);
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error error;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
-    clattn_kernel_answer answer;
+    clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
     char label[64];
     const bool chosen = suits(i, info);
     if (is_left_out(&kernel, chosen)) {

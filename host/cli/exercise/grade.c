@@ -123,7 +123,7 @@ static clattn_status no_memory(clattn_error *error) {
 
 /* A run on other inputs, in other buffers: what it leaves in local memory is of no use to the runs that count. */
 static clattn_status run_other_inputs(attempt *a, clattn_error *error) {
-  static const clattn_outputs nothing = {.q = NULL};
+  static const clattn_outputs nothing = CLATTN_OUTPUTS_INIT;
   clattn_plan *plan = NULL;
   case_change_inputs(&a->work);
   clattn_status status = make_plan(a->job, &a->work, a->job->exercise->kernel, a->job->folder, &plan, error);
@@ -243,7 +243,11 @@ static int judge(attempt *a) {
 }
 
 static int run_case(const grade_job *job, clattn_device *device, case_kind kind) {
-  attempt a = {.job = job, .kind = kind, .work = {.device = device, .stage = job->exercise->stage}};
+  attempt a = {.job = job,
+               .kind = kind,
+               .work = {.device = device, .stage = job->exercise->stage},
+               .report = CLATTN_CHECK_REPORT_INIT};
+  for (int run = 0; run < RUNS; ++run) a.run[run] = (clattn_outputs)CLATTN_OUTPUTS_INIT;
   printf("%-36s ", case_title(kind));
   fflush(stdout); /* should the kernel end the program, it is seen in which case */
   watch_alive();

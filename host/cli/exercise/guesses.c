@@ -33,7 +33,7 @@ static bool is_product(const evidence *e) {
 static bool is_result_of(const evidence *e, clattn_tensor tensor, const float *values) {
   const view *v = &e->view;
   clattn_inputs inputs = e->work->inputs;
-  clattn_outputs outputs = {.q = NULL};
+  clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
   float *expected = malloc(v->pairs * v->rows * v->columns * sizeof(float));
   if (expected == NULL) return false;
   clattn_inputs_set(&inputs, tensor, values);

@@ -58,8 +58,9 @@ static int run_bank(const run_options *o, bank *b, clattn_check_report *check) {
   problem.query_len = problem.key_len = TOKENS;
   problem.model_dim = FEATURES;
   problem.head_dim = problem.value_dim = SENSES;
-  const clattn_inputs inputs = {.x = x, .wq = wq, .wk = wk, .wv = wv};
-  const clattn_outputs outputs = {.q = &b->q[0][0][0],
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .x = x, .wq = wq, .wk = wk, .wv = wv};
+  const clattn_outputs outputs = {.size = sizeof(clattn_outputs),
+                                  .q = &b->q[0][0][0],
                                   .k = &b->k[0][0][0],
                                   .v = &b->v[0][0][0],
                                   .scores = &b->scores[0][0][0],
@@ -99,7 +100,7 @@ static void print_sentence(const bank *b, size_t s) {
 
 int demo_bank(const run_options *o) {
   bank b = {.q = {{{0}}}};
-  clattn_check_report check;
+  clattn_check_report check = CLATTN_CHECK_REPORT_INIT;
   const int code = run_bank(o, &b, &check);
   if (code != -1) return code;
   demo_headline("One word, two meanings: bank");

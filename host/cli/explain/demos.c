@@ -103,7 +103,7 @@ static void swap_places(const walk *w, const change *c, float *matrix) {
 
 static int route(walk *w, const change *c, routed *to) {
   clattn_inputs inputs = w->input.inputs;
-  const clattn_outputs outputs = {.weights = to->weights, .context = to->context};
+  const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .weights = to->weights, .context = to->context};
   float *copy = NULL;
   clattn_error error;
   if (c->w != CLATTN_TENSOR_COUNT) {

@@ -42,8 +42,9 @@ static void fill_dictionary(dictionary *d) {
 }
 
 static int run_dictionary(const run_options *o, dictionary *d) {
-  const clattn_inputs inputs = {.q = d->q, .k = d->k, .v = d->v};
-  const clattn_outputs outputs = {.q = &d->q_back[0][0][0],
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .q = d->q, .k = d->k, .v = d->v};
+  const clattn_outputs outputs = {.size = sizeof(clattn_outputs),
+                                  .q = &d->q_back[0][0][0],
                                   .k = &d->k_back[0][0][0],
                                   .v = &d->v_back[0][0][0],
                                   .scores = &d->scores[0][0][0],
@@ -101,6 +102,7 @@ int demo_dictionary(const run_options *o) {
     complain("no host memory for a dictionary");
     return EXIT_BAD_INPUT;
   }
+  d->check = (clattn_check_report)CLATTN_CHECK_REPORT_INIT;
   fill_dictionary(d);
   int code = run_dictionary(o, d);
   if (code == -1) {

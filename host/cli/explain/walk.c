@@ -271,6 +271,8 @@ static int run(walk *w) {
 
 int walk_make(const run_options *options, const char *focus, walk_form form, walk *w) {
   memset(w, 0, sizeof *w);
+  w->outputs = (clattn_outputs)CLATTN_OUTPUTS_INIT;
+  w->check = (clattn_check_report)CLATTN_CHECK_REPORT_INIT;
   w->form = form;
   int code = input_load(options, &w->input);
   if (code == -1) code = choose_queries(w, focus);

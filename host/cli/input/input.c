@@ -154,7 +154,7 @@ static bool check_positions(const input *in) {
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
 int input_load(const run_options *o, input *in) {
-  *in = (input){.problem = CLATTN_PROBLEM_INIT};
+  *in = (input){.problem = CLATTN_PROBLEM_INIT, .inputs = CLATTN_INPUTS_INIT};
   const bool files = o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
   const int code = o->random != 0 ? input_from_random(o, in)
                    : files        ? input_from_files(o, in)
@@ -172,5 +172,5 @@ void input_free(input *in) {
     free(in->stored[t]);
   }
   for (int i = 0; i < CACHE_FILES; ++i) free(in->cache[i]);
-  *in = (input){.problem = CLATTN_PROBLEM_INIT};
+  *in = (input){.problem = CLATTN_PROBLEM_INIT, .inputs = CLATTN_INPUTS_INIT};
 }

@@ -29,9 +29,12 @@ static int append(clattn_device *device, const input *in, clattn_cache *cache) {
     complain("no host memory for %zu zeros", query);
     return EXIT_BAD_INPUT;
   }
-  const clattn_inputs inputs = {
-      .q = zeros, .k = in->cache[CACHE_FILE_PAST_K], .v = in->cache[CACHE_FILE_PAST_V], .cache = cache};
-  const clattn_outputs nothing = {.q = NULL};
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs),
+                                .q = zeros,
+                                .k = in->cache[CACHE_FILE_PAST_K],
+                                .v = in->cache[CACHE_FILE_PAST_V],
+                                .cache = cache};
+  const clattn_outputs nothing = CLATTN_OUTPUTS_INIT;
   char programs[4096];
   const clattn_plan_options options = user_plan_options(programs, sizeof programs);
   clattn_status status = clattn_plan_create(device, &past, &options, &plan, &error);

@@ -29,6 +29,7 @@ static int fill_tensor(workload *w, clattn_tensor tensor, uint64_t *state) {
 int workload_fill(workload *w) {
   uint64_t state = 1;
   int code = -1;
+  w->inputs = (clattn_inputs)CLATTN_INPUTS_INIT;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t)
     if (clattn_input_bytes(&w->problem, (clattn_tensor)t) > 0) code = fill_tensor(w, (clattn_tensor)t, &state);
   return code;
@@ -54,7 +55,7 @@ clattn_status workload_plan(const workload *w, const char *choice, clattn_plan *
 }
 
 void workload_choice(const workload *w, const clattn_plan *plan, char *text, size_t size) {
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   text[0] = '\0';
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
     if (reason.stage == w->stage && reason.kind <= CLATTN_REASON_RECORD) snprintf(text, size, "%s", reason.choice);
@@ -83,8 +84,8 @@ static bool allocate(const workload *w, const clattn_plan *plan, const clattn_ro
 clattn_status workload_check(const workload *w, clattn_plan *plan, double most_flops, bool *passed,
                              clattn_error *error) {
   clattn_rows *rows = NULL;
-  clattn_outputs outputs = {.q = NULL};
-  clattn_check_report report = {.passed = false};
+  clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_status status = clattn_rows_choose(&w->problem, most_flops, 1, &rows, error);
   if (status == CLATTN_OK && !allocate(w, plan, rows, &outputs)) {
     snprintf(error->message, sizeof error->message, "no host memory for the results of a check");
@@ -99,15 +100,15 @@ clattn_status workload_check(const workload *w, clattn_plan *plan, double most_f
 }
 
 clattn_status workload_time(const workload *w, clattn_plan *plan, double *seconds, clattn_error *error) {
-  static const clattn_outputs nothing = {.q = NULL};
-  clattn_timings timings;
+  static const clattn_outputs nothing = CLATTN_OUTPUTS_INIT;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
   const clattn_status status = clattn_plan_run(plan, &w->inputs, &nothing, &timings, error);
   *seconds = timings.stage[w->stage];
   return status;
 }
 
 double workload_flops(const workload *w, const clattn_plan *plan) {
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   clattn_plan_get_info(plan, &info);
   return info.stages[w->stage].flops;
 }

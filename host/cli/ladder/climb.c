@@ -15,7 +15,7 @@
 /* ---- what there is ----------------------------------------------------------------------------------------------- */
 
 static size_t list_rungs(clattn_stage stage, rung *to) {
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   size_t count = 0;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     if (kernel.stage != stage || kernel.rung == 0) continue;
@@ -32,7 +32,7 @@ static int compare_rungs(const void *a, const void *b) {
 
 int climb_prepare(stage_ladder *stage, const workload *w) {
   clattn_plan *plan = NULL;
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   clattn_error error;
   if (workload_plan(w, NULL, &plan, &error) != CLATTN_OK) return complain_of(&error);
   clattn_plan_get_info(plan, &info);
@@ -84,7 +84,7 @@ static clattn_status time_rung(rung *r, const workload *w, clattn_plan *plan, cl
 
 static clattn_status run_rung(rung *r, const workload *w, clattn_error *error) {
   clattn_plan *plan = NULL;
-  clattn_plan_info info;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   bool passed = false;
   clattn_status status = workload_plan(w, r->kernel.name, &plan, error);
   if (status == CLATTN_OK) {

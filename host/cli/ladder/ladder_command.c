@@ -107,7 +107,7 @@ static void take_in(ladder *l, const char *name, clattn_rate *rate, clattn_rate 
 /* The same once more: a machine that had something else to do shows. */
 static int probe_again(ladder_job *job) {
   ladder *l = &job->found;
-  clattn_peaks after = {.multiply_add = {0}};
+  clattn_peaks after = CLATTN_PEAKS_INIT;
   const int code = probe(job, "what the device can do at most, again", &after);
   if (code != -1) return code;
   take_in(l, "multiply-add", &l->peaks.multiply_add, after.multiply_add);
@@ -176,6 +176,7 @@ static int run(ladder_job *job) {
   if (o->plot != NULL && !gnuplot_prepare("--plot", o->plot)) return EXIT_BAD_INPUT;
   if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   job->found.device = clattn_device_get_info(job->device);
+  job->found.peaks = (clattn_peaks)CLATTN_PEAKS_INIT;
   job->all_steps = 2;
   int code = prepare_stages(job);
   if (code == -1 && !o->csv && !o->json) ladder_text_head(&job->found);

@@ -62,7 +62,7 @@ static json_t *plan_json(const report *r) {
 
 /* Why the plan is so; null where nobody asked. */
 static json_t *reasons_json(const report *r) {
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   if (r->explained == NULL) return json_null();
   json_t *all = json_array();
   for (size_t i = 0; clattn_plan_get_reason(r->explained, i, &reason); ++i)

@@ -23,7 +23,7 @@ static void print_reason(const clattn_reason *reason, bool first) {
 }
 
 void report_text_reasons(const report *r) {
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   for (size_t i = 0; r->explained != NULL && clattn_plan_get_reason(r->explained, i, &reason); ++i)
     print_reason(&reason, i == 0);
   if (r->explained != NULL && r->plan.launch_flops > 0.0)

@@ -30,7 +30,7 @@ typedef struct run_job {
 } run_job;
 
 static bool is_tuned(const clattn_plan *plan) {
-  clattn_reason reason;
+  clattn_reason reason = CLATTN_REASON_INIT;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
     if (reason.kind == CLATTN_REASON_RECORD) return true;
   return false;
@@ -139,12 +139,13 @@ static int allocate_outputs(run_job *job) {
 static int run_repeatedly(run_job *job) {
   const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
   const clattn_inputs *inputs = &job->input.inputs;
-  const clattn_outputs result = {.context = job->outputs.context, .output = job->outputs.output};
+  const clattn_outputs result = {
+      .size = sizeof(clattn_outputs), .context = job->outputs.context, .output = job->outputs.output};
   clattn_error error;
   double spent = 0.0;
   if (clattn_plan_run(job->plan, inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
   for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
-    clattn_timings timings;
+    clattn_timings timings = CLATTN_TIMINGS_INIT;
     const int code = rewind_cache(job);
     if (code != -1) return code;
     if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
@@ -184,7 +185,9 @@ static void free_job(run_job *job) {
 
 int command_run(int argc, const char **argv) {
   run_options options;
-  run_job job = {.options = &options};
+  run_job job = {.options = &options,
+                 .outputs = CLATTN_OUTPUTS_INIT,
+                 .report = {.plan = CLATTN_PLAN_INFO_INIT, .check = CLATTN_CHECK_REPORT_INIT}};
   int code = run_options_read(argc, argv, &options);
   if (code == -1) code = input_load(&options, &job.input);
   job.report.input = &job.input;

@@ -118,8 +118,8 @@ typedef struct descent {
 } descent;
 
 static void write_choice(const descent *d, char *text, size_t size) {
-  clattn_kernel_info kernel = {.name = ""};
-  clattn_tile_info tile;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
+  clattn_tile_info tile = CLATTN_TILE_INFO_INIT;
   clattn_kernel_get_info(d->kernel, &kernel);
   size_t used = (size_t)snprintf(text, size, "%s", kernel.name);
   for (size_t t = 0; clattn_kernel_get_tile(d->kernel, t, &tile) && used < size; ++t)
@@ -147,7 +147,7 @@ static clattn_status keep_better(search *s, descent *d, size_t tile, int value, 
 }
 
 static clattn_status descend(search *s, descent *d, clattn_error *error) {
-  clattn_tile_info tile;
+  clattn_tile_info tile = CLATTN_TILE_INFO_INIT;
   clattn_status status = CLATTN_OK;
   for (size_t t = 0; t < d->tiles && clattn_kernel_get_tile(d->kernel, t, &tile); ++t) {
     const int from = d->value[t];
@@ -185,8 +185,8 @@ static bool is_candidate(const search *s, size_t index, clattn_kernel_info *kern
 }
 
 size_t search_steps(const search *s) {
-  clattn_kernel_info kernel;
-  clattn_tile_info tile;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
+  clattn_tile_info tile = CLATTN_TILE_INFO_INIT;
   size_t steps = 0;
   for (size_t i = 0; i < clattn_kernel_count(); ++i) {
     if (!is_candidate(s, i, &kernel)) continue;
@@ -236,7 +236,7 @@ static clattn_status confirm(search *s, clattn_error *error) {
 }
 
 clattn_status search_run(search *s, clattn_error *error) {
-  clattn_kernel_info kernel;
+  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   s->ratio = 1.0;
   clattn_status status = workload_plan(&s->timed, NULL, &s->standard_plan, error);
   if (status == CLATTN_OK) status = workload_plan(&s->checked, NULL, &s->standard_checked, error);

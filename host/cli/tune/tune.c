@@ -126,7 +126,8 @@ static void print_found(const tune_class *c) {
 }
 
 static clattn_status store(const tune_job *job, const tune_class *c, clattn_error *error) {
-  const clattn_tuned tuned = {.stage = c->stage,
+  const clattn_tuned tuned = {.size = sizeof(clattn_tuned),
+                              .stage = c->stage,
                               .choice = c->found.best,
                               .standard = c->found.standard,
                               .gflops = c->found.gflops,
