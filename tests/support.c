@@ -56,8 +56,10 @@ static const char *not_empty(const char *text) {
   return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
+const clattn_plan_options support_staged = SUPPORT_STAGED;
+
 clattn_plan_options support_options(void) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.kernel_dir = not_empty(getenv("CLATTN_KERNEL_DIR"));
   return options;
 }

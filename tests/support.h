@@ -33,6 +33,11 @@ int support_run_group(const char *name, const struct CMUnitTest *tests, size_t c
  * sets. */
 clattn_plan_options support_options(void);
 
+/* The pipeline staged, whatever runs ask for, with which most tests are concerned. */
+#define SUPPORT_STAGED                                                                                                 \
+  { .size = sizeof(clattn_plan_options), .pipeline = CLATTN_PIPELINE_STAGED }
+extern const clattn_plan_options support_staged;
+
 /* True if CLATTN_TEST_KERNELS (such as "scores=tiled,context=tiled") is not set or names one of
  * these kernels. A test skips kernels that are not wanted, and prints a word for each problem. */
 bool support_is_wanted(const char *kernels);

@@ -54,7 +54,7 @@ static clattn_problem problem_of(bool fused) {
 }
 
 static clattn_plan_options options_of(bool fused) {
-  clattn_plan_options o = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options o = SUPPORT_STAGED;
   if (fused) o.pipeline = CLATTN_PIPELINE_FUSED;
   return o;
 }
@@ -162,6 +162,37 @@ static void where_all_are_wrong_the_plan_is_refused(void **state) {
   options.known_answers = (clattn_known_answers)3;
   assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_INVALID_ARGUMENT);
   assert_says(&error, "known_answers is 3 (allowed: ");
+}
+
+/* The caller left the pipeline open: then staged runs where no fused kernel is right. */
+static void where_all_fused_are_wrong_staged_runs(void **state) {
+  (void)state;
+  const clattn_problem p = problem_of(true);
+  clattn_plan_options options = options_of(true);
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  support_case c;
+  run_shell("rm -rf " KERNELS);
+  spoil_stage(CLATTN_STAGE_FUSED);
+  options.kernel_dir = KERNELS;
+  options.known_answers = CLATTN_ANSWERS_OF_ALL;
+  assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_UNSUPPORTED);
+  options.pipeline = CLATTN_PIPELINE_AUTO;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, NULL), &error);
+  assert_true(clattn_plan_get_info(plan, &info));
+  assert_int_equal(info.pipeline, CLATTN_PIPELINE_STAGED);
+  assert_non_null(strstr(info.pipeline_reason, "of stage fused"));
+  clattn_plan_destroy(plan);
+  support_allocate(&c, &p, 3);
+  const clattn_check_report report = support_run(support_opened, &c, &options);
+  assert_passed(&report, "staged in place of fused");
+  support_free(&c);
+  options.kernels = "fused=1"; /* named by hand it is taken, right or wrong */
+  plan = create(support_opened, true, &options);
+  assert_true(clattn_plan_get_info(plan, &info));
+  assert_int_equal(info.pipeline, CLATTN_PIPELINE_FUSED);
+  clattn_plan_destroy(plan);
 }
 
 /* ---- stored results ---------------------------------------------------------------------------------------------- */
@@ -279,7 +310,7 @@ static void every_row_has_an_answer(void **state) {
   clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
   clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error error;
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     assert_ok(clattn_kernel_ask(support_opened, i, NULL, &answer, &error), &error);
     print_message("%-10s%-10s%d %s\n", clattn_stage_name(kernel.stage), kernel.name, (int)answer.verdict, answer.text);
@@ -311,6 +342,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_wrong_kernel_is_passed_over),
       cmocka_unit_test(untested_kernels_are_taken),
       cmocka_unit_test(where_all_are_wrong_the_plan_is_refused),
+      cmocka_unit_test(where_all_fused_are_wrong_staged_runs),
       cmocka_unit_test(answers_are_kept_beside_the_programs),
       cmocka_unit_test(every_row_has_an_answer),
   };

@@ -468,7 +468,7 @@ static clattn_problem problem_for(const broken *b) {
 /* With a cache there are two runs, because the first run's keys matter, too. Stops at a rejected
  * run. */
 static clattn_check_report run(clattn_device *device, const broken *b) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.kernel_dir = FOLDER;
   options.kernels = b->kernels;
   options.trace = strncmp(b->kernels, "products=", 9) == 0 || strncmp(b->kernels, "exps=", 5) == 0;

@@ -163,7 +163,7 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
     support_free(&c);
     return;
   }
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.io = CLATTN_IO_DEVICE;
   options.kernels = kernels;
   options.pipeline = pipeline;
@@ -257,7 +257,7 @@ static void fused_reads_the_callers_halves(void **state) {
   set_up(&o, 0, &c);
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
   for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     options.pipeline = CLATTN_PIPELINE_FUSED;
     options.kernels = kernels[i];
     const clattn_check_report report = support_run(device, &c, &options);
@@ -299,8 +299,8 @@ static void context_by_heads(void **state) {
   c.inputs.key_lengths = lengths;
   set_up(&o, 0, &c);
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
-  for (int pipeline = 0; pipeline < CLATTN_PIPELINE_COUNT; ++pipeline) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  for (int pipeline = CLATTN_PIPELINE_STAGED; pipeline < CLATTN_PIPELINE_COUNT; ++pipeline) {
+    clattn_plan_options options = SUPPORT_STAGED;
     clattn_plan *plan = NULL;
     clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
     options.pipeline = (clattn_pipeline)pipeline;
@@ -355,7 +355,7 @@ static void run_with(clattn_pipeline pipeline) {
   clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.pipeline = pipeline;
   const clattn_status status = clattn_plan_create(device, &p, &options, &plan, &error);
   if (status == CLATTN_UNSUPPORTED && pipeline == CLATTN_PIPELINE_BLAS) {
@@ -435,7 +435,7 @@ static void tear_down_runs(cached_runs *r) {
 }
 
 static clattn_plan *plan_for(const cached_runs *r, const clattn_problem *p, clattn_io io) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   clattn_plan *plan = NULL;
   clattn_error error;
   options.io = io;
@@ -580,7 +580,7 @@ static void output_required(void **state) {
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.io = CLATTN_IO_DEVICE;
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
   assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
@@ -618,7 +618,7 @@ static void refusals(void **state) {
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;
   clattn_error error;
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.io = CLATTN_IO_DEVICE;
   assert_int_equal(clattn_device_adopt(o.queue, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_device_adopt(NULL, &device, &error), CLATTN_INVALID_ARGUMENT);
@@ -656,7 +656,7 @@ typedef struct enqueued {
 } enqueued;
 
 static void set_up_plan(enqueued *e, const clattn_problem *p) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   clattn_error error;
   options.io = CLATTN_IO_DEVICE;
   support_allocate(&e->c, p, 7);

@@ -219,12 +219,12 @@ static void plans(void **state) {
   clattn_error error;
   assert_int_equal(clattn_plan_create(NULL, &p, NULL, &plan, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_plan_create(support_opened, &p, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
-  assert_int_equal(clattn_plan_create(support_opened, NULL, NULL, &plan, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_plan_create(support_opened, NULL, &support_staged, &plan, &error), CLATTN_INVALID_ARGUMENT);
   clattn_plan_destroy(NULL);
 
 #define REFUSED(change, expected, part)                                                                                \
   do {                                                                                                                 \
-    clattn_plan_options o = CLATTN_PLAN_OPTIONS_INIT;                                                                  \
+    clattn_plan_options o = SUPPORT_STAGED;                                                                            \
     change;                                                                                                            \
     expect_plan(&o, expected, part);                                                                                   \
   } while (0)
@@ -250,7 +250,7 @@ static void runs(void **state) {
   clattn_plan *plan = NULL;
   clattn_error error;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   assert_int_equal(clattn_plan_run(NULL, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_plan_run(plan, NULL, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_plan_run(plan, &c.inputs, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
@@ -381,7 +381,7 @@ static void programs_are_built_once(void **state) {
 static void failing_builds(void **state) {
   (void)state;
   assert_int_equal(system("mkdir -p bad_kernels/scores bad_kernels/common"), 0);
-  clattn_plan_options o = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options o = SUPPORT_STAGED;
   o.kernel_dir = "bad_kernels";
   o.kernels = "scores=naive,project=naive";
   const clattn_problem p = support_problem(5, 4, 3);

@@ -47,7 +47,7 @@ static void assert_ok(clattn_status status, const clattn_error *error) {
 
 /* kernels: NULL lets the plan select. */
 static clattn_plan *create(const clattn_problem *p, const char *kernels, bool trace) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = {.size = sizeof options, .pipeline = CLATTN_PIPELINE_STAGED};
   clattn_plan *plan = NULL;
   clattn_error error;
   options.kernels = kernels;

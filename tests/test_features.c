@@ -328,7 +328,7 @@ static void sample_without_queries(void **state) {
   clattn_error error;
   support_case c;
   allocate(&v, &c);
-  assert_ok(clattn_plan_create(support_opened, &v.problem, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &v.problem, &support_staged, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
   assert_ok(clattn_rows_choose(&v.problem, 1.0, 1, &rows, &error), &error);
   assert_true(rows->row[rows->count / 2 - 1] < 20 && rows->row[rows->count / 2] >= 2 * 4 * 20);

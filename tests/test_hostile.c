@@ -369,7 +369,7 @@ static clattn_problem problem_of(const hostile *h) {
 /* False if the device, or a build without CLBlast, cannot run it. */
 static bool run(const hostile *h, const way *w) {
   const clattn_problem p = problem_of(h);
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   clattn_plan *plan = NULL;
   clattn_error error;
   char what[128];
@@ -396,7 +396,7 @@ static void nothing_of_a_negligible_key(const way *w) {
   static const float q[] = {1.0f}, k[2][2] = {{0.0f, -1000.0f}, {-1000.0f, 0.0f}};
   static const float v[2][2] = {{1.0f, 3e38f}, {3e38f, 1.0f}};
   clattn_problem p = problem_of(&two_keys);
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   clattn_plan *plan = NULL;
   clattn_error error;
   p.heads = 1;
@@ -445,7 +445,7 @@ static void nothing_is_refused(void **state) {
     clattn_plan *plan = NULL;
     clattn_error error;
     memset((char *)&p + sizes[i].offset, 0, sizeof(size_t));
-    assert_int_equal(clattn_plan_create(support_opened, &p, NULL, &plan, &error), CLATTN_INVALID_PROBLEM);
+    assert_int_equal(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), CLATTN_INVALID_PROBLEM);
     assert_says(&error, sizes[i].name);
   }
 }

@@ -203,7 +203,7 @@ static void a_shorter_problem_runs(void **state) {
     assert_int_equal(clattn_input_bytes(old, tensor), clattn_input_bytes(&p, tensor));
     assert_int_equal(clattn_output_bytes(old, tensor), clattn_output_bytes(&p, tensor));
   }
-  assert_ok(clattn_plan_create(support_opened, old, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, old, &support_staged, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
   assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
   assert_passed(&report, "a shorter problem");
@@ -238,7 +238,7 @@ static void a_cache_keeps_to_the_size(void **state) {
   assert_int_equal(seen->size, SHORT_PROBLEM);
   assert_int_equal(seen->key_len, 2);
   assert_ok(clattn_problem_validate(seen, &error), &error);
-  assert_ok(clattn_plan_create(support_opened, old, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, old, &support_staged, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   clattn_plan_costs(plan, seen, &info);
   clattn_plan_destroy(plan);

@@ -121,7 +121,7 @@ static void blas_in_pieces(void **state) {
       p.source = CLATTN_SOURCE_QKV;
     else
       p.biases = CLATTN_BIAS_K;
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     clattn_plan *plan = NULL;
     clattn_error error;
     clattn_timings timings = CLATTN_TIMINGS_INIT;
@@ -158,7 +158,7 @@ static void blas_in_pieces(void **state) {
 static void estimates(void **state) {
   (void)state;
   clattn_device_info device = {.type = CLATTN_DEVICE_GPU, .compute_units = 24, .clock_mhz = 1500};
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   clattn_launch_limit limit = clattn_launch_limit_of(&device, &options);
   assert_true(limit.flops == 24 * 1.5e9 * 4.0); /* per second */
   assert_int_equal(limit.groups_least, 48);
@@ -192,7 +192,7 @@ static void the_option(void **state) {
   const size_t units = clattn_device_get_info(support_opened)->compute_units;
   clattn_problem p = support_problem(64, 8, 8);
   p.batch = 8 * units; /* more work-groups than the smallest piece has */
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   clattn_plan *plan = NULL;
   clattn_error error;
   clattn_timings timings = CLATTN_TIMINGS_INIT;
@@ -228,7 +228,7 @@ static void pieces_are_as_long_as_asked(void **state) {
     p.source = CLATTN_SOURCE_QKV;
     p.heads = 4;
     p.causal = true;
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     clattn_plan *plan = NULL;
     clattn_error error;
     clattn_timings timings = CLATTN_TIMINGS_INIT;
@@ -286,7 +286,7 @@ static void self_test_is_split(void **state) {
   (void)state;
   write_forgetful("scores/2_tiled.cl");
   for (int cut = 0; cut < 2; ++cut) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     clattn_problem real = support_problem(64, 8, 8);
     clattn_error error;
     clattn_exam e = {.problem = clattn_exam_attention(&real)};

@@ -21,7 +21,7 @@ static void pipelines(void **state) {
   for (int pipeline = CLATTN_PIPELINE_STAGED; pipeline <= CLATTN_PIPELINE_BLAS; ++pipeline)
     for (int causal = 0; causal < 2; ++causal)
       for (int layout = CLATTN_LAYOUT_XW; layout <= CLATTN_LAYOUT_XWT; ++layout) {
-        clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+        clattn_plan_options options = SUPPORT_STAGED;
         options.pipeline = (clattn_pipeline)pipeline;
         clattn_problem p = middling();
         p.causal = causal;
@@ -52,7 +52,7 @@ static void blocks(void **state) {
   const size_t expected_blocks[] = {1, 2, 6, 12, 36, 420, 420};
   float *first = NULL;
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     options.block_bytes = sizes[i];
     support_case c;
     support_allocate(&c, &p, 23);
@@ -82,7 +82,7 @@ static void blocks(void **state) {
  * bytes. */
 static void budget(void **state) {
   (void)state;
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   const clattn_problem p = middling();
   /* x 2x70x48, wq and wk 48x36, wv 48x60, q and k 2x70x36, v and context 2x70x60, lse 2x3x70, and
    * one row of scores */
@@ -121,7 +121,7 @@ static clattn_problem of_tokens(size_t tokens) {
 static void what_would_fit(void **state) {
   (void)state;
   for (int pipeline = CLATTN_PIPELINE_STAGED; pipeline <= CLATTN_PIPELINE_FUSED; pipeline += 2) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     clattn_problem p = of_tokens(4000);
     clattn_plan *plan = NULL;
     clattn_error error;
@@ -151,7 +151,7 @@ static void memory_is_counted(void **state) {
   clattn_cache *cache = NULL;
   clattn_error error;
   assert_int_equal(clattn_ledger_left(support_opened), all);
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_int_equal(clattn_ledger_left(support_opened), all - info.total_bytes);
   cached.cache.capacity = 64;
@@ -161,7 +161,8 @@ static void memory_is_counted(void **state) {
 
   const uint64_t left = clattn_ledger_left(support_opened);
   assert_ok(clattn_ledger_take(support_opened, left - 1000, "a test", &error), &error);
-  assert_int_equal(clattn_plan_create(support_opened, &p, NULL, &other, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_int_equal(clattn_plan_create(support_opened, &p, &support_staged, &other, &error),
+                   CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_null(other);
   assert_says(&error, "; 1000 are allowed");
   assert_says(&error, "where plans and caches hold ");
@@ -182,21 +183,21 @@ static void too_large(void **state) {
   clattn_plan *plan = NULL;
   clattn_error error;
   clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_true(info.blocks > 1);
   assert_true(info.block_bytes <= clattn_device_get_info(support_opened)->max_allocation_bytes);
   clattn_plan_destroy(plan);
 
   p.model_dim = 1000000;
-  assert_int_equal(clattn_plan_create(support_opened, &p, NULL, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_int_equal(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_non_null(strstr(error.message, "x takes 1280000000000 bytes"));
 }
 
 /* With one plan, with and without timings. */
 static void run_again_and_again(const char *kernels, clattn_pipeline pipeline, int runs) {
   clattn_problem p = middling();
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   support_case c;
   clattn_plan *plan = NULL;
   clattn_error error;
@@ -256,7 +257,7 @@ static void timings_and_costs(void **state) {
   clattn_error error;
   clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
   clattn_plan_get_info(plan, &info);
   /* three products of scores: scaled, softcapped, and final */
@@ -280,7 +281,7 @@ static void timings_and_costs(void **state) {
   clattn_plan_destroy(plan);
 
   p.causal = true;
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
   assert_true(info.stages[CLATTN_STAGE_SCORES].flops == 2.0 * 2 * 3 * (70 * 71 / 2) * 12);
   clattn_plan_destroy(plan);
@@ -297,7 +298,7 @@ static void wanted_rows(void **state) {
   const size_t rows[] = {0, 1, 69, 70, 139, 210, 345, 419};
   const clattn_rows wanted = {rows, sizeof rows / sizeof rows[0]};
   some.outputs.rows = &wanted;
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.block_bytes = 13 * 70 * sizeof(float);
   clattn_check_report report = support_run(support_opened, &all, &options);
   assert_passed(&report, "all rows");
@@ -330,7 +331,7 @@ static void infinity_at_masked_keys(void **state) {
   static const char *const kernels[] = {"context=naive", "context=tiled", "context=register", "context=panel",
                                         "context=clblast,scores=clblast"};
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     options.kernels = kernels[k];
     clattn_problem p = support_problem(70, 8, 6);
     p.causal = true;
@@ -360,7 +361,7 @@ static void nan_shows(void **state) {
   static const char *const kernels[] = {"softmax=naive", "softmax=online",   "softmax=tiled",
                                         "softmax=pairs", "softmax=register", "softmax=vector"};
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     options.kernels = kernels[k];
     clattn_problem p = support_problem(70, 8, 6);
     p.causal = true;
@@ -381,7 +382,7 @@ static void large_scores(void **state) {
                                         "softmax=pairs", "softmax=register", "softmax=vector"};
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k)
     for (int sign = -1; sign <= 1; sign += 2) {
-      clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+      clattn_plan_options options = SUPPORT_STAGED;
       options.kernels = kernels[k];
       clattn_problem p = support_problem(133, 24, 16);
       p.scale_mode = CLATTN_SCALE_GIVEN;
@@ -446,7 +447,7 @@ static void *work(void *argument) {
   support_allocate(&c, &p, w->seed);
   const clattn_device_choice choice = {.device = getenv("CLATTN_DEVICE")};
   clattn_status status = clattn_device_open(&choice, &own, &error);
-  if (status == CLATTN_OK) status = clattn_plan_create(own, &p, NULL, &plan, &error);
+  if (status == CLATTN_OK) status = clattn_plan_create(own, &p, &support_staged, &plan, &error);
   for (int i = 0; status == CLATTN_OK && i < 10; ++i)
     status = clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error);
   if (status == CLATTN_OK) status = clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error);

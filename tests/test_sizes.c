@@ -1,5 +1,7 @@
 /* Structs that begin with their size, of every size that the library accepts, and of some that it does not: what a
  * shorter one lacks has its initial value, nothing past its end is read or written. */
+#define CL_TARGET_OPENCL_VERSION 120
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +53,7 @@ static void shorter_inputs_and_outputs(void **state) {
   clattn_error error;
   support_case c;
   support_allocate(&c, &p, 3);
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   SIZES(clattn_sized_inputs, size) {
     clattn_inputs *inputs = cut(&c.inputs, size);
     SIZES(clattn_sized_outputs, room) {
@@ -86,7 +88,7 @@ static void tensors_of_shorter_structs(void **state) {
 static void shorter_options(void **state) {
   (void)state;
   const clattn_problem p = support_problem(7, 5, 3);
-  const clattn_plan_options whole = CLATTN_PLAN_OPTIONS_INIT;
+  const clattn_plan_options whole = SUPPORT_STAGED;
   clattn_error error;
   SIZES(clattn_sized_plan_options, size) {
     clattn_plan_options *options = cut(&whole, size);
@@ -111,7 +113,7 @@ static void shorter_results(void **state) {
   clattn_error error;
   support_case c;
   support_allocate(&c, &p, 3);
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   SIZES(clattn_sized_timings, size) {
     clattn_timings *timings = place(size);
     assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, timings, &error), &error);
@@ -165,7 +167,7 @@ static void unknown_sizes_are_refused(void **state) {
   (void)state;
   clattn_problem p = support_problem(7, 5, 3);
   clattn_plan *plan = NULL, *none = NULL;
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   clattn_probe_options probe = CLATTN_PROBE_OPTIONS_INIT;
   clattn_peaks peaks = CLATTN_PEAKS_INIT;
   clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
@@ -177,9 +179,9 @@ static void unknown_sizes_are_refused(void **state) {
   clattn_device *const d = support_opened;
   support_allocate(&c, &p, 3);
   remove("sizes.json");
-  assert_ok(clattn_plan_create(d, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(d, &p, &support_staged, &plan, &error), &error);
   REFUSED(p, clattn_sized_problem, clattn_problem_validate(&p, &error));
-  REFUSED(p, clattn_sized_problem, clattn_plan_create(d, &p, NULL, &none, &error));
+  REFUSED(p, clattn_sized_problem, clattn_plan_create(d, &p, &support_staged, &none, &error));
   REFUSED(options, clattn_sized_plan_options, clattn_plan_create(d, &p, &options, &none, &error));
   REFUSED(options, clattn_sized_plan_options, clattn_kernel_ask(d, 0, &options, &answer, &error));
   REFUSED(answer, clattn_sized_kernel_answer, clattn_kernel_ask(d, 0, NULL, &answer, &error));
@@ -208,7 +210,7 @@ static void unknown_sizes_of_results(void **state) {
   clattn_tile_info tile = CLATTN_TILE_INFO_INIT;
   clattn_plan *plan = NULL;
   clattn_error error;
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   info.size = reason.size = kernel.size = tile.size = 0;
   assert_false(clattn_plan_get_info(plan, &info));
   assert_false(clattn_plan_get_reason(plan, 0, &reason));

@@ -167,7 +167,7 @@ static clattn_problem small(void) {
 }
 
 static clattn_plan_options with_store(const char *folder) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.pipeline = CLATTN_PIPELINE_FUSED; /* a plan with one program */
   options.kernels = "fused=online";
   options.program_dir = folder;

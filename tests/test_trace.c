@@ -144,14 +144,14 @@ static void refusals(void **state) {
   assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_UNSUPPORTED);
   assert_says(&error, "trace is set, but the pipeline fused has no scores to show (staged and blas have)");
   support_allocate(&c, &p, 3);
-  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  assert_ok(clattn_plan_create(support_opened, &p, &support_staged, &plan, &error), &error);
   for (size_t i = 0; i < TRACED; ++i) {
     clattn_outputs outputs = c.outputs;
     clattn_outputs_set(&outputs, traced[i], support_tensor(&c, traced[i]));
     assert_false(clattn_plan_has(plan, traced[i]));
     assert_int_equal(clattn_plan_run(plan, &c.inputs, &outputs, NULL, &error), CLATTN_UNSUPPORTED);
     assert_says(&error, clattn_tensor_name(traced[i]));
-    assert_says(&error, "is wanted of a plan without trace (clattn_plan_options.trace)");
+    assert_says(&error, "is wanted of a plan without trace (clattn_plan_options.trace or tensors)");
   }
   clattn_plan_destroy(plan);
   options = trace_in(CLATTN_PIPELINE_STAGED);

@@ -14,7 +14,7 @@ static clattn_problem middling(void) {
 }
 
 static clattn_plan *plan_with(const char *kernels, const char *file, const char *folder) {
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   const clattn_problem p = middling();
   clattn_plan *plan = NULL;
   clattn_error error;
@@ -149,7 +149,7 @@ static void round_trip(void **state) {
   clattn_plan_destroy(plan);
 
   support_case c;
-  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan_options options = SUPPORT_STAGED;
   options.tuning_file = RECORD;
   support_allocate(&c, &p, 3);
   const clattn_check_report report = support_run(support_opened, &c, &options);
@@ -173,7 +173,7 @@ static void length_classes(void **state) {
   } cases[] = {{40, CLATTN_F32, true},  {33, CLATTN_F32, true},  {64, CLATTN_F32, true},   {17, CLATTN_F32, true},
                {16, CLATTN_F32, false}, {128, CLATTN_F32, true}, {129, CLATTN_F32, false}, {40, CLATTN_F16, false}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan_options options = SUPPORT_STAGED;
     clattn_plan *plan = NULL;
     options.tuning_file = RECORD;
     p.query_len = p.key_len = cases[i].tokens;

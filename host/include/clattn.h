@@ -427,12 +427,20 @@ CLATTN_SIZED(clattn_outputs)
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 typedef enum clattn_pipeline {
+  CLATTN_PIPELINE_AUTO,   /* fused, unless clattn_plan_options asks for a tensor that only staged has (tensors, trace),
+                             or names a kernel of scores, softmax or context (kernels), or no fused kernel runs on the
+                             device: then staged. clattn_plan_info says which it is, and why */
   CLATTN_PIPELINE_STAGED, /* this library's kernels; every intermediate can be seen */
   CLATTN_PIPELINE_BLAS,   /* CLBlast's products for project, scores and context, this library's softmax */
   CLATTN_PIPELINE_FUSED,  /* online softmax: the fastest, in memory that grows with query_len + key_len. There are no
                              scores and weights to be had */
   CLATTN_PIPELINE_COUNT
 } clattn_pipeline;
+
+#define CLATTN_TENSOR_BIT(tensor) (UINT64_C(1) << (tensor))
+
+/* The bits of the outputs that are not NULL. */
+CLATTN_API uint64_t clattn_outputs_tensors(const clattn_outputs *outputs);
 
 /* How a plan is going to be run. */
 typedef enum clattn_io {
@@ -482,6 +490,9 @@ typedef struct clattn_plan_options {
                             data are launched whole */
   bool trace; /* the plan also has what CLATTN_X_POSITIONED, _PRODUCTS, _EXPS, _ROW_MAX and _ROW_SUM are, to look at;
                  nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
+  uint64_t tensors; /* which outputs runs will ask for: CLATTN_TENSOR_BIT of each, or clattn_outputs_tensors. Only those
+                       count that not every plan has: CLATTN_PRODUCTS to CLATTN_WEIGHTS; traced ones stand for trace. A
+                       run that asks a plan for a tensor that it does not have is CLATTN_UNSUPPORTED */
 } clattn_plan_options;
 
 CLATTN_SIZED(clattn_plan_options)

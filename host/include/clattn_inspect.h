@@ -163,7 +163,7 @@ CLATTN_API bool clattn_stage_is_tuned(clattn_stage stage);
 /* Whether only plans with clattn_plan_options.trace have the stage. */
 CLATTN_API bool clattn_stage_is_traced(clattn_stage stage);
 
-/* "staged", "blas", "fused"; never NULL. */
+/* "auto", "staged", "blas", "fused"; never NULL. */
 CLATTN_API const char *clattn_pipeline_name(clattn_pipeline pipeline);
 
 /* Whether plans of this pipeline have the stage, where the problem needs it. */
@@ -207,6 +207,8 @@ typedef struct clattn_plan_info {
   double launch_flops;      /* of a launch, by the first guess, at most; 0: no limit */
   uint64_t total_bytes;     /* of all device buffers of the plan; what CLBlast allocates by itself is not in it */
   clattn_stage_info stages[CLATTN_STAGES_MOST];
+  clattn_pipeline pipeline;    /* never CLATTN_PIPELINE_AUTO */
+  const char *pipeline_reason; /* why: "scores is asked for, which fused does not have"; lives as long as the plan */
 } clattn_plan_info;
 
 CLATTN_SIZED(clattn_plan_info)

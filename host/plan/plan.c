@@ -46,6 +46,8 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, cla
 }
 
 static void fill_info(clattn_plan *plan) {
+  plan->info.pipeline = plan->pipeline;
+  plan->info.pipeline_reason = plan->pipeline_reason;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     const clattn_choice *choice = &plan->choice[stage];
     if (choice->row == NULL) continue;
@@ -64,7 +66,8 @@ static void fill_info(clattn_plan *plan) {
 static clattn_status check_options(const clattn_plan_options *options, clattn_error *error) {
   if ((int)options->pipeline < 0 || options->pipeline >= CLATTN_PIPELINE_COUNT)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "pipeline is %d (allowed: CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_BLAS, CLATTN_PIPELINE_FUSED)",
+                       "pipeline is %d (allowed: CLATTN_PIPELINE_AUTO, CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_BLAS, "
+                       "CLATTN_PIPELINE_FUSED)",
                        (int)options->pipeline);
   if (options->io != CLATTN_IO_HOST && options->io != CLATTN_IO_DEVICE)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "io is %d (allowed: CLATTN_IO_HOST, CLATTN_IO_DEVICE)",
@@ -77,9 +80,10 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
   if (!(options->launch_seconds >= 0.0))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "launch_seconds is %g (allowed: 0 and more)",
                        options->launch_seconds);
-  if (options->trace && options->pipeline == CLATTN_PIPELINE_FUSED)
-    return clattn_fail(error, CLATTN_UNSUPPORTED,
-                       "trace is set, but the pipeline fused has no scores to show (staged and blas have)");
+  if (options->tensors >> CLATTN_TENSOR_COUNT != 0)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "tensors is %#llx (allowed: CLATTN_TENSOR_BIT of tensors that there are)",
+                       (unsigned long long)options->tensors);
   return CLATTN_OK;
 }
 
@@ -113,14 +117,16 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   if (plan == NULL) return clattn_fail_malloc(error, sizeof *plan, "a plan");
   plan->device = device;
   plan->problem = own;
-  plan->pipeline = options->pipeline;
   plan->io = options->io;
-  plan->trace = options->trace;
   plan->info.size = sizeof plan->info;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;
-  *result = plan;
-  return CLATTN_OK;
+  status = clattn_choose_pipeline(plan, options, error);
+  if (status == CLATTN_OK)
+    *result = plan;
+  else
+    clattn_plan_destroy(plan);
+  return status;
 }
 
 clattn_status clattn_plan_finish(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {

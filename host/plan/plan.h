@@ -35,9 +35,11 @@ typedef struct clattn_reasons {
 struct clattn_plan {
   clattn_device *device;
   clattn_problem problem;
-  clattn_pipeline pipeline;
   clattn_io io;
   bool trace;
+  clattn_pipeline pipeline;  /* never CLATTN_PIPELINE_AUTO */
+  char pipeline_reason[256]; /* one line */
+  bool may_fall_back;        /* from fused to staged, where no fused kernel runs on the device */
   clattn_launch_limit limit;
   double rate[CLATTN_SLOT_COUNT]; /* what runs have learnt from launches that were cut: clattn_chain.rate */
   clattn_choice choice[CLATTN_STAGE_COUNT];
@@ -66,6 +68,10 @@ bool clattn_answers_wanted(const clattn_plan_options *options);
  * begin checks what the caller asks for; the options are not kept. */
 clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *problem,
                                 const clattn_plan_options *options, clattn_plan **plan, clattn_error *error);
+/* Decides what the caller left open: CLATTN_PIPELINE_AUTO, and whether the plan is traced. */
+clattn_status clattn_choose_pipeline(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error);
+/* After choosing kernels failed: true where they are to be chosen anew, for the pipeline staged. */
+bool clattn_fall_back(clattn_plan *plan, clattn_status status, const clattn_error *error);
 /* Sizes and allocates the buffers for the kernels that were chosen. */
 clattn_status clattn_plan_finish(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error);
 

@@ -40,7 +40,6 @@ size_t clattn_most_keys(const clattn_problem *problem);
 bool clattn_is_gathered(const clattn_problem *problem);
 size_t clattn_cache_element_bytes(clattn_cache_type type);
 
-
 /* Whether there is an output besides the context. */
 bool clattn_has_output(const clattn_problem *problem);
 

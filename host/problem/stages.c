@@ -271,7 +271,7 @@ bool clattn_stage_is_traced(clattn_stage stage) {
 }
 
 const char *clattn_pipeline_name(clattn_pipeline pipeline) {
-  static const char *const names[CLATTN_PIPELINE_COUNT] = {"staged", "blas", "fused"};
+  static const char *const names[CLATTN_PIPELINE_COUNT] = {"auto", "staged", "blas", "fused"};
   if ((int)pipeline < 0 || pipeline >= CLATTN_PIPELINE_COUNT) return "unknown pipeline";
   return names[pipeline];
 }

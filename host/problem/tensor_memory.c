@@ -51,7 +51,8 @@ bool clattn_is_input(const clattn_problem *problem, clattn_tensor tensor) {
  * pointers have one representation. */
 static void *pointer_at(const void *structure, size_t offset) {
   void *pointer = NULL;
-  if (clattn_reaches(structure, offset, sizeof pointer)) memcpy(&pointer, (const char *)structure + offset, sizeof pointer);
+  if (clattn_reaches(structure, offset, sizeof pointer))
+    memcpy(&pointer, (const char *)structure + offset, sizeof pointer);
   return pointer;
 }
 
@@ -73,6 +74,13 @@ void *clattn_outputs_get(const clattn_outputs *outputs, clattn_tensor tensor) {
 
 void clattn_outputs_set(clattn_outputs *outputs, clattn_tensor tensor, void *data) {
   set_pointer(outputs, clattn_tensor_facts_of(tensor)->output, data);
+}
+
+uint64_t clattn_outputs_tensors(const clattn_outputs *outputs) {
+  uint64_t tensors = 0;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
+    if (clattn_outputs_get(outputs, (clattn_tensor)t) != NULL) tensors |= CLATTN_TENSOR_BIT(t);
+  return tensors;
 }
 
 cl_mem clattn_buffers_get(const clattn_buffers *buffers, clattn_tensor tensor) {

@@ -24,9 +24,11 @@ static clattn_status check_wanted(const clattn_plan *plan, const clattn_destinat
       continue;
     if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* the problem has none: not looked at */
     if (traced && !clattn_plan_is_fused(plan))
-      return clattn_fail(error, CLATTN_UNSUPPORTED, "%s is wanted of a plan without trace (clattn_plan_options.trace)",
+      return clattn_fail(error, CLATTN_UNSUPPORTED,
+                         "%s is wanted of a plan without trace (clattn_plan_options.trace or tensors)",
                          clattn_tensor_name(tensor));
-    return clattn_fail(error, CLATTN_UNSUPPORTED, "the pipeline fused has no %s (staged and blas have)",
+    return clattn_fail(error, CLATTN_UNSUPPORTED,
+                       "the pipeline fused has no %s (staged and blas have; clattn_plan_options.tensors asks for it)",
                        clattn_tensor_name(tensor));
   }
   return CLATTN_OK;

@@ -24,10 +24,13 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
   clattn_plan *plan = NULL;
   clattn_status status = CLATTN_OK;
+  clattn_error own; /* its message is read, also where the caller wants none */
+  if (error == NULL) error = &own;
   if (given != NULL) status = clattn_take_sized(&clattn_sized_plan_options, given, &options, error);
   if (status == CLATTN_OK) status = clattn_plan_begin(device, problem, &options, &plan, error);
   if (status != CLATTN_OK) return status;
   status = choose_trusted(plan, &options, error);
+  if (clattn_fall_back(plan, status, error)) status = choose_trusted(plan, &options, error);
   if (status == CLATTN_OK) status = clattn_plan_finish(plan, &options, error);
   if (status == CLATTN_OK)
     *result = plan;

@@ -10,7 +10,12 @@ int main(void) {
   problem.query_len = problem.key_len = 3;
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
   const clattn_inputs inputs = {
-      .size = sizeof inputs, .x = x, .wq = identity, .wk = wk, .wv = identity};
+      .size = sizeof inputs,
+      .x = x,
+      .wq = identity,
+      .wk = wk,
+      .wv = identity,
+  };
   const clattn_outputs outputs = {.size = sizeof outputs, .context = context};
 
   clattn_device *device = NULL;

@@ -38,7 +38,8 @@ int main() {
 
   clattn_device *device = nullptr;
   clattn_plan *plan = nullptr;
-  const clattn_plan_options options = clattn_plan_options_init();
+  clattn_plan_options options = clattn_plan_options_init();
+  options.tensors = clattn_outputs_tensors(&outputs); // scores and weights are among them
   clattn_check_report report = clattn_check_report_init();
   clattn_error error;
   clattn_status status = clattn_device_open(nullptr, &device, &error);

@@ -10,17 +10,24 @@ int main(void) {
   problem.query_len = problem.key_len = 3;
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
   const clattn_inputs inputs = {
-      .size = sizeof inputs, .x = x, .wq = identity, .wk = wk, .wv = identity};
+      .size = sizeof inputs,
+      .x = x,
+      .wq = identity,
+      .wk = wk,
+      .wv = identity,
+  };
   clattn_outputs outputs = {.size = sizeof outputs, .q = q, .k = k, .v = v, .context = context};
   outputs.scores = scores;
   outputs.weights = weights;
 
   clattn_device *device = NULL;
   clattn_plan *plan = NULL;
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
+  options.tensors = clattn_outputs_tensors(&outputs); /* so that the plan keeps scores and weights */
   clattn_status status = clattn_device_open(NULL, &device, &error);
-  if (status == CLATTN_OK) status = clattn_plan_create(device, &problem, NULL, &plan, &error);
+  if (status == CLATTN_OK) status = clattn_plan_create(device, &problem, &options, &plan, &error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &outputs, NULL, &error);
   if (status == CLATTN_OK) status = clattn_check(plan, &inputs, &outputs, NULL, &report, &error);
   if (status == CLATTN_OK)

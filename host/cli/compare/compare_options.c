@@ -47,13 +47,14 @@ static bool parse_numbers(compare_options *o) {
 }
 
 static bool parse_pipeline(compare_options *o) {
-  const char *names[CLATTN_PIPELINE_COUNT + 1];
+  const char *names[CLATTN_PIPELINE_COUNT];
   int value = CLATTN_PIPELINE_FUSED;
   for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) names[i] = clattn_pipeline_name((clattn_pipeline)i);
-  names[CLATTN_PIPELINE_COUNT] = "all";
+  names[CLATTN_PIPELINE_AUTO] = "all";
   const char *text = o->input.pipeline_text;
-  if (text != NULL && !parse_word("--pipeline", text, names, CLATTN_PIPELINE_COUNT + 1, &value)) return false;
-  for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) o->pipelines[i] = value == i || value == CLATTN_PIPELINE_COUNT;
+  if (text != NULL && !parse_word("--pipeline", text, names, CLATTN_PIPELINE_COUNT, &value)) return false;
+  for (int i = CLATTN_PIPELINE_STAGED; i < CLATTN_PIPELINE_COUNT; ++i)
+    o->pipelines[i] = value == i || value == CLATTN_PIPELINE_AUTO;
   return true;
 }
 

@@ -44,6 +44,7 @@ int demo_run(const run_options *o, const clattn_problem *problem, const clattn_i
   options.kernels = o->kernels;
   options.launch_seconds = o->launch_seconds;
   options.pipeline = o->pipeline;
+  options.tensors = clattn_outputs_tensors(outputs);
   clattn_status status = open_device(&choice, &device, &error);
   if (status == CLATTN_OK) status = clattn_plan_create(device, problem, &options, &plan, &error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, inputs, outputs, NULL, &error);

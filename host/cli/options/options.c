@@ -334,7 +334,11 @@ static void fill_device(option_table *table, run_options *o) {
       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
       "D");
   add_text(table, "--platform", &o->platform, "index or part of the name", "P");
-  add_text(table, "--pipeline", &o->pipeline_text, "staged (default), blas or fused", "NAME");
+  add_text(
+      table, "--pipeline", &o->pipeline_text,
+      "auto (default), staged, blas or fused; auto is staged where scores and weights are shown (examples, explain), "
+      "saved (--save) or made by a kernel that --kernel names, else fused",
+      "NAME");
   add_text(table, "--kernel", &o->kernels,
            "choose rungs by hand: scores=2,softmax=naive; tile sizes behind colons: scores=tiled:TILE=8", "LIST");
   add_text(table, "--launch-seconds", &o->launch_seconds_text,

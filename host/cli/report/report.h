@@ -10,7 +10,6 @@ typedef struct report {
   const input *input;
   const clattn_device_info *device;
   const clattn_outputs *outputs;
-  clattn_pipeline pipeline;
   clattn_plan_info plan;
   bool tuned;                   /* whether a kernel comes from a tuning record */
   const clattn_plan *explained; /* NULL: nobody asked why the plan is so */

@@ -53,9 +53,10 @@ static json_t *problem_json(const input *in) {
 }
 
 static json_t *plan_json(const report *r) {
-  return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->pipeline), "tuned",
-                   (int)r->tuned, "blocks", json_count(r->plan.blocks), "block_heads", json_count(r->plan.block_heads),
-                   "block_rows", json_count(r->plan.block_rows), "block_bytes", json_count((size_t)r->plan.block_bytes),
+  return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->plan.pipeline),
+                   "pipeline_reason", r->plan.pipeline_reason, "tuned", (int)r->tuned, "blocks",
+                   json_count(r->plan.blocks), "block_heads", json_count(r->plan.block_heads), "block_rows",
+                   json_count(r->plan.block_rows), "block_bytes", json_count((size_t)r->plan.block_bytes),
                    "workspace_bytes", json_count((size_t)r->plan.workspace_bytes), "total_bytes",
                    json_count((size_t)r->plan.total_bytes));
 }

@@ -84,14 +84,15 @@ void report_text_plan(const report *r) {
   printf("%sdevice%s    %s, %u compute units, %s (%s)\n", style(BOLD), style(PLAIN), d->name, d->compute_units,
          device_type_name(d->type), d->platform);
   print_problem(r);
-  printf("%splan%s      pipeline %s; ", style(BOLD), style(PLAIN), clattn_pipeline_name(r->pipeline));
-  if (r->pipeline == CLATTN_PIPELINE_FUSED)
+  printf("%splan%s      pipeline %s; ", style(BOLD), style(PLAIN), clattn_pipeline_name(r->plan.pipeline));
+  if (r->plan.pipeline == CLATTN_PIPELINE_FUSED)
     printf("workspace of %s, ", bytes_text(r->plan.workspace_bytes, work));
   else
     printf("scores in %zu block%s of %zu head%s x %zu rows, %s; ", r->plan.blocks, r->plan.blocks == 1 ? "" : "s",
            r->plan.block_heads, r->plan.block_heads == 1 ? "" : "s", r->plan.block_rows,
            bytes_text(r->plan.block_bytes, block));
   printf("%s on the device%s\n", bytes_text(r->plan.total_bytes, total), r->tuned ? "; tuned" : "");
+  printf("%10s%s: %s\n", "", clattn_pipeline_name(r->plan.pipeline), r->plan.pipeline_reason);
   report_text_reasons(r);
   putchar('\n');
   fflush(stdout); /* a long run shows what it is doing */

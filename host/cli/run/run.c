@@ -36,6 +36,12 @@ static bool is_tuned(const clattn_plan *plan) {
   return false;
 }
 
+/* What the page shows of an example, and what is saved, decides whether the plan has scores and weights. */
+static uint64_t tensors_of(const run_job *job) {
+  const uint64_t shown = CLATTN_TENSOR_BIT(CLATTN_SCORES) | CLATTN_TENSOR_BIT(CLATTN_WEIGHTS);
+  return job->options->save != NULL || job->input.example != NULL ? shown : 0;
+}
+
 static int make_plan(run_job *job) {
   const run_options *o = job->options;
   clattn_error error;
@@ -45,6 +51,7 @@ static int make_plan(run_job *job) {
   clattn_plan_options options = user_plan_options(programs, sizeof programs);
   options.tuning_file = tuning_file_path(clattn_device_get_info(job->device), record, sizeof record);
   options.pipeline = o->pipeline;
+  if (o->pipeline == CLATTN_PIPELINE_AUTO) options.tensors = tensors_of(job);
   options.kernels = o->kernels;
   options.launch_seconds = o->launch_seconds;
   if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
@@ -52,7 +59,6 @@ static int make_plan(run_job *job) {
   warn_of_wrong_kernels(job->plan);
   clattn_plan_get_info(job->plan, &job->report.plan);
   job->report.device = clattn_device_get_info(job->device);
-  job->report.pipeline = o->pipeline;
   job->report.tuned = is_tuned(job->plan);
   job->report.explained = o->explain ? job->plan : NULL;
   return -1;
