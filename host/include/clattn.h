@@ -40,7 +40,7 @@
 #define CLATTN_API
 #endif
 
-#define CLATTN_VERSION "0.1.0"
+#define CLATTN_VERSION "0.2.0"
 
 #ifdef __cplusplus
 extern "C" {

@@ -9,13 +9,8 @@ int main(void) {
   clattn_problem problem = CLATTN_PROBLEM_INIT; /* batch 1, 1 head, no mask */
   problem.query_len = problem.key_len = 3;
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
-  const clattn_inputs inputs = {
-      .size = sizeof inputs,
-      .x = x,
-      .wq = identity,
-      .wk = wk,
-      .wv = identity,
-  };
+  clattn_inputs inputs = {.size = sizeof inputs, .x = x, .wk = wk};
+  inputs.wq = inputs.wv = identity;
   const clattn_outputs outputs = {.size = sizeof outputs, .context = context};
 
   clattn_device *device = NULL;
