@@ -281,7 +281,7 @@ reject 2 '2 columns, which 3 heads do not divide \(allowed: ' --heads 3
 reject 2 'wv has 3 columns, which 2 heads do not divide \(allowed: ' --example dog-chased-ball --heads 2
 reject 2 '--heads 3 does not divide --model-dim 19 \(allowed: ' --random --model-dim 19 --heads 3
 reject 2 '--layout foo \(allowed: xw, xwt\)' --layout foo
-reject 2 '--pipeline foo \(allowed: staged, blas, fused\)' --pipeline foo
+reject 2 '--pipeline foo \(allowed: auto, staged, blas, fused\)' --pipeline foo
 reject 2 '--check foo \(allowed: auto, full, sample, off\)' --check foo
 for scale in abc inf -inf nan 1e39 1x ''; do
   reject 2 "--scale $scale \(allowed: any finite number\)" "--scale=$scale"

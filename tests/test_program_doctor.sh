@@ -58,7 +58,7 @@ of the kernels that plans choose here (is|are) wrong: plans pass over (it|them)'
 
 # ---- a stored self-test result is reported when the kernel is rejected
 
-run=(run --random --tokens 20 --model-dim 16 --heads 2 --repeat 1)
+run=(run --random --tokens 20 --model-dim 16 --heads 2 --repeat 1 --pipeline staged)
 expect "run, with a folder for answers" 0 '^passed' -- "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}"
 expect "failed self-test results are prepared" 0 '' -- python3 -c \
   'import pathlib, sys

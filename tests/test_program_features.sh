@@ -126,7 +126,7 @@ agrees past "${separate[@]}" "${past[@]}" --causal --save "$folder/past"
 expect "past: cached_k and cached_v" 0 '' -- "${features[@]}" cached "$folder/past"
 paths past-k=past-k-3 past-v=past-v-3
 expect "past of rank 3" 0 '^passed: ' -- "$clattn" run "${separate[@]}" --causal --cache-capacity 8 "${given[@]}" \
-  --out "$folder/out.npy"
+  --pipeline staged --out "$folder/out.npy"
 same "past of rank 3: as of rank 4" "$folder/past.out.npy" "$folder/out.npy" 0
 expect "a saved cache is a past" 0 ', cache of 13 keys, 8 before, f32$' -- "$clattn" run "${separate[@]}" \
   --cache-capacity 13 --past-k "$folder/past/cached_k.npy" --past-v "$folder/past/cached_v.npy"
@@ -194,7 +194,7 @@ for shape in again/q=2,4,5,4 again/k=2,2,7,4 again/v=2,2,7,2 again-3/q=2,5,16 ag
   expect "saved as it was given: $shape" 0 '' -- "${features[@]}" shaped "$folder/${shape%=*}.npy" "${shape#*=}"
 done
 expect "what was saved is read" 0 '^passed: ' -- "$clattn" run --q "$folder/again/q.npy" --k "$folder/again/k.npy" \
-  --v "$folder/again/v.npy" --out "$folder/again-2.npy"
+  --v "$folder/again/v.npy" --pipeline staged --out "$folder/again-2.npy"
 expect "what was saved is read: the same context" 0 '' -- cmp "$folder/again.npy" "$folder/again-2.npy"
 
 mkdir "$folder/own" "$folder/links"

@@ -20,7 +20,7 @@ int main(void) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
-  options.tensors = clattn_outputs_tensors(&outputs); /* so that the plan keeps scores and weights */
+  options.tensors = clattn_outputs_tensors(&outputs); /* the plan keeps scores and weights */
   clattn_status status = clattn_device_open(NULL, &device, &error);
   if (status == CLATTN_OK) status = clattn_plan_create(device, &problem, &options, &plan, &error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &outputs, NULL, &error);

@@ -47,14 +47,14 @@ static bool parse_numbers(compare_options *o) {
 }
 
 static bool parse_pipeline(compare_options *o) {
-  const char *names[CLATTN_PIPELINE_COUNT];
-  int value = CLATTN_PIPELINE_FUSED;
-  for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) names[i] = clattn_pipeline_name((clattn_pipeline)i);
-  names[CLATTN_PIPELINE_AUTO] = "all";
+  enum { FIRST = CLATTN_PIPELINE_STAGED, ALL = CLATTN_PIPELINE_COUNT - FIRST };
+  const char *names[ALL + 1];
+  int value = CLATTN_PIPELINE_FUSED - FIRST;
+  for (int i = 0; i < ALL; ++i) names[i] = clattn_pipeline_name((clattn_pipeline)(FIRST + i));
+  names[ALL] = "all";
   const char *text = o->input.pipeline_text;
-  if (text != NULL && !parse_word("--pipeline", text, names, CLATTN_PIPELINE_COUNT, &value)) return false;
-  for (int i = CLATTN_PIPELINE_STAGED; i < CLATTN_PIPELINE_COUNT; ++i)
-    o->pipelines[i] = value == i || value == CLATTN_PIPELINE_AUTO;
+  if (text != NULL && !parse_word("--pipeline", text, names, ALL + 1, &value)) return false;
+  for (int i = 0; i < ALL; ++i) o->pipelines[FIRST + i] = value == i || value == ALL;
   return true;
 }
 
