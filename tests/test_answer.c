@@ -111,7 +111,7 @@ static void a_wrong_kernel_is_passed_over(void **state) {
     best_of(support_opened, stages[i], best, sizeof best);
     spoil(file_of(stages[i], best));
     options.kernel_dir = KERNELS;
-    options.known_answers = CLATTN_ANSWERS_OF_ALL;
+    options.self_test = CLATTN_SELF_TEST_ALL;
     clattn_plan *plan = create(support_opened, fused, &options);
     assert_string_not_equal(chosen(plan, stages[i], &wrong), best);
     assert_non_null(wrong.kernel);
@@ -137,7 +137,7 @@ static void untested_kernels_are_taken(void **state) {
   for (int i = 0; i < 3; ++i) {
     clattn_plan_options options = options_of(false);
     options.kernel_dir = KERNELS;
-    options.known_answers = i == 0 ? CLATTN_ANSWERS_OF_LIBRARY : i == 1 ? CLATTN_ANSWERS_NONE : CLATTN_ANSWERS_OF_ALL;
+    options.self_test = i == 0 ? CLATTN_SELF_TEST_LIBRARY : i == 1 ? CLATTN_SELF_TEST_NONE : CLATTN_SELF_TEST_ALL;
     if (i == 2) options.kernels = by_hand;
     clattn_plan *plan = create(support_opened, false, &options);
     assert_string_equal(chosen(plan, CLATTN_STAGE_SCORES, &wrong), best);
@@ -155,13 +155,13 @@ static void where_all_are_wrong_the_plan_is_refused(void **state) {
   run_shell("rm -rf " KERNELS);
   spoil_stage(CLATTN_STAGE_PROJECT);
   options.kernel_dir = KERNELS;
-  options.known_answers = CLATTN_ANSWERS_OF_ALL;
+  options.self_test = CLATTN_SELF_TEST_ALL;
   assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_UNSUPPORTED);
   assert_null(plan);
   assert_says(&error, "of stage project");
-  options.known_answers = (clattn_known_answers)3;
+  options.self_test = (clattn_self_test)3;
   assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_INVALID_ARGUMENT);
-  assert_says(&error, "known_answers is 3 (allowed: ");
+  assert_says(&error, "self_test is 3 (allowed: ");
 }
 
 /* The caller left the pipeline open: then staged runs where no fused kernel is right. */
@@ -176,7 +176,7 @@ static void where_all_fused_are_wrong_staged_runs(void **state) {
   run_shell("rm -rf " KERNELS);
   spoil_stage(CLATTN_STAGE_FUSED);
   options.kernel_dir = KERNELS;
-  options.known_answers = CLATTN_ANSWERS_OF_ALL;
+  options.self_test = CLATTN_SELF_TEST_ALL;
   assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_UNSUPPORTED);
   options.pipeline = CLATTN_PIPELINE_AUTO;
   assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, NULL), &error);
@@ -307,16 +307,16 @@ static void answers_are_kept_beside_the_programs(void **state) {
 
 static void every_row_has_an_answer(void **state) {
   (void)state;
-  clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+  clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
   clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error error;
   clattn_plan_options options = SUPPORT_STAGED;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
-    assert_ok(clattn_kernel_ask(support_opened, i, NULL, &answer, &error), &error);
-    print_message("%-10s%-10s%d %s\n", clattn_stage_name(kernel.stage), kernel.name, (int)answer.verdict, answer.text);
+    assert_ok(clattn_kernel_self_test(support_opened, i, NULL, &answer, &error), &error);
+    print_message("%-10s%-10s%d %s\n", clattn_stage_name(kernel.stage), kernel.name, (int)answer.outcome, answer.text);
     assert_true(answer.text[0] != '\0');
-    if (answer.verdict == CLATTN_VERDICT_RIGHT) assert_int_not_equal(answer.text[0], '0'); /* something was compared */
-    assert_true(answer.verdict != CLATTN_VERDICT_WRONG ||
+    if (answer.outcome == CLATTN_OUTCOME_PASSED) assert_int_not_equal(answer.text[0], '0'); /* something was compared */
+    assert_true(answer.outcome != CLATTN_OUTCOME_FAILED ||
                 clattn_kernel_supported(i, clattn_device_get_info(support_opened), NULL) != CLATTN_OK);
   }
   run_shell("rm -rf " KERNELS);
@@ -326,14 +326,14 @@ static void every_row_has_an_answer(void **state) {
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     if (kernel.rung == 0 || kernel.stage < CLATTN_STAGE_PROJECT || kernel.stage > CLATTN_STAGE_FUSED) continue;
     if (kernel.stage == CLATTN_STAGE_CACHE || kernel.stage == CLATTN_STAGE_ROTARY) continue;
-    assert_ok(clattn_kernel_ask(support_opened, i, &options, &answer, &error), &error);
-    if (answer.verdict != CLATTN_VERDICT_CANNOT && answer.verdict != CLATTN_VERDICT_WRONG)
+    assert_ok(clattn_kernel_self_test(support_opened, i, &options, &answer, &error), &error);
+    if (answer.outcome != CLATTN_OUTCOME_CANNOT_RUN && answer.outcome != CLATTN_OUTCOME_FAILED)
       fail_msg("spoiled %s of %s passed its self-test", kernel.name, clattn_stage_name(kernel.stage));
   }
-  assert_int_equal(clattn_kernel_ask(support_opened, clattn_kernel_count(), NULL, &answer, &error),
+  assert_int_equal(clattn_kernel_self_test(support_opened, clattn_kernel_count(), NULL, &answer, &error),
                    CLATTN_INVALID_ARGUMENT);
   assert_says(&error, "allowed: 0 to ");
-  assert_int_equal(clattn_kernel_ask(NULL, 0, NULL, &answer, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_kernel_self_test(NULL, 0, NULL, &answer, &error), CLATTN_INVALID_ARGUMENT);
   run_shell("rm -rf " KERNELS);
 }
 

@@ -51,7 +51,7 @@ static clattn_plan *create(const clattn_problem *p, const char *kernels, bool tr
   clattn_plan *plan = NULL;
   clattn_error error;
   options.kernels = kernels;
-  options.known_answers = CLATTN_ANSWERS_NONE;
+  options.self_test = CLATTN_SELF_TEST_NONE;
   options.block_bytes = (uint64_t)1 << 40;
   options.trace = trace;
   if (kernels != NULL && strncmp(kernels, "fused=", 6) == 0) options.pipeline = CLATTN_PIPELINE_FUSED;

@@ -41,7 +41,7 @@ static void calls_of_devices_and_kernels(clattn_device **device) {
   clattn_probe_options probe = CLATTN_PROBE_OPTIONS_INIT;
   clattn_device_list *list = NULL;
   clattn_peaks peaks = CLATTN_PEAKS_INIT;
-  clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+  clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
   clattn_rows *rows = NULL;
   clattn_error error;
   const clattn_tuned tuned = {sizeof(clattn_tuned), CLATTN_STAGE_SCORES, "naive", "naive", 1.0, 1.0, 1};
@@ -56,7 +56,7 @@ static void calls_of_devices_and_kernels(clattn_device **device) {
   SUCCEEDS(clattn_device_probe, *device, &probe, &peaks);
   SUCCEEDS(clattn_problem_validate, &p);
   SUCCEEDS(clattn_kernel_supported, 0, clattn_device_get_info(*device));
-  SUCCEEDS(clattn_kernel_ask, *device, 0, NULL, &answer);
+  SUCCEEDS(clattn_kernel_self_test, *device, 0, NULL, &answer);
   remove("interface.json");
   SUCCEEDS(clattn_tuning_store, "interface.json", *device, &p, &tuned);
   SUCCEEDS(clattn_rows_choose, &p, 1.0, 1, &rows);

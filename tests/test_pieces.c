@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "problem/costs.h"
-#include "selftest/exam.h"
+#include "selftest/test_case.h"
 #include "plan/plan.h"
 #include "programs/source.h"
 #include "support.h"
@@ -289,14 +289,14 @@ static void self_test_is_split(void **state) {
     clattn_plan_options options = SUPPORT_STAGED;
     clattn_problem real = support_problem(64, 8, 8);
     clattn_error error;
-    clattn_exam e = {.problem = clattn_exam_attention(&real)};
+    clattn_test_case e = clattn_test_case_of(clattn_test_case_attention(&real));
     options.kernels = "scores=tiled";
     options.kernel_dir = KERNELS;
     assert_ok(clattn_plan_create(support_opened, &e.problem, &options, &e.plan, &error), &error);
     if (cut) e.plan->limit.groups_least = 1; /* as if it were the library's own */
-    assert_ok(clattn_exam_take(&e, &error), &error);
-    assert_int_equal(clattn_exam_mark(&e, CLATTN_STAGE_SCORES).right, !cut);
-    clattn_exam_finish(&e);
+    assert_ok(clattn_test_case_run(&e, &error), &error);
+    assert_int_equal(clattn_test_case_result(&e, CLATTN_STAGE_SCORES).passed, !cut);
+    clattn_test_case_finish(&e);
   }
   assert_int_equal(system("rm -rf " KERNELS), 0);
 }

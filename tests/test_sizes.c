@@ -92,10 +92,10 @@ static void shorter_options(void **state) {
   clattn_error error;
   SIZES(clattn_sized_plan_options, size) {
     clattn_plan_options *options = cut(&whole, size);
-    clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+    clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
     clattn_plan *plan = NULL;
     assert_ok(clattn_plan_create(support_opened, &p, options, &plan, &error), &error);
-    assert_ok(clattn_kernel_ask(support_opened, 0, options, &answer, &error), &error);
+    assert_ok(clattn_kernel_self_test(support_opened, 0, options, &answer, &error), &error);
     clattn_plan_destroy(plan);
     free(options);
   }
@@ -170,7 +170,7 @@ static void unknown_sizes_are_refused(void **state) {
   clattn_plan_options options = SUPPORT_STAGED;
   clattn_probe_options probe = CLATTN_PROBE_OPTIONS_INIT;
   clattn_peaks peaks = CLATTN_PEAKS_INIT;
-  clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+  clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
   clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_tuned tuned = {.size = sizeof tuned, .stage = CLATTN_STAGE_SCORES, .choice = "naive", .standard = "naive"};
@@ -183,8 +183,8 @@ static void unknown_sizes_are_refused(void **state) {
   REFUSED(p, clattn_sized_problem, clattn_problem_validate(&p, &error));
   REFUSED(p, clattn_sized_problem, clattn_plan_create(d, &p, &support_staged, &none, &error));
   REFUSED(options, clattn_sized_plan_options, clattn_plan_create(d, &p, &options, &none, &error));
-  REFUSED(options, clattn_sized_plan_options, clattn_kernel_ask(d, 0, &options, &answer, &error));
-  REFUSED(answer, clattn_sized_kernel_answer, clattn_kernel_ask(d, 0, NULL, &answer, &error));
+  REFUSED(options, clattn_sized_plan_options, clattn_kernel_self_test(d, 0, &options, &answer, &error));
+  REFUSED(answer, clattn_sized_self_test_result, clattn_kernel_self_test(d, 0, NULL, &answer, &error));
   REFUSED(probe, clattn_sized_probe_options, clattn_device_probe(d, &probe, &peaks, &error));
   REFUSED(peaks, clattn_sized_peaks, clattn_device_probe(d, NULL, &peaks, &error));
   REFUSED(tuned, clattn_sized_tuned, clattn_tuning_store("sizes.json", d, &p, &tuned, &error));

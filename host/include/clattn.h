@@ -448,21 +448,18 @@ typedef enum clattn_io {
   CLATTN_IO_DEVICE /* by clattn_plan_enqueue (clattn_cl.h) alone: it owns only what lies between */
 } clattn_io;
 
-/* Start from CLATTN_PLAN_OPTIONS_INIT or clattn_plan_options_init(). Strings are read during clattn_plan_create alone.
- */
-/* Drivers' compilers make wrong kernels of right ones, and some launches fail that no limit had announced. So a kernel
- * that a plan chooses by itself, or takes from a record, does a small problem first, and its results are held against
- * the scalar path. One that is wrong is passed over (CLATTN_REASON_WRONG) and the next is taken. Each built program is
- * asked once a device and process; with program_dir what it answered is kept there, too, for that device, driver,
- * kernel text and tile sizes. Kernels that the caller names are not asked, nor is what CLBlast computes, nor the moving
- * of data into a cache. It takes milliseconds, device memory for a problem of some 70 tokens, and runs on the device's
- * queue. */
-typedef enum clattn_known_answers {
-  CLATTN_ANSWERS_OF_LIBRARY, /* but not those of kernel_dir, which are being worked on */
-  CLATTN_ANSWERS_OF_ALL,     /* also those */
-  CLATTN_ANSWERS_NONE
-} clattn_known_answers;
+/* Some drivers miscompile valid kernels, and some launches fail although every limit is kept. So each kernel that a
+ * plan selects by itself, or takes from a record, first solves a small problem, which is compared with the reference. A
+ * kernel that fails is passed over (CLATTN_REASON_WRONG). It takes milliseconds, memory for some 70 tokens, and the
+ * device's queue, once for each built program in a process; program_dir keeps the results. Kernels that the caller
+ * names, CLBlast, and copies into a cache are not tested. */
+typedef enum clattn_self_test {
+  CLATTN_SELF_TEST_LIBRARY, /* the library's kernels; not those of kernel_dir, which are being worked on */
+  CLATTN_SELF_TEST_ALL,     /* those, too */
+  CLATTN_SELF_TEST_NONE
+} clattn_self_test;
 
+/* Start from CLATTN_PLAN_OPTIONS_INIT. Strings are read only during clattn_plan_create. */
 typedef struct clattn_plan_options {
   size_t size; /* sizeof(clattn_plan_options) */
   clattn_pipeline pipeline;
@@ -482,7 +479,7 @@ typedef struct clattn_plan_options {
                               keeps programs itself. What is in it runs with the user's rights: on POSIX systems it is
                               used only where it is the user's and nobody else may write to it. No trouble with it is
                               an error: clattn_plan_get_reason tells */
-  clattn_known_answers known_answers; /* whose kernels do a small problem with known results first */
+  clattn_self_test self_test; /* which kernels are tested first */
   double launch_seconds; /* a launch that would take longer is cut into several with the same bits (but for CLBlast's),
                             so that a GPU can show a screen in between. clattn_plan_run measures the pieces,
                             clattn_plan_enqueue goes by a rough guess; none is shorter than a few work-groups. 0: 1 s on

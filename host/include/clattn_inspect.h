@@ -228,7 +228,7 @@ typedef enum clattn_reason_kind {
   CLATTN_REASON_RECORD,         /* found best when the device was tuned */
   CLATTN_REASON_PASSED_OVER,    /* not chosen: the text says what stood against it */
   CLATTN_REASON_RECORD_REFUSED, /* the tuning record was not used */
-  CLATTN_REASON_WRONG,          /* passed over, for its answer to a small problem is wrong on this device */
+  CLATTN_REASON_WRONG,          /* passed over: it failed its self-test on this device */
   CLATTN_REASON_KIND_COUNT
 } clattn_reason_kind;
 
@@ -313,27 +313,28 @@ CLATTN_API const char *clattn_kernel_source(const char *file, size_t *bytes);
 /* Whether the kernel was written for such devices and problems: what a plan chooses from by itself. */
 CLATTN_API bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem);
 
-/* How a row of the catalogue did on a small problem with known results (clattn_plan_options.known_answers). */
-typedef enum clattn_verdict {
-  CLATTN_VERDICT_RIGHT,
-  CLATTN_VERDICT_WRONG, /* the results are, or it failed while it ran */
-  CLATTN_VERDICT_CANNOT /* the device has not what it needs, or does not build it */
-} clattn_verdict;
+/* How a kernel did in its self-test. */
+typedef enum clattn_outcome {
+  CLATTN_OUTCOME_PASSED,
+  CLATTN_OUTCOME_FAILED,    /* a result is wrong, or the kernel failed while it ran */
+  CLATTN_OUTCOME_CANNOT_RUN /* the device lacks what it needs, or does not build it */
+} clattn_outcome;
 
-typedef struct clattn_kernel_answer {
-  size_t size; /* sizeof(clattn_kernel_answer) */
-  clattn_verdict verdict;
-  char text[256]; /* one line: what was compared, or what stood against it */
-} clattn_kernel_answer;
+typedef struct clattn_self_test_result {
+  size_t size; /* sizeof(clattn_self_test_result) */
+  clattn_outcome outcome;
+  char text[256]; /* one line: what was compared, or why not */
+} clattn_self_test_result;
 
-CLATTN_SIZED(clattn_kernel_answer)
-#define CLATTN_KERNEL_ANSWER_INIT CLATTN_INIT(clattn_kernel_answer, .size = sizeof(clattn_kernel_answer))
+CLATTN_SIZED(clattn_self_test_result)
+#define CLATTN_SELF_TEST_RESULT_INIT CLATTN_INIT(clattn_self_test_result, .size = sizeof(clattn_self_test_result))
 
-/* Asks the row at index, with its standard tile sizes, whatever is known of it already, with kernels of 64 numbers a
- * head. Of the options (may be NULL) kernel_dir and program_dir are looked at. An error is one of the device or of
- * memory; what the kernel does wrong is a verdict. */
-CLATTN_API clattn_status clattn_kernel_ask(clattn_device *device, size_t index, const clattn_plan_options *options,
-                                           clattn_kernel_answer *answer, clattn_error *error);
+/* Tests one kernel of the catalogue, with its standard tile sizes and heads of 64 elements, whatever is known of it.
+ * Of the options (may be NULL) only kernel_dir and program_dir count. An error means that the device or memory failed;
+ * what the kernel does wrong is an outcome. */
+CLATTN_API clattn_status clattn_kernel_self_test(clattn_device *device, size_t index,
+                                                 const clattn_plan_options *options, clattn_self_test_result *result,
+                                                 clattn_error *error);
 
 /* ---- tuning ------------------------------------------------------------------------------------------------------ */
 

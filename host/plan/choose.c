@@ -33,9 +33,9 @@ bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const c
   return row != NULL && unsuited(row, device, clattn_current_problem(problem, &room)) == NULL;
 }
 
-bool clattn_answers_wanted(const clattn_plan_options *options) {
-  return options->known_answers == CLATTN_ANSWERS_OF_ALL ||
-         (options->known_answers == CLATTN_ANSWERS_OF_LIBRARY && options->kernel_dir == NULL);
+bool clattn_self_test_wanted(const clattn_plan_options *options) {
+  return options->self_test == CLATTN_SELF_TEST_ALL ||
+         (options->self_test == CLATTN_SELF_TEST_LIBRARY && options->kernel_dir == NULL);
 }
 
 /* Why this row with these sizes. */
@@ -52,8 +52,8 @@ static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, con
                                    bool *wrong, clattn_error *error) {
   const char *text = NULL;
   const clattn_status status = clattn_build_choice(plan, choice, options, error);
-  *wrong = status == CLATTN_OK && choice->kernel != NULL && clattn_answers_wanted(options) &&
-           clattn_answer_of(plan->device, choice->program, options->program_dir, &text) == CLATTN_ANSWER_WRONG;
+  *wrong = status == CLATTN_OK && choice->kernel != NULL && clattn_self_test_wanted(options) &&
+           clattn_program_test_of(plan->device, choice->program, options->program_dir, &text) == CLATTN_TEST_FAILED;
   if (!*wrong) return status;
   clattn_release_choice(choice);
   return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s, on '%s': %s", choice->row->name,

@@ -72,11 +72,11 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
   if (options->io != CLATTN_IO_HOST && options->io != CLATTN_IO_DEVICE)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "io is %d (allowed: CLATTN_IO_HOST, CLATTN_IO_DEVICE)",
                        (int)options->io);
-  if ((int)options->known_answers < 0 || options->known_answers > CLATTN_ANSWERS_NONE)
+  if ((int)options->self_test < 0 || options->self_test > CLATTN_SELF_TEST_NONE)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "known_answers is %d (allowed: CLATTN_ANSWERS_OF_LIBRARY, CLATTN_ANSWERS_OF_ALL, "
-                       "CLATTN_ANSWERS_NONE)",
-                       (int)options->known_answers);
+                       "self_test is %d (allowed: CLATTN_SELF_TEST_LIBRARY, CLATTN_SELF_TEST_ALL, "
+                       "CLATTN_SELF_TEST_NONE)",
+                       (int)options->self_test);
   if (!(options->launch_seconds >= 0.0))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "launch_seconds is %g (allowed: 0 and more)",
                        options->launch_seconds);

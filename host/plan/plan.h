@@ -62,7 +62,7 @@ struct clattn_plan {
 bool clattn_plan_is_fused(const clattn_plan *plan);
 
 /* Whether kernels that the plan chooses by itself have to pass their self-test first. */
-bool clattn_answers_wanted(const clattn_plan_options *options);
+bool clattn_self_test_wanted(const clattn_plan_options *options);
 
 /* A plan is made in four steps: begin, choose, test (host/selftest), finish. clattn_plan_destroy undoes any of them.
  * begin checks what the caller asks for; the options are not kept. */

@@ -28,7 +28,7 @@ SHORTER(reason, CLATTN_REASON_INIT, program);
 SHORTER(kernel_info, CLATTN_KERNEL_INFO_INIT, idea);
 WHOLE(tile_info, CLATTN_TILE_INFO_INIT);
 SHORTER(peaks, CLATTN_PEAKS_INIT, local);
-WHOLE(kernel_answer, CLATTN_KERNEL_ANSWER_INIT);
+WHOLE(self_test_result, CLATTN_SELF_TEST_RESULT_INIT);
 
 static size_t size_of(const void *sized) {
   size_t size;

@@ -3,15 +3,15 @@
 #define CLATTN_PROGRAM_H
 
 #include "device/device.h"
-#include "programs/program_answer.h"
+#include "programs/program_test.h"
 
 /* A program built for the device. The same text with the same options is built only once. */
 struct clattn_program {
   clattn_program *next;
   cl_program program;
   char *options, *text;
-  clattn_answer answer;
-  char answer_text[CLATTN_ANSWER_TEXT];
+  clattn_program_test test;
+  char test_text[CLATTN_TEST_TEXT];
 };
 
 /* Reads `file`, a path below `folder`, or below the library's embedded kernels/ if folder is NULL

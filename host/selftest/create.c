@@ -2,7 +2,7 @@
 #include "base/status.h"
 #include "plan/plan.h"
 #include "problem/sized.h"
-#include "selftest/known_answer.h"
+#include "selftest/self_test.h"
 
 /* Each time that a kernel turns out to be wrong on this device there is one less to choose from. */
 static clattn_status choose_trusted(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
@@ -11,7 +11,7 @@ static clattn_status choose_trusted(clattn_plan *plan, const clattn_plan_options
   while (again && status == CLATTN_OK) {
     clattn_release_choices(plan);
     status = clattn_choose_kernels(plan, options, error);
-    if (status == CLATTN_OK) status = clattn_ask_kernels(plan, options, &again, error);
+    if (status == CLATTN_OK) status = clattn_self_test_kernels(plan, options, &again, error);
   }
   return status;
 }

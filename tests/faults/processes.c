@@ -102,7 +102,7 @@ static int use_in_grandchild(void) {
   clattn_plan *new_plan = NULL;
   clattn_cache *new_cache = NULL;
   clattn_peaks peaks = CLATTN_PEAKS_INIT;
-  clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+  clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
   const clattn_buffers buffers = CLATTN_BUFFERS_INIT;
   float none[4] = {0};
   const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .q = none, .k = none, .v = none, .cache = cache};
@@ -117,7 +117,7 @@ static int use_in_grandchild(void) {
   REFUSED(clattn_cache_create(device, &problem, NULL, NULL, &new_cache, &error));
   REFUSED(clattn_cache_truncate(cache, 0, 0, &error));
   REFUSED(clattn_device_probe(device, NULL, &peaks, &error));
-  REFUSED(clattn_kernel_ask(device, 0, NULL, &answer, &error));
+  REFUSED(clattn_kernel_self_test(device, 0, NULL, &answer, &error));
 #undef REFUSED
   clattn_cache_destroy(cache);
   clattn_plan_destroy(plan);

@@ -221,7 +221,7 @@ static clattn_status plan(work *w, const subject *s, const char *kernels, clattn
   options.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
   options.kernel_dir = folder != NULL && folder[0] != '\0' ? folder : NULL;
   options.kernels = kernels;
-  options.known_answers = CLATTN_ANSWERS_NONE; /* the kernel's own launches are what is recorded */
+  options.self_test = CLATTN_SELF_TEST_NONE; /* the kernel's own launches are what is recorded */
   const clattn_status status = clattn_device_open(NULL, &w->device, error);
   return status == CLATTN_OK ? clattn_plan_create(w->device, &s->problem, &options, &w->plan, error) : status;
 }

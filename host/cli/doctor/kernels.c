@@ -37,13 +37,13 @@ static void print_row(const clattn_kernel_info *kernel, const char *word, text_s
   fflush(stdout);
 }
 
-static void print_answer(const clattn_kernel_info *kernel, const clattn_kernel_answer *answer, bool chosen,
+static void print_answer(const clattn_kernel_info *kernel, const clattn_self_test_result *answer, bool chosen,
                          double seconds) {
   static const char *const words[] = {"right", "WRONG", "cannot run"};
   static const text_style styles[] = {GREEN, RED, PLAIN};
   char time[16];
-  print_row(kernel, words[answer->verdict], styles[answer->verdict], duration_text(seconds, time), answer->text,
-            answer->verdict == CLATTN_VERDICT_WRONG && !chosen ? " (plans do not choose it here)" : "");
+  print_row(kernel, words[answer->outcome], styles[answer->outcome], duration_text(seconds, time), answer->text,
+            answer->outcome == CLATTN_OUTCOME_FAILED && !chosen ? " (plans do not choose it here)" : "");
 }
 
 int doctor_kernels(clattn_device *device, size_t *wrong) {
@@ -53,7 +53,7 @@ int doctor_kernels(clattn_device *device, size_t *wrong) {
   clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error error;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
-    clattn_kernel_answer answer = CLATTN_KERNEL_ANSWER_INIT;
+    clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
     char label[64];
     const bool chosen = suits(i, info);
     if (is_left_out(&kernel, chosen)) {
@@ -63,11 +63,11 @@ int doctor_kernels(clattn_device *device, size_t *wrong) {
     snprintf(label, sizeof label, "%s %s", clattn_stage_name(kernel.stage), kernel.name);
     progress_show(i, clattn_kernel_count(), label);
     const double started = clattn_now();
-    if (clattn_kernel_ask(device, i, &options, &answer, &error) != CLATTN_OK) {
+    if (clattn_kernel_self_test(device, i, &options, &answer, &error) != CLATTN_OK) {
       progress_clear();
       return complain_of(&error);
     }
-    *wrong += answer.verdict == CLATTN_VERDICT_WRONG && chosen;
+    *wrong += answer.outcome == CLATTN_OUTCOME_FAILED && chosen;
     progress_clear();
     print_answer(&kernel, &answer, chosen, clattn_now() - started);
   }

@@ -1,5 +1,5 @@
-/* Exams: which small problems, and which of their results say something of which kernel. */
-#include "selftest/exam.h"
+/* Test cases: which small problems, and which of their results test which kernel. */
+#include "selftest/test_case.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "problem/facts.h"
 
 /* More than one block of every kernel and a tail; of few queries more than one part of the keys. */
-enum { TOKENS = CLATTN_EXAM_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_EXAM_WIDTH, SEED = 7, GROUPS = 2 };
+enum { TOKENS = CLATTN_TEST_CASE_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_TEST_CASE_WIDTH, SEED = 7, GROUPS = 2 };
 
 /* ---- the small problems ------------------------------------------------------------------------------------------ */
 
@@ -24,7 +24,7 @@ static size_t shortened(size_t size) {
 
 /* Programs depend on head_dim, value_dim and the types that they read; everything else of a problem is data. Two heads
  * that share keys, and a mask. */
-clattn_problem clattn_exam_attention(const clattn_problem *real) {
+clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   const bool few = clattn_has_few_rows(real);
   p.source = CLATTN_SOURCE_QKV;
@@ -43,7 +43,7 @@ clattn_problem clattn_exam_attention(const clattn_problem *real) {
   return p;
 }
 
-clattn_problem clattn_exam_projection(const clattn_problem *real) {
+clattn_problem clattn_test_case_projection(const clattn_problem *real) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   p.query_len = p.key_len = TOKENS;
   p.model_dim = real->model_dim != 0 ? shortened(real->model_dim) : WIDTH;
@@ -64,7 +64,7 @@ clattn_problem clattn_exam_projection(const clattn_problem *real) {
 
 /* ---- doing one --------------------------------------------------------------------------------------------------- */
 
-static clattn_status draw(clattn_exam *e, clattn_tensor tensor, uint64_t *state, clattn_error *error) {
+static clattn_status draw(clattn_test_case *e, clattn_tensor tensor, uint64_t *state, clattn_error *error) {
   const bool stored = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
   const size_t count = clattn_tensor_elements(&e->problem, tensor), bytes = clattn_input_bytes(&e->problem, tensor);
   float *drawn = malloc(count * sizeof *drawn);
@@ -80,14 +80,14 @@ static clattn_status draw(clattn_exam *e, clattn_tensor tensor, uint64_t *state,
   return CLATTN_OK;
 }
 
-clattn_exam clattn_exam_of(clattn_problem problem) {
-  return (clattn_exam){.problem = problem,
-                       .inputs = CLATTN_INPUTS_INIT,
-                       .outputs = CLATTN_OUTPUTS_INIT,
-                       .report = CLATTN_CHECK_REPORT_INIT};
+clattn_test_case clattn_test_case_of(clattn_problem problem) {
+  return (clattn_test_case){.problem = problem,
+                            .inputs = CLATTN_INPUTS_INIT,
+                            .outputs = CLATTN_OUTPUTS_INIT,
+                            .report = CLATTN_CHECK_REPORT_INIT};
 }
 
-static clattn_status prepare(clattn_exam *e, clattn_error *error) {
+static clattn_status prepare(clattn_test_case *e, clattn_error *error) {
   uint64_t state = SEED;
   clattn_status status = CLATTN_OK;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
@@ -109,7 +109,7 @@ static void cut_launches(clattn_launch_limit *limit) {
   if (limit->groups_least > 0) *limit = (clattn_launch_limit){.flops = 1.0, .groups_least = GROUPS};
 }
 
-clattn_status clattn_exam_take(clattn_exam *e, clattn_error *error) {
+clattn_status clattn_test_case_run(clattn_test_case *e, clattn_error *error) {
   clattn_timings timings =
       CLATTN_TIMINGS_INIT; /* so that each launch is waited for, and a failure is that of its stage */
   clattn_status status = prepare(e, error);
@@ -119,7 +119,7 @@ clattn_status clattn_exam_take(clattn_exam *e, clattn_error *error) {
   return status;
 }
 
-void clattn_exam_finish(clattn_exam *e) {
+void clattn_test_case_finish(clattn_test_case *e) {
   clattn_cache_destroy(e->inputs.cache);
   clattn_plan_destroy(e->plan);
   for (size_t i = 0; i < sizeof e->memory / sizeof e->memory[0]; ++i) free(e->memory[i]);
@@ -137,20 +137,20 @@ static void write_worst(const clattn_problem *problem, const clattn_tensor_check
            clattn_tensor_name(c->tensor), c->failed, c->elements, index, c->got, c->expected);
 }
 
-clattn_mark clattn_exam_mark(const clattn_exam *e, clattn_stage stage) {
+clattn_case_result clattn_test_case_result(const clattn_test_case *e, clattn_stage stage) {
   const clattn_tensor *made = clattn_stage_facts_of(stage)->makes;
-  clattn_mark mark = {.right = true};
+  clattn_case_result result = {.passed = true};
   size_t compared = 0;
-  for (size_t i = 0; i < e->report.count && mark.right; ++i) {
+  for (size_t i = 0; i < e->report.count && result.passed; ++i) {
     const clattn_tensor_check *c = &e->report.check[i];
     for (const clattn_tensor *tensor = made; *tensor != CLATTN_TENSOR_COUNT; ++tensor) {
       if (c->end_to_end || c->tensor != *tensor) continue;
       ++compared;
-      mark.right = mark.right && c->passed;
-      if (!c->passed) write_worst(&e->problem, c, mark.text, sizeof mark.text);
+      result.passed = result.passed && c->passed;
+      if (!c->passed) write_worst(&e->problem, c, result.text, sizeof result.text);
     }
   }
-  if (mark.right)
-    snprintf(mark.text, sizeof mark.text, "%zu result%s of a small problem", compared, compared == 1 ? "" : "s");
-  return mark;
+  if (result.passed)
+    snprintf(result.text, sizeof result.text, "%zu result%s of a small problem", compared, compared == 1 ? "" : "s");
+  return result;
 }

@@ -1,7 +1,7 @@
 /* A self-test result is kept with its program, and in a file next to the compiled programs. The
  * file has the same key as the program, so the test runs again for another driver, device, kernel
  * text or tile size. */
-#include "programs/program_answer.h"
+#include "programs/program_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,41 +22,42 @@ static bool place(clattn_stored *stored, const clattn_device *device, const char
          clattn_store_prepare(stored) == NULL;
 }
 
-static void set(clattn_program *p, clattn_answer answer, const char *text) {
-  p->answer = answer;
-  snprintf(p->answer_text, sizeof p->answer_text, "%.*s", CLATTN_ANSWER_TEXT - 1, text);
+static void set(clattn_program *p, clattn_program_test test, const char *text) {
+  p->test = test;
+  snprintf(p->test_text, sizeof p->test_text, "%.*s", CLATTN_TEST_TEXT - 1, text);
 }
 
 /* Accepts only the exact texts that this code writes. */
 static void look_up(clattn_program *p, const clattn_stored *stored) {
   unsigned char *bytes = NULL;
-  char text[CLATTN_ANSWER_TEXT + sizeof WRONG];
+  char text[CLATTN_TEST_TEXT + sizeof WRONG];
   size_t size = 0;
   if (clattn_program_file_read(stored->path, stored->key, &bytes, &size) != CLATTN_PROGRAM_FILE_READ) return;
   if (size < sizeof text && memchr(bytes, '\0', size) == NULL) {
     memcpy(text, bytes, size);
     text[size] = '\0';
     if (strcmp(text, RIGHT) == 0)
-      set(p, CLATTN_ANSWER_RIGHT, "");
+      set(p, CLATTN_TEST_PASSED, "");
     else if (strncmp(text, WRONG, strlen(WRONG)) == 0)
-      set(p, CLATTN_ANSWER_WRONG, text + strlen(WRONG));
+      set(p, CLATTN_TEST_FAILED, text + strlen(WRONG));
   }
   free(bytes);
 }
 
-clattn_answer clattn_answer_of(const clattn_device *device, clattn_program *p, const char *folder, const char **text) {
+clattn_program_test clattn_program_test_of(const clattn_device *device, clattn_program *p, const char *folder,
+                                           const char **text) {
   clattn_stored stored;
-  if (p->answer == CLATTN_ANSWER_UNKNOWN && place(&stored, device, folder, p)) look_up(p, &stored);
-  if (text != NULL) *text = p->answer_text;
-  return p->answer;
+  if (p->test == CLATTN_TEST_NOT_RUN && place(&stored, device, folder, p)) look_up(p, &stored);
+  if (text != NULL) *text = p->test_text;
+  return p->test;
 }
 
-void clattn_answer_keep(const clattn_device *device, clattn_program *p, const char *folder, clattn_answer answer,
-                        const char *text) {
+void clattn_program_test_keep(const clattn_device *device, clattn_program *p, const char *folder,
+                              clattn_program_test test, const char *text) {
   clattn_stored stored;
-  char line[CLATTN_ANSWER_TEXT + sizeof WRONG] = RIGHT;
-  set(p, answer, text);
+  char line[CLATTN_TEST_TEXT + sizeof WRONG] = RIGHT;
+  set(p, test, text);
   if (!place(&stored, device, folder, p)) return;
-  if (answer == CLATTN_ANSWER_WRONG) snprintf(line, sizeof line, "%s%s", WRONG, p->answer_text);
+  if (test == CLATTN_TEST_FAILED) snprintf(line, sizeof line, "%s%s", WRONG, p->test_text);
   clattn_program_file_write(stored.path, stored.key, (const unsigned char *)line, strlen(line));
 }

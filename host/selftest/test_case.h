@@ -1,0 +1,42 @@
+/* A test case: a small problem, solved by given kernels and compared with the reference. */
+#ifndef CLATTN_TEST_CASE_H
+#define CLATTN_TEST_CASE_H
+
+#include "plan/plan.h"
+#include "clattn_check.h"
+
+typedef struct clattn_test_case {
+  clattn_problem problem;
+  clattn_plan *plan; /* NULL until it is created */
+  clattn_inputs inputs;
+  clattn_outputs outputs;
+  void *memory[2 * CLATTN_TENSOR_COUNT];
+  clattn_check_report report;
+} clattn_test_case;
+
+typedef struct clattn_case_result {
+  bool passed;
+  char text[CLATTN_TEST_TEXT]; /* one line: what was compared, or what was wrong */
+} clattn_case_result;
+
+/* Sequence length of the small problems, long enough that clattn_has_few_rows() is false, and columns of x. */
+enum { CLATTN_TEST_CASE_TOKENS = 70, CLATTN_TEST_CASE_WIDTH = 80 };
+
+/* Small problems for the kernels of a real one: with q, k and v given for the stages that work on scores, with x for
+ * the others. They have the real one's head_dim, value_dim and types, on which programs depend. */
+clattn_problem clattn_test_case_attention(const clattn_problem *real);
+clattn_problem clattn_test_case_projection(const clattn_problem *real);
+
+/* A case without a plan and memory. */
+clattn_test_case clattn_test_case_of(clattn_problem problem);
+
+/* Draws the inputs, runs and compares. CLATTN_OK: clattn_test_case_result can be called. */
+clattn_status clattn_test_case_run(clattn_test_case *e, clattn_error *error);
+
+/* Whether the results of this stage are right, each judged from the device's own input of the stage. */
+clattn_case_result clattn_test_case_result(const clattn_test_case *e, clattn_stage stage);
+
+/* Frees everything, with the plan and a cache among the inputs. */
+void clattn_test_case_finish(clattn_test_case *e);
+
+#endif
