@@ -72,7 +72,7 @@ static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const
   clattn_error error;
   memcpy(tensor, plan->buffer, sizeof tensor);
   const clattn_work work = {.plan = plan,
-                            .problem = seen,
+                            .seen = seen,
                             .chain = &chain,
                             .tensor = tensor,
                             .stored = plan->stored,

@@ -34,7 +34,7 @@ typedef struct clattn_reasons {
 
 struct clattn_plan {
   clattn_device *device;
-  clattn_problem problem;
+  clattn_problem problem; /* as the caller asked for it; a run with a cache sees more keys: clattn_work.seen */
   clattn_pipeline pipeline;
   clattn_io io;
   bool trace;

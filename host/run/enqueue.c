@@ -79,7 +79,7 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   clattn_chain chain = {.queue = plan->device->queue, .limit = plan->limit, .last = plan->previous};
   plan->previous = NULL;
   const clattn_work work = {.plan = plan,
-                            .problem = &seen,
+                            .seen = &seen,
                             .chain = &chain,
                             .tensor = bound.tensor,
                             .stored = bound.stored,

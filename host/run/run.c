@@ -191,7 +191,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
                         .profile = timings != NULL ? &profile : NULL,
                         .events_timed = plan->device->profiling};
   const clattn_work work = {.plan = plan,
-                            .problem = &seen,
+                            .seen = &seen,
                             .chain = &chain,
                             .tensor = tensor,
                             .stored = plan->stored,

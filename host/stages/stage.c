@@ -19,7 +19,7 @@ static void describe_mask(const clattn_problem *p, attention *a) {
 }
 
 attention clattn_kernel_attention(const clattn_work *work) {
-  const clattn_problem *p = work->problem;
+  const clattn_problem *p = work->seen;
   attention a = {.q = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_Q)),
                  .k = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_K)),
                  .v = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_V)),
@@ -46,7 +46,7 @@ attention clattn_kernel_attention(const clattn_work *work) {
 
 softmax_rows clattn_kernel_rows(const clattn_work *work) {
   const clattn_block *block = &work->block;
-  const clattn_problem *p = work->problem;
+  const clattn_problem *p = work->seen;
   return (softmax_rows){.first = block->first_pair * p->query_len + block->first_row,
                         .rows = (cl_int)(block->pairs * block->rows),
                         .key_len = (cl_int)p->key_len,
@@ -55,11 +55,11 @@ softmax_rows clattn_kernel_rows(const clattn_work *work) {
 }
 
 cl_mem clattn_keys(const clattn_work *work) {
-  return work->tensor[work->problem->cache.capacity != 0 ? CLATTN_CACHED_K : CLATTN_K];
+  return work->tensor[work->seen->cache.capacity != 0 ? CLATTN_CACHED_K : CLATTN_K];
 }
 
 cl_mem clattn_values(const clattn_work *work) {
-  return work->tensor[work->problem->cache.capacity != 0 ? CLATTN_CACHED_V : CLATTN_V];
+  return work->tensor[work->seen->cache.capacity != 0 ? CLATTN_CACHED_V : CLATTN_V];
 }
 
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
@@ -70,7 +70,7 @@ bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
 #define PLAIN_FACTOR 4.0
 
 double clattn_launch_flops(const clattn_work *work, clattn_stage stage) {
-  const clattn_problem *p = clattn_is_of_scores(stage) ? work->problem : &work->plan->problem;
+  const clattn_problem *p = clattn_is_of_scores(stage) ? work->seen : &work->plan->problem;
   const double factor = work->plan->choice[stage].row->rung == 1 ? PLAIN_FACTOR : 1.0;
   const double rows = (double)p->batch * (double)p->heads * (double)p->query_len;
   const double share = clattn_is_of_scores(stage) ? (double)work->block.pairs * (double)work->block.rows / rows : 1.0;
@@ -87,7 +87,7 @@ clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, 
 
 bool clattn_next_heads(const clattn_work *work, clattn_heads *heads) {
   const clattn_block *block = &work->block;
-  const clattn_problem *p = work->problem;
+  const clattn_problem *p = work->seen;
   const size_t group = p->heads / clattn_kv_heads(p);
   heads->in_block += heads->count;
   if (heads->in_block == block->pairs) return false;

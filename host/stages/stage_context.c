@@ -9,13 +9,13 @@ static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_WEIGHTS]), CLATTN_ARGUMENT(values),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]), CLATTN_ARGUMENT(a),
                                        CLATTN_ARGUMENT(work->sequences)};
-  const size_t size[3] = {work->problem->value_dim, work->block.rows, work->block.pairs};
+  const size_t size[3] = {work->seen->value_dim, work->block.rows, work->block.pairs};
   return clattn_launch_choice(work, CLATTN_STAGE_CONTEXT, arguments, sizeof arguments / sizeof arguments[0], size,
                               error);
 }
 
 static clattn_blas_product product_of(const clattn_work *work, const clattn_heads *heads) {
-  const clattn_problem *problem = work->problem;
+  const clattn_problem *problem = work->seen;
   const clattn_block *block = &work->block;
   const clattn_strides v = clattn_tensor_strides(problem, CLATTN_V);
   const clattn_strides context = clattn_tensor_strides(problem, CLATTN_CONTEXT);
@@ -46,7 +46,7 @@ static clattn_blas_product product_of(const clattn_work *work, const clattn_head
  * before tokens: the rows of each head follow each other. */
 static clattn_status clear(const clattn_work *work, const clattn_blas_product *product, clattn_error *error) {
   const size_t row_bytes = product->c.row * sizeof(float), bytes = product->rows * row_bytes;
-  const bool by_head = clattn_context_order(work->problem) == CLATTN_ORDER_HEADS;
+  const bool by_head = clattn_context_order(work->seen) == CLATTN_ORDER_HEADS;
   clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < (by_head ? product->count : 1) && status == CLATTN_OK; ++i) {
     const size_t first = (product->c.offset + i * product->c.step) / product->c.row;

@@ -15,7 +15,7 @@ typedef struct launch {
 
 /* As it is stored, or else these floats. */
 static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats) {
-  return clattn_fused_reads_stored(work->problem, tensor) ? work->stored[tensor] : floats;
+  return clattn_fused_reads_stored(work->seen, tensor) ? work->stored[tensor] : floats;
 }
 
 static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
@@ -42,7 +42,7 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
 static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   launch l = {.kernel = choice->companion, .geometry = &choice->companion_geometry};
-  companion->size(choice->value, work->problem, l.size);
+  companion->size(choice->value, work->seen, l.size);
   return run(work, &l, error);
 }
 
@@ -54,7 +54,7 @@ clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error) {
                   &choice->geometry,
                   {work->block.pairs, work->block.rows, 1},
                   clattn_launch_flops(work, CLATTN_STAGE_FUSED)};
-  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, work->problem, fused.size);
+  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, work->seen, fused.size);
   const clattn_status status = run(work, &fused, error);
   return status == CLATTN_OK && companion != NULL ? run_companion(work, companion, error) : status;
 }
