@@ -17,12 +17,12 @@ static double event_seconds(cl_event event) {
   return end > start ? 1e-9 * (double)(end - start) : 0.0;
 }
 
-static clattn_status time_command(clattn_chain *chain, double started, clattn_error *error) {
+static clattn_status time_command(clattn_chain *chain, int slot, double started, clattn_error *error) {
   if (chain->profile == NULL) return CLATTN_OK;
   const clattn_status status = clattn_chain_wait(chain, error);
   if (status != CLATTN_OK) return status;
-  chain->profile->wall[chain->slot] += clattn_now() - started;
-  if (chain->events_timed) chain->profile->event[chain->slot] += event_seconds(chain->last);
+  chain->profile->wall[slot] += clattn_now() - started;
+  if (chain->events_timed) chain->profile->event[slot] += event_seconds(chain->last);
   return CLATTN_OK;
 }
 
@@ -46,7 +46,8 @@ clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_ev
   return CLATTN_OK;
 }
 
-clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_range *r, clattn_error *error) {
+clattn_status clattn_chain_launch(clattn_chain *chain, int slot, cl_kernel kernel, const clattn_range *r,
+                                  clattn_error *error) {
   const bool moved = r->offset[0] + r->offset[1] + r->offset[2] > 0; /* else as drivers know it best */
   const double started = clattn_now();
   cl_event event = NULL;
@@ -56,8 +57,8 @@ clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const c
     return clattn_fail_cl(error, code, "launching %zu x %zu x %zu work-items in work-groups of %zu x %zu", r->global[0],
                           r->global[1], r->global[2], r->local[0], r->local[1]);
   advance(chain, event);
-  if (chain->profile != NULL) ++chain->profile->launches[chain->slot];
-  return time_command(chain, started, error);
+  if (chain->profile != NULL) ++chain->profile->launches[slot];
+  return time_command(chain, slot, started, error);
 }
 
 clattn_status clattn_chain_write(clattn_chain *chain, cl_mem to, const void *from, size_t bytes, clattn_error *error) {
@@ -67,7 +68,7 @@ clattn_status clattn_chain_write(clattn_chain *chain, cl_mem to, const void *fro
       clEnqueueWriteBuffer(chain->queue, to, CL_FALSE, 0, bytes, from, wait_count(chain), wait_list(chain), &event);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "uploading %zu bytes", bytes);
   advance(chain, event);
-  return time_command(chain, started, error);
+  return time_command(chain, CLATTN_SLOT_UPLOAD, started, error);
 }
 
 clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset, size_t bytes, void *to,
@@ -78,7 +79,7 @@ clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset,
       clEnqueueReadBuffer(chain->queue, from, CL_FALSE, offset, bytes, to, wait_count(chain), wait_list(chain), &event);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "downloading %zu bytes", bytes);
   advance(chain, event);
-  return time_command(chain, started, error);
+  return time_command(chain, CLATTN_SLOT_DOWNLOAD, started, error);
 }
 
 clattn_status clattn_chain_copy(clattn_chain *chain, const clattn_copy *copy, clattn_error *error) {
@@ -88,10 +89,11 @@ clattn_status clattn_chain_copy(clattn_chain *chain, const clattn_copy *copy, cl
                                           copy->bytes, wait_count(chain), wait_list(chain), &event);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "copying %zu bytes on the device", copy->bytes);
   advance(chain, event);
-  return time_command(chain, started, error);
+  return time_command(chain, CLATTN_SLOT_DOWNLOAD, started, error);
 }
 
-clattn_status clattn_chain_clear(clattn_chain *chain, cl_mem buffer, size_t offset, size_t bytes, clattn_error *error) {
+clattn_status clattn_chain_clear(clattn_chain *chain, int slot, cl_mem buffer, size_t offset, size_t bytes,
+                                 clattn_error *error) {
   static const cl_float zero = 0.0f;
   const double started = clattn_now();
   cl_event event = NULL;
@@ -99,7 +101,7 @@ clattn_status clattn_chain_clear(clattn_chain *chain, cl_mem buffer, size_t offs
                                           wait_list(chain), &event);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clearing %zu bytes on the device", bytes);
   advance(chain, event);
-  return time_command(chain, started, error);
+  return time_command(chain, slot, started, error);
 }
 
 clattn_status clattn_chain_hold(clattn_chain *chain, clattn_error *error) {
@@ -108,16 +110,16 @@ clattn_status clattn_chain_hold(clattn_chain *chain, clattn_error *error) {
   return code == CL_SUCCESS ? CLATTN_OK : clattn_fail_cl(error, code, "clEnqueueBarrierWithWaitList");
 }
 
-clattn_status clattn_chain_resume(clattn_chain *chain, cl_event event, double started, clattn_error *error) {
+clattn_status clattn_chain_resume(clattn_chain *chain, int slot, cl_event event, double started, clattn_error *error) {
   advance(chain, event);
   if (chain->profile == NULL) return CLATTN_OK;
   const cl_int code = clWaitForEvents(1, &chain->last);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "waiting for a library's command");
   /* A library may launch several kernels and hands out the event of the last: only the wall clock measures them all. */
   const double seconds = clattn_now() - started;
-  chain->profile->wall[chain->slot] += seconds;
-  chain->profile->library[chain->slot] += seconds;
-  ++chain->profile->launches[chain->slot];
+  chain->profile->wall[slot] += seconds;
+  chain->profile->library[slot] += seconds;
+  ++chain->profile->launches[slot];
   return CLATTN_OK;
 }
 

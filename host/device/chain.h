@@ -1,19 +1,20 @@
-/* A chain of commands on a queue: each waits for the one before it, so that an out-of-order queue does as well as an
- * in-order one. With a profile, each command is also waited for and timed. */
+/* A chain of commands on a queue. Each waits for the one before it, so that an out-of-order queue serves as well as an
+ * in-order one. With a profile, the host also waits for each command and times it. */
 #ifndef CLATTN_CHAIN_H
 #define CLATTN_CHAIN_H
 
-#include "catalog/catalog.h"
 #include "device/device.h"
 #include "device/launch_limit.h"
 
-/* What a command's time counts towards: a clattn_stage, or one of these. */
-enum { CLATTN_SLOT_UPLOAD = CLATTN_STAGE_COUNT, CLATTN_SLOT_DOWNLOAD, CLATTN_SLOT_COUNT };
+/* A slot is what a command's time counts towards: a clattn_stage, or one of these. Writes count as upload, reads and
+ * copies as download; launches and other commands say whose they are. CLATTN_SLOT_NONE needs a chain that has neither
+ * profile nor rate. */
+enum { CLATTN_SLOT_NONE = -1, CLATTN_SLOT_UPLOAD = CLATTN_STAGE_COUNT, CLATTN_SLOT_DOWNLOAD, CLATTN_SLOT_COUNT };
 
 typedef struct clattn_profile {
-  double event[CLATTN_SLOT_COUNT];   /* from the events' start to their end */
-  double wall[CLATTN_SLOT_COUNT];    /* from enqueueing to the end of waiting */
-  double library[CLATTN_SLOT_COUNT]; /* the part of `wall` that a library took; its calls have no events of their own */
+  double event[CLATTN_SLOT_COUNT];   /* seconds, from the events' start to their end */
+  double wall[CLATTN_SLOT_COUNT];    /* seconds, from enqueueing to the end of waiting */
+  double library[CLATTN_SLOT_COUNT]; /* the part of `wall` spent in library calls, whose kernels have no events here */
   size_t launches[CLATTN_SLOT_COUNT];
 } clattn_profile;
 
@@ -23,9 +24,8 @@ typedef struct clattn_chain {
   clattn_profile *profile; /* NULL: do not wait, do not time */
   bool events_timed;       /* whether the queue records event times */
   clattn_launch_limit limit;
-  double *rate; /* by slot, operations a second, 0 where none is known: learnt from pieces of launches, which are waited
-                   for. NULL: nothing is waited for */
-  int slot;
+  double *rate; /* by slot: operations per second, learnt from the pieces of split launches; 0: not known yet. NULL:
+                   the host does not wait for pieces, and nothing is learnt */
 } clattn_chain;
 
 typedef struct clattn_argument {
@@ -35,38 +35,40 @@ typedef struct clattn_argument {
 #define CLATTN_ARGUMENT(variable)                                                                                      \
   { sizeof(variable), &(variable) }
 
-/* Makes the chain wait for these events, too. */
+/* Makes the commands that follow wait for these events, too. */
 clattn_status clattn_chain_after(clattn_chain *chain, cl_uint count, const cl_event *events, clattn_error *error);
 
 /* Work-items of a launch, or of a piece of one. */
 typedef struct clattn_range {
   size_t offset[3], global[3], local[3];
 } clattn_range;
-clattn_status clattn_chain_launch(clattn_chain *chain, cl_kernel kernel, const clattn_range *range,
+clattn_status clattn_chain_launch(clattn_chain *chain, int slot, cl_kernel kernel, const clattn_range *range,
                                   clattn_error *error);
 
 clattn_status clattn_chain_write(clattn_chain *chain, cl_mem to, const void *from, size_t bytes, clattn_error *error);
 clattn_status clattn_chain_read(clattn_chain *chain, cl_mem from, size_t offset, size_t bytes, void *to,
                                 clattn_error *error);
-/* A part of one buffer into another; bytes. */
+/* Copies a part of one buffer into another; bytes. */
 typedef struct clattn_copy {
   cl_mem from, to;
   size_t from_offset, to_offset, bytes;
 } clattn_copy;
 clattn_status clattn_chain_copy(clattn_chain *chain, const clattn_copy *copy, clattn_error *error);
 
-clattn_status clattn_chain_clear(clattn_chain *chain, cl_mem buffer, size_t offset, size_t bytes, clattn_error *error);
+/* Fills a part of a buffer with 0; bytes. */
+clattn_status clattn_chain_clear(clattn_chain *chain, int slot, cl_mem buffer, size_t offset, size_t bytes,
+                                 clattn_error *error);
 
-/* Around a library call that takes no wait list: before it, whatever is enqueued next waits for the chain; after it,
- * the chain goes on from `event`, which it now owns. */
+/* Around a library call that takes no wait list. hold: what is enqueued next waits for the chain. resume: the chain
+ * goes on from `event`, which it then owns. */
 clattn_status clattn_chain_hold(clattn_chain *chain, clattn_error *error);
-clattn_status clattn_chain_resume(clattn_chain *chain, cl_event event, double started, clattn_error *error);
+clattn_status clattn_chain_resume(clattn_chain *chain, int slot, cl_event event, double started, clattn_error *error);
 
-/* What is enqueued begins; and is at its end. */
+/* flush: makes the device begin with what is enqueued. wait: until it is done. */
 clattn_status clattn_chain_flush(clattn_chain *chain, clattn_error *error);
 clattn_status clattn_chain_wait(clattn_chain *chain, clattn_error *error);
 
-/* Waits for everything. After a failure, too: host memory must not be in use any more. */
+/* Waits for everything. Call it after a failure, too: commands may still use host memory. */
 clattn_status clattn_chain_finish(clattn_chain *chain, clattn_error *error);
 void clattn_chain_release(clattn_chain *chain);
 

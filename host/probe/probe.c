@@ -25,7 +25,7 @@ clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_er
   clattn_status status = clattn_probe_clear(p, error);
   const double started = clattn_now();
   for (size_t i = 0; i < p->launches && status == CLATTN_OK; ++i)
-    status = clattn_launch(&chain, p->kernel, &geometry, size, 0.0, error);
+    status = clattn_launch(&chain, CLATTN_SLOT_NONE, p->kernel, &geometry, size, 0.0, error);
   if (status == CLATTN_OK) status = clattn_chain_finish(&chain, error);
   *seconds = clattn_now() - started;
   clattn_chain_release(&chain);

@@ -68,7 +68,6 @@ clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inp
 static clattn_status upload(clattn_plan *plan, clattn_chain *chain, const clattn_inputs *inputs, clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
-  chain->slot = CLATTN_SLOT_UPLOAD;
   if (plan->sequences != NULL) {
     clattn_describe_sequences(p, inputs, plan->sequences_host);
     status = clattn_chain_write(chain, plan->sequences, plan->sequences_host, p->batch * SEQUENCE_INTS * sizeof(cl_int),
@@ -120,7 +119,6 @@ static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clat
                               clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
-  chain->slot = CLATTN_SLOT_DOWNLOAD;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const clattn_tensor_facts *facts = clattn_tensor_facts_of(tensor);

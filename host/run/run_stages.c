@@ -91,7 +91,6 @@ static clattn_status deliver(const clattn_work *work, clattn_tensor tensor, cons
                                           clattn_error *) = {
       [CLATTN_HOME_BLOCK] = deliver_block, [CLATTN_HOME_CACHE] = deliver_cached, [CLATTN_HOME_X] = deliver_x};
   if (!clattn_is_wanted(to, tensor) || clattn_output_bytes(work->seen, tensor) == 0) return CLATTN_OK;
-  work->chain->slot = CLATTN_SLOT_DOWNLOAD;
   return by_home[clattn_tensor_facts_of(tensor)->home](work, tensor, to, error);
 }
 
@@ -109,7 +108,6 @@ static clattn_status run_step(const clattn_work *given, const clattn_step *step,
   clattn_work work = *given;
   clattn_status status = CLATTN_OK;
   work.until = step->until;
-  work.chain->slot = (int)step->stage;
   if (work.plan->choice[step->stage].row != NULL) status = step->run(&work, error);
   if (status != CLATTN_OK) *stopped_at = step->stage;
   for (const clattn_tensor *result = step->results; *result != CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++result)
@@ -130,7 +128,6 @@ static clattn_status run_scope(const clattn_work *work, clattn_scope scope, cons
 static clattn_status write_page_table(const clattn_work *work, clattn_error *error) {
   const clattn_cache *cache = work->inputs->cache;
   if (work->seen->cache.page_len == 0) return CLATTN_OK;
-  work->chain->slot = CLATTN_SLOT_UPLOAD;
   return clattn_chain_write(work->chain, cache->table_buffer, cache->table,
                             work->seen->batch * cache->table_width * sizeof *cache->table, error);
 }

@@ -36,7 +36,9 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
                                        CLATTN_ARGUMENT(work->plan->workspace)};
   const clattn_status status =
       clattn_set_arguments(l->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
-  return status == CLATTN_OK ? clattn_launch(work->chain, l->kernel, l->geometry, l->size, l->flops, error) : status;
+  return status == CLATTN_OK
+             ? clattn_launch(work->chain, CLATTN_STAGE_FUSED, l->kernel, l->geometry, l->size, l->flops, error)
+             : status;
 }
 
 static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
