@@ -1,4 +1,4 @@
-/* What is asked of the caller's buffers before anything is enqueued, and which buffer each tensor has then. */
+/* Checks the caller's buffers before anything is enqueued, and assigns a buffer to each tensor. */
 #include "run/bind.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@ static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
   return clattn_is_input(problem, tensor) ? clattn_input_bytes(problem, tensor) : clattn_output_bytes(problem, tensor);
 }
 
-/* Whether kernels write the tensor into memory of the plan's, from which it is copied into the caller's buffer. */
+/* Whether kernels write the tensor into memory of the plan's, from which it is copied into the
+ * caller's buffer. */
 static bool is_copied(clattn_tensor tensor) {
   return clattn_tensor_facts_of(tensor)->home != CLATTN_HOME_OWN;
 }
@@ -23,7 +24,7 @@ static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
 
 /* ---- one buffer -------------------------------------------------------------------------------------------------- */
 
-/* A part of a buffer that is no part of another one. */
+/* The memory of a buffer, as a part of the buffer that it was cut from; else of itself. */
 typedef struct place {
   cl_mem whole;
   cl_mem_object_type type;
@@ -57,7 +58,7 @@ static clattn_status check_size(clattn_tensor tensor, size_t bytes, size_t neede
                      clattn_tensor_name(tensor), bytes, needed);
 }
 
-/* Kernels read again what they have written, q and context above all. */
+/* Results must be readable: later kernels read q, context and others again. */
 static clattn_status check_flags(clattn_tensor tensor, bool input, cl_mem_flags flags, clattn_error *error) {
   const char *name = clattn_tensor_name(tensor);
   if (!input && (flags & CL_MEM_READ_ONLY) != 0)

@@ -1,4 +1,4 @@
-/* clattn_plan_enqueue: the caller's buffers in and out, nothing waited for. */
+/* clattn_plan_enqueue: works on the caller's buffers and does not wait. */
 #include <stdlib.h>
 
 #include "problem/arguments.h"
@@ -9,8 +9,8 @@
 #include "run/run.h"
 #include "base/status.h"
 
-/* A buffer of its own for each run: an earlier run may still read its lengths. The commands that use it keep it alive.
- */
+/* Each run gets its own buffer, because an earlier run may still read its lengths. The commands
+ * that use the buffer keep it alive. */
 static clattn_status create_sequences(const clattn_plan *plan, const clattn_inputs *lengths, cl_mem *sequences,
                                       clattn_error *error) {
   const size_t bytes = plan->problem.batch * SEQUENCE_INTS * sizeof(cl_int);
@@ -28,14 +28,14 @@ static clattn_status check_lengths(const clattn_problem *problem, const clattn_i
   return clattn_check_lengths(problem, lengths, error);
 }
 
-/* A run that failed has appended nothing. */
+/* Undoes the appending of a run that failed. */
 static clattn_status take_back(const clattn_problem *seen, const clattn_inputs *inputs, clattn_status status) {
   if (seen->cache.capacity != 0) clattn_cache_undo(inputs->cache);
   return status;
 }
 
-/* Nobody need wait for a run that has ended; and after one that failed, because an event it waited for did, everything
- * that waits for it would fail, too. */
+/* Drops the previous run's event once the run completed or failed: waiting on a failed event would
+ * fail this run, too. */
 static void forget_what_has_ended(clattn_plan *plan) {
   cl_int execution = CL_QUEUED;
   if (plan->previous == NULL) return;

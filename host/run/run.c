@@ -1,4 +1,5 @@
-/* clattn_plan_run: host memory in and out around the stages; and what clattn_plan_enqueue checks as well. */
+/* clattn_plan_run: host memory in and out around the stages; and what clattn_plan_enqueue checks as
+ * well. */
 #include "run/run.h"
 
 #include <stdlib.h>
@@ -14,14 +15,15 @@
 
 /* ---- before a run ------------------------------------------------------------------------------------------------ */
 
-/* A fused kernel keeps no scores and weights, and what is traced costs: it must have been asked for. */
+/* Refuses results that the plan cannot make: a fused plan has no scores and weights, and traced
+ * tensors need a plan with trace. */
 static clattn_status check_wanted(const clattn_plan *plan, const clattn_destination *to, clattn_error *error) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const bool traced = clattn_tensor_facts_of(tensor)->traced;
     if ((!traced && !clattn_tensor_has_rows(tensor)) || !clattn_is_wanted(to, tensor) || clattn_plan_has(plan, tensor))
       continue;
-    if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* the problem has none: not looked at */
+    if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* ignored: the problem has none */
     if (traced && !clattn_plan_is_fused(plan))
       return clattn_fail(error, CLATTN_UNSUPPORTED, "%s is wanted of a plan without trace (clattn_plan_options.trace)",
                          clattn_tensor_name(tensor));
@@ -31,7 +33,7 @@ static clattn_status check_wanted(const clattn_plan *plan, const clattn_destinat
   return CLATTN_OK;
 }
 
-/* Queries and keys that are turned stand at a position from 0 on. */
+/* The rotary embedding needs positions of 0 and more. */
 static clattn_status check_positions(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
   for (size_t b = 0; b < p->batch && p->rotary != CLATTN_ROTARY_NONE; ++b) {
     const int64_t position = clattn_sequence_of(p, inputs, b).position;
@@ -82,7 +84,7 @@ static clattn_status upload(clattn_plan *plan, clattn_chain *chain, const clattn
   return status;
 }
 
-/* Given q, k or v, of any type, as floats (tokens, heads, dim). */
+/* Brings given q, k or v, of any type and strides, into floats (tokens, heads, dim). */
 static clattn_status gather_given(const clattn_problem *p, clattn_tensor tensor, clattn_type type, const void *given,
                                   float *to, clattn_error *error) {
   const size_t count = clattn_given_extent(p, tensor), bytes = count * sizeof(float);
@@ -98,11 +100,13 @@ static clattn_status gather_given(const clattn_problem *p, clattn_tensor tensor,
   return CLATTN_OK;
 }
 
-/* Those that are read in place are delivered as (tokens, heads, dim), whatever their strides. */
+/* q, k or v that kernels read where the caller's strides put them: handed over as (tokens, heads,
+ * dim). */
 static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain, clattn_tensor tensor, float *to,
                                     clattn_error *error) {
   const cl_mem floats = plan->buffer[tensor];
-  const clattn_type type = floats != NULL ? CLATTN_F32 : plan->problem.type; /* fused reads what is stored */
+  const clattn_type type =
+      floats != NULL ? CLATTN_F32 : plan->problem.type; /* else fused kernels read the stored tensor */
   const size_t bytes = clattn_given_extent(&plan->problem, tensor) * clattn_type_bytes(type);
   void *given = malloc(bytes);
   if (given == NULL) return clattn_fail_malloc(error, bytes, "given q, k or v");
@@ -134,8 +138,9 @@ static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clat
   return status;
 }
 
-/* Some drivers record no event times, or a few nanoseconds whatever was done: then the wall clock is all there is.
- * Where events are real, enqueueing and waiting take microseconds more than they say, not a thousand times as long. */
+/* Some drivers record no event times, or always a few nanoseconds; then only the wall clock tells.
+ * With real events the wall clock exceeds them by the microseconds of enqueueing and waiting, not a
+ * thousandfold. */
 #define EVENTS_CREDIBLE 1e-3
 
 static void fill_timings(const clattn_profile *profile, double total, clattn_timings *timings) {
@@ -203,7 +208,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
   if (status == CLATTN_OK) status = clattn_tables_update(plan, inputs, &chain, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
   if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
-  /* The first failure is the one to report, but host memory must be out of use either way. */
+  /* Reports the first failure, but waits in any case: commands may still use host memory. */
   const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   clattn_chain_release(&chain);

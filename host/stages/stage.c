@@ -1,4 +1,5 @@
-/* What the stages share: launching, what kernels are told, and the heads of a block. */
+/* What the stages share: launches, the arguments that describe the work, and the heads of a block.
+ */
 #include "stages/stage.h"
 
 #include "problem/costs.h"
@@ -66,7 +67,8 @@ bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
   return work->plan->choice[stage].row->form == CLATTN_FORM_LIBRARY;
 }
 
-/* The plain formula, which reads everything from memory again for each result, is slower than what limits count on. */
+/* A naive kernel reads its inputs from memory again for each result, so it runs slower than launch
+ * limits assume. */
 #define PLAIN_FACTOR 4.0
 
 double clattn_launch_flops(const clattn_work *work, clattn_stage stage) {

@@ -21,7 +21,8 @@ typedef struct clattn_work {
   int until;          /* how far scores are taken: UNTIL_... */
 } clattn_work;
 
-/* Each enqueues one stage: project all three projections, convert all inputs. steps.c has their order. */
+/* Each enqueues one stage: project all three projections, convert all inputs. steps.c has their
+ * order. */
 clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_project(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_rotary(const clattn_work *work, clattn_error *error);
@@ -37,8 +38,8 @@ clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error);
 /* The second part of convert: narrows the output to its stored type. */
 clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error *error);
 
-/* About how many operations a launch of the stage does, over the block if it works on one. Long launches are cut by
- * this number. */
+/* About how many operations a launch of the stage does, over the block if it works on one. Long
+ * launches are cut by this number. */
 double clattn_launch_flops(const clattn_work *work, clattn_stage stage);
 
 /* Sets the arguments of the stage's kernel and launches it over cols x rows x pairs results. */
@@ -58,8 +59,8 @@ attention clattn_kernel_attention(const clattn_work *work);
 /* The argument that describes the block's rows to the kernels of softmax. */
 softmax_rows clattn_kernel_rows(const clattn_work *work);
 
-/* Heads of one batch in a block whose KV heads are evenly spaced in memory, so that one library call can take them all.
- */
+/* Heads of one batch in a block whose KV heads are evenly spaced in memory, so that one library
+ * call can take them all. */
 typedef struct clattn_heads {
   size_t batch, head, kv_head; /* the first */
   size_t count;

@@ -1,5 +1,5 @@
-/* cache: this run's keys and values are appended; then, unless scores can read the cache in place, all of it is brought
- * into floats, (batch, capacity, heads, dim). */
+/* cache: appends this run's keys and values. Then, unless scores can read the cache in place,
+ * brings all of it into floats, (batch, capacity, heads, dim). */
 #include "cache/cache.h"
 #include "stages/stage.h"
 

@@ -2,7 +2,8 @@
 #include "device/blas.h"
 #include "stages/stage.h"
 
-/* The same arguments for the product and, behind CLBlast, for the repair of what it made non-finite. */
+/* One kernel computes the product, or repairs the non-finite results of CLBlast's; both take these
+ * arguments. */
 static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
   const attention a = clattn_kernel_attention(work);
   const cl_mem values = clattn_values(work);
@@ -42,8 +43,9 @@ static clattn_blas_product product_of(const clattn_work *work, const clattn_head
   };
 }
 
-/* Without keys there is no product: the rows are 0. Tokens before heads: whole rows, with all heads at once. Heads
- * before tokens: the rows of each head follow each other. */
+/* Sets rows to 0 for a sequence without keys, which has no product. In the order of tokens whole
+ * rows are cleared, all heads at once; in the order of heads the rows of each head are contiguous.
+ */
 static clattn_status clear(const clattn_work *work, const clattn_blas_product *product, clattn_error *error) {
   const size_t row_bytes = product->c.row * sizeof(float), bytes = product->rows * row_bytes;
   const bool by_head = clattn_context_order(work->seen) == CLATTN_ORDER_HEADS;

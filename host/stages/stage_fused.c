@@ -1,11 +1,11 @@
-/* fused: scores, softmax and context of all pairs in one kernel, and the companion that some kernels launch after it.
- */
+/* fused: scores, softmax and context of all pairs in one kernel, and the companion that some
+ * kernels launch after it. */
 #include "catalog/fused.h"
 #include "device/launch.h"
 #include "stages/stage.h"
 #include "problem/facts.h"
 
-/* The same arguments for both. */
+/* A launch of the fused kernel or of its companion, which take the same arguments. */
 typedef struct launch {
   cl_kernel kernel;
   const clattn_geometry *geometry;
@@ -13,7 +13,7 @@ typedef struct launch {
   double flops;
 } launch;
 
-/* As it is stored, or else these floats. */
+/* The stored tensor if the kernel reads it, else these floats. */
 static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats) {
   return clattn_fused_reads_stored(work->seen, tensor) ? work->stored[tensor] : floats;
 }
@@ -51,7 +51,8 @@ static clattn_status run_companion(const clattn_work *work, const clattn_compani
 clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   const clattn_companion *companion = clattn_companion_of(choice->row);
-  /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along the others. */
+  /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along
+   * the others. */
   launch fused = {choice->kernel,
                   &choice->geometry,
                   {work->block.pairs, work->block.rows, 1},

@@ -1,12 +1,12 @@
-/* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias, as many in one launch as share their x; and output =
- * context.Wo, the same product once more. */
+/* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias; those that share their x in one
+ * launch. output = context.Wo, by the same kernels. */
 #include "device/blas.h"
 #include "reference/linear.h"
 #include "stages/stage.h"
 
 #define PARTS_MOST 3
 
-/* Projections of the same x. */
+/* One launch: projections of the same x. */
 typedef struct launch {
   clattn_stage stage;
   size_t parts;

@@ -17,7 +17,7 @@ static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
                               error);
 }
 
-/* What CLBlast knows nothing of. */
+/* The post-process of CLBlast's product: softcap, bias and mask. */
 static clattn_status finish(const clattn_work *work, clattn_error *error) {
   const attention a = clattn_kernel_attention(work);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_SCORES]), CLATTN_ARGUMENT(a),

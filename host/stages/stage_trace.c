@@ -1,5 +1,5 @@
-/* What a traced plan makes to be looked at: products, and the rows' maxima, exps and sums. Both work on the block's
- * buffer, before the stages that count write it anew. */
+/* Stages that only traced plans have, to show their results: products; exps with the rows' maxima
+ * and sums. Both use the block's buffer, which the other stages overwrite afterwards. */
 #include "stages/stage.h"
 
 clattn_status clattn_stage_products(const clattn_work *work, clattn_error *error) {

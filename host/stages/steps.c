@@ -15,8 +15,8 @@
   { CLATTN_EXPS, CLATTN_ROW_MAX, CLATTN_ROW_SUM, CLATTN_TENSOR_COUNT }
 
 /* Scores and all tensors like them share the block's buffer. So the steps that make other tensors
- * than scores and weights come first, and each hands its tensor over before the next step overwrites
- * the buffer. Exps replace scores that one step makes for them alone. */
+ * than scores and weights come first, and each hands its tensor over before the next step
+ * overwrites the buffer. Exps replace scores that one step makes for them alone. */
 static const clattn_step steps[] = {
     /* scope, stage, function, how far, results, only for */
     {BEFORE, CLATTN_STAGE_CONVERT, clattn_stage_convert, UNTIL_MASKED, ONE(CLATTN_X_POSITIONED), NONE},
