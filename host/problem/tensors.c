@@ -208,7 +208,6 @@ static int cached_v_shape(const clattn_problem *p, size_t shape[4]) {
 #define RESULT(field) FIELDS(field, CLATTN_NO_FIELD, offsetof(clattn_outputs, field))
 #define EITHER(field) FIELDS(field, offsetof(clattn_inputs, field), offsetof(clattn_outputs, field))
 
-/* clang-format off: a table is read by its columns */
 static const clattn_tensor_facts facts[CLATTN_TENSOR_COUNT] = {
     [CLATTN_X] = {INPUT(x), .given = STORED, .shape = x_shape},
     [CLATTN_XKV] = {INPUT(xkv), .given = STORED, .shape = xkv_shape},
@@ -250,7 +249,6 @@ static const clattn_tensor_facts facts[CLATTN_TENSOR_COUNT] = {
                          .of_keys = true, .home = CLATTN_HOME_CACHE},
     [CLATTN_OUTPUT] = {RESULT(output), .made = STORED, .shape = output_shape, .columns = output_columns},
 };
-/* clang-format on */
 
 const clattn_tensor_facts *clattn_tensor_facts_of(clattn_tensor tensor) {
   return &facts[tensor];
