@@ -68,12 +68,12 @@ static float *floats(const clattn_plan *plan, clattn_tensor tensor) {
 static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const clattn_inputs *inputs,
                       clattn_status (*stage)(const clattn_work *, clattn_error *), const char *name) {
   cl_mem tensor[CLATTN_TENSOR_COUNT];
-  clattn_chain chain = {.queue = plan->device->queue};
+  clattn_queue queue = {.commands = plan->device->queue};
   clattn_error error;
   memcpy(tensor, plan->buffer, sizeof tensor);
   const clattn_work work = {.plan = plan,
                             .seen = seen,
-                            .chain = &chain,
+                            .queue = &queue,
                             .tensor = tensor,
                             .stored = plan->stored,
                             .inputs = inputs,
@@ -84,7 +84,7 @@ static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const
                             .block = {.pairs = seen->batch * seen->heads, .rows = seen->query_len},
                             .until = UNTIL_MASKED};
   assert_ok(stage(&work, &error), &error);
-  clattn_chain_release(&chain);
+  clattn_queue_release(&queue);
   size_t launches = 0;
   const launch *all = device_launches(&launches);
   assert_true(launches > 0);

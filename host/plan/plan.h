@@ -3,7 +3,7 @@
 #define CLATTN_PLAN_H
 
 #include "catalog/catalog.h"
-#include "device/chain.h"
+#include "device/queue.h"
 #include "device/device.h"
 #include "programs/program.h"
 #include "plan/tables.h"
@@ -39,7 +39,7 @@ struct clattn_plan {
   clattn_io io;
   bool trace;
   clattn_launch_limit limit;
-  double rate[CLATTN_SLOT_COUNT]; /* what runs have learnt from launches that were cut: clattn_chain.rate */
+  double rate[CLATTN_SLOT_COUNT]; /* what runs have learnt from launches that were cut: clattn_queue.rate */
   clattn_choice choice[CLATTN_STAGE_COUNT];
   cl_mem
       buffer[CLATTN_TENSOR_COUNT]; /* floats (of a mask, what it is); scores and weights are one, of a block's size */

@@ -76,11 +76,11 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   }
 
   forget_what_has_ended(plan);
-  clattn_chain chain = {.queue = plan->device->queue, .limit = plan->limit, .last = plan->previous};
+  clattn_queue queue = {.commands = plan->device->queue, .limit = plan->limit, .last = plan->previous};
   plan->previous = NULL;
   const clattn_work work = {.plan = plan,
                             .seen = &seen,
-                            .chain = &chain,
+                            .queue = &queue,
                             .tensor = bound.tensor,
                             .stored = bound.stored,
                             .inputs = &lengths,
@@ -88,12 +88,12 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
                             .lse_wanted = buffers->lse != NULL,
                             .row_max_wanted = buffers->row_max != NULL,
                             .row_sum_wanted = buffers->row_sum != NULL};
-  status = clattn_chain_after(&chain, wait_count, wait, error);
+  status = clattn_queue_after(&queue, wait_count, wait, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
   if (sequences != NULL) clReleaseMemObject(sequences);
-  plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
+  plan->previous = queue.last; /* also after a failure: what was enqueued before it still runs */
   if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
-  status = clattn_chain_flush(&chain, error); /* other queues may wait for the event */
+  status = clattn_queue_flush(&queue, error); /* other queues may wait for the event */
   if (status != CLATTN_OK || event == NULL) return clattn_finish(error, status);
   const cl_int code = clRetainEvent(plan->previous);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clRetainEvent");

@@ -67,19 +67,19 @@ clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inp
 
 /* ---- host memory in and out -------------------------------------------------------------------------------------- */
 
-static clattn_status upload(clattn_plan *plan, clattn_chain *chain, const clattn_inputs *inputs, clattn_error *error) {
+static clattn_status upload(clattn_plan *plan, clattn_queue *queue, const clattn_inputs *inputs, clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
   if (plan->sequences != NULL) {
     clattn_describe_sequences(p, inputs, plan->sequences_host);
-    status = clattn_chain_write(chain, plan->sequences, plan->sequences_host, p->batch * SEQUENCE_INTS * sizeof(cl_int),
+    status = clattn_queue_write(queue, plan->sequences, plan->sequences_host, p->batch * SEQUENCE_INTS * sizeof(cl_int),
                                 error);
   }
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!clattn_is_input(p, tensor)) continue;
     const cl_mem to = plan->stored[t] != NULL ? plan->stored[t] : plan->buffer[t];
-    status = clattn_chain_write(chain, to, clattn_inputs_get(inputs, tensor), clattn_input_bytes(p, tensor), error);
+    status = clattn_queue_write(queue, to, clattn_inputs_get(inputs, tensor), clattn_input_bytes(p, tensor), error);
   }
   return status;
 }
@@ -102,7 +102,7 @@ static clattn_status gather_given(const clattn_problem *p, clattn_tensor tensor,
 
 /* q, k or v that kernels read where the caller's strides put them: handed over as (tokens, heads,
  * dim). */
-static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain, clattn_tensor tensor, float *to,
+static clattn_status download_given(const clattn_plan *plan, clattn_queue *queue, clattn_tensor tensor, float *to,
                                     clattn_error *error) {
   const cl_mem floats = plan->buffer[tensor];
   const clattn_type type =
@@ -111,15 +111,15 @@ static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain
   void *given = malloc(bytes);
   if (given == NULL) return clattn_fail_malloc(error, bytes, "given q, k or v");
   clattn_status status =
-      clattn_chain_read(chain, floats != NULL ? floats : plan->stored[tensor], 0, bytes, given, error);
-  const clattn_status finished = clattn_chain_finish(chain, status == CLATTN_OK ? error : NULL);
+      clattn_queue_read(queue, floats != NULL ? floats : plan->stored[tensor], 0, bytes, given, error);
+  const clattn_status finished = clattn_queue_finish(queue, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   if (status == CLATTN_OK) status = gather_given(&plan->problem, tensor, type, given, to, error);
   free(given);
   return status;
 }
 
-static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clattn_outputs *outputs,
+static clattn_status download(clattn_plan *plan, clattn_queue *queue, const clattn_outputs *outputs,
                               clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
@@ -133,7 +133,7 @@ static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clat
     if (facts->home != CLATTN_HOME_OWN || to == NULL || bytes == 0) continue;
     const bool in_place = clattn_is_input(p, tensor) && !clattn_is_rotated(p, tensor);
     status =
-        in_place ? download_given(plan, chain, tensor, to, error) : clattn_chain_read(chain, from, 0, bytes, to, error);
+        in_place ? download_given(plan, queue, tensor, to, error) : clattn_queue_read(queue, from, 0, bytes, to, error);
   }
   return status;
 }
@@ -188,14 +188,14 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
 
   const double started = clattn_now();
   clattn_profile profile = {{0}, {0}, {0}, {0}};
-  clattn_chain chain = {.queue = plan->device->queue,
+  clattn_queue queue = {.commands = plan->device->queue,
                         .limit = plan->limit,
                         .rate = plan->rate,
                         .profile = timings != NULL ? &profile : NULL,
                         .events_timed = plan->device->profiling};
   const clattn_work work = {.plan = plan,
                             .seen = &seen,
-                            .chain = &chain,
+                            .queue = &queue,
                             .tensor = tensor,
                             .stored = plan->stored,
                             .inputs = inputs,
@@ -204,14 +204,14 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
                             .row_max_wanted = outputs->row_max != NULL,
                             .row_sum_wanted = outputs->row_sum != NULL};
   plan->stopped_at = CLATTN_STAGE_COUNT;
-  status = upload(plan, &chain, inputs, error);
-  if (status == CLATTN_OK) status = clattn_tables_update(plan, inputs, &chain, error);
+  status = upload(plan, &queue, inputs, error);
+  if (status == CLATTN_OK) status = clattn_tables_update(plan, inputs, &queue, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
-  if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
+  if (status == CLATTN_OK) status = download(plan, &queue, outputs, error);
   /* Reports the first failure, but waits in any case: commands may still use host memory. */
-  const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
+  const clattn_status finished = clattn_queue_finish(&queue, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
-  clattn_chain_release(&chain);
+  clattn_queue_release(&queue);
   if (status != CLATTN_OK) clattn_tables_forget(&plan->tables);
   if (status == CLATTN_OK) make_zeros_positive(&seen, outputs);
   if (status != CLATTN_OK && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);

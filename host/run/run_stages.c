@@ -20,7 +20,7 @@ static clattn_status download_rows(const clattn_work *work, const clattn_rows *w
   clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < wanted->count && wanted->row[i] < end && status == CLATTN_OK; ++i)
     if (wanted->row[i] >= start)
-      status = clattn_chain_read(work->chain, work->tensor[CLATTN_SCORES], (wanted->row[i] - start) * row_bytes,
+      status = clattn_queue_read(work->queue, work->tensor[CLATTN_SCORES], (wanted->row[i] - start) * row_bytes,
                                  row_bytes, to + i * key_len, error);
   return status;
 }
@@ -34,7 +34,7 @@ static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor
   const size_t bytes = block->pairs * block->rows * problem->key_len * sizeof(float);
   const size_t start = first_row(work) * problem->key_len;
   if (to->device != NULL)
-    return clattn_chain_copy(work->chain,
+    return clattn_queue_copy(work->queue,
                              &(clattn_copy){.from = scores,
                                             .to = clattn_buffers_get(to->device, tensor),
                                             .to_offset = start * sizeof(float),
@@ -42,7 +42,7 @@ static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor
                              error);
   float *host = clattn_outputs_get(to->host, tensor);
   if (to->host->rows != NULL) return download_rows(work, to->host->rows, host, error);
-  return clattn_chain_read(work->chain, scores, 0, bytes, host + start, error);
+  return clattn_queue_read(work->queue, scores, 0, bytes, host + start, error);
 }
 
 /* Keys or values in the cache, sequence by sequence: on the device (batch, capacity, columns),
@@ -57,11 +57,11 @@ static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tenso
     const size_t from = b * p->cache.capacity * row_bytes, start = b * p->key_len * row_bytes;
     if (bytes == 0) continue;
     if (to->host != NULL)
-      status = clattn_chain_read(work->chain, work->tensor[tensor], from, bytes,
+      status = clattn_queue_read(work->queue, work->tensor[tensor], from, bytes,
                                  (char *)clattn_outputs_get(to->host, tensor) + start, error);
     else
-      status = clattn_chain_copy(
-          work->chain, &(clattn_copy){work->tensor[tensor], clattn_buffers_get(to->device, tensor), from, start, bytes},
+      status = clattn_queue_copy(
+          work->queue, &(clattn_copy){work->tensor[tensor], clattn_buffers_get(to->device, tensor), from, start, bytes},
           error);
   }
   return status;
@@ -72,11 +72,11 @@ static clattn_status deliver_x(const clattn_work *work, clattn_tensor tensor, co
                                clattn_error *error) {
   const size_t bytes = clattn_output_bytes(work->seen, tensor);
   if (to->host != NULL)
-    return clattn_chain_read(work->chain, work->tensor[CLATTN_X], 0, bytes, clattn_outputs_get(to->host, tensor),
+    return clattn_queue_read(work->queue, work->tensor[CLATTN_X], 0, bytes, clattn_outputs_get(to->host, tensor),
                              error);
   const clattn_copy copy = {
       .from = work->tensor[CLATTN_X], .to = clattn_buffers_get(to->device, tensor), .bytes = bytes};
-  return clattn_chain_copy(work->chain, &copy, error);
+  return clattn_queue_copy(work->queue, &copy, error);
 }
 
 bool clattn_is_wanted(const clattn_destination *to, clattn_tensor tensor) {
@@ -128,7 +128,7 @@ static clattn_status run_scope(const clattn_work *work, clattn_scope scope, cons
 static clattn_status write_page_table(const clattn_work *work, clattn_error *error) {
   const clattn_cache *cache = work->inputs->cache;
   if (work->seen->cache.page_len == 0) return CLATTN_OK;
-  return clattn_chain_write(work->chain, cache->table_buffer, cache->table,
+  return clattn_queue_write(work->queue, cache->table_buffer, cache->table,
                             work->seen->batch * cache->table_width * sizeof *cache->table, error);
 }
 

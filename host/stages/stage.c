@@ -84,7 +84,7 @@ clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, 
   const clattn_choice *choice = &work->plan->choice[stage];
   const clattn_status status = clattn_set_arguments(choice->kernel, arguments, count, error);
   if (status != CLATTN_OK) return status;
-  return clattn_launch(work->chain, (int)stage, choice->kernel, &choice->geometry, size,
+  return clattn_launch(work->queue, (int)stage, choice->kernel, &choice->geometry, size,
                        clattn_launch_flops(work, stage), error);
 }
 

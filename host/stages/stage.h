@@ -11,7 +11,7 @@
 typedef struct clattn_work {
   const clattn_plan *plan;    /* plan->problem is the problem as the caller asked for it */
   const clattn_problem *seen; /* the problem as this run sees it: with a cache its key_len counts all cached keys */
-  clattn_chain *chain;
+  clattn_queue *queue;
   const cl_mem *tensor;        /* floats, by clattn_tensor; scores and weights hold one block */
   const cl_mem *stored;        /* inputs and output in the problem's type, by clattn_tensor, unless it is float */
   const clattn_inputs *inputs; /* only lengths and cache are read */

@@ -52,7 +52,7 @@ static clattn_status clear(const clattn_work *work, const clattn_blas_product *p
   clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < (by_head ? product->count : 1) && status == CLATTN_OK; ++i) {
     const size_t first = (product->c.offset + i * product->c.step) / product->c.row;
-    status = clattn_chain_clear(work->chain, CLATTN_STAGE_CONTEXT, product->c.buffer, first * row_bytes, bytes, error);
+    status = clattn_queue_clear(work->queue, CLATTN_STAGE_CONTEXT, product->c.buffer, first * row_bytes, bytes, error);
   }
   return status;
 }
@@ -63,7 +63,7 @@ static clattn_status with_blas(const clattn_work *work, clattn_error *error) {
   while (status == CLATTN_OK && clattn_next_heads(work, &heads)) {
     const clattn_blas_product product = product_of(work, &heads);
     if (product.rows == 0) continue;
-    status = product.terms > 0 ? clattn_blas_multiply(work->chain, CLATTN_STAGE_CONTEXT, &product, error)
+    status = product.terms > 0 ? clattn_blas_multiply(work->queue, CLATTN_STAGE_CONTEXT, &product, error)
                                : clear(work, &product, error);
   }
   if (status == CLATTN_OK && work->plan->choice[CLATTN_STAGE_CONTEXT].kernel != NULL) status = with_kernel(work, error);

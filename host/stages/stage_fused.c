@@ -37,7 +37,7 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
   const clattn_status status =
       clattn_set_arguments(l->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
   return status == CLATTN_OK
-             ? clattn_launch(work->chain, CLATTN_STAGE_FUSED, l->kernel, l->geometry, l->size, l->flops, error)
+             ? clattn_launch(work->queue, CLATTN_STAGE_FUSED, l->kernel, l->geometry, l->size, l->flops, error)
              : status;
 }
 

@@ -70,7 +70,7 @@ static clattn_status multiply(const clattn_work *work, const launch *l, size_t p
             .transposed = linear->transposed},
       .c = {.buffer = l->out[part], .row = linear->columns.count},
   };
-  return clattn_blas_multiply(work->chain, (int)l->stage, &product, error);
+  return clattn_blas_multiply(work->queue, (int)l->stage, &product, error);
 }
 
 static clattn_status with_blas(const clattn_work *work, const launch *l, clattn_error *error) {

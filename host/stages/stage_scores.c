@@ -62,7 +62,7 @@ static clattn_status with_blas(const clattn_work *work, clattn_error *error) {
   while (status == CLATTN_OK && clattn_next_heads(work, &heads)) {
     const clattn_blas_product product = product_of(work, &heads);
     if (product.rows > 0 && product.columns > 0)
-      status = clattn_blas_multiply(work->chain, CLATTN_STAGE_SCORES, &product, error);
+      status = clattn_blas_multiply(work->queue, CLATTN_STAGE_SCORES, &product, error);
   }
   if (status == CLATTN_OK && work->plan->choice[CLATTN_STAGE_SCORES].kernel != NULL) status = finish(work, error);
   return status;
