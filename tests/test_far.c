@@ -281,7 +281,7 @@ static void attention_far_away(void **state) {
   const clattn_kernel *row;
   size_t count = 0;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
-    if (!clattn_is_of_scores(row->stage) || row->form == CLATTN_FORM_LIBRARY) continue;
+    if (!clattn_is_of_scores(row->stage) || row->library) continue;
     attention_kernel(row);
     ++count;
   }
@@ -307,7 +307,7 @@ static void projections_far_away(void **state) {
   const clattn_problem p = projection_problem(CLATTN_F32);
   const size_t last = (size_t)(TOKENS - 1) * WIDTH;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
-    if (row->stage != CLATTN_STAGE_PROJECT || row->form == CLATTN_FORM_LIBRARY) continue;
+    if (row->stage != CLATTN_STAGE_PROJECT || row->library) continue;
     char name[64];
     snprintf(name, sizeof name, "project=%s", row->name);
     clattn_plan *plan = create(&p, name, false);

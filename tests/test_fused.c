@@ -22,7 +22,7 @@ static size_t fused_rows(char names[][32]) {
   size_t count = 0;
   for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
     if (kernel.stage != CLATTN_STAGE_FUSED || clattn_kernel_supported(i, device, &reason) != CLATTN_OK) continue;
-    if (strcmp(kernel.form, "cpu") == 0 && device->native_float_width <= 1) continue;
+    if (strcmp(kernel.target, "cpu") == 0 && device->native_float_width <= 1) continue;
     snprintf(names[count], 32, "fused=%s%s", kernel.name, sizes_of(kernel.name));
     if (support_is_wanted(names[count])) ++count;
   }

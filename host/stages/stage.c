@@ -64,7 +64,7 @@ cl_mem clattn_values(const clattn_work *work) {
 }
 
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
-  return work->plan->choice[stage].row->form == CLATTN_FORM_LIBRARY;
+  return work->plan->choice[stage].row->library;
 }
 
 /* A naive kernel reads its inputs from memory again for each result, so it runs slower than launch
@@ -73,7 +73,7 @@ bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
 
 double clattn_launch_flops(const clattn_work *work, clattn_stage stage) {
   const clattn_problem *p = clattn_is_of_scores(stage) ? work->seen : &work->plan->problem;
-  const double factor = work->plan->choice[stage].row->rung == 1 ? PLAIN_FACTOR : 1.0;
+  const double factor = work->plan->choice[stage].row->plain ? PLAIN_FACTOR : 1.0;
   const double rows = (double)p->batch * (double)p->heads * (double)p->query_len;
   const double share = clattn_is_of_scores(stage) ? (double)work->block.pairs * (double)work->block.rows / rows : 1.0;
   return clattn_stage_flops(p, stage) * share * factor;

@@ -30,7 +30,7 @@ static bool find_stage(const char *name, size_t length, clattn_stage *stage) {
 
 /* CLBlast's kernels are not here to be compiled. */
 static bool is_ours(const clattn_kernel_info *info) {
-  return strcmp(info->form, "library") != 0;
+  return !info->library;
 }
 
 /* Its number in the catalogue. */
@@ -46,7 +46,7 @@ static bool find_kernel(clattn_stage stage, const char *name, size_t length, siz
 }
 
 static void complain_of_kernel(const char *word, clattn_stage stage) {
-  char allowed[256] = "";
+  char allowed[1024] = "";
   clattn_kernel_info info;
   for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
     const size_t used = strlen(allowed);

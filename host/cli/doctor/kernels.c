@@ -20,9 +20,10 @@ static bool suits(size_t index, const clattn_device_info *device) {
   return clattn_kernel_suits(index, device, &p);
 }
 
-/* CPU forms elsewhere: drivers of devices without vectors have unrolled one for minutes, with gigabytes of memory. */
+/* Kernels for CPUs on other devices: drivers of devices without vectors have unrolled one for minutes, with gigabytes
+ * of memory. */
 static bool is_left_out(const clattn_kernel_info *kernel, bool chosen) {
-  return !chosen && strcmp(kernel->form, "cpu") == 0;
+  return !chosen && strcmp(kernel->target, "cpu") == 0;
 }
 
 static void print_row(const clattn_kernel_info *kernel, const char *word, text_style paint, const char *time,
