@@ -132,14 +132,15 @@ typedef struct far_row {
   double score[KEYS], weight[KEYS], largest, sum, lse, context[VALUE_DIM];
 } far_row;
 
-/* A query of the last work-group. This is the last query, except with two kernels that take blocks
- * of rows in another order. */
+/* A query of the last work-group. This is the last query, except with kernels that take blocks of
+ * rows in another order. */
 static size_t query_of_last_group(const clattn_plan *plan) {
   const clattn_choice *fused = &plan->choice[CLATTN_STAGE_FUSED];
   const size_t rows = fused->geometry.rows, queries = plan->problem.query_len;
-  if (fused->row == NULL || (fused->row->rung != 4 && fused->row->rung != 5)) return queries - 1;
-  if (fused->row->rung == 4) return rows / 2;                           /* register: from the last block to the first */
-  const size_t blocks = (queries + rows - 1) / rows, last = blocks - 1; /* vector: from both ends to the middle */
+  if (fused->row == NULL || queries == 1) return queries - 1;
+  if (fused->geometry.longest_first) return rows / 2; /* from the last block to the first */
+  if (fused->row->geometry != clattn_geometry_fused_vector) return queries - 1;
+  const size_t blocks = (queries + rows - 1) / rows, last = blocks - 1; /* from both ends to the middle */
   return (last % 2 == 0 ? blocks - 1 - last / 2 : last / 2) * rows + 3;
 }
 
@@ -260,7 +261,7 @@ static void attention_kernel(const clattn_kernel *row) {
                 {CLATTN_STAGE_FUSED, clattn_stage_fused, check_fused, NULL}};
   size_t s = 0;
   while (stages[s].stage != row->stage) ++s;
-  const bool fused = row->stage == CLATTN_STAGE_FUSED, few = fused && row->rung >= 6; /* one part of the keys */
+  const bool fused = row->stage == CLATTN_STAGE_FUSED, few = row->few_rows; /* one part of the keys */
   for (int type = CLATTN_F32; type <= (fused ? CLATTN_BF16 : CLATTN_F32); ++type) {
     char name[64];
     clattn_problem p = few ? attention_problem(1, 50) : attention_problem(QUERIES, KEYS);

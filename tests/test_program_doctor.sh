@@ -43,8 +43,8 @@ expect "doctor: every kernel of the catalogue has a line" 0 '' -- python3 -c \
   'import re, sys
 page, source = open(sys.argv[1]).read(), open(sys.argv[2]).read()
 rows = len(re.findall(r"^    \S+ +(?:\d+ )?\S+ +(?:right|WRONG|cannot run) ", page, re.M))
-catalogued = len(re.findall(r"\{CLATTN_STAGE_\w+,", source))
-assert rows == catalogued >= 30, (rows, catalogued)' "$folder/page" "$here/../host/catalog/catalog.c"
+catalogued = len(re.findall(r"\.stage = CLATTN_STAGE_\w+,", source))
+assert rows == catalogued >= 30, (rows, catalogued)' "$folder/page" "$here/../host/catalog/kernels.c"
 expect "doctor: no escapes go into a pipe" 1 '' -- grep -E "$(printf '\033')" "$folder/page"
 
 mkdir -p "$folder/kernels/softmax"

@@ -185,8 +185,7 @@ static void rows_agree_with_their_geometry(void **state) {
     clattn_standard_tiles(row, &device, value);
     row->geometry(value, &small_extent, &geometry);
     if ((geometry.local_bytes > 0) != ((row->needs & CLATTN_NEEDS_LOCAL_MEMORY) != 0))
-      fail_msg("%s %s takes %zu bytes of local memory", clattn_stage_name(row->stage), row->name,
-               geometry.local_bytes);
+      fail_msg("%s %s takes %zu bytes of local memory", clattn_stage_name(row->stage), row->name, geometry.local_bytes);
     assert_true(row->companion == NULL || row->stage == CLATTN_STAGE_FUSED);
   }
 }
@@ -244,9 +243,12 @@ static void needs_are_met_or_named(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(what_a_device_would_get),        cmocka_unit_test(candidates_descend),
-      cmocka_unit_test(rows_differ),                    cmocka_unit_test(rows_are_found),
-      cmocka_unit_test(rows_agree_with_their_geometry), cmocka_unit_test(families_name_tiles),
+      cmocka_unit_test(what_a_device_would_get),
+      cmocka_unit_test(candidates_descend),
+      cmocka_unit_test(rows_differ),
+      cmocka_unit_test(rows_are_found),
+      cmocka_unit_test(rows_agree_with_their_geometry),
+      cmocka_unit_test(families_name_tiles),
       cmocka_unit_test(needs_are_met_or_named),
   };
   return cmocka_run_group_tests_name("selection", tests, NULL, NULL);

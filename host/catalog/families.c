@@ -1,5 +1,5 @@
-/* The table of device families: tile sizes that differ from a kernel's standard ones. `clattn tune` finds the best sizes
- * for one device; sizes that are better for a whole family belong here. */
+/* The table of device families: tile sizes that differ from a kernel's standard ones. `clattn tune` finds the best
+ * sizes for one device; sizes that are better for a whole family belong here. */
 #include "catalog/families.h"
 
 #include <string.h>

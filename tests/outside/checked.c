@@ -11,7 +11,12 @@ int main(void) {
   problem.model_dim = problem.head_dim = problem.value_dim = 2;
   const clattn_inputs inputs = {.x = x, .wq = identity, .wk = wk, .wv = identity};
   const clattn_outputs outputs = {
-      .q = q, .k = k, .v = v, .scores = scores, .weights = weights, .context = context,
+      .q = q,
+      .k = k,
+      .v = v,
+      .scores = scores,
+      .weights = weights,
+      .context = context,
   };
 
   clattn_device *device = NULL;
