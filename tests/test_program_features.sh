@@ -104,7 +104,7 @@ paths bq=bq bk=bk bv=bv
 agrees biases "${separate[@]}" "${given[@]}"
 paths wo=wo bo=bo
 agrees output "${separate[@]}" "${given[@]}"
-paths x=x context=context wq=wq wk=cross-wk wv=cross-wv bq=bq bv=bv
+paths x=x xkv=xkv wq=wq wk=cross-wk wv=cross-wv bq=bq bv=bv
 cross=("${given[@]}" --heads 4 --kv-heads 2)
 agrees cross "${cross[@]}"
 paths x=x wqkv=wqkv bqkv=bqkv
@@ -246,8 +246,8 @@ paths q=q-2 k=k-2 v=v-2
 flat=("${given[@]}" --heads 4 --kv-heads 2)
 shows '^problem .* batch 3, tokens 7, keys 10,
 , packed$' 'p["lengths"] == "packed" and p["batch"] == 3' "${flat[@]}" --query-offsets 0,3,3,10 --key-offsets 0,4,4,14
-shows '^ +Q = X\.W \+ bias, K and V from the context of 3 columns,' \
-  'p["source"] == "x and context" and p["kv_model_dim"] == 3 and p["biases"] == 5' "${cross[@]}"
+shows '^ +Q = X\.W \+ bias, K and V from xkv of 3 columns,' \
+  'p["source"] == "x and xkv" and p["kv_model_dim"] == 3 and p["biases"] == 5' "${cross[@]}"
 shows '^ +Q = X\.W \+ bias,' 'p["fused_qkv"] is True and p["biases"] == 7' "${fused[@]}"
 shows ', output 3$' 'p["output_dim"] == 3 and p["biases"] == 0' "${separate[@]}" --wo "$folder/wo.npy"
 shows ', output 3 with bias$' 'p["output_dim"] == 3 and p["biases"] == 8' \
@@ -270,7 +270,7 @@ shows ', stored as f16$' 'p["type"] == "f16"' "${separate[@]}" --type f16
 shows ', stored as bf16$' 'p["type"] == "bf16"' "${separate[@]}" --type bf16
 sizes=(--random --tokens 4 --model-dim 8 --heads 4)
 shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4 \(1 of keys\), head_dim 2,
-, K and V from the context of 5 columns,
+, K and V from xkv of 5 columns,
 , output 3 with bias$' 'p["key_len"] == 6 and p["kv_model_dim"] == 5 and p["kv_heads"] == 1 and p["output_dim"] == 3' \
   "${sizes[@]}" --key-tokens 6 --kv-model-dim 5 --kv-heads 1 --output-dim 3
 shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --past-tokens 5 --cache-capacity 9
@@ -398,15 +398,16 @@ wrong '--k is missing \(--q, --k and --v go together\)$' "${four[@]:0:2}"
 wrong '--v is missing \(--q, --k and --v go together\)$' "${four[@]:0:4}"
 wrong '--q is missing \(--q, --k and --v go together\)$' "${four[@]:2}"
 wrong '--x is missing \(--x and --wqkv go together\)$' "${fused[@]:2}"
-for option in x context wq wk wv wqkv bq bk bv bqkv; do
+for option in x xkv wq wk wv wqkv bq bk bv bqkv; do
   wrong "--$option does not go with --q, --k and --v$" "${four[@]}" "--$option" "$folder/x.npy"
 done
-for option in context wq wk wv bq bk bv; do
+wrong '--context: unknown option' "${cross[@]}" --context "$folder/xkv.npy"
+for option in xkv wq wk wv bq bk bv; do
   wrong "--$option does not go with --wqkv$" "${fused[@]}" "--$option" "$folder/x.npy"
 done
 wrong '--bqkv does not go with --wq, --wk and --wv$' "${separate[@]}" --bqkv "$folder/bqkv.npy"
 wrong '--positions: they are to be added to x, but q, k and v are given$' "${four[@]}" --positions sinusoidal
-for option in x context wqkv wo bo q; do
+for option in x xkv wqkv wo bo q; do
   wrong 'more than one input \(allowed: ' --random "--$option" "$folder/x.npy"
   wrong 'more than one input \(allowed: ' --example cat-sat-down "--$option" "$folder/x.npy"
 done
@@ -455,7 +456,7 @@ for vector in bq bk bv bo; do misshapen --$vector "1 3x6" "${all[@]}"; done
 misshapen --mask "9x9 3x6 2x2x2 1x1x9x9" "${all[@]}"
 for vector in alibi sinks cache-k-scale cache-v-scale; do misshapen --$vector "1 6 3x6" "${all[@]}"; done
 for file in past-k past-v; do misshapen --$file "6 3x6 2x2x2 1x1x9x9" "${all[@]}"; done
-misshapen --context "6 1x1x9x9 2x5x6" "${cross[@]}"
+misshapen --xkv "6 1x1x9x9 2x5x6" "${cross[@]}"
 misshapen --wqkv "6 9x9 2x2x2" "${fused[@]}"
 misshapen --bqkv "1 3x6" "${fused[@]}"
 for given_file in q k v; do misshapen --$given_file "6" "${four[@]}"; done

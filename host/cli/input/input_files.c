@@ -31,7 +31,7 @@ static bool wrong_shape(const files *f, clattn_tensor tensor, const char *allowe
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------ */
 
-/* x or the context: batch, length and columns. */
+/* x or xkv: batch, length and columns. */
 static bool tokens_of(const files *f, clattn_tensor tensor, size_t size[3]) {
   const array *a = &f->all[tensor];
   if (a->rank != 2 && a->rank != 3) return wrong_shape(f, tensor, "(tokens, columns) or (batch, tokens, columns)");
@@ -42,21 +42,20 @@ static bool tokens_of(const files *f, clattn_tensor tensor, size_t size[3]) {
 }
 
 static bool set_tokens(const files *f, clattn_problem *p) {
-  size_t x[3], context[3];
+  size_t x[3], xkv[3];
   if (!tokens_of(f, CLATTN_X, x)) return false;
   p->batch = x[0];
   p->query_len = p->key_len = x[1];
   p->model_dim = x[2];
   if (path_of(f, CLATTN_XKV) == NULL) return true;
-  if (!tokens_of(f, CLATTN_XKV, context)) return false;
-  if (context[0] != x[0]) {
-    complain("--context: %s has a batch of %zu, X one of %zu (allowed: the same)", path_of(f, CLATTN_XKV), context[0],
-             x[0]);
+  if (!tokens_of(f, CLATTN_XKV, xkv)) return false;
+  if (xkv[0] != x[0]) {
+    complain("--xkv: %s has a batch of %zu, X one of %zu (allowed: the same)", path_of(f, CLATTN_XKV), xkv[0], x[0]);
     return false;
   }
   p->source = CLATTN_SOURCE_XKV;
-  p->key_len = context[1];
-  p->kv_model_dim = context[2];
+  p->key_len = xkv[1];
+  p->kv_model_dim = xkv[2];
   return true;
 }
 

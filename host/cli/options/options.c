@@ -17,7 +17,7 @@ static const struct {
   const char *name, *help;
 } files[] = {
     {CLATTN_X, "--x", "X, (tokens, model_dim) or (batch, tokens, model_dim)"},
-    {CLATTN_XKV, "--context", "cross attention: what keys and values are projected from, like X"},
+    {CLATTN_XKV, "--xkv", "cross attention: the input of K and V, shaped like X"},
     {CLATTN_WQ, "--wq", "Wq, (model_dim, heads.head_dim), or the other way round with --layout xwt"},
     {CLATTN_WK, "--wk", "Wk, likewise"},
     {CLATTN_WV, "--wv", "Wv, (model_dim, heads.value_dim), likewise"},

@@ -87,7 +87,7 @@ typedef struct run_options {
   int json;
 } run_options;
 
-/* "--x", "--context", ...; NULL where a tensor has no option. */
+/* "--x", "--xkv", ...; NULL where a tensor has no option. */
 const char *file_option_name(clattn_tensor tensor);
 
 const char *cache_file_option(cache_file file); /* likewise */

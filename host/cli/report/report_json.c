@@ -32,7 +32,7 @@ static json_t *meaning_json(const clattn_problem *p) {
 }
 
 static json_t *problem_json(const input *in) {
-  static const char *const sources[] = {"x", "x and context", "q, k and v"};
+  static const char *const sources[] = {"x", "x and xkv", "q, k and v"};
   const clattn_problem *p = &in->problem;
   const size_t kv_model_dim = p->kv_model_dim != 0 ? p->kv_model_dim : p->model_dim;
   json_t *sizes = json_pack(

@@ -43,7 +43,7 @@ static void print_meaning(const report *r) {
   else
     printf("Q = %s%s%s", p->layout == CLATTN_LAYOUT_XWT ? "X.W^T" : "X.W",
            (p->biases & ~(unsigned)CLATTN_BIAS_O) != 0 ? " + bias" : "",
-           p->source == CLATTN_SOURCE_XKV ? ", K and V from the context" : "");
+           p->source == CLATTN_SOURCE_XKV ? ", K and V from xkv" : "");
   if (p->kv_model_dim != 0 && p->kv_model_dim != p->model_dim) printf(" of %zu columns", p->kv_model_dim);
   printf(", scores = Q.K^T * %.7g", (double)clattn_problem_scale(p));
   if (p->softcap > 0.0f) printf(", softcap %g", (double)p->softcap);
