@@ -4,8 +4,8 @@
 
 #include "clattn_inspect.h"
 
-/* Exit codes, also in the help text and README. */
-enum { EXIT_PASSED = 0, EXIT_CHECK_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_DEVICE_FAILED = 3 };
+/* Exit codes, also in the help text and README. Functions that may end the command return one of them, or GO_ON. */
+enum { GO_ON = -1, EXIT_PASSED = 0, EXIT_CHECK_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_DEVICE_FAILED = 3 };
 
 /* popt's own --help would leave the program at once, and a full disk unnoticed. */
 enum { OPTION_HELP = 'h' };

@@ -74,7 +74,7 @@ int access_options_read(int argc, const char **argv, access_options *o) {
     return EXIT_BAD_INPUT;
   }
   o->word = poptGetArgs(o->context);
-  return check(o) && parse_numbers(o) ? -1 : EXIT_BAD_INPUT;
+  return check(o) && parse_numbers(o) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 void access_options_free(access_options *o) {

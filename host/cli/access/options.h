@@ -14,7 +14,7 @@ typedef struct access_options {
   sizes sizes;
 } access_options;
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int access_options_read(int argc, const char **argv, access_options *options);
 void access_options_free(access_options *options);
 

@@ -243,7 +243,7 @@ int subject_run(const char *word, const sizes *z, subject *s) {
   device_forget();
   device_keep(clattn_stage_name(clattn_stage_kernels(s->stage)));
   clattn_status status = plan(&w, s, kernels, &error);
-  int code = -1;
+  int code = GO_ON;
   if (status == CLATTN_OK) {
     note_choice(s, w.plan);
     if (!prepare(&w, &s->problem)) {

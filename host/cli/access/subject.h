@@ -25,7 +25,7 @@ typedef struct subject {
 } subject;
 
 /* Runs "STAGE=RUNG", perhaps with tile sizes behind colons: the kernel by number or name, tile sizes that are not given
- * as the smallest above 1. -1, or the exit code at which to stop, after a complaint. */
+ * as the smallest above 1. GO_ON, or the exit code at which to stop, after a complaint. */
 int subject_run(const char *word, const sizes *sizes, subject *subject);
 
 /* The word of the stage's next kernel, "scores=tiled", where `word` is a stage alone; else the word itself, once. *next

@@ -64,7 +64,7 @@ static int open_contestants(comparison *c) {
   c->contestants = ON_THE_CPU;
   if (list != NULL) add_devices(c, list);
   clattn_device_list_destroy(list);
-  return -1;
+  return GO_ON;
 }
 
 /* Powers of two from COMPARE_LEAST_TOKENS on, and the last one, whatever it is. */
@@ -90,7 +90,7 @@ static int list_lengths(comparison *c) {
     return EXIT_BAD_INPUT;
   }
   for (size_t n = 0; n < c->lengths; ++n) c->length[n] = next_length(c->options, n == 0 ? 0 : c->length[n - 1]);
-  return -1;
+  return GO_ON;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
@@ -104,13 +104,13 @@ static int race_all(compare_job *job) {
     return EXIT_BAD_INPUT;
   }
   int code = race_prepare(&job->race);
-  if (code == -1 && !c->options->json) comparison_text_head(c);
-  if (code == -1 && c->lengths == 1) code = race_rehearse(&job->race);
-  for (size_t n = 0; n < c->lengths && code == -1; ++n) {
+  if (code == GO_ON && !c->options->json) comparison_text_head(c);
+  if (code == GO_ON && c->lengths == 1) code = race_rehearse(&job->race);
+  for (size_t n = 0; n < c->lengths && code == GO_ON; ++n) {
     code = race_run(&job->race, n);
     if (c->options->json) continue;
     progress_clear();
-    if (code == -1) comparison_text_length(c, n);
+    if (code == GO_ON) comparison_text_length(c, n);
   }
   return code;
 }
@@ -128,11 +128,11 @@ static int print(const comparison *c) {
 
 static int compare(compare_job *job) {
   comparison *c = &job->found;
-  int code = can_write_all(c->options) ? -1 : EXIT_BAD_INPUT;
-  if (code == -1) code = open_contestants(c);
-  if (code == -1 && c->contestants > 0) code = list_lengths(c);
-  if (code == -1) code = race_all(job);
-  return code == -1 ? print(c) : code;
+  int code = can_write_all(c->options) ? GO_ON : EXIT_BAD_INPUT;
+  if (code == GO_ON) code = open_contestants(c);
+  if (code == GO_ON && c->contestants > 0) code = list_lengths(c);
+  if (code == GO_ON) code = race_all(job);
+  return code == GO_ON ? print(c) : code;
 }
 
 int command_compare(int argc, const char **argv) {
@@ -140,7 +140,7 @@ int command_compare(int argc, const char **argv) {
   compare_job job = {.found = {.options = &options}};
   comparison *c = &job.found;
   int code = compare_options_read(argc, argv, &options);
-  if (code == -1) code = compare(&job);
+  if (code == GO_ON) code = compare(&job);
   for (size_t i = 0; i < c->contestants; ++i) contestant_close(&c->contestant[i]);
   free(c->contestant);
   free(c->length);

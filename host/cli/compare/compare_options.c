@@ -99,7 +99,7 @@ int compare_options_read(int argc, const char **argv, compare_options *o) {
       POPT_TABLEEND};
   poptContext context = open_options(argc, argv, table, NULL);
   int result = read_options(context, "compare");
-  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  if (result == GO_ON && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
   return result;
 }

@@ -46,13 +46,13 @@ static int begin(heat *h, race *r, size_t tokens, result *results) {
   *h = (heat){.race = r, .results = results};
   o.number[NUMBER_TOKENS] = tokens;
   const int code = input_load(&o, &h->in);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   const size_t bytes = clattn_output_bytes(&h->in.problem, CLATTN_OUTPUT);
   h->flops = flops_of(&h->in.problem);
   h->memory = malloc(bytes > 0 ? bytes : clattn_output_bytes(&h->in.problem, CLATTN_CONTEXT));
   clattn_outputs_set(&h->outputs, bytes > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT, h->memory);
   for (size_t i = 0; i < r->found->contestants; ++i) results[i] = (result){.state = RESULT_CANNOT};
-  if (h->memory != NULL) return -1;
+  if (h->memory != NULL) return GO_ON;
   complain("no host memory for a result of %zu tokens", tokens);
   return EXIT_BAD_INPUT;
 }
@@ -180,7 +180,7 @@ int race_run(race *r, size_t index) {
   comparison *f = r->found;
   heat h;
   const int code = begin(&h, r, f->length[index], comparison_result(f, index, 0));
-  if (code == -1) {
+  if (code == GO_ON) {
     f->flops[index] = h.flops;
     run_heat(&h);
   }
@@ -216,7 +216,7 @@ int race_rehearse(race *r) {
   const comparison *f = r->found;
   const size_t tokens = rehearsed_tokens(r);
   heat h;
-  if (tokens == f->options->input.number[NUMBER_TOKENS]) return -1;
+  if (tokens == f->options->input.number[NUMBER_TOKENS]) return GO_ON;
   result *results = malloc(f->contestants * sizeof *results);
   if (results == NULL) {
     complain("no host memory for a rehearsal");
@@ -224,7 +224,7 @@ int race_rehearse(race *r) {
   }
   const int code = begin(&h, r, tokens, results);
   h.rehearsal = true;
-  if (code == -1) run_heat(&h);
+  if (code == GO_ON) run_heat(&h);
   end(&h);
   free(results);
   return code;

@@ -12,7 +12,7 @@ typedef struct race {
   void *of;
 } race;
 
-/* Fills in the problem that is found. -1, or the exit code after a complaint. */
+/* Fills in the problem that is found. GO_ON, or the exit code after a complaint. */
 int race_prepare(race *r);
 
 /* Runs all at length `index` of what is found. Likewise. */

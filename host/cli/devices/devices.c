@@ -69,7 +69,7 @@ int command_devices(int argc, const char **argv) {
       POPT_TABLEEND};
   poptContext context = open_options(argc, argv, options, NULL);
   int result = read_options(context, "devices");
-  if (result == -1) result = print_devices(platform, device);
+  if (result == GO_ON) result = print_devices(platform, device);
   poptFreeContext(context);
   free(device);
   free(platform);

@@ -50,7 +50,7 @@ static int ask_all(const clattn_device_choice *choice) {
   if (clattn_device_list_create(choice, &list, &error) != CLATTN_OK) return no_device(&error);
   for (size_t i = 0; i < clattn_device_list_count(list); ++i) {
     const int failed = ask_device(list, i, &wrong);
-    if (failed != -1) code = failed;
+    if (failed != GO_ON) code = failed;
   }
   clattn_device_list_destroy(list);
   if (code != EXIT_PASSED) return code;
@@ -90,12 +90,12 @@ int command_doctor(int argc, const char **argv) {
       POPT_TABLEEND};
   poptContext context = poptGetContext("clattn", argc, argv, options, 0);
   int result = read_options(context, "doctor");
-  if (result == -1 && code != NULL) {
+  if (result == GO_ON && code != NULL) {
     result = doctor_code(code);
-  } else if (result == -1 && (wait < 1 || wait > 3600)) {
+  } else if (result == GO_ON && (wait < 1 || wait > 3600)) {
     complain("--wait %d (allowed: 1 to 3600)", wait);
     result = EXIT_BAD_INPUT;
-  } else if (result == -1) {
+  } else if (result == GO_ON) {
     result = examine(platform, device, (unsigned)wait);
   }
   poptFreeContext(context);

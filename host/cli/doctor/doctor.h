@@ -23,7 +23,7 @@ const char *doctor_words(int code);
 /* What may help where no device was found, and the driver or loader answered with this code; several lines. */
 void doctor_advise(int code, FILE *to);
 
-/* Every kernel of the catalogue, asked; counts those that are wrong although plans would choose them. Returns -1, or
+/* Every kernel of the catalogue, asked; counts those that are wrong although plans would choose them. Returns GO_ON, or
  * the exit code, after a complaint. */
 int doctor_kernels(clattn_device *device, size_t *wrong);
 

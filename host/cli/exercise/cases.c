@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "cli/command.h"
+
 #define ROW_TAIL 3
 #define COLUMN_TAIL 5
 #define TERM_TAIL 3
@@ -164,12 +166,12 @@ int case_fill(const exercise *e, case_kind kind, workload *w) {
   }
   const int code = workload_fill(w);
   /* 0 times infinity is NaN: whoever adds masked keys up, with weights of 0, is found out. */
-  if (code == -1 && kind == CASE_CAUSAL && e->stage == CLATTN_STAGE_CONTEXT) {
+  if (code == GO_ON && kind == CASE_CAUSAL && e->stage == CLATTN_STAGE_CONTEXT) {
     float *v = w->memory[CLATTN_V];
     v[(p->key_len - 1) * p->value_dim] = INFINITY;
   }
   /* In fused, scores fall until the case of those that grow: so a missing correction shows there and not before. */
-  if (code == -1 && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING)) slope_scores(w, kind == CASE_GROWING);
+  if (code == GO_ON && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING)) slope_scores(w, kind == CASE_GROWING);
   return code;
 }
 

@@ -35,8 +35,8 @@ typedef struct case_sizes {
 } case_sizes;
 case_sizes case_sizes_of(const exercise *e, case_kind kind);
 
-/* Sets the workload's problem, and draws its inputs. -1, or the exit code after a complaint; workload_free() in every
- * case. */
+/* Sets the workload's problem, and draws its inputs. GO_ON, or the exit code after a complaint; workload_free() in
+ * every case. */
 int case_fill(const exercise *e, case_kind kind, workload *w);
 
 /* Something large enough to be timed, likewise. */

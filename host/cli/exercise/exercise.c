@@ -212,7 +212,7 @@ static int run(const exercise_options *o) {
 int command_exercise(int argc, const char **argv) {
   exercise_options options = {.device = NULL};
   int code = read_exercise_options(argc, argv, &options);
-  if (code == -1) code = run(&options);
+  if (code == GO_ON) code = run(&options);
   free_exercise_options(&options);
   return code;
 }

@@ -130,7 +130,7 @@ static clattn_status run_other_inputs(attempt *a, clattn_error *error) {
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &a->work.inputs, &nothing, NULL, error);
   clattn_plan_destroy(plan);
   workload_free(&a->work);
-  a->complained = case_fill(a->job->exercise, a->kind, &a->work) != -1;
+  a->complained = case_fill(a->job->exercise, a->kind, &a->work) != GO_ON;
   return a->complained ? no_memory(error) : status;
 }
 
@@ -236,7 +236,7 @@ static int judge(attempt *a) {
   const clattn_tensor_check *wrong = find_wrong(a, &all_wrong);
   if (wrong == NULL) {
     printf("%sok%s\n", style(GREEN), style(PLAIN));
-    return -1;
+    return GO_ON;
   }
   explain_wrong(a, wrong, all_wrong);
   return EXIT_CHECK_FAILED;
@@ -248,7 +248,7 @@ static int run_case(const grade_job *job, clattn_device *device, case_kind kind)
   fflush(stdout); /* should the kernel end the program, it is seen in which case */
   watch_alive();
   int code = case_fill(job->exercise, kind, &a.work);
-  if (code == -1) code = judge(&a);
+  if (code == GO_ON) code = judge(&a);
   for (int run = 0; run < RUNS; ++run)
     for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(clattn_outputs_get(&a.run[run], (clattn_tensor)t));
   clattn_plan_destroy(a.plan);
@@ -282,7 +282,7 @@ static double gflops_of(const grade_job *job, const workload *w, const char *ker
 
 static void print_speed(const grade_job *job, clattn_device *device) {
   workload w = {.device = device, .stage = job->exercise->stage};
-  if (case_fill_timed(job->exercise, &w) == -1) {
+  if (case_fill_timed(job->exercise, &w) == GO_ON) {
     steadiness steady = {0};
     char disturbed[STEADY_TEXT];
     const double own = gflops_of(job, &w, job->exercise->kernel, job->folder, &steady);
@@ -343,10 +343,10 @@ int grade(void *of) {
   if (open_device(&job->where, &device, &error) != CLATTN_OK) return complain_of(&error);
   printf("%s: %s %s, on %s\n\n", job->exercise->name, clattn_stage_name(job->exercise->stage), job->exercise->kernel,
          clattn_device_get_info(device)->name);
-  int code = -1;
-  for (int kind = 0; kind < CASE_COUNT && code == -1; ++kind)
+  int code = GO_ON;
+  for (int kind = 0; kind < CASE_COUNT && code == GO_ON; ++kind)
     if (case_applies(job->exercise, (case_kind)kind)) code = run_case(job, device, (case_kind)kind);
-  if (code == -1) code = lacks_barrier(job) ? print_lacks_barrier(job) : print_passed(job, device);
+  if (code == GO_ON) code = lacks_barrier(job) ? print_lacks_barrier(job) : print_passed(job, device);
   clattn_device_close(device);
   return code;
 }

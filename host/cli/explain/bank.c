@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/command.h"
 #include "cli/explain/demos.h"
 #include "cli/explain/text.h"
 #include "cli/explain/words.h"
@@ -101,7 +102,7 @@ int demo_bank(const run_options *o) {
   bank b = {.q = {{{0}}}};
   clattn_check_report check;
   const int code = run_bank(o, &b, &check);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   demo_headline("One word, two meanings: bank");
   puts(
       "Its query looks for what settles the meaning, of place and institution alike; keys advertise what they can say "

@@ -50,7 +50,7 @@ int demo_run(const run_options *o, const clattn_problem *problem, const clattn_i
   if (status == CLATTN_OK) status = clattn_check(plan, inputs, outputs, NULL, check, &error);
   clattn_plan_destroy(plan);
   clattn_device_close(device);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
+  return status == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
 /* The walk of an example, on the device that was asked for. */
@@ -119,7 +119,7 @@ static int route(walk *w, const change *c, routed *to) {
   }
   const clattn_status status = clattn_plan_run(w->plan, &inputs, &outputs, NULL, &error);
   free(copy);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
+  return status == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
 /* "every weight is the same, bit for bit", or how far they moved; then context likewise. */
@@ -148,7 +148,7 @@ static int print_routing(walk *w) {
   demo_name_columns(&table, names, 5);
   for (size_t i = 0; i < CHANGES; ++i) {
     const int code = route(w, &changes[i], &result[i]);
-    if (code != -1) return code;
+    if (code != GO_ON) return code;
     float *row = demo_add_row(&table, changes[i].name);
     row[0] = result[i].weights[w->focus * n + DOG];
     row[1] = result[i].weights[w->focus * n + BALL];
@@ -165,7 +165,7 @@ static int print_routing(walk *w) {
 static int run_routing_demo(const run_options *o) {
   walk w;
   int code = walk_example(o, "dog-chased-ball", 0, false, CLATTN_LAYOUT_XW, &w);
-  if (code == -1) code = print_routing(&w);
+  if (code == GO_ON) code = print_routing(&w);
   walk_free(&w);
   return code;
 }
@@ -206,9 +206,9 @@ static int run_heads_demo(const run_options *o) {
   walk one, two = {.steps = 0}, turned = {.steps = 0};
   walk_step table = {.kind = WALK_TABLE};
   int code = walk_example(o, "cat-sat-down", 1, false, CLATTN_LAYOUT_XW, &one);
-  if (code == -1) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &two);
-  if (code == -1) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &turned);
-  if (code == -1) {
+  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &two);
+  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &turned);
+  if (code == GO_ON) {
     demo_name_columns(&table, one.input.example->tokens, one.seen.key_len);
     add_weights(&one, &table);
     add_weights(&two, &table);
@@ -271,7 +271,7 @@ static void print_confusions(const walk *w) {
 static int run_confusions_demo(const run_options *o) {
   walk w;
   int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &w);
-  if (code == -1) {
+  if (code == GO_ON) {
     print_confusions(&w);
     code = demo_verdict(&w.check);
   }
@@ -288,7 +288,7 @@ int demo_scales(const run_options *options, const walk *w) {
   other.meaning.scale_given = false;
   walk_query_name(w, w->focus, focus);
   int code = walk_make(&other, focus, WALK_TEXT, &scaled);
-  for (size_t h = 0; code == -1 && h < w->heads; ++h) {
+  for (size_t h = 0; code == GO_ON && h < w->heads; ++h) {
     const walk *const walks[] = {w, &scaled};
     walk_step table = {.kind = WALK_TABLE, .columns = w->key[h].count};
     for (size_t c = 0; c < table.columns; ++c) walk_key_name(w, w->key[h].index[c], table.column[c]);
@@ -303,7 +303,7 @@ int demo_scales(const run_options *options, const walk *w) {
            w->heads > 1 ? " in each head" : "");
     text_table(&table);
   }
-  if (code == -1) code = demo_verdict(&scaled.check);
+  if (code == GO_ON) code = demo_verdict(&scaled.check);
   walk_free(&scaled);
   return code;
 }

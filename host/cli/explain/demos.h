@@ -30,7 +30,7 @@ float *demo_add_row(walk_step *table, const char *name);
 /* The exit code, and a complaint where a check failed. */
 int demo_verdict(const clattn_check_report *report);
 
-/* Runs a problem of the demonstration's own, and checks it. -1, or the exit code, after a complaint. */
+/* Runs a problem of the demonstration's own, and checks it. GO_ON, or the exit code, after a complaint. */
 int demo_run(const run_options *device, const clattn_problem *problem, const clattn_inputs *inputs,
              const clattn_outputs *outputs, clattn_check_report *check);
 

@@ -103,7 +103,7 @@ int demo_dictionary(const run_options *o) {
   }
   fill_dictionary(d);
   int code = run_dictionary(o, d);
-  if (code == -1) {
+  if (code == GO_ON) {
     demo_headline("A dictionary, hard and soft: {dog: bark, cat: meow, cow: moo}");
     puts(
         "A dictionary finds the one key that is equal. Attention compares with all keys and answers with a blend; the\n"

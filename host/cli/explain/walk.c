@@ -109,18 +109,18 @@ static int find_focus(walk *w, const char *focus) {
     walk_query_name(w, i, name);
     if (strcmp(name, focus) != 0) continue;
     w->focus = i;
-    return -1;
+    return GO_ON;
   }
   if (focus[0] < '0' || focus[0] > '9') return complain_of_focus(w, focus);
   const unsigned long long number = strtoull(focus, &end, 10);
   if (*end != '\0' || number >= w->query.all) return complain_of_focus(w, focus);
   w->focus = (size_t)number;
-  return -1;
+  return GO_ON;
 }
 
 /* A page shows all tokens, or is not made. */
 static int fit_page(const walk *w, size_t count, const char *what) {
-  if (w->form != WALK_PAGE || count <= WALK_MOST) return -1;
+  if (w->form != WALK_PAGE || count <= WALK_MOST) return GO_ON;
   complain("--html: %zu %s (allowed: up to %d; the text shows the strongest of more)", count, what, WALK_MOST);
   return EXIT_BAD_INPUT;
 }
@@ -137,8 +137,8 @@ static int choose_queries(walk *w, const char *focus) {
   const size_t usual = w->input.example != NULL ? w->input.example->focus : w->query.all - 1;
   w->focus = usual;
   int code = fit_page(w, w->query.all, "queries");
-  if (code == -1 && focus != NULL) code = find_focus(w, focus);
-  if (code != -1) return code;
+  if (code == GO_ON && focus != NULL) code = find_focus(w, focus);
+  if (code != GO_ON) return code;
   w->begin = w->focus;
   if (w->form == WALK_PAGE) w->focus = usual;
   w->focused = focus != NULL && w->form == WALK_TEXT;
@@ -149,7 +149,7 @@ static int choose_queries(walk *w, const char *focus) {
   for (size_t h = 0; h < w->heads; ++h)
     for (size_t i = 0; i < w->query.count; ++i) w->row[w->rows.count++] = h * p->query_len + w->query.index[i];
   w->rows.row = w->row;
-  return -1;
+  return GO_ON;
 }
 
 /* The keys with the largest weights, in the order in which they stand. */
@@ -174,7 +174,7 @@ static int choose_keys(walk *w) {
   size_t all = w->cache != NULL ? clattn_cache_length(w->cache, 0) : input_new_keys(&w->input, 0);
   if (all > p->key_len) all = p->key_len;
   const int code = fit_page(w, all, "keys");
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   for (size_t h = 0; h < w->heads; ++h) {
     w->key[h].all = all;
     if (all <= walk_whole(w))
@@ -182,7 +182,7 @@ static int choose_keys(walk *w) {
     else
       choose_strongest(&w->key[h], walk_scores_row(w, w->outputs.weights, h, walk_focus_row(w)));
   }
-  return -1;
+  return GO_ON;
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -201,7 +201,7 @@ static int make_plan(walk *w, const run_options *o) {
   if (clattn_plan_create(w->device, &w->input.problem, &options, &w->plan, &error) != CLATTN_OK)
     return complain_of(&error);
   warn_of_wrong_kernels(w->plan);
-  return -1;
+  return GO_ON;
 }
 
 static int allocate(walk *w) {
@@ -220,7 +220,7 @@ static int allocate(walk *w) {
     clattn_outputs_set(&w->outputs, tensor, w->memory[t]);
   }
   w->outputs.rows = &w->rows;
-  return -1;
+  return GO_ON;
 }
 
 /* Matrices and biases as floats, rounded to the problem's type as the device has them. */
@@ -239,7 +239,7 @@ static int widen_matrices(walk *w) {
     }
     clattn_widen(p->type, clattn_inputs_get(&w->input.inputs, tensor), count, w->matrix[tensor]);
   }
-  return -1;
+  return GO_ON;
 }
 
 /* The larger of the two; a NaN, once there, stays. */
@@ -266,22 +266,22 @@ static int run(walk *w) {
   if (clattn_check(w->plan, &w->input.inputs, &w->outputs, NULL, &w->check, &error) != CLATTN_OK)
     return complain_of(&error);
   compare_with_production(w);
-  return -1;
+  return GO_ON;
 }
 
 int walk_make(const run_options *options, const char *focus, walk_form form, walk *w) {
   memset(w, 0, sizeof *w);
   w->form = form;
   int code = input_load(options, &w->input);
-  if (code == -1) code = choose_queries(w, focus);
-  if (code == -1) code = make_plan(w, options);
-  if (code == -1) code = past_load(w->device, &w->input, &w->cache, &w->seen);
-  if (code == -1) code = allocate(w);
-  if (code == -1) code = widen_matrices(w);
-  if (code == -1) code = run(w);
-  if (code == -1) code = choose_keys(w);
-  if (code != -1) return code;
-  if (walk_fill_steps(w)) return -1;
+  if (code == GO_ON) code = choose_queries(w, focus);
+  if (code == GO_ON) code = make_plan(w, options);
+  if (code == GO_ON) code = past_load(w->device, &w->input, &w->cache, &w->seen);
+  if (code == GO_ON) code = allocate(w);
+  if (code == GO_ON) code = widen_matrices(w);
+  if (code == GO_ON) code = run(w);
+  if (code == GO_ON) code = choose_keys(w);
+  if (code != GO_ON) return code;
+  if (walk_fill_steps(w)) return GO_ON;
   complain("no host memory for the walk");
   return EXIT_BAD_INPUT;
 }

@@ -89,7 +89,7 @@ typedef struct walk {
 } walk;
 
 /* Loads the input, runs it traced, checks it, and fills the steps. `focus`: a token, its number, or NULL; text follows
- * it alone, a page begins with it. -1, or the exit code at which to stop, after a complaint. Free in every case; it
+ * it alone, a page begins with it. GO_ON, or the exit code at which to stop, after a complaint. Free in every case; it
  * starts from all zero. */
 int walk_make(const run_options *options, const char *focus, walk_form form, walk *w);
 void walk_free(walk *w);

@@ -111,7 +111,7 @@ static int input_from_example(const run_options *o, input *in) {
   for (size_t i = 0; i < sizeof made / sizeof made[0]; ++i)
     if (in->tensor[made[i]] == NULL) return EXIT_BAD_INPUT;
   memcpy(in->tensor[CLATTN_X], e->x, e->token_count * e->model_dim * sizeof(float));
-  return -1;
+  return GO_ON;
 }
 
 /* ---- storage ----------------------------------------------------------------------------------------------------- */
@@ -159,11 +159,11 @@ int input_load(const run_options *o, input *in) {
   const int code = o->random != 0 ? input_from_random(o, in)
                    : files        ? input_from_files(o, in)
                                   : input_from_example(o, in);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   clattn_error error;
   if (!input_set_meaning(o, in)) return EXIT_BAD_INPUT;
   if (clattn_problem_validate(&in->problem, &error) != CLATTN_OK) return input_complain_of(&error);
-  return store(in) && input_load_cache(o, in) && check_positions(in) ? -1 : EXIT_BAD_INPUT;
+  return store(in) && input_load_cache(o, in) && check_positions(in) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 void input_free(input *in) {

@@ -18,7 +18,7 @@ typedef struct input {
   size_t past_len;
 } input;
 
-/* Returns -1 to go on, or the exit code after a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after a complaint. Free in every case. */
 int input_load(const run_options *options, input *input);
 void input_free(input *input);
 

@@ -230,5 +230,5 @@ int input_from_files(const run_options *o, input *in) {
     else
       array_free(&f.all[t]);
   }
-  return good ? -1 : EXIT_BAD_INPUT;
+  return good ? GO_ON : EXIT_BAD_INPUT;
 }

@@ -101,5 +101,5 @@ int input_from_random(const run_options *o, input *in) {
     in->tensor[all[i]] = random_matrix(p, all[i], &state);
     if (in->tensor[all[i]] == NULL) return EXIT_BAD_INPUT;
   }
-  return -1;
+  return GO_ON;
 }

@@ -23,13 +23,13 @@ static int fill_tensor(workload *w, clattn_tensor tensor, uint64_t *state) {
     return EXIT_BAD_INPUT;
   }
   clattn_inputs_set(&w->inputs, tensor, w->memory[tensor]);
-  return -1;
+  return GO_ON;
 }
 
 int workload_fill(workload *w) {
   uint64_t state = 1;
-  int code = -1;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t)
+  int code = GO_ON;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == GO_ON; ++t)
     if (clattn_input_bytes(&w->problem, (clattn_tensor)t) > 0) code = fill_tensor(w, (clattn_tensor)t, &state);
   return code;
 }

@@ -14,7 +14,7 @@ typedef struct workload {
   void *memory[CLATTN_TENSOR_COUNT]; /* of the inputs */
 } workload;
 
-/* Draws the inputs; the other fields are set. -1, or the exit code at which to stop, after a complaint. */
+/* Draws the inputs; the other fields are set. GO_ON, or the exit code at which to stop, after a complaint. */
 int workload_fill(workload *w);
 void workload_free(workload *w);
 

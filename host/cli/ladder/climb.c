@@ -47,7 +47,7 @@ int climb_prepare(stage_ladder *stage, const workload *w) {
   }
   list_rungs(stage->stage, stage->rung);
   qsort(stage->rung, stage->count, sizeof *stage->rung, compare_rungs);
-  return -1;
+  return GO_ON;
 }
 
 /* ---- one rung ---------------------------------------------------------------------------------------------------- */
@@ -112,7 +112,7 @@ int climb(stage_ladder *stage, const workload *w, void (*step)(void *of, const r
     r->speed_up = r->seconds > 0.0 ? before / r->seconds : 0.0;
     before = r->seconds;
   }
-  return -1;
+  return GO_ON;
 }
 
 /* ---- figures ----------------------------------------------------------------------------------------------------- */

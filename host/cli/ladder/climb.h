@@ -8,7 +8,7 @@
 /* Finds the rungs of stage->stage and what the problem costs; everything else of `w` is set. Returns as climb does. */
 int climb_prepare(stage_ladder *stage, const workload *w);
 
-/* Checks and times all rungs, and predicts nothing; `step` is called before each. -1, or the exit code at which to
+/* Checks and times all rungs, and predicts nothing; `step` is called before each. GO_ON, or the exit code at which to
  * stop, after a complaint. */
 int climb(stage_ladder *stage, const workload *w, void (*step)(void *of, const rung *rung), void *of);
 

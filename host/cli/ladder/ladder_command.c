@@ -72,10 +72,10 @@ static int prepare_stages(ladder_job *job) {
                     .stage = stage,
                     .kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL};
     const int code = climb_prepare(s, w);
-    if (code != -1) return code;
+    if (code != GO_ON) return code;
     job->all_steps += s->count;
   }
-  return -1;
+  return GO_ON;
 }
 
 /* Memory is probed with as much as the largest stage's tensors take: in the caches that they fit into. */
@@ -94,7 +94,7 @@ static int probe(ladder_job *job, const char *label, clattn_peaks *peaks) {
   options.repeats = PROBE_REPEATS;
   options.kernel_dir = job->work[0].kernel_dir;
   show(job, label);
-  return clattn_device_probe(job->device, &options, peaks, &error) == CLATTN_OK ? -1 : complain_of(&error);
+  return clattn_device_probe(job->device, &options, peaks, &error) == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
 /* The higher of two probes is nearer to what the device can do. */
@@ -109,13 +109,13 @@ static int probe_again(ladder_job *job) {
   ladder *l = &job->found;
   clattn_peaks after = {.multiply_add = {0}};
   const int code = probe(job, "what the device can do at most, again", &after);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   take_in(l, "multiply-add", &l->peaks.multiply_add, after.multiply_add);
   take_in(l, "reading", &l->peaks.read, after.read);
   take_in(l, "copying", &l->peaks.copy, after.copy);
   take_in(l, "strided reading", &l->peaks.strided, after.strided);
   take_in(l, "local memory", &l->peaks.local, after.local);
-  return -1;
+  return GO_ON;
 }
 
 /* What follows from the peaks for a rung. */
@@ -140,11 +140,11 @@ static void judge_all(ladder *l) {
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 static int climb_all(ladder_job *job) {
-  int code = -1;
-  for (size_t i = 0; i < job->found.stages && code == -1; ++i) {
+  int code = GO_ON;
+  for (size_t i = 0; i < job->found.stages && code == GO_ON; ++i) {
     workload *w = &job->work[i];
     code = workload_fill(w);
-    if (code == -1) code = climb(&job->found.stage[i], w, show_rung, job);
+    if (code == GO_ON) code = climb(&job->found.stage[i], w, show_rung, job);
     workload_free(w);
   }
   return code;
@@ -178,20 +178,20 @@ static int run(ladder_job *job) {
   job->found.device = clattn_device_get_info(job->device);
   job->all_steps = 2;
   int code = prepare_stages(job);
-  if (code == -1 && !o->csv && !o->json) ladder_text_head(&job->found);
-  if (code == -1) code = probe(job, "what the device can do at most", &job->found.peaks);
-  if (code == -1) code = climb_all(job);
-  if (code == -1) code = probe_again(job);
-  if (code == -1) judge_all(&job->found);
+  if (code == GO_ON && !o->csv && !o->json) ladder_text_head(&job->found);
+  if (code == GO_ON) code = probe(job, "what the device can do at most", &job->found.peaks);
+  if (code == GO_ON) code = climb_all(job);
+  if (code == GO_ON) code = probe_again(job);
+  if (code == GO_ON) judge_all(&job->found);
   if (!o->csv && !o->json) progress_clear();
-  return code == -1 ? print(job) : code;
+  return code == GO_ON ? print(job) : code;
 }
 
 int command_ladder(int argc, const char **argv) {
   ladder_options options;
   ladder_job job = {.options = &options};
   int code = ladder_options_read(argc, argv, &options);
-  if (code == -1) code = run(&job);
+  if (code == GO_ON) code = run(&job);
   for (size_t i = 0; i < job.found.stages; ++i) free(job.found.stage[i].rung);
   clattn_device_close(job.device);
   ladder_options_free(&options);

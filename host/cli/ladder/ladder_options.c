@@ -78,7 +78,7 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
       POPT_TABLEEND};
   poptContext context = open_options(argc, argv, table, "[OPTIONS] [project | scores | softmax | context | fused]");
   int result = read_options_and_word(context, "ladder", &o->word);
-  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  if (result == GO_ON && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
   return result;
 }

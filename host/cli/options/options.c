@@ -371,8 +371,8 @@ static int read_with_popt(poptContext context, const own_options *own, run_optio
   if (code == EXIT_PASSED)
     puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16;\n"
          "of a checkpoint in several files PATH.safetensors.index.json:TENSOR.");
-  if (code != -1) return code;
-  return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? -1 : EXIT_BAD_INPUT;
+  if (code != GO_ON) return code;
+  return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 /* table NULL: there are no more than those of the sections. */

@@ -94,7 +94,7 @@ const char *cache_file_option(cache_file file); /* likewise */
 const char *number_option_name(number_option number);
 const char *list_option_name(list_option list);
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int run_options_read(int argc, const char **argv, run_options *options);
 /* What another command has besides the input and meaning of `run`, and its device and plan. */
 struct poptOption;

@@ -25,7 +25,7 @@ int read_options_and_words(poptContext context, const char *command, char **word
     complain("no host memory for the options");
     return EXIT_BAD_INPUT;
   }
-  const int code = poptGetNextOpt(context);
+  const int code = poptGetNextOpt(context); /* -1: all are read; below: which error */
   for (size_t i = 0; code == -1 && i < most && poptPeekArg(context) != NULL; ++i) {
     words[i] = copy(poptGetArg(context));
     if (words[i] == NULL) {
@@ -43,7 +43,7 @@ int read_options_and_words(poptContext context, const char *command, char **word
              command);
     return EXIT_BAD_INPUT;
   }
-  if (unexpected == NULL) return -1;
+  if (unexpected == NULL) return GO_ON;
   complain("unexpected argument '%s' (see 'clattn help %s')", unexpected, command);
   return EXIT_BAD_INPUT;
 }

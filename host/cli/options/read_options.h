@@ -9,7 +9,7 @@
  * which popt itself does not take; the readers below complain of it. */
 poptContext open_options(int argc, const char **argv, const struct poptOption *table, const char *words);
 
-/* Reads all options of a context made for this command, which has HELP_OPTION. -1 to go on, EXIT_PASSED behind the help
+/* Reads all options of a context made for this command, which has HELP_OPTION. GO_ON, EXIT_PASSED behind the help
  * page, EXIT_BAD_INPUT behind a complaint. */
 int read_options(poptContext context, const char *command);
 

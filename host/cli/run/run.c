@@ -55,17 +55,17 @@ static int make_plan(run_job *job) {
   job->report.pipeline = o->pipeline;
   job->report.tuned = is_tuned(job->plan);
   job->report.explained = o->explain ? job->plan : NULL;
-  return -1;
+  return GO_ON;
 }
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
 
 static int make_cache(run_job *job) {
   const int code = past_load(job->device, &job->input, &job->cache, &job->seen);
-  if (code != -1 || job->cache == NULL) return code;
+  if (code != GO_ON || job->cache == NULL) return code;
   clattn_plan_costs(job->plan, &job->seen, &job->report.plan);
   job->report.plan.total_bytes += clattn_cache_bytes(job->cache);
-  return -1;
+  return GO_ON;
 }
 
 /* Each run appends; the next begins where the first did. */
@@ -73,7 +73,7 @@ static int rewind_cache(const run_job *job) {
   clattn_error error;
   for (size_t b = 0; job->cache != NULL && b < job->seen.batch; ++b)
     if (clattn_cache_truncate(job->cache, b, job->input.past_len, &error) != CLATTN_OK) return complain_of(&error);
-  return -1;
+  return GO_ON;
 }
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
@@ -89,7 +89,7 @@ static int choose_rows(run_job *job) {
   clattn_error error;
   if (clattn_rows_choose(&job->input.problem, most, job->options->number[NUMBER_SEED], &job->rows, &error) != CLATTN_OK)
     return complain_of(&error);
-  return -1;
+  return GO_ON;
 }
 
 /* The result alone, or everything where it is checked or saved; what only a file would show, only for a file. */
@@ -110,16 +110,16 @@ static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
   }
   memset(job->memory[tensor], 0xFF, bytes); /* NaN: what no kernel writes must not look right */
   clattn_outputs_set(&job->outputs, tensor, job->memory[tensor]);
-  return -1;
+  return GO_ON;
 }
 
 /* Scores and the like as a whole only where they are saved or all checked; else the rows to check alone. */
 static int allocate_outputs(run_job *job) {
   const clattn_problem *p = &job->seen;
   const bool check = job->options->check != CHECK_OFF, save = job->options->save != NULL;
-  int code = check ? choose_rows(job) : -1;
-  const bool sampled = code == -1 && check && !save && job->rows->count < p->batch * p->heads * p->query_len;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t) {
+  int code = check ? choose_rows(job) : GO_ON;
+  const bool sampled = code == GO_ON && check && !save && job->rows->count < p->batch * p->heads * p->query_len;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == GO_ON; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!is_wanted(job, tensor)) continue;
     const bool rows_alone = sampled && clattn_tensor_has_rows(tensor);
@@ -146,23 +146,23 @@ static int run_repeatedly(run_job *job) {
   for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
     clattn_timings timings;
     const int code = rewind_cache(job);
-    if (code != -1) return code;
+    if (code != GO_ON) return code;
     if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
     spent += timings.total;
     repeats_add(&job->report.totals, timings.total);
     if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
     ++job->report.runs;
   }
-  return -1;
+  return GO_ON;
 }
 
 static int check(run_job *job) {
-  if (job->options->check == CHECK_OFF) return -1;
+  if (job->options->check == CHECK_OFF) return GO_ON;
   clattn_error error;
   if (clattn_check(job->plan, &job->input.inputs, &job->outputs, job->rows, &job->report.check, &error) != CLATTN_OK)
     return complain_of(&error);
   job->report.checked = true;
-  return -1;
+  return GO_ON;
 }
 
 static int print(const run_job *job) {
@@ -186,18 +186,18 @@ int command_run(int argc, const char **argv) {
   run_options options;
   run_job job = {.options = &options};
   int code = run_options_read(argc, argv, &options);
-  if (code == -1) code = input_load(&options, &job.input);
+  if (code == GO_ON) code = input_load(&options, &job.input);
   job.report.input = &job.input;
-  if (code == -1) code = make_plan(&job);
+  if (code == GO_ON) code = make_plan(&job);
   const saving files = {.options = &options, .plan = job.plan, .problem = &job.input.problem, .seen = &job.seen};
-  if (code == -1) code = save_prepare(&files);
-  if (code == -1) code = make_cache(&job);
-  if (code == -1) code = allocate_outputs(&job);
-  if (code == -1 && !options.json) report_text_plan(&job.report);
-  if (code == -1) code = run_repeatedly(&job);
-  if (code == -1) code = check(&job);
-  if (code == -1) code = save_outputs(&files, &job.outputs);
-  if (code == -1) code = print(&job);
+  if (code == GO_ON) code = save_prepare(&files);
+  if (code == GO_ON) code = make_cache(&job);
+  if (code == GO_ON) code = allocate_outputs(&job);
+  if (code == GO_ON && !options.json) report_text_plan(&job.report);
+  if (code == GO_ON) code = run_repeatedly(&job);
+  if (code == GO_ON) code = check(&job);
+  if (code == GO_ON) code = save_outputs(&files, &job.outputs);
+  if (code == GO_ON) code = print(&job);
   free_job(&job);
   run_options_free(&options);
   return code;

@@ -69,7 +69,7 @@ int save_prepare(const saving *s) {
   const bool spared = (file == NULL || inputs_are_spared(s->options, "--out", file)) &&
                       (folder == NULL || visit(s, spares_inputs, NULL));
   if (!spared || (file != NULL && !can_write("--out", file))) return EXIT_BAD_INPUT;
-  return folder == NULL || (make_folder(folder) && visit(s, can_be_saved, NULL)) ? -1 : EXIT_BAD_INPUT;
+  return folder == NULL || (make_folder(folder) && visit(s, can_be_saved, NULL)) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 /* ---- after it ---------------------------------------------------------------------------------------------------- */
@@ -143,5 +143,5 @@ int save_outputs(const saving *s, const clattn_outputs *outputs) {
   const clattn_tensor result = clattn_output_bytes(s->problem, CLATTN_OUTPUT) > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT;
   const char *file = s->options->out;
   if (file != NULL && !save(s, result, file, outputs)) return EXIT_BAD_INPUT;
-  return s->options->save == NULL || visit(s, save, outputs) ? -1 : EXIT_BAD_INPUT;
+  return s->options->save == NULL || visit(s, save, outputs) ? GO_ON : EXIT_BAD_INPUT;
 }

@@ -14,7 +14,7 @@ typedef struct saving {
 } saving;
 
 /* Before anything is computed or written: whether each file can be written and is not one of the inputs; the folder is
- * made if it is missing. `seen` is not looked at. Returns -1 to go on, or the exit code after a complaint. */
+ * made if it is missing. `seen` is not looked at. Returns GO_ON, or the exit code after a complaint. */
 int save_prepare(const saving *saving);
 
 /* Writes the output, or else the context, to --out, and everything that the plan has to --save. Returns likewise. */

@@ -141,10 +141,10 @@ static int tune_one(tune_job *job, tune_class *c) {
   const size_t before = job->steps, steps = search_steps(s);
   job->label = c->label;
   int code = workload_fill(&s->timed);
-  if (code == -1) code = workload_fill(&s->checked);
+  if (code == GO_ON) code = workload_fill(&s->checked);
   clattn_status status = CLATTN_OK;
-  if (code == -1) status = search_run(s, &error);
-  if (code == -1 && status == CLATTN_OK && !stopped()) {
+  if (code == GO_ON) status = search_run(s, &error);
+  if (code == GO_ON && status == CLATTN_OK && !stopped()) {
     c->done = true;
     print_found(c);
     status = store(job, c, &error);
@@ -199,7 +199,7 @@ static int list_classes(tune_job *job) {
       for (size_t t = 0; t < o->tokens.count; ++t)
         if (is_wanted(o, kinds[kind].stage, h))
           add_class(job, kind, (size_t)o->head_dims.number[h], (size_t)o->tokens.number[t]);
-  return -1;
+  return GO_ON;
 }
 
 /* Before anything is searched: whether what will be found can be kept. */
@@ -217,7 +217,7 @@ static int open_record(tune_job *job) {
     return EXIT_BAD_INPUT;
   }
   if (clattn_tuning_store(job->file, job->device, NULL, NULL, &error) != CLATTN_OK) return complain_of(&error);
-  return -1;
+  return GO_ON;
 }
 
 static void print_table(const tune_job *job) {
@@ -244,23 +244,23 @@ static int tune(tune_job *job) {
   const clattn_device_choice choice = device_choice(job->options->platform, job->options->device);
   if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   int code = open_record(job);
-  if (code == -1) code = list_classes(job);
-  if (code != -1) return code;
+  if (code == GO_ON) code = list_classes(job);
+  if (code != GO_ON) return code;
   signal(SIGINT, interrupt);
   printf("%sdevice%s    %s\n%srecord%s    %s\n\n", style(BOLD), style(PLAIN), clattn_device_get_info(job->device)->name,
          style(BOLD), style(PLAIN), job->file);
   fflush(stdout);
-  for (size_t i = 0; i < job->count && code == -1 && !stopped(); ++i) code = tune_one(job, &job->all[i]);
+  for (size_t i = 0; i < job->count && code == GO_ON && !stopped(); ++i) code = tune_one(job, &job->all[i]);
   progress_clear();
   print_table(job);
-  return code == -1 ? EXIT_PASSED : code;
+  return code == GO_ON ? EXIT_PASSED : code;
 }
 
 int command_tune(int argc, const char **argv) {
   tune_options options;
   tune_job job = {.options = &options};
   int code = tune_options_read(argc, argv, &options);
-  if (code == -1) code = tune(&job);
+  if (code == GO_ON) code = tune(&job);
   free(job.all);
   clattn_device_close(job.device);
   tune_options_free(&options);

@@ -40,7 +40,7 @@ int tune_options_read(int argc, const char **argv, tune_options *o) {
   memset(o, 0, sizeof *o);
   poptContext context = open_options(argc, argv, table, NULL);
   int result = read_options(context, "tune");
-  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  if (result == GO_ON && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
   return result;
 }
