@@ -23,7 +23,7 @@ void complain(const char *format, ...) {
   va_end(arguments);
 }
 
-/* What is wrong with the options is said as by clattn itself. */
+/* As in clattn, but without advice on devices. */
 int complain_of(const clattn_error *error) {
   complain("%s", error->message);
   return error->status == CLATTN_INVALID_ARGUMENT || error->status == CLATTN_INVALID_PROBLEM ||
@@ -49,14 +49,14 @@ static bool draw(const subject *s, const char *path) {
   return false;
 }
 
-/* What has been looked at so far. */
+/* The results so far. */
 typedef struct results {
-  json_t *all; /* NULL: texts are printed */
+  json_t *all; /* NULL: text is printed */
   size_t count;
   int code;
 } results;
 
-/* GO_ON, or the exit code at which to stop. */
+/* Returns GO_ON, or the exit code at which to stop. */
 static int run_one(const access_options *o, const char *word, results *r) {
   subject s;
   const int code = subject_run(word, &o->sizes, &s);

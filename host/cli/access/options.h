@@ -1,4 +1,4 @@
-/* The program's options. */
+/* The options of clattn-access. */
 #ifndef CLATTN_ACCESS_OPTIONS_H
 #define CLATTN_ACCESS_OPTIONS_H
 
@@ -8,7 +8,7 @@
 
 typedef struct access_options {
   poptContext context; /* owns the words */
-  const char **word;   /* kernels, closed by a NULL */
+  const char **word;   /* kernels, ended by NULL */
   char *text[5], *svg;
   int json;
   sizes sizes;

@@ -1,4 +1,4 @@
-/* `clattn compare`: the same problem on every device and on the CPU, at one length or at many. */
+/* `clattn compare`: runs the same problem on every device and on the CPU, at one length or many. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,16 +10,16 @@
 #include "cli/report/terminal.h"
 #include "cli/files/whole_file.h"
 
-/* Those that are no devices: the scalar path is the first, as comparison_ratio wants it. */
+/* Contestants without OpenCL. The reference is the first: the page compares all others with it. */
 enum { ON_THE_CPU = 3 };
 
 typedef struct compare_job {
   comparison found;
   race race;
-  size_t steps, all_steps; /* contestants at lengths */
+  size_t steps, all_steps; /* one step: one contestant at one length */
 } compare_job;
 
-/* Progress is for the page alone: it would stand in the way of what another program reads. */
+/* No progress bar with --json, which other programs read. */
 static void show(void *of, const char *who) {
   compare_job *job = of;
   if (!job->found.options->json) progress_show(job->steps, job->all_steps, who);
@@ -28,7 +28,7 @@ static void show(void *of, const char *who) {
 
 /* ---- before anything is timed ------------------------------------------------------------------------------------ */
 
-/* Whether the files can be written, so that nothing is measured in vain. */
+/* Checks that the files can be written, before anything is measured. */
 static bool can_write_all(const compare_options *o) {
   return (o->csv == NULL || whole_file_try("--csv", o->csv)) &&
          (o->svg == NULL || (whole_file_try("--svg", o->svg) && gnuplot_prepare("--svg", ".")));
@@ -42,7 +42,7 @@ static void add_devices(comparison *c, const clattn_device_list *list) {
                                (clattn_pipeline)p);
 }
 
-/* No device at all is no failure, unless a certain one was asked for. */
+/* Having no device is an error only if the options name one. */
 static int open_contestants(comparison *c) {
   const clattn_device_choice choice = device_choice(c->options->input.platform, c->options->input.device);
   clattn_device_list *list = NULL;
@@ -67,7 +67,7 @@ static int open_contestants(comparison *c) {
   return GO_ON;
 }
 
-/* Powers of two from COMPARE_LEAST_TOKENS on, and the last one, whatever it is. */
+/* Powers of two from COMPARE_LEAST_TOKENS up, then the last length. */
 static size_t next_length(const compare_options *o, size_t length) {
   const size_t last = o->input.number[NUMBER_TOKENS];
   if (!o->sweep) return last;
@@ -100,7 +100,7 @@ static int race_all(compare_job *job) {
   job->race = (race){.found = c, .rate = calloc(c->contestants, sizeof(double)), .show = show, .of = job};
   job->all_steps = (c->lengths + (c->lengths == 1)) * c->contestants;
   if (job->race.rate == NULL) {
-    complain("no host memory for what is known of %zu contestants", c->contestants);
+    complain("no host memory for the rates of %zu contestants", c->contestants);
     return EXIT_BAD_INPUT;
   }
   int code = race_prepare(&job->race);

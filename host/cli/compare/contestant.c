@@ -1,4 +1,4 @@
-/* What the contestants share. */
+/* Functions that the contestants share. */
 #include "cli/compare/contestant.h"
 #include "clattn_check.h"
 
@@ -19,7 +19,7 @@ void contestant_close(contestant *c) {
   c->device = NULL;
 }
 
-/* ---- the check of those that have no plan ------------------------------------------------------------------------ */
+/* ---- checking contestants without a plan ------------------------------------------------------------------------ */
 
 static const clattn_tensor judged[] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_OUTPUT};
 enum { JUDGED = sizeof judged / sizeof judged[0] };
@@ -30,7 +30,7 @@ static bool allocate(const clattn_problem *p, clattn_outputs *outputs) {
     if (bytes == 0) continue;
     void *memory = malloc(bytes);
     if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN: what is not written must not look right */
+    memset(memory, 0xFF, bytes); /* NaN, so that elements that are not written fail the check */
     clattn_outputs_set(outputs, judged[i], memory);
   }
   return true;

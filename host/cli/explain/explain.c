@@ -27,7 +27,7 @@ static bool has_input(const run_options *o) {
   return o->example != NULL || o->random != 0 || o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
 }
 
-/* An example by its name alone. */
+/* Takes the word as the name of an example. */
 static int take_example(explain_options *o) {
   if (o->run.example != NULL || has_input(&o->run)) {
     complain("more than one input: '%s' and %s", o->word, o->run.example != NULL ? "--example" : "other options");
@@ -38,7 +38,8 @@ static int take_example(explain_options *o) {
   return GO_ON;
 }
 
-/* The first option that a demonstration, which has its own input and meaning, has no use for; NULL: none. */
+/* The first option that demonstrations, which have their own input and meaning, do not use;
+ * NULL: none. */
 static const char *first_unused(const explain_options *o) {
   const run_options *r = &o->run;
   const meaning_options *m = &r->meaning;
@@ -79,7 +80,7 @@ static int run_demo(const demo *d, const explain_options *o) {
   return EXIT_BAD_INPUT;
 }
 
-/* False when the reader has had enough. */
+/* False if the reader ended it. */
 static bool print_steps(const walk *w, bool wait) {
   for (size_t i = 0; i < w->steps; ++i) {
     text_step(&w->step[i], i + 1);
@@ -138,11 +139,11 @@ int command_explain(int argc, const char **argv) {
   explain_options o;
   int code = explain_options_read(argc, argv, &o);
   if (code == GO_ON && o.run.explain != 0) {
-    complain("--explain-plan goes with 'clattn run'");
+    complain("--explain-plan goes only with 'clattn run'");
     code = EXIT_BAD_INPUT;
   }
   if (code == GO_ON && o.html != NULL && o.step != 0) {
-    complain("--step goes with text, and --html prints none");
+    complain("--step does not go with --html, which prints no steps");
     code = EXIT_BAD_INPUT;
   }
   const demo *d = code == GO_ON && o.word != NULL ? demo_find(o.word) : NULL;

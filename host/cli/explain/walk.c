@@ -1,4 +1,4 @@
-/* From options to a traced and checked run: see walk.h. */
+/* Makes a traced and checked run from the options: see walk.h. */
 #include "cli/explain/walk.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@ void walk_query_name(const walk *w, size_t query, walk_name name) {
   token_name(w, query, name);
 }
 
-/* Keys of another input, or of a cache, are no tokens of X. */
+/* Keys of another input or of a cache are not tokens of X. */
 void walk_key_name(const walk *w, size_t key, walk_name name) {
   if (w->input.problem.source == CLATTN_SOURCE_X && w->cache == NULL)
     token_name(w, key, name);
@@ -82,7 +82,8 @@ size_t walk_focus_row(const walk *w) {
   return 0;
 }
 
-/* ---- what is shown ----------------------------------------------------------------------------------------------- */
+/* ---- selecting queries and keys
+ * ----------------------------------------------------------------------------------------------- */
 
 static void choose_all(walk_choice *choice, size_t all) {
   choice->count = choice->all = all;
@@ -101,7 +102,7 @@ static int complain_of_focus(const walk *w, const char *focus) {
   return EXIT_BAD_INPUT;
 }
 
-/* A token, or its number. */
+/* Finds the focus, given as a token or its number. */
 static int find_focus(walk *w, const char *focus) {
   char *end = NULL;
   for (size_t i = 0; i < w->query.all; ++i) {
@@ -118,15 +119,15 @@ static int find_focus(walk *w, const char *focus) {
   return GO_ON;
 }
 
-/* A page shows all tokens, or is not made. */
+/* A page shows all tokens; more than WALK_MOST are refused. */
 static int fit_page(const walk *w, size_t count, const char *what) {
   if (w->form != WALK_PAGE || count <= WALK_MOST) return GO_ON;
-  complain("--html: %zu %s (allowed: up to %d; the text shows the strongest of more)", count, what, WALK_MOST);
+  complain("--html: %zu %s (allowed: up to %d; without --html the strongest are shown)", count, what, WALK_MOST);
   return EXIT_BAD_INPUT;
 }
 
-/* Queries of the first sequence, and which of them are shown; of how many keys it has only the run can tell where there
- * is a cache. */
+/* Selects queries of the first sequence. Keys are selected after the run: with a cache their
+ * number is known only then. / */
 static int choose_queries(walk *w, const char *focus) {
   const clattn_problem *p = &w->input.problem;
   w->query.all = input_queries(&w->input, 0);
@@ -152,7 +153,7 @@ static int choose_queries(walk *w, const char *focus) {
   return GO_ON;
 }
 
-/* The keys with the largest weights, in the order in which they stand. */
+/* Selects the keys with the largest weights, in order of position. */
 static void choose_strongest(walk_choice *choice, const float *weights) {
   choice->count = 0;
   while (choice->count < WALK_FEW) {
@@ -216,14 +217,15 @@ static int allocate(walk *w) {
       complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name(tensor));
       return EXIT_BAD_INPUT;
     }
-    memset(w->memory[t], 0xFF, bytes); /* NaN: what no kernel writes must not look right */
+    memset(w->memory[t], 0xFF, bytes); /* NaN, so that elements that no kernel writes fail the check */
     clattn_outputs_set(&w->outputs, tensor, w->memory[t]);
   }
   w->outputs.rows = &w->rows;
   return GO_ON;
 }
 
-/* Matrices and biases as floats, rounded to the problem's type as the device has them. */
+/* Matrices and biases as floats, with the rounding of the problem's type, as the device has
+ * them. */
 static int widen_matrices(walk *w) {
   static const clattn_tensor all[] = {CLATTN_WQ, CLATTN_WK, CLATTN_WV,   CLATTN_WQKV, CLATTN_BQ,
                                       CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_WO,   CLATTN_BO};
@@ -242,12 +244,12 @@ static int widen_matrices(walk *w) {
   return GO_ON;
 }
 
-/* The larger of the two; a NaN, once there, stays. */
+/* The larger of the two, or NaN if `a` is one. */
 static double larger(double a, double b) {
   return isnan(a) || a > b ? a : b;
 }
 
-/* What the trace's own kernels say against what the kernels say that count. */
+/* Compares the results of the trace's kernels with those of the production kernels. */
 static void compare_with_production(walk *w) {
   const clattn_outputs *o = &w->outputs;
   const double scale = (double)clattn_problem_scale(&w->seen);

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/files/user_files.h"
 
-/* The past goes in by a run whose own results nobody wants: one query of zeros. */
+/* A run appends the past to the cache; its query is zeros and its results are not wanted. */
 static int append(clattn_device *device, const input *in, clattn_cache *cache) {
   const clattn_problem *p = &in->problem;
   const size_t query = p->batch * p->heads * p->head_dim;

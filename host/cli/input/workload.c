@@ -1,4 +1,4 @@
-/* Workloads: inputs, plans, checks and times. */
+/* Workloads: inputs, plans, checks and times: see workload.h. */
 #include "cli/input/workload.h"
 
 #include <stdio.h>
@@ -64,7 +64,7 @@ static bool is_compared(const clattn_plan *plan, clattn_tensor tensor) {
   return tensor != CLATTN_SCALED && tensor != CLATTN_SOFTCAPPED && clattn_plan_has(plan, tensor);
 }
 
-/* Results of the rows alone where there is one for each row; false without memory. */
+/* Memory for the results; scores and weights only for the given rows. False without memory. */
 static bool allocate(const workload *w, const clattn_plan *plan, const clattn_rows *rows, clattn_outputs *outputs) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;

@@ -1,4 +1,5 @@
-/* `clattn ladder`: what the device can do at most, then every rung of the stages: checked, timed, held against it. */
+/* `clattn ladder`: measures the device's peaks, then checks and times every rung and compares it
+ * with them. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ typedef struct ladder_job {
   size_t steps, all_steps; /* the probes and the rungs */
 } ladder_job;
 
-/* Progress is for the page alone: it would stand in the way of what another program reads. */
+/* No progress bar with --csv and --json, whose output other programs read. */
 static void show(ladder_job *job, const char *label) {
   if (!job->options->csv && !job->options->json) progress_show(job->steps, job->all_steps, label);
   ++job->steps;
@@ -51,7 +52,7 @@ static clattn_problem problem_of(const ladder_options *o, clattn_stage stage) {
   return p;
 }
 
-/* Around project and fused the fused pipeline, of which the rest takes least time. */
+/* project and fused run in the fused pipeline, whose other stages take the least time. */
 static clattn_pipeline pipeline_of(clattn_stage stage) {
   return clattn_pipeline_has_stage(CLATTN_PIPELINE_FUSED, stage) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
 }
@@ -78,7 +79,8 @@ static int prepare_stages(ladder_job *job) {
   return GO_ON;
 }
 
-/* Memory is probed with as much as the largest stage's tensors take: in the caches that they fit into. */
+/* Memory is probed with as many bytes as the tensors of the largest stage have, so that both fit
+ * into the same caches. / */
 static uint64_t working_set_of(const ladder *l) {
   double most = LEAST_WORKING_SET;
   for (size_t i = 0; i < l->stages; ++i)
@@ -104,11 +106,11 @@ static void take_in(ladder *l, const char *name, clattn_rate *rate, clattn_rate 
   rate->worst = fmin(rate->worst, after.worst);
 }
 
-/* The same once more: a machine that had something else to do shows. */
+/* Probes once more: a difference shows that the machine was busy. */
 static int probe_again(ladder_job *job) {
   ladder *l = &job->found;
   clattn_peaks after = {.multiply_add = {0}};
-  const int code = probe(job, "what the device can do at most, again", &after);
+  const int code = probe(job, "the device's peaks, again", &after);
   if (code != GO_ON) return code;
   take_in(l, "multiply-add", &l->peaks.multiply_add, after.multiply_add);
   take_in(l, "reading", &l->peaks.read, after.read);
@@ -118,7 +120,7 @@ static int probe_again(ladder_job *job) {
   return GO_ON;
 }
 
-/* What follows from the peaks for a rung. */
+/* Compares a rung with the peaks. */
 static void judge(ladder *l, const stage_ladder *s, rung *r) {
   char name[STEADY_NAME];
   if (r->state != RUNG_TIMED) return;
@@ -179,7 +181,7 @@ static int run(ladder_job *job) {
   job->all_steps = 2;
   int code = prepare_stages(job);
   if (code == GO_ON && !o->csv && !o->json) ladder_text_head(&job->found);
-  if (code == GO_ON) code = probe(job, "what the device can do at most", &job->found.peaks);
+  if (code == GO_ON) code = probe(job, "the device's peaks", &job->found.peaks);
   if (code == GO_ON) code = climb_all(job);
   if (code == GO_ON) code = probe_again(job);
   if (code == GO_ON) judge_all(&job->found);

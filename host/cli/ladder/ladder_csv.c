@@ -1,9 +1,9 @@
-/* The same as a table with one line for each rung. */
+/* The ladder as CSV, one line per rung. */
 #include <stdio.h>
 
 #include "cli/ladder/ladder.h"
 
-/* RFC 4180: in quotation marks, those within doubled. */
+/* As in RFC 4180: in quotation marks, and quotation marks inside doubled. */
 static void print_quoted(const char *text) {
   putchar('"');
   for (; *text != '\0'; ++text) {
@@ -13,7 +13,7 @@ static void print_quoted(const char *text) {
   printf("\",");
 }
 
-/* Empty where it is not known. */
+/* Empty if it is not known. */
 static void print_number(double value) {
   if (value > 0.0) printf("%.6g", value);
   putchar(',');

@@ -1,10 +1,10 @@
-/* The same as JSON. */
+/* The ladder as JSON. */
 #include <stdio.h>
 
 #include "cli/report/json_values.h"
 #include "cli/ladder/ladder.h"
 
-/* null where it is not known */
+/* null if it is not known */
 static json_t *known(double value) {
   return value > 0.0 ? json_number(value) : json_null();
 }

@@ -1,4 +1,4 @@
-/* The same as report_text, as JSON. */
+/* The report as JSON. */
 #include <jansson.h>
 #include <stdio.h>
 
@@ -60,7 +60,7 @@ static json_t *plan_json(const report *r) {
                    json_count((size_t)r->plan.total_bytes));
 }
 
-/* Why the plan is so; null where nobody asked. */
+/* Why the plan is as it is; null without --explain-plan. */
 static json_t *reasons_json(const report *r) {
   clattn_reason reason;
   if (r->explained == NULL) return json_null();

@@ -11,9 +11,9 @@
 #include "cli/run/save.h"
 #include "cli/files/user_files.h"
 
-/* Up to here the scalar path checks everything: about two seconds. */
+/* Problems up to this size are checked completely by default, which takes about two seconds. */
 #define CHECK_ALL_FLOPS 1e9
-/* Runs are repeated until this much time has gone. */
+/* No run is repeated after this much time, unless --repeat is given. */
 #define REPEAT_SECONDS 2.0
 
 typedef struct run_job {
@@ -22,7 +22,7 @@ typedef struct run_job {
   clattn_device *device;
   clattn_plan *plan;
   clattn_cache *cache;
-  clattn_problem seen;               /* the problem; with a cache, as a run sees it: see clattn_sizing_problem */
+  clattn_problem seen; /* the problem as a run sees it, which differs with a cache: see clattn_sizing_problem */
   void *memory[CLATTN_TENSOR_COUNT]; /* of the outputs */
   clattn_outputs outputs;
   clattn_rows *rows; /* to check */
@@ -68,7 +68,7 @@ static int make_cache(run_job *job) {
   return GO_ON;
 }
 
-/* Each run appends; the next begins where the first did. */
+/* Every run appends to the cache; this removes what the last one added. */
 static int rewind_cache(const run_job *job) {
   clattn_error error;
   for (size_t b = 0; job->cache != NULL && b < job->seen.batch; ++b)
@@ -92,7 +92,8 @@ static int choose_rows(run_job *job) {
   return GO_ON;
 }
 
-/* The result alone, or everything where it is checked or saved; what only a file would show, only for a file. */
+/* Without check and --save only the result is downloaded; scaled and softcapped products only
+ * with --save. */
 static bool is_wanted(const run_job *job, clattn_tensor tensor) {
   const clattn_problem *p = &job->seen;
   const bool save = job->options->save != NULL, check = job->options->check != CHECK_OFF;
@@ -108,12 +109,13 @@ static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
     complain("no host memory for a result of %.1f GiB", (double)bytes / 1073741824.0);
     return EXIT_BAD_INPUT;
   }
-  memset(job->memory[tensor], 0xFF, bytes); /* NaN: what no kernel writes must not look right */
+  memset(job->memory[tensor], 0xFF, bytes); /* NaN, so that elements that no kernel writes fail the check */
   clattn_outputs_set(&job->outputs, tensor, job->memory[tensor]);
   return GO_ON;
 }
 
-/* Scores and the like as a whole only where they are saved or all checked; else the rows to check alone. */
+/* Scores, weights and the like are complete if they are saved or all checked; else only the rows
+ * to check. */
 static int allocate_outputs(run_job *job) {
   const clattn_problem *p = &job->seen;
   const bool check = job->options->check != CHECK_OFF, save = job->options->save != NULL;
@@ -134,8 +136,9 @@ static int allocate_outputs(run_job *job) {
 
 /* ---- run and check ----------------------------------------------------------------------------------------------- */
 
-/* The first run warms up (drivers compile on first launch) and delivers everything that is checked or saved. The others
- * are timed, with context and output as their only results; those of the last stay and are what is checked. */
+/* The first run warms up (drivers compile on first launch) and delivers everything that is
+ * checked or saved. The others are timed, and deliver only context and output; the check uses
+ * those of the last run. */
 static int run_repeatedly(run_job *job) {
   const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
   const clattn_inputs *inputs = &job->input.inputs;

@@ -1,4 +1,4 @@
-/* Writes results through npy.c: each file is whole or not there. */
+/* Writes results with npy.c: each file is complete or missing. */
 #include "cli/run/save.h"
 
 #include <errno.h>
@@ -24,12 +24,12 @@ static bool path_in(const char *folder, clattn_tensor tensor, char *path, size_t
   return false;
 }
 
-/* Softcapped products are scaled ones where there is no softcap. */
+/* Without a softcap the softcapped products equal the scaled ones. */
 static bool is_saved(const saving *s, clattn_tensor tensor) {
   return clattn_plan_has(s->plan, tensor) && (tensor != CLATTN_SOFTCAPPED || s->problem->softcap > 0.0f);
 }
 
-/* What is done with each file of --save. */
+/* Called for each file of --save. */
 typedef bool visitor(const saving *s, clattn_tensor tensor, const char *path, const clattn_outputs *outputs);
 
 static bool visit(const saving *s, visitor *visit_one, const clattn_outputs *outputs) {
@@ -100,7 +100,8 @@ static bool write_file(const tensor_data *t, const char *path) {
   return false;
 }
 
-/* The output is in the problem's type: widened here and rounded back by the writer, which changes nothing. */
+/* The output has the problem's type. It is widened here, and the writer rounds it back, which is
+ * exact. */
 static float *widen(const saving *s, const void *data, const char *path) {
   const size_t count = clattn_tensor_elements(s->problem, CLATTN_OUTPUT);
   float *widened = malloc(count * sizeof *widened);
@@ -109,8 +110,8 @@ static float *widen(const saving *s, const void *data, const char *path) {
   return widened;
 }
 
-/* Given q, k and v whose files name the heads are written so again: read back with the same options they mean the same.
- */
+/* If q, k and v came from files of 4 dimensions they are saved with 4, so that the same options
+ * read them back. */
 static void split_heads(const clattn_problem *p, clattn_tensor tensor, tensor_data *t) {
   const size_t heads = tensor == CLATTN_Q || p->kv_heads == 0 ? p->heads : p->kv_heads, tokens = t->shape[1];
   t->shape[3] = t->shape[2] / heads;
