@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/files/user_files.h"
+#include "cli/input/outputs.h"
 #include "recorder/device.h"
 #include "clattn_check.h"
 #include "base/random.h"
@@ -149,21 +151,14 @@ typedef struct work {
   clattn_cache *cache;
   clattn_inputs inputs;
   clattn_outputs outputs;
-  void *memory[2 * CLATTN_TENSOR_COUNT];
-  size_t memories;
+  void *memory[CLATTN_TENSOR_COUNT]; /* of the inputs */
 } work;
-
-static void *allocate(work *w, size_t bytes) {
-  void *memory = malloc(bytes);
-  if (memory != NULL) w->memory[w->memories++] = memory;
-  return memory;
-}
 
 /* Multiples of 1/8 from -1 to 1, which every type represents exactly. */
 static bool fill_input(work *w, const clattn_problem *p, clattn_tensor tensor, uint64_t *random) {
   const size_t count = clattn_tensor_elements(p, tensor);
   float *drawn = malloc(count * sizeof *drawn);
-  void *stored = allocate(w, clattn_input_bytes(p, tensor));
+  void *stored = w->memory[tensor] = malloc(clattn_input_bytes(p, tensor));
   if (drawn != NULL && stored != NULL) {
     for (size_t i = 0; i < count; ++i) drawn[i] = (float)(int)(clattn_random(random) % 17) / 8.0f - 1.0f;
     clattn_narrow(p->type, drawn, count, stored);
@@ -186,11 +181,7 @@ static bool prepare(work *w, const clattn_problem *p) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (clattn_input_bytes(p, tensor) > 0 && !fill_input(w, p, tensor, &random)) return false;
     if (!is_wanted(w->plan, tensor)) continue;
-    const size_t bytes = clattn_output_bytes(p, tensor);
-    void *memory = allocate(w, bytes);
-    if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN, so that elements that no kernel writes fail the check */
-    clattn_outputs_set(&w->outputs, tensor, memory);
+    if (!outputs_allocate(&w->outputs, tensor, clattn_output_bytes(p, tensor))) return false;
   }
   return true;
 }
@@ -217,10 +208,9 @@ static void note_choice(subject *s, const clattn_plan *plan) {
 
 static clattn_status plan(work *w, const subject *s, const char *kernels, clattn_error *error) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  const char *folder = getenv("CLATTN_KERNEL_DIR");
   const bool staged = clattn_pipeline_has_stage(CLATTN_PIPELINE_STAGED, s->stage);
   options.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
-  options.kernel_dir = folder != NULL && folder[0] != '\0' ? folder : NULL;
+  options.kernel_dir = kernel_dir_path();
   options.kernels = kernels;
   options.known_answers = CLATTN_ANSWERS_NONE; /* a self-test's launches must not be recorded */
   const clattn_status status = clattn_device_open(NULL, &w->device, error);
@@ -231,7 +221,8 @@ static void end(work *w) {
   clattn_plan_destroy(w->plan);
   clattn_cache_destroy(w->cache);
   clattn_device_close(w->device);
-  for (size_t i = 0; i < w->memories; ++i) free(w->memory[i]);
+  outputs_free(&w->outputs);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(w->memory[t]);
 }
 
 int subject_run(const char *word, const sizes *z, subject *s) {

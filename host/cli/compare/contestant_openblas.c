@@ -104,7 +104,7 @@ static void softmax(float *row, size_t live, size_t keys) {
  * last row. */
 static void attend_block(const blas_work *w, size_t pair, size_t first, float *scores) {
   const clattn_problem *p = w->problem;
-  const size_t b = pair / p->heads, head = pair % p->heads, kv_heads = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  const size_t b = pair / p->heads, head = pair % p->heads, kv_heads = input_kv_heads(p);
   const size_t kv_head = head / (p->heads / kv_heads), start = b * p->query_len;
   const size_t rows = p->query_len - first < BLOCK_ROWS ? p->query_len - first : BLOCK_ROWS;
   const size_t keys = p->causal ? first + rows : p->key_len;

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/exercise/diagnose.h"
+#include "cli/input/outputs.h"
 #include "cli/devices/open.h"
 #include "cli/exercise/starter.h"
 #include "cli/report/steady.h"
@@ -107,11 +108,7 @@ static bool allocate(attempt *a, clattn_outputs *outputs) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (tensor == CLATTN_SCALED || tensor == CLATTN_SOFTCAPPED || !clattn_plan_has(a->plan, tensor)) continue;
-    const size_t bytes = clattn_output_bytes(&a->work.problem, tensor);
-    void *memory = malloc(bytes);
-    if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN */
-    clattn_outputs_set(outputs, tensor, memory);
+    if (!outputs_allocate(outputs, tensor, clattn_output_bytes(&a->work.problem, tensor))) return false;
   }
   return true;
 }
@@ -252,8 +249,7 @@ static int run_case(const grade_job *job, clattn_device *device, case_kind kind)
   watch_alive();
   int code = case_fill(job->exercise, kind, &a.work);
   if (code == GO_ON) code = judge(&a);
-  for (int run = 0; run < RUNS; ++run)
-    for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(clattn_outputs_get(&a.run[run], (clattn_tensor)t));
+  for (int run = 0; run < RUNS; ++run) outputs_free(&a.run[run]);
   clattn_plan_destroy(a.plan);
   workload_free(&a.work);
   return code;

@@ -111,7 +111,7 @@ static part part_of(const walk *w, int i) {
 
 static size_t columns_of(const walk *w, clattn_tensor tensor) {
   const clattn_problem *p = &w->seen;
-  const size_t kv = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  const size_t kv = input_kv_heads(p);
   return tensor == CLATTN_Q ? p->heads * p->head_dim : kv * (tensor == CLATTN_K ? p->head_dim : p->value_dim);
 }
 
@@ -285,7 +285,7 @@ static void add_context(walk *w, size_t head) {
   for (size_t r = 0; r < s->rows; ++r)
     memcpy(s->value[r], walk_context(w, head, w->query.index[r]), s->columns * sizeof(float));
   if (w->key[head].count < w->key[head].all) return; /* too many terms to write out */
-  const size_t shared = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  const size_t shared = input_kv_heads(p);
   s->sum = (walk_sum){.left_name = "context", .terms = w->key[head].all, .right_step = shared * p->value_dim};
   for (size_t r = 0; r < s->rows; ++r) s->sum.left[r] = walk_scores_row(w, w->outputs.weights, head, r);
   for (size_t c = 0; c < s->columns; ++c) s->sum.right[c] = walk_value(w, head, 0) + c;

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/devices/open.h"
 #include "cli/options/option_values.h"
+#include "cli/input/outputs.h"
 #include "cli/input/past.h"
 #include "cli/files/user_files.h"
 
@@ -34,10 +35,6 @@ void walk_key_name(const walk *w, size_t key, walk_name name) {
     snprintf(name, WALK_NAME, "k%zu", key);
 }
 
-static size_t kv_heads(const clattn_problem *p) {
-  return p->kv_heads != 0 ? p->kv_heads : p->heads;
-}
-
 const float *walk_scores_row(const walk *w, const float *all, size_t head, size_t i) {
   return all + (head * w->query.count + i) * w->seen.key_len;
 }
@@ -48,13 +45,13 @@ const float *walk_query(const walk *w, size_t head, size_t query) {
 
 const float *walk_key(const walk *w, size_t head, size_t key) {
   const clattn_problem *p = &w->seen;
-  const size_t shared = kv_heads(p), of = head / (p->heads / shared);
+  const size_t shared = input_kv_heads(p), of = head / (p->heads / shared);
   return (w->cache != NULL ? w->outputs.cached_k : w->outputs.k) + (key * shared + of) * p->head_dim;
 }
 
 const float *walk_value(const walk *w, size_t head, size_t key) {
   const clattn_problem *p = &w->seen;
-  const size_t shared = kv_heads(p), of = head / (p->heads / shared);
+  const size_t shared = input_kv_heads(p), of = head / (p->heads / shared);
   return (w->cache != NULL ? w->outputs.cached_v : w->outputs.v) + (key * shared + of) * p->value_dim;
 }
 
@@ -212,13 +209,9 @@ static int allocate(walk *w) {
     const clattn_problem *sizing = clattn_sizing_problem(&w->input.problem, &w->seen, tensor);
     const size_t bytes = clattn_tensor_has_rows(tensor) ? w->rows.count * w->seen.key_len * sizeof(float)
                                                         : clattn_output_bytes(sizing, tensor);
-    w->memory[t] = malloc(bytes);
-    if (w->memory[t] == NULL) {
-      complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name(tensor));
-      return EXIT_BAD_INPUT;
-    }
-    memset(w->memory[t], 0xFF, bytes); /* NaN, so that elements that no kernel writes fail the check */
-    clattn_outputs_set(&w->outputs, tensor, w->memory[t]);
+    if (outputs_allocate(&w->outputs, tensor, bytes)) continue;
+    complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name(tensor));
+    return EXIT_BAD_INPUT;
   }
   w->outputs.rows = &w->rows;
   return GO_ON;
@@ -292,10 +285,8 @@ void walk_free(walk *w) {
   clattn_cache_destroy(w->cache);
   clattn_plan_destroy(w->plan);
   clattn_device_close(w->device);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    free(w->memory[t]);
-    free(w->matrix[t]);
-  }
+  outputs_free(&w->outputs);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(w->matrix[t]);
   free(w->step);
   input_free(&w->input);
 }

@@ -71,7 +71,6 @@ typedef struct walk {
   clattn_plan *plan;
   clattn_cache *cache;
   clattn_problem seen; /* the problem as the run saw it, which differs with a cache */
-  void *memory[CLATTN_TENSOR_COUNT];
   clattn_outputs outputs;
   float *matrix[CLATTN_TENSOR_COUNT]; /* projection matrices and biases as floats; NULL: none */
   size_t row[WALK_MOST * WALK_HEADS]; /* rows of scores and the like that are downloaded */

@@ -73,10 +73,14 @@ const char *program_dir_path(char *path, size_t size) {
   return find_path("CLATTN_PROGRAM_DIR", "programs", path, size);
 }
 
+const char *kernel_dir_path(void) {
+  const char *folder = getenv("CLATTN_KERNEL_DIR");
+  return folder != NULL && folder[0] != '\0' ? folder : NULL;
+}
+
 clattn_plan_options user_plan_options(char *programs, size_t size) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  const char *kernels = getenv("CLATTN_KERNEL_DIR");
-  options.kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL;
+  options.kernel_dir = kernel_dir_path();
   options.program_dir = program_dir_path(programs, size);
   return options;
 }

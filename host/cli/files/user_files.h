@@ -16,6 +16,9 @@ bool tuning_file_make_folder(const char *path);
  * tuning_file_path does. / */
 const char *program_dir_path(char *path, size_t size);
 
+/* CLATTN_KERNEL_DIR; NULL if it is not set or empty. */
+const char *kernel_dir_path(void);
+
 /* Plan options with kernel_dir from CLATTN_KERNEL_DIR, and with program_dir, for which
  * `programs` is memory. */
 clattn_plan_options user_plan_options(char *programs, size_t size);

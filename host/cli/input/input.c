@@ -27,6 +27,10 @@ bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim) {
   return true;
 }
 
+size_t input_kv_heads(const clattn_problem *p) {
+  return p->kv_heads != 0 ? p->kv_heads : p->heads;
+}
+
 bool input_groups_fit(const clattn_problem *p) {
   if (p->kv_heads == 0 || p->heads % p->kv_heads == 0) return true;
   complain("--kv-heads %zu (allowed: a divisor of the heads, %zu)", p->kv_heads, p->heads);

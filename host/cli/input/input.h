@@ -55,6 +55,9 @@ int input_complain_of(const clattn_error *error);
 size_t input_new_keys(const input *in, size_t b);
 size_t input_queries(const input *in, size_t b);
 
+/* The number of KV heads, which is that of the heads if kv_heads is 0. */
+size_t input_kv_heads(const clattn_problem *problem);
+
 /* *dim = columns / heads. False after a complaint about `what`. */
 bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim);
 

@@ -11,14 +11,10 @@ static size_t dim_of(const clattn_problem *p, cache_file file) {
   return file == CACHE_FILE_PAST_K ? p->head_dim : p->value_dim;
 }
 
-static size_t kv_heads_of(const clattn_problem *p) {
-  return p->kv_heads != 0 ? p->kv_heads : p->heads;
-}
-
 /* Whether the past fits the problem; any length is allowed. */
 static bool past_fits(const run_options *o, cache_file file, const array *a, input *in) {
   const clattn_problem *p = &in->problem;
-  const size_t heads = kv_heads_of(p), dim = dim_of(p, file), tokens = a->shape[a->rank == 4 ? 2 : 1];
+  const size_t heads = input_kv_heads(p), dim = dim_of(p, file), tokens = a->shape[a->rank == 4 ? 2 : 1];
   char text[ARRAY_TUPLE_SIZE];
   const bool by_head = a->rank == 4 && a->shape[1] == heads && a->shape[3] == dim;
   const bool by_token = a->rank == 3 && a->shape[2] == heads * dim;
@@ -35,7 +31,7 @@ static bool past_fits(const run_options *o, cache_file file, const array *a, inp
 
 /* From (batch, tokens, kv_heads, dim), as a run saves them, to (batch, kv_heads, tokens, dim). */
 static bool order_by_head(cache_file file, input *in) {
-  const size_t heads = kv_heads_of(&in->problem), dim = dim_of(&in->problem, file), tokens = in->past_len;
+  const size_t heads = input_kv_heads(&in->problem), dim = dim_of(&in->problem, file), tokens = in->past_len;
   float *from = in->cache[file], *to = input_allocate(in->problem.batch * heads * tokens * dim);
   for (size_t row = 0; to != NULL && row < in->problem.batch * tokens * heads; ++row) {
     const size_t b = row / (tokens * heads), token = row / heads % tokens, head = row % heads;
@@ -48,9 +44,9 @@ static bool order_by_head(cache_file file, input *in) {
 }
 
 static bool scales_fit(const run_options *o, cache_file file, const array *a, const clattn_problem *p) {
-  if (a->rank != 1 || a->shape[0] != kv_heads_of(p)) {
+  if (a->rank != 1 || a->shape[0] != input_kv_heads(p)) {
     complain("%s: %s has %zu numbers in %d dimensions (allowed: 1 dimension, one for each KV head, %zu)",
-             cache_file_option(file), o->cache_file[file], a->count, a->rank, kv_heads_of(p));
+             cache_file_option(file), o->cache_file[file], a->count, a->rank, input_kv_heads(p));
     return false;
   }
   for (size_t i = 0; i < a->count; ++i)
@@ -98,7 +94,7 @@ static bool make_past(const run_options *o, input *in) {
   in->past_len = o->number[NUMBER_PAST_TOKENS];
   if (!has_room(in)) return false; /* before any are drawn */
   for (int i = CACHE_FILE_PAST_K; i <= CACHE_FILE_PAST_V && in->past_len > 0; ++i) {
-    const size_t count = p->batch * kv_heads_of(p) * in->past_len * dim_of(p, (cache_file)i);
+    const size_t count = p->batch * input_kv_heads(p) * in->past_len * dim_of(p, (cache_file)i);
     in->cache[i] = input_random_normal(count, 1.0, &state);
     if (in->cache[i] == NULL) return false;
   }

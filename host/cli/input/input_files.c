@@ -88,7 +88,7 @@ static bool bias_fits(const files *f, clattn_tensor bias, size_t columns) {
 
 /* columns: of q, k and v. */
 static bool set_heads(const clattn_problem *sizes, const size_t columns[3], clattn_problem *p) {
-  const size_t kv_heads = sizes->kv_heads != 0 ? sizes->kv_heads : sizes->heads;
+  const size_t kv_heads = input_kv_heads(sizes);
   if (!input_divide("--wq", columns[0], p->heads, &p->head_dim)) return false;
   if (columns[1] != kv_heads * p->head_dim) {
     complain(
@@ -115,7 +115,7 @@ static bool set_separate(const files *f, clattn_problem *p) {
 
 /* heads.head_dim + 2 kv_heads.head_dim columns: value_dim equals head_dim. */
 static bool set_fused(const files *f, clattn_problem *p) {
-  const size_t kv_heads = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  const size_t kv_heads = input_kv_heads(p);
   size_t columns;
   if (!columns_of(f, CLATTN_WQKV, p->model_dim, &columns) || !bias_fits(f, CLATTN_BQKV, columns)) return false;
   if (columns == 0 || columns % (p->heads + 2 * kv_heads) != 0) {
@@ -173,7 +173,7 @@ static bool heads_agree(const files *f, const char *option, bool asked, size_t h
 }
 
 static bool set_given(const files *f, clattn_problem *p) {
-  const size_t heads = p->heads, kv_heads = p->kv_heads != 0 ? p->kv_heads : heads;
+  const size_t heads = p->heads, kv_heads = input_kv_heads(p);
   size_t q[4], k[4], v[4];
   if (!given_size(f, CLATTN_Q, heads, q) || !given_size(f, CLATTN_K, kv_heads, k) ||
       !given_size(f, CLATTN_V, kv_heads, v))

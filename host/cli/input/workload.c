@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "clattn_check.h"
 #include "cli/input/input.h"
+#include "cli/input/outputs.h"
 
 static int fill_tensor(workload *w, clattn_tensor tensor, uint64_t *state) {
   const size_t count = clattn_tensor_elements(&w->problem, tensor);
@@ -71,10 +72,7 @@ static bool allocate(const workload *w, const clattn_plan *plan, const clattn_ro
     if (!is_compared(plan, tensor)) continue;
     const size_t bytes = clattn_tensor_has_rows(tensor) ? rows->count * w->problem.key_len * sizeof(float)
                                                         : clattn_output_bytes(&w->problem, tensor);
-    void *memory = malloc(bytes);
-    if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN: what no kernel writes must not look right */
-    clattn_outputs_set(outputs, tensor, memory);
+    if (!outputs_allocate(outputs, tensor, bytes)) return false;
   }
   outputs->rows = rows;
   return true;
@@ -93,7 +91,7 @@ clattn_status workload_check(const workload *w, clattn_plan *plan, double most_f
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &w->inputs, &outputs, NULL, error);
   if (status == CLATTN_OK) status = clattn_check(plan, &w->inputs, &outputs, rows, &report, error);
   *passed = report.passed;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(clattn_outputs_get(&outputs, (clattn_tensor)t));
+  outputs_free(&outputs);
   clattn_rows_destroy(rows);
   return status;
 }

@@ -10,6 +10,7 @@
 #include "cli/ladder/ladder_options.h"
 #include "cli/options/option_values.h"
 #include "cli/devices/open.h"
+#include "cli/files/user_files.h"
 #include "cli/report/terminal.h"
 
 #define PROBE_REPEATS 3
@@ -58,7 +59,6 @@ static clattn_pipeline pipeline_of(clattn_stage stage) {
 }
 
 static int prepare_stages(ladder_job *job) {
-  const char *kernels = getenv("CLATTN_KERNEL_DIR");
   for (int i = 0; i < CLATTN_STAGE_COUNT; ++i) {
     const clattn_stage stage = (clattn_stage)i;
     if (!has_tuned_kernels(stage)) continue;
@@ -71,7 +71,7 @@ static int prepare_stages(ladder_job *job) {
                     .problem = s->problem,
                     .pipeline = pipeline_of(stage),
                     .stage = stage,
-                    .kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL};
+                    .kernel_dir = kernel_dir_path()};
     const int code = climb_prepare(s, w);
     if (code != GO_ON) return code;
     job->all_steps += s->count;

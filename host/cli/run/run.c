@@ -1,11 +1,10 @@
 /* `clattn run`: plan, run, check, print, save. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cli/command.h"
 #include "cli/devices/open.h"
+#include "cli/input/outputs.h"
 #include "cli/input/past.h"
 #include "cli/report/report.h"
 #include "cli/run/save.h"
@@ -23,7 +22,6 @@ typedef struct run_job {
   clattn_plan *plan;
   clattn_cache *cache;
   clattn_problem seen; /* the problem as a run sees it, which differs with a cache: see clattn_sizing_problem */
-  void *memory[CLATTN_TENSOR_COUNT]; /* of the outputs */
   clattn_outputs outputs;
   clattn_rows *rows; /* to check */
   report report;
@@ -104,14 +102,9 @@ static bool is_wanted(const run_job *job, clattn_tensor tensor) {
 }
 
 static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
-  job->memory[tensor] = malloc(bytes);
-  if (job->memory[tensor] == NULL) {
-    complain("no host memory for a result of %.1f GiB", (double)bytes / 1073741824.0);
-    return EXIT_BAD_INPUT;
-  }
-  memset(job->memory[tensor], 0xFF, bytes); /* NaN, so that elements that no kernel writes fail the check */
-  clattn_outputs_set(&job->outputs, tensor, job->memory[tensor]);
-  return GO_ON;
+  if (outputs_allocate(&job->outputs, tensor, bytes)) return GO_ON;
+  complain("no host memory for a result of %.1f GiB", (double)bytes / 1073741824.0);
+  return EXIT_BAD_INPUT;
 }
 
 /* Scores, weights and the like are complete if they are saved or all checked; else only the rows
@@ -180,7 +173,7 @@ static void free_job(run_job *job) {
   clattn_cache_destroy(job->cache);
   clattn_plan_destroy(job->plan);
   clattn_device_close(job->device);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(job->memory[t]);
+  outputs_free(&job->outputs);
   clattn_rows_destroy(job->rows);
   input_free(&job->input);
 }

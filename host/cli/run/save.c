@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "base/file_system.h"
+#include "cli/input/input.h"
 #include "cli/input/input_names.h"
 #include "cli/files/npy.h"
 
@@ -113,7 +114,7 @@ static float *widen(const saving *s, const void *data, const char *path) {
 /* If q, k and v came from files of 4 dimensions they are saved with 4, so that the same options
  * read them back. */
 static void split_heads(const clattn_problem *p, clattn_tensor tensor, tensor_data *t) {
-  const size_t heads = tensor == CLATTN_Q || p->kv_heads == 0 ? p->heads : p->kv_heads, tokens = t->shape[1];
+  const size_t heads = tensor == CLATTN_Q ? p->heads : input_kv_heads(p), tokens = t->shape[1];
   t->shape[3] = t->shape[2] / heads;
   t->shape[2] = tokens;
   t->shape[1] = heads;
