@@ -166,11 +166,11 @@ static void memory_is_counted(void **state) {
   assert_int_equal(clattn_plan_create(support_opened, &p, NULL, &other, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_null(other);
   assert_says(&error, "; 1000 are allowed");
-  assert_says(&error, "where plans and caches hold ");
+  assert_says(&error, "where plans, caches and kept weights hold ");
   assert_int_equal(clattn_cache_create(support_opened, &cached, NULL, NULL, &cache, &error),
                    CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_null(cache);
-  assert_says(&error, "of which plans and caches hold ");
+  assert_says(&error, "of which plans, caches and kept weights hold ");
   assert_int_equal(clattn_ledger_left(support_opened), 1000);
   clattn_ledger_give(support_opened, left - 1000);
   clattn_plan_destroy(plan);

@@ -16,7 +16,7 @@ struct clattn_device {
   bool profiling;                                  /* whether the queue records event times */
   clattn_program *programs;                        /* all programs built so far */
   void (*release_programs)(clattn_device *device); /* set by host/programs when it builds the first one; NULL before */
-  uint64_t held_bytes; /* memory held by plans and caches; only host/device/ledger.c changes it */
+  uint64_t held_bytes; /* memory held by plans, caches and kept weights; only host/device/ledger.c changes it */
 };
 
 /* Fills info except the indices. Returns the code of the first required query that failed. */

@@ -348,6 +348,7 @@ CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tens
 /* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
 typedef struct clattn_cache clattn_cache;
+typedef struct clattn_weights clattn_weights;
 
 /* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
  * NULL. The others are not looked at, so that one struct can serve several problems: a mask, sinks or key_lengths count
@@ -360,8 +361,10 @@ typedef struct clattn_inputs {
   const void *q, *k, *v; /* with CLATTN_SOURCE_QKV */
   const void *mask;
   const float *slopes, *sinks;
-  clattn_cache *cache;          /* of a problem that has one; the run appends to it */
-  const int32_t *key_lengths;   /* (batch), each 0 ... key_len */
+  clattn_weights *projection_weights; /* NULL, or clattn_weights_create's: the run then ignores wq ... bo, and uploads
+                                         and converts nothing of them */
+  clattn_cache *cache;                /* of a problem that has one; the run appends to it */
+  const int32_t *key_lengths;         /* (batch), each 0 ... key_len */
   const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1; the
                                    first is 0, the last packed_queries, no sequence longer than query_len */
   const int32_t *key_offsets;   /* likewise; with CLATTN_SOURCE_X, where they are the same, not looked at */
@@ -454,6 +457,8 @@ typedef struct clattn_plan_options {
                             data are launched whole */
   bool trace; /* the plan also has what CLATTN_X_POSITIONED, _PRODUCTS, _EXPS, _ROW_MAX and _ROW_SUM are, to look at;
                  nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
+  bool weights_kept; /* every run brings projection_weights, so the plan has no device buffers for projection matrices
+                        and biases. CLATTN_INVALID_ARGUMENT for a run without */
 } clattn_plan_options;
 
 /* Writes the initial values into the first `size` bytes, as clattn_probe_options_fill does. */
@@ -471,7 +476,7 @@ static inline clattn_plan_options clattn_plan_options_init(void) {
 #define CLATTN_PLAN_OPTIONS_INIT                                                                                       \
   {                                                                                                                    \
     sizeof(clattn_plan_options), CLATTN_PIPELINE_STAGED, CLATTN_IO_HOST, (const char *)0, (const char *)0, 0, 0,       \
-        (const char *)0, (const char *)0, CLATTN_ANSWERS_OF_LIBRARY, 0.0, false                                        \
+        (const char *)0, (const char *)0, CLATTN_ANSWERS_OF_LIBRARY, 0.0, false, false                                 \
   }
 #endif
 
@@ -492,6 +497,23 @@ typedef struct clattn_timings clattn_timings;
  * from a fused plan. */
 CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                                          clattn_timings *timings, clattn_error *error);
+
+/* ---- weights that stay ------------------------------------------------------------------------------------------- */
+
+/* Uploads the problem's projection matrices and biases, wq ... bo of `inputs`, once for many runs, and keeps them as
+ * the projection kernels read them: f16 and bf16 become float. Host memory is not needed afterwards. A run takes them
+ * with clattn_inputs.projection_weights or clattn_buffers.projection_weights. One plan can serve many of them (the
+ * layers of a model), and one of them every plan on its device whose problem has the same matrices: type, layout,
+ * fused_qkv, biases and the shapes of the matrices must be the same, lengths, heads and everything else may differ. A
+ * run refuses others with CLATTN_INVALID_ARGUMENT, which names what differs. The device must outlive the weights, the
+ * weights the runs that use them. */
+CLATTN_API clattn_status clattn_weights_create(clattn_device *device, const clattn_problem *problem,
+                                               const clattn_inputs *inputs, clattn_weights **weights,
+                                               clattn_error *error);
+CLATTN_API void clattn_weights_destroy(clattn_weights *weights); /* NULL is fine; waits for enqueued runs */
+
+/* Bytes on the device. */
+CLATTN_API uint64_t clattn_weights_bytes(const clattn_weights *weights);
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
 

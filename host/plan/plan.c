@@ -40,6 +40,7 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *seen, clat
     info->stages[stage].bytes = clattn_stage_bytes(problem, stage, clattn_plan_is_fused(plan));
   }
   info->stages[CLATTN_STAGE_CACHE].bytes += clattn_gather_bytes(seen);
+  if (plan->weights_kept) info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_weights_convert_bytes(&plan->problem);
 }
 
 static void fill_info(clattn_plan *plan) {
@@ -116,6 +117,7 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   plan->pipeline = options->pipeline;
   plan->io = options->io;
   plan->trace = options->trace;
+  plan->weights_kept = options->weights_kept;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;
   *result = plan;

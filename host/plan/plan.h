@@ -38,6 +38,7 @@ struct clattn_plan {
   clattn_pipeline pipeline;
   clattn_io io;
   bool trace;
+  bool weights_kept; /* runs bring a clattn_weights: there are no buffers for projection matrices and biases */
   clattn_launch_limit limit;
   double rate[CLATTN_SLOT_COUNT]; /* what runs have learnt from launches that were cut: clattn_queue.rate */
   clattn_choice choice[CLATTN_STAGE_COUNT];

@@ -53,7 +53,8 @@ clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffe
   if ((wait_count == 0) != (wait == NULL))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%u events to wait for at %s", wait_count,
                        wait == NULL ? "NULL" : "an address that is not NULL");
-  const clattn_inputs lengths = {.cache = buffers->cache,
+  const clattn_inputs lengths = {.projection_weights = buffers->projection_weights,
+                                 .cache = buffers->cache,
                                  .key_lengths = buffers->key_lengths,
                                  .query_offsets = buffers->query_offsets,
                                  .key_offsets = buffers->key_offsets};

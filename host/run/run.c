@@ -12,6 +12,8 @@
 #include "device/process.h"
 #include "base/status.h"
 #include "problem/tensors.h"
+#include "problem/facts.h"
+#include "weights/weights.h"
 
 /* ---- before a run ------------------------------------------------------------------------------------------------ */
 
@@ -46,11 +48,22 @@ static clattn_status check_positions(const clattn_problem *p, const clattn_input
   return CLATTN_OK;
 }
 
+/* A problem without projection matrices ignores the handle, as it does every input that it does not have. */
+static clattn_status bind_weights(const clattn_plan *plan, const clattn_weights *weights,
+                                  cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
+  if (!clattn_has_weights(&plan->problem)) return CLATTN_OK;
+  if (weights != NULL) return clattn_weights_bind(weights, plan->device, &plan->problem, tensor, error);
+  return plan->weights_kept ? clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                                          "projection_weights is NULL; the plan was made with weights_kept")
+                            : CLATTN_OK;
+}
+
 clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inputs, clattn_problem *seen,
                                const clattn_destination *to, cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = check_wanted(plan, to, error);
   *seen = *p;
+  if (status == CLATTN_OK) status = bind_weights(plan, inputs->projection_weights, tensor, error);
   if (status != CLATTN_OK) return status;
   if (p->cache.capacity == 0) return check_positions(p, inputs, error);
   if (inputs->cache->device != plan->device)
@@ -78,6 +91,7 @@ static clattn_status upload(clattn_plan *plan, clattn_queue *queue, const clattn
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!clattn_is_input(p, tensor)) continue;
+    if (inputs->projection_weights != NULL && clattn_is_weight(tensor)) continue;
     const cl_mem to = plan->stored[t] != NULL ? plan->stored[t] : plan->buffer[t];
     status = clattn_queue_write(queue, to, clattn_inputs_get(inputs, tensor), clattn_input_bytes(p, tensor), error);
   }
@@ -169,6 +183,13 @@ static void make_zeros_positive(const clattn_problem *seen, const clattn_outputs
   for (size_t i = 0; weights != NULL && i < count; ++i) weights[i] += 0.0f; /* -0 + 0 is 0 */
 }
 
+static clattn_status check_arguments(const clattn_plan *plan, const clattn_inputs *inputs,
+                                     const clattn_outputs *outputs, clattn_error *error) {
+  const bool on_device = plan->weights_kept || (inputs != NULL && inputs->projection_weights != NULL);
+  return (on_device ? clattn_check_arguments_without_weights : clattn_check_arguments)(&plan->problem, inputs, outputs,
+                                                                                       error);
+}
+
 clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                               clattn_timings *timings, clattn_error *error) {
   if (plan == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the plan is NULL");
@@ -176,7 +197,7 @@ clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, co
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "clattn_plan_run on a plan made with CLATTN_IO_DEVICE (use clattn_plan_enqueue)");
   clattn_status status = clattn_process_check(error);
-  if (status == CLATTN_OK) status = clattn_check_arguments(&plan->problem, inputs, outputs, error);
+  if (status == CLATTN_OK) status = check_arguments(plan, inputs, outputs, error);
   if (status != CLATTN_OK) return status;
 
   clattn_problem seen;

@@ -14,7 +14,7 @@ typedef struct clattn_work {
   clattn_queue *queue;
   const cl_mem *tensor;        /* floats, by clattn_tensor; scores and weights hold one block */
   const cl_mem *stored;        /* inputs and output in the problem's type, by clattn_tensor, unless it is float */
-  const clattn_inputs *inputs; /* only lengths and cache are read */
+  const clattn_inputs *inputs; /* stages use the lengths, the cache and projection_weights */
   cl_mem sequences;            /* the bounds of each sequence; NULL: all have full length */
   bool lse_wanted, row_max_wanted, row_sum_wanted;
   clattn_block block; /* the scores that the step works on; only for steps in CLATTN_SCOPE_BLOCK */

@@ -49,6 +49,7 @@ clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error)
     const clattn_tensor tensor = (clattn_tensor)t;
     const bool stored = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
     if (!clattn_is_input(p, tensor) || !stored || !clattn_is_separate(p, tensor)) continue;
+    if (work->inputs->projection_weights != NULL && clattn_is_weight(tensor)) continue; /* float already */
     if (clattn_is_rotated(p, tensor)) continue; /* the rotary stage reads the stored tensor */
     if (clattn_plan_is_fused(work->plan) && clattn_fused_reads_stored(p, tensor)) continue;
     const bool placed = tensor == CLATTN_X && p->positions != CLATTN_POSITIONS_NONE;
