@@ -87,6 +87,7 @@ static void calls_of_plans(clattn_device *device) {
   SUCCEEDS(clattn_reference_run, &p, &c.inputs, &c.outputs);
   SUCCEEDS(clattn_reference_run_in, &loop, &p, &c.inputs, &c.outputs);
   SUCCEEDS(clattn_check_other, &p, &c.inputs, &c.outputs, NULL, &report);
+  SUCCEEDS(clattn_attend, device, &p, &c.inputs, &c.outputs);
   SUCCEEDS(clattn_weights_create, device, &p, &c.inputs, &weights);
   clattn_weights_destroy(weights);
   clattn_plan_destroy(plan);

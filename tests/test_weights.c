@@ -1,5 +1,5 @@
-/* clattn_weights: projection matrices that stay on the device. The same bits as from host memory, on any plan that
- * fits; nothing is uploaded in a run; what does not fit is refused by name. */
+/* clattn_weights: projection matrices that stay on the device. The same bits as from host memory,
+ * on any plan that fits; nothing is uploaded in a run; what does not fit is refused by name. */
 #define CL_TARGET_OPENCL_VERSION 120
 
 #include <stdio.h>
@@ -13,7 +13,8 @@
 
 /* ---- what is uploaded -------------------------------------------------------------------------------------------- */
 
-/* The linker hands the library this one instead of OpenCL's (tests/CMakeLists.txt): it counts bytes. */
+/* The linker hands the library this one instead of OpenCL's (tests/CMakeLists.txt): it counts
+ * bytes. */
 cl_int __real_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t bytes,
                                    const void *from, cl_uint wait_count, const cl_event *wait, cl_event *event);
 cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t bytes,
@@ -122,7 +123,8 @@ static void run_gives(clattn_plan *plan, support_case *c, const clattn_inputs *i
   free(got);
 }
 
-/* From host memory, with a handle, with a handle on a plan without buffers of its own, and from host memory again. */
+/* From host memory, with a handle, with a handle on a plan without buffers of its own, and from
+ * host memory again. */
 static void compare_bits(const clattn_problem *problem, clattn_pipeline pipeline, const char *kernels) {
   clattn_plan_options options = support_options();
   clattn_plan *plan = NULL, *kept = NULL;
@@ -303,7 +305,8 @@ static void decode(const clattn_problem *p, support_case *c, clattn_weights *wei
   clattn_plan_destroy(plan);
 }
 
-/* Token by token from x: with the handle a token uploads x and the lengths, and nothing of the matrices. */
+/* Token by token from x: with the handle a token uploads x and the lengths, and nothing of the
+ * matrices. */
 static void decoding_uploads_no_matrices(void **state) {
   (void)state;
   clattn_problem p = support_problem(1, 512, 64);
@@ -353,7 +356,8 @@ static uint64_t total_bytes(const clattn_problem *p, const clattn_plan_options *
   return info.total_bytes;
 }
 
-/* Plans with weights_kept have that much less: of halves also the stored ones, unless the caller has those. */
+/* Plans with weights_kept have that much less: of halves also the stored ones, unless the caller
+ * has those. */
 static void counted(void **state) {
   (void)state;
   const uint64_t all = clattn_ledger_left(support_opened);
@@ -517,7 +521,8 @@ static void refused_in_runs(void **state) {
   support_free(&c);
 }
 
-/* A handle that has only wo and bo, for a problem that also projects q, k and v; and the other way round. */
+/* A handle that has only wo and bo, for a problem that also projects q, k and v; and the other way
+ * round. */
 static void refused_parts(void **state) {
   (void)state;
   clattn_problem whole = from_x(CLATTN_F32, CLATTN_LAYOUT_XW, false, 0, 7), part = from_qkv(CLATTN_F32);
@@ -597,7 +602,8 @@ static void create_buffers(const support_case *c, clattn_buffers *buffers) {
   }
 }
 
-/* The run waits for an event; meanwhile the handle cannot go, and afterwards its memory is free again. */
+/* The run waits for an event; meanwhile the handle cannot go, and afterwards its memory is free
+ * again. */
 static void enqueued(void **state) {
   (void)state;
   const clattn_type types[] = {CLATTN_F32, CLATTN_F16};

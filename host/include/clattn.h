@@ -277,6 +277,21 @@ static inline clattn_problem clattn_problem_init(void) {
   }
 #endif
 
+/* Attention over given q, k and v of (batch, heads, len, head_dim), to a context of the same order;
+ * set what differs. */
+static inline clattn_problem clattn_problem_qkv(size_t batch, size_t heads, size_t query_len, size_t key_len,
+                                                size_t head_dim) {
+  clattn_problem problem = clattn_problem_init();
+  problem.batch = batch;
+  problem.heads = heads;
+  problem.query_len = query_len;
+  problem.key_len = key_len;
+  problem.head_dim = problem.value_dim = head_dim;
+  problem.source = CLATTN_SOURCE_QKV;
+  problem.order = problem.context_order = CLATTN_ORDER_HEADS;
+  return problem;
+}
+
 /* CLATTN_OK, or CLATTN_INVALID_PROBLEM / CLATTN_UNSUPPORTED with a message that says what is allowed. Called by
  * everything that takes a problem. */
 CLATTN_API clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error);
@@ -498,15 +513,30 @@ typedef struct clattn_timings clattn_timings;
 CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                                          clattn_timings *timings, clattn_error *error);
 
+/* ---- without a plan ---------------------------------------------------------------------------------------------- */
+
+/* The smallest call there is. It plans with default options and runs as clattn_plan_run does. The
+ * pipeline is fused, or staged where outputs asks for scores, weights or their like.
+ *
+ * The device keeps the plan, so that a loop of such calls plans once. It keeps at most 8 plans, and
+ * more than one only while all of them hold at most a quarter of its memory; the plan that was not
+ * used for the longest time goes first. Closing the device destroys them. So does a call that
+ * creates a plan, a cache or a clattn_weights and finds no memory: it then tries again.
+ *
+ * For other pipelines, kernels and options, and for times, use clattn_plan_create. */
+CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_problem *problem,
+                                       const clattn_inputs *inputs, const clattn_outputs *outputs, clattn_error *error);
+
 /* ---- weights that stay ------------------------------------------------------------------------------------------- */
 
-/* Uploads the problem's projection matrices and biases, wq ... bo of `inputs`, once for many runs, and keeps them as
- * the projection kernels read them: f16 and bf16 become float. Host memory is not needed afterwards. A run takes them
- * with clattn_inputs.projection_weights or clattn_buffers.projection_weights. One plan can serve many of them (the
- * layers of a model), and one of them every plan on its device whose problem has the same matrices: type, layout,
- * fused_qkv, biases and the shapes of the matrices must be the same, lengths, heads and everything else may differ. A
- * run refuses others with CLATTN_INVALID_ARGUMENT, which names what differs. The device must outlive the weights, the
- * weights the runs that use them. */
+/* Uploads the problem's projection matrices and biases, wq ... bo of `inputs`, once for many runs,
+ * and keeps them as the projection kernels read them: f16 and bf16 become float. Host memory is not
+ * needed afterwards. A run takes them with clattn_inputs.projection_weights or
+ * clattn_buffers.projection_weights. One plan can serve many of them (the layers of a model), and
+ * one of them every plan on its device whose problem has the same matrices: type, layout,
+ * fused_qkv, biases and the shapes of the matrices must be the same, lengths, heads and everything
+ * else may differ. A run refuses others with CLATTN_INVALID_ARGUMENT, which names what differs. The
+ * device must outlive the weights, the weights the runs that use them. */
 CLATTN_API clattn_status clattn_weights_create(clattn_device *device, const clattn_problem *problem,
                                                const clattn_inputs *inputs, clattn_weights **weights,
                                                clattn_error *error);

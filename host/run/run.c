@@ -48,7 +48,8 @@ static clattn_status check_positions(const clattn_problem *p, const clattn_input
   return CLATTN_OK;
 }
 
-/* A problem without projection matrices ignores the handle, as it does every input that it does not have. */
+/* A problem without projection matrices ignores the handle, as it does every input that it does not
+ * have. */
 static clattn_status bind_weights(const clattn_plan *plan, const clattn_weights *weights,
                                   cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
   if (!clattn_has_weights(&plan->problem)) return CLATTN_OK;

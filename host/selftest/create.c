@@ -15,13 +15,8 @@ static clattn_status choose_trusted(clattn_plan *plan, const clattn_plan_options
   return status;
 }
 
-clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
-                                 const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
-  static const clattn_plan_options standard = CLATTN_PLAN_OPTIONS_INIT;
-  if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the plan is NULL");
-  *result = NULL;
-  if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
-  if (options == NULL) options = &standard;
+static clattn_status create(clattn_device *device, const clattn_problem *problem, const clattn_plan_options *options,
+                            clattn_plan **result, clattn_error *error) {
   clattn_plan *plan = NULL;
   clattn_status status = clattn_plan_begin(device, problem, options, &plan, error);
   if (status != CLATTN_OK) return status;
@@ -31,5 +26,18 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
     *result = plan;
   else
     clattn_plan_destroy(plan);
+  return status;
+}
+
+clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
+                                 const clattn_plan_options *options, clattn_plan **result, clattn_error *error) {
+  static const clattn_plan_options standard = CLATTN_PLAN_OPTIONS_INIT;
+  if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the plan is NULL");
+  *result = NULL;
+  if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
+  if (options == NULL) options = &standard;
+  clattn_status status = create(device, problem, options, result, error);
+  if (status == CLATTN_OUT_OF_DEVICE_MEMORY && clattn_device_release_kept(device))
+    status = create(device, problem, options, result, error);
   return clattn_finish(error, status);
 }

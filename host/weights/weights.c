@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/sizes.h"
 #include "base/status.h"
 #include "device/ledger.h"
 #include "device/process.h"
@@ -31,12 +32,12 @@ static clattn_status write_floats(const clattn_weights *weights, clattn_tensor t
 static clattn_status write_widened(const clattn_weights *weights, clattn_tensor tensor, const void *from,
                                    clattn_error *error) {
   const size_t count = elements_of(&weights->problem, tensor), element = clattn_type_bytes(weights->problem.type);
-  const size_t piece = count < PIECE_ELEMENTS ? count : PIECE_ELEMENTS;
-  float *floats = malloc(piece * sizeof *floats);
-  if (floats == NULL) return clattn_fail_malloc(error, piece * sizeof *floats, clattn_tensor_name(tensor));
+  const size_t bytes = PIECE_ELEMENTS * sizeof(float);
+  float *floats = malloc(bytes);
+  if (floats == NULL) return clattn_fail_malloc(error, bytes, clattn_tensor_name(tensor));
   clattn_status status = CLATTN_OK;
-  for (size_t first = 0; first < count && status == CLATTN_OK; first += piece) {
-    const size_t now = count - first < piece ? count - first : piece;
+  for (size_t first = 0; first < count && status == CLATTN_OK; first += PIECE_ELEMENTS) {
+    const size_t now = clattn_smaller(count - first, PIECE_ELEMENTS);
     clattn_widen(weights->problem.type, (const char *)from + first * element, now, floats);
     status = write_floats(weights, tensor, first, now, floats, error);
   }
@@ -82,6 +83,20 @@ static void release(clattn_weights *weights) {
   free(weights);
 }
 
+static clattn_status create(clattn_device *device, const clattn_problem *problem, const clattn_inputs *inputs,
+                            clattn_weights **result, clattn_error *error) {
+  clattn_weights *weights = calloc(1, sizeof *weights);
+  if (weights == NULL) return clattn_fail_malloc(error, sizeof *weights, "a clattn_weights");
+  weights->device = device;
+  weights->problem = *problem;
+  const clattn_status status = create_all(weights, inputs, error);
+  if (status == CLATTN_OK)
+    *result = weights;
+  else
+    release(weights);
+  return status;
+}
+
 static clattn_status check_inputs(const clattn_problem *problem, const clattn_inputs *inputs, clattn_error *error) {
   if (!clattn_has_weights(problem))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
@@ -105,15 +120,9 @@ clattn_status clattn_weights_create(clattn_device *device, const clattn_problem 
   const clattn_problem current = clattn_current_problem(problem);
   status = check_inputs(&current, inputs, error);
   if (status != CLATTN_OK) return status;
-  clattn_weights *weights = calloc(1, sizeof *weights);
-  if (weights == NULL) return clattn_fail_malloc(error, sizeof *weights, "a clattn_weights");
-  weights->device = device;
-  weights->problem = current;
-  status = create_all(weights, inputs, error);
-  if (status == CLATTN_OK)
-    *result = weights;
-  else
-    release(weights);
+  status = create(device, &current, inputs, result, error);
+  if (status == CLATTN_OUT_OF_DEVICE_MEMORY && clattn_device_release_kept(device))
+    status = create(device, &current, inputs, result, error);
   return clattn_finish(error, status);
 }
 

@@ -12,8 +12,9 @@ struct clattn_weights {
   uint64_t bytes;
 };
 
-/* For a run of `problem` on `device`: makes the handle's buffers the run's matrices and biases in `tensor`.
- * CLATTN_INVALID_ARGUMENT where the handle was made for another device, or for other matrices. */
+/* For a run of `problem` on `device`: makes the handle's buffers the run's matrices and biases in
+ * `tensor`. CLATTN_INVALID_ARGUMENT where the handle was made for another device, or for other
+ * matrices. */
 clattn_status clattn_weights_bind(const clattn_weights *weights, const clattn_device *device,
                                   const clattn_problem *problem, cl_mem tensor[CLATTN_TENSOR_COUNT],
                                   clattn_error *error);
