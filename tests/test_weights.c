@@ -13,18 +13,19 @@
 
 /* ---- what is uploaded -------------------------------------------------------------------------------------------- */
 
-/* The linker hands the library this one instead of OpenCL's (tests/CMakeLists.txt): it counts
- * bytes. */
+/* The linker hands the library this one instead of OpenCL's (tests/CMakeLists.txt). It counts bytes,
+ * and fails where it is told to. */
 cl_int __real_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t bytes,
                                    const void *from, cl_uint wait_count, const cl_event *wait, cl_event *event);
 cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t bytes,
                                    const void *from, cl_uint wait_count, const cl_event *wait, cl_event *event);
 
-static size_t uploaded;
+static size_t uploaded, writes_until_failure; /* 0: none fails */
 
 cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t bytes,
                                    const void *from, cl_uint wait_count, const cl_event *wait, cl_event *event) {
   uploaded += bytes;
+  if (writes_until_failure > 0 && --writes_until_failure == 0) return CL_INVALID_OPERATION;
   return __real_clEnqueueWriteBuffer(queue, buffer, blocking, offset, bytes, from, wait_count, wait, event);
 }
 
@@ -432,6 +433,35 @@ static void no_memory_left(void **state) {
   support_free(&c);
 }
 
+/* A driver that gives up at any of the uploads: nothing stays allocated. */
+static void failed_uploads(void **state) {
+  (void)state;
+  const clattn_problem problems[] = {from_x(CLATTN_F32, CLATTN_LAYOUT_XW, false, 15, 7),
+                                     from_x(CLATTN_BF16, CLATTN_LAYOUT_XWT, true, 7, 0)};
+  const size_t tensors[] = {8, 2};
+  const uint64_t left = clattn_ledger_left(support_opened);
+  for (int i = 0; i < 2; ++i) {
+    clattn_weights *weights = NULL;
+    clattn_error error;
+    support_case c;
+    support_allocate(&c, &problems[i], 3);
+    for (size_t fails = 1; fails <= tensors[i]; ++fails) {
+      writes_until_failure = fails;
+      assert_int_equal(clattn_weights_create(support_opened, &problems[i], &c.inputs, &weights, &error),
+                       CLATTN_OPENCL_FAILED);
+      assert_int_equal(writes_until_failure, 0);
+      assert_null(weights);
+      assert_says(&error, "uploading ");
+      assert_int_equal(clattn_ledger_left(support_opened), left);
+    }
+    writes_until_failure = tensors[i] + 1;
+    clattn_weights_destroy(weights_of(&c));
+    assert_int_equal(writes_until_failure, 1); /* one write for each tensor */
+    writes_until_failure = 0;
+    support_free(&c);
+  }
+}
+
 /* The stage convert no longer counts what it no longer widens. */
 static void costs(void **state) {
   (void)state;
@@ -672,6 +702,7 @@ int main(void) {
       cmocka_unit_test(counted),
       cmocka_unit_test(tight_memory),
       cmocka_unit_test(no_memory_left),
+      cmocka_unit_test(failed_uploads),
       cmocka_unit_test(costs),
       cmocka_unit_test(refused_in_creating),
       cmocka_unit_test(refused_in_runs),

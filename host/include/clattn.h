@@ -17,8 +17,8 @@
  * calls such a CLBlast itself, from another thread, has to do the same.)
  *
  * fork(): OpenCL does not survive it. In a child of a process that has listed, opened or adopted a device, these calls
- * and all that use a parent's device, plan or cache return CLATTN_UNSUPPORTED, and closing and destroying do nothing. A
- * child that is to use OpenCL must be forked before its parent does, or exec.
+ * and all that use a parent's device, plan, cache or weights return CLATTN_UNSUPPORTED, and closing and destroying do
+ * nothing. A child that is to use OpenCL must be forked before its parent does, or exec.
  *
  * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL: after CLATTN_OK it
  * holds CLATTN_OK, code 0 and an empty message. After a failure the outputs of the call are not to be used and nothing
@@ -92,7 +92,7 @@ typedef struct clattn_device_choice {
 typedef struct clattn_device clattn_device;
 
 /* Opens the best device that `choice` (NULL: any) leaves: clattn_device_list_best without rates. Close with
- * clattn_device_close, after its plans are destroyed. */
+ * clattn_device_close, after its plans, caches and weights are destroyed. */
 CLATTN_API clattn_status clattn_device_open(const clattn_device_choice *choice, clattn_device **device,
                                             clattn_error *error);
 CLATTN_API void clattn_device_close(clattn_device *device); /* NULL is fine */
