@@ -65,8 +65,8 @@ static void complain_of_word(const char *word) {
     if (is_known((clattn_stage)s))
       snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", clattn_stage_name((clattn_stage)s));
   }
-  complain("'%s' (allowed: STAGE, STAGE=NUMBER or STAGE=NAME, perhaps followed by :TILE=SIZE; STAGE is one of %s)", word,
-           allowed);
+  complain("'%s' (allowed: STAGE, STAGE=NUMBER or STAGE=NAME, perhaps followed by :TILE=SIZE; STAGE is one of %s)",
+           word, allowed);
 }
 
 /* The smallest size above 1: a tile of 1 shows nothing. */
