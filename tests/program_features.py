@@ -12,7 +12,7 @@ from program_tool import compare, load, product, store
 HEADS, KV_HEADS, HEAD_DIM, VALUE_DIM = 4, 2, 4, 2
 TOKENS, KEYS, BATCH, MODEL_DIM, KV_MODEL_DIM, OUTPUT_DIM, PAST = 5, 7, 2, 6, 3, 3, 3
 
-SHAPES = {"x": (TOKENS, MODEL_DIM), "context": (KEYS, KV_MODEL_DIM), "wq": (MODEL_DIM, HEADS * HEAD_DIM),
+SHAPES = {"x": (TOKENS, MODEL_DIM), "xkv": (KEYS, KV_MODEL_DIM), "wq": (MODEL_DIM, HEADS * HEAD_DIM),
           "wk": (MODEL_DIM, KV_HEADS * HEAD_DIM), "wv": (MODEL_DIM, KV_HEADS * VALUE_DIM),
           "wide-wv": (MODEL_DIM, KV_HEADS * HEAD_DIM), "cross-wk": (KV_MODEL_DIM, KV_HEADS * HEAD_DIM),
           "cross-wv": (KV_MODEL_DIM, KV_HEADS * VALUE_DIM), "bq": (HEADS * HEAD_DIM,), "bk": (KV_HEADS * HEAD_DIM,),
@@ -207,8 +207,8 @@ CASES = {
     "separate": self_attention,
     "biases": lambda: attention(project("x", "wq", "bq"), project("x", "wk", "bk"), project("x", "wv", "bv")),
     "output": lambda: project(self_attention(), "wo", "bo"),
-    "cross": lambda: attention(project("x", "wq", "bq"), project("context", "cross-wk"),
-                               project("context", "cross-wv", "bv")),
+    "cross": lambda: attention(project("x", "wq", "bq"), project("xkv", "cross-wk"),
+                               project("xkv", "cross-wv", "bv")),
     "halves": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, halves)),
     "interleaved": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, interleaved, 2, 500.0)),
     "sinusoidal": lambda: self_attention(positions()),

@@ -88,10 +88,35 @@ bool support_is_wanted(const char *kernels) {
 
 clattn_device *support_opened;
 
-bool support_is_for_device(const char *kernels) {
-  if (clattn_device_get_info(support_opened)->native_float_width > 1) return true;
-  return strstr(kernels, "panel") == NULL && strstr(kernels, "fused=vector") == NULL &&
-         strstr(kernels, "stream") == NULL;
+bool support_runs(const clattn_kernel *row) {
+  const clattn_device_info *device = clattn_device_get_info(support_opened);
+  const bool vectors = device->native_float_width > 1 || row->target != CLATTN_TARGET_CPU;
+  return vectors && kernel_is_ours(row) &&
+         clattn_kernel_supported((size_t)(row - clattn_kernels), device, NULL) == CLATTN_OK;
+}
+
+bool support_runs_with_tiles(const clattn_kernel *row) {
+  return support_runs(row) && kernel_has_tiles(row);
+}
+
+size_t kernel_list_tests(void (*staged)(void **state), void (*fused)(void **state),
+                         struct CMUnitTest tests[KERNEL_LIST_TESTS]) {
+  static const kernel_filter all = {kernel_is_ours, SIZES_PLANNED};
+  static size_t numbers[KERNEL_LIST_TESTS];
+  static char names[KERNEL_LIST_TESTS][32];
+  char kernels[KERNEL_LIST_TEXT];
+  size_t count = 0, n = 0;
+  for (; count < KERNEL_LIST_TESTS && kernel_list_staged(n, &all, kernels); ++n, ++count) {
+    numbers[count] = n;
+    snprintf(names[count], sizeof names[count], "staged %zu", n + 1);
+    tests[count] = (struct CMUnitTest){.name = names[count], .test_func = staged, .initial_state = &numbers[count]};
+  }
+  for (n = 0; count < KERNEL_LIST_TESTS && kernel_list_stage(CLATTN_STAGE_FUSED, n, &all, kernels); ++n, ++count) {
+    numbers[count] = n;
+    snprintf(names[count], sizeof names[count], "fused %zu", n + 1);
+    tests[count] = (struct CMUnitTest){.name = names[count], .test_func = fused, .initial_state = &numbers[count]};
+  }
+  return count;
 }
 
 int support_open(void **state) {

@@ -160,9 +160,7 @@ static void decoding_with_all_features(void **state) {
   decode(&p);
 }
 
-/* ---- types, pages, forms ----------------------------------------------------------------------------------------- */
-
-static const char gpu_form[] = "project=register,scores=register,softmax=register,context=register,output=register";
+/* ---- types, pages, kernels --------------------------------------------------------------------------------------- */
 
 static bool can_be_planned(const clattn_problem *p, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
@@ -188,26 +186,41 @@ static void prefill_and_decode(clattn_problem p, const clattn_plan_options *opti
   clattn_cache_destroy(cache);
 }
 
-static void every_type_and_form(void **state) {
+static bool is_for_gpus(const clattn_kernel *row) {
+  return support_runs(row) && row->target == CLATTN_TARGET_GPU;
+}
+
+/* The kernels for GPUs by turns: the n-th list, and from the first again. */
+static void gpu_kernels(size_t n, char text[KERNEL_LIST_TEXT]) {
+  static const kernel_filter filter = {is_for_gpus, SIZES_PLANNED};
+  size_t count = 0;
+  while (kernel_list_staged(count, &filter, text)) ++count;
+  if (count > 0) kernel_list_staged(n % count, &filter, text);
+}
+
+static void every_type_and_way(void **state) {
   (void)state;
   static const char *const types[] = {"f32", "f16", "bf16", "i8 by token", "i8 by head"};
   static const struct {
-    const char *name, *kernels;
+    const char *name;
     clattn_pipeline pipeline;
-  } forms[] = {{"staged", NULL, CLATTN_PIPELINE_STAGED},
-               {"blas", NULL, CLATTN_PIPELINE_BLAS},
-               {"GPU form", gpu_form, CLATTN_PIPELINE_STAGED}};
-  for (size_t f = 0; f < sizeof forms / sizeof forms[0]; ++f)
+    bool for_gpus;
+  } ways[] = {{"staged", CLATTN_PIPELINE_STAGED, false},
+              {"blas", CLATTN_PIPELINE_BLAS, false},
+              {"kernels for GPUs", CLATTN_PIPELINE_STAGED, true}};
+  for (size_t w = 0; w < sizeof ways / sizeof ways[0]; ++w)
     for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
       for (size_t page_len = 0; page_len <= 3; page_len += 3) {
         clattn_plan_options options = support_options();
-        options.kernels = forms[f].kernels;
-        options.pipeline = forms[f].pipeline;
+        char kernels[KERNEL_LIST_TEXT];
+        gpu_kernels(2 * (size_t)type + page_len / 3, kernels);
+        if (ways[w].for_gpus) options.kernels = kernels;
+        options.pipeline = ways[w].pipeline;
         clattn_problem p = decoder(7);
         p.cache.type = (clattn_cache_type)type;
         p.cache.page_len = page_len;
         char what[128];
-        snprintf(what, sizeof what, "%s, %s, pages of %zu", types[type], forms[f].name, page_len);
+        snprintf(what, sizeof what, "%s, %s, pages of %zu", types[type], ways[w].name, page_len);
         prefill_and_decode(p, &options, what);
       }
 }
@@ -656,7 +669,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(token_by_token_as_at_once),
       cmocka_unit_test(decoding_with_all_features),
-      cmocka_unit_test(every_type_and_form),
+      cmocka_unit_test(every_type_and_way),
       cmocka_unit_test(other_sources),
       cmocka_unit_test(full),
       cmocka_unit_test(pool_exhausted),

@@ -225,26 +225,19 @@ static void enqueue_with(cl_command_queue_properties properties, const char *ker
   enqueue_problem(problem_with_all(), properties, kernels, pipeline);
 }
 
+static const kernel_filter small = {kernel_is_ours, SIZES_SMALL};
+
 static void every_kernel_keeps_within_its_buffers(void **state) {
   (void)state;
-  static const char *const families[] = {
-      "project=1,scores=1,softmax=1,context=1",
-      "project=2,scores=2,softmax=2,context=2",
-      "project=3,scores=3,softmax=3,context=3",
-      "project=4,scores=4,softmax=4",
-      "project=5,scores=5,softmax=5",
-      "project=6",
-      "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64"};
-  for (size_t i = 0; i < sizeof families / sizeof families[0]; ++i)
-    enqueue_with(0, families[i], CLATTN_PIPELINE_STAGED);
+  char kernels[KERNEL_LIST_TEXT];
+  for (size_t n = 0; kernel_list_staged(n, &small, kernels); ++n) enqueue_with(0, kernels, CLATTN_PIPELINE_STAGED);
 }
 
 /* Every fused kernel reads given halves from the caller's buffers, with the same bits as from host
  * memory. */
 static void fused_reads_the_callers_halves(void **state) {
   (void)state;
-  static const char *const kernels[] = {"fused=1", "fused=2", "fused=3", "fused=4", "fused=vector:STRIP=64",
-                                        "fused=6", "fused=7"};
+  char kernels[KERNEL_LIST_TEXT];
   clattn_problem p = problem();
   p.source = CLATTN_SOURCE_QKV;
   p.model_dim = 0;
@@ -256,12 +249,12 @@ static void fused_reads_the_callers_halves(void **state) {
   support_allocate(&c, &p, 5);
   set_up(&o, 0, &c);
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
-  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
+  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &small, kernels); ++n) {
     clattn_plan_options options = SUPPORT_STAGED;
     options.pipeline = CLATTN_PIPELINE_FUSED;
-    options.kernels = kernels[i];
+    options.kernels = kernels;
     const clattn_check_report report = support_run(device, &c, &options);
-    assert_passed(&report, kernels[i]);
+    assert_passed(&report, kernels);
 
     const size_t bytes = clattn_output_bytes(&p, CLATTN_OUTPUT);
     void *expected = malloc(bytes);

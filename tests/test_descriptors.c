@@ -46,9 +46,9 @@ static void fields_follow_from_what_a_tensor_is(void **state) {
 /* No two tensors share a field: each is set alone, and all are read back. */
 static void no_field_is_shared(void **state) {
   static char place[CLATTN_TENSOR_COUNT];
-  clattn_inputs inputs;
-  clattn_outputs outputs;
-  clattn_buffers buffers;
+  clattn_inputs inputs = CLATTN_INPUTS_INIT;
+  clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
+  clattn_buffers buffers = CLATTN_BUFFERS_INIT;
   (void)state;
   memset(&inputs, 0, sizeof inputs);
   memset(&outputs, 0, sizeof outputs);
@@ -160,8 +160,7 @@ static void kernels_belong_to_stages(void **state) {
     const clattn_stage_facts *facts = clattn_stage_facts_of(row->stage);
     has_kernel[row->stage] = true;
     assert_int_equal(clattn_stage_kernels(row->stage), row->stage);
-    if (row->form == CLATTN_FORM_LIBRARY && facts->post_process == NULL)
-      fail_msg("stage %s has no product for %s", facts->name, row->name);
+    if (row->library && facts->post_process == NULL) fail_msg("stage %s has no product for %s", facts->name, row->name);
   }
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage kernels = clattn_stage_kernels((clattn_stage)s);

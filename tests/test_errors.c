@@ -295,22 +295,15 @@ static void kernels(void **state) {
   assert_false(clattn_kernel_get_info(clattn_kernel_count(), &info));
   assert_int_equal(clattn_kernel_supported(clattn_kernel_count(), &small, &error), CLATTN_INVALID_ARGUMENT);
   assert_int_equal(clattn_kernel_supported(0, NULL, &error), CLATTN_INVALID_ARGUMENT);
-  /* A device without local memory and with work-groups of 16 can only run naive kernels (and
-   * softmax for CPUs). */
+  /* A device without local memory and with groups of 16 runs what needs no such thing. */
   small.local_memory_bytes = 0;
   small.max_work_group = 16;
-  const char *highest[CLATTN_STAGE_COUNT] = {NULL};
   for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
     const clattn_status status = clattn_kernel_supported(i, &small, &error);
-    const bool softmax_of_cpus = info.stage == CLATTN_STAGE_SOFTMAX && strcmp(info.name, "vector") == 0;
-    if (strcmp(info.form, "any") == 0) highest[info.stage] = info.name;
-    if (strcmp(info.form, "any") == 0 || softmax_of_cpus)
-      assert_int_equal(status, CLATTN_OK);
-    else if (strcmp(info.name, "clblast") != 0)
-      assert_int_equal(status, CLATTN_UNSUPPORTED);
+    const bool needs_memory = (clattn_catalog_at(i)->needs & CLATTN_NEEDS_LOCAL_MEMORY) != 0;
+    if (!info.library && (needs_memory || strcmp(info.target, "any") == 0))
+      assert_int_equal(status, needs_memory ? CLATTN_UNSUPPORTED : CLATTN_OK);
   }
-  assert_string_equal(highest[CLATTN_STAGE_PROJECT], "coalesced"); /* the kernels that plans use there */
-  assert_string_equal(highest[CLATTN_STAGE_FUSED], "online");
 }
 
 /* Half a work-group of what the register kernel wants: one tile size shrinks, the others stay. */

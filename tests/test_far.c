@@ -68,12 +68,12 @@ static float *floats(const clattn_plan *plan, clattn_tensor tensor) {
 static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const clattn_inputs *inputs,
                       clattn_status (*stage)(const clattn_work *, clattn_error *), const char *name) {
   cl_mem tensor[CLATTN_TENSOR_COUNT];
-  clattn_chain chain = {.queue = plan->device->queue};
+  clattn_queue queue = {.commands = plan->device->queue};
   clattn_error error;
   memcpy(tensor, plan->buffer, sizeof tensor);
   const clattn_work work = {.plan = plan,
-                            .problem = seen,
-                            .chain = &chain,
+                            .seen = seen,
+                            .queue = &queue,
                             .tensor = tensor,
                             .stored = plan->stored,
                             .inputs = inputs,
@@ -84,7 +84,7 @@ static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const
                             .block = {.pairs = seen->batch * seen->heads, .rows = seen->query_len},
                             .until = UNTIL_MASKED};
   assert_ok(stage(&work, &error), &error);
-  clattn_chain_release(&chain);
+  clattn_queue_release(&queue);
   size_t launches = 0;
   const launch *all = device_launches(&launches);
   assert_true(launches > 0);
@@ -132,14 +132,15 @@ typedef struct far_row {
   double score[KEYS], weight[KEYS], largest, sum, lse, context[VALUE_DIM];
 } far_row;
 
-/* A query of the last work-group. This is the last query, except with two kernels that take blocks
- * of rows in another order. */
+/* A query of the last work-group. This is the last query, except with kernels that take blocks of
+ * rows in another order. */
 static size_t query_of_last_group(const clattn_plan *plan) {
   const clattn_choice *fused = &plan->choice[CLATTN_STAGE_FUSED];
   const size_t rows = fused->geometry.rows, queries = plan->problem.query_len;
-  if (fused->row == NULL || (fused->row->rung != 4 && fused->row->rung != 5)) return queries - 1;
-  if (fused->row->rung == 4) return rows / 2;                           /* register: from the last block to the first */
-  const size_t blocks = (queries + rows - 1) / rows, last = blocks - 1; /* vector: from both ends to the middle */
+  if (fused->row == NULL || queries == 1) return queries - 1;
+  if (fused->geometry.longest_first) return rows / 2; /* from the last block to the first */
+  if (fused->row->geometry != clattn_geometry_fused_vector) return queries - 1;
+  const size_t blocks = (queries + rows - 1) / rows, last = blocks - 1; /* from both ends to the middle */
   return (last % 2 == 0 ? blocks - 1 - last / 2 : last / 2) * rows + 3;
 }
 
@@ -260,7 +261,7 @@ static void attention_kernel(const clattn_kernel *row) {
                 {CLATTN_STAGE_FUSED, clattn_stage_fused, check_fused, NULL}};
   size_t s = 0;
   while (stages[s].stage != row->stage) ++s;
-  const bool fused = row->stage == CLATTN_STAGE_FUSED, few = fused && row->rung >= 6; /* one part of the keys */
+  const bool fused = row->stage == CLATTN_STAGE_FUSED, few = row->few_rows; /* one part of the keys */
   for (int type = CLATTN_F32; type <= (fused ? CLATTN_BF16 : CLATTN_F32); ++type) {
     char name[64];
     clattn_problem p = few ? attention_problem(1, 50) : attention_problem(QUERIES, KEYS);
@@ -281,7 +282,7 @@ static void attention_far_away(void **state) {
   const clattn_kernel *row;
   size_t count = 0;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
-    if (!clattn_is_of_scores(row->stage) || row->form == CLATTN_FORM_LIBRARY) continue;
+    if (!clattn_is_of_scores(row->stage) || row->library) continue;
     attention_kernel(row);
     ++count;
   }
@@ -307,7 +308,7 @@ static void projections_far_away(void **state) {
   const clattn_problem p = projection_problem(CLATTN_F32);
   const size_t last = (size_t)(TOKENS - 1) * WIDTH;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
-    if (row->stage != CLATTN_STAGE_PROJECT || row->form == CLATTN_FORM_LIBRARY) continue;
+    if (row->stage != CLATTN_STAGE_PROJECT || row->library) continue;
     char name[64];
     snprintf(name, sizeof name, "project=%s", row->name);
     clattn_plan *plan = create(&p, name, false);

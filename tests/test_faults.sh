@@ -81,7 +81,7 @@ hangs() {
   expect "doctor: a driver that hangs is named, and the others are asked" 3 "1.icd -> .*/hangs.so: hangs: .* within 1 s
 2.icd -> .*: (loads|points nowhere)
 ^folders
-^no device is asked
+^no device is tested
 ^clattn: .*/1.icd: hangs" -- timeout 60 "${with[@]}" "$clattn" doctor --wait 1
   for kind in hangs crashes; do
     vendors "loading-$kind" "$folder/$kind-loading.so"
@@ -91,15 +91,15 @@ hangs() {
   vendors crashing "$folder/crashes.so" "${good:-/nowhere.so}"
   expect "doctor: a driver that crashes is named, and the others are asked" 3 "1.icd -> .*/crashes.so: broken: .*Aborted
 2.icd -> .*: (loads|points nowhere)
-^no device is asked
+^no device is tested
 ^clattn: .*/1.icd: broken: .*Aborted" -- timeout 60 "${with[@]}" "$clattn" doctor --wait 1
   for ((i = 0; i < 300; ++i)); do
-    ! grep -q 'take such a file away' "$folder/run.err" || break
+    ! grep -q 'remove such a file' "$folder/run.err" || break
     sleep 0.1
   done
   kill "$waiting"
   wait "$waiting" 2>/dev/null
-  examine 0 '^clattn: the OpenCL drivers have not answered for 10 s
+  examine 0 '^clattn: the OpenCL drivers have not responded for 10 s
 ^clattn: .*/hanging/1.icd: hangs: ' cat "$folder/run.err"
   grep -q 2.icd "$folder/run.err" && see "a driver that answers is named"
   judge "run: a driver that hangs is named after a while"

@@ -1,4 +1,4 @@
-/* Every feature of a problem, with every form (pipeline and kernels), compared with the reference.
+/* Every feature of a problem, with every way to compute it (pipeline and kernels), compared with the reference.
  *
  * Each test covers one feature; each line in it is a variant: the base problem with one change. No
  * tile size divides the problem's sizes. */
@@ -9,98 +9,83 @@
 
 #include "support.h"
 
-/* ---- forms ------------------------------------------------------------------------------------------------------- */
+/* ---- ways: pipelines and kernels --------------------------------------------------------------------------------- */
 
-#define ALL_STAGES(name) "project=" name ",scores=" name ",softmax=" name ",context=" name ",output=" name
-#define PANELS                                                                                                         \
-  "project=panel:STRIP=64,scores=panel:STRIP=64,softmax=vector,context=panel:STRIP=64,output=panel:STRIP=64"
-
-/* The remaining kernels; each selection takes another one for each stage. */
-#define COALESCED "project=coalesced,scores=naive,softmax=online,context=naive,output=coalesced"
-#define COLUMNS "project=column,scores=column,softmax=pairs,context=tiled,output=column"
-#define WIDE "project=wide,scores=wide,softmax=tiled,context=register,output=wide"
-
-/* Sizes so small that even these problems have several tiles of keys and blocks of rows. */
-#define SMALL_BLOCKS "fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1"
-
-typedef struct form {
-  const char *name;
-  const char *families[2]; /* kernels of the catalogue that the device must support */
-  const char *kernels;
+typedef struct way {
+  char name[KERNEL_LIST_TEXT + 64];
+  char kernels[KERNEL_LIST_TEXT]; /* "": those that the plan takes */
   clattn_pipeline pipeline;
   uint64_t block_bytes;
   bool trace;
-} form;
+} way;
 
-/* HOST_ALONE: one form for each path through the host's code, because the sanitizers do not see
- * kernels. */
-static const form forms[] = {
-    {"the device's choice", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 0, false},
-    {"the device's choice in small blocks", {NULL}, NULL, CLATTN_PIPELINE_STAGED, 2000, true},
-    {"blas", {"clblast"}, NULL, CLATTN_PIPELINE_BLAS, 0, true},
-    {"fused, row", {NULL}, "fused=row", CLATTN_PIPELINE_FUSED, 0, false},
-    {"fused, CPU form", {"vector"}, "fused=vector:STRIP=64", CLATTN_PIPELINE_FUSED, 0, false},
-    {"fused, split into many parts", {"split"}, "fused=split:LOCAL_X=16:PART_KEYS=16", CLATTN_PIPELINE_FUSED, 0, false},
-    {"fused, streamed on the CPU form", {"stream"}, "fused=stream:HEADS=2:PARTS=8", CLATTN_PIPELINE_FUSED, 0, false},
-#ifndef HOST_ALONE
-    {"naive", {"naive"}, ALL_STAGES("naive"), CLATTN_PIPELINE_STAGED, 0, false},
-    {"tiled", {"tiled"}, ALL_STAGES("tiled"), CLATTN_PIPELINE_STAGED, 0, false},
-    {"GPU form", {"register"}, ALL_STAGES("register"), CLATTN_PIPELINE_STAGED, 0, false},
-    {"CPU form", {"panel", "vector"}, PANELS, CLATTN_PIPELINE_STAGED, 0, false},
-    {"coalesced", {NULL}, COALESCED, CLATTN_PIPELINE_STAGED, 0, false},
-    {"column", {"column", "pairs"}, COLUMNS, CLATTN_PIPELINE_STAGED, 0, false},
-    {"wide", {"wide", "tiled"}, WIDE, CLATTN_PIPELINE_STAGED, 0, false},
-    {"fused, online", {NULL}, "fused=online", CLATTN_PIPELINE_FUSED, 0, false},
-    {"fused, tiled", {"tiled"}, "fused=tiled", CLATTN_PIPELINE_FUSED, 0, false},
-    {"fused, GPU form", {"register"}, "fused=register", CLATTN_PIPELINE_FUSED, 0, false},
-    {"fused, GPU form in small tiles", {"register"}, SMALL_BLOCKS, CLATTN_PIPELINE_FUSED, 0, false},
-    {"fused, split", {"split"}, "fused=split", CLATTN_PIPELINE_FUSED, 0, false},
-#endif
-};
+enum { WAYS_MOST = 256 };
+static way ways[WAYS_MOST];
+static size_t way_count;
 
-enum { FORMS = sizeof forms / sizeof forms[0] };
-static bool supported[FORMS];
-
-/* The kernels that the form tests. If the plan selects them: the kernels that all forms need
- * besides. */
-static const char *kernels_of(const form *f) {
-  if (f->kernels != NULL) return f->kernels;
-  if (f->pipeline == CLATTN_PIPELINE_BLAS) return "project=clblast,scores=clblast,context=clblast";
-  return f->trace ? "products=naive,exps=naive" : "convert=naive,rotary=naive";
+/* The kernels that the way tests. If the plan takes them: the kernels that all ways need besides. */
+static const char *kernels_of(const way *w) {
+  if (w->kernels[0] != '\0') return w->kernels;
+  if (w->pipeline == CLATTN_PIPELINE_BLAS) return "project=clblast,scores=clblast,context=clblast";
+  return w->trace ? "products=naive,exps=naive" : "convert=naive,rotary=naive";
 }
 
-/* CPU kernels are for devices that favour vectors. llvmpipe does not, and ends long loops early
- * (docs/devices.md). */
-static bool is_supported(const form *f) {
-  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
-  clattn_error reason;
-  if (!support_is_wanted(kernels_of(f))) return false;
-  if (strstr(f->name, "CPU form") != NULL && clattn_device_get_info(support_opened)->native_float_width <= 1) {
-    print_message("%s is not run: the device does not favour float vectors\n", f->name);
-    return false;
-  }
-  for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i)
-    for (size_t k = 0; k < 2; ++k) {
-      if (f->families[k] == NULL || strcmp(kernel.name, f->families[k]) != 0) continue;
-      if (clattn_kernel_supported(i, clattn_device_get_info(support_opened), &reason) == CLATTN_OK) continue;
-      print_message("%s is not run: %s=%s %s\n", f->name, clattn_stage_name(kernel.stage), kernel.name, reason.message);
+static void add_way(const char *name, const char *kernels, clattn_pipeline pipeline, uint64_t block_bytes, bool trace) {
+  way *w = &ways[way_count];
+  assert_true(way_count < WAYS_MOST);
+  *w = (way){.pipeline = pipeline, .block_bytes = block_bytes, .trace = trace};
+  snprintf(w->kernels, sizeof w->kernels, "%s", kernels);
+  snprintf(w->name, sizeof w->name, "%s%s", name, kernels);
+  if (support_is_wanted(kernels_of(w))) ++way_count;
+}
+
+static void add_list(const kernel_filter *filter, clattn_pipeline pipeline) {
+  const bool fused = pipeline == CLATTN_PIPELINE_FUSED;
+  char kernels[KERNEL_LIST_TEXT];
+  for (size_t n = 0;
+       fused ? kernel_list_stage(CLATTN_STAGE_FUSED, n, filter, kernels) : kernel_list_staged(n, filter, kernels); ++n)
+    add_way("", kernels, pipeline, 0, false);
+}
+
+static bool has_library(void) {
+  const clattn_kernel *row;
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
+    if (row->library && clattn_kernel_supported(i, clattn_device_get_info(support_opened), NULL) != CLATTN_OK)
       return false;
-    }
   return true;
 }
 
+#ifdef HOST_ALONE
+/* One kernel for each path through the host's code, because the sanitizers do not see kernels. */
+static bool has_own_path(const clattn_kernel *row) {
+  return support_runs(row) && (row->plain || row->companion != NULL);
+}
+#endif
+
+/* Every kernel with the sizes that a plan takes; those of fused also with small ones, with which even these problems
+ * have several tiles, strips and parts. */
 static int open_device(void **state) {
   support_open(state);
-  for (size_t i = 0; i < FORMS; ++i) supported[i] = is_supported(&forms[i]);
+  add_way("the device's choice", "", CLATTN_PIPELINE_STAGED, 0, false);
+  add_way("the device's choice in small blocks", "", CLATTN_PIPELINE_STAGED, 2000, true);
+  if (has_library()) add_way("blas", "", CLATTN_PIPELINE_BLAS, 0, true);
+#ifdef HOST_ALONE
+  add_way("fused", "", CLATTN_PIPELINE_FUSED, 0, false);
+  add_list(&(kernel_filter){has_own_path, SIZES_SMALL}, CLATTN_PIPELINE_FUSED);
+#else
+  add_list(&(kernel_filter){support_runs, SIZES_PLANNED}, CLATTN_PIPELINE_STAGED);
+  add_list(&(kernel_filter){support_runs, SIZES_PLANNED}, CLATTN_PIPELINE_FUSED);
+  add_list(&(kernel_filter){support_runs_with_tiles, SIZES_SMALL}, CLATTN_PIPELINE_FUSED);
+#endif
   return 0;
 }
 
-static clattn_plan_options options_of(const form *f) {
+static clattn_plan_options options_of(const way *w) {
   clattn_plan_options options = support_options();
-  options.kernels = f->kernels;
-  options.pipeline = f->pipeline;
-  options.block_bytes = f->block_bytes;
-  options.trace = f->trace;
+  options.kernels = w->kernels[0] != '\0' ? w->kernels : NULL;
+  options.pipeline = w->pipeline;
+  options.block_bytes = w->block_bytes;
+  options.trace = w->trace;
   return options;
 }
 
@@ -144,20 +129,19 @@ static void allocate(const variant *v, support_case *c) {
   if (v->adjust != NULL) v->adjust(c);
 }
 
-static void run_in(const variant *v, const form *f) {
-  const clattn_plan_options options = options_of(f);
-  char what[256];
+static void run_in(const variant *v, const way *w) {
+  const clattn_plan_options options = options_of(w);
+  char what[1024];
   support_case c;
   allocate(v, &c);
   const clattn_check_report report = support_run(support_opened, &c, &options);
-  snprintf(what, sizeof what, "%s, %s", v->name, f->name);
+  snprintf(what, sizeof what, "%s, %s", v->name, w->name);
   assert_passed(&report, what);
   support_free(&c);
 }
 
-static void run_in_all_forms(const variant *v) {
-  for (size_t i = 0; i < FORMS; ++i)
-    if (supported[i]) run_in(v, &forms[i]);
+static void run_in_all_ways(const variant *v) {
+  for (size_t i = 0; i < way_count; ++i) run_in(v, &ways[i]);
 }
 
 /* `change` may use the problem, p, and the rest of the variant, v. */
@@ -167,7 +151,7 @@ static void run_in_all_forms(const variant *v) {
     clattn_problem *const p = &v.problem;                                                                              \
     change;                                                                                                            \
     (void)p;                                                                                                           \
-    run_in_all_forms(&v);                                                                                              \
+    run_in_all_ways(&v);                                                                                               \
   } while (0)
 
 static void grouped_heads(void **state) {
@@ -430,13 +414,12 @@ static void run_orders(const variant *by_tokens) {
   clattn_error error;
   support_case c[2];
   by_heads.problem.context_order = CLATTN_ORDER_HEADS;
-  for (size_t i = 0; i < FORMS; ++i) {
-    char what[256];
-    if (!supported[i]) continue;
-    const clattn_plan_options options = options_of(&forms[i]);
+  for (size_t i = 0; i < way_count; ++i) {
+    char what[1024];
+    const clattn_plan_options options = options_of(&ways[i]);
     for (int order = 0; order < 2; ++order) {
       const variant *v = order == 0 ? by_tokens : &by_heads;
-      snprintf(what, sizeof what, "%s by %s, %s", v->name, order == 0 ? "tokens" : "heads", forms[i].name);
+      snprintf(what, sizeof what, "%s by %s, %s", v->name, order == 0 ? "tokens" : "heads", ways[i].name);
       allocate(v, &c[order]);
       const clattn_check_report report = support_run(support_opened, &c[order], &options);
       assert_passed(&report, what);
@@ -590,7 +573,7 @@ static void run_combinations(size_t tokens) {
   for (size_t i = 0; i < COMBINATIONS; ++i) {
     int32_t lengths[4];
     const variant v = combination(i, tokens, lengths);
-    run_in_all_forms(&v);
+    run_in_all_ways(&v);
   }
 }
 
@@ -640,14 +623,14 @@ static void assert_nan_shows_from(const support_case *c, size_t first_seeing, co
     }
 }
 
-static void run_poisoned(const variant *v, const form *f, float value, size_t first_seeing) {
-  const clattn_plan_options options = options_of(f);
-  char what[256];
+static void run_poisoned(const variant *v, const way *w, float value, size_t first_seeing) {
+  const clattn_plan_options options = options_of(w);
+  char what[1024];
   support_case c;
   allocate(v, &c);
   poison_key(&c, value);
   const clattn_check_report report = support_run(support_opened, &c, &options);
-  snprintf(what, sizeof what, "%g masked by %s, %s", (double)value, v->name, f->name);
+  snprintf(what, sizeof what, "%g masked by %s, %s", (double)value, v->name, w->name);
   assert_nan_shows_from(&c, first_seeing, what);
   assert_passed(&report, what);
   support_free(&c);
@@ -675,11 +658,10 @@ static void nan_at_masked_keys(void **state) {
   v[3].problem.window_right = 3;
   v[4].problem.lengths = CLATTN_LENGTHS_KEYS;
   for (size_t i = 0; i < sizeof v / sizeof v[0]; ++i)
-    for (size_t f = 0; f < FORMS; ++f)
-      if (supported[f]) {
-        run_poisoned(&v[i], &forms[f], NAN, first_seeing[i]);
-        run_poisoned(&v[i], &forms[f], INFINITY, first_seeing[i]);
-      }
+    for (size_t w = 0; w < way_count; ++w) {
+      run_poisoned(&v[i], &ways[w], NAN, first_seeing[i]);
+      run_poisoned(&v[i], &ways[w], INFINITY, first_seeing[i]);
+    }
 }
 
 /* All scores are 0, except for key 20: -300. Its weight underflows, but the NaN in its value must
@@ -687,9 +669,8 @@ static void nan_at_masked_keys(void **state) {
 static void nan_of_a_negligible_key_shows(void **state) {
   (void)state;
   const variant v = {.name = "a score of -300", .problem = given()};
-  for (size_t f = 0; f < FORMS; ++f) {
-    if (!supported[f]) continue;
-    const clattn_plan_options options = options_of(&forms[f]);
+  for (size_t w = 0; w < way_count; ++w) {
+    const clattn_plan_options options = options_of(&ways[w]);
     support_case c;
     allocate(&v, &c);
     poison_key(&c, NAN);
@@ -697,8 +678,8 @@ static void nan_of_a_negligible_key_shows(void **state) {
     for (size_t i = 0; i < c.bytes[CLATTN_K] / sizeof(float); ++i)
       support_tensor(&c, CLATTN_K)[i] = i / (4 * 9) % 41 == 20 ? -100.0f : 0.0f;
     const clattn_check_report report = support_run(support_opened, &c, &options);
-    assert_nan_shows_from(&c, 0, forms[f].name);
-    assert_passed(&report, forms[f].name);
+    assert_nan_shows_from(&c, 0, ways[w].name);
+    assert_passed(&report, ways[w].name);
     support_free(&c);
   }
 }
@@ -707,13 +688,12 @@ static void fully_masked_rows_are_zero(void **state) {
   (void)state;
   variant v = {.name = "a masked row", .problem = given(), .adjust = mask_a_row};
   set_mask(&v.problem, CLATTN_MASK_BOOL);
-  for (size_t f = 0; f < FORMS; ++f) {
-    if (!supported[f]) continue;
-    const clattn_plan_options options = options_of(&forms[f]);
+  for (size_t w = 0; w < way_count; ++w) {
+    const clattn_plan_options options = options_of(&ways[w]);
     support_case c;
     allocate(&v, &c);
     const clattn_check_report report = support_run(support_opened, &c, &options);
-    assert_passed(&report, forms[f].name);
+    assert_passed(&report, ways[w].name);
     for (size_t pair = 0; pair < 2 * 4; ++pair) {
       const size_t row = pair * 37, token = pair / 4 * 37, head = pair % 4;
       assert_true(c.outputs.lse[row] == -INFINITY);
@@ -746,9 +726,8 @@ static void strides(void **state) {
   const clattn_problem *p = &v.problem;
   const laid all[] = {
       {CLATTN_Q, 37, 4, 9, p->q_strides}, {CLATTN_K, 41, 2, 9, p->k_strides}, {CLATTN_V, 41, 2, 11, p->v_strides}};
-  for (size_t f = 0; f < FORMS; ++f) {
-    if (!supported[f]) continue;
-    const clattn_plan_options options = options_of(&forms[f]);
+  for (size_t w = 0; w < way_count; ++w) {
+    const clattn_plan_options options = options_of(&ways[w]);
     support_case c;
     allocate(&v, &c);
     for (size_t t = 0; t < 3; ++t) memset(support_tensor(&c, all[t].tensor), 0xFF, c.bytes[all[t].tensor]);
@@ -756,7 +735,7 @@ static void strides(void **state) {
       for (size_t i = 0; i < 2 * all[t].tokens * all[t].heads * all[t].dim; ++i)
         *strided_element(&c, &all[t], i) = (float)(i * 37 % 101) / 50.0f - 1.0f;
     const clattn_check_report report = support_run(support_opened, &c, &options);
-    assert_passed(&report, forms[f].name);
+    assert_passed(&report, ways[w].name);
     for (size_t t = 0; t < 3; ++t)
       for (size_t i = 0; i < 2 * all[t].tokens * all[t].heads * all[t].dim; ++i)
         assert_true(c.given[t][i] == *strided_element(&c, &all[t], i));

@@ -7,30 +7,26 @@
 
 #include "support.h"
 
-/* Sizes that give several strips of keys; for stream, several in each part. */
-static const char *sizes_of(const char *kernel) {
-  if (strcmp(kernel, "vector") == 0) return ":STRIP=64";
-  return strcmp(kernel, "stream") == 0 ? ":PARTS=8" : "";
-}
+typedef char name[KERNEL_LIST_TEXT];
+enum { NAMES_MOST = 64 };
 
-/* The fused kernels that this device can run, with strips short enough for several. CPU kernels
- * only if the device favours vectors (docs/devices.md). */
-static size_t fused_rows(char names[][32]) {
-  const clattn_device_info *device = clattn_device_get_info(support_opened);
-  clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
-  clattn_error reason;
+/* The fused kernels that this device can run: with the sizes that a plan takes, and with small ones for several tiles,
+ * strips and parts. */
+static size_t fused_kernels(name names[NAMES_MOST]) {
+  static const kernel_filter filters[] = {{support_runs, SIZES_PLANNED}, {support_runs_with_tiles, SIZES_SMALL}};
   size_t count = 0;
-  for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
-    if (kernel.stage != CLATTN_STAGE_FUSED || clattn_kernel_supported(i, device, &reason) != CLATTN_OK) continue;
-    if (strcmp(kernel.form, "cpu") == 0 && device->native_float_width <= 1) continue;
-    snprintf(names[count], 32, "fused=%s%s", kernel.name, sizes_of(kernel.name));
-    if (support_is_wanted(names[count])) ++count;
-  }
+  for (size_t f = 0; f < sizeof filters / sizeof filters[0]; ++f)
+    for (size_t n = 0; count < NAMES_MOST && kernel_list_stage(CLATTN_STAGE_FUSED, n, &filters[f], names[count]); ++n)
+      count += support_is_wanted(names[count]);
   assert_true(count > 0);
   return count;
 }
 
-enum { ROWS_MOST = 16 };
+/* Whether a second kernel joins the parts of each row. */
+static bool joins_parts(const char *kernel) {
+  const char *start = strchr(kernel, '=') + 1;
+  return clattn_catalog_find(CLATTN_STAGE_FUSED, start, strcspn(start, ":"))->companion != NULL;
+}
 
 static clattn_plan_options options_of(const char *kernel) {
   clattn_plan_options options = support_options();
@@ -53,8 +49,8 @@ static clattn_plan_info info_of(const clattn_problem *p, const char *kernel) {
 /* Memory grows linearly: from N to 2 N by as much as from 2 N to 3 N. */
 static void workspace_is_linear(void **state) {
   (void)state;
-  char names[ROWS_MOST][32];
-  const size_t count = fused_rows(names);
+  name names[NAMES_MOST];
+  const size_t count = fused_kernels(names);
   for (size_t i = 0; i < count; ++i) {
     uint64_t workspace[3], total[3];
     for (size_t n = 0; n < 3; ++n) {
@@ -74,8 +70,8 @@ static void workspace_is_linear(void **state) {
 /* One launch, or two with post-processing; the same bits in every run; no scores in memory. */
 static void launches_and_bits(void **state) {
   (void)state;
-  char names[ROWS_MOST][32];
-  const size_t count = fused_rows(names);
+  name names[NAMES_MOST];
+  const size_t count = fused_kernels(names);
   for (size_t i = 0; i < count; ++i) {
     const clattn_plan_options options = options_of(names[i]);
     clattn_problem p = support_problem(70, 24, 12);
@@ -99,7 +95,7 @@ static void launches_and_bits(void **state) {
       if (run == 0) memcpy(first, c.outputs.context, sizeof first);
       assert_memory_equal(first, c.outputs.context, sizeof first);
     }
-    const bool in_parts = strstr(names[i], "split") != NULL || strstr(names[i], "stream") != NULL;
+    const bool in_parts = joins_parts(names[i]);
     assert_int_equal(timings.launches[CLATTN_STAGE_FUSED], in_parts ? 2 : 1);
     assert_int_equal(timings.launches[CLATTN_STAGE_PROJECT], 1);
     assert_int_equal(timings.launches[CLATTN_STAGE_SCORES], 0);
@@ -116,8 +112,8 @@ static void launches_and_bits(void **state) {
 static void stored_types_are_read_in_place(void **state) {
   (void)state;
   enum { TOKENS = 200, HEAD_DIM = 38, VALUE_DIM = 53 };
-  char names[ROWS_MOST][32];
-  const size_t count = fused_rows(names);
+  name names[NAMES_MOST];
+  const size_t count = fused_kernels(names);
   for (size_t i = 0; i < count; ++i)
     for (int variant = 0; variant < 4; ++variant) {
       const clattn_plan_options options = options_of(names[i]);
@@ -220,8 +216,8 @@ static void check_extreme(const extreme *e, const char *kernel) {
 
 static void extreme_numbers(void **state) {
   (void)state;
-  char names[ROWS_MOST][32];
-  const size_t count = fused_rows(names);
+  name names[NAMES_MOST];
+  const size_t count = fused_kernels(names);
   for (size_t i = 0; i < count; ++i)
     for (size_t e = 0; e < sizeof extremes / sizeof extremes[0]; ++e) check_extreme(&extremes[e], names[i]);
 }
@@ -282,8 +278,8 @@ static void check_slope(const slope *e, const char *kernel) {
 
 static void keys_that_hardly_count(void **state) {
   (void)state;
-  char names[ROWS_MOST][32];
-  const size_t count = fused_rows(names);
+  name names[NAMES_MOST];
+  const size_t count = fused_kernels(names);
   for (size_t i = 0; i < count; ++i)
     for (size_t e = 0; e < sizeof slopes / sizeof slopes[0]; ++e) check_slope(&slopes[e], names[i]);
 }

@@ -8,8 +8,6 @@
 
 #include "support.h"
 
-#define ALL_STAGES(name) "scores=" name ",softmax=" name ",context=" name
-
 typedef struct hostile {
   const char *name;
   size_t query_len, key_len, head_dim, value_dim;
@@ -323,28 +321,11 @@ static const hostile cases[] = {
 
 /* ---- the kernels to run ------------------------------------------------------------------------------------------ */
 
+/* NULL: those that the plan takes. */
 typedef struct way {
   const char *kernels;
   clattn_pipeline pipeline;
 } way;
-
-static const way ways[] = {
-    {NULL, CLATTN_PIPELINE_STAGED},
-    {ALL_STAGES("naive"), CLATTN_PIPELINE_STAGED},
-    {ALL_STAGES("tiled"), CLATTN_PIPELINE_STAGED},
-    {ALL_STAGES("register"), CLATTN_PIPELINE_STAGED},
-    {"scores=column,softmax=pairs,context=tiled", CLATTN_PIPELINE_STAGED},
-    {"scores=wide,softmax=online,context=register", CLATTN_PIPELINE_STAGED},
-    {"scores=panel,softmax=vector,context=panel", CLATTN_PIPELINE_STAGED},
-    {NULL, CLATTN_PIPELINE_BLAS},
-    {"fused=row", CLATTN_PIPELINE_FUSED},
-    {"fused=online", CLATTN_PIPELINE_FUSED},
-    {"fused=tiled", CLATTN_PIPELINE_FUSED},
-    {"fused=register", CLATTN_PIPELINE_FUSED},
-    {"fused=vector", CLATTN_PIPELINE_FUSED},
-    {"fused=split:LOCAL_X=16:PART_KEYS=16", CLATTN_PIPELINE_FUSED},
-    {"fused=stream", CLATTN_PIPELINE_FUSED},
-};
 
 static const char *name_of(const way *w) {
   return w->kernels != NULL ? w->kernels : clattn_pipeline_name(w->pipeline);
@@ -417,17 +398,35 @@ static void nothing_of_a_negligible_key(const way *w) {
   clattn_plan_destroy(plan);
 }
 
-/* Devices without CLBlast, or not meant for CPU kernels, have fewer ways; but each way must run all
- * cases or none. */
-static void every_case(void **state) {
-  const way *w = *state;
+/* Through a way that the device does not have no case is run; through any other all of them are. */
+static void every_case(const way *w) {
   size_t ran = 0;
-  if (w->kernels != NULL && !support_is_for_device(w->kernels)) skip();
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) ran += run(&cases[i], w);
-  if (ran == 0 && w > &ways[1]) skip(); /* the first two are available on every device */
+  if (ran == 0 && w->pipeline == CLATTN_PIPELINE_BLAS) skip(); /* built without CLBlast */
   print_message("all %zu cases through %s\n", ran, name_of(w));
   assert_int_equal(ran, sizeof cases / sizeof cases[0]);
   nothing_of_a_negligible_key(w);
+}
+
+static void as_planned(void **state) {
+  every_case(&(way){.kernels = NULL, .pipeline = *(const clattn_pipeline *)*state});
+}
+
+static const kernel_filter all = {support_runs, SIZES_PLANNED}, small = {support_runs_with_tiles, SIZES_SMALL};
+
+static void staged(void **state) {
+  char kernels[KERNEL_LIST_TEXT];
+  if (!kernel_list_staged(*(const size_t *)*state, &all, kernels)) skip();
+  every_case(&(way){kernels, CLATTN_PIPELINE_STAGED});
+}
+
+/* With the sizes that a plan takes, and with small ones: several tiles and parts. */
+static void fused(void **state) {
+  char kernels[KERNEL_LIST_TEXT];
+  const size_t n = *(const size_t *)*state;
+  if (!kernel_list_stage(CLATTN_STAGE_FUSED, n, &all, kernels)) skip();
+  every_case(&(way){kernels, CLATTN_PIPELINE_FUSED});
+  if (kernel_list_stage(CLATTN_STAGE_FUSED, n, &small, kernels)) every_case(&(way){kernels, CLATTN_PIPELINE_FUSED});
 }
 
 /* Sizes of 0 are refused by name before any device gets them. */
@@ -451,10 +450,12 @@ static void nothing_is_refused(void **state) {
 }
 
 int main(int argc, char **argv) {
-  enum { WAYS = sizeof ways / sizeof ways[0] };
-  struct CMUnitTest tests[WAYS + 1] = {cmocka_unit_test(nothing_is_refused)};
-  for (size_t w = 0; w < WAYS; ++w)
-    tests[w + 1] =
-        (struct CMUnitTest){.name = name_of(&ways[w]), .test_func = every_case, .initial_state = (void *)&ways[w]};
-  return support_run_group("hostile", tests, WAYS + 1, support_open, support_close, argc, argv);
+  static const clattn_pipeline planned[] = {CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_FUSED, CLATTN_PIPELINE_BLAS};
+  struct CMUnitTest tests[KERNEL_LIST_TESTS + 4] = {
+      cmocka_unit_test(nothing_is_refused),
+      {.name = "staged, as planned", .test_func = as_planned, .initial_state = (void *)&planned[0]},
+      {.name = "fused, as planned", .test_func = as_planned, .initial_state = (void *)&planned[1]},
+      {.name = "blas", .test_func = as_planned, .initial_state = (void *)&planned[2]}};
+  const size_t count = 4 + kernel_list_tests(staged, fused, tests + 4);
+  return support_run_group("hostile", tests, count, support_open, support_close, argc, argv);
 }

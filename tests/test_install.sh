@@ -46,7 +46,9 @@ shown docs/using.md checked.c 2
 check "CMake, shared" "$work/outside/outside_shared"
 check "CMake, static" "$work/outside/outside_static"
 check "a run that is checked" "$work/outside/outside_checked"
-check "decoding with a cache" "$work/outside/outside_decode" $'1.000000 0.000000\n0.195570 1.608859\n0.751745 1.000000'
+token_by_token=$'1.000000 0.000000\n0.195570 1.608859\n0.751745 1.000000'
+check "decoding with a cache" "$work/outside/outside_decode" "$token_by_token"
+check "the smallest program" "$work/outside/outside_attend" "$token_by_token"
 
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 read -ra flags < <(pkg-config --cflags --libs clattn)
@@ -60,16 +62,17 @@ check "pkg-config, static" "$work/pkgconfig_static"
 # The headers, and a program that uses them, compile without warnings: in C and in every C++
 # standard since 2011.
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
-strict() { # NAME COMPILER STANDARD PROGRAM
+strict() { # NAME COMPILER STANDARD PROGRAM [OUTPUT]
   if ! command -v "$2" >/dev/null; then
     echo "skip $1: there is no $2"
     return
   fi
   "$2" -std="$3" "${warnings[@]}" "$here/outside/$4" "${flags[@]}" -Wl,-rpath,"$libdir" -o "$work/strict"
-  check "$1" "$work/strict"
+  check "$1" "$work/strict" "${@:5}"
 }
 read -ra flags < <(pkg-config --cflags --libs clattn)
 for compiler in gcc clang; do strict "no warning: $compiler, C11" $compiler c11 attention.c; done
+for compiler in gcc clang; do strict "no warning: $compiler, smallest" $compiler c11 attend.c "$token_by_token"; done
 for compiler in g++ clang++; do
   for standard in 11 14 17 20; do strict "no warning: $compiler, C++$standard" $compiler c++$standard attention.cpp; done
 done

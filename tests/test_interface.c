@@ -75,6 +75,7 @@ static void calls_of_plans(clattn_device *device) {
   const clattn_problem p = support_problem(3, 4, 2);
   clattn_plan_options options = support_options();
   clattn_plan *plan = NULL;
+  clattn_weights *weights = NULL;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   support_case c;
@@ -86,6 +87,9 @@ static void calls_of_plans(clattn_device *device) {
   SUCCEEDS(clattn_reference_run, &p, &c.inputs, &c.outputs);
   SUCCEEDS(clattn_reference_run_in, &loop, &p, &c.inputs, &c.outputs);
   SUCCEEDS(clattn_check_other, &p, &c.inputs, &c.outputs, NULL, &report);
+  SUCCEEDS(clattn_attend, device, &p, &c.inputs, &c.outputs);
+  SUCCEEDS(clattn_weights_create, device, &p, &c.inputs, &weights);
+  clattn_weights_destroy(weights);
   clattn_plan_destroy(plan);
   support_free(&c);
 }

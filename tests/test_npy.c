@@ -422,7 +422,8 @@ static void malformed_headers_are_refused(void **state) {
     const char *header;
     const char *part;
   } cases[] = {
-      {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'descr': '<f4'}\n", "key 'descr' is twice"},
+      {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'descr': '<f4'}\n",
+       "key 'descr' is in the header twice"},
       {"{'descr': '<f4', 'shape': (2,)}\n", "key 'fortran_order' is missing"},
       {"{'fortran_order': False, 'shape': (2,)}\n", "key 'descr' is missing"},
       {"{'descr': '<f4', 'fortran_order': False}\n", "key 'shape' is missing"},

@@ -4,13 +4,13 @@
 # the log must exist and be empty, the device must be the simulator, and the program's own check
 # must pass.
 #
-# usage: test_oclgrind.sh PROGRAM staged|fused [PART]; exits with 77 (skipped), or CLATTN_SKIPPED,
+# usage: test_oclgrind.sh PROGRAM LIST_KERNELS staged|fused [PART]; exits with 77 (skipped), or CLATTN_SKIPPED,
 # if there is no oclgrind. The simulator takes seconds for each case: with CLATTN_LONG=1 every
 # feature runs with every family of kernels, otherwise with a third of them.
 set -euo pipefail
-program=$1 pipeline=$2
+program=$1 list=$2 pipeline=$3
 # shellcheck source=tests/part.sh
-. "$(dirname "$0")/part.sh" "${3:-1/1}"
+. "$(dirname "$0")/part.sh" "${4:-1/1}"
 if ! command -v oclgrind >/dev/null; then
   echo "skipped: oclgrind is not installed (Debian: oclgrind)"
   exit "${CLATTN_SKIPPED:-77}"
@@ -52,37 +52,32 @@ in_pieces() { # ARGUMENTS of clattn run
 }
 
 shape=(--random --batch 2 --tokens 19 --model-dim 18 --heads 2 --head-dim 17 --value-dim 5)
-tiled=tiled:TILE=8 column=column:TILE=8:ITEM_ROWS=2 wide=wide:LOCAL_X=8:LOCAL_Y=8 panel=panel:STRIP=64
-register=register:LOCAL_X=8:LOCAL_Y=8:ITEM_ROWS=2:ITEM_COLS=2
-families=(
-  "project=naive,scores=naive,softmax=naive,context=naive,output=naive"
-  "project=coalesced,scores=$column,softmax=online,context=naive,output=coalesced"
-  "project=$tiled,scores=$tiled,softmax=tiled:LOCAL_X=32,context=$tiled,output=$tiled"
-  "project=$column,scores=$wide,softmax=pairs:LOCAL_X=32,context=$tiled,output=$column"
-  "project=$register,scores=$register,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=$register,output=$register"
-  "project=$wide,scores=naive,softmax=naive,context=naive,output=$wide"
-  "project=$panel,scores=$panel,softmax=vector,context=$panel,output=$panel"
-)
 # shellcheck source=tests/features.sh
 . "$(dirname "$0")/features.sh"
 
 staged() {
+  local families planned i
+  mapfile -t families < <("$list" staged small any cpu gpu)
+  # Without the kernels for CPUs, whose standard sizes take the simulator minutes.
+  mapfile -t planned < <("$list" staged planned any gpu)
   # The layout matters only to project, the mask only to the other stages.
   for kernels in "${families[@]}"; do
     under_oclgrind "${shape[@]}" --layout xw --kernel "$kernels"
     under_oclgrind "${shape[@]}" --layout xwt --causal --kernel "$kernels"
   done
   for kernels in "${families[@]}"; do in_pieces "${shape[@]}" --causal --kernel "${kernels%,output=*}"; done
-  # More keys than a work-group has work-items, more terms than a strip, and the standard tile
-  # sizes.
-  under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 --causal \
-    --kernel project=register,scores=tiled,softmax=register:LOCAL_X=32:ITEM_KEYS=4,context=register
-  under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 \
-    --kernel project=wide,scores=column,softmax=pairs:LOCAL_X=32,context=tiled
-  under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 66 \
-    --kernel project=panel:STRIP=64,scores=panel:STRIP=64,softmax=tiled:LOCAL_X=32,context=panel:STRIP=64
-  local family
-  for family in "${!families[@]}"; do with_features "$family" --kernel "${families[family]}"; done
+  # More keys than a work-group has work-items, and more terms than a strip: of project and context,
+  # then of scores.
+  for i in "${!families[@]}"; do
+    read -ra mask <<<"$([ $((i % 2)) -eq 0 ] && echo --causal)"
+    under_oclgrind --random --tokens 70 --model-dim 70 --heads 1 --head-dim 9 "${mask[@]}" --kernel "${families[i]}"
+    under_oclgrind --random --tokens 20 --model-dim 9 --heads 1 --head-dim 66 "${mask[@]}" --kernel "${families[i]}"
+  done
+  # The standard tile sizes, which one problem of this size fills and exceeds.
+  for kernels in "${planned[@]}"; do
+    under_oclgrind --random --tokens 70 --model-dim 20 --heads 1 --head-dim 9 --causal --kernel "$kernels"
+  done
+  for i in "${!families[@]}"; do with_features "$i" --kernel "${families[i]}"; done
   for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; do
     under_oclgrind --example $example
   done
@@ -129,24 +124,25 @@ every_way() { # N KERNEL: the N-th fused kernel
 # Fused attention: every feature, in several tiles and blocks; also the standard sizes, with several
 # depths and parts.
 fused() {
-  local kernel
+  local kernel kernels target number=0
   halves 19 34 >"$work/q.npy"
   halves 23 34 >"$work/k.npy"
   halves 23 38 >"$work/v.npy"
-  every_way 0 fused=row
-  every_way 1 fused=online
-  every_way 2 fused=tiled:TILE=8
-  every_way 3 fused=register:LOCAL_Y=8:ITEM_ROWS=1:ITEM_KEYS=1
-  every_way 4 fused=split:LOCAL_X=16:PART_KEYS=16
-  # CPU kernels join and transpose lanes; oclgrind 21.10 crashes on the shuffles that the optimiser
-  # makes of that.
-  build_options=(--build-options -cl-opt-disable)
-  every_way 5 fused=vector:VECTORS=1:STRIP=64
-  every_way 6 fused=stream:HEADS=2:PARTS=8
-  under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
-    --kernel fused=vector:VECTORS=2:TILE_KEYS=6:STRIP=64
+  # oclgrind 21.10 crashes on the shuffles that its optimiser makes where kernels for CPUs join and
+  # transpose lanes.
+  for target in any gpu cpu; do
+    build_options=()
+    [ $target != cpu ] || build_options=(--build-options -cl-opt-disable)
+    mapfile -t kernels < <("$list" fused small $target)
+    for kernel in "${kernels[@]}"; do
+      every_way $number "$kernel"
+      number=$((number + 1))
+      under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
+    done
+  done
   build_options=()
-  for kernel in fused=tiled fused=register:TILE_DEPTH=16 fused=split:PART_KEYS=32; do
+  mapfile -t kernels < <("$list" fused planned gpu)
+  for kernel in "${kernels[@]}"; do
     under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
   done
 }

@@ -77,7 +77,7 @@ static void pieces_change_no_bit(void **state) {
   size_t cut = 0;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
     const bool moves_data = row->stage == CLATTN_STAGE_CONVERT || row->stage == CLATTN_STAGE_CACHE;
-    if (row->form == CLATTN_FORM_LIBRARY || row->rung == 0 || moves_data) continue;
+    if (row->library || row->rung == 0 || moves_data) continue;
     const clattn_problem p = problem_for(row);
     clattn_error error;
     clattn_plan *plan = create(&p, row, &error);

@@ -8,6 +8,8 @@
 #include "device/ledger.h"
 #include "support.h"
 
+static const kernel_filter as_planned = {support_runs, SIZES_PLANNED};
+
 static clattn_problem middling(void) {
   clattn_problem p = support_problem(70, 48, 12);
   p.batch = 2;
@@ -165,11 +167,11 @@ static void memory_is_counted(void **state) {
                    CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_null(other);
   assert_says(&error, "; 1000 are allowed");
-  assert_says(&error, "where plans and caches hold ");
+  assert_says(&error, "where plans, caches and kept weights hold ");
   assert_int_equal(clattn_cache_create(support_opened, &cached, NULL, NULL, &cache, &error),
                    CLATTN_OUT_OF_DEVICE_MEMORY);
   assert_null(cache);
-  assert_says(&error, "of which plans and caches hold ");
+  assert_says(&error, "of which plans, caches and kept weights hold ");
   assert_int_equal(clattn_ledger_left(support_opened), 1000);
   clattn_ledger_give(support_opened, left - 1000);
   clattn_plan_destroy(plan);
@@ -227,23 +229,19 @@ static void run_again_and_again(const char *kernels, clattn_pipeline pipeline, i
   support_free(&c);
 }
 
-/* Every pipeline, with the kernels selected for the device and with those for other kinds of
- * devices. */
+/* Every pipeline with the kernels that the plan takes, and with every other kernel. */
 static void same_bits_every_run(void **state) {
   (void)state;
+  static const kernel_filter small = {support_runs, SIZES_SMALL};
   const char *const all = getenv("CLATTN_RUNS");
   const int runs = all != NULL ? atoi(all) : 50;
-  static const char *const other[] = {"project=wide,scores=wide,softmax=register,context=register",
-                                      "project=panel,scores=panel,softmax=vector,context=panel"};
+  char kernels[KERNEL_LIST_TEXT];
   run_again_and_again(NULL, CLATTN_PIPELINE_STAGED, runs);
-  for (size_t i = 0; i < 2; ++i)
-    if (support_is_for_device(other[i])) run_again_and_again(other[i], CLATTN_PIPELINE_STAGED, runs);
+  for (size_t n = 0; kernel_list_staged(n, &small, kernels); ++n)
+    run_again_and_again(kernels, CLATTN_PIPELINE_STAGED, runs);
   run_again_and_again(NULL, CLATTN_PIPELINE_FUSED, runs);
-  static const char *const fused[] = {"fused=row",      "fused=online", "fused=tiled",
-                                      "fused=register", "fused=vector", "fused=split:LOCAL_X=16:PART_KEYS=16",
-                                      "fused=stream"};
-  for (size_t i = 0; i < sizeof fused / sizeof fused[0]; ++i)
-    if (support_is_for_device(fused[i])) run_again_and_again(fused[i], CLATTN_PIPELINE_FUSED, runs);
+  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &small, kernels); ++n)
+    run_again_and_again(kernels, CLATTN_PIPELINE_FUSED, runs);
   run_again_and_again(NULL, CLATTN_PIPELINE_BLAS, runs);
   print_message("the same bits in %d runs of each plan\n", runs);
 }
@@ -325,51 +323,52 @@ static void make_value_infinite(support_case *c) {
   }
 }
 
+static void run_infinity(const char *kernels) {
+  clattn_plan_options options = SUPPORT_STAGED;
+  options.kernels = kernels;
+  clattn_problem p = support_problem(70, 8, 6);
+  p.causal = true;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  if (clattn_plan_create(support_opened, &p, &options, &plan, &error) == CLATTN_UNSUPPORTED) return;
+  support_case c;
+  support_allocate(&c, &p, 43);
+  make_value_infinite(&c);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+  assert_true(isinf(c.outputs.v[41 * 6]));
+  for (size_t row = 0; row < 70; ++row)
+    for (size_t i = 0; i < 6; ++i)
+      if (row < 41)
+        assert_true(isfinite(c.outputs.context[row * 6 + i]));
+      else
+        assert_false(isfinite(c.outputs.context[row * 6 + i]));
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
 /* One key's v is infinite: queries before it must stay finite, queries from it on must show it. */
 static void infinity_at_masked_keys(void **state) {
   (void)state;
-  static const char *const kernels[] = {"context=naive", "context=tiled", "context=register", "context=panel",
-                                        "context=clblast,scores=clblast"};
-  for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
-    clattn_plan_options options = SUPPORT_STAGED;
-    options.kernels = kernels[k];
-    clattn_problem p = support_problem(70, 8, 6);
-    p.causal = true;
-    clattn_plan *plan = NULL;
-    clattn_error error;
-    if (clattn_plan_create(support_opened, &p, &options, &plan, &error) == CLATTN_UNSUPPORTED) continue;
-    support_case c;
-    support_allocate(&c, &p, 43);
-    make_value_infinite(&c);
-    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
-    assert_true(isinf(c.outputs.v[41 * 6]));
-    for (size_t row = 0; row < 70; ++row)
-      for (size_t i = 0; i < 6; ++i)
-        if (row < 41)
-          assert_true(isfinite(c.outputs.context[row * 6 + i]));
-        else
-          assert_false(isfinite(c.outputs.context[row * 6 + i]));
-    clattn_plan_destroy(plan);
-    support_free(&c);
-  }
+  char kernels[KERNEL_LIST_TEXT];
+  for (size_t k = 0; kernel_list_stage(CLATTN_STAGE_CONTEXT, k, &as_planned, kernels); ++k) run_infinity(kernels);
+  run_infinity("context=clblast,scores=clblast");
 }
 
 /* A NaN in one token's embedding reaches its own scores, and the weights of every query that sees
  * it. */
 static void nan_shows(void **state) {
   (void)state;
-  static const char *const kernels[] = {"softmax=naive", "softmax=online",   "softmax=tiled",
-                                        "softmax=pairs", "softmax=register", "softmax=vector"};
-  for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k) {
+  char kernels[KERNEL_LIST_TEXT];
+  for (size_t k = 0; kernel_list_stage(CLATTN_STAGE_SOFTMAX, k, &as_planned, kernels); ++k) {
     clattn_plan_options options = SUPPORT_STAGED;
-    options.kernels = kernels[k];
+    options.kernels = kernels;
     clattn_problem p = support_problem(70, 8, 6);
     p.causal = true;
     support_case c;
     support_allocate(&c, &p, 47);
     support_tensor(&c, CLATTN_X)[41 * 8 + 3] = NAN;
     const clattn_check_report report = support_run(support_opened, &c, &options);
-    assert_passed(&report, kernels[k]);
+    assert_passed(&report, kernels);
     for (size_t row = 0; row < 70; ++row) assert_int_equal(isnan(c.outputs.context[row * 6]) != 0, row >= 41);
     support_free(&c);
   }
@@ -378,19 +377,18 @@ static void nan_shows(void **state) {
 /* Scores of +-1e4: exp would overflow if the largest were not subtracted. */
 static void large_scores(void **state) {
   (void)state;
-  static const char *const kernels[] = {"softmax=naive", "softmax=online",   "softmax=tiled",
-                                        "softmax=pairs", "softmax=register", "softmax=vector"};
-  for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k)
+  char kernels[KERNEL_LIST_TEXT];
+  for (size_t k = 0; kernel_list_stage(CLATTN_STAGE_SOFTMAX, k, &as_planned, kernels); ++k)
     for (int sign = -1; sign <= 1; sign += 2) {
       clattn_plan_options options = SUPPORT_STAGED;
-      options.kernels = kernels[k];
+      options.kernels = kernels;
       clattn_problem p = support_problem(133, 24, 16);
       p.scale_mode = CLATTN_SCALE_GIVEN;
       p.scale = (float)sign * 200.0f;
       support_case c;
       support_allocate(&c, &p, 53);
       const clattn_check_report report = support_run(support_opened, &c, &options);
-      assert_passed(&report, kernels[k]);
+      assert_passed(&report, kernels);
       support_free(&c);
     }
 }

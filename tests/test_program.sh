@@ -142,7 +142,7 @@ ladder=(
 for rungs in "${ladder[@]}"; do
   pattern=$(tr , '\n' <<<"$rungs" | sed 's/^/^/; s/=/ +/')
   # shellcheck disable=SC2001 # a glob would not end at the comma
-  for choice in "$(sed 's/ [a-z]*//g' <<<"$rungs")" "$(sed 's/[1-9] //g' <<<"$rungs")"; do
+  for choice in "$(sed 's/ [a-z]*//g' <<<"$rungs")" "$(sed 's/[0-9]* //g' <<<"$rungs")"; do
     expect "--kernel $choice" 0 "^passed: all 198 rows were checked\$
 $pattern" -- "$clattn" run "${odd[@]}" --kernel "$choice" --out "$folder/odd-rungs.npy"
     same "--kernel $choice gives the same context" "$folder/odd.npy" "$folder/odd-rungs.npy" 1e-5
@@ -296,8 +296,8 @@ reject 2 "'FOO=8' of kernel tiled \(allowed: TILE\)" --kernel scores=tiled:FOO=8
 reject 2 "'TILE=8' of kernel naive \(allowed: none\)" --kernel scores=naive:TILE=8
 reject 2 'more than one input \(allowed: ' --example cat-sat-down --random
 reject 2 'more than one input \(allowed: ' --random --x "$folder/please-f4/x.npy"
-reject 2 '--tokens goes with --random' --tokens 5
-reject 2 '--value-dim goes with --random' --example cat-sat-down --value-dim 5
+reject 2 '--tokens needs --random' --tokens 5
+reject 2 '--value-dim needs --random' --example cat-sat-down --value-dim 5
 files please-f4
 reject 2 '--wq is missing \(--x, --wq, --wk and --wv go together\)' "${given[@]:0:2}"
 reject 2 '--wv is missing' "${given[@]:0:6}"
@@ -313,12 +313,12 @@ wrong_file() {
   refuse "files with $name${1:+ $*}" 2 "$pattern" -- "$clattn" run "${given[@]}" "$@"
 }
 
-wrong_file '--wq: .*w-3x2.npy is \(3, 2\), but what it is multiplied with has 2 columns \(allowed with --layout xw: ' wq=w-3x2.npy
-wrong_file '--wk: .*w-3x2.npy is \(3, 2\), but what it is multiplied with has 2 columns \(allowed ' wk=w-3x2.npy
-wrong_file '--wv: .*w-3x2.npy is \(3, 2\), but what it is multiplied with has 2 columns \(allowed ' wv=w-3x2.npy
-wrong_file '--wv: .*w-2x3.npy is \(2, 3\), but what it is multiplied with has 2 columns \(allowed with --layout xwt: ' \
+wrong_file '--wq: .*w-3x2.npy is \(3, 2\), but its input has 2 columns \(allowed with --layout xw: ' wq=w-3x2.npy
+wrong_file '--wk: .*w-3x2.npy is \(3, 2\), but its input has 2 columns \(allowed ' wk=w-3x2.npy
+wrong_file '--wv: .*w-3x2.npy is \(3, 2\), but its input has 2 columns \(allowed ' wv=w-3x2.npy
+wrong_file '--wv: .*w-2x3.npy is \(2, 3\), but its input has 2 columns \(allowed with --layout xwt: ' \
   wv=w-2x3.npy --layout xwt
-wrong_file '--wk has 3 columns \(allowed with 1 heads of keys ' wk=w-2x3.npy
+wrong_file '--wk has 3 columns \(allowed with 1 KV heads ' wk=w-2x3.npy
 wrong_file '--wv has 3 columns, which 2 heads do not divide \(allowed: ' wv=w-2x3.npy --heads 2
 wrong_file '--wq: .*w-rank-1.npy is \(4,\) \(allowed: 2 dimensions\)' wq=w-rank-1.npy
 wrong_file '--wq: .*w-rank-3.npy is \(1, 2, 2\) \(allowed: 2 dimensions\)' wq=w-rank-3.npy

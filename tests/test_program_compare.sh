@@ -35,12 +35,12 @@ holds "compare --json: all results are correct" 0 '
   and r["lengths"][0]["tokens"] == 33 and r["no_device"] is None
   and (r["disturbed"] is None or "the machine was not idle" in r["disturbed"])' -- "$clattn" compare --json "${small[@]}"
 expect "compare: the report" 0 '^problem +batch 1, tokens 33, model_dim 32, 2 heads of 16, random, seed 1$
-^who +1 scalar path, 1 core$
-upload +compute +download +total +vs scalar +vs fastest +spread runs
-^1 scalar path, 1 core +- +[0-9.]+ [um]?s +- +[0-9.]+ [um]?s +1.00 x
+^who +1 reference, 1 core$
+upload +compute +download +total +vs ref +vs fastest +spread runs
+^1 reference, 1 core +- +[0-9.]+ [um]?s +- +[0-9.]+ [um]?s +1.00 x
 ^4 .*, fused +[0-9.]+ [um]?s +[0-9.]+ [um]?s +[0-9.]+ [um]?s +[0-9.]+ [um]?s .* 2
   fastest$
-energy is left out$' -- "$clattn" compare "${small[@]}"
+energy is not measured$' -- "$clattn" compare "${small[@]}"
 cp "$folder/out" "$folder/page"
 expect "compare: no escapes go into a pipe" 1 '' -- grep "$(printf '\033')" "$folder/page"
 for meaning in "--causal --kv-heads 1" "--type bf16" "--layout xwt --value-dim 5 --batch 3"; do
@@ -53,7 +53,7 @@ holds "compare --pipeline all" 0 '{c["pipeline"] for c in r["contestants"]} == {
   and not any(x["state"] == "wrong" for x in r["lengths"][0]["results"])' -- \
   "$clattn" compare --json "${small[@]}" --pipeline all
 expect "compare --seconds: contestants that would take too long are left out" 0 \
-  '^1 scalar path.* left out: a run would take about ' -- "${no_device[@]}" "$clattn" compare --tokens 400 --model-dim 32 --heads 2 --seconds 0.00001
+  '^1 reference.* left out: a run would take about ' -- "${no_device[@]}" "$clattn" compare --tokens 400 --model-dim 32 --heads 2 --seconds 0.00001
 
 # ---- a sweep
 
@@ -80,7 +80,7 @@ assert all(row["state"] in ("always", "from", "until", "never") and None not in 
 expect "compare --svg is whole" 0 '' -- python3 -c \
   'import sys, xml.dom.minidom
 text = xml.dom.minidom.parse(sys.argv[1]).toxml()
-assert all(part in text for part in ("tokens", "scalar path, 1 core", ", fused", "computing alone")), text' \
+assert all(part in text for part in ("tokens", "reference, 1 core", ", fused", "computing only")), text' \
   "$folder/s.svg"
 holds "compare --sweep --json" 0 '[x["tokens"] for x in r["lengths"]] == [16, 32]
   and all(p["total"]["kind"] in ("always", "from") and p["total"]["last_tokens"] == 32 for p in r["ahead"])' -- \
@@ -89,16 +89,16 @@ holds "compare --sweep --json" 0 '[x["tokens"] for x in r["lengths"]] == [16, 32
 # ---- missing and wrong contestants
 
 expect "compare without a device: only the CPU" 0 '^no device: no OpenCL platform is installed
-^1 scalar path, 1 core +- ' -- "${no_device[@]}" "$clattn" compare "${small[@]}"
+^1 reference, 1 core +- ' -- "${no_device[@]}" "$clattn" compare "${small[@]}"
 expect "compare --blas: a library that is not there is named as missing" 0 \
-  '^3 is not here: .*nonsense.so' -- "${no_device[@]}" "$clattn" compare "${small[@]}" --blas "$folder/nonsense.so"
+  '^3 is not available: .*nonsense.so' -- "${no_device[@]}" "$clattn" compare "${small[@]}" --blas "$folder/nonsense.so"
 cp -r "$here/../kernels" "$folder/kernels"
 sed -i 's/a\.scale/0.5f * a.scale/' "$folder"/kernels/fused/*.cl "$folder"/kernels/common/*.cl
 expect "a wrong device is shown, not timed, and the exit code is 1" 1 '^4 .*, fused +WRONG: not timed
-^1 scalar path, 1 core +- ' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" compare "${small[@]}"
+^1 reference, 1 core +- ' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" compare "${small[@]}"
 for file in "$folder"/kernels/fused/*.cl; do echo 'no kernel' >"$file"; done
 expect "a device that cannot run it is shown with the reason" 0 '^4 .*, fused .*fused/.*\.cl
-^1 scalar path, 1 core +- ' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" compare "${small[@]}"
+^1 reference, 1 core +- ' -- env CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" compare "${small[@]}"
 
 # ---- wrong use
 
@@ -110,7 +110,7 @@ wrong() { # PATTERNS OPTION...
 wrong '--bogus.*clattn help compare' --bogus
 wrong "unexpected argument 'stray'" stray
 wrong '--tokens 0 \(allowed: 1 to ' --tokens 0
-wrong '--tokens 8 \(allowed with --sweep: 16 and more' --sweep --tokens 8
+wrong '--tokens 8 \(allowed with --sweep: 16 or more' --sweep --tokens 8
 wrong '--heads 3 does not divide --model-dim 32' --model-dim 32 --heads 3
 wrong '--repeat 22 \(allowed: 1 to 21\)' --repeat 22
 wrong '--seconds 0 \(allowed: any finite number above 0\)' --seconds 0

@@ -14,7 +14,7 @@ rocm-opencl
 intel-opencl-icd' -- "$clattn" doctor --code -1001
 expect "doctor --code, by name" 0 '^CL_OUT_OF_RESOURCES \(-5\)' -- "$clattn" doctor --code CL_OUT_OF_RESOURCES
 expect "doctor --code, without its minus" 0 '^CL_INVALID_WORK_GROUP_SIZE \(-54\)' -- "$clattn" doctor --code 54
-refuse "doctor --code nonsense" 2 '--code nonsense: nothing is known of it \(allowed: -1001, -1, ' -- \
+refuse "doctor --code nonsense" 2 '--code nonsense is unknown \(allowed: -1001, -1, ' -- \
   "$clattn" doctor --code nonsense
 refuse "doctor --bogus" 2 '--bogus.*clattn help doctor' -- "$clattn" doctor --bogus
 refuse "doctor with a word" 2 "unexpected argument 'all'" -- "$clattn" doctor all
@@ -29,22 +29,22 @@ device=()
 if [ -e "$pocl/pocl.icd" ]; then device=(env "OCL_ICD_VENDORS=$pocl"); fi
 expect "doctor: the loader, folders, limits, every kernel" 0 '^loader +/.*OpenCL
 ^folders
-known answers.*can be written to
+self-test results.*can be written to
 ^    .* compute units; .* GiB of memory
 ^    convert +1 naive +right
 ^    cache +1 naive +right
 ^    project +7 panel +(right|cannot run)
 ^    fused +7 stream +(right|cannot run)
 ^    exps +1 naive +right
-^every kernel that plans choose here is right$' -- \
+^every kernel that plans choose here passed its self-test$' -- \
   "${device[@]}" CLATTN_PROGRAM_DIR="$folder/programs" "$clattn" doctor
 cp "$folder/out" "$folder/page"
 expect "doctor: every kernel of the catalogue has a line" 0 '' -- python3 -c \
   'import re, sys
 page, source = open(sys.argv[1]).read(), open(sys.argv[2]).read()
 rows = len(re.findall(r"^    \S+ +(?:\d+ )?\S+ +(?:right|WRONG|cannot run) ", page, re.M))
-catalogued = len(re.findall(r"\{CLATTN_STAGE_\w+,", source))
-assert rows == catalogued >= 30, (rows, catalogued)' "$folder/page" "$here/../host/catalog/catalog.c"
+catalogued = len(re.findall(r"\.stage = CLATTN_STAGE_\w+,", source))
+assert rows == catalogued >= 30, (rows, catalogued)' "$folder/page" "$here/../host/catalog/kernels.c"
 expect "doctor: no escapes go into a pipe" 1 '' -- grep -E "$(printf '\033')" "$folder/page"
 
 mkdir -p "$folder/kernels/softmax"
@@ -53,7 +53,7 @@ for file in "$kernels"/softmax/[1-9]*.cl; do
 done
 expect "doctor: a wrong kernel is reported" 1 '^    softmax +1 naive +WRONG .*lse is wrong in [0-9]+ of [0-9]+ elements, worst at \(.*\): .* instead of
 ^    scores +1 naive +right
-of the kernels that plans choose here (is|are) wrong: plans pass over (it|them)' -- \
+of the kernels that plans choose here failed: plans reject (it|them) and take the next one' -- \
   "${device[@]}" CLATTN_KERNEL_DIR="$folder/kernels" "$clattn" doctor
 
 # ---- a stored self-test result is reported when the kernel is rejected
@@ -75,7 +75,7 @@ for file in files:
     if b"ITEM_ROWS" in head or b"LOCAL_X" in head or b"TILE" in head:
         file.write_bytes(head + b"\n%020d bytes, %016x\n\n" % (len(body), fnv(body)) + body)' "$folder/answers"
 expect "run reports the kernels that it rejects, and passes" 0 '^passed
-passed over, for its answers are wrong here: kernel .* of stage .*: as it was last time' -- \
+rejected because its self-test failed: kernel .* of stage .*: as it was last time' -- \
   sh -c '"$@" 2>&1' - "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}"
 expect "run --explain-plan says so, too" 0 ' wrong: kernel .* as it was last time' -- \
   "${device[@]}" CLATTN_PROGRAM_DIR="$folder/answers" "$clattn" "${run[@]}" --explain-plan
@@ -93,7 +93,7 @@ printf 'libc.so.6\n' >"$vendors/b.icd"
 printf 'libnosuchdriver.so\n' >"$vendors/d.icd"
 head -c 300 "$clattn" >"$vendors/e.icd" # bytes that would control a terminal
 expect "doctor with broken .icd files" 3 'a.icd -> /no/such/driver.so: points nowhere: 
-b.icd -> libc.so.6: broken: the library is no OpenCL driver
+b.icd -> libc.so.6: broken: the library is not an OpenCL driver
 c.icd -> \?: broken: its first line is empty
 d.icd -> libnosuchdriver.so: broken: libnosuchdriver.so: cannot open shared object file
 e.icd -> .ELF.*: broken: ' -- \
@@ -101,9 +101,9 @@ e.icd -> .ELF.*: broken: ' -- \
 cp "$folder/out" "$folder/page"
 expect "... and none of its bytes reach the terminal" 1 '' -- env LC_ALL=C grep -aP '[\x00-\x08\x0e-\x1f\x7f]' "$folder/page"
 refuse "doctor --wait 0" 2 '--wait 0 \(allowed: 1 to 3600\)' -- "$clattn" doctor --wait 0
-expect "doctor with a folder that is not there" 3 "$folder/none: (broken: .*No such file|no folder)" -- env OCL_ICD_VENDORS="$folder/none" "$clattn" doctor
+expect "doctor with a folder that is not there" 3 "$folder/none:? (broken: .*No such file|is not a folder)" -- env OCL_ICD_VENDORS="$folder/none" "$clattn" doctor
 touch "$folder/file"
-expect "doctor names a folder that cannot be used" 3 "known answers $folder/file/programs: Not a directory" -- \
+expect "doctor names a folder that cannot be used" 3 "self-test results $folder/file/programs: Not a directory" -- \
   env OCL_ICD_VENDORS="$vendors" CLATTN_PROGRAM_DIR="$folder/file/programs" "$clattn" doctor
 
 # ---- a driver without a device, and each value of OCL_ICD_VENDORS that ocl-icd takes

@@ -119,14 +119,14 @@ broken panel 'panel\[k \* VECTORS + v\]' 'panel[k * VECTORS]' 'right values in t
 broken online-maximum 'out\[c\] \* factor' 'out[c]' 'the sum is rescaled and the context is not'
 broken online-maximum 'larger = fmax(largest, score)' 'larger = 0.0f' 'exp overflows. Subtract the largest'
 broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'the sum is rescaled and the context is not'
-broken rescale 'sum \*= factor;' '' 'rescale what was summed up before'
+broken rescale 'sum \*= factor;' '' 'multiply the sum and the context so far by exp(old'
 broken rescale 'largest = larger;' '' 'log-sum-exp, .* is -infinity for every row: .largest. never'
 # The extra term comes from the memory that follows the matrix. Where that holds NaN or infinity, the
 # hint names the array instead of the row. Under the sanitizers any hint will do.
 past='reads past the end of (the row|an array)'
 [ -z "${ASAN_OPTIONS:-}" ] || past=''
 broken dot-product 'term < p' 'term <= p' "$past"
-broken dot-product ' + bias_of(r, column)' '' 'x.W is right, x.W . bias is not'
+broken dot-product ' + bias_of(r, column)' '' 'x.W is right, but x.W . bias is not'
 broken mask 'key >= view.end' 'key > view.end' 'sees one key too many'
 broken mask 'key < view.first' 'key <= view.first' 'too much is masked'
 broken mask 'key < view.first || ' '' 'until the first keys are masked'
@@ -169,7 +169,7 @@ expect "a kernel without end" 0 '^one tile +no end$
 
 "$clattn" exercise start join mine >/dev/null
 cp mine/common/join.cl before
-refuse "start never overwrites" 2 'mine/common/join.cl is there already' -- "$clattn" exercise start join mine
+refuse "start never overwrites" 2 'mine/common/join.cl is there already and is not overwritten' -- "$clattn" exercise start join mine
 expect "start never overwrites: the file" 0 '' -- cmp before mine/common/join.cl
 expect "start without a folder" 0 '^edit +exercises/join/common/join.cl:' -- "$clattn" exercise start 9
 expect "no part files" 1 '' -- sh -c "find '$folder' -name '*.part' | grep ."

@@ -10,7 +10,7 @@ shows() {
   local name=$1 patterns=$2
   shift 3
   expect "explain $name" 0 "$patterns
-^checked: [0-9]+ numbers against the scalar path" -- "$clattn" explain "$@"
+^checked: [0-9]+ numbers against the reference" -- "$clattn" explain "$@"
 }
 
 # ---- the four examples
@@ -56,7 +56,7 @@ shows "cat-sat-down: two heads" '^[0-9]+  head 1: weights
 
 # ---- one token, a mask, another scale, any input
 
-shows "--focus" '; "study" is followed
+shows "--focus" '; only "study" is shown
 ^    q\(study\)·k\(man\) = 0×1 \+ 2×2 = 4$' -- --focus study
 "$clattn" explain --focus 1 >"$folder/number" 2>&1
 "$clattn" explain --focus study >"$folder/word" 2>&1
@@ -71,8 +71,8 @@ shows "--causal" '^  study +1\.414214 +2\.828427 +masked$
 shows "--scale 1 beside the default" '^weights of "Apple"
 ^  scale 1 +0\.015876 +0\.117310 +0\.866813$
 ^  scale 0\.5 +0\.090031 +0\.244728 +0\.665241$' -- love-apple-phones --scale 1
-shows "a long input: the strongest keys of one query" '"t39" is followed
-^  \(1 of 40 queries, 8 of 40 keys, the strongest of them\)$
+shows "a long input: the strongest keys of one query" 'only "t39" is shown
+^  \(1 of 40 queries, 8 of 40 keys, the strongest\)$
 ^[0-9]+  head 0: ' -- --random --tokens 40 --model-dim 32 --heads 2 --causal
 expect "explain: a long input's page is short" 0 '' -- test "$(wc -c <"$folder/out")" -lt 20000
 shows "features together" 'softcapped
@@ -84,7 +84,7 @@ shows "a cache: earlier keys first" '^1 query, 6 keys, 1 head$
 shows "keys from another input" '^3 queries, 2 keys, 1 head$
 ^  k1 ' -- --random --tokens 3 --model-dim 4 --heads 1 --key-tokens 2
 "$clattn" run --save "$folder/saved" >"$folder/saving" 2>&1
-shows "given q, k and v" '^1  Q, as it is given
+shows "given q, k and v" '^1  Q, as given
 ^  t2 +0\.248255 +0\.248255 +0\.503490$' -- --q "$folder/saved/q.npy" --k "$folder/saved/k.npy" --v "$folder/saved/v.npy"
 
 # ---- the demonstrations
@@ -100,7 +100,7 @@ expect "explain dictionary" 0 '^  sharpness 0 +0\.333333 +0\.333333 +0\.333333
 ^  sharpness 128 .* 1\.000000 
 answer to "cat" is "meow"; the last line is (exactly that|that, within [0-9.]+e-[0-9]+)\.$
 has no key "kitten"' -- "$clattn" explain dictionary
-expect "explain routing" 0 '^  as it is +0\.636278 +0\.141973 +1\.272556 +0\.283946
+expect "explain routing" 0 '^  unchanged +0\.636278 +0\.141973 +1\.272556 +0\.283946
 ^  V changed +0\.636278 +0\.141973 +0\.283946 +1\.272556
 ^  K changed +0\.141973 +0\.636278
 ^  Q changed +0\.141973 +0\.636278
@@ -158,14 +158,14 @@ wrong '--heads does not go with routing' routing --heads 2
 wrong '--causal does not go with heads' heads --causal
 wrong '--q does not go with dictionary' dictionary --q q.npy --k k.npy --v v.npy
 wrong '--html does not go with routing' routing --html "$folder/page.html"
-wrong '--step goes with text, and --html prints none' --step --html "$folder/page.html"
+wrong '--step does not go with --html, which prints no steps' --step --html "$folder/page.html"
 wrong '--html: 65 queries \(allowed: up to 64' --random --tokens 65 --model-dim 8 --heads 1 --html "$folder/page.html"
 wrong '--html: 70 keys \(allowed: up to 64' --random --tokens 2 --model-dim 8 --heads 1 --cache-capacity 80 --past-tokens 68 \
   --html "$folder/page.html"
 wrong '--html: .*/nowhere/page\.html cannot be written: No such file' --html "$folder/nowhere/page.html"
 wrong '--html: .*/svg cannot be written: Is a directory' --html "$folder/svg"
 wrong '--bogus.*clattn help explain' --bogus
-wrong '--explain-plan goes with .clattn run' --explain-plan
+wrong '--explain-plan goes only with .clattn run' --explain-plan
 expect "help explain" 0 'EXAMPLE
 --focus=TOKEN
 --step

@@ -104,7 +104,7 @@ paths bq=bq bk=bk bv=bv
 agrees biases "${separate[@]}" "${given[@]}"
 paths wo=wo bo=bo
 agrees output "${separate[@]}" "${given[@]}"
-paths x=x context=context wq=wq wk=cross-wk wv=cross-wv bq=bq bv=bv
+paths x=x xkv=xkv wq=wq wk=cross-wk wv=cross-wv bq=bq bv=bv
 cross=("${given[@]}" --heads 4 --kv-heads 2)
 agrees cross "${cross[@]}"
 paths x=x wqkv=wqkv bqkv=bqkv
@@ -228,7 +228,7 @@ judge "a mask is not overwritten either"
 
 # ---- the report shows the options
 
-shows '^problem +files: batch 2, tokens 5, keys 7, heads 4 \(2 of keys\), head_dim 4, value_dim 2$
+shows '^problem +files: batch 2, tokens 5, keys 7, heads 4, kv_heads 2, head_dim 4, value_dim 2$
 ^ +Q, K and V given, scores = Q.K\^T \* 0\.5$' \
   'p["source"] == "q, k and v" and p["kv_heads"] == 2 and p["key_len"] == 7' "${four[@]}"
 shows 'softcap 2\.5$' 'p["softcap"] == 2.5' "${four[@]}" --softcap 2.5
@@ -246,8 +246,8 @@ paths q=q-2 k=k-2 v=v-2
 flat=("${given[@]}" --heads 4 --kv-heads 2)
 shows '^problem .* batch 3, tokens 7, keys 10,
 , packed$' 'p["lengths"] == "packed" and p["batch"] == 3' "${flat[@]}" --query-offsets 0,3,3,10 --key-offsets 0,4,4,14
-shows '^ +Q = X\.W \+ bias, K and V from the context of 3 columns,' \
-  'p["source"] == "x and context" and p["kv_model_dim"] == 3 and p["biases"] == 5' "${cross[@]}"
+shows '^ +Q = X\.W \+ bias, K and V from xkv of 3 columns,' \
+  'p["source"] == "x and xkv" and p["kv_model_dim"] == 3 and p["biases"] == 5' "${cross[@]}"
 shows '^ +Q = X\.W \+ bias,' 'p["fused_qkv"] is True and p["biases"] == 7' "${fused[@]}"
 shows ', output 3$' 'p["output_dim"] == 3 and p["biases"] == 0' "${separate[@]}" --wo "$folder/wo.npy"
 shows ', output 3 with bias$' 'p["output_dim"] == 3 and p["biases"] == 8' \
@@ -269,8 +269,8 @@ shows ', cache of 9 keys, 0 before, bytes scaled by head$' 'p["cache"]["type"] =
 shows ', stored as f16$' 'p["type"] == "f16"' "${separate[@]}" --type f16
 shows ', stored as bf16$' 'p["type"] == "bf16"' "${separate[@]}" --type bf16
 sizes=(--random --tokens 4 --model-dim 8 --heads 4)
-shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4 \(1 of keys\), head_dim 2,
-, K and V from the context of 5 columns,
+shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4, kv_heads 1, head_dim 2,
+, K and V from xkv of 5 columns,
 , output 3 with bias$' 'p["key_len"] == 6 and p["kv_model_dim"] == 5 and p["kv_heads"] == 1 and p["output_dim"] == 3' \
   "${sizes[@]}" --key-tokens 6 --kv-model-dim 5 --kv-heads 1 --output-dim 3
 shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --past-tokens 5 --cache-capacity 9
@@ -298,7 +298,7 @@ for option in window-left window-right; do
   done
 done
 for value in -1 nan inf x ''; do
-  wrong "--softcap $value \(allowed: any finite number from 0 on\)$" "--softcap=$value"
+  wrong "--softcap $value \(allowed: any finite number, 0 or more\)$" "--softcap=$value"
 done
 for value in -1 0 nan inf x ''; do
   wrong "--rotary-base $value \(allowed: any finite number above 0\)$" --rotary halves "--rotary-base=$value"
@@ -308,7 +308,7 @@ wrong '--align 1.5 \(allowed: -2147482623 to 2147483647\)$' --align 1.5
 wrong '--align is 2147483646 \(allowed: -2147482623 to 2147483645\)$' --align 2147483646 # of three words
 for option in key-lengths query-offsets key-offsets; do
   for value in '' x -1 0,-1 1,,2 '1,' ,1 1.5 2147482624 99999999999,1; do
-    wrong "--$option $value \(allowed: numbers from 0 to 2147482623, with commas between them\)$" "--$option=$value"
+    wrong "--$option $value \(allowed: numbers from 0 to 2147482623, separated by commas\)$" "--$option=$value"
   done
 done
 
@@ -316,19 +316,19 @@ done
 
 wrong '--kv-heads 3 \(allowed: a divisor of the heads, 4\)$' "${sizes[@]}" --kv-heads 3
 wrong '--kv-heads 8 \(allowed: a divisor of the heads, 4\)$' "${separate[@]:0:8}" --heads 4 --kv-heads 8
-wrong '--kv-heads 2 \(allowed with an example: as many as heads, 1\)$' --kv-heads 2
+wrong '--kv-heads 2 \(allowed with an example: as many as --heads, 1\)$' --kv-heads 2
 wrong '--kv-heads 4 \(allowed: as many as .*k.npy has, 2\)$' "${four[@]}" --kv-heads 4
 wrong '--heads 2 \(allowed: as many as .*q.npy has, 4\)$' "${four[@]}" --heads 2
 wrong '--q has 16 columns, which 3 heads do not divide \(allowed: ' "${three[@]:0:6}" --heads 3
-wrong '--q and --k: a dim of 16 and 8 \(allowed: the same\)$' "${three[@]:0:6}"
+wrong '--q and --k have a dim of 16 and 8 \(allowed: the same\)$' "${three[@]:0:6}"
 wrong '--k: .*k-3.npy is \(2, 7, 8\) \(allowed: .*, the same for q, k and v\)$' "${four[@]:0:2}" "${three[@]:2:4}"
 paths q=q k=past-k v=past-v
-wrong '--q and --k: a batch of 2 and 1 \(allowed: the same\)$' "${given[@]}"
+wrong '--q and --k have a batch of 2 and 1 \(allowed: the same\)$' "${given[@]}"
 paths q=q k=k v=q
-wrong '--k and --v: a number of tokens of 7 and 5 \(allowed: the same\)$' "${given[@]}"
-wrong '--wk has 8 columns \(allowed with 4 heads of keys and a head_dim of 4: 16; --kv-heads ' \
+wrong '--k and --v have a number of tokens of 7 and 5 \(allowed: the same\)$' "${given[@]}"
+wrong '--wk has 8 columns \(allowed with 4 KV heads and a head_dim of 4: 16; --kv-heads ' \
   "${separate[@]:0:8}" --heads 4
-wrong '--wqkv has 32 columns \(allowed: a multiple of 9, 3 heads and twice 3 of keys ' "${fused[@]:0:4}" --heads 3
+wrong '--wqkv has 32 columns \(allowed: a multiple of 9, which is 3 heads and twice 3 KV heads' "${fused[@]:0:4}" --heads 3
 wrong '--key-lengths has 1 numbers \(allowed: one for each sequence, 2\)$' "${four[@]}" --key-lengths 3
 wrong '--key-lengths has 3 numbers \(allowed: one for each sequence, 2\)$' "${four[@]}" --key-lengths 3,4,5
 wrong '--key-lengths 3,8: 8 is too many \(allowed: 0 to 7, ' "${four[@]}" --key-lengths 3,8
@@ -340,11 +340,11 @@ for offsets in 0 5 1,5 0,4 0,6 0,3,2,5 0,0; do
 done
 wrong '--key-offsets 0,5,13 \(allowed: 0, then where each sequence ends, the last at 14, ' \
   "${flat[@]}" --query-offsets 0,5,10 --key-offsets 0,5,13
-wrong '--query-offsets has 3 numbers, --key-offsets 2 \(allowed: as many\)$' \
+wrong '--query-offsets has 3 numbers, --key-offsets 2 \(allowed: the same number\)$' \
   "${flat[@]}" --query-offsets 0,5,10 --key-offsets 0,14
 wrong '--key-offsets is missing: ' "${flat[@]}" --query-offsets 0,5,10
 wrong '--query-offsets is missing: ' "${flat[@]}" --key-offsets 0,14
-wrong '--key-offsets 0,1,5 \(allowed where all come from X: none, or those of the queries, 0,2,5\)$' \
+wrong '--key-offsets 0,1,5 \(allowed where Q, K and V all come from X: none, or --query-offsets, 0,2,5\)$' \
   "${separate[@]}" --query-offsets 0,2,5 --key-offsets 0,1,5
 wrong '--query-offsets: the input has a batch of 2 \(allowed: 1, ' "${three[@]}" --query-offsets 0,5 --key-offsets 0,7
 wrong '--query-offsets: Q, K and V have 4 dimensions \(allowed: ' "${four[@]}" --query-offsets 0,5 --key-offsets 0,7
@@ -352,16 +352,16 @@ wrong '--key-lengths does not go with packed sequences$' \
   "${flat[@]}" --query-offsets 0,10 --key-offsets 0,14 --key-lengths 3
 wrong '--rotary-dim is 3 \(allowed: an even number up to head_dim, 4' "${separate[@]}" --rotary halves --rotary-dim 3
 wrong '--rotary-dim is 6 \(allowed: an even number up to head_dim, 4' "${separate[@]}" --rotary halves --rotary-dim 6
-wrong '--align: the first query of sequence 0 stands at position -1 \(allowed with --rotary: 0 and more\)$' \
+wrong '--align: the first query of sequence 0 is at position -1 \(allowed with --rotary: 0 and more\)$' \
   "${separate[@]}" --rotary halves --align=-1
-wrong '--align: the first query of sequence 1 stands at position -2 \(allowed ' \
+wrong '--align: the first query of sequence 1 is at position -2 \(allowed ' \
   "${four[@]}" --rotary halves --align bottom-right --key-lengths 5,3
 wrong '--cache-capacity is 4 \(allowed: from key_len, 5, on' "${separate[@]}" --cache-capacity 4
-wrong '--cache-capacity 7: sequence 0 has 3 keys before the run and gets 5 \(allowed: from 8 on\)$' \
+wrong '--cache-capacity 7: sequence 0 has 3 keys before the run and gets 5 more \(allowed: 8 or more\)$' \
   "${separate[@]}" --cache-capacity 7 "${past[@]:2}"
-wrong '--cache-capacity 8: sequence 0 has 2147482000 keys before the run and gets 4 \(allowed: from 2147482004 on\)$' \
+wrong '--cache-capacity 8: sequence 0 has 2147482000 keys before the run and gets 4 more \(allowed: 2147482004 or more\)$' \
   "${sizes[@]}" --cache-capacity 8 --past-tokens 2147482000
-wrong '--cache-pages 3 \(allowed: from 4 on, ' "${separate[@]}" "${past[@]}" --cache-page 2 --cache-pages 3
+wrong '--cache-pages 3 \(allowed: 4 or more, ' "${separate[@]}" "${past[@]}" --cache-page 2 --cache-pages 3
 wrong '--cache-page 9 \(allowed: up to --cache-capacity, 8\)$' "${separate[@]}" "${past[@]}" --cache-page 9
 
 # ---- options that conflict or depend on each other
@@ -371,14 +371,14 @@ for option in page=2 pages=2 type=f16 k-scale=scales.npy v-scale=scales.npy; do
 done
 wrong '--past-k is given without --cache-capacity$' "${separate[@]}" "${past[@]:2}"
 wrong '--past-tokens is given without --cache-capacity$' "${sizes[@]}" --past-tokens 2
-wrong '--past-tokens goes with --random alone' "${separate[@]}" --cache-capacity 8 --past-tokens 2
+wrong '--past-tokens needs --random; other inputs have their own sizes' "${separate[@]}" --cache-capacity 8 --past-tokens 2
 wrong '--past-tokens does not go with --past-k and --past-v$' "${sizes[@]}" "${past[@]}" --past-tokens 2
 wrong '--past-v is missing \(--past-k and --past-v go together\)$' "${separate[@]}" "${past[@]:0:4}"
 wrong '--past-k is missing \(--past-k and --past-v go together\)$' "${separate[@]}" "${past[@]:0:2}" "${past[@]:4}"
 wrong '--cache-v-scale is missing \(--cache-k-scale and --cache-v-scale go together\)$' \
   "${separate[@]}" "${scales[@]:0:6}"
-wrong '--cache-type i8-head: --cache-k-scale and --cache-v-scale go with i8-head' "${separate[@]}" "${scales[@]:0:4}"
-wrong '--cache-type f32: --cache-k-scale and --cache-v-scale go with i8-head' \
+wrong '--cache-type i8-head: --cache-k-scale and --cache-v-scale are needed with i8-head' "${separate[@]}" "${scales[@]:0:4}"
+wrong '--cache-type f32: --cache-k-scale and --cache-v-scale are needed with i8-head' \
   "${separate[@]}" "${scales[@]:0:2}" "${scales[@]:4}"
 wrong '--cache-pages is given without --cache-page$' "${separate[@]}" "${past[@]}" --cache-pages 4
 for option in dim=2 base=500; do
@@ -386,7 +386,7 @@ for option in dim=2 base=500; do
 done
 wrong '--kv-model-dim is given without --key-tokens$' "${sizes[@]}" --kv-model-dim 3
 for option in key-tokens kv-model-dim output-dim; do
-  wrong "--$option goes with --random alone" "${separate[@]}" "--$option" 3
+  wrong "--$option needs --random; other inputs have their own sizes" "${separate[@]}" "--$option" 3
 done
 wrong '--context-order heads does not go with --output-dim \(allowed: tokens\)$' \
   "${sizes[@]}" --output-dim 3 --context-order heads
@@ -398,15 +398,16 @@ wrong '--k is missing \(--q, --k and --v go together\)$' "${four[@]:0:2}"
 wrong '--v is missing \(--q, --k and --v go together\)$' "${four[@]:0:4}"
 wrong '--q is missing \(--q, --k and --v go together\)$' "${four[@]:2}"
 wrong '--x is missing \(--x and --wqkv go together\)$' "${fused[@]:2}"
-for option in x context wq wk wv wqkv bq bk bv bqkv; do
+for option in x xkv wq wk wv wqkv bq bk bv bqkv; do
   wrong "--$option does not go with --q, --k and --v$" "${four[@]}" "--$option" "$folder/x.npy"
 done
-for option in context wq wk wv bq bk bv; do
+wrong '--context: unknown option' "${cross[@]}" --context "$folder/xkv.npy"
+for option in xkv wq wk wv bq bk bv; do
   wrong "--$option does not go with --wqkv$" "${fused[@]}" "--$option" "$folder/x.npy"
 done
 wrong '--bqkv does not go with --wq, --wk and --wv$' "${separate[@]}" --bqkv "$folder/bqkv.npy"
 wrong '--positions: they are to be added to x, but q, k and v are given$' "${four[@]}" --positions sinusoidal
-for option in x context wqkv wo bo q; do
+for option in x xkv wqkv wo bo q; do
   wrong 'more than one input \(allowed: ' --random "--$option" "$folder/x.npy"
   wrong 'more than one input \(allowed: ' --example cat-sat-down "--$option" "$folder/x.npy"
 done
@@ -455,14 +456,14 @@ for vector in bq bk bv bo; do misshapen --$vector "1 3x6" "${all[@]}"; done
 misshapen --mask "9x9 3x6 2x2x2 1x1x9x9" "${all[@]}"
 for vector in alibi sinks cache-k-scale cache-v-scale; do misshapen --$vector "1 6 3x6" "${all[@]}"; done
 for file in past-k past-v; do misshapen --$file "6 3x6 2x2x2 1x1x9x9" "${all[@]}"; done
-misshapen --context "6 1x1x9x9 2x5x6" "${cross[@]}"
+misshapen --xkv "6 1x1x9x9 2x5x6" "${cross[@]}"
 misshapen --wqkv "6 9x9 2x2x2" "${fused[@]}"
 misshapen --bqkv "1 3x6" "${fused[@]}"
 for given_file in q k v; do misshapen --$given_file "6" "${four[@]}"; done
-wrong '--past-v: .*past-v.npy is \(1, 2, 3, 2\) \(allowed: \(1, 2, tokens, 4\) or \(1, tokens, 8\), as many tokens ' \
+wrong '--past-v: .*past-v.npy is \(1, 2, 3, 2\) \(allowed: \(1, 2, tokens, 4\) or \(1, tokens, 8\), with as many tokens ' \
   "${separate[@]:0:6}" --wv "$folder/wide-wv.npy" --heads 4 --kv-heads 2 "${past[@]}"
 paths past-k=past-k past-v=v
-wrong '--past-v: .*v.npy is \(2, 2, 7, 2\) \(allowed: \(1, 2, tokens, 2\) or \(1, tokens, 4\), as many tokens ' \
+wrong '--past-v: .*v.npy is \(2, 2, 7, 2\) \(allowed: \(1, 2, tokens, 2\) or \(1, tokens, 4\), with as many tokens ' \
   "${separate[@]}" --cache-capacity 20 "${given[@]}"
 instead "$folder/scales-zero.npy" --cache-k-scale "${all[@]}"
 wrong '--cache-k-scale: .*scales-zero.npy holds 0 \(allowed: finite numbers above 0\)$' "${given[@]}"

@@ -17,10 +17,10 @@ for needed in sh rm; do ln -s "$(command -v "$needed")" "$bare/$needed"; done
 printf '#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexit 1\n' >"$folder/gnuplot"
 chmod +x "$folder/gnuplot"
 expect "ladder: all stages; a gnuplot that fails" 2 '^device +
-^problem +17 tokens x 32 on 40 keys, 4 heads of 16 \(2 of keys\)$
-^at most +[0-9.e+]+ GFLOP/s of multiply-adds;$
+^problem +17 tokens x 32 on 40 keys, 4 heads of 16, kv_heads 2$
+^peaks +[0-9.e+]+ GFLOP/s of multiply-adds;$
 ^ +GB/s: reading .* local memory [0-9]
-^project: .* GFLOP, .* of tensors, .* flop/B at the most$
+^project: .* GFLOP, .* of tensors, at most .* flop/B$
 ^scores: 
 ^softmax: 
 ^context: 
@@ -112,7 +112,7 @@ done
 expect "nothing else is left" 0 '^ladder.svg$
 ^roofline.svg$' -- ls "$folder/charts"
 expect "no part files" 1 '' -- sh -c "ls '$folder/charts' | grep part"
-refuse "no gnuplot" 2 '--plot: gnuplot draws the charts, and it is not there \(Debian: gnuplot-nox' -- \
+refuse "no gnuplot" 2 '--plot needs gnuplot, which is not installed \(Debian: gnuplot-nox' -- \
   env PATH="$bare" "$clattn" ladder softmax --plot "$folder/none" "${small[@]}"
 touch "$folder/file"
 refuse "a folder that cannot be made" 2 "--plot $folder/file/charts: cannot make the folder: " -- \
@@ -139,7 +139,7 @@ wrong "stage nonsense \(allowed: project, scores, softmax, context, fused\)" non
 wrong "unexpected argument 'softmax'" scores softmax
 wrong '--tokens 0 \(allowed: 1 to ' --tokens 0
 wrong '--tokens 65537 \(allowed: 1 to 65536\)' --tokens 65537
-wrong '--model-dim 30 does not divide into 4 heads' --model-dim 30 --heads 4
+wrong '--model-dim 30 is not a multiple of 4 heads' --model-dim 30 --heads 4
 wrong '--kv-heads 3 \(allowed: a divisor of --heads, 8\)' --kv-heads 3
 wrong '--type f8 \(allowed: f32, f16, bf16\)' --type f8
 wrong '--csv does not go with --json' --csv --json

@@ -13,7 +13,7 @@ expect "tune --quick" 0 "^record +$record\$
 ^fused, head_dim 16, tokens 64: .* GFLOP/s
 ^fused, head_dim 16, 1 query x 64: 
 ^fused +16 +64 x 64 
-^GFLOP/s.* kept in $record\$" -- "$clattn" tune "${small[@]}" --file "$record"
+^GFLOP/s.* stored in $record\$" -- "$clattn" tune "${small[@]}" --file "$record"
 expect "tune leaves one file" 0 '' -- test "$(ls "$folder"/record.json*)" = "$record"
 expect "the record has two problems" 0 '' -- python3 -c \
   'import json, sys; assert len(json.load(open(sys.argv[1]))["entries"]) == 2' "$record"
@@ -38,7 +38,7 @@ echo '{"format": ' >"$folder/broken.json"
 expect "a record that is no JSON" 0 'record not used: .*not JSON
 ^passed: ' -- env CLATTN_TUNING_FILE="$folder/broken.json" "${run[@]}" --explain-plan
 mkdir "$folder/cache"
-expect "tune into the user's cache folder" 0 "kept in $folder/cache/clattn/.*\.json\$" -- \
+expect "tune into the user's cache folder" 0 "stored in $folder/cache/clattn/.*\.json\$" -- \
   env -u CLATTN_TUNING_FILE XDG_CACHE_HOME="$folder/cache" "$clattn" tune "${small[@]}"
 expect "run finds it there" 0 '^plan .*; tuned$' -- \
   env -u CLATTN_TUNING_FILE XDG_CACHE_HOME="$folder/cache" "${run[@]}"

@@ -242,9 +242,10 @@ static const hostile bad_entries[] = {
     {X("[\"1\"]", "[0,4]"), FILE_BAD_HEADER, "the shape of tensor 'x'"},
     {X("[true]", "[0,4]"), FILE_BAD_HEADER, "the shape of tensor 'x'"},
     {X("[[1]]", "[0,4]"), FILE_BAD_HEADER, "the shape of tensor 'x'"},
-    {X("[-1]", "[0,4]"), FILE_BAD_HEADER, "the shape of tensor 'x' is not a list of whole numbers from 0"},
+    {X("[-1]", "[0,4]"), FILE_BAD_HEADER, "the shape of tensor 'x' is not a list of whole numbers, 0 or more"},
     {X("[-0]", "[0,4]"), FILE_BAD_HEADER, "the shape of tensor 'x'"},
-    {X("[1]", "[-4,0]"), FILE_BAD_HEADER, "the data_offsets of tensor 'x' are not a list of two whole numbers from 0"},
+    {X("[1]", "[-4,0]"), FILE_BAD_HEADER,
+     "the data_offsets of tensor 'x' are not a list of two whole numbers, 0 or more"},
     {X("[1]", "[-0,4]"), FILE_BAD_HEADER, "the data_offsets of tensor 'x'"},
     {X("[1]", "[0]"), FILE_BAD_HEADER, "the data_offsets of tensor 'x' are not a list of two whole numbers"},
     {X("[1]", "[0,4,4]"), FILE_BAD_HEADER, "the data_offsets of tensor 'x'"},
@@ -272,7 +273,7 @@ static const hostile bad_sizes[] = {
     {X("[9223372036854775807,3,0]", "[0,0]"), FILE_TOO_LARGE, "too large"},
     {X("[0,9223372036854775807,3]", "[0,0]"), FILE_TOO_LARGE, "too large"},
     {X("[1]", "[4,8]"), FILE_BAD_HEADER,
-     "tensor 'x' begins at byte 4 of the data (allowed: 0, the first that no other has)"},
+     "tensor 'x' begins at byte 4 of the data (allowed: 0, the first byte that no other tensor has)"},
     {X("[0]", "[4,4]"), FILE_BAD_HEADER, "tensor 'x' begins at byte 4"},
     {X("[2]", "[0,8]"), FILE_TRUNCATED, "the tensors need 8 bytes of data, the file has 4"},
     {X("[0]", "[0,0]"), FILE_TRAILING_BYTES, "the tensors need 0 bytes of data, the file has 4"},
@@ -334,7 +335,7 @@ static void deep_nesting_is_refused(void **state) {
   memset(header, '[', deep + 5);
   memcpy(header, "{\"x\":", 5);
   write_parts(deep + 5, header, deep + 5, NULL, 0);
-  expect_refused("x", FILE_BAD_HEADER, "the header is nested too deep (allowed: 127 levels)");
+  expect_refused("x", FILE_BAD_HEADER, "the header is nested too deeply (allowed: 127 levels)");
   for (size_t lists = 126; lists <= 127; ++lists) { /* plus the object around them */
     memset(header + 5, '[', lists);
     memset(header + 5 + lists, ']', lists);

@@ -110,6 +110,25 @@ static void release(clattn_cache *cache) {
   free(cache);
 }
 
+static clattn_status create(clattn_device *device, const clattn_problem *problem, const float *k_scale,
+                            const float *v_scale, clattn_cache **result, clattn_error *error) {
+  const clattn_cache_layout *layout = &problem->cache;
+  clattn_cache *cache = calloc(1, sizeof *cache);
+  if (cache == NULL) return clattn_fail_malloc(error, sizeof *cache, "a cache");
+  cache->device = device;
+  cache->problem = *problem;
+  if (layout->page_len != 0) {
+    cache->table_width = 1 + (layout->capacity - 1) / layout->page_len;
+    cache->pages = layout->pages != 0 ? layout->pages : problem->batch * cache->table_width;
+  }
+  const clattn_status status = allocate_all(cache, k_scale, v_scale, error);
+  if (status == CLATTN_OK)
+    *result = cache;
+  else
+    release(cache);
+  return status;
+}
+
 clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *given, const float *k_scale,
                                   const float *v_scale, clattn_cache **result, clattn_error *error) {
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the cache is NULL");
@@ -125,21 +144,10 @@ clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *g
   if ((k_scale != NULL) != by_head || (v_scale != NULL) != by_head)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "scales of keys and values are %s (allowed: %s)",
                        by_head ? "missing" : "given", by_head ? "both" : "only with CLATTN_CACHE_I8_HEAD");
-  clattn_cache *cache = calloc(1, sizeof *cache);
-  if (cache == NULL) return clattn_fail_malloc(error, sizeof *cache, "a cache");
-  cache->device = device;
-  cache->problem = problem;
-  if (layout->page_len != 0) {
-    cache->table_width = 1 + (layout->capacity - 1) / layout->page_len;
-    cache->pages = layout->pages != 0 ? layout->pages : problem.batch * cache->table_width;
-  }
-  status = allocate_all(cache, k_scale, v_scale, error);
-  if (status != CLATTN_OK) {
-    release(cache);
-    return status;
-  }
-  *result = cache;
-  return clattn_finish(error, CLATTN_OK);
+  status = create(device, &problem, k_scale, v_scale, result, error);
+  if (status == CLATTN_OUT_OF_DEVICE_MEMORY && clattn_device_release_kept(device))
+    status = create(device, &problem, k_scale, v_scale, result, error);
+  return clattn_finish(error, status);
 }
 
 void clattn_cache_destroy(clattn_cache *cache) {

@@ -1,10 +1,11 @@
-/* The catalogue: one row for each kernel. Planner, listing and tests all read this table; a new kernel is one .cl file
- * and one row (CONTRIBUTING.md has the steps). */
+/* The catalogue: one row for each kernel. Planner, listings and tests all read this table; a new kernel is one .cl file
+ * and one row in host/catalog/kernels.c (CONTRIBUTING.md has the steps). */
 #ifndef CLATTN_CATALOG_H
 #define CLATTN_CATALOG_H
 
 #include "clattn_inspect.h"
 #include "catalog/geometry.h"
+#include "catalog/needs.h"
 #include "catalog/traffic.h"
 
 #define CLATTN_TILES_MOST 5
@@ -12,30 +13,47 @@
 
 /* A size that a kernel is compiled with; its name is the macro's. */
 typedef struct clattn_tile {
-  const char *name; /* NULL behind the last */
-  int standard;
-  int valid[CLATTN_VALID_MOST]; /* 0 behind the last */
+  const char *name;             /* NULL ends the list */
+  int standard;                 /* unless the device's family has another (host/catalog/families.c) */
+  int valid[CLATTN_VALID_MOST]; /* 0 ends the list */
 } clattn_tile;
 
-typedef enum clattn_form { CLATTN_FORM_ANY, CLATTN_FORM_GPU, CLATTN_FORM_CPU, CLATTN_FORM_LIBRARY } clattn_form;
+/* The kind of device that a kernel was written for. */
+typedef enum clattn_target { CLATTN_TARGET_ANY, CLATTN_TARGET_CPU, CLATTN_TARGET_GPU } clattn_target;
+
+/* "any", "cpu", "gpu" */
+const char *clattn_target_name(clattn_target target);
+
+struct clattn_companion;
 
 typedef struct clattn_kernel {
   clattn_stage stage;
-  int rung;         /* 1 is the plain formula; 0: not on the ladder */
+  int rung;         /* its number in the course, and within the stage: 1 is the plain formula; 0: not in the course */
   const char *name; /* unique within the stage */
-  clattn_form form;
-  const char *file;     /* below kernels/; of a library row: what does with its product what the library cannot */
-  const char *function; /* the kernel's name in it */
-  const char *idea;
+  clattn_target target;
+  unsigned needs;   /* bits of clattn_need: what a device must have */
+  int priority;     /* plans try the kernels that suit from the highest priority down; no two of a stage are equal */
+  bool few_rows;    /* plans take it only for few rows of queries for each KV head: clattn_has_few_rows() */
+  bool plain;       /* the formula, which reads its operands from memory again for each result */
+  bool library;     /* CLBlast computes it: plans take it by name or in the pipeline blas, never by priority */
+  const char *file; /* below kernels/; of a library row: the kernel that does what CLBlast's GEMM cannot */
+  const char *function; /* the kernel's name in the file */
+  const char *idea;     /* one line */
   clattn_tile tile[CLATTN_TILES_MOST + 1];
   clattn_geometry_formula *geometry;
-  clattn_traffic_formula *traffic; /* NULL: of what moves data alone, and of what a library computes */
+  clattn_traffic_formula *traffic; /* NULL for kernels that only move data, and for library rows */
+  const struct clattn_companion
+      *companion; /* a second kernel in its file that runs after it (catalog/fused.h), or NULL */
 } clattn_kernel;
+
+/* The table of host/catalog/kernels.c. */
+extern const clattn_kernel clattn_kernels[];
+extern const size_t clattn_kernels_count;
 
 /* The row at index; NULL when index >= clattn_kernel_count(). */
 const clattn_kernel *clattn_catalog_at(size_t index);
 
-/* The row of this stage with this rung number (digits) or name; NULL if there is none. */
+/* The row of this stage with this rung (decimal digits) or name; NULL if there is none. */
 const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length);
 
 #endif

@@ -1,8 +1,7 @@
-/* Companions of the fused kernels. */
+/* The second kernels of fused attention: split and stream join the results of their parts. */
 #include "catalog/fused.h"
 
 #include <limits.h>
-#include <string.h>
 
 #include "problem/facts.h"
 #include "problem/kernel_arguments.h"
@@ -16,7 +15,7 @@
 /* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS */
 enum { SPLIT_ITEM_ROWS = 1, SPLIT_PART_KEYS = 3, SPLIT_GROUPS = 4 };
 
-/* Blocks of rows of a key head. */
+/* Blocks of rows of a KV head. */
 static size_t split_blocks(const int *value, const clattn_problem *problem) {
   return clattn_groups_of(clattn_rows_of_kv_head(problem), SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS]);
 }
@@ -44,7 +43,10 @@ static void split_launch(const int *value, const clattn_problem *seen, size_t si
   size[2] = split_parts(value, seen, seen->key_len);
 }
 
-/* ---- stream: parts are joined behind ----------------------------------------------------------------------------- */
+const clattn_companion clattn_companion_split = {
+    .function = "join", .grouped = true, .workspace = split_workspace, .size = split_join, .launch = split_launch};
+
+/* ---- stream ------------------------------------------------------------------------------------------------------ */
 
 /* value: PARTS, HEADS */
 static size_t stream_workspace(const int *value, const clattn_problem *problem) {
@@ -64,29 +66,9 @@ static void stream_launch(const int *value, const clattn_problem *seen, size_t s
   size[2] = clattn_groups_of(clattn_rows_of_kv_head(seen), STREAM_ROWS);
 }
 
-/* ---- which row has which ----------------------------------------------------------------------------------------- */
-
-static const clattn_companion companions[] = {{.row = "split",
-                                               .function = "join",
-                                               .grouped = true,
-                                               .few_rows = true,
-                                               .workspace = split_workspace,
-                                               .size = split_join,
-                                               .launch = split_launch},
-                                              {.row = "stream",
-                                               .function = "join",
-                                               .few_rows = true,
-                                               .workspace = stream_workspace,
-                                               .size = stream_join,
-                                               .launch = stream_launch}};
+const clattn_companion clattn_companion_stream = {
+    .function = "join", .workspace = stream_workspace, .size = stream_join, .launch = stream_launch};
 
 const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
-  for (size_t i = 0; i < sizeof companions / sizeof companions[0]; ++i)
-    if (row->stage == CLATTN_STAGE_FUSED && strcmp(companions[i].row, row->name) == 0) return &companions[i];
-  return NULL;
-}
-
-bool clattn_fused_suits(const clattn_kernel *row, const clattn_problem *problem) {
-  const clattn_companion *companion = clattn_companion_of(row);
-  return companion == NULL || !companion->few_rows || clattn_has_few_rows(problem);
+  return row->companion;
 }

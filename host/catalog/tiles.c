@@ -1,10 +1,9 @@
-/* Tile sizes: the standard ones, and smaller ones where a device has too little. */
+/* Tile sizes: the defaults of the device family, and smaller ones where a device has too little. */
 #include "catalog/tiles.h"
-
-#include <string.h>
 
 #include "base/sizes.h"
 #include "base/status.h"
+#include "catalog/families.h"
 
 static clattn_status check_limits(const clattn_geometry *g, const clattn_device_info *device, clattn_error *error) {
   const size_t items = clattn_larger(g->local[0], 1) * clattn_larger(g->local[1], 1);
@@ -25,31 +24,18 @@ static clattn_status check_limits(const clattn_geometry *g, const clattn_device_
 clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, const clattn_extent *extent,
                                    const clattn_device_info *device, clattn_error *error) {
 #ifndef CLATTN_WITH_CLBLAST
-  if (row->form == CLATTN_FORM_LIBRARY)
-    return clattn_fail(error, CLATTN_UNSUPPORTED, "this library was built without CLBlast");
+  if (row->library) return clattn_fail(error, CLATTN_UNSUPPORTED, "this library was built without CLBlast");
 #endif
   clattn_geometry geometry;
+  const clattn_status status = clattn_needs_met(row->needs, device, error);
+  if (status != CLATTN_OK) return status;
   row->geometry(value, extent, &geometry);
   return check_limits(&geometry, device, error);
 }
 
-/* Kernels of CPUs speak of vectors of 16 floats. Where the device's own are shorter the compiler makes several of one,
- * and sums that fit 32 registers of 16 fit neither 16 of 8 nor 32 of 4. */
-#define WIDE_VECTOR 16
-static const struct {
-  const char *tile;
-  int value;
-} narrow[] = {{"VECTORS", 1}, {"TILE_KEYS", 6}};
-
-static int standard_value(const clattn_tile *tile, const clattn_device_info *device) {
-  for (size_t i = 0; i < sizeof narrow / sizeof narrow[0] && device->native_float_width < WIDE_VECTOR; ++i)
-    if (strcmp(tile->name, narrow[i].tile) == 0) return narrow[i].value;
-  return tile->standard;
-}
-
 void clattn_standard_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST]) {
   for (size_t i = 0; i < CLATTN_TILES_MOST; ++i)
-    value[i] = row->tile[i].name != NULL ? standard_value(&row->tile[i], device) : 0;
+    value[i] = row->tile[i].name != NULL ? clattn_default_tile(row, &row->tile[i], device) : 0;
 }
 
 /* The largest valid value below the present one; false if there is none. */
@@ -62,12 +48,12 @@ static bool make_smaller(const clattn_tile *tile, int *value) {
   return true;
 }
 
-/* Sizes that were made smaller without need become the standard ones again. */
+/* Sizes that were made smaller without need become the default ones again. */
 static void restore_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
                           int value[CLATTN_TILES_MOST]) {
   for (size_t t = 0; row->tile[t].name != NULL; ++t) {
     const int smaller = value[t];
-    value[t] = standard_value(&row->tile[t], device);
+    value[t] = clattn_default_tile(row, &row->tile[t], device);
     if (clattn_row_supported(row, value, extent, device, NULL) != CLATTN_OK) value[t] = smaller;
   }
 }

@@ -244,8 +244,9 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
     const clattn_sizes sizes = projection_sizes(p, CLATTN_OUTPUT);
     row->traffic(value, &sizes, &t);
   } else {
-    for (size_t row0 = 0; row0 < p->query_len; row0 += block_rows) {
-      const clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(block_rows, p->query_len - row0));
+    const size_t step = block_rows != 0 ? block_rows : p->query_len;
+    for (size_t row0 = 0; row0 < p->query_len; row0 += step) {
+      const clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(step, p->query_len - row0));
       row->traffic(value, &sizes, &t);
     }
   }

@@ -34,8 +34,8 @@ clattn_traffic_formula clattn_traffic_fused_row, clattn_traffic_fused_online, cl
 
 struct clattn_kernel;
 
-/* Of all launches of the stage in one run, in bytes. block_rows: queries in one block, for fused all of them. All 0
- * where the row has no formula or the problem is not plain. */
+/* Traffic of all launches of the stage in one run, in bytes. block_rows: queries in one block; 0: all
+ * of them. Everything is 0 if the kernel has no formula or the problem is not plain. */
 clattn_traffic clattn_stage_traffic(const struct clattn_kernel *row, const int *value, const clattn_problem *problem,
                                     clattn_stage stage, size_t block_rows);
 

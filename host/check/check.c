@@ -48,7 +48,7 @@ static clattn_status check_report_arguments(const judged *j, const clattn_output
 static void extrapolate(const clattn_checker *c) {
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s)
     if (c->flops[s] > 0.0)
-      c->report->reference_seconds[s] *= clattn_stage_flops(c->problem, (clattn_stage)s) / c->flops[s];
+      c->report->reference_seconds[s] *= clattn_stage_flops(c->seen, (clattn_stage)s) / c->flops[s];
 }
 
 static clattn_status judge(const judged *j, const clattn_inputs *inputs, const clattn_outputs *outputs,
@@ -64,8 +64,8 @@ static clattn_status judge(const judged *j, const clattn_inputs *inputs, const c
   const bool cached = problem->cache.capacity != 0;
   const clattn_problem seen = cached ? clattn_cache_seen(inputs->cache, problem) : *problem;
   clattn_floats floats;
-  clattn_checker c = {.fresh = problem,
-                      .problem = &seen,
+  clattn_checker c = {.asked = problem,
+                      .seen = &seen,
                       .keys = cached ? outputs->cached_k : outputs->k,
                       .values = cached ? outputs->cached_v : outputs->v,
                       .inputs = inputs,

@@ -9,8 +9,8 @@
 #include "problem/shape.h"
 
 typedef struct clattn_checker {
-  const clattn_problem *fresh;   /* the plan's; its keys are those of the run */
-  const clattn_problem *problem; /* the same; with a cache as scores see it */
+  const clattn_problem *asked; /* the problem as the caller asked for it: its keys are the run's new ones */
+  const clattn_problem *seen;  /* the problem as the run saw it: with a cache its key_len counts all cached keys */
   const clattn_inputs *inputs;
   const clattn_floats *floats; /* the same, as floats */
   const clattn_outputs *outputs;

@@ -40,7 +40,7 @@ static double bound_of(clattn_cache_type type, double value, double step) {
 static void check_vector(const clattn_checker *c, const cached *t, size_t token, size_t place, size_t head,
                          clattn_row_buffers *b) {
   const clattn_cache *cache = c->inputs->cache;
-  const clattn_cache_type type = c->problem->cache.type;
+  const clattn_cache_type type = c->seen->cache.type;
   const float *truth = t->truth + token * t->columns + head * t->dim,
               *got = t->got + place * t->columns + head * t->dim;
   const float *given = t->fresh == CLATTN_K ? cache->k_scale_host : cache->v_scale_host;
@@ -57,7 +57,7 @@ static void check_vector(const clattn_checker *c, const cached *t, size_t token,
 }
 
 static clattn_status check_one(clattn_checker *c, const cached *t, clattn_error *error) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
   clattn_comparison comparison = clattn_check_begin(t->tensor, false);
   clattn_row_buffers b = {0};
@@ -65,7 +65,7 @@ static clattn_status check_one(clattn_checker *c, const cached *t, clattn_error 
   for (size_t batch = 0; batch < p->batch; ++batch) {
     const clattn_sequence s = clattn_sequence_of(p, c->inputs, batch);
     for (size_t i = 0; i < s.new_len; ++i) {
-      const size_t token = (packed ? s.first_new : batch * c->fresh->key_len) + i, key = s.key_len - s.new_len + i;
+      const size_t token = (packed ? s.first_new : batch * c->asked->key_len) + i, key = s.key_len - s.new_len + i;
       const size_t place = batch * p->key_len + key, index[3] = {batch, key, 0};
       for (size_t head = 0; head < clattn_kv_heads(p); ++head) check_vector(c, t, token, place, head, &b);
       clattn_check_row(&comparison, index, 3, t->got + place * t->columns, t->columns, &b);
@@ -77,13 +77,12 @@ static clattn_status check_one(clattn_checker *c, const cached *t, clattn_error 
 }
 
 clattn_status clattn_check_cached(clattn_checker *c, clattn_error *error) {
-  if (c->problem->cache.capacity == 0) return CLATTN_OK;
-  const cached keys = {
-      CLATTN_CACHED_K,     CLATTN_K, c->keys, c->outputs->k, clattn_tensor_columns(c->problem, CLATTN_K),
-      c->problem->head_dim};
+  if (c->seen->cache.capacity == 0) return CLATTN_OK;
+  const cached keys = {CLATTN_CACHED_K,  CLATTN_K, c->keys, c->outputs->k, clattn_tensor_columns(c->seen, CLATTN_K),
+                       c->seen->head_dim};
   const cached values = {
-      CLATTN_CACHED_V,      CLATTN_V, c->values, c->outputs->v, clattn_tensor_columns(c->problem, CLATTN_V),
-      c->problem->value_dim};
+      CLATTN_CACHED_V,   CLATTN_V, c->values, c->outputs->v, clattn_tensor_columns(c->seen, CLATTN_V),
+      c->seen->value_dim};
   const clattn_status status = check_one(c, &keys, error);
   return status == CLATTN_OK ? check_one(c, &values, error) : status;
 }

@@ -77,8 +77,8 @@ static bool allocate(head *h, const clattn_problem *p) {
 
 static bool load_matrices(const clattn_checker *c, head *h) {
   if (h->given) return true;
-  const clattn_linear q = clattn_linear_of(c->fresh, CLATTN_Q), k = clattn_linear_of(c->fresh, CLATTN_K);
-  const clattn_linear v = clattn_linear_of(c->fresh, CLATTN_V);
+  const clattn_linear q = clattn_linear_of(c->asked, CLATTN_Q), k = clattn_linear_of(c->asked, CLATTN_K);
+  const clattn_linear v = clattn_linear_of(c->asked, CLATTN_V);
   return clattn_matrix_load(c, &q, &h->wq) && clattn_matrix_load(c, &k, &h->wk) && clattn_matrix_load(c, &v, &h->wv);
 }
 
@@ -96,7 +96,7 @@ static void overflow_as_float(double *values, size_t count) {
 }
 
 static double projection_bound(const clattn_checker *c, double magnitude) {
-  return clattn_bound_product(magnitude, largest_terms(c->problem),
+  return clattn_bound_product(magnitude, largest_terms(c->seen),
                               c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition);
 }
 
@@ -113,10 +113,10 @@ typedef struct vector {
 
 /* `start` is where the vector begins in the tensor when that is (tokens, heads, dim). */
 static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
-  const clattn_linear l = clattn_linear_of(c->fresh, tensor);
+  const clattn_linear l = clattn_linear_of(c->asked, tensor);
   const clattn_linear_float linear = clattn_linear_in_float(&l, c->floats);
   const clattn_matrix *matrix = tensor == CLATTN_Q ? &h->wq : tensor == CLATTN_K ? &h->wk : &h->wv;
-  const size_t dim = tensor == CLATTN_V ? c->problem->value_dim : c->problem->head_dim;
+  const size_t dim = tensor == CLATTN_V ? c->seen->value_dim : c->seen->head_dim;
   const size_t token = start / l.columns.count;
   const clattn_columns columns = {l.columns.first + start % l.columns.count, dim};
   const float *x = c->floats->tensor[l.in] + token * l.terms;
@@ -130,7 +130,7 @@ static void project(const clattn_checker *c, const head *h, clattn_tensor tensor
 /* Given vectors, and those of a cache: what the device read, which the outputs repeat (and which was checked). */
 static void take(const clattn_checker *c, clattn_tensor tensor, size_t start, const vector *to) {
   const float *given = tensor == CLATTN_Q ? c->outputs->q : tensor == CLATTN_K ? c->keys : c->values;
-  const size_t dim = tensor == CLATTN_V ? c->problem->value_dim : c->problem->head_dim;
+  const size_t dim = tensor == CLATTN_V ? c->seen->value_dim : c->seen->head_dim;
   for (size_t i = 0; i < dim; ++i) {
     to->naive[i] = given[start + i];
     to->value[i] = (double)to->naive[i];
@@ -139,7 +139,7 @@ static void take(const clattn_checker *c, clattn_tensor tensor, size_t start, co
 }
 
 static void make(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
-  const clattn_problem *p = c->fresh;
+  const clattn_problem *p = c->asked;
   const bool cached = p->cache.capacity != 0 && tensor != CLATTN_Q;
   if (h->given || cached) {
     take(c, tensor, start, to);
@@ -153,7 +153,7 @@ static void make(const clattn_checker *c, const head *h, clattn_tensor tensor, s
 }
 
 static void load_head(const clattn_checker *c, head *h, const clattn_sight *s) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const size_t k_start = clattn_key_start(p, s, CLATTN_K), k_step = clattn_tensor_columns(p, CLATTN_K);
   const size_t v_start = clattn_key_start(p, s, CLATTN_V), v_step = clattn_tensor_columns(p, CLATTN_V);
   for (size_t j = 0; j < s->sequence.key_len; ++j) {
@@ -170,7 +170,7 @@ typedef struct score_error {
 } score_error;
 
 static score_error score_row(const clattn_checker *c, head *h, const clattn_sight *s) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SCORES);
   const double scale = fabs((double)clattn_problem_scale(p)), one = bound_of_one(c, h);
   score_error error = {0.0, 0.0};
@@ -203,7 +203,7 @@ static double smallest_weight(const clattn_checker *c, const clattn_sight *s) {
 /* How far off the weights of a row may be, of all columns alike. Into h->weight_error. */
 static void weight_errors(const clattn_checker *c, const head *h, const clattn_sight *s, double lse,
                           score_error error) {
-  const size_t keys = c->problem->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
+  const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
   const double smallest = smallest_weight(c, s);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
@@ -217,7 +217,7 @@ static void weight_errors(const clattn_checker *c, const head *h, const clattn_s
 /* From b->expected and the plain magnitude in b->magnitude: the bound, and the magnitude of all stages. */
 static void context_bounds(const clattn_checker *c, const head *h, const clattn_sight *s, score_error error,
                            clattn_row_buffers *b) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const double one = bound_of_one(c, h), smallest = smallest_weight(c, s);
   const double flushed = clattn_checks_fused(c) ? 2.0 * (double)(p->key_len + 1) * smallest : 0.0;
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
@@ -241,7 +241,7 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
 
 /* The scalar path in float, timed where it stands for what a fused kernel does. */
 static float run_naive(clattn_checker *c, head *h, const clattn_sight *s, float *context, bool timed) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const clattn_score_row_float naive = {NULL, NULL, h->scores_naive, NULL};
   const clattn_columns keys = clattn_keys_in_sight(s);
   const double started = clattn_now();
@@ -262,7 +262,7 @@ typedef struct comparisons {
 
 static void compare_lse(const clattn_checker *c, const head *h, size_t i, const clattn_sight *s, score_error error,
                         const double values[2], comparisons *to) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   const clattn_element element = {.got = c->outputs->lse[clattn_checker_row(c, i)],
@@ -274,7 +274,7 @@ static void compare_lse(const clattn_checker *c, const head *h, size_t i, const 
 }
 
 static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *b, comparisons *to) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const clattn_sight s = clattn_checker_sight(c, i);
   const clattn_columns keys = clattn_keys_in_sight(&s);
   const bool fused = !to->context.check.end_to_end, exists = clattn_row_exists(&s);
@@ -291,7 +291,7 @@ static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *
 }
 
 static clattn_status check_way(clattn_checker *c, bool end_to_end, clattn_error *error) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   comparisons to = {clattn_check_begin(CLATTN_CONTEXT, end_to_end), clattn_check_begin(CLATTN_LSE, end_to_end)};
   clattn_row_buffers b = {0};
   head h = {.given = !end_to_end || p->source == CLATTN_SOURCE_QKV};

@@ -28,7 +28,7 @@ static bool mark_tokens(const clattn_checker *c, projected *p) {
     if (of_keys)
       ++marked;
     else
-      p->checked[clattn_query_start(c->fresh, &s, p->tensor) / p->columns] = true;
+      p->checked[clattn_query_start(c->asked, &s, p->tensor) / p->columns] = true;
   }
   if (!of_keys) return true;
   if (c->row == NULL || marked > p->tokens) marked = p->tokens;
@@ -39,10 +39,10 @@ static bool mark_tokens(const clattn_checker *c, projected *p) {
 
 static bool begin(const clattn_checker *c, clattn_tensor tensor, projected *p) {
   size_t shape[4];
-  const int rank = clattn_problem_shape(c->fresh, tensor, shape);
+  const int rank = clattn_problem_shape(c->asked, tensor, shape);
   *p = (projected){.tensor = tensor,
                    .stage = tensor == CLATTN_OUTPUT ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_PROJECT,
-                   .tokens = clattn_tensor_elements(c->fresh, tensor) / shape[rank - 1],
+                   .tokens = clattn_tensor_elements(c->asked, tensor) / shape[rank - 1],
                    .columns = shape[rank - 1]};
   return mark_tokens(c, p);
 }
@@ -50,17 +50,17 @@ static bool begin(const clattn_checker *c, clattn_tensor tensor, projected *p) {
 static void compare_token(const clattn_checker *c, const projected *p, size_t token, const float *got,
                           const clattn_row_buffers *b, clattn_comparison *comparison) {
   size_t index[4];
-  const int rank = clattn_element_index(c->fresh, p->tensor, token * p->columns, index);
+  const int rank = clattn_element_index(c->asked, p->tensor, token * p->columns, index);
   clattn_check_row(comparison, index, rank, got + token * p->columns, p->columns, b);
 }
 
 /* Queries and keys that the rotary stage turns, head by head. */
 static void rotate_row(const clattn_checker *c, const projected *p, size_t token, const clattn_row_buffers *b) {
-  if (!clattn_is_rotated(c->fresh, p->tensor)) return;
-  const int64_t position = clattn_token_position(c->fresh, c->inputs, p->tensor, token);
-  for (size_t at = 0; at < p->columns; at += c->fresh->head_dim) {
+  if (!clattn_is_rotated(c->asked, p->tensor)) return;
+  const int64_t position = clattn_token_position(c->asked, c->inputs, p->tensor, token);
+  for (size_t at = 0; at < p->columns; at += c->asked->head_dim) {
     const clattn_turned head = {b->expected + at, b->bound + at, b->magnitude + at, b->naive + at};
-    clattn_rotate(c->fresh, position, &head);
+    clattn_rotate(c->asked, position, &head);
   }
 }
 
@@ -80,7 +80,7 @@ static void add_narrowing(const clattn_problem *problem, const clattn_row_buffer
 /* `in` (tokens, terms) is what the device multiplied, `got` what came of it. */
 static clattn_status check_product(clattn_checker *c, projected *p, const float *in, const float *got,
                                    clattn_error *error) {
-  const clattn_linear l = clattn_linear_of(c->fresh, p->tensor);
+  const clattn_linear l = clattn_linear_of(c->asked, p->tensor);
   const clattn_linear_float linear = clattn_linear_in_float(&l, c->floats);
   const size_t chain = c->plan->stages[p->stage].longest_addition;
   clattn_comparison comparison = clattn_check_begin(p->tensor, false);
@@ -102,7 +102,7 @@ static clattn_status check_product(clattn_checker *c, projected *p, const float 
     c->report->reference_seconds[p->stage] += clattn_now() - started;
     c->flops[p->stage] += 2.0 * (double)l.terms * (double)p->columns;
     rotate_row(c, p, token, &b);
-    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->fresh, &b, got + token * p->columns, p->columns);
+    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->asked, &b, got + token * p->columns, p->columns);
     compare_token(c, p, token, got, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);
@@ -127,7 +127,7 @@ static clattn_status check_copy(clattn_checker *c, projected *p, const float *tr
       b.bound[i] = clattn_bound_product(0.0, 1, 1);
     }
     rotate_row(c, p, token, &b);
-    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->fresh, &b, got + token * p->columns, p->columns);
+    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->asked, &b, got + token * p->columns, p->columns);
     compare_token(c, p, token, got, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);
@@ -136,17 +136,17 @@ static clattn_status check_copy(clattn_checker *c, projected *p, const float *tr
 }
 
 static clattn_status check_given(clattn_checker *c, projected *p, const float *got, clattn_error *error) {
-  const size_t elements = clattn_tensor_elements(c->fresh, p->tensor);
+  const size_t elements = clattn_tensor_elements(c->asked, p->tensor);
   float *truth = elements <= SIZE_MAX / sizeof *truth ? malloc(elements * sizeof *truth) : NULL;
   if (truth == NULL) return clattn_fail_check_memory(error);
-  clattn_gather_given(c->fresh, p->tensor, c->floats->tensor[p->tensor], truth);
+  clattn_gather_given(c->asked, p->tensor, c->floats->tensor[p->tensor], truth);
   const clattn_status status = check_copy(c, p, truth, got, error);
   free(truth);
   return status;
 }
 
 static clattn_status check_one(clattn_checker *c, clattn_tensor tensor, const float *got, clattn_error *error) {
-  const bool given = c->fresh->source == CLATTN_SOURCE_QKV;
+  const bool given = c->asked->source == CLATTN_SOURCE_QKV;
   projected p;
   clattn_status status = CLATTN_OK;
   if (!begin(c, tensor, &p))
@@ -154,7 +154,7 @@ static clattn_status check_one(clattn_checker *c, clattn_tensor tensor, const fl
   else if (given)
     status = check_given(c, &p, got, error);
   else
-    status = check_product(c, &p, c->floats->tensor[clattn_linear_of(c->fresh, tensor).in], got, error);
+    status = check_product(c, &p, c->floats->tensor[clattn_linear_of(c->asked, tensor).in], got, error);
   free(p.checked);
   return status;
 }
@@ -167,7 +167,7 @@ clattn_status clattn_check_projections(clattn_checker *c, clattn_error *error) {
 }
 
 clattn_status clattn_check_output(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *problem = c->fresh;
+  const clattn_problem *problem = c->asked;
   if (!clattn_has_output(problem)) return CLATTN_OK;
   const size_t elements = clattn_tensor_elements(problem, CLATTN_OUTPUT);
   float *got = elements <= SIZE_MAX / sizeof *got ? malloc(elements * sizeof *got) : NULL;

@@ -11,7 +11,7 @@ size_t clattn_checker_row(const clattn_checker *c, size_t i) {
 }
 
 clattn_sight clattn_checker_sight(const clattn_checker *c, size_t i) {
-  return clattn_sight_of(c->problem, c->inputs, clattn_checker_row(c, i));
+  return clattn_sight_of(c->seen, c->inputs, clattn_checker_row(c, i));
 }
 
 bool clattn_row_exists(const clattn_sight *sight) {
@@ -71,7 +71,7 @@ bool clattn_checks_fused(const clattn_checker *c) {
 /* A fused kernel adds up a score as plainly as may be: head_dim terms one after the other. */
 size_t clattn_checker_chain(const clattn_checker *c, clattn_stage stage) {
   if (!clattn_checks_fused(c)) return c->plan->stages[stage].longest_addition;
-  return stage == CLATTN_STAGE_SCORES ? c->problem->head_dim : c->plan->stages[CLATTN_STAGE_FUSED].longest_addition;
+  return stage == CLATTN_STAGE_SCORES ? c->seen->head_dim : c->plan->stages[CLATTN_STAGE_FUSED].longest_addition;
 }
 
 double clattn_largest_score(const double *scores, size_t count, double sink) {
@@ -94,18 +94,18 @@ void clattn_check_row(clattn_comparison *comparison, const size_t *first, int ra
 }
 
 const float *clattn_checked_row(const clattn_checker *c, const float *all, size_t i) {
-  return all + (c->outputs->rows != NULL ? i : clattn_checker_row(c, i)) * c->problem->key_len;
+  return all + (c->outputs->rows != NULL ? i : clattn_checker_row(c, i)) * c->seen->key_len;
 }
 
 void clattn_check_keys(const clattn_checker *c, clattn_comparison *comparison, const clattn_sight *s, const float *got,
                        const clattn_row_buffers *b) {
   const size_t index[4] = {s->batch, s->head, s->query, 0};
-  clattn_check_row(comparison, index, 4, got, c->problem->key_len, b);
+  clattn_check_row(comparison, index, 4, got, c->seen->key_len, b);
 }
 
 void clattn_check_context(const clattn_checker *c, const clattn_sight *s, const clattn_row_buffers *b,
                           clattn_comparison *comparison) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const size_t start = clattn_query_start(p, s, CLATTN_CONTEXT);
   size_t index[4];
   const int rank = clattn_element_index(p, CLATTN_CONTEXT, start, index);
@@ -127,8 +127,8 @@ int clattn_element_index(const clattn_problem *problem, clattn_tensor tensor, si
 }
 
 size_t clattn_checked_elements(const clattn_checker *c, clattn_tensor tensor) {
-  if (c->problem->cache.capacity == 0) return clattn_tensor_elements(c->problem, tensor);
-  return clattn_tensor_elements(c->problem, tensor == CLATTN_K ? CLATTN_CACHED_K : CLATTN_CACHED_V);
+  if (c->seen->cache.capacity == 0) return clattn_tensor_elements(c->seen, tensor);
+  return clattn_tensor_elements(c->seen, tensor == CLATTN_K ? CLATTN_CACHED_K : CLATTN_CACHED_V);
 }
 
 clattn_status clattn_fail_check_memory(clattn_error *error) {

@@ -13,7 +13,7 @@
 
 static void score_row(clattn_checker *c, const clattn_sight *s, const double *k, clattn_tensor tensor,
                       clattn_row_buffers *b) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const size_t start = clattn_key_start(p, s, CLATTN_K), step = clattn_tensor_columns(p, CLATTN_K);
   const float *q = clattn_row_exists(s) ? c->outputs->q + clattn_query_start(p, s, CLATTN_Q) : NULL;
   /* What the stage makes on the way goes to where the tensor's own is wanted, else nowhere. */
@@ -39,7 +39,7 @@ static void score_row(clattn_checker *c, const clattn_sight *s, const double *k,
 }
 
 static clattn_status check_scores(clattn_checker *c, clattn_tensor tensor, const float *got, clattn_error *error) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   if (got == NULL) return CLATTN_OK;
   clattn_comparison comparison = clattn_check_begin(tensor, false);
   clattn_row_buffers b = {0};
@@ -68,13 +68,13 @@ static clattn_element judge_lse(const clattn_checker *c, double expected, float 
   return (clattn_element){.got = c->outputs->lse[row],
                           .expected = expected,
                           .naive = naive,
-                          .bound = clattn_bound_lse(expected, largest, c->problem->key_len, chain),
+                          .bound = clattn_bound_lse(expected, largest, c->seen->key_len, chain),
                           .magnitude = 1.0 + largest};
 }
 
 /* weights and, where it is wanted, lse: one comes with the other. */
 static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
-  const size_t key_len = c->problem->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
+  const size_t key_len = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   clattn_comparison weights = clattn_check_begin(CLATTN_WEIGHTS, false), lse = clattn_check_begin(CLATTN_LSE, false);
   clattn_row_buffers b = {0};
   if (!clattn_row_buffers_allocate(&b, key_len, key_len)) return clattn_fail_check_memory(error);
@@ -123,7 +123,7 @@ static void bound_lost_weights(const clattn_sight *s, const double *scores, cons
 
 static void context_row(clattn_checker *c, const clattn_sight *s, const double *v_double, const float *scores,
                         const float *weights, clattn_row_buffers *b) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   const size_t start = clattn_key_start(p, s, CLATTN_V), step = clattn_tensor_columns(p, CLATTN_V);
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   const clattn_vectors_double v = {v_double + start, step};
@@ -146,7 +146,7 @@ static void context_row(clattn_checker *c, const clattn_sight *s, const double *
 }
 
 static clattn_status check_context(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   clattn_comparison comparison = clattn_check_begin(CLATTN_CONTEXT, false);
   clattn_row_buffers b = {0};
   double *v = clattn_to_double(c->values, clattn_checked_elements(c, CLATTN_V));

@@ -11,7 +11,7 @@
 /* ---- x ----------------------------------------------------------------------------------------------------------- */
 
 static void x_row(const clattn_checker *c, size_t token, clattn_row_buffers *b) {
-  const clattn_problem *p = c->fresh;
+  const clattn_problem *p = c->asked;
   const size_t width = p->model_dim, bytes = width * clattn_type_bytes(p->type);
   const bool placed = p->positions != CLATTN_POSITIONS_NONE;
   const int64_t position = placed ? clattn_token_position(p, c->inputs, CLATTN_X, token) : 0;
@@ -26,7 +26,7 @@ static void x_row(const clattn_checker *c, size_t token, clattn_row_buffers *b) 
 }
 
 clattn_status clattn_check_x_positioned(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *p = c->fresh;
+  const clattn_problem *p = c->asked;
   const float *got = c->outputs->x_positioned;
   if (got == NULL || p->source == CLATTN_SOURCE_QKV) return CLATTN_OK;
   clattn_comparison comparison = clattn_check_begin(CLATTN_X_POSITIONED, false);
@@ -47,7 +47,7 @@ clattn_status clattn_check_x_positioned(clattn_checker *c, clattn_error *error) 
 
 /* Biases and masks have no part in products. */
 static void products_row(const clattn_checker *c, const clattn_sight *seen, const double *k, clattn_row_buffers *b) {
-  const clattn_problem p = clattn_unscaled(c->problem);
+  const clattn_problem p = clattn_unscaled(c->seen);
   const size_t start = clattn_key_start(&p, seen, CLATTN_K), step = clattn_tensor_columns(&p, CLATTN_K);
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_PRODUCTS);
   const float *q = clattn_row_exists(seen) ? c->outputs->q + clattn_query_start(&p, seen, CLATTN_Q) : NULL;
@@ -65,7 +65,7 @@ static void products_row(const clattn_checker *c, const clattn_sight *seen, cons
 }
 
 clattn_status clattn_check_products(clattn_checker *c, clattn_error *error) {
-  const clattn_problem *p = c->problem;
+  const clattn_problem *p = c->seen;
   if (c->outputs->products == NULL) return CLATTN_OK;
   clattn_comparison comparison = clattn_check_begin(CLATTN_PRODUCTS, false);
   clattn_row_buffers b = {0};
@@ -93,7 +93,7 @@ enum { EXPS, ROW_MAX, ROW_SUM, PARTS };
 
 /* A sum is off by what its terms are off, and by its own additions. */
 static double sum_bound(const clattn_checker *c, const clattn_row_buffers *b, double sum) {
-  const size_t keys = c->problem->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_EXPS);
+  const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_EXPS);
   double terms = clattn_bound_exp(1.0, 0.0); /* a sink's */
   for (size_t j = 0; j < keys; ++j) terms += b->bound[j];
   return terms + clattn_bound_product(sum, keys, chain);
@@ -102,7 +102,7 @@ static double sum_bound(const clattn_checker *c, const clattn_row_buffers *b, do
 static void judge_row(const clattn_checker *c, const clattn_sight *s, size_t i, clattn_row_buffers *b,
                       clattn_comparison to[PARTS]) {
   const clattn_outputs *o = c->outputs;
-  const size_t keys = c->problem->key_len, row = clattn_checker_row(c, i), index[3] = {s->batch, s->head, s->query};
+  const size_t keys = c->seen->key_len, row = clattn_checker_row(c, i), index[3] = {s->batch, s->head, s->query};
   const float *scores = clattn_checked_row(c, o->scores, i);
   double largest;
   float naive_largest;
@@ -127,7 +127,7 @@ static void judge_row(const clattn_checker *c, const clattn_sight *s, size_t i, 
 
 clattn_status clattn_check_exps(clattn_checker *c, clattn_error *error) {
   static const clattn_tensor tensors[PARTS] = {CLATTN_EXPS, CLATTN_ROW_MAX, CLATTN_ROW_SUM};
-  const size_t keys = c->problem->key_len;
+  const size_t keys = c->seen->key_len;
   const clattn_outputs *o = c->outputs;
   clattn_comparison to[PARTS];
   clattn_row_buffers b = {0};

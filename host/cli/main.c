@@ -1,4 +1,4 @@
-/* The program: finds the command and hands over to it. */
+/* The program: finds the command and calls it. */
 #include "cli/command.h"
 #include "cli/input/examples.h"
 #include "base/hash.h"
@@ -16,19 +16,18 @@ static const struct {
   const char *name;
   int (*run)(int argc, const char **argv);
   const char *summary;
-  const char *title; /* what usage calls it */
+  const char *title; /* in the usage line */
 } commands[] = {
-    {"run", command_run, "compute attention on a device and check it against the scalar path", "clattn run"},
-    {"explain", command_explain, "walk through attention, with every number from the device", "clattn explain"},
-    {"ladder", command_ladder, "climb the rungs of the kernels on a device: check, time, predict", "clattn ladder"},
-    {"exercise", command_exercise, "fill in a part of a real kernel, and learn what is wrong with it",
+    {"run", command_run, "compute attention on a device and check it against the reference", "clattn run"},
+    {"explain", command_explain, "walk through attention with numbers read back from the device", "clattn explain"},
+    {"ladder", command_ladder, "check, time and predict every rung of the kernels on a device", "clattn ladder"},
+    {"exercise", command_exercise, "fill in a part of a real kernel and learn what is wrong with it",
      "clattn exercise"},
     {"compare", command_compare, "time a problem on every device and on the CPU: who is ahead from which length on?",
      "clattn compare"},
     {"tune", command_tune, "find the fastest kernels and tile sizes for a device and keep them", "clattn tune"},
-    {"doctor", command_doctor, "say what is wrong with OpenCL here, and ask the kernels questions with known answers",
-     "clattn doctor"},
-    {"devices", command_devices, "list the devices, their limits and the kernels that they can run", "clattn devices"},
+    {"doctor", command_doctor, "find what is wrong with OpenCL here and run the kernels' self-tests", "clattn doctor"},
+    {"devices", command_devices, "list the devices, their limits and the kernels they can run", "clattn devices"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -53,7 +52,7 @@ int complain_of(const clattn_error *error) {
     if (error->code != 0) {
       fputc('\n', stderr);
       doctor_advise(error->code, stderr);
-      fputs("'clattn doctor' says what is found and what is broken.\n", stderr);
+      fputs("'clattn doctor' shows which drivers there are and which are broken.\n", stderr);
     }
     return EXIT_DEVICE_FAILED;
   default:
@@ -62,7 +61,7 @@ int complain_of(const clattn_error *error) {
 }
 
 void warn_of_wrong_kernels(const clattn_plan *plan) {
-  static uint64_t said[16]; /* a kernel is named once, however many plans pass it over */
+  static uint64_t said[16]; /* hashes: each kernel is named once, however many plans reject it */
   static size_t count;
   clattn_reason reason = CLATTN_REASON_INIT;
   for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i) {
@@ -71,7 +70,7 @@ void warn_of_wrong_kernels(const clattn_plan *plan) {
     size_t before = 0;
     while (before < count && said[before] != hash) ++before;
     if (before < count) continue;
-    complain("passed over, for its answers are wrong here: %s", reason.text);
+    complain("rejected because its self-test failed: %s", reason.text);
     if (count < sizeof said / sizeof said[0]) said[count++] = hash;
   }
 }
@@ -94,21 +93,21 @@ const char *device_kind(const clattn_device_info *device) {
 }
 
 static int help(FILE *to) {
-  fprintf(to, "clattn %s: attention on any OpenCL device, checked against a scalar path\n\n", CLATTN_VERSION);
+  fprintf(to, "clattn %s: attention on any OpenCL device, checked against a reference\n\n", CLATTN_VERSION);
   fprintf(to, "usage: clattn COMMAND [OPTIONS]\n\n");
   for (int i = 0; i < COMMANDS; ++i) fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
   fprintf(to, "  %-9s %s\n\n", "help", "this page, or 'clattn help COMMAND' for a command's options");
-  fprintf(to, "examples, of four articles ('clattn run --example NAME', 'clattn explain NAME'):\n");
+  fprintf(to, "examples from four articles ('clattn run --example NAME', 'clattn explain NAME'):\n");
   for (size_t i = 0; i < example_count(); ++i) {
     char source[EXAMPLE_SOURCE];
     fprintf(to, "  %-18s %s\n", example_at(i)->name, example_source(example_at(i), source));
   }
   fprintf(to,
           "\nenvironment:\n"
-          "  CLATTN_DEVICE      which device when --device is not given: an index, a part of its name, or its kind\n"
-          "  CLATTN_TUNING_FILE the tuning record when --file is not given; empty: none is used\n"
-          "  CLATTN_PROGRAM_DIR where compiled programs are kept if the driver keeps none; empty: nowhere\n"
-          "  CLATTN_KERNEL_DIR  read the kernel files that this folder holds from there\n"
+          "  CLATTN_DEVICE      the device when --device is not given: index, part of its name, or kind\n"
+          "  CLATTN_TUNING_FILE the tuning record when --file is not given; empty: none\n"
+          "  CLATTN_PROGRAM_DIR folder for compiled programs, if the driver keeps none; empty: nowhere\n"
+          "  CLATTN_KERNEL_DIR  folder whose kernel files replace the built-in ones\n"
           "  NO_COLOR           no colour, not even on a terminal\n\n"
           "exit codes: 0 passed, 1 a result is wrong, 2 bad input (or no memory for it), 3 no device or it failed\n");
   return EXIT_PASSED;

@@ -30,13 +30,14 @@ static const char *name_of(int code) {
   return code > -1000 ? clattn_cl_code_name(code) : "CLBlastStatusCode";
 }
 
-static clattn_status multiply_at_once(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
-  const clattn_status status = clattn_chain_hold(chain, error);
+static clattn_status multiply_at_once(clattn_queue *queue, int slot, const clattn_blas_product *p,
+                                      clattn_error *error) {
+  const clattn_status status = clattn_queue_hold(queue, error);
   if (status != CLATTN_OK) return status;
   const double started = clattn_now();
   cl_event event = NULL;
   clattn_lock_take(&one_at_a_time);
-  const CLBlastStatusCode code = multiply(&chain->queue, p, &event);
+  const CLBlastStatusCode code = multiply(&queue->commands, p, &event);
   clattn_lock_give(&one_at_a_time);
   if (code != CLBlastSuccess) {
     clattn_fail(error, CLATTN_CLBLAST_FAILED, "CLBlast's SGEMM (%zu times %zu x %zu x %zu) failed: %s (%d)", p->count,
@@ -44,7 +45,7 @@ static clattn_status multiply_at_once(clattn_chain *chain, const clattn_blas_pro
     if (error != NULL) error->code = (int)code;
     return CLATTN_CLBLAST_FAILED;
   }
-  return clattn_chain_resume(chain, event, started, error);
+  return clattn_queue_resume(queue, slot, event, started, error);
 }
 
 /* With fewer rows than this, CLBlast cannot fill one work-group. */
@@ -62,23 +63,25 @@ static clattn_blas_product part_of(const clattn_blas_product *all, size_t first,
   return part;
 }
 
-clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *p, clattn_error *error) {
+clattn_status clattn_blas_multiply(clattn_queue *queue, int slot, const clattn_blas_product *p, clattn_error *error) {
   const double flops = 2.0 * (double)p->rows * (double)p->columns * (double)p->terms * (double)p->count;
-  const size_t most = clattn_limited(&chain->limit, flops, p->rows * p->count, ROWS_LEAST);
+  const size_t most = clattn_limited(&queue->limit, flops, p->rows * p->count, ROWS_LEAST);
   const size_t rows = clattn_smaller(most, p->rows), count = most > p->rows ? most / p->rows : 1;
   clattn_status status = CLATTN_OK;
   for (size_t first = 0; first < p->count; first += count)
     for (size_t first_row = 0; first_row < p->rows && status == CLATTN_OK; first_row += rows) {
       const clattn_blas_product part = part_of(p, first, count, first_row, rows);
-      status = multiply_at_once(chain, &part, error);
+      status = multiply_at_once(queue, slot, &part, error);
     }
   return status;
 }
 
 #else
 
-clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *product, clattn_error *error) {
-  (void)chain;
+clattn_status clattn_blas_multiply(clattn_queue *queue, int slot, const clattn_blas_product *product,
+                                   clattn_error *error) {
+  (void)queue;
+  (void)slot;
   (void)product;
   return clattn_fail(error, CLATTN_UNSUPPORTED, "this library was built without CLBlast");
 }

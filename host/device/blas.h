@@ -2,7 +2,7 @@
 #ifndef CLATTN_BLAS_H
 #define CLATTN_BLAS_H
 
-#include "device/chain.h"
+#include "device/queue.h"
 
 /* A row-major matrix in a buffer, or `count` matrices whose starts are `step` elements apart. */
 typedef struct clattn_blas_matrix {
@@ -22,6 +22,7 @@ typedef struct clattn_blas_product {
 
 /* Makes several calls if the product exceeds the queue's launch limit. Only one call at a time runs
  * in a process. CLATTN_UNSUPPORTED in a build without CLBlast. */
-clattn_status clattn_blas_multiply(clattn_chain *chain, const clattn_blas_product *product, clattn_error *error);
+clattn_status clattn_blas_multiply(clattn_queue *queue, int slot, const clattn_blas_product *product,
+                                   clattn_error *error);
 
 #endif

@@ -93,8 +93,15 @@ clattn_status clattn_device_adopt(cl_command_queue queue, clattn_device **result
 
 /* ---- closing ----------------------------------------------------------------------------------------------------- */
 
+bool clattn_device_release_kept(clattn_device *device) {
+  if (device->kept == NULL) return false;
+  device->release_kept(device);
+  return true;
+}
+
 void clattn_device_close(clattn_device *device) {
   if (device == NULL || clattn_process_is_child()) return;
+  clattn_device_release_kept(device);
   clattn_drivers_take();
   release(device);
   clattn_drivers_give();

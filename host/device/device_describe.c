@@ -14,6 +14,7 @@ static const char *const extensions_that_matter[] = {
     "cl_khr_fp64",
     "cl_khr_subgroups",
     "cl_intel_subgroups",
+    "cl_intel_required_subgroup_size",
     "cl_khr_subgroup_shuffle",
     "cl_khr_integer_dot_product",
     "cl_khr_il_program",

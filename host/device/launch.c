@@ -8,6 +8,8 @@
 #include "base/sizes.h"
 
 typedef struct work {
+  int slot;
+  cl_kernel kernel;
   clattn_range all;
   size_t groups[3];
   double flops;   /* per group, on average */
@@ -29,10 +31,10 @@ static void choose_shape(const clattn_geometry *g, size_t x, size_t y, size_t lo
   local[1] = g->items / local[0];
 }
 
-static work describe(const clattn_geometry *g, const size_t size[3], double flops) {
+static work describe(int slot, cl_kernel kernel, const clattn_geometry *g, const size_t size[3], double flops) {
   const size_t cols = clattn_groups_of(size[0], g->cols), rows = clattn_groups_of(size[1], g->rows);
   const size_t x = g->rows_first ? rows : cols, y = g->rows_first ? cols : rows;
-  work w = {.all = {.local = {g->local[0], g->local[1], 1}}, .groups = {x, y, size[2]}};
+  work w = {.slot = slot, .kernel = kernel, .all = {.local = {g->local[0], g->local[1], 1}}, .groups = {x, y, size[2]}};
   if (g->local[0] == 0) {
     choose_shape(g, x, y, w.all.local);
     for (int d = 0; d < 2; ++d) w.groups[d] = clattn_groups_of(w.groups[d], w.all.local[d]);
@@ -107,64 +109,64 @@ static bool advance(const work *w, cutting *c) {
 /* Limits how far one measurement, which may be wrong, can raise the rate. */
 #define FASTEST_GROWTH 4.0
 
-static bool is_paced(const clattn_chain *chain) {
-  return chain->rate != NULL && chain->limit.seconds > 0.0;
+static bool is_paced(const clattn_queue *queue) {
+  return queue->rate != NULL && queue->limit.seconds > 0.0;
 }
 
 /* Operations per second. */
-static double expected_rate(const clattn_chain *chain) {
-  const double known = chain->rate[chain->slot];
-  return known > 0.0 ? known : chain->limit.flops / chain->limit.seconds / CAUTION;
+static double expected_rate(const clattn_queue *queue, int slot) {
+  const double known = queue->rate[slot];
+  return known > 0.0 ? known : queue->limit.flops / queue->limit.seconds / CAUTION;
 }
 
-static size_t most_groups(const clattn_chain *chain, const work *w) {
-  clattn_launch_limit limit = chain->limit;
-  if (is_paced(chain)) limit.flops = expected_rate(chain) * limit.seconds;
+static size_t most_groups(const clattn_queue *queue, const work *w) {
+  clattn_launch_limit limit = queue->limit;
+  if (is_paced(queue)) limit.flops = expected_rate(queue, w->slot) * limit.seconds;
   return clattn_limited(&limit, w->flops * (double)count(w), count(w), limit.groups_least);
 }
 
 /* Waits for the piece and updates the kernel's rate from its time. *slowest becomes the lowest rate
  * of the pieces that ran long enough to be more than overhead; the next launch starts from it. */
-static clattn_status pace(clattn_chain *chain, double flops, double started, double *slowest, clattn_error *error) {
-  const clattn_status status = clattn_chain_wait(chain, error);
+static clattn_status pace(clattn_queue *queue, int slot, double flops, double started, double *slowest,
+                          clattn_error *error) {
+  const clattn_status status = clattn_queue_wait(queue, error);
   if (status != CLATTN_OK) return status;
-  double *rate = &chain->rate[chain->slot];
-  const double seconds = clattn_now() - started, most = expected_rate(chain) * FASTEST_GROWTH;
+  double *rate = &queue->rate[slot];
+  const double seconds = clattn_now() - started, most = expected_rate(queue, slot) * FASTEST_GROWTH;
   *rate = seconds * most > flops ? flops / seconds : most;
-  if (seconds > chain->limit.seconds / 16.0 && *rate < *slowest) *slowest = *rate;
+  if (seconds > queue->limit.seconds / 16.0 && *rate < *slowest) *slowest = *rate;
   return CLATTN_OK;
 }
 
-static clattn_status launch_piece(clattn_chain *chain, cl_kernel kernel, const clattn_range *piece, double flops,
+static clattn_status launch_piece(clattn_queue *queue, const work *w, const clattn_range *piece, double flops,
                                   double *slowest, clattn_error *error) {
   const double started = clattn_now();
-  const clattn_status status = clattn_chain_launch(chain, kernel, piece, error);
+  const clattn_status status = clattn_queue_launch(queue, w->slot, w->kernel, piece, error);
   if (status != CLATTN_OK) return status;
-  if (is_paced(chain)) return pace(chain, flops, started, slowest, error);
-  if (chain->profile != NULL) return CLATTN_OK; /* profiling has already waited for it */
-  return clattn_chain_flush(chain, error);      /* without a flush a driver may submit several pieces as one */
+  if (is_paced(queue)) return pace(queue, w->slot, flops, started, slowest, error);
+  if (queue->profile != NULL) return CLATTN_OK; /* profiling has already waited for it */
+  return clattn_queue_flush(queue, error);      /* without a flush a driver may submit several pieces as one */
 }
 
-static clattn_status launch_pieces(clattn_chain *chain, cl_kernel kernel, const work *w, size_t most,
-                                   clattn_error *error) {
+static clattn_status launch_pieces(clattn_queue *queue, const work *w, size_t most, clattn_error *error) {
   cutting c = cut(w, most);
   double slowest = INFINITY;
-  clattn_status status = is_paced(chain) ? clattn_chain_wait(chain, error) : CLATTN_OK;
+  clattn_status status = is_paced(queue) ? clattn_queue_wait(queue, error) : CLATTN_OK;
   while (status == CLATTN_OK) {
     size_t groups;
     const clattn_range piece = piece_at(w, &c, &groups);
-    status = launch_piece(chain, kernel, &piece, w->flops * (double)groups, &slowest, error);
+    status = launch_piece(queue, w, &piece, w->flops * (double)groups, &slowest, error);
     if (!advance(w, &c)) break;
-    if (is_paced(chain)) limit_step(w, most_groups(chain, w), &c);
+    if (is_paced(queue)) limit_step(w, most_groups(queue, w), &c);
   }
-  if (isfinite(slowest)) chain->rate[chain->slot] = slowest;
+  if (isfinite(slowest)) queue->rate[w->slot] = slowest;
   return status;
 }
 
-clattn_status clattn_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
+clattn_status clattn_launch(clattn_queue *queue, int slot, cl_kernel kernel, const clattn_geometry *geometry,
                             const size_t size[3], double flops, clattn_error *error) {
-  const work w = describe(geometry, size, flops);
-  const size_t most = most_groups(chain, &w);
-  if (most >= count(&w)) return clattn_chain_launch(chain, kernel, &w.all, error);
-  return launch_pieces(chain, kernel, &w, most, error);
+  const work w = describe(slot, kernel, geometry, size, flops);
+  const size_t most = most_groups(queue, &w);
+  if (most >= count(&w)) return clattn_queue_launch(queue, slot, kernel, &w.all, error);
+  return launch_pieces(queue, &w, most, error);
 }

@@ -2,11 +2,12 @@
 #ifndef CLATTN_LAUNCH_H
 #define CLATTN_LAUNCH_H
 
-#include "device/chain.h"
+#include "catalog/geometry.h"
+#include "device/queue.h"
 
 /* Launches kernel over a result of cols x rows x pairs elements, in work-groups as the geometry
  * defines. `flops` estimates its operations; if they exceed the queue's limit, splits the launch. */
-clattn_status clattn_launch(clattn_chain *chain, cl_kernel kernel, const clattn_geometry *geometry,
+clattn_status clattn_launch(clattn_queue *queue, int slot, cl_kernel kernel, const clattn_geometry *geometry,
                             const size_t size[3], double flops, clattn_error *error);
 
 #endif

@@ -25,7 +25,7 @@ clattn_status clattn_ledger_take(clattn_device *device, uint64_t bytes, const ch
   clattn_lock_give(&counting);
   if (bytes <= left) return CLATTN_OK;
   return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
-                     "%s takes %llu bytes; '%s' has %llu, of which plans and caches hold %llu", what,
+                     "%s takes %llu bytes; '%s' has %llu, of which plans, caches and kept weights hold %llu", what,
                      (unsigned long long)bytes, device->info.name, (unsigned long long)device->info.global_memory_bytes,
                      (unsigned long long)held);
 }

@@ -1,5 +1,5 @@
-/* Counts the device memory that plans and caches hold. Drivers report more than is really free, so
- * the library counts what it has allocated itself. */
+/* Counts the device memory that plans, caches and kept weights hold. Drivers report more than is
+ * really free, so the library counts what it has allocated itself. */
 #ifndef CLATTN_LEDGER_H
 #define CLATTN_LEDGER_H
 

@@ -17,8 +17,8 @@
  * calls such a CLBlast itself, from another thread, has to do the same.)
  *
  * fork(): OpenCL does not survive it. In a child of a process that has listed, opened or adopted a device, these calls
- * and all that use a parent's device, plan or cache return CLATTN_UNSUPPORTED, and closing and destroying do nothing. A
- * child that is to use OpenCL must be forked before its parent does, or exec.
+ * and all that use a parent's device, plan, cache or weights return CLATTN_UNSUPPORTED, and closing and destroying do
+ * nothing. A child that is to use OpenCL must be forked before its parent does, or exec.
  *
  * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL: after CLATTN_OK it
  * holds CLATTN_OK, code 0 and an empty message. After a failure the outputs of the call are not to be used and nothing
@@ -127,7 +127,7 @@ typedef struct clattn_device_choice {
 typedef struct clattn_device clattn_device;
 
 /* Opens the best device that `choice` (NULL: any) leaves: clattn_device_list_best without rates. Close with
- * clattn_device_close, after its plans are destroyed. */
+ * clattn_device_close, after its plans, caches and weights are destroyed. */
 CLATTN_API clattn_status clattn_device_open(const clattn_device_choice *choice, clattn_device **device,
                                             clattn_error *error);
 CLATTN_API void clattn_device_close(clattn_device *device); /* NULL is fine */
@@ -297,6 +297,21 @@ CLATTN_FILLED(clattn_problem)
   CLATTN_INIT(clattn_problem, .size = sizeof(clattn_problem), .batch = 1, .heads = 1, .scale = NAN,                    \
               .window_left = CLATTN_UNBOUNDED, .window_right = CLATTN_UNBOUNDED, .rotary_base = 10000.0)
 
+/* Attention over given q, k and v of (batch, heads, len, head_dim), to a context of the same order;
+ * set what differs. */
+static inline clattn_problem clattn_problem_qkv(size_t batch, size_t heads, size_t query_len, size_t key_len,
+                                                size_t head_dim) {
+  clattn_problem problem = clattn_problem_init();
+  problem.batch = batch;
+  problem.heads = heads;
+  problem.query_len = query_len;
+  problem.key_len = key_len;
+  problem.head_dim = problem.value_dim = head_dim;
+  problem.source = CLATTN_SOURCE_QKV;
+  problem.order = problem.context_order = CLATTN_ORDER_HEADS;
+  return problem;
+}
+
 /* CLATTN_OK, or CLATTN_INVALID_PROBLEM / CLATTN_UNSUPPORTED with a message that says what is allowed. Called by
  * everything that takes a problem. */
 CLATTN_API clattn_status clattn_problem_validate(const clattn_problem *problem, clattn_error *error);
@@ -368,6 +383,7 @@ CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tens
 /* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
 typedef struct clattn_cache clattn_cache;
+typedef struct clattn_weights clattn_weights;
 
 /* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
  * NULL. The others are not looked at, so that one struct can serve several problems: a mask, sinks or key_lengths count
@@ -381,8 +397,10 @@ typedef struct clattn_inputs {
   const void *q, *k, *v; /* with CLATTN_SOURCE_QKV */
   const void *mask;
   const float *slopes, *sinks;
-  clattn_cache *cache;          /* of a problem that has one; the run appends to it */
-  const int32_t *key_lengths;   /* (batch), each 0 ... key_len */
+  clattn_weights *projection_weights; /* NULL, or clattn_weights_create's: the run then ignores wq ... bo, and uploads
+                                         and converts nothing of them */
+  clattn_cache *cache;                /* of a problem that has one; the run appends to it */
+  const int32_t *key_lengths;         /* (batch), each 0 ... key_len */
   const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1; the
                                    first is 0, the last packed_queries, no sequence longer than query_len */
   const int32_t *key_offsets;   /* likewise; with CLATTN_SOURCE_X, where they are the same, not looked at */
@@ -487,9 +505,11 @@ typedef struct clattn_plan_options {
                             data are launched whole */
   bool trace; /* the plan also has what CLATTN_X_POSITIONED, _PRODUCTS, _EXPS, _ROW_MAX and _ROW_SUM are, to look at;
                  nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
+  bool weights_kept; /* every run brings projection_weights, so the plan has no device buffers for projection matrices
+                        and biases. CLATTN_INVALID_ARGUMENT for a run without */
   uint64_t tensors; /* which outputs runs will ask for: CLATTN_TENSOR_BIT of each, or clattn_outputs_tensors. Only those
-                       count that not every plan has: CLATTN_PRODUCTS to CLATTN_WEIGHTS; traced ones stand for trace. A
-                       run that asks a plan for a tensor that it does not have is CLATTN_UNSUPPORTED */
+                      count that not every plan has: CLATTN_PRODUCTS to CLATTN_WEIGHTS; traced ones stand for trace. A
+                      run that asks a plan for a tensor that it does not have is CLATTN_UNSUPPORTED */
 } clattn_plan_options;
 
 CLATTN_SIZED(clattn_plan_options)
@@ -512,6 +532,38 @@ typedef struct clattn_timings clattn_timings;
  * from a fused plan. */
 CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                                          clattn_timings *timings, clattn_error *error);
+
+/* ---- without a plan ---------------------------------------------------------------------------------------------- */
+
+/* The smallest call there is. It plans with default options and runs as clattn_plan_run does. The
+ * pipeline is fused, or staged where outputs asks for scores, weights or their like.
+ *
+ * The device keeps the plan, so that a loop of such calls plans once. It keeps at most 8 plans, and
+ * more than one only while all of them hold at most a quarter of its memory; the plan that was not
+ * used for the longest time goes first. Closing the device destroys them. So does a call that
+ * creates a plan, a cache or a clattn_weights and finds no memory: it then tries again.
+ *
+ * For other pipelines, kernels and options, and for times, use clattn_plan_create. */
+CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_problem *problem,
+                                       const clattn_inputs *inputs, const clattn_outputs *outputs, clattn_error *error);
+
+/* ---- weights that stay ------------------------------------------------------------------------------------------- */
+
+/* Uploads the problem's projection matrices and biases, wq ... bo of `inputs`, once for many runs,
+ * and keeps them as the projection kernels read them: f16 and bf16 become float. Host memory is not
+ * needed afterwards. A run takes them with clattn_inputs.projection_weights or
+ * clattn_buffers.projection_weights. One plan can serve many of them (the layers of a model), and
+ * one of them every plan on its device whose problem has the same matrices: type, layout,
+ * fused_qkv, biases and the shapes of the matrices must be the same, lengths, heads and everything
+ * else may differ. A run refuses others with CLATTN_INVALID_ARGUMENT, which names what differs. The
+ * device must outlive the weights, the weights the runs that use them. */
+CLATTN_API clattn_status clattn_weights_create(clattn_device *device, const clattn_problem *problem,
+                                               const clattn_inputs *inputs, clattn_weights **weights,
+                                               clattn_error *error);
+CLATTN_API void clattn_weights_destroy(clattn_weights *weights); /* NULL is fine; waits for enqueued runs */
+
+/* Bytes on the device. */
+CLATTN_API uint64_t clattn_weights_bytes(const clattn_weights *weights);
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
 

@@ -73,7 +73,9 @@ CLATTN_SIZED(clattn_check_report)
  * besides are compared where they are set. `rows` limits the check to some rows (NULL: all that `outputs` holds); when
  * outputs->rows is set, that list is checked and `rows` must be NULL or the same. A tensor that has nothing in the
  * checked rows is not in the report. CLATTN_OK means that the comparison took place: report->passed says how it ended.
- */
+ *
+ * The reference and all checks read wq ... bo from host memory and ignore projection_weights: after a run with such a
+ * handle, give them the host pointers that the handle was made from. */
 CLATTN_API clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
                                       const clattn_outputs *outputs, const clattn_rows *rows,
                                       clattn_check_report *report, clattn_error *error);

@@ -7,7 +7,7 @@
  *
  * Enqueueing does not wait. Other calls do, also for what the caller has enqueued before on an in-order queue, and must
  * not be made while that depends on an event which the same thread has yet to set: clattn_plan_create, clattn_plan_run,
- * and clattn_plan_destroy (for the plan's last run).
+ * clattn_plan_destroy (for the plan's last run), clattn_weights_create and clattn_weights_destroy.
  */
 #ifndef CLATTN_CL_H
 #define CLATTN_CL_H
@@ -51,6 +51,7 @@ typedef struct clattn_buffers {
   cl_mem q, k, v;
   cl_mem x_positioned, products, scaled, softcapped, scores, exps, weights, row_max, row_sum, lse;
   cl_mem context, cached_k, cached_v, output;
+  clattn_weights *projection_weights; /* as in clattn_inputs */
   clattn_cache *cache;
   const int32_t *key_lengths, *query_offsets, *key_offsets; /* as in clattn_inputs */
 } clattn_buffers;

@@ -25,8 +25,7 @@ static void build_options(const clattn_problem *problem, const clattn_choice *ch
   const clattn_stage_facts *facts = clattn_stage_facts_of(choice->stage);
   size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, options + used, size - used);
-  if (choice->row->form == CLATTN_FORM_LIBRARY)
-    used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
+  if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }
@@ -116,8 +115,7 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
   if (clattn_row_supported(row, choice->value, &extent, &plan->device->info, &reason) != CLATTN_OK)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name,
                        clattn_stage_name(choice->stage), reason.message);
-  if (row->form == CLATTN_FORM_LIBRARY && !clattn_stage_facts_of(choice->stage)->post_process(&plan->problem))
-    return CLATTN_OK;
+  if (row->library && !clattn_stage_facts_of(choice->stage)->post_process(&plan->problem)) return CLATTN_OK;
 
   const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
   char macros[512];

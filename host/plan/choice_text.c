@@ -50,7 +50,7 @@ clattn_status clattn_split_kernels(const char *kernels, clattn_text wanted[CLATT
 }
 
 static clattn_status fail_unknown_kernel(clattn_stage stage, clattn_text name, clattn_error *error) {
-  char allowed[256] = "";
+  char allowed[1024] = "";
   for (size_t i = 0; i < clattn_kernel_count(); ++i) {
     const clattn_kernel *row = clattn_catalog_at(i);
     if (row->stage != clattn_stage_kernels(stage)) continue;

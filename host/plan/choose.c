@@ -1,49 +1,25 @@
-/* Which kernel for which stage: by hand, from a tuning record, or the best that the device supports. */
+/* Which kernel for which stage: by hand, from a tuning record, or the one that suits with the highest priority. */
 #include <string.h>
 
 #include "plan/choice.h"
-#include "catalog/fused.h"
 #include "plan/reasons.h"
 #include "tuning/record.h"
 #include "problem/problem.h"
 #include "problem/stages.h"
 #include "base/status.h"
+#include "catalog/selection.h"
 #include "catalog/tiles.h"
-
-/* A CPU whose driver likes float vectors runs one work-item after the other: CPU forms. One that names a width of 1
- * spreads the work-items over the vectors itself, as a GPU does. That is rusticl on llvmpipe, which also stops a
- * work-item without a word after 65535 rounds of all its loops together: the panel kernels, with their few long-running
- * work-items, came out wrong from a model_dim of about 150 on. */
-static bool wants_cpu_form(const clattn_device_info *device) {
-  return device->type == CLATTN_DEVICE_CPU && device->native_float_width > 1;
-}
-
-/* NULL where the row was written for such devices and problems, else what stands against it. */
-static const char *unsuited(const clattn_kernel *row, const clattn_device_info *device, const clattn_problem *problem) {
-  if (row->form == CLATTN_FORM_LIBRARY) return "for the blas pipeline, or by name";
-  if (row->form == CLATTN_FORM_CPU && !wants_cpu_form(device))
-    return "written for CPUs that run one work-item at a time";
-  if (row->form == CLATTN_FORM_GPU && wants_cpu_form(device)) return "written for GPUs";
-  return clattn_fused_suits(row, problem) ? NULL : "for few rows of queries a key head";
-}
-
-bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem) {
-  clattn_problem room;
-  const clattn_kernel *row = clattn_catalog_at(index);
-  return row != NULL && unsuited(row, device, clattn_current_problem(problem, &room)) == NULL;
-}
 
 bool clattn_self_test_wanted(const clattn_plan_options *options) {
   return options->self_test == CLATTN_SELF_TEST_ALL ||
          (options->self_test == CLATTN_SELF_TEST_LIBRARY && options->kernel_dir == NULL);
 }
 
-/* Why this row with these sizes. */
 static clattn_status note_chosen(clattn_plan *plan, const clattn_choice *choice, clattn_error *error) {
   int standard[CLATTN_TILES_MOST];
   clattn_standard_tiles(choice->row, &plan->device->info, standard);
   const bool smaller = memcmp(standard, choice->value, sizeof standard) != 0;
-  return clattn_reason_add(plan, CLATTN_REASON_CHOSEN, choice, error, "the highest rung that suits%s",
+  return clattn_reason_add(plan, CLATTN_REASON_CHOSEN, choice, error, "highest priority of the kernels that suit%s",
                            smaller ? "; sizes made smaller for this device" : "");
 }
 
@@ -60,14 +36,11 @@ static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, con
                      clattn_stage_name(choice->stage), plan->device->info.name, text);
 }
 
-/* One row, tried: CLATTN_OK with choice->kernel where it was taken. *taken is false where the next one is to be tried.
- */
-static clattn_status try_row(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options, bool *taken,
-                             clattn_error *error) {
-  const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage);
+/* Tries to build the kernel. *taken is false, and the status CLATTN_OK, where the next one is to be tried. */
+static clattn_status try_kernel(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
+                                bool *taken, clattn_error *error) {
   bool wrong = false;
-  clattn_status status = clattn_fit_tiles(choice->row, &extent, &plan->device->info, choice->value, error);
-  if (status == CLATTN_OK) status = build_trusted(plan, choice, options, &wrong, error);
+  const clattn_status status = build_trusted(plan, choice, options, &wrong, error);
   *taken = status == CLATTN_OK;
   if (*taken) return note_chosen(plan, choice, error);
   if (status != CLATTN_UNSUPPORTED && (status != CLATTN_BUILD_FAILED || options->kernel_dir != NULL)) return status;
@@ -75,21 +48,23 @@ static clattn_status try_row(clattn_plan *plan, clattn_choice *choice, const cla
                            error->message);
 }
 
-/* From the highest rung down to those that need nothing: the first that the device supports and
- * compiles. Kernels from a folder are being worked on: there, a failing build is what one wants to see. */
+/* From the highest priority down: the first kernel that suits, fits the device and compiles. Kernels from a folder are
+ * being worked on: there the user wants to see a failing build. */
 static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
                                  const clattn_plan_options *options, clattn_error *error) {
+  const clattn_selection selection = {.stage = stage,
+                                      .device = &plan->device->info,
+                                      .problem = &plan->problem,
+                                      .extent = clattn_extent_of(&plan->problem, stage)};
+  clattn_candidate candidate = {.kernel = NULL};
   bool taken = false;
   clattn_fail(error, CLATTN_UNSUPPORTED, "no kernel of stage %s suits the device", clattn_stage_name(stage));
-  for (size_t i = clattn_kernel_count(); i-- > 0;) {
-    const clattn_kernel *row = clattn_catalog_at(i);
-    if (row->stage != clattn_stage_kernels(stage)) continue;
-    *choice = (clattn_choice){.stage = stage, .row = row};
-    clattn_standard_tiles(row, &plan->device->info, choice->value);
-    const char *against = unsuited(row, &plan->device->info, &plan->problem);
-    const clattn_status status = against == NULL
-                                     ? try_row(plan, choice, options, &taken, error)
-                                     : clattn_reason_add(plan, CLATTN_REASON_PASSED_OVER, choice, error, "%s", against);
+  while (clattn_next_candidate(&selection, &candidate, error)) {
+    *choice = (clattn_choice){.stage = stage, .row = candidate.kernel};
+    memcpy(choice->value, candidate.value, sizeof choice->value);
+    const clattn_status status = candidate.against == NULL ? try_kernel(plan, choice, options, &taken, error)
+                                                           : clattn_reason_add(plan, CLATTN_REASON_PASSED_OVER, choice,
+                                                                               error, "%s", candidate.against);
     if (taken || status != CLATTN_OK) return status;
   }
   return error->status;
@@ -117,13 +92,13 @@ static clattn_status read_record(clattn_plan *plan, const clattn_plan_options *o
   return clattn_reason_record(plan, CLATTN_STAGE_COUNT, error, "%s", error->message);
 }
 
-/* Of an entry, which anybody may have written: a choice that plans would not make by themselves is none. */
+/* Anybody may have written the record: a kernel that plans would not select by themselves is refused. */
 static clattn_status parse_entry(const clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
                                  const clattn_record_entry *entry, clattn_error *error) {
   const clattn_text text = {entry->kernel, strlen(entry->kernel)};
   const clattn_status status = clattn_parse_choice(plan, stage, text, choice, error);
   if (status != CLATTN_OK) return status;
-  const char *against = unsuited(choice->row, &plan->device->info, &plan->problem);
+  const char *against = clattn_unsuited(choice->row, &plan->device->info, &plan->problem);
   if (against == NULL) return CLATTN_OK;
   return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s: %s", choice->row->name, against);
 }

@@ -30,6 +30,7 @@ typedef struct tensor_memory {
 
 static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor) {
   const clattn_problem *p = &plan->problem;
+  if (plan->weights_kept && clattn_is_weight(tensor)) return (tensor_memory){0};
   const uint64_t bytes = clattn_input_bytes(p, tensor);
   const uint64_t stored = plan->io == CLATTN_IO_HOST ? bytes : 0;
   const bool typed = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
@@ -222,7 +223,7 @@ clattn_status clattn_plan_memory(clattn_plan *plan, const clattn_plan_options *o
                          (unsigned long long)least, (unsigned long long)budget, plan->device->info.name);
     const size_t used = error != NULL ? strlen(error->message) : 0;
     if (error != NULL && left < all)
-      snprintf(error->message + used, sizeof error->message - used, ", where plans and caches hold %llu",
+      snprintf(error->message + used, sizeof error->message - used, ", where plans, caches and kept weights hold %llu",
                (unsigned long long)(all - left));
   }
   if (status == CLATTN_OUT_OF_DEVICE_MEMORY) return refuse(plan, budget, error);

@@ -43,6 +43,7 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, cla
     info->stages[stage].bytes = clattn_stage_bytes(problem, stage, clattn_plan_is_fused(plan));
   }
   info->stages[CLATTN_STAGE_CACHE].bytes += clattn_gather_bytes(seen);
+  if (plan->weights_kept) info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_weights_convert_bytes(&plan->problem);
 }
 
 static void fill_info(clattn_plan *plan) {
@@ -118,6 +119,7 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   plan->device = device;
   plan->problem = own;
   plan->io = options->io;
+  plan->weights_kept = options->weights_kept;
   plan->info.size = sizeof plan->info;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;

@@ -3,7 +3,7 @@
 #define CLATTN_PLAN_H
 
 #include "catalog/catalog.h"
-#include "device/chain.h"
+#include "device/queue.h"
 #include "device/device.h"
 #include "programs/program.h"
 #include "plan/tables.h"
@@ -34,14 +34,15 @@ typedef struct clattn_reasons {
 
 struct clattn_plan {
   clattn_device *device;
-  clattn_problem problem;
-  clattn_io io;
-  bool trace;
+  clattn_problem problem;    /* as the caller asked for it; a run with a cache sees more keys: clattn_work.seen */
   clattn_pipeline pipeline;  /* never CLATTN_PIPELINE_AUTO */
   char pipeline_reason[256]; /* one line */
   bool may_fall_back;        /* from fused to staged, where no fused kernel runs on the device */
+  clattn_io io;
+  bool trace;
+  bool weights_kept; /* runs bring a clattn_weights: there are no buffers for projection matrices and biases */
   clattn_launch_limit limit;
-  double rate[CLATTN_SLOT_COUNT]; /* what runs have learnt from launches that were cut: clattn_chain.rate */
+  double rate[CLATTN_SLOT_COUNT]; /* what runs have learnt from launches that were cut: clattn_queue.rate */
   clattn_choice choice[CLATTN_STAGE_COUNT];
   cl_mem
       buffer[CLATTN_TENSOR_COUNT]; /* floats (of a mask, what it is); scores and weights are one, of a block's size */

@@ -128,7 +128,7 @@ clattn_status clattn_tables_create(clattn_plan *plan, clattn_error *error) {
   return status;
 }
 
-static clattn_status update(clattn_plan *plan, clattn_placed placed, const clattn_inputs *inputs, clattn_chain *chain,
+static clattn_status update(clattn_plan *plan, clattn_placed placed, const clattn_inputs *inputs, clattn_queue *queue,
                             clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_table *t = &plan->tables.of[placed];
@@ -136,16 +136,16 @@ static clattn_status update(clattn_plan *plan, clattn_placed placed, const clatt
   t->filled = false; /* until it is on the device */
   const size_t bytes = fill_table(p, placed, t) * width_of(p, placed) * sizeof(float);
   const clattn_status status =
-      chain != NULL ? clattn_chain_write(chain, t->buffer, t->host, bytes, error) : make_buffer(plan, t, bytes, error);
+      queue != NULL ? clattn_queue_write(queue, t->buffer, t->host, bytes, error) : make_buffer(plan, t, bytes, error);
   t->filled = status == CLATTN_OK;
   return status;
 }
 
-clattn_status clattn_tables_update(clattn_plan *plan, const clattn_inputs *inputs, clattn_chain *chain,
+clattn_status clattn_tables_update(clattn_plan *plan, const clattn_inputs *inputs, clattn_queue *queue,
                                    clattn_error *error) {
   clattn_status status = CLATTN_OK;
   for (int i = 0; i < CLATTN_PLACED_COUNT && status == CLATTN_OK; ++i)
-    status = update(plan, (clattn_placed)i, inputs, chain, error);
+    status = update(plan, (clattn_placed)i, inputs, queue, error);
   return status;
 }
 

@@ -27,7 +27,7 @@ typedef struct clattn_tables {
   clattn_table of[CLATTN_PLACED_COUNT];
 } clattn_tables;
 
-struct clattn_chain;
+struct clattn_queue;
 struct clattn_plan;
 
 /* Of all of them on the device. */
@@ -36,10 +36,10 @@ uint64_t clattn_tables_bytes(const clattn_problem *problem);
 /* Makes the plan's tables, with the positions of a run of full lengths on an empty cache. */
 clattn_status clattn_tables_create(struct clattn_plan *plan, clattn_error *error);
 
-/* Before a run, when the cache knows of its keys: the tables become those of its positions. With a chain they are
+/* Before a run, when the cache knows of its keys: the tables become those of its positions. With a queue they are
  * uploaded by it, and must not be changed before it has ended; without one they get new buffers, and runs that were
  * enqueued before keep the old ones. */
-clattn_status clattn_tables_update(struct clattn_plan *plan, const clattn_inputs *inputs, struct clattn_chain *chain,
+clattn_status clattn_tables_update(struct clattn_plan *plan, const clattn_inputs *inputs, struct clattn_queue *queue,
                                    clattn_error *error);
 
 /* After a run that failed: nobody knows what the buffers hold. */

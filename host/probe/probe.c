@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "device/chain.h"
+#include "device/queue.h"
 #include "base/clock.h"
 #include "device/launch.h"
 #include "device/process.h"
@@ -20,16 +20,16 @@
 /* ---- one form ---------------------------------------------------------------------------------------------------- */
 
 clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_error *error) {
-  clattn_chain chain = {.queue = p->device->queue};
+  clattn_queue queue = {.commands = p->device->queue};
   const clattn_geometry geometry = {.local = {(size_t)p->form->local, 1}, .cols = 1, .rows = 1};
   const size_t size[3] = {p->groups, 1, 1};
   clattn_status status = clattn_probe_clear(p, error);
   const double started = clattn_now();
   for (size_t i = 0; i < p->launches && status == CLATTN_OK; ++i)
-    status = clattn_launch(&chain, p->kernel, &geometry, size, 0.0, error);
-  if (status == CLATTN_OK) status = clattn_chain_finish(&chain, error);
+    status = clattn_launch(&queue, CLATTN_SLOT_NONE, p->kernel, &geometry, size, 0.0, error);
+  if (status == CLATTN_OK) status = clattn_queue_finish(&queue, error);
   *seconds = clattn_now() - started;
-  clattn_chain_release(&chain);
+  clattn_queue_release(&queue);
   return status == CLATTN_OK ? clattn_probe_verify(p, error) : status;
 }
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "device/chain.h"
+#include "device/queue.h"
 #include "probe/probe.h"
 #include "programs/program.h"
 #include "base/status.h"

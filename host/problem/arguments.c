@@ -58,10 +58,11 @@ clattn_status clattn_check_lengths(const clattn_problem *p, const clattn_inputs 
   return status == CLATTN_OK && p->source != CLATTN_SOURCE_X ? check_offsets(p, &keys, error) : status;
 }
 
-clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,
-                                     const clattn_outputs *outputs, clattn_error *error) {
+static clattn_status check_all(const clattn_problem *problem, const clattn_inputs *inputs,
+                               const clattn_outputs *outputs, bool weights, clattn_error *error) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
+    if (!weights && clattn_is_weight(tensor)) continue;
     if (clattn_is_input(problem, tensor) && clattn_inputs_get(inputs, tensor) == NULL)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "input %s is NULL; the problem has one",
                          clattn_tensor_name(tensor));
@@ -70,4 +71,14 @@ clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "input cache is NULL; the problem has one");
   const clattn_status status = clattn_check_lengths(problem, inputs, error);
   return status == CLATTN_OK ? clattn_check_rows(problem, outputs->rows, error) : status;
+}
+
+clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,
+                                     const clattn_outputs *outputs, clattn_error *error) {
+  return check_all(problem, inputs, outputs, true, error);
+}
+
+clattn_status clattn_check_arguments_without_weights(const clattn_problem *problem, const clattn_inputs *inputs,
+                                                     const clattn_outputs *outputs, clattn_error *error) {
+  return check_all(problem, inputs, outputs, false, error);
 }

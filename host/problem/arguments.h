@@ -8,6 +8,10 @@
 clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,
                                      const clattn_outputs *outputs, clattn_error *error);
 
+/* The same for a run that takes its projection matrices and biases from a clattn_weights. */
+clattn_status clattn_check_arguments_without_weights(const clattn_problem *problem, const clattn_inputs *inputs,
+                                                     const clattn_outputs *outputs, clattn_error *error);
+
 /* The lengths of the sequences that the problem has, in order. */
 clattn_status clattn_check_lengths(const clattn_problem *problem, const clattn_inputs *inputs, clattn_error *error);
 

@@ -97,6 +97,13 @@ double clattn_convert_bytes(const clattn_problem *problem, bool fused) {
   return bytes;
 }
 
+double clattn_weights_convert_bytes(const clattn_problem *problem) {
+  double bytes = 0.0;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && problem->type != CLATTN_F32; ++t)
+    if (clattn_is_weight((clattn_tensor)t)) bytes += (double)clattn_input_bytes(problem, (clattn_tensor)t) * 3.0;
+  return bytes;
+}
+
 static double cached_columns(const clattn_problem *problem) {
   return (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
 }

@@ -9,6 +9,9 @@ double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage);
 /* For the cache stage: what appending costs. fused: whether the pipeline is. */
 double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, bool fused);
 
+/* The part of convert's bytes that widening the projection matrices and biases takes. */
+double clattn_weights_convert_bytes(const clattn_problem *problem);
+
 /* Bytes that bringing the cache into plain floats costs, for the problem with all keys in the
  * cache. */
 double clattn_gather_bytes(const clattn_problem *seen);

@@ -15,6 +15,10 @@ bool clattn_has_few_rows(const clattn_problem *problem) {
   return clattn_rows_of_kv_head(problem) <= FEW_ROWS;
 }
 
+bool clattn_has_weights(const clattn_problem *problem) {
+  return problem->source != CLATTN_SOURCE_QKV || problem->output_dim != 0;
+}
+
 bool clattn_has_sequences(const clattn_problem *problem) {
   return problem->lengths != CLATTN_LENGTHS_FULL || problem->cache.capacity != 0;
 }

@@ -10,6 +10,9 @@ size_t clattn_rows_of_kv_head(const clattn_problem *problem);
 /* Whether a KV head has few query rows, as when a sequence is continued token by token. */
 bool clattn_has_few_rows(const clattn_problem *problem);
 
+/* Whether the problem has projection matrices. */
+bool clattn_has_weights(const clattn_problem *problem);
+
 /* Whether kernels read the bounds of each sequence from a table: lengths differ, or there is a
  * cache. */
 bool clattn_has_sequences(const clattn_problem *problem);

@@ -206,23 +206,23 @@ static int cached_v_shape(const clattn_problem *p, size_t shape[4]) {
 #define FLOAT CLATTN_ELEMENT_FLOAT
 #define FIELDS(field, in, out) .name = #field, .input = in, .output = out, .buffer = offsetof(clattn_buffers, field)
 #define INPUT(field) FIELDS(field, offsetof(clattn_inputs, field), CLATTN_NO_FIELD)
+#define MATRIX(field) INPUT(field), .weight = true, .given = STORED
 #define RESULT(field) FIELDS(field, CLATTN_NO_FIELD, offsetof(clattn_outputs, field))
 #define EITHER(field) FIELDS(field, offsetof(clattn_inputs, field), offsetof(clattn_outputs, field))
 
-/* clang-format off: a table is read by its columns */
 static const clattn_tensor_facts facts[CLATTN_TENSOR_COUNT] = {
     [CLATTN_X] = {INPUT(x), .given = STORED, .shape = x_shape},
     [CLATTN_XKV] = {INPUT(xkv), .given = STORED, .shape = xkv_shape},
-    [CLATTN_WQ] = {INPUT(wq), .given = STORED, .shape = wq_shape},
-    [CLATTN_WK] = {INPUT(wk), .given = STORED, .shape = wk_shape},
-    [CLATTN_WV] = {INPUT(wv), .given = STORED, .shape = wv_shape},
-    [CLATTN_WQKV] = {INPUT(wqkv), .given = STORED, .shape = wqkv_shape},
-    [CLATTN_BQ] = {INPUT(bq), .given = STORED, .shape = bq_shape},
-    [CLATTN_BK] = {INPUT(bk), .given = STORED, .shape = bk_shape},
-    [CLATTN_BV] = {INPUT(bv), .given = STORED, .shape = bv_shape},
-    [CLATTN_BQKV] = {INPUT(bqkv), .given = STORED, .shape = bqkv_shape},
-    [CLATTN_WO] = {INPUT(wo), .given = STORED, .shape = wo_shape},
-    [CLATTN_BO] = {INPUT(bo), .given = STORED, .shape = bo_shape},
+    [CLATTN_WQ] = {MATRIX(wq), .shape = wq_shape},
+    [CLATTN_WK] = {MATRIX(wk), .shape = wk_shape},
+    [CLATTN_WV] = {MATRIX(wv), .shape = wv_shape},
+    [CLATTN_WQKV] = {MATRIX(wqkv), .shape = wqkv_shape},
+    [CLATTN_BQ] = {MATRIX(bq), .shape = bq_shape},
+    [CLATTN_BK] = {MATRIX(bk), .shape = bk_shape},
+    [CLATTN_BV] = {MATRIX(bv), .shape = bv_shape},
+    [CLATTN_BQKV] = {MATRIX(bqkv), .shape = bqkv_shape},
+    [CLATTN_WO] = {MATRIX(wo), .shape = wo_shape},
+    [CLATTN_BO] = {MATRIX(bo), .shape = bo_shape},
     [CLATTN_MASK] = {INPUT(mask), .given = CLATTN_ELEMENT_MASK, .shape = mask_shape},
     [CLATTN_SLOPES] = {INPUT(slopes), .given = FLOAT, .shape = slopes_shape},
     [CLATTN_SINKS] = {INPUT(sinks), .given = FLOAT, .shape = sinks_shape},
@@ -251,7 +251,6 @@ static const clattn_tensor_facts facts[CLATTN_TENSOR_COUNT] = {
                          .of_keys = true, .home = CLATTN_HOME_CACHE},
     [CLATTN_OUTPUT] = {RESULT(output), .made = STORED, .shape = output_shape, .columns = output_columns},
 };
-/* clang-format on */
 
 const clattn_tensor_facts *clattn_tensor_facts_of(clattn_tensor tensor) {
   return &facts[tensor];
@@ -273,6 +272,10 @@ bool clattn_grows_with_cache(clattn_tensor tensor) {
 const clattn_problem *clattn_sizing_problem(const clattn_problem *problem, const clattn_problem *seen,
                                             clattn_tensor tensor) {
   return clattn_grows_with_cache(tensor) ? seen : problem;
+}
+
+bool clattn_is_weight(clattn_tensor tensor) {
+  return facts[tensor].weight;
 }
 
 bool clattn_is_given_or_made(clattn_tensor tensor) {

@@ -34,6 +34,7 @@ typedef struct clattn_tensor_facts {
   clattn_home home;
   bool traced;                  /* only plans with clattn_plan_options.trace have it */
   bool of_keys;                 /* its tokens are keys and its heads are KV heads; for tensors with columns */
+  bool weight;                  /* a projection matrix or the bias of one: a clattn_weights holds it */
   bool turned;                  /* the rotary embedding turns it */
   size_t input, output, buffer; /* offsets of its field in clattn_inputs, _outputs and _buffers, or CLATTN_NO_FIELD */
 } clattn_tensor_facts;
@@ -42,6 +43,9 @@ const clattn_tensor_facts *clattn_tensor_facts_of(clattn_tensor tensor);
 
 /* Whether the tensor is q, k or v: given, or made from x. */
 bool clattn_is_given_or_made(clattn_tensor tensor);
+
+/* Whether the tensor is a projection matrix or the bias of one. */
+bool clattn_is_weight(clattn_tensor tensor);
 
 /* Whether the caller gives this tensor as an input of the problem. */
 bool clattn_is_input(const clattn_problem *problem, clattn_tensor tensor);

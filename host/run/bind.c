@@ -1,4 +1,4 @@
-/* What is asked of the caller's buffers before anything is enqueued, and which buffer each tensor has then. */
+/* Checks the caller's buffers before anything is enqueued, and assigns a buffer to each tensor. */
 #include "run/bind.h"
 
 #include <string.h>
@@ -11,7 +11,13 @@ static size_t bytes_of(const clattn_problem *problem, clattn_tensor tensor) {
   return clattn_is_input(problem, tensor) ? clattn_input_bytes(problem, tensor) : clattn_output_bytes(problem, tensor);
 }
 
-/* Whether kernels write the tensor into memory of the plan's, from which it is copied into the caller's buffer. */
+/* Whether the run takes the tensor from a clattn_weights, whatever the caller's struct holds. */
+static bool is_ignored(const clattn_plan *plan, const clattn_buffers *buffers, clattn_tensor tensor) {
+  return clattn_is_weight(tensor) && (plan->weights_kept || buffers->projection_weights != NULL);
+}
+
+/* Whether kernels write the tensor into memory of the plan's, from which it is copied into the
+ * caller's buffer. */
 static bool is_copied(clattn_tensor tensor) {
   return clattn_tensor_facts_of(tensor)->home != CLATTN_HOME_OWN;
 }
@@ -23,7 +29,7 @@ static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
 
 /* ---- one buffer -------------------------------------------------------------------------------------------------- */
 
-/* A part of a buffer that is no part of another one. */
+/* The memory of a buffer, as a part of the buffer that it was cut from; else of itself. */
 typedef struct place {
   cl_mem whole;
   cl_mem_object_type type;
@@ -57,7 +63,7 @@ static clattn_status check_size(clattn_tensor tensor, size_t bytes, size_t neede
                      clattn_tensor_name(tensor), bytes, needed);
 }
 
-/* Kernels read again what they have written, q and context above all. */
+/* Results must be readable: later kernels read q, context and others again. */
 static clattn_status check_flags(clattn_tensor tensor, bool input, cl_mem_flags flags, clattn_error *error) {
   const char *name = clattn_tensor_name(tensor);
   if (!input && (flags & CL_MEM_READ_ONLY) != 0)
@@ -92,6 +98,7 @@ static clattn_status check_buffer(const clattn_plan *plan, clattn_tensor tensor,
 static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *buffers, clattn_tensor tensor,
                                  clattn_binding *bound, clattn_error *error) {
   const clattn_problem *p = &plan->problem;
+  if (is_ignored(plan, buffers, tensor)) return CLATTN_OK;
   const cl_mem buffer = bytes_of(p, tensor) > 0 ? clattn_buffers_get(buffers, tensor) : NULL;
   if (buffer == NULL)
     return is_required(p, tensor)
@@ -129,7 +136,7 @@ clattn_status clattn_check_seen_buffers(const clattn_plan *plan, const clattn_pr
     const cl_mem buffer = clattn_buffers_get(buffers, tensor);
     const size_t needed = bytes_of(clattn_sizing_problem(own, seen, tensor), tensor);
     place *const is = &places[count];
-    if (buffer == NULL || needed == 0) continue;
+    if (buffer == NULL || needed == 0 || is_ignored(plan, buffers, tensor)) continue;
     clattn_status status = ask(tensor, buffer, is, error);
     if (status == CLATTN_OK) status = check_size(tensor, is->bytes, needed, error);
     if (status != CLATTN_OK) return status;

@@ -1,4 +1,4 @@
-/* clattn_plan_enqueue: the caller's buffers in and out, nothing waited for. */
+/* clattn_plan_enqueue: works on the caller's buffers and does not wait. */
 #include <stdlib.h>
 
 #include "problem/arguments.h"
@@ -10,8 +10,8 @@
 #include "run/run.h"
 #include "base/status.h"
 
-/* A buffer of its own for each run: an earlier run may still read its lengths. The commands that use it keep it alive.
- */
+/* Each run gets its own buffer, because an earlier run may still read its lengths. The commands
+ * that use the buffer keep it alive. */
 static clattn_status create_sequences(const clattn_plan *plan, const clattn_inputs *lengths, cl_mem *sequences,
                                       clattn_error *error) {
   const size_t bytes = plan->problem.batch * SEQUENCE_INTS * sizeof(cl_int);
@@ -29,14 +29,14 @@ static clattn_status check_lengths(const clattn_problem *problem, const clattn_i
   return clattn_check_lengths(problem, lengths, error);
 }
 
-/* A run that failed has appended nothing. */
+/* Undoes the appending of a run that failed. */
 static clattn_status take_back(const clattn_problem *seen, const clattn_inputs *inputs, clattn_status status) {
   if (seen->cache.capacity != 0) clattn_cache_undo(inputs->cache);
   return status;
 }
 
-/* Nobody need wait for a run that has ended; and after one that failed, because an event it waited for did, everything
- * that waits for it would fail, too. */
+/* Drops the previous run's event once the run completed or failed: waiting on a failed event would
+ * fail this run, too. */
 static void forget_what_has_ended(clattn_plan *plan) {
   cl_int execution = CL_QUEUED;
   if (plan->previous == NULL) return;
@@ -51,6 +51,7 @@ static void forget_what_has_ended(clattn_plan *plan) {
 static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, cl_uint wait_count, const cl_event *wait,
                              cl_event *event, clattn_error *error) {
   const clattn_inputs lengths = {.size = sizeof lengths,
+                                 .projection_weights = buffers->projection_weights,
                                  .cache = buffers->cache,
                                  .key_lengths = buffers->key_lengths,
                                  .query_offsets = buffers->query_offsets,
@@ -74,11 +75,11 @@ static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, c
   }
 
   forget_what_has_ended(plan);
-  clattn_chain chain = {.queue = plan->device->queue, .limit = plan->limit, .last = plan->previous};
+  clattn_queue queue = {.commands = plan->device->queue, .limit = plan->limit, .last = plan->previous};
   plan->previous = NULL;
   const clattn_work work = {.plan = plan,
-                            .problem = &seen,
-                            .chain = &chain,
+                            .seen = &seen,
+                            .queue = &queue,
                             .tensor = bound.tensor,
                             .stored = bound.stored,
                             .inputs = &lengths,
@@ -86,12 +87,12 @@ static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, c
                             .lse_wanted = buffers->lse != NULL,
                             .row_max_wanted = buffers->row_max != NULL,
                             .row_sum_wanted = buffers->row_sum != NULL};
-  status = clattn_chain_after(&chain, wait_count, wait, error);
+  status = clattn_queue_after(&queue, wait_count, wait, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
   if (sequences != NULL) clReleaseMemObject(sequences);
-  plan->previous = chain.last; /* also after a failure: what was enqueued before it still runs */
+  plan->previous = queue.last; /* also after a failure: what was enqueued before it still runs */
   if (status != CLATTN_OK) return take_back(&seen, &lengths, status);
-  status = clattn_chain_flush(&chain, error); /* other queues may wait for the event */
+  status = clattn_queue_flush(&queue, error); /* other queues may wait for the event */
   if (status != CLATTN_OK || event == NULL) return clattn_finish(error, status);
   const cl_int code = clRetainEvent(plan->previous);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clRetainEvent");

@@ -1,4 +1,5 @@
-/* clattn_plan_run: host memory in and out around the stages; and what clattn_plan_enqueue checks as well. */
+/* clattn_plan_run: host memory in and out around the stages; and what clattn_plan_enqueue checks as
+ * well. */
 #include "run/run.h"
 
 #include <stdlib.h>
@@ -12,17 +13,20 @@
 #include "base/status.h"
 #include "problem/sized.h"
 #include "problem/tensors.h"
+#include "problem/facts.h"
+#include "weights/weights.h"
 
 /* ---- before a run ------------------------------------------------------------------------------------------------ */
 
-/* A fused kernel keeps no scores and weights, and what is traced costs: it must have been asked for. */
+/* Refuses results that the plan cannot make: a fused plan has no scores and weights, and traced
+ * tensors need a plan with trace. */
 static clattn_status check_wanted(const clattn_plan *plan, const clattn_destination *to, clattn_error *error) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const bool traced = clattn_tensor_facts_of(tensor)->traced;
     if ((!traced && !clattn_tensor_has_rows(tensor)) || !clattn_is_wanted(to, tensor) || clattn_plan_has(plan, tensor))
       continue;
-    if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* the problem has none: not looked at */
+    if (clattn_output_bytes(&plan->problem, tensor) == 0) continue; /* ignored: the problem has none */
     if (traced && !clattn_plan_is_fused(plan))
       return clattn_fail(error, CLATTN_UNSUPPORTED,
                          "%s is wanted of a plan without trace (clattn_plan_options.trace or tensors)",
@@ -34,7 +38,7 @@ static clattn_status check_wanted(const clattn_plan *plan, const clattn_destinat
   return CLATTN_OK;
 }
 
-/* Queries and keys that are turned stand at a position from 0 on. */
+/* The rotary embedding needs positions of 0 and more. */
 static clattn_status check_positions(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
   for (size_t b = 0; b < p->batch && p->rotary != CLATTN_ROTARY_NONE; ++b) {
     const int64_t position = clattn_sequence_of(p, inputs, b).position;
@@ -47,11 +51,23 @@ static clattn_status check_positions(const clattn_problem *p, const clattn_input
   return CLATTN_OK;
 }
 
+/* A problem without projection matrices ignores the handle, as it does every input that it does not
+ * have. */
+static clattn_status bind_weights(const clattn_plan *plan, const clattn_weights *weights,
+                                  cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
+  if (!clattn_has_weights(&plan->problem)) return CLATTN_OK;
+  if (weights != NULL) return clattn_weights_bind(weights, plan->device, &plan->problem, tensor, error);
+  return plan->weights_kept ? clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                                          "projection_weights is NULL; the plan was made with weights_kept")
+                            : CLATTN_OK;
+}
+
 clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inputs, clattn_problem *seen,
                                const clattn_destination *to, cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = check_wanted(plan, to, error);
   *seen = *p;
+  if (status == CLATTN_OK) status = bind_weights(plan, inputs->projection_weights, tensor, error);
   if (status != CLATTN_OK) return status;
   if (p->cache.capacity == 0) return check_positions(p, inputs, error);
   if (inputs->cache->device != plan->device)
@@ -68,25 +84,25 @@ clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inp
 
 /* ---- host memory in and out -------------------------------------------------------------------------------------- */
 
-static clattn_status upload(clattn_plan *plan, clattn_chain *chain, const clattn_inputs *inputs, clattn_error *error) {
+static clattn_status upload(clattn_plan *plan, clattn_queue *queue, const clattn_inputs *inputs, clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
-  chain->slot = CLATTN_SLOT_UPLOAD;
   if (plan->sequences != NULL) {
     clattn_describe_sequences(p, inputs, plan->sequences_host);
-    status = clattn_chain_write(chain, plan->sequences, plan->sequences_host, p->batch * SEQUENCE_INTS * sizeof(cl_int),
+    status = clattn_queue_write(queue, plan->sequences, plan->sequences_host, p->batch * SEQUENCE_INTS * sizeof(cl_int),
                                 error);
   }
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!clattn_is_input(p, tensor)) continue;
+    if (inputs->projection_weights != NULL && clattn_is_weight(tensor)) continue;
     const cl_mem to = plan->stored[t] != NULL ? plan->stored[t] : plan->buffer[t];
-    status = clattn_chain_write(chain, to, clattn_inputs_get(inputs, tensor), clattn_input_bytes(p, tensor), error);
+    status = clattn_queue_write(queue, to, clattn_inputs_get(inputs, tensor), clattn_input_bytes(p, tensor), error);
   }
   return status;
 }
 
-/* Given q, k or v, of any type, as floats (tokens, heads, dim). */
+/* Brings given q, k or v, of any type and strides, into floats (tokens, heads, dim). */
 static clattn_status gather_given(const clattn_problem *p, clattn_tensor tensor, clattn_type type, const void *given,
                                   float *to, clattn_error *error) {
   const size_t count = clattn_given_extent(p, tensor), bytes = count * sizeof(float);
@@ -102,28 +118,29 @@ static clattn_status gather_given(const clattn_problem *p, clattn_tensor tensor,
   return CLATTN_OK;
 }
 
-/* Those that are read in place are delivered as (tokens, heads, dim), whatever their strides. */
-static clattn_status download_given(const clattn_plan *plan, clattn_chain *chain, clattn_tensor tensor, float *to,
+/* q, k or v that kernels read where the caller's strides put them: handed over as (tokens, heads,
+ * dim). */
+static clattn_status download_given(const clattn_plan *plan, clattn_queue *queue, clattn_tensor tensor, float *to,
                                     clattn_error *error) {
   const cl_mem floats = plan->buffer[tensor];
-  const clattn_type type = floats != NULL ? CLATTN_F32 : plan->problem.type; /* fused reads what is stored */
+  const clattn_type type =
+      floats != NULL ? CLATTN_F32 : plan->problem.type; /* else fused kernels read the stored tensor */
   const size_t bytes = clattn_given_extent(&plan->problem, tensor) * clattn_type_bytes(type);
   void *given = malloc(bytes);
   if (given == NULL) return clattn_fail_malloc(error, bytes, "given q, k or v");
   clattn_status status =
-      clattn_chain_read(chain, floats != NULL ? floats : plan->stored[tensor], 0, bytes, given, error);
-  const clattn_status finished = clattn_chain_finish(chain, status == CLATTN_OK ? error : NULL);
+      clattn_queue_read(queue, floats != NULL ? floats : plan->stored[tensor], 0, bytes, given, error);
+  const clattn_status finished = clattn_queue_finish(queue, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   if (status == CLATTN_OK) status = gather_given(&plan->problem, tensor, type, given, to, error);
   free(given);
   return status;
 }
 
-static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clattn_outputs *outputs,
+static clattn_status download(clattn_plan *plan, clattn_queue *queue, const clattn_outputs *outputs,
                               clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_status status = CLATTN_OK;
-  chain->slot = CLATTN_SLOT_DOWNLOAD;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const clattn_tensor_facts *facts = clattn_tensor_facts_of(tensor);
@@ -134,13 +151,14 @@ static clattn_status download(clattn_plan *plan, clattn_chain *chain, const clat
     if (facts->home != CLATTN_HOME_OWN || to == NULL || bytes == 0) continue;
     const bool in_place = clattn_is_input(p, tensor) && !clattn_is_rotated(p, tensor);
     status =
-        in_place ? download_given(plan, chain, tensor, to, error) : clattn_chain_read(chain, from, 0, bytes, to, error);
+        in_place ? download_given(plan, queue, tensor, to, error) : clattn_queue_read(queue, from, 0, bytes, to, error);
   }
   return status;
 }
 
-/* Some drivers record no event times, or a few nanoseconds whatever was done: then the wall clock is all there is.
- * Where events are real, enqueueing and waiting take microseconds more than they say, not a thousand times as long. */
+/* Some drivers record no event times, or always a few nanoseconds; then only the wall clock tells.
+ * With real events the wall clock exceeds them by the microseconds of enqueueing and waiting, not a
+ * thousandfold. */
 #define EVENTS_CREDIBLE 1e-3
 
 static void fill_timings(const clattn_profile *profile, double total, clattn_timings *timings) {
@@ -169,9 +187,16 @@ static void make_zeros_positive(const clattn_problem *seen, const clattn_outputs
   for (size_t i = 0; weights != NULL && i < count; ++i) weights[i] += 0.0f; /* -0 + 0 is 0 */
 }
 
+static clattn_status check_arguments(const clattn_plan *plan, const clattn_inputs *inputs,
+                                     const clattn_outputs *outputs, clattn_error *error) {
+  const bool on_device = plan->weights_kept || inputs->projection_weights != NULL;
+  return (on_device ? clattn_check_arguments_without_weights : clattn_check_arguments)(&plan->problem, inputs, outputs,
+                                                                                       error);
+}
+
 static clattn_status run_plan(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                               clattn_timings *timings, clattn_error *error) {
-  clattn_status status = clattn_check_arguments(&plan->problem, inputs, outputs, error);
+  clattn_status status = check_arguments(plan, inputs, outputs, error);
   if (status != CLATTN_OK) return status;
 
   clattn_problem seen;
@@ -183,14 +208,14 @@ static clattn_status run_plan(clattn_plan *plan, const clattn_inputs *inputs, co
 
   const double started = clattn_now();
   clattn_profile profile = {{0}, {0}, {0}, {0}};
-  clattn_chain chain = {.queue = plan->device->queue,
+  clattn_queue queue = {.commands = plan->device->queue,
                         .limit = plan->limit,
                         .rate = plan->rate,
                         .profile = timings != NULL ? &profile : NULL,
                         .events_timed = plan->device->profiling};
   const clattn_work work = {.plan = plan,
-                            .problem = &seen,
-                            .chain = &chain,
+                            .seen = &seen,
+                            .queue = &queue,
                             .tensor = tensor,
                             .stored = plan->stored,
                             .inputs = inputs,
@@ -199,14 +224,14 @@ static clattn_status run_plan(clattn_plan *plan, const clattn_inputs *inputs, co
                             .row_max_wanted = outputs->row_max != NULL,
                             .row_sum_wanted = outputs->row_sum != NULL};
   plan->stopped_at = CLATTN_STAGE_COUNT;
-  status = upload(plan, &chain, inputs, error);
-  if (status == CLATTN_OK) status = clattn_tables_update(plan, inputs, &chain, error);
+  status = upload(plan, &queue, inputs, error);
+  if (status == CLATTN_OK) status = clattn_tables_update(plan, inputs, &queue, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
-  if (status == CLATTN_OK) status = download(plan, &chain, outputs, error);
-  /* The first failure is the one to report, but host memory must be out of use either way. */
-  const clattn_status finished = clattn_chain_finish(&chain, status == CLATTN_OK ? error : NULL);
+  if (status == CLATTN_OK) status = download(plan, &queue, outputs, error);
+  /* Reports the first failure, but waits in any case: commands may still use host memory. */
+  const clattn_status finished = clattn_queue_finish(&queue, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
-  clattn_chain_release(&chain);
+  clattn_queue_release(&queue);
   if (status != CLATTN_OK) clattn_tables_forget(&plan->tables);
   if (status == CLATTN_OK) make_zeros_positive(&seen, outputs);
   if (status != CLATTN_OK && seen.cache.capacity != 0) clattn_cache_undo(inputs->cache);

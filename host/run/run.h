@@ -14,8 +14,9 @@ typedef struct clattn_destination {
 
 /* Before a run: refuses results that the plan does not have, and counts the new keys into the
  * cache, where there is one. `seen` becomes the problem as this run sees it, and tensor[] gets the
- * cached keys and values that scores read. After a failure nothing has changed; after a run that
- * failed, call clattn_cache_undo. */
+ * cached keys and values that scores read, and the matrices and biases of projection_weights, where
+ * the inputs have it. After a failure nothing has changed; after a run that failed, call
+ * clattn_cache_undo. */
 clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inputs, clattn_problem *seen,
                                const clattn_destination *to, cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error);
 

@@ -10,17 +10,17 @@
 /* The number of the block's first row, among all rows of (batch, head, query); the others follow
  * it. */
 static size_t first_row(const clattn_work *work) {
-  return work->block.first_pair * work->problem->query_len + work->block.first_row;
+  return work->block.first_pair * work->seen->query_len + work->block.first_row;
 }
 
 /* The rows of `wanted` that the block has, each to its place among the wanted ones. */
 static clattn_status download_rows(const clattn_work *work, const clattn_rows *wanted, float *to, clattn_error *error) {
-  const size_t key_len = work->problem->key_len, row_bytes = key_len * sizeof(float);
+  const size_t key_len = work->seen->key_len, row_bytes = key_len * sizeof(float);
   const size_t start = first_row(work), end = start + work->block.pairs * work->block.rows;
   clattn_status status = CLATTN_OK;
   for (size_t i = 0; i < wanted->count && wanted->row[i] < end && status == CLATTN_OK; ++i)
     if (wanted->row[i] >= start)
-      status = clattn_chain_read(work->chain, work->tensor[CLATTN_SCORES], (wanted->row[i] - start) * row_bytes,
+      status = clattn_queue_read(work->queue, work->tensor[CLATTN_SCORES], (wanted->row[i] - start) * row_bytes,
                                  row_bytes, to + i * key_len, error);
   return status;
 }
@@ -28,13 +28,13 @@ static clattn_status download_rows(const clattn_work *work, const clattn_rows *w
 /* A block of scores or the like: a contiguous part of the whole tensor. */
 static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
                                    clattn_error *error) {
-  const clattn_problem *problem = work->problem;
+  const clattn_problem *problem = work->seen;
   const clattn_block *block = &work->block;
   const cl_mem scores = work->tensor[CLATTN_SCORES];
   const size_t bytes = block->pairs * block->rows * problem->key_len * sizeof(float);
   const size_t start = first_row(work) * problem->key_len;
   if (to->device != NULL)
-    return clattn_chain_copy(work->chain,
+    return clattn_queue_copy(work->queue,
                              &(clattn_copy){.from = scores,
                                             .to = clattn_buffers_get(to->device, tensor),
                                             .to_offset = start * sizeof(float),
@@ -42,14 +42,14 @@ static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor
                              error);
   float *host = clattn_outputs_get(to->host, tensor);
   if (to->host->rows != NULL) return download_rows(work, to->host->rows, host, error);
-  return clattn_chain_read(work->chain, scores, 0, bytes, host + start, error);
+  return clattn_queue_read(work->queue, scores, 0, bytes, host + start, error);
 }
 
 /* Keys or values in the cache, sequence by sequence: on the device (batch, capacity, columns),
  * handed over as (batch, keys, columns). */
 static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
                                     clattn_error *error) {
-  const clattn_problem *p = work->problem;
+  const clattn_problem *p = work->seen;
   const size_t row_bytes = clattn_tensor_columns(p, tensor) * sizeof(float);
   clattn_status status = CLATTN_OK;
   for (size_t b = 0; b < p->batch && status == CLATTN_OK; ++b) {
@@ -57,11 +57,11 @@ static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tenso
     const size_t from = b * p->cache.capacity * row_bytes, start = b * p->key_len * row_bytes;
     if (bytes == 0) continue;
     if (to->host != NULL)
-      status = clattn_chain_read(work->chain, work->tensor[tensor], from, bytes,
+      status = clattn_queue_read(work->queue, work->tensor[tensor], from, bytes,
                                  (char *)clattn_outputs_get(to->host, tensor) + start, error);
     else
-      status = clattn_chain_copy(
-          work->chain, &(clattn_copy){work->tensor[tensor], clattn_buffers_get(to->device, tensor), from, start, bytes},
+      status = clattn_queue_copy(
+          work->queue, &(clattn_copy){work->tensor[tensor], clattn_buffers_get(to->device, tensor), from, start, bytes},
           error);
   }
   return status;
@@ -70,13 +70,13 @@ static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tenso
 /* x as the projections read it, with its positions. */
 static clattn_status deliver_x(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
                                clattn_error *error) {
-  const size_t bytes = clattn_output_bytes(work->problem, tensor);
+  const size_t bytes = clattn_output_bytes(work->seen, tensor);
   if (to->host != NULL)
-    return clattn_chain_read(work->chain, work->tensor[CLATTN_X], 0, bytes, clattn_outputs_get(to->host, tensor),
+    return clattn_queue_read(work->queue, work->tensor[CLATTN_X], 0, bytes, clattn_outputs_get(to->host, tensor),
                              error);
   const clattn_copy copy = {
       .from = work->tensor[CLATTN_X], .to = clattn_buffers_get(to->device, tensor), .bytes = bytes};
-  return clattn_chain_copy(work->chain, &copy, error);
+  return clattn_queue_copy(work->queue, &copy, error);
 }
 
 bool clattn_is_wanted(const clattn_destination *to, clattn_tensor tensor) {
@@ -90,8 +90,7 @@ static clattn_status deliver(const clattn_work *work, clattn_tensor tensor, cons
   static clattn_status (*const by_home[])(const clattn_work *, clattn_tensor, const clattn_destination *,
                                           clattn_error *) = {
       [CLATTN_HOME_BLOCK] = deliver_block, [CLATTN_HOME_CACHE] = deliver_cached, [CLATTN_HOME_X] = deliver_x};
-  if (!clattn_is_wanted(to, tensor) || clattn_output_bytes(work->problem, tensor) == 0) return CLATTN_OK;
-  work->chain->slot = CLATTN_SLOT_DOWNLOAD;
+  if (!clattn_is_wanted(to, tensor) || clattn_output_bytes(work->seen, tensor) == 0) return CLATTN_OK;
   return by_home[clattn_tensor_facts_of(tensor)->home](work, tensor, to, error);
 }
 
@@ -109,7 +108,6 @@ static clattn_status run_step(const clattn_work *given, const clattn_step *step,
   clattn_work work = *given;
   clattn_status status = CLATTN_OK;
   work.until = step->until;
-  work.chain->slot = (int)step->stage;
   if (work.plan->choice[step->stage].row != NULL) status = step->run(&work, error);
   if (status != CLATTN_OK) *stopped_at = step->stage;
   for (const clattn_tensor *result = step->results; *result != CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++result)
@@ -129,10 +127,9 @@ static clattn_status run_scope(const clattn_work *work, clattn_scope scope, cons
 /* The numbers of the cache's pages, which its kernels read. */
 static clattn_status write_page_table(const clattn_work *work, clattn_error *error) {
   const clattn_cache *cache = work->inputs->cache;
-  if (work->problem->cache.page_len == 0) return CLATTN_OK;
-  work->chain->slot = CLATTN_SLOT_UPLOAD;
-  return clattn_chain_write(work->chain, cache->table_buffer, cache->table,
-                            work->problem->batch * cache->table_width * sizeof *cache->table, error);
+  if (work->seen->cache.page_len == 0) return CLATTN_OK;
+  return clattn_queue_write(work->queue, cache->table_buffer, cache->table,
+                            work->seen->batch * cache->table_width * sizeof *cache->table, error);
 }
 
 clattn_status clattn_run_stages(const clattn_work *given, const clattn_destination *to, clattn_stage *stopped_at,

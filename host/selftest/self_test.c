@@ -30,7 +30,7 @@ static void write_choices(const clattn_plan *plan, char *text, size_t size) {
     const clattn_choice *choice = &plan->choice[s];
     char own[CLATTN_CHOICE_TEXT] = "naive";
     if (choice->row == NULL || used >= size) continue;
-    if (choice->row->form != CLATTN_FORM_LIBRARY) clattn_write_choice(choice, own, sizeof own);
+    if (!choice->row->library) clattn_write_choice(choice, own, sizeof own);
     used += (size_t)snprintf(text + used, size - used, "%s%s=%s", used > 0 ? "," : "",
                              clattn_stage_name((clattn_stage)s), own);
   }
@@ -98,9 +98,8 @@ static clattn_status test_stages(clattn_plan *plan, const clattn_plan_options *o
 
 /* A problem that has the row's stage, and a shape that the row is for. */
 static clattn_problem problem_for(const clattn_kernel *row) {
-  const clattn_companion *companion = clattn_companion_of(row);
   clattn_problem real = CLATTN_PROBLEM_INIT;
-  real.query_len = real.key_len = companion != NULL && companion->few_rows ? 1 : CLATTN_TEST_CASE_TOKENS;
+  real.query_len = real.key_len = row->few_rows ? 1 : CLATTN_TEST_CASE_TOKENS;
   real.head_dim = real.value_dim = 64;
   real.model_dim = CLATTN_TEST_CASE_WIDTH;
   if (row->stage == CLATTN_STAGE_CONVERT) real.type = CLATTN_F16;

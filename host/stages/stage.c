@@ -1,4 +1,5 @@
-/* What the stages share: launching, what kernels are told, and the heads of a block. */
+/* What the stages share: launches, the arguments that describe the work, and the heads of a block.
+ */
 #include "stages/stage.h"
 
 #include "problem/costs.h"
@@ -19,7 +20,7 @@ static void describe_mask(const clattn_problem *p, attention *a) {
 }
 
 attention clattn_kernel_attention(const clattn_work *work) {
-  const clattn_problem *p = work->problem;
+  const clattn_problem *p = work->seen;
   attention a = {.q = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_Q)),
                  .k = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_K)),
                  .v = clattn_kernel_strides(clattn_tensor_strides(p, CLATTN_V)),
@@ -46,7 +47,7 @@ attention clattn_kernel_attention(const clattn_work *work) {
 
 softmax_rows clattn_kernel_rows(const clattn_work *work) {
   const clattn_block *block = &work->block;
-  const clattn_problem *p = work->problem;
+  const clattn_problem *p = work->seen;
   return (softmax_rows){.first = block->first_pair * p->query_len + block->first_row,
                         .rows = (cl_int)(block->pairs * block->rows),
                         .key_len = (cl_int)p->key_len,
@@ -55,23 +56,24 @@ softmax_rows clattn_kernel_rows(const clattn_work *work) {
 }
 
 cl_mem clattn_keys(const clattn_work *work) {
-  return work->tensor[work->problem->cache.capacity != 0 ? CLATTN_CACHED_K : CLATTN_K];
+  return work->tensor[work->seen->cache.capacity != 0 ? CLATTN_CACHED_K : CLATTN_K];
 }
 
 cl_mem clattn_values(const clattn_work *work) {
-  return work->tensor[work->problem->cache.capacity != 0 ? CLATTN_CACHED_V : CLATTN_V];
+  return work->tensor[work->seen->cache.capacity != 0 ? CLATTN_CACHED_V : CLATTN_V];
 }
 
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage) {
-  return work->plan->choice[stage].row->form == CLATTN_FORM_LIBRARY;
+  return work->plan->choice[stage].row->library;
 }
 
-/* The plain formula, which reads everything from memory again for each result, is slower than what limits count on. */
+/* A naive kernel reads its inputs from memory again for each result, so it runs slower than launch
+ * limits assume. */
 #define PLAIN_FACTOR 4.0
 
 double clattn_launch_flops(const clattn_work *work, clattn_stage stage) {
-  const clattn_problem *p = clattn_is_of_scores(stage) ? work->problem : &work->plan->problem;
-  const double factor = work->plan->choice[stage].row->rung == 1 ? PLAIN_FACTOR : 1.0;
+  const clattn_problem *p = clattn_is_of_scores(stage) ? work->seen : &work->plan->problem;
+  const double factor = work->plan->choice[stage].row->plain ? PLAIN_FACTOR : 1.0;
   const double rows = (double)p->batch * (double)p->heads * (double)p->query_len;
   const double share = clattn_is_of_scores(stage) ? (double)work->block.pairs * (double)work->block.rows / rows : 1.0;
   return clattn_stage_flops(p, stage) * share * factor;
@@ -82,12 +84,13 @@ clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, 
   const clattn_choice *choice = &work->plan->choice[stage];
   const clattn_status status = clattn_set_arguments(choice->kernel, arguments, count, error);
   if (status != CLATTN_OK) return status;
-  return clattn_launch(work->chain, choice->kernel, &choice->geometry, size, clattn_launch_flops(work, stage), error);
+  return clattn_launch(work->queue, (int)stage, choice->kernel, &choice->geometry, size,
+                       clattn_launch_flops(work, stage), error);
 }
 
 bool clattn_next_heads(const clattn_work *work, clattn_heads *heads) {
   const clattn_block *block = &work->block;
-  const clattn_problem *p = work->problem;
+  const clattn_problem *p = work->seen;
   const size_t group = p->heads / clattn_kv_heads(p);
   heads->in_block += heads->count;
   if (heads->in_block == block->pairs) return false;

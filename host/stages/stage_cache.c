@@ -1,5 +1,5 @@
-/* cache: this run's keys and values are appended; then, unless scores can read the cache in place, all of it is brought
- * into floats, (batch, capacity, heads, dim). */
+/* cache: appends this run's keys and values. Then, unless scores can read the cache in place,
+ * brings all of it into floats, (batch, capacity, heads, dim). */
 #include "cache/cache.h"
 #include "stages/stage.h"
 
@@ -27,7 +27,7 @@ static clattn_status move(const clattn_work *work, const part *m, bool append, c
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(floats),          CLATTN_ARGUMENT(m->stored),
                                        CLATTN_ARGUMENT(m->scales),       CLATTN_ARGUMENT(c),
                                        CLATTN_ARGUMENT(work->sequences), CLATTN_ARGUMENT(cache->table_buffer)};
-  const size_t size[3] = {clattn_kv_heads(p), append ? p->key_len : work->problem->key_len, p->batch};
+  const size_t size[3] = {clattn_kv_heads(p), append ? p->key_len : work->seen->key_len, p->batch};
   return clattn_launch_choice(work, CLATTN_STAGE_CACHE, arguments, sizeof arguments / sizeof arguments[0], size, error);
 }
 

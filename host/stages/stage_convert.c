@@ -1,4 +1,5 @@
-/* convert: inputs from their stored type to float, x with its positions; the output from float to its stored type. */
+/* convert: inputs from their stored type to float, adding positions to x; later the output from
+ * float to its stored type. */
 #include "stages/stage.h"
 #include "problem/tensors.h"
 #include "problem/facts.h"
@@ -13,7 +14,8 @@ static clattn_status convert(const clattn_work *work, cl_mem from, cl_mem to, co
                               (const size_t[]){(size_t)c.count, 1, 1}, error);
 }
 
-/* Each sequence's tokens from the position on that it has come to. */
+/* Adds to each token of x the row for its position; with a cache a sequence goes on where its last
+ * run ended. */
 static clattn_status add_positions(const clattn_work *work, clattn_error *error) {
   const clattn_problem *p = &work->plan->problem;
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED, by_token = clattn_table_of(work->plan, CLATTN_X)->by_token;
@@ -47,7 +49,8 @@ clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error)
     const clattn_tensor tensor = (clattn_tensor)t;
     const bool stored = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
     if (!clattn_is_input(p, tensor) || !stored || !clattn_is_separate(p, tensor)) continue;
-    if (clattn_is_rotated(p, tensor)) continue; /* the rotary stage reads what is stored */
+    if (work->inputs->projection_weights != NULL && clattn_is_weight(tensor)) continue; /* float already */
+    if (clattn_is_rotated(p, tensor)) continue; /* the rotary stage reads the stored tensor */
     if (clattn_plan_is_fused(work->plan) && clattn_fused_reads_stored(p, tensor)) continue;
     const bool placed = tensor == CLATTN_X && p->positions != CLATTN_POSITIONS_NONE;
     status = placed ? add_positions(work, error) : widen(work, tensor, error);

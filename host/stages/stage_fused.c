@@ -1,11 +1,11 @@
-/* fused: scores, softmax and context of all pairs in one kernel, and the companion that some kernels launch after it.
- */
+/* fused: scores, softmax and context of all pairs in one kernel, and the companion that some
+ * kernels launch after it. */
 #include "catalog/fused.h"
 #include "device/launch.h"
 #include "stages/stage.h"
 #include "problem/facts.h"
 
-/* The same arguments for both. */
+/* A launch of the fused kernel or of its companion, which take the same arguments. */
 typedef struct launch {
   cl_kernel kernel;
   const clattn_geometry *geometry;
@@ -13,9 +13,9 @@ typedef struct launch {
   double flops;
 } launch;
 
-/* As it is stored, or else these floats. */
+/* The stored tensor if the kernel reads it, else these floats. */
 static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats) {
-  return clattn_fused_reads_stored(work->problem, tensor) ? work->stored[tensor] : floats;
+  return clattn_fused_reads_stored(work->seen, tensor) ? work->stored[tensor] : floats;
 }
 
 static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
@@ -36,25 +36,28 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
                                        CLATTN_ARGUMENT(work->plan->workspace)};
   const clattn_status status =
       clattn_set_arguments(l->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
-  return status == CLATTN_OK ? clattn_launch(work->chain, l->kernel, l->geometry, l->size, l->flops, error) : status;
+  return status == CLATTN_OK
+             ? clattn_launch(work->queue, CLATTN_STAGE_FUSED, l->kernel, l->geometry, l->size, l->flops, error)
+             : status;
 }
 
 static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   launch l = {.kernel = choice->companion, .geometry = &choice->companion_geometry};
-  companion->size(choice->value, work->problem, l.size);
+  companion->size(choice->value, work->seen, l.size);
   return run(work, &l, error);
 }
 
 clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   const clattn_companion *companion = clattn_companion_of(choice->row);
-  /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along the others. */
+  /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along
+   * the others. */
   launch fused = {choice->kernel,
                   &choice->geometry,
                   {work->block.pairs, work->block.rows, 1},
                   clattn_launch_flops(work, CLATTN_STAGE_FUSED)};
-  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, work->problem, fused.size);
+  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, work->seen, fused.size);
   const clattn_status status = run(work, &fused, error);
   return status == CLATTN_OK && companion != NULL ? run_companion(work, companion, error) : status;
 }

@@ -1,12 +1,12 @@
-/* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias, as many in one launch as share their x; and output =
- * context.Wo, the same product once more. */
+/* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias; those that share their x in one
+ * launch. output = context.Wo, by the same kernels. */
 #include "device/blas.h"
 #include "reference/linear.h"
 #include "stages/stage.h"
 
 #define PARTS_MOST 3
 
-/* Projections of the same x. */
+/* One launch: projections of the same x. */
 typedef struct launch {
   clattn_stage stage;
   size_t parts;
@@ -70,7 +70,7 @@ static clattn_status multiply(const clattn_work *work, const launch *l, size_t p
             .transposed = linear->transposed},
       .c = {.buffer = l->out[part], .row = linear->columns.count},
   };
-  return clattn_blas_multiply(work->chain, &product, error);
+  return clattn_blas_multiply(work->queue, (int)l->stage, &product, error);
 }
 
 static clattn_status with_blas(const clattn_work *work, const launch *l, clattn_error *error) {

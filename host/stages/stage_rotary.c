@@ -1,4 +1,4 @@
-/* rotary: q and the keys of this run are turned by their positions. */
+/* rotary: turns q and this run's keys by their positions. */
 #include "problem/positions.h"
 #include "problem/tensors.h"
 #include "stages/stage.h"

@@ -12,24 +12,24 @@ static clattn_status with_kernel(const clattn_work *work, clattn_error *error) {
                                        CLATTN_ARGUMENT(work->sequences),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_MASK]),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_SLOPES])};
-  const size_t size[3] = {work->problem->key_len, work->block.rows, work->block.pairs};
+  const size_t size[3] = {work->seen->key_len, work->block.rows, work->block.pairs};
   return clattn_launch_choice(work, CLATTN_STAGE_SCORES, arguments, sizeof arguments / sizeof arguments[0], size,
                               error);
 }
 
-/* What CLBlast knows nothing of. */
+/* The post-process of CLBlast's product: softcap, bias and mask. */
 static clattn_status finish(const clattn_work *work, clattn_error *error) {
   const attention a = clattn_kernel_attention(work);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_SCORES]), CLATTN_ARGUMENT(a),
                                        CLATTN_ARGUMENT(work->sequences), CLATTN_ARGUMENT(work->tensor[CLATTN_MASK]),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_SLOPES])};
-  const size_t size[3] = {work->problem->key_len, work->block.rows, work->block.pairs};
+  const size_t size[3] = {work->seen->key_len, work->block.rows, work->block.pairs};
   return clattn_launch_choice(work, CLATTN_STAGE_SCORES, arguments, sizeof arguments / sizeof arguments[0], size,
                               error);
 }
 
 static clattn_blas_product product_of(const clattn_work *work, const clattn_heads *heads) {
-  const clattn_problem *problem = work->problem;
+  const clattn_problem *problem = work->seen;
   const clattn_block *block = &work->block;
   const clattn_strides q = clattn_tensor_strides(problem, CLATTN_Q), k = clattn_tensor_strides(problem, CLATTN_K);
   const size_t pair_elements = block->rows * problem->key_len;
@@ -61,7 +61,8 @@ static clattn_status with_blas(const clattn_work *work, clattn_error *error) {
   clattn_heads heads = {0};
   while (status == CLATTN_OK && clattn_next_heads(work, &heads)) {
     const clattn_blas_product product = product_of(work, &heads);
-    if (product.rows > 0 && product.columns > 0) status = clattn_blas_multiply(work->chain, &product, error);
+    if (product.rows > 0 && product.columns > 0)
+      status = clattn_blas_multiply(work->queue, CLATTN_STAGE_SCORES, &product, error);
   }
   if (status == CLATTN_OK && work->plan->choice[CLATTN_STAGE_SCORES].kernel != NULL) status = finish(work, error);
   return status;

@@ -1,5 +1,5 @@
-/* What a traced plan makes to be looked at: products, and the rows' maxima, exps and sums. Both work on the block's
- * buffer, before the stages that count write it anew. */
+/* Stages that only traced plans have, to show their results: products; exps with the rows' maxima
+ * and sums. Both use the block's buffer, which the other stages overwrite afterwards. */
 #include "stages/stage.h"
 
 clattn_status clattn_stage_products(const clattn_work *work, clattn_error *error) {
@@ -8,7 +8,7 @@ clattn_status clattn_stage_products(const clattn_work *work, clattn_error *error
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(work->tensor[CLATTN_Q]), CLATTN_ARGUMENT(keys),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_SCORES]), CLATTN_ARGUMENT(a),
                                        CLATTN_ARGUMENT(work->sequences)};
-  const size_t size[3] = {work->problem->key_len, work->block.rows, work->block.pairs};
+  const size_t size[3] = {work->seen->key_len, work->block.rows, work->block.pairs};
   return clattn_launch_choice(work, CLATTN_STAGE_PRODUCTS, arguments, sizeof arguments / sizeof arguments[0], size,
                               error);
 }

@@ -1,22 +1,19 @@
 /* The steps of a run: see steps.h. */
 #include "stages/steps.h"
 
-/* clang-format off: a table is read by its columns */
 #define BEFORE CLATTN_SCOPE_BEFORE
 #define BLOCK CLATTN_SCOPE_BLOCK
 #define AFTER CLATTN_SCOPE_AFTER
-#define NONE                                                                                                           \
-  { CLATTN_TENSOR_COUNT }
-#define ONE(tensor)                                                                                                    \
-  { tensor, CLATTN_TENSOR_COUNT }
-#define CACHED                                                                                                         \
-  { CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_TENSOR_COUNT }
-#define EXPS                                                                                                           \
-  { CLATTN_EXPS, CLATTN_ROW_MAX, CLATTN_ROW_SUM, CLATTN_TENSOR_COUNT }
+/* clang-format off */
+#define NONE {CLATTN_TENSOR_COUNT}
+#define ONE(tensor) {tensor, CLATTN_TENSOR_COUNT}
+#define CACHED {CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_TENSOR_COUNT}
+#define EXPS {CLATTN_EXPS, CLATTN_ROW_MAX, CLATTN_ROW_SUM, CLATTN_TENSOR_COUNT}
+/* clang-format on */
 
 /* Scores and all tensors like them share the block's buffer. So the steps that make other tensors
- * than scores and weights come first, and each hands its tensor over before the next step overwrites
- * the buffer. Exps replace scores that one step makes for them alone. */
+ * than scores and weights come first, and each hands its tensor over before the next step
+ * overwrites the buffer. Exps replace scores that one step makes for them alone. */
 static const clattn_step steps[] = {
     /* scope, stage, function, how far, results, only for */
     {BEFORE, CLATTN_STAGE_CONVERT, clattn_stage_convert, UNTIL_MASKED, ONE(CLATTN_X_POSITIONED), NONE},
@@ -37,7 +34,6 @@ static const clattn_step steps[] = {
     {AFTER, CLATTN_STAGE_OUTPUT, clattn_stage_output, UNTIL_MASKED, NONE, NONE},
     {AFTER, CLATTN_STAGE_CONVERT, clattn_stage_convert_output, UNTIL_MASKED, NONE, NONE},
 };
-/* clang-format on */
 
 const clattn_step *clattn_step_at(size_t index) {
   return index < sizeof steps / sizeof steps[0] ? &steps[index] : NULL;

@@ -95,7 +95,7 @@ SURVIVORS = [
     Survivor("what only decides which of several devices is taken may be unknown", ("clGetDeviceInfo",), RANKS),
     Survivor("another platform has a device", ("clGetDeviceIDs",)),
     Survivor("a build that fails is tried once more, or another kernel of the stage is built", ("clBuildProgram",)),
-    Survivor("a kernel that fails its question with a known answer is passed over, with a warning",
+    Survivor("a kernel that fails its self-test is rejected, with a warning",
              ("clSetKernelArg", "clEnqueueNDRangeKernel", "clWaitForEvents"), warns=True),
     Survivor("the wall clock stands in", ("clGetEventProfilingInfo",)),
     Survivor("the end of a cache: nothing is left to do about it", ("clFinish",), jobs=("cache",), last=True),

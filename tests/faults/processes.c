@@ -86,7 +86,15 @@ static void test_threads(void **state) {
 static clattn_device *device;
 static clattn_plan *plan;
 static clattn_cache *cache;
+static clattn_weights *weights;
 static clattn_problem problem;
+
+static float none[16];
+static const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .output = none};
+
+static clattn_inputs inputs(void) {
+  return (clattn_inputs){.size = sizeof(clattn_inputs), .q = none, .k = none, .v = none, .wo = none, .cache = cache};
+}
 
 static bool is_refused(const char *what, clattn_status status, const clattn_error *error) {
   const bool refused = status == CLATTN_UNSUPPORTED && strstr(error->message, "fork") != NULL;
@@ -104,21 +112,23 @@ static int use_in_grandchild(void) {
   clattn_peaks peaks = CLATTN_PEAKS_INIT;
   clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
   const clattn_buffers buffers = CLATTN_BUFFERS_INIT;
-  float none[4] = {0};
-  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .q = none, .k = none, .v = none, .cache = cache};
-  const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .context = none};
+  clattn_weights *new_weights = NULL;
+  const clattn_inputs in = inputs();
   int wrong = 0;
 #define REFUSED(call) wrong += !is_refused(#call, call, &error)
   REFUSED(clattn_device_list_create(NULL, &list, &error));
   REFUSED(clattn_device_open(NULL, &other, &error));
   REFUSED(clattn_plan_create(device, &problem, NULL, &new_plan, &error));
-  REFUSED(clattn_plan_run(plan, &inputs, &outputs, NULL, &error));
+  REFUSED(clattn_plan_run(plan, &in, &outputs, NULL, &error));
+  REFUSED(clattn_attend(device, &problem, &in, &outputs, &error));
+  REFUSED(clattn_weights_create(device, &problem, &in, &new_weights, &error));
   REFUSED(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error));
   REFUSED(clattn_cache_create(device, &problem, NULL, NULL, &new_cache, &error));
   REFUSED(clattn_cache_truncate(cache, 0, 0, &error));
   REFUSED(clattn_device_probe(device, NULL, &peaks, &error));
   REFUSED(clattn_kernel_self_test(device, 0, NULL, &answer, &error));
 #undef REFUSED
+  clattn_weights_destroy(weights);
   clattn_cache_destroy(cache);
   clattn_plan_destroy(plan);
   clattn_device_close(device);
@@ -130,13 +140,18 @@ static int fork_after_opening(void) {
   problem = (clattn_problem)CLATTN_PROBLEM_INIT;
   problem.source = CLATTN_SOURCE_QKV;
   problem.query_len = problem.key_len = 1;
-  problem.head_dim = problem.value_dim = 4;
+  problem.head_dim = problem.value_dim = problem.output_dim = 4;
   problem.cache.capacity = 4;
   if (clattn_device_open(NULL, &device, &error) != CLATTN_OK) return 100;
   if (clattn_plan_create(device, &problem, NULL, &plan, &error) != CLATTN_OK) return 101;
   if (clattn_cache_create(device, &problem, NULL, NULL, &cache, &error) != CLATTN_OK) return 102;
+  const clattn_inputs in = inputs();
+  if (clattn_weights_create(device, &problem, &in, &weights, &error) != CLATTN_OK) return 103;
+  if (clattn_attend(device, &problem, &in, &outputs, &error) != CLATTN_OK) return 104; /* its plan is kept */
   const int wrong = in_child(use_in_grandchild);
-  clattn_cache_destroy(cache); /* the parent's still work */
+  if (clattn_attend(device, &problem, &in, &outputs, &error) != CLATTN_OK) return 105; /* the parent's still work */
+  clattn_weights_destroy(weights);
+  clattn_cache_destroy(cache);
   clattn_plan_destroy(plan);
   clattn_device_close(device);
   return wrong;

@@ -101,7 +101,7 @@ class Sweep:
         if seen.code in (2, 3):
             return self.complaint(job, seen, call, code)
         held = [s for s in SURVIVORS if s.holds(job, seen.calls, n) and (not s.says or self.tells(seen.out, code))
-                and (not s.warns or self.tells(seen.err, code) and "passed over, for its answers are wrong" in seen.err)]
+                and (not s.warns or self.tells(seen.err, code) and "rejected because its self-test failed" in seen.err)]
         if seen.code != job.code or not held:
             return "ends with %d" % seen.code
         self.survived[held[0]] = self.survived.get(held[0], 0) + 1

@@ -40,7 +40,7 @@ def includes(folder, file, seen=None):
 
 
 def kernels_of(file):
-    match = re.fullmatch(r"(\w+)/\d_(\w+)\.cl", file)
+    match = re.fullmatch(r"(\w+)/\d+_(\w+)\.cl", file)
     return NAMED.get(file) or (["%s=%s" % match.groups()] if match else [])
 
 

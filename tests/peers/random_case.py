@@ -218,7 +218,7 @@ def draw_arrays(case, rng):
     else:
         arrays["x"] = normal(case.query_tokens, model_dim)
         if case.source == "xkv":
-            arrays["context"] = normal(case.key_tokens, kv_dim)
+            arrays["xkv"] = normal(case.key_tokens, kv_dim)
         biased = [name for name in "qkv" if chance(rng, 0.4)]
         biased = biased if case.source != "wqkv" or not biased else list("qkv")
         for name, inputs, columns in [("q", model_dim, case.heads * case.head_dim),

@@ -37,7 +37,7 @@ ENOUGH_CASES = 200  # from here on every feature must have come up
 
 def shaped(case, name, array):
     """The array of a tensor of tokens as its file has it."""
-    of_keys = name in ("k", "v", "context")
+    of_keys = name in ("k", "v", "xkv")
     if case.packed or case.rank == 2:
         return array.reshape(array.shape[0], -1)
     whole = array.reshape(case.batch, case.key_len if of_keys else case.query_len, *array.shape[1:])
@@ -60,7 +60,7 @@ def hand_over_files(case, run):
         arrays = {name: array for name, array in arrays.items() if name[0] not in "wb" or name in ("wo", "bo")}
         arrays.update(joined(case))
     for name, array in arrays.items():
-        if name in ("x", "context", "q", "k", "v"):
+        if name in ("x", "xkv", "q", "k", "v"):
             run.file(name, stored(shaped(case, name, array), case.storage))
         elif name.startswith(("past-", "cache-")):
             run.file(name, array)

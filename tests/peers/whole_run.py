@@ -205,7 +205,7 @@ def q_k_v(case):
 
 def case_x(case, name):
     """What q, k or v is projected from, (tokens, columns), and how far off it is."""
-    x = float64(case.arrays["context" if case.source == "xkv" and name != "q" else "x"])
+    x = float64(case.arrays["xkv" if case.source == "xkv" and name != "q" else "x"])
     error = np.zeros(x.shape)
     if case.positions and not (case.source == "xkv" and name != "q"):
         added, error = sinusoids(case.x_positions(), x.shape[1])

@@ -1,4 +1,4 @@
-/* Who touched which word of a place, in one phase of the first work-group. */
+/* Which work-items accessed which word of an array, in one phase of the first work-group. */
 #ifndef CLATTN_ACCESS_CELLS_H
 #define CLATTN_ACCESS_CELLS_H
 
@@ -15,11 +15,11 @@ typedef struct cell {
   items loaded, stored;
 } cell;
 
-/* One for each word; malloc'ed, NULL without memory. */
+/* One cell per word, to be freed; NULL without memory. */
 cell *cells_of(const launch *launch, size_t phase, size_t index, size_t *count);
 
 size_t items_count(const items *items);
-/* The n-th of them. */
+/* The n-th item of the set. */
 size_t items_at(const items *items, size_t n);
 bool cell_is_touched(const cell *cell);
 

@@ -23,7 +23,7 @@ void complain(const char *format, ...) {
   va_end(arguments);
 }
 
-/* What is wrong with the options is said as by clattn itself. */
+/* As in clattn, but without advice on devices. */
 int complain_of(const clattn_error *error) {
   complain("%s", error->message);
   return error->status == CLATTN_INVALID_ARGUMENT || error->status == CLATTN_INVALID_PROBLEM ||
@@ -49,40 +49,40 @@ static bool draw(const subject *s, const char *path) {
   return false;
 }
 
-/* What has been looked at so far. */
+/* The results so far. */
 typedef struct results {
-  json_t *all; /* NULL: texts are printed */
+  json_t *all; /* NULL: text is printed */
   size_t count;
   int code;
 } results;
 
-/* -1, or the exit code at which to stop. */
+/* Returns GO_ON, or the exit code at which to stop. */
 static int run_one(const access_options *o, const char *word, results *r) {
   subject s;
   const int code = subject_run(word, &o->sizes, &s);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   if (o->svg != NULL && !draw(&s, o->svg)) return EXIT_BAD_INPUT;
   if (!has_passed(&s)) r->code = EXIT_CHECK_FAILED;
   if (o->json) {
     json_add(r->all, report_json(&s));
-    return -1;
+    return GO_ON;
   }
   if (r->count++ > 0) putchar('\n');
   report_text(&s);
-  return -1;
+  return GO_ON;
 }
 
 static int run_all(const access_options *o) {
   results r = {.all = o->json ? json_array() : NULL, .code = EXIT_PASSED};
-  int stop = -1;
+  int stop = GO_ON;
   char one[SUBJECT_WORD];
-  for (const char **word = o->word; *word != NULL && stop == -1; ++word)
-    for (size_t next = 0; stop == -1 && subject_next(*word, &next, one);) stop = run_one(o, one, &r);
-  if (stop == -1 && o->json)
-    stop = json_print(r.all) ? -1 : EXIT_BAD_INPUT;
+  for (const char **word = o->word; *word != NULL && stop == GO_ON; ++word)
+    for (size_t next = 0; stop == GO_ON && subject_next(*word, &next, one);) stop = run_one(o, one, &r);
+  if (stop == GO_ON && o->json)
+    stop = json_print(r.all) ? GO_ON : EXIT_BAD_INPUT;
   else
     json_decref(r.all);
-  return stop != -1 ? stop : r.code;
+  return stop != GO_ON ? stop : r.code;
 }
 
 static int run(const access_options *o) {
@@ -100,7 +100,7 @@ int main(int argc, const char **argv) {
   json_watch_memory();
   if (!options_are_once(argc, argv)) return EXIT_BAD_INPUT;
   int code = access_options_read(argc, argv, &options);
-  if (code == -1) code = run(&options);
+  if (code == GO_ON) code = run(&options);
   access_options_free(&options);
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
   complain("cannot write to standard output");

@@ -1,4 +1,4 @@
-/* Reads the options. */
+/* Reads the options of clattn-access. */
 #include "cli/access/options.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "cli/command.h"
 #include "cli/options/option_values.h"
 
-/* As many as a page can show; more would only take longer. */
+/* A page cannot show more. */
 #define LARGEST 1024
 
 enum { TOKENS, KEY_TOKENS, HEADS, HEAD_DIM, MODEL_DIM, NUMBERS };
@@ -35,7 +35,7 @@ static bool check(const access_options *o) {
     return false;
   }
   if (o->svg != NULL && (o->word[1] != NULL || strchr(o->word[0], '=') == NULL)) {
-    complain("--svg %s: a picture is of one kernel (allowed: one STAGE=RUNG)", o->svg);
+    complain("--svg %s: a picture shows one kernel (allowed: one STAGE=KERNEL)", o->svg);
     return false;
   }
   return true;
@@ -45,27 +45,28 @@ int access_options_read(int argc, const char **argv, access_options *o) {
   *o = (access_options){.sizes = {.tokens = 20, .key_tokens = 32, .heads = 1, .head_dim = 16, .model_dim = 16}};
   const struct poptOption table[] = {
       {"tokens", 0, POPT_ARG_STRING, &o->text[TOKENS], 0, "queries (20)", "N"},
-      {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (32); project has as many as queries", "N"},
+      {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (32); project has as many keys as queries",
+       "N"},
       {"heads", 0, POPT_ARG_STRING, &o->text[HEADS], 0, "(1)", "N"},
       {"head-dim", 0, POPT_ARG_STRING, &o->text[HEAD_DIM], 0, "of queries, keys and values (16)", "N"},
-      {"model-dim", 0, POPT_ARG_STRING, &o->text[MODEL_DIM], 0, "of project's input and output's result (16)", "N"},
+      {"model-dim", 0, POPT_ARG_STRING, &o->text[MODEL_DIM], 0, "of the input of project and the result of output (16)",
+       "N"},
       {"causal", 0, POPT_ARG_NONE, &o->sizes.causal, 0, "a query at position p sees keys 0 ... p only", NULL},
       {"svg", 0, POPT_ARG_STRING, &o->svg, 0,
-       "draw which work-item of the first work-group touches what, phase by phase", "FILE"},
-      {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON, a list of all kernels", NULL},
+       "draw which work-items of the first work-group access what, phase by phase", "FILE"},
+      {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON: a list of all kernels", NULL},
       HELP_OPTION,
       POPT_TABLEEND};
   o->context = poptGetContext("clattn-access", argc, argv, table, 0);
-  poptSetOtherOptionHelp(o->context, "[OPTIONS] STAGE|STAGE=RUNG[:TILE=SIZE...] ...");
+  poptSetOtherOptionHelp(o->context, "[OPTIONS] STAGE|STAGE=KERNEL[:TILE=SIZE...] ...");
   const int code = poptGetNextOpt(o->context);
   if (code == OPTION_HELP) {
     poptPrintHelp(o->context, stdout, 0);
-    puts(
-        "\nSTAGE alone: all its kernels, as in 'clattn-access scores'. RUNG is a number or a name, as in "
-        "scores=tiled:TILE=16.\n"
-        "Tile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR names a folder to take the kernels\n"
-        "from, instead of the program. Exit codes: 0 passed; 1 a result is wrong, or a kernel races or leaves its\n"
-        "buffers; 2 bad input, or no clang; 3 a kernel cannot be compiled.");
+    puts("\nSTAGE runs all its kernels, as in 'clattn-access scores'. KERNEL is a number or a name, as in\n"
+         "scores=tiled:TILE=16. Tile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR names a\n"
+         "folder whose kernel files replace the built-in ones. Exit codes: 0 passed; 1 a result is wrong, or a kernel "
+         "races or leaves its\n"
+         "buffers; 2 bad input, or no clang; 3 a kernel cannot be compiled.");
     return EXIT_PASSED;
   }
   if (code < -1) {
@@ -74,7 +75,7 @@ int access_options_read(int argc, const char **argv, access_options *o) {
     return EXIT_BAD_INPUT;
   }
   o->word = poptGetArgs(o->context);
-  return check(o) && parse_numbers(o) ? -1 : EXIT_BAD_INPUT;
+  return check(o) && parse_numbers(o) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 void access_options_free(access_options *o) {

@@ -1,4 +1,4 @@
-/* The program's options. */
+/* The options of clattn-access. */
 #ifndef CLATTN_ACCESS_OPTIONS_H
 #define CLATTN_ACCESS_OPTIONS_H
 
@@ -8,13 +8,13 @@
 
 typedef struct access_options {
   poptContext context; /* owns the words */
-  const char **word;   /* kernels, closed by a NULL */
+  const char **word;   /* kernels, ended by NULL */
   char *text[5], *svg;
   int json;
   sizes sizes;
 } access_options;
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int access_options_read(int argc, const char **argv, access_options *options);
 void access_options_free(access_options *options);
 

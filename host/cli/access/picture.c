@@ -14,7 +14,7 @@ enum { LABEL = 34, GAP = 26, MARGIN = 20, WIDTH_MOST = 1240, PHASES_MOST = 16, R
 #define LETTER 6.6 /* of 12 pixels, on average */
 
 typedef struct drawing {
-  FILE *to; /* NULL: only to measure */
+  FILE *to; /* NULL: only measure */
   double width, height;
   const launch *launch;
   const launch *group; /* the tallies of its first work-group */
@@ -53,7 +53,7 @@ static bool row_is_touched(const cell *cells, size_t count, size_t columns, size
   return false;
 }
 
-/* Rows from `row` on that nobody touches. */
+/* The number of rows from `row` on that no work-item accesses. */
 static size_t run_of(const cell *cells, size_t count, size_t columns, size_t row) {
   size_t run = 0;
   while ((row + run) * columns < count && !row_is_touched(cells, count, columns, row + run)) ++run;
@@ -92,8 +92,8 @@ static const tally *tally_of(const launch *g, size_t phase, size_t index) {
   return &g->tally[phase * g->places + index];
 }
 
-/* Red is what a kernel could spare: a bank that is asked more often than it must be, and lines of which less than half
- * is asked for. Half a line is what a row of eight floats takes, wherever it lies. */
+/* Avoidable accesses are red: bank conflicts, and cache lines of which less than half is used. A
+ * row of eight floats may use only half of each line, depending on where it begins. */
 static bool is_wasteful(const place *p, const tally *t) {
   return p->local ? t->parts > t->least : t->parts > 2 * t->least;
 }
@@ -107,7 +107,7 @@ static void write_counts(const place *p, const tally *t, char text[COUNTS_TEXT])
   if (t->parts > t->least) snprintf(text + used, COUNTS_TEXT - (size_t)used, " (%" PRIu64 " would do)", t->least);
 }
 
-/* Of its words, or of what is written above them. */
+/* The width of the words or of the text above them. */
 static double width_with_counts(const place *p, const tally *t) {
   char text[COUNTS_TEXT];
   write_counts(p, t, text);
@@ -115,7 +115,7 @@ static double width_with_counts(const place *p, const tally *t) {
   return below > above ? below : above;
 }
 
-/* The height that it takes; 0 where nobody touches it. */
+/* Draws an array; returns its height, 0 if it is not accessed. */
 static double draw_place(drawing *d, size_t phase, size_t index, double x, double y) {
   const place *p = &d->launch->place[index];
   const tally *t = tally_of(d->group, phase, index);
@@ -134,7 +134,7 @@ static double draw_place(drawing *d, size_t phase, size_t index, double x, doubl
 
 /* ---- phases ------------------------------------------------------------------------------------------------------ */
 
-/* Side by side, as far as the page goes. */
+/* Draws the arrays of a phase side by side, as far as the page is wide. */
 static double draw_phase(drawing *d, size_t phase, double y) {
   const launch *g = d->group;
   double x = MARGIN, row_height = 0.0;
@@ -209,7 +209,7 @@ static void draw(drawing *d, const subject *s) {
   extend(d, MARGIN, draw_phases(d, draw_legend(d, draw_title(d, s))));
 }
 
-/* The tallies of the first work-group alone. */
+/* Makes the tallies of the first work-group. */
 static bool count_first(const launch *l, launch *group) {
   *group = *l;
   group->tally = NULL;

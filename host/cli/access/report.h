@@ -1,4 +1,4 @@
-/* What was found out about a subject, and the ways to show it. */
+/* Ways to print what was recorded about a subject. */
 #ifndef CLATTN_ACCESS_REPORT_H
 #define CLATTN_ACCESS_REPORT_H
 
@@ -10,7 +10,7 @@
 void report_text(const subject *subject);
 /* NULL without memory. */
 json_t *report_json(const subject *subject);
-/* The first work-group of the first launch, as a picture. */
+/* Draws the first work-group of the first launch as SVG. */
 void report_picture(const subject *subject, FILE *to);
 
 #endif

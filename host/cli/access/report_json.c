@@ -1,4 +1,4 @@
-/* The same for programs. */
+/* The report as JSON. */
 #include "cli/access/report.h"
 
 #include "cli/report/json_values.h"

@@ -1,11 +1,11 @@
-/* Tables for people. */
+/* The report as tables. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "cli/access/report.h"
 #include "cli/report/terminal.h"
 
-/* "lines" or "passes": what a step in this memory is made of. */
+/* part: "lines" or "passes", the parts of a step in this memory. */
 static void print_header(const char *title, const char *part) {
   printf("%s%-18s %9s %9s %9s %9s %8s %8s %8s%s\n", style(BOLD), title, "loads", "bytes", "stores", "bytes", "steps",
          part, "least", style(PLAIN));
@@ -16,7 +16,7 @@ static void print_tally(const char *name, const tally *t) {
          t->loads, t->load_bytes, t->stores, t->store_bytes, t->steps, t->parts, t->least);
 }
 
-/* Those that anything touches. */
+/* The number of arrays that are accessed. */
 static size_t places_of(const launch *l, bool local) {
   size_t count = 0;
   for (size_t i = 0; i < l->places; ++i) count += l->place[i].local == local && launch_place(l, i).steps > 0;
@@ -32,10 +32,10 @@ static void print_places(const launch *l, bool local) {
     if (l->place[i].local == local && t.steps > 0) print_tally(l->place[i].name, &t);
   }
   const tally total = launch_total(l, local);
-  if (places_of(l, local) > 1) print_tally("together", &total);
+  if (places_of(l, local) > 1) print_tally("total", &total);
 }
 
-/* A launch without barriers has one phase, which the tables above have told of. */
+/* Without barriers there is one phase, which the tables above show. */
 static void print_phases(const launch *l) {
   if (l->phases < 2) return;
   const bool local = places_of(l, true) > 0;
@@ -72,11 +72,11 @@ static void print_problem(const subject *s) {
 void report_text(const subject *s) {
   print_problem(s);
   for (size_t i = 0; i < s->count; ++i) print_launch(&s->launches[i]);
-  printf(
-      "\nA step is one instruction of %d neighbouring work-items. It touches so many lines of %d bytes, or takes as "
-      "many\n"
-      "passes as the busiest of %d banks has different words of %d bytes to give; least: if they lay side by side.\n",
-      NEIGHBOURS, LINE_BYTES, BANKS, WORD_BYTES);
+  printf("\nA step is one instruction of %d neighbouring work-items. Lines: cache lines of %d bytes that it touches. "
+         "Passes:\n"
+         "the different words of %d banks x %d bytes that the busiest bank delivers. Least: if the words were side by "
+         "side.\n",
+         NEIGHBOURS, LINE_BYTES, BANKS, WORD_BYTES);
   printf("%s%s%s\n", style(s->correct ? GREEN : RED),
          s->correct ? "the results are right" : "the results are wrong (clattn run says where)", style(PLAIN));
 }

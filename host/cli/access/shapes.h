@@ -1,4 +1,4 @@
-/* Writing SVG: shapes and escaped text. */
+/* Writes SVG: shapes and escaped text. */
 #ifndef CLATTN_ACCESS_SHAPES_H
 #define CLATTN_ACCESS_SHAPES_H
 
@@ -8,13 +8,13 @@
 void svg_begin(FILE *to, double width, double height, const char *title, void (*style)(FILE *));
 void svg_end(FILE *to);
 
-/* `class_name` is one of the style's below: heading, plain, small, end (small, flush right), bad. */
+/* `class_name`: heading, plain, small, end (small, aligned right) or bad. */
 void svg_text(FILE *to, double x, double y, const char *class_name, const char *text);
 
 void svg_rectangle(FILE *to, double x, double y, double width, double height, const char *fill);
 void svg_dot(FILE *to, double x, double y, double radius);
 
-/* What stands between them is one thing, with a text that shows where the pointer rests. */
+/* Shapes between these two calls form a group; `tip` is shown under the pointer. */
 void svg_group_begin(FILE *to, const char *tip);
 void svg_group_end(FILE *to);
 

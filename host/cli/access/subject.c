@@ -1,5 +1,5 @@
-/* From "scores=tiled" to the launches of that kernel. The library plans, builds and launches as on any device; the
- * other stages take their first rung. */
+/* Turns "scores=tiled" into recorded launches of that kernel. The library plans, builds and
+ * launches as on any device. Other stages use their first kernel. */
 #include "cli/access/subject.h"
 
 #include <stdio.h>
@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/files/user_files.h"
+#include "cli/input/outputs.h"
 #include "recorder/device.h"
 #include "clattn_check.h"
 #include "base/random.h"
 
 /* ---- which kernel ------------------------------------------------------------------------------------------------ */
 
-/* The stages of plans without trace. */
+/* Whether plans without trace have the stage. */
 static bool is_known(clattn_stage stage) {
   return !clattn_stage_is_traced(stage);
 }
@@ -28,12 +30,12 @@ static bool find_stage(const char *name, size_t length, clattn_stage *stage) {
   return false;
 }
 
-/* CLBlast's kernels are not here to be compiled. */
+/* The source of CLBlast's kernels is not available here. */
 static bool is_ours(const clattn_kernel_info *info) {
-  return strcmp(info->form, "library") != 0;
+  return !info->library;
 }
 
-/* Its number in the catalogue. */
+/* Finds a kernel by number or name; *index is its index in the catalogue. */
 static bool find_kernel(clattn_stage stage, const char *name, size_t length, size_t *index, clattn_kernel_info *info) {
   char rung[16];
   for (*index = 0; clattn_kernel_get_info(*index, info); ++*index) {
@@ -46,7 +48,7 @@ static bool find_kernel(clattn_stage stage, const char *name, size_t length, siz
 }
 
 static void complain_of_kernel(const char *word, clattn_stage stage) {
-  char allowed[256] = "";
+  char allowed[1024] = "";
   clattn_kernel_info info = CLATTN_KERNEL_INFO_INIT;
   for (size_t i = 0; clattn_kernel_get_info(i, &info); ++i) {
     const size_t used = strlen(allowed);
@@ -63,11 +65,11 @@ static void complain_of_word(const char *word) {
     if (is_known((clattn_stage)s))
       snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", clattn_stage_name((clattn_stage)s));
   }
-  complain("'%s' (allowed: STAGE, STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE one of %s)", word,
-           allowed);
+  complain("'%s' (allowed: STAGE, STAGE=NUMBER or STAGE=NAME, perhaps followed by :TILE=SIZE; STAGE is one of %s)",
+           word, allowed);
 }
 
-/* The smallest size above 1: of 1 row or column there is nothing to see. */
+/* The smallest size above 1: a tile of 1 shows nothing. */
 static int tiny(const clattn_tile_info *tile) {
   int best = 0;
   for (size_t i = 0; i < tile->valid_count; ++i)
@@ -75,7 +77,8 @@ static int tiny(const clattn_tile_info *tile) {
   return best;
 }
 
-/* "scores=tiled:TILE=8,project=1,...": what was given comes last, and counts. */
+/* Writes "scores=tiled:TILE=8,project=1,...". Of two sizes for a tile the given one comes last,
+ * and counts. */
 static bool choose(subject *s, char *kernels, size_t size) {
   const char *equals = strchr(s->word, '='), *name = equals == NULL ? "" : equals + 1;
   const size_t name_length = strcspn(name, ":");
@@ -120,7 +123,7 @@ bool subject_next(const char *word, size_t *next, char one[SUBJECT_WORD]) {
 
 /* ---- which problem ----------------------------------------------------------------------------------------------- */
 
-/* q, k and v are given, but where they are what the stage makes. */
+/* q, k and v are given, except to project, which computes them. */
 static clattn_problem describe(const subject *s, const sizes *z) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   p.source = s->stage == CLATTN_STAGE_PROJECT ? CLATTN_SOURCE_X : CLATTN_SOURCE_QKV;
@@ -148,21 +151,14 @@ typedef struct work {
   clattn_cache *cache;
   clattn_inputs inputs;
   clattn_outputs outputs;
-  void *memory[2 * CLATTN_TENSOR_COUNT];
-  size_t memories;
+  void *memory[CLATTN_TENSOR_COUNT]; /* of the inputs */
 } work;
 
-static void *allocate(work *w, size_t bytes) {
-  void *memory = malloc(bytes);
-  if (memory != NULL) w->memory[w->memories++] = memory;
-  return memory;
-}
-
-/* From -1 to 1, in eighths of that: any type holds them. */
+/* Multiples of 1/8 from -1 to 1, which every type represents exactly. */
 static bool fill_input(work *w, const clattn_problem *p, clattn_tensor tensor, uint64_t *random) {
   const size_t count = clattn_tensor_elements(p, tensor);
   float *drawn = malloc(count * sizeof *drawn);
-  void *stored = allocate(w, clattn_input_bytes(p, tensor));
+  void *stored = w->memory[tensor] = malloc(clattn_input_bytes(p, tensor));
   if (drawn != NULL && stored != NULL) {
     for (size_t i = 0; i < count; ++i) drawn[i] = (float)(int)(clattn_random(random) % 17) / 8.0f - 1.0f;
     clattn_narrow(p->type, drawn, count, stored);
@@ -173,7 +169,7 @@ static bool fill_input(work *w, const clattn_problem *p, clattn_tensor tensor, u
   return good;
 }
 
-/* What a check asks for, and nothing that would cost launches or stores of its own. */
+/* Only outputs that the check needs: others would add launches or stores. */
 static bool is_wanted(const clattn_plan *plan, clattn_tensor tensor) {
   return tensor != CLATTN_SCALED && tensor != CLATTN_SOFTCAPPED && tensor != CLATTN_LSE &&
          clattn_plan_has(plan, tensor);
@@ -185,11 +181,7 @@ static bool prepare(work *w, const clattn_problem *p) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (clattn_input_bytes(p, tensor) > 0 && !fill_input(w, p, tensor, &random)) return false;
     if (!is_wanted(w->plan, tensor)) continue;
-    const size_t bytes = clattn_output_bytes(p, tensor);
-    void *memory = allocate(w, bytes);
-    if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN: what no kernel writes must not look right */
-    clattn_outputs_set(&w->outputs, tensor, memory);
+    if (!outputs_allocate(&w->outputs, tensor, clattn_output_bytes(p, tensor))) return false;
   }
   return true;
 }
@@ -216,12 +208,11 @@ static void note_choice(subject *s, const clattn_plan *plan) {
 
 static clattn_status plan(work *w, const subject *s, const char *kernels, clattn_error *error) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  const char *folder = getenv("CLATTN_KERNEL_DIR");
   const bool staged = clattn_pipeline_has_stage(CLATTN_PIPELINE_STAGED, s->stage);
   options.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
-  options.kernel_dir = folder != NULL && folder[0] != '\0' ? folder : NULL;
+  options.kernel_dir = kernel_dir_path();
   options.kernels = kernels;
-  options.self_test = CLATTN_SELF_TEST_NONE; /* the kernel's own launches are what is recorded */
+  options.self_test = CLATTN_SELF_TEST_NONE; /* its launches must not be recorded */
   const clattn_status status = clattn_device_open(NULL, &w->device, error);
   return status == CLATTN_OK ? clattn_plan_create(w->device, &s->problem, &options, &w->plan, error) : status;
 }
@@ -230,7 +221,8 @@ static void end(work *w) {
   clattn_plan_destroy(w->plan);
   clattn_cache_destroy(w->cache);
   clattn_device_close(w->device);
-  for (size_t i = 0; i < w->memories; ++i) free(w->memory[i]);
+  outputs_free(&w->outputs);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(w->memory[t]);
 }
 
 int subject_run(const char *word, const sizes *z, subject *s) {
@@ -243,7 +235,7 @@ int subject_run(const char *word, const sizes *z, subject *s) {
   device_forget();
   device_keep(clattn_stage_name(clattn_stage_kernels(s->stage)));
   clattn_status status = plan(&w, s, kernels, &error);
-  int code = -1;
+  int code = GO_ON;
   if (status == CLATTN_OK) {
     note_choice(s, w.plan);
     if (!prepare(&w, &s->problem)) {

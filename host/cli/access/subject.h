@@ -1,11 +1,11 @@
-/* One kernel at work on a tiny problem. */
+/* Runs one kernel on a tiny problem. */
 #ifndef CLATTN_ACCESS_SUBJECT_H
 #define CLATTN_ACCESS_SUBJECT_H
 
 #include "clattn_inspect.h"
 #include "recorder/launch.h"
 
-/* What the program is asked for besides kernels. */
+/* The sizes of the problem, from the options. */
 typedef struct sizes {
   int64_t tokens, key_tokens, heads, head_dim, model_dim;
   int causal;
@@ -19,17 +19,18 @@ typedef struct subject {
   char choice[256]; /* "tiled:TILE=8", with all tile sizes */
   int rung;
   clattn_problem problem;
-  bool correct;           /* the whole pipeline's results */
-  const launch *launches; /* until the next subject is run */
+  bool correct;           /* whether the results of the whole pipeline are */
+  const launch *launches; /* valid until the next subject_run */
   size_t count;
 } subject;
 
-/* Runs "STAGE=RUNG", perhaps with tile sizes behind colons: the kernel by number or name, tile sizes that are not given
- * as the smallest above 1. -1, or the exit code at which to stop, after a complaint. */
+/* Runs "STAGE=KERNEL", perhaps followed by ":TILE=SIZE". The kernel is a number or a name; tile
+ * sizes that are not given are the smallest above 1. Returns GO_ON, or the exit code after a
+ * complaint. */
 int subject_run(const char *word, const sizes *sizes, subject *subject);
 
-/* The word of the stage's next kernel, "scores=tiled", where `word` is a stage alone; else the word itself, once. *next
- * begins with 0. false behind the last. */
+/* If `word` is only a stage, writes the word of its next kernel, "scores=tiled"; else the word
+ * itself, once. *next begins with 0. False after the last one. */
 bool subject_next(const char *word, size_t *next, char one[SUBJECT_WORD]);
 
 #endif

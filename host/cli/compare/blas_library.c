@@ -1,5 +1,5 @@
-/* Loads OpenBLAS by name and not by linking to it: its threads spin for a tenth of a second when it is loaded, which
- * would be in the way of every command of the program. */
+/* Loads OpenBLAS at run time instead of linking to it: its threads spin for a tenth of a second
+ * after loading, which would disturb every command of the program. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -12,7 +12,7 @@
 
 bool blas_library_load(blas_library *blas, const char *path, char *reason, size_t size) {
   (void)blas, (void)path;
-  snprintf(reason, size, "it is not loaded on this system");
+  snprintf(reason, size, "it cannot be loaded on this system");
   return false;
 }
 
@@ -25,7 +25,7 @@ bool blas_library_load(blas_library *blas, const char *path, char *reason, size_
 #define USUAL_NAME "libopenblas.so.0"
 #endif
 
-/* A function as dlsym gives it, which C has no cast for. */
+/* Copies a function pointer from dlsym, because C has no cast for it. */
 static bool find(void *library, const char *name, void *function, size_t size) {
   void *symbol = dlsym(library, name);
   memcpy(function, &symbol, size);

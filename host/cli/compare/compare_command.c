@@ -1,4 +1,4 @@
-/* `clattn compare`: the same problem on every device and on the CPU, at one length or at many. */
+/* `clattn compare`: runs the same problem on every device and on the CPU, at one length or many. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,16 +10,16 @@
 #include "cli/report/terminal.h"
 #include "cli/files/whole_file.h"
 
-/* Those that are no devices: the scalar path is the first, as comparison_ratio wants it. */
+/* Contestants without OpenCL. The reference is the first: the page compares all others with it. */
 enum { ON_THE_CPU = 3 };
 
 typedef struct compare_job {
   comparison found;
   race race;
-  size_t steps, all_steps; /* contestants at lengths */
+  size_t steps, all_steps; /* one step: one contestant at one length */
 } compare_job;
 
-/* Progress is for the page alone: it would stand in the way of what another program reads. */
+/* No progress bar with --json, which other programs read. */
 static void show(void *of, const char *who) {
   compare_job *job = of;
   if (!job->found.options->json) progress_show(job->steps, job->all_steps, who);
@@ -28,7 +28,7 @@ static void show(void *of, const char *who) {
 
 /* ---- before anything is timed ------------------------------------------------------------------------------------ */
 
-/* Whether the files can be written, so that nothing is measured in vain. */
+/* Checks that the files can be written, before anything is measured. */
 static bool can_write_all(const compare_options *o) {
   return (o->csv == NULL || whole_file_try("--csv", o->csv)) &&
          (o->svg == NULL || (whole_file_try("--svg", o->svg) && gnuplot_prepare("--svg", ".")));
@@ -42,7 +42,7 @@ static void add_devices(comparison *c, const clattn_device_list *list) {
                                (clattn_pipeline)p);
 }
 
-/* No device at all is no failure, unless a certain one was asked for. */
+/* Having no device is an error only if the options name one. */
 static int open_contestants(comparison *c) {
   const clattn_device_choice choice = device_choice(c->options->input.platform, c->options->input.device);
   clattn_device_list *list = NULL;
@@ -64,10 +64,10 @@ static int open_contestants(comparison *c) {
   c->contestants = ON_THE_CPU;
   if (list != NULL) add_devices(c, list);
   clattn_device_list_destroy(list);
-  return -1;
+  return GO_ON;
 }
 
-/* Powers of two from COMPARE_LEAST_TOKENS on, and the last one, whatever it is. */
+/* Powers of two from COMPARE_LEAST_TOKENS up, then the last length. */
 static size_t next_length(const compare_options *o, size_t length) {
   const size_t last = o->input.number[NUMBER_TOKENS];
   if (!o->sweep) return last;
@@ -90,7 +90,7 @@ static int list_lengths(comparison *c) {
     return EXIT_BAD_INPUT;
   }
   for (size_t n = 0; n < c->lengths; ++n) c->length[n] = next_length(c->options, n == 0 ? 0 : c->length[n - 1]);
-  return -1;
+  return GO_ON;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
@@ -100,17 +100,17 @@ static int race_all(compare_job *job) {
   job->race = (race){.found = c, .rate = calloc(c->contestants, sizeof(double)), .show = show, .of = job};
   job->all_steps = (c->lengths + (c->lengths == 1)) * c->contestants;
   if (job->race.rate == NULL) {
-    complain("no host memory for what is known of %zu contestants", c->contestants);
+    complain("no host memory for the rates of %zu contestants", c->contestants);
     return EXIT_BAD_INPUT;
   }
   int code = race_prepare(&job->race);
-  if (code == -1 && !c->options->json) comparison_text_head(c);
-  if (code == -1 && c->lengths == 1) code = race_rehearse(&job->race);
-  for (size_t n = 0; n < c->lengths && code == -1; ++n) {
+  if (code == GO_ON && !c->options->json) comparison_text_head(c);
+  if (code == GO_ON && c->lengths == 1) code = race_rehearse(&job->race);
+  for (size_t n = 0; n < c->lengths && code == GO_ON; ++n) {
     code = race_run(&job->race, n);
     if (c->options->json) continue;
     progress_clear();
-    if (code == -1) comparison_text_length(c, n);
+    if (code == GO_ON) comparison_text_length(c, n);
   }
   return code;
 }
@@ -128,11 +128,11 @@ static int print(const comparison *c) {
 
 static int compare(compare_job *job) {
   comparison *c = &job->found;
-  int code = can_write_all(c->options) ? -1 : EXIT_BAD_INPUT;
-  if (code == -1) code = open_contestants(c);
-  if (code == -1 && c->contestants > 0) code = list_lengths(c);
-  if (code == -1) code = race_all(job);
-  return code == -1 ? print(c) : code;
+  int code = can_write_all(c->options) ? GO_ON : EXIT_BAD_INPUT;
+  if (code == GO_ON) code = open_contestants(c);
+  if (code == GO_ON && c->contestants > 0) code = list_lengths(c);
+  if (code == GO_ON) code = race_all(job);
+  return code == GO_ON ? print(c) : code;
 }
 
 int command_compare(int argc, const char **argv) {
@@ -140,7 +140,7 @@ int command_compare(int argc, const char **argv) {
   compare_job job = {.found = {.options = &options}};
   comparison *c = &job.found;
   int code = compare_options_read(argc, argv, &options);
-  if (code == -1) code = compare(&job);
+  if (code == GO_ON) code = compare(&job);
   for (size_t i = 0; i < c->contestants; ++i) contestant_close(&c->contestant[i]);
   free(c->contestant);
   free(c->length);

@@ -14,21 +14,21 @@ static const struct {
   number_option number;
   const char *name, *help;
   number_range range;
-  size_t standard; /* 0: what the help says */
+  size_t standard; /* 0: as the help says */
 } numbers[] = {
-    {NUMBER_TOKENS, "--tokens", "(1024; with --sweep up to 4096)", {1, CLATTN_LARGEST_SIZE}, 0},
-    {NUMBER_BATCH, "--batch", "(1)", {1, CLATTN_LARGEST_SIZE}, 1},
-    {NUMBER_MODEL_DIM, "--model-dim", "(512)", {1, CLATTN_LARGEST_SIZE}, 512},
+    {NUMBER_TOKENS, "--tokens", "length (1024; with --sweep the last one, 4096)", {1, CLATTN_LARGEST_SIZE}, 0},
+    {NUMBER_BATCH, "--batch", "sequences (1)", {1, CLATTN_LARGEST_SIZE}, 1},
+    {NUMBER_MODEL_DIM, "--model-dim", "columns of X (512)", {1, CLATTN_LARGEST_SIZE}, 512},
     {NUMBER_HEADS, "--heads", "(8)", {1, CLATTN_LARGEST_SIZE}, 8},
-    {NUMBER_KV_HEADS,
-     "--kv-heads",
-     "of keys and values, a divisor of the heads (as many)",
-     {1, CLATTN_LARGEST_SIZE},
-     0},
+    {NUMBER_KV_HEADS, "--kv-heads", "KV heads, a divisor of the heads (as many as heads)", {1, CLATTN_LARGEST_SIZE}, 0},
     {NUMBER_HEAD_DIM, "--head-dim", "of queries and keys (model_dim / heads)", {1, CLATTN_LARGEST_SIZE}, 0},
     {NUMBER_VALUE_DIM, "--value-dim", "of values (head_dim)", {1, CLATTN_LARGEST_SIZE}, 0},
     {NUMBER_SEED, "--seed", "of the random input (1)", {0, INT32_MAX}, 1},
-    {NUMBER_REPEAT, "--repeat", "timed runs of each, in turn (3 to 21, as time allows)", {1, COMPARE_MOST_RUNS}, 0},
+    {NUMBER_REPEAT,
+     "--repeat",
+     "timed runs of each contestant, in turn (3 to 21, as time allows)",
+     {1, COMPARE_MOST_RUNS},
+     0},
 };
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
@@ -42,7 +42,7 @@ static bool parse_numbers(compare_options *o) {
   size_t *tokens = &o->input.number[NUMBER_TOKENS];
   if (*tokens == 0) *tokens = o->sweep ? 4096 : 1024;
   if (!o->sweep || *tokens >= COMPARE_LEAST_TOKENS) return true;
-  complain("--tokens %zu (allowed with --sweep: %d and more, where it begins)", *tokens, COMPARE_LEAST_TOKENS);
+  complain("--tokens %zu (allowed with --sweep: %d or more; it begins there)", *tokens, COMPARE_LEAST_TOKENS);
   return false;
 }
 
@@ -73,34 +73,33 @@ int compare_options_read(int argc, const char **argv, compare_options *o) {
   struct poptOption sizes[NUMBERS + 1];
   run_options *in = &o->input;
   memset(o, 0, sizeof *o);
-  memset(sizes, 0, sizeof sizes); /* an empty line ends it */
+  memset(sizes, 0, sizeof sizes); /* the empty last line ends the table */
   for (int i = 0; i < NUMBERS; ++i)
     sizes[i] = (struct poptOption){numbers[i].name + 2, 0,  POPT_ARG_STRING, &in->number_text[numbers[i].number], 0,
                                    numbers[i].help,     "N"};
   const struct poptOption table[] = {
       {NULL, 0, POPT_ARG_INCLUDE_TABLE, sizes, 0, "the problem, with random X and matrices:", NULL},
-      {"causal", 0, POPT_ARG_NONE, &in->meaning.causal, 0, "a query sees the keys up to its own", NULL},
-      {"type", 0, POPT_ARG_STRING, &in->meaning.type_text, 0, "how X, matrices and output are stored: f32, f16 or bf16",
-       "TYPE"},
+      {"causal", 0, POPT_ARG_NONE, &in->meaning.causal, 0, "a query sees the keys up to its own position", NULL},
+      {"type", 0, POPT_ARG_STRING, &in->meaning.type_text, 0,
+       "storage type of X, matrices and output: f32 (default), f16 or bf16", "TYPE"},
       {"layout", 0, POPT_ARG_STRING, &in->meaning.layout_text, 0, "xw: Q = X.W (default), or xwt: Q = X.W^T", "LAYOUT"},
       {"sweep", 0, POPT_ARG_NONE, &o->sweep, 0,
-       "lengths 16, 32, ... up to --tokens: where does one overtake the other?", NULL},
-      {"seconds", 0, POPT_ARG_STRING, &o->seconds_text, 0, "who would take longer for one run is left out (4)", "S"},
+       "lengths 16, 32, ... up to --tokens; shows from which length on one is faster than another", NULL},
+      {"seconds", 0, POPT_ARG_STRING, &o->seconds_text, 0, "leave out contestants that take longer for one run (4)",
+       "S"},
       {"csv", 0, POPT_ARG_STRING, &o->csv, 0, "write the table as CSV", "FILE"},
-      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "with --sweep: time against length, drawn by gnuplot", "FILE"},
+      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "with --sweep: draw time against length with gnuplot", "FILE"},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
       {"pipeline", 0, POPT_ARG_STRING, &in->pipeline_text, 0, "of the devices: staged, blas, fused (default) or all",
        "NAME"},
-      {"blas", 0, POPT_ARG_STRING, &o->blas, 0, "a library with cblas_sgemm (OpenBLAS, where the system finds it)",
+      {"blas", 0, POPT_ARG_STRING, &o->blas, 0, "library with cblas_sgemm (OpenBLAS, where the system finds it)",
        "FILE"},
-      {"device", 0, POPT_ARG_STRING, &in->device, 0,
-       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else all)", "D"},
-      {"platform", 0, POPT_ARG_STRING, &in->platform, 0, "index or part of the name", "P"},
+      DEVICE_OPTIONS(&in->device, &in->platform, "all"),
       HELP_OPTION,
       POPT_TABLEEND};
   poptContext context = open_options(argc, argv, table, NULL);
   int result = read_options(context, "compare");
-  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  if (result == GO_ON && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
   return result;
 }

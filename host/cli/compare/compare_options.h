@@ -15,7 +15,7 @@ typedef struct compare_options {
 #define COMPARE_LEAST_TOKENS 16 /* where a sweep begins */
 #define COMPARE_MOST_RUNS 21    /* of one contestant at one length */
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int compare_options_read(int argc, const char **argv, compare_options *options);
 void compare_options_free(compare_options *options);
 

@@ -1,4 +1,4 @@
-/* What follows from the times. */
+/* Ratios and crossings, computed from the times. */
 #include "cli/compare/comparison.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ const char *result_trouble(const result *r) {
   return r->state == RESULT_WRONG ? "WRONG: not timed" : r->reason;
 }
 
-/* 0 where there is none. */
+/* 0 if there is no time. */
 static double total_of(const comparison *c, size_t length, size_t who) {
   const result *r = comparison_result(c, length, who);
   return r->state == RESULT_TIMED ? r->total : 0.0;
@@ -51,7 +51,7 @@ bool comparison_any_wrong(const comparison *c) {
 
 /* ---- crossings --------------------------------------------------------------------------------------------------- */
 
-/* lengths, then of each contestant its totals, and of each its computing alone. */
+/* lengths, then the totals of each contestant, then the computing times of each. */
 typedef struct lines {
   double *memory;
   size_t lengths, contestants;
@@ -78,7 +78,8 @@ static crossing cross(const lines *l, bool compute, size_t one, size_t other) {
   return crossing_of(l->memory, line_of(l, compute, one), line_of(l, compute, other), l->lengths);
 }
 
-/* The lines are cut off after each length in turn: the last change of what is left is one more, or the one before. */
+/* Cuts the lines off after each length in turn: when the number of changes grows, the last one
+ * is new. */
 static size_t add_crossings(const lines *l, size_t one, size_t other, crossing *to) {
   size_t count = 0;
   for (size_t n = 2; n <= l->lengths; ++n) {

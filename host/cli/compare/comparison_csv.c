@@ -1,4 +1,4 @@
-/* The comparison as one table: lines of times, and behind them, of a sweep, lines of who overtakes whom. */
+/* The comparison as CSV: lines of times, then for a sweep lines of who is ahead of whom. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "cli/compare/comparison.h"
 #include "base/file_system.h"
 
-/* RFC 4180: in quotation marks, those within doubled. */
+/* As in RFC 4180: in quotation marks, and quotation marks inside doubled. */
 static void print_quoted(FILE *to, const char *text) {
   fputc('"', to);
   for (; *text != '\0'; ++text) {
@@ -18,7 +18,7 @@ static void print_quoted(FILE *to, const char *text) {
   fputs("\",", to);
 }
 
-/* Empty where it is not known. */
+/* Empty if it is not known. */
 static void print_number(FILE *to, double value) {
   if (value > 0.0) fprintf(to, "%.6g", value);
   fputc(',', to);
@@ -57,7 +57,7 @@ static void print_crossing(FILE *to, const comparison *c, const overtaking *o, c
   fputs(",,,,,\"\",\"\",\n", to);
 }
 
-/* false without memory */
+/* False without memory. */
 static bool print_overtakings(FILE *to, const comparison *c) {
   size_t count;
   overtaking *all = comparison_overtakings(c, &count);

@@ -8,10 +8,9 @@
 static json_t *problem_json(const comparison *c) {
   const clattn_problem *p = &c->problem;
   return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:s, s:s, s:o}", "batch", json_count(p->batch), "model_dim",
-                   json_count(p->model_dim), "heads", json_count(p->heads), "kv_heads",
-                   json_count(p->kv_heads != 0 ? p->kv_heads : p->heads), "head_dim", json_count(p->head_dim),
-                   "value_dim", json_count(p->value_dim), "causal", (int)p->causal, "type", clattn_type_name(p->type),
-                   "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "seed",
+                   json_count(p->model_dim), "heads", json_count(p->heads), "kv_heads", json_count(input_kv_heads(p)),
+                   "head_dim", json_count(p->head_dim), "value_dim", json_count(p->value_dim), "causal", (int)p->causal,
+                   "type", clattn_type_name(p->type), "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "seed",
                    json_count(c->options->input.number[NUMBER_SEED]));
 }
 

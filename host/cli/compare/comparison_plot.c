@@ -1,4 +1,5 @@
-/* Time against length, both logarithmic: a line a contestant, and a mark where two of them cross. */
+/* Draws time against length on logarithmic axes: a line per contestant, and a mark where two
+ * lines cross. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +7,7 @@
 #include "cli/compare/comparison.h"
 #include "cli/report/gnuplot.h"
 
-/* Okabe and Ito's colours, which do not rest on telling red from green; the points say the same. */
+/* Okabe and Ito's colours, which need no telling of red from green; the points differ too. */
 static const struct {
   const char *colour;
   int point;
@@ -27,7 +28,7 @@ static void print_title(FILE *to, const comparison *c) {
           (double)c->length[0] / 1.2, (double)c->length[c->lengths - 1] * 1.2);
 }
 
-/* Length, total, computing alone. */
+/* Columns: length, total, computing time. */
 static void print_lines(FILE *to, const comparison *c) {
   for (size_t i = 0; i < c->contestants; ++i) {
     fprintf(to, "$who%zu << EOD\n", i);
@@ -39,7 +40,7 @@ static void print_lines(FILE *to, const comparison *c) {
   }
 }
 
-/* Where two totals cross. false without memory. */
+/* The points where two totals cross. False without memory. */
 static bool print_crossings(FILE *to, const comparison *c) {
   size_t count;
   crossing *all = comparison_crossings(c, &count);
@@ -66,16 +67,16 @@ static void print_plots(FILE *to, const comparison *c) {
     gnuplot_text(to, c->contestant[i].name);
     fputs(", ", to);
     if (c->contestant[i].kind == &contestant_device)
-      fprintf(to, "$who%zu using 1:3 with lines dashtype 3 linewidth 2 linecolor rgb '%s' title 'computing alone', ", i,
+      fprintf(to, "$who%zu using 1:3 with lines dashtype 3 linewidth 2 linecolor rgb '%s' title 'computing only', ", i,
               looks[i % LOOKS].colour);
   }
   fputs("$crossings using 1:2 with points pointtype 6 pointsize 2 linewidth 2 linecolor rgb '#cc0000' title "
-        "'who crosses overtakes', "
+        "'crossing', "
         "$crossings using 1:2:3 with labels left offset char 1,-0.7 textcolor rgb '#cc0000' notitle\n",
         to);
 }
 
-/* PATH as folder and name. */
+/* Divides a path into folder and name. */
 static void divide(const char *path, char *folder, size_t size, const char **name) {
   const char *slash = strrchr(path, '/');
   *name = slash != NULL ? slash + 1 : path;

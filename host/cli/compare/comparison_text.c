@@ -18,7 +18,7 @@ void comparison_text_head(const comparison *c) {
   else
     printf("tokens %zu", c->length[0]);
   printf(", model_dim %zu, %zu heads of %zu", p->model_dim, p->heads, p->head_dim);
-  if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
+  if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(", kv_heads %zu", p->kv_heads);
   if (p->value_dim != p->head_dim) printf(", values of %zu", p->value_dim);
   printf("%s%s%s%s, random, seed %zu\n", p->causal ? ", causal" : "", p->type != CLATTN_F32 ? ", " : "",
          p->type != CLATTN_F32 ? clattn_type_name(p->type) : "", p->layout == CLATTN_LAYOUT_XWT ? ", xwt" : "",
@@ -31,12 +31,12 @@ void comparison_text_head(const comparison *c) {
 
 /* ---- times ------------------------------------------------------------------------------------------------------- */
 
-/* "-" where nothing is moved. */
+/* "-" without a transfer. */
 static const char *part_text(double seconds, char text[16]) {
   return seconds > 0.0 ? duration_text(seconds, text) : "-";
 }
 
-/* Factors from thousandths to millions. */
+/* Ratios, from thousandths to millions. */
 static const char *ratio_text(double ratio, char text[16]) {
   if (!(ratio > 0.0)) return "-";
   snprintf(text, 16, "%.*f x", ratio < 0.0995 ? 4 : ratio < 9.95 ? 2 : ratio < 99.5 ? 1 : 0, ratio);
@@ -60,7 +60,7 @@ void comparison_text_length(const comparison *c, size_t n) {
   else
     printf("\n%.3g GFLOP\n", c->flops[n] * 1e-9);
   printf("%s  %-*s%10s%10s%10s%10s%12s%12s%8s%5s%s\n", style(BOLD), NAME_WIDTH, "", "upload", "compute", "download",
-         "total", "vs scalar", "vs fastest", "spread", "runs", style(PLAIN));
+         "total", "vs ref", "vs fastest", "spread", "runs", style(PLAIN));
   for (size_t i = 0; i < c->contestants; ++i) {
     const result *r = comparison_result(c, n, i);
     printf("%zu %-*.*s", i + 1, NAME_WIDTH, NAME_WIDTH - 1, c->contestant[i].name);
@@ -74,7 +74,7 @@ void comparison_text_length(const comparison *c, size_t n) {
 
 /* ---- a sweep's table --------------------------------------------------------------------------------------------- */
 
-/* Totals alone: a line a length, a column a contestant. */
+/* Totals: a line per length, a column per contestant. */
 static void print_totals(const comparison *c) {
   printf("\n%stotal%s\n%s%8s", style(BOLD), style(PLAIN), style(BOLD), "tokens");
   for (size_t i = 0; i < c->contestants; ++i) printf("%12zu", i + 1);
@@ -117,7 +117,7 @@ static void print_overtakings(const comparison *c) {
   overtaking *all = comparison_overtakings(c, &count);
   bool often = false;
   printf("\n%swho is ahead of whom%s\n%s%-16s%-26s%-26s%s\n", style(BOLD), style(PLAIN), style(BOLD), "",
-         "by the total", "by computing alone", style(PLAIN));
+         "by the total", "by computing only", style(PLAIN));
   for (size_t i = 0; i < count; ++i) {
     char pair[32], text[2][48];
     const overtaking *o = &all[i];
@@ -126,7 +126,7 @@ static void print_overtakings(const comparison *c) {
            o->total.changes > 1 || o->compute.changes > 1 ? " (*)" : "");
     often = often || o->total.changes > 1 || o->compute.changes > 1;
   }
-  if (often) printf("(*) they change places more than once: the last time counts\n");
+  if (often) printf("(*) the lines cross more than once: this is the last crossing\n");
   free(all);
 }
 
@@ -134,7 +134,7 @@ static void print_overtakings(const comparison *c) {
 
 static void print_missing(const comparison *c) {
   for (size_t i = 0; i < c->contestants; ++i)
-    if (c->contestant[i].missing[0] != '\0') printf("%zu is not here: %s\n", i + 1, c->contestant[i].missing);
+    if (c->contestant[i].missing[0] != '\0') printf("%zu is not available: %s\n", i + 1, c->contestant[i].missing);
 }
 
 void comparison_text(const comparison *c) {
@@ -142,7 +142,7 @@ void comparison_text(const comparison *c) {
     print_totals(c);
     print_overtakings(c);
   }
-  printf("\nmedians of runs in turn; each result was checked before it was timed; energy is left out\n");
+  printf("\nmedians of runs in turn; results were checked before the timed runs; energy is not measured\n");
   char disturbed[STEADY_TEXT];
   if (comparison_disturbed(c, disturbed)) print_disturbed(disturbed);
   print_missing(c);

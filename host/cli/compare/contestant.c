@@ -1,10 +1,11 @@
-/* What the contestants share. */
+/* Functions that the contestants share. */
 #include "cli/compare/contestant.h"
 #include "clattn_check.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "cli/input/outputs.h"
 
 double split_total(const split *s) {
   return s->upload + s->compute + s->download;
@@ -19,7 +20,7 @@ void contestant_close(contestant *c) {
   c->device = NULL;
 }
 
-/* ---- the check of those that have no plan ------------------------------------------------------------------------ */
+/* ---- checking contestants without a plan ------------------------------------------------------------------------ */
 
 static const clattn_tensor judged[] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_OUTPUT};
 enum { JUDGED = sizeof judged / sizeof judged[0] };
@@ -27,11 +28,7 @@ enum { JUDGED = sizeof judged / sizeof judged[0] };
 static bool allocate(const clattn_problem *p, clattn_outputs *outputs) {
   for (int i = 0; i < JUDGED; ++i) {
     const size_t bytes = clattn_output_bytes(p, judged[i]);
-    if (bytes == 0) continue;
-    void *memory = malloc(bytes);
-    if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN: what is not written must not look right */
-    clattn_outputs_set(outputs, judged[i], memory);
+    if (bytes > 0 && !outputs_allocate(outputs, judged[i], bytes)) return false;
   }
   return true;
 }
@@ -50,7 +47,7 @@ clattn_status contestant_check_other(contestant *c, const input *in, double most
   if (status == CLATTN_OK) status = c->kind->run(c, in, &outputs, &times, error);
   if (status == CLATTN_OK) status = clattn_check_other(&in->problem, &in->inputs, &outputs, rows, &report, error);
   *passed = report.passed;
-  for (int i = 0; i < JUDGED; ++i) free(clattn_outputs_get(&outputs, judged[i]));
+  outputs_free(&outputs);
   clattn_rows_destroy(rows);
   return status;
 }

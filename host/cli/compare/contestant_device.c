@@ -16,7 +16,7 @@ static clattn_status prepare(contestant *c, const clattn_problem *problem, clatt
   return status;
 }
 
-/* What is neither upload nor download is computing: launches, kernels, and waiting for them. */
+/* All but upload and download counts as computing: launches, kernels, and waiting for them. */
 static clattn_status run(contestant *c, const input *in, const clattn_outputs *outputs, split *times,
                          clattn_error *error) {
   clattn_timings t = CLATTN_TIMINGS_INIT;

@@ -1,6 +1,7 @@
-/* OpenBLAS: its products, for blocks of rows, and the plain softmax between them. With OpenMP the cores share out the
- * blocks and OpenBLAS keeps to one thread in each: measured, its own threads spin behind every product, and softmax,
- * which takes three times as long as the products, would be left to one core. */
+/* OpenBLAS computes the products for blocks of rows, with a plain softmax between them. With
+ * OpenMP the cores share the blocks, and OpenBLAS uses one thread in each: its own threads spin
+ * after every product (measured), and softmax, which takes three times as long as the products,
+ * would run on one core. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,11 @@
 
 static blas_library blas;
 
-/* Of one problem: projected from X, all of it float, no mask but a causal one, as many keys as queries. */
+/* State for one problem, which has to be projected from X, with as many keys as queries and at
+ * most a causal mask. */
 struct blas_work {
   const clattn_problem *problem;
-  clattn_outputs to;                      /* q, k, v and context are set: the caller's, or our own */
+  clattn_outputs to;                      /* q, k, v and context: the caller's, or from `own` */
   const float *from[CLATTN_TENSOR_COUNT]; /* X and the matrices as float */
   size_t pieces;
   float *scores;                   /* (pieces, BLOCK_ROWS, key_len) */
@@ -53,7 +55,7 @@ static clattn_status prepare(contestant *c, const clattn_problem *problem, clatt
     if (threads > 1 && blas.set_threads != NULL) blas.set_threads(1);
     if (allocate_all(c->blas)) return CLATTN_OK;
   }
-  snprintf(error->message, sizeof error->message, "no host memory for what lies between the products");
+  snprintf(error->message, sizeof error->message, "no host memory for the intermediate results");
   return error->status = CLATTN_OUT_OF_HOST_MEMORY;
 }
 
@@ -71,7 +73,7 @@ static size_t columns_of(const clattn_problem *p, clattn_tensor tensor) {
   return clattn_tensor_elements(p, tensor) / (p->batch * p->query_len);
 }
 
-/* This piece's tokens of q, k and v. */
+/* Projects the tokens of one piece to q, k and v. */
 static void project_piece(void *of, size_t piece) {
   const blas_work *w = of;
   const clattn_problem *p = w->problem;
@@ -89,7 +91,7 @@ static void project_piece(void *of, size_t piece) {
   }
 }
 
-/* The first `live` scores become weights, the others 0. */
+/* Turns the first `live` scores into weights, the others into 0. */
 static void softmax(float *row, size_t live, size_t keys) {
   float largest = row[0], sum = 0.0f;
   for (size_t j = 1; j < live; ++j) largest = fmaxf(largest, row[j]);
@@ -98,10 +100,11 @@ static void softmax(float *row, size_t live, size_t keys) {
   for (size_t j = live; j < keys; ++j) row[j] = 0.0f;
 }
 
-/* Up to BLOCK_ROWS rows of one head; with a causal mask the keys behind its last row are left out. */
+/* Computes up to BLOCK_ROWS rows of one head. With a causal mask it skips the keys after the
+ * last row. */
 static void attend_block(const blas_work *w, size_t pair, size_t first, float *scores) {
   const clattn_problem *p = w->problem;
-  const size_t b = pair / p->heads, head = pair % p->heads, kv_heads = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  const size_t b = pair / p->heads, head = pair % p->heads, kv_heads = input_kv_heads(p);
   const size_t kv_head = head / (p->heads / kv_heads), start = b * p->query_len;
   const size_t rows = p->query_len - first < BLOCK_ROWS ? p->query_len - first : BLOCK_ROWS;
   const size_t keys = p->causal ? first + rows : p->key_len;
@@ -118,7 +121,8 @@ static void attend_block(const blas_work *w, size_t pair, size_t first, float *s
              v, v_step, 0.0f, context, c_step);
 }
 
-/* Every so many blocks one, so that each piece has as many short rows of a causal mask as the others. */
+/* A piece takes every w->pieces-th block, so that pieces get equal shares of the short rows of a
+ * causal mask. */
 static void attend_piece(void *of, size_t piece) {
   const blas_work *w = of;
   const clattn_problem *p = w->problem;

@@ -1,11 +1,11 @@
-/* The scalar path: on one core, and with its rows shared out to all cores by OpenMP. */
+/* The reference, in float: on one core, and with its rows shared by all cores with OpenMP. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "cli/compare/contestant.h"
 #include "cli/compare/team.h"
 
-/* The later pieces may be longer than the earlier ones, and a core may be late. */
+/* Many pieces, because later ones may be longer, and a core may be slower. */
 #define PIECES_A_THREAD 8
 
 static clattn_status run_scalar(contestant *c, const input *in, const clattn_outputs *outputs, split *times,
@@ -29,15 +29,15 @@ static clattn_status run_openmp(contestant *c, const input *in, const clattn_out
 
 void contestant_scalar_open(contestant *c) {
   *c = (contestant){.kind = &contestant_scalar};
-  snprintf(c->name, sizeof c->name, "scalar path, 1 core");
+  snprintf(c->name, sizeof c->name, "reference, 1 core");
 }
 
 void contestant_openmp_open(contestant *c) {
   *c = (contestant){.kind = &contestant_openmp};
-  snprintf(c->name, sizeof c->name, "scalar path, OpenMP, %zu threads", team_size());
+  snprintf(c->name, sizeof c->name, "reference, OpenMP, %zu threads", team_size());
   if (team_exists()) return;
-  snprintf(c->name, sizeof c->name, "scalar path, OpenMP");
-  snprintf(c->missing, sizeof c->missing, "the program was built by a compiler without OpenMP");
+  snprintf(c->name, sizeof c->name, "reference, OpenMP");
+  snprintf(c->missing, sizeof c->missing, "the program was built without OpenMP");
 }
 
 const contestant_kind contestant_scalar = {"scalar", NULL, run_scalar, contestant_check_other, NULL};

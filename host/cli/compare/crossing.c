@@ -1,4 +1,4 @@
-/* Where two lines of time against length cross. */
+/* Finds where two lines of time against length cross. */
 #include "cli/compare/crossing.h"
 
 #include <math.h>
@@ -9,11 +9,11 @@ const char *crossing_kind_name(crossing_kind kind) {
   return names[kind];
 }
 
-/* Between length `i` and length `k` with both axes logarithmic, on which the lines between measured points are
- * straight: the logarithm of their ratio goes from one sign to the other. */
+/* The crossing between lengths `i` and `k`. On two logarithmic axes the lines between measured
+ * points are straight, and the logarithm of their ratio changes its sign. */
 static void meet(crossing *c, const double *lengths, const double *one, const double *other, size_t i, size_t k) {
-  const double before = log(one[i] / other[i]), behind = log(one[k] / other[k]);
-  const double part = before == behind ? 1.0 : before / (before - behind);
+  const double before = log(one[i] / other[i]), after = log(one[k] / other[k]);
+  const double part = before == after ? 1.0 : before / (before - after);
   c->length = exp(log(lengths[i]) + part * (log(lengths[k]) - log(lengths[i])));
   c->seconds = exp(log(one[i]) + part * (log(one[k]) - log(one[i])));
 }

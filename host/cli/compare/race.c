@@ -1,5 +1,5 @@
-/* Everybody does the same work: first for the judge, then for the clock, in turns, so that what else goes on in the
- * machine meets all of them alike. */
+/* All contestants do the same work. They are checked first, then timed in turn, so that anything
+ * else on the machine affects all of them alike. */
 #include "cli/compare/race.h"
 
 #include <math.h>
@@ -10,16 +10,18 @@
 #include "cli/command.h"
 #include "cli/report/steady.h"
 
-/* Up to here the scalar path in double checks everything, else a sample: about half a second. */
+/* Problems up to this size are checked completely, in about half a second; larger ones by a
+ * sample of rows. */
 #define CHECK_ALL_FLOPS 2e8
-/* Rounds of runs, by themselves: LEAST, and more up to MOST while all of them together take no longer than this. */
+/* Without --repeat: LEAST_ROUNDS rounds, then more up to COMPARE_MOST_RUNS until this much time
+ * has passed. */
 #define ROUND_SECONDS 2.0
 enum { LEAST_ROUNDS = 3 };
 #define REST_SECONDS 5e-3
-/* What a contestant does at least a second, for all that is known before it has run. */
+/* Operations per second that every contestant is assumed to reach before it has run. */
 #define SLOWEST_RATE 0.25e9
 
-/* One length with its inputs, and a place for the results that are timed. */
+/* One length with its inputs, and memory for the results of timed runs. */
 typedef struct heat {
   race *race;
   result *results; /* (contestants) */
@@ -30,7 +32,7 @@ typedef struct heat {
   void *memory;
 } heat;
 
-/* 2 for each multiply-add that the mask leaves, 4 for each weight. */
+/* 2 for each multiply-add that the mask does not remove, 4 for each weight. */
 static double flops_of(const clattn_problem *p) {
   const double queries = (double)p->query_len;
   const double pairs =
@@ -40,19 +42,19 @@ static double flops_of(const clattn_problem *p) {
   return 2.0 * (double)p->model_dim * projected + pairs * (2.0 * (double)(p->head_dim + p->value_dim) + 4.0);
 }
 
-/* What is timed has one result: the context, or the output where that is of another type. */
+/* Timed runs have one result: the context, or the output if that has another type. */
 static int begin(heat *h, race *r, size_t tokens, result *results) {
   run_options o = r->found->options->input;
   *h = (heat){.race = r, .outputs = CLATTN_OUTPUTS_INIT, .results = results};
   o.number[NUMBER_TOKENS] = tokens;
   const int code = input_load(&o, &h->in);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   const size_t bytes = clattn_output_bytes(&h->in.problem, CLATTN_OUTPUT);
   h->flops = flops_of(&h->in.problem);
   h->memory = malloc(bytes > 0 ? bytes : clattn_output_bytes(&h->in.problem, CLATTN_CONTEXT));
   clattn_outputs_set(&h->outputs, bytes > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT, h->memory);
   for (size_t i = 0; i < r->found->contestants; ++i) results[i] = (result){.state = RESULT_CANNOT};
-  if (h->memory != NULL) return -1;
+  if (h->memory != NULL) return GO_ON;
   complain("no host memory for a result of %zu tokens", tokens);
   return EXIT_BAD_INPUT;
 }
@@ -62,14 +64,14 @@ static void end(heat *h) {
   input_free(&h->in);
 }
 
-/* ---- before the clock -------------------------------------------------------------------------------------------- */
+/* ---- before timing -------------------------------------------------------------------------------------------- */
 
 static void fail(result *r, const clattn_error *error) {
   r->state = RESULT_CANNOT;
   contestant_reason(r->reason, sizeof r->reason, error->message);
 }
 
-/* Whether one run fits, by what the contestant has reached before. */
+/* Whether a run fits into --seconds, at the rate that the contestant has reached so far. */
 static bool fits(const heat *h, size_t i) {
   const double rate = h->race->rate[i], most = (double)h->race->found->options->seconds;
   result *r = &h->results[i];
@@ -80,7 +82,7 @@ static bool fits(const heat *h, size_t i) {
   return false;
 }
 
-/* The plan, and all results checked; that run also warms up. */
+/* Makes the plan and checks the results; that run is also the warm-up. */
 static void admit(heat *h, size_t i) {
   contestant *c = &h->race->found->contestant[i];
   result *r = &h->results[i];
@@ -106,7 +108,7 @@ static void dismiss_all(heat *h) {
     if (f->contestant[i].kind->finish != NULL) f->contestant[i].kind->finish(&f->contestant[i]);
 }
 
-/* ---- the clock --------------------------------------------------------------------------------------------------- */
+/* ---- timing --------------------------------------------------------------------------------------------------- */
 
 static double spent_by(const result *r) {
   double seconds = 0.0;
@@ -114,8 +116,8 @@ static double spent_by(const result *r) {
   return seconds;
 }
 
-/* OpenMP's threads go on looking for work for a millisecond or two after they have run, on cores that the next
- * contestant wants. Waiting awake keeps the clock of this one up. */
+/* OpenMP's threads spin for a millisecond or two after their work, on cores that the next
+ * contestant needs. A busy wait keeps the frequency of this core up. */
 static void let_others_rest(void) {
   const double from = clattn_now();
   while (clattn_now() - from < REST_SECONDS) continue;
@@ -132,7 +134,8 @@ static void time_one(heat *h, size_t i) {
     fail(r, &error);
 }
 
-/* Whether this contestant runs once more: as often as was asked for, or, by itself, while its runs fit. */
+/* Whether this contestant runs once more: as often as --repeat says, or while its runs fit into
+ * --seconds. */
 static bool goes_on(const heat *h, const result *r, size_t round) {
   const double most = (double)h->race->found->options->seconds, spent = spent_by(r);
   if (r->state != RESULT_TIMED) return false;
@@ -180,7 +183,7 @@ int race_run(race *r, size_t index) {
   comparison *f = r->found;
   heat h;
   const int code = begin(&h, r, f->length[index], comparison_result(f, index, 0));
-  if (code == -1) {
+  if (code == GO_ON) {
     f->flops[index] = h.flops;
     run_heat(&h);
   }
@@ -190,7 +193,8 @@ int race_run(race *r, size_t index) {
 
 /* ---- the rehearsal ----------------------------------------------------------------------------------------------- */
 
-/* The longest of tokens, tokens / 2, ... at which even the slowest is done in a quarter of the time. */
+/* The longest of tokens, tokens / 2, ... at which even SLOWEST_RATE needs only a quarter of
+ * --seconds. */
 static size_t rehearsed_tokens(const race *r) {
   clattn_problem problem = r->found->problem;
   const double most = (double)r->found->options->seconds * SLOWEST_RATE / 4.0;
@@ -216,7 +220,7 @@ int race_rehearse(race *r) {
   const comparison *f = r->found;
   const size_t tokens = rehearsed_tokens(r);
   heat h;
-  if (tokens == f->options->input.number[NUMBER_TOKENS]) return -1;
+  if (tokens == f->options->input.number[NUMBER_TOKENS]) return GO_ON;
   result *results = malloc(f->contestants * sizeof *results);
   if (results == NULL) {
     complain("no host memory for a rehearsal");
@@ -224,7 +228,7 @@ int race_rehearse(race *r) {
   }
   const int code = begin(&h, r, tokens, results);
   h.rehearsal = true;
-  if (code == -1) run_heat(&h);
+  if (code == GO_ON) run_heat(&h);
   end(&h);
   free(results);
   return code;

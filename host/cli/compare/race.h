@@ -1,10 +1,10 @@
-/* One length: everybody is checked, then timed in turn. */
+/* Runs all contestants at one length: checks them, then times them in turn. */
 #ifndef CLATTN_CLI_RACE_H
 #define CLATTN_CLI_RACE_H
 
 #include "cli/compare/comparison.h"
 
-/* What is known of how fast each contestant is, in operations a second: its last length's; 0: nothing yet. */
+/* rate: operations per second that each contestant reached at its last length; 0: unknown. */
 typedef struct race {
   comparison *found;
   double *rate; /* (contestants) */
@@ -12,13 +12,14 @@ typedef struct race {
   void *of;
 } race;
 
-/* Fills in the problem that is found. -1, or the exit code after a complaint. */
+/* Fills in found->problem. Returns GO_ON, or the exit code after a complaint. */
 int race_prepare(race *r);
 
-/* Runs all at length `index` of what is found. Likewise. */
+/* Runs all contestants at found->length[index]. Returns as race_prepare does. */
 int race_run(race *r, size_t index);
 
-/* Before a single long length: one run of each at a shorter one, so that their rates are known. Likewise. */
+/* Before a single long length: one run of each at a shorter one, to find their rates. Returns as
+ * race_prepare does. */
 int race_rehearse(race *r);
 
 #endif

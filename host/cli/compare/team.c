@@ -1,4 +1,4 @@
-/* OpenMP, and what stands in for it. No header of it is needed, which not every compiler finds. */
+/* OpenMP, and its replacement. No header of OpenMP is used, because not every compiler finds it. */
 #include "cli/compare/team.h"
 
 #ifdef _OPENMP
@@ -14,7 +14,7 @@ size_t team_size(void) {
   return threads;
 }
 
-/* Pieces are handed out one by one: with a causal mask the later ones have more to do. */
+/* Pieces are handed out one by one, because with a causal mask later ones have more to do. */
 void team_run(size_t pieces, void (*piece)(void *of, size_t i), void *of) {
 #pragma omp parallel for schedule(dynamic, 1)
   for (size_t i = 0; i < pieces; ++i) piece(of, i);

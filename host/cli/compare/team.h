@@ -1,4 +1,5 @@
-/* The cores that the CPU's contestants share out their work to: by OpenMP, where the program was built with it. */
+/* Shares the work of the CPU's contestants among the cores, with OpenMP if the program was built
+ * with it. */
 #ifndef CLATTN_CLI_TEAM_H
 #define CLATTN_CLI_TEAM_H
 
@@ -7,13 +8,13 @@
 
 #include "clattn_check.h"
 
-/* Whether there is one. */
+/* Whether the program was built with OpenMP. */
 bool team_exists(void);
 
-/* Its threads; 1 without. */
+/* The number of threads; 1 without OpenMP. */
 size_t team_size(void);
 
-/* As clattn_loop.run: one after the other without a team. */
+/* As clattn_loop.run; one after the other without OpenMP. */
 void team_run(size_t pieces, void (*piece)(void *of, size_t i), void *of);
 
 #endif

@@ -1,4 +1,4 @@
-/* `clattn devices`: what there is, and what it can do. */
+/* `clattn devices`: lists the devices, their limits and the kernels they can run. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@ static void print_limits(const clattn_device_info *d) {
   printf("    work-group      up to %llu work-items, %llu x %llu x %llu\n", (unsigned long long)d->max_work_group,
          (unsigned long long)d->max_work_item_sizes[0], (unsigned long long)d->max_work_item_sizes[1],
          (unsigned long long)d->max_work_item_sizes[2]);
-  printf("    extensions      %s\n", d->extensions[0] != '\0' ? d->extensions : "none of those that matter here");
+  printf("    extensions      %s\n", d->extensions[0] != '\0' ? d->extensions : "none that clattn uses");
 }
 
 static void print_kernels(const clattn_device_info *d) {
@@ -61,15 +61,10 @@ static int print_devices(const char *platform, const char *device) {
 
 int command_devices(int argc, const char **argv) {
   char *device = NULL, *platform = NULL;
-  const struct poptOption options[] = {
-      {"device", 0, POPT_ARG_STRING, &device, 0,
-       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else all)", "D"},
-      {"platform", 0, POPT_ARG_STRING, &platform, 0, "index or part of the name", "P"},
-      HELP_OPTION,
-      POPT_TABLEEND};
+  const struct poptOption options[] = {DEVICE_OPTIONS(&device, &platform, "all"), HELP_OPTION, POPT_TABLEEND};
   poptContext context = open_options(argc, argv, options, NULL);
   int result = read_options(context, "devices");
-  if (result == -1) result = print_devices(platform, device);
+  if (result == GO_ON) result = print_devices(platform, device);
   poptFreeContext(context);
   free(device);
   free(platform);

@@ -16,7 +16,7 @@ void icd_free(icd_list *list) {
   list->count = 0;
 }
 
-/* The end of a text that is longer than `most` gives way to "...". */
+/* Shortens a text of more than `most` bytes and ends it with "...". */
 static void cut(char *text, size_t most) {
   if (strlen(text) <= most) return;
   text[most] = '\0';
@@ -96,8 +96,7 @@ static void read_file(icd *one) {
   while (end > 0 && (one->library[end - 1] == ' ' || one->library[end - 1] == '\t')) one->library[--end] = '\0';
   struct stat found;
   if (end == 0)
-    snprintf(one->trouble, sizeof one->trouble,
-             "broken: its first line is empty, where the driver's library should be named");
+    snprintf(one->trouble, sizeof one->trouble, "broken: its first line is empty; it should name the driver's library");
   else if (one->library[0] == '/' && stat(one->library, &found) != 0)
     snprintf(one->trouble, sizeof one->trouble, "points nowhere: %s", strerror(errno));
 }
@@ -148,7 +147,8 @@ static bool add_folder(icd_list *list, const char *folder) {
   return whole;
 }
 
-/* ---- the place --------------------------------------------------------------------------------------------------- */
+/* ---- where the loader looks
+ * --------------------------------------------------------------------------------------------------- */
 
 static bool is_folder(const char *path) {
   struct stat found;
@@ -161,8 +161,8 @@ static bool is_there(const char *folder, const char *name) {
   return snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path && stat(path, &found) == 0;
 }
 
-/* libOpenCL(7) of ocl-icd: a folder; a file that ends in .icd, without a slash first in the usual folder; else the
- * driver's library itself. */
+/* As in libOpenCL(7) of ocl-icd: a folder; or a file that ends in .icd, in the usual folder
+ * first if it has no slash; else the driver's library. */
 static bool add_as_ocl_icd(icd_list *list, const char *vendors, const char *usual) {
   if (is_folder(vendors)) return add_folder(list, vendors);
   if (!ends_with(vendors, ".icd")) return add_library(list, vendors, strlen(vendors));
@@ -170,7 +170,7 @@ static bool add_as_ocl_icd(icd_list *list, const char *vendors, const char *usua
   return add_file(list, in_usual ? usual : "", vendors);
 }
 
-/* A folder; and besides it libraries by name, which come first. */
+/* Libraries named in OCL_ICD_FILENAMES come first, then the folder. */
 static bool add_as_khronos(icd_list *list, const char *vendors) {
   const char *names = getenv("OCL_ICD_FILENAMES");
   for (const char *at = names != NULL ? names : ""; *at != '\0';) {
@@ -181,11 +181,11 @@ static bool add_as_khronos(icd_list *list, const char *vendors) {
   if (!add_folder(list, vendors)) return false;
   if (list->trouble[0] != '\0' && !is_folder(vendors))
     snprintf(list->trouble, sizeof list->trouble,
-             "%s: no folder (allowed with the Khronos loader: a folder of .icd files)", vendors);
+             "%s is not a folder (allowed with the Khronos loader: a folder of .icd files)", vendors);
   return true;
 }
 
-/* The variable's value; NULL where it is not set, or empty, which is the same to loaders. */
+/* The variable's value; NULL if it is not set or empty, which loaders treat alike. */
 static const char *setting(icd_list *list, const char *variable) {
   const char *value = getenv(variable);
   if (value == NULL || value[0] == '\0') return NULL;

@@ -1,4 +1,5 @@
-/* Asking a driver for its platforms and devices, as the loader does, in a child: see icd.h. */
+/* Queries a driver for its platforms and devices, as the loader does, in a child process: see
+ * icd.h. */
 #if defined(__unix__)
 #define _GNU_SOURCE /* strsignal */
 #endif
@@ -11,7 +12,7 @@
 icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size) {
   (void)one;
   (void)seconds;
-  snprintf(text, size, "not asked: that takes a process of its own");
+  snprintf(text, size, "not queried: that needs a process of its own");
   return ICD_NOT_ASKED;
 }
 
@@ -33,7 +34,7 @@ bool icd_ask_loader(icd_loader_words *words) {
 #include "base/opencl.h"
 #include "base/text.h"
 
-/* What the child says; short enough for a pipe to take it at once. */
+/* What the child sends; short enough that one write to a pipe takes it. */
 typedef struct answer {
   icd_verdict verdict;
   char text[2 * ICD_TEXT_BYTES];
@@ -41,7 +42,7 @@ typedef struct answer {
 
 /* ---- in the child ------------------------------------------------------------------------------------------------ */
 
-/* What a platform begins with (cl_khr_icd): its functions, of which these are the first. */
+/* A platform begins with a pointer to its functions (cl_khr_icd); these are the first. */
 typedef struct dispatch {
   void *get_platform_ids;
   cl_int(CL_API_CALL *get_platform_info)(cl_platform_id, cl_platform_info, size_t, void *, size_t *);
@@ -56,7 +57,7 @@ static get_platforms find_entry(void *library) {
   get_platforms found = NULL;
   void *address = dlsym(library, "clGetExtensionFunctionAddress");
   memcpy(&extension, &address, sizeof extension);
-  if (extension == NULL) return NULL; /* loaders do not take it for a driver then */
+  if (extension == NULL) return NULL; /* loaders reject such a library */
   address = extension(entry);
   if (address == NULL) address = dlsym(library, entry);
   memcpy(&found, &address, sizeof found);
@@ -68,7 +69,7 @@ static void say(answer *a, icd_verdict verdict, const char *what, int code) {
   snprintf(a->text, sizeof a->text, "%s (%d)", what, code);
 }
 
-/* Adds what one platform has; its function for texts may be missing. */
+/* Adds one platform to the text; its get_platform_info may be missing. */
 static void ask_platform(cl_platform_id platform, answer *a) {
   const dispatch *functions = NULL;
   char raw[128] = "", name[128];
@@ -98,7 +99,7 @@ static void ask(const char *name, answer *a) {
   const get_platforms entry = library != NULL ? find_entry(library) : NULL;
   a->verdict = ICD_BROKEN;
   if (entry == NULL) {
-    snprintf(a->text, sizeof a->text, "broken: %s", why != NULL ? why : "the library is no OpenCL driver");
+    snprintf(a->text, sizeof a->text, "broken: %s", why != NULL ? why : "the library is not an OpenCL driver");
     return;
   }
   const cl_int code = entry(sizeof platform / sizeof platform[0], platform, &count);
@@ -111,7 +112,7 @@ static void ask(const char *name, answer *a) {
   for (cl_uint i = 0; i < count && i < sizeof platform / sizeof platform[0]; ++i) ask_platform(platform[i], a);
 }
 
-/* The alarm ends it if its parent has gone meanwhile. */
+/* The alarm ends the child if its parent has ended. */
 static void answer_in_child(const char *name, unsigned seconds, int to) {
   answer a = {.text = ""};
   signal(SIGALRM, SIG_DFL);
@@ -123,16 +124,16 @@ static void answer_in_child(const char *name, unsigned seconds, int to) {
 /* ---- in the parent ----------------------------------------------------------------------------------------------- */
 
 static icd_verdict not_asked(char *text, size_t size) {
-  snprintf(text, size, "not asked: %s", strerror(errno));
+  snprintf(text, size, "not queried: %s", strerror(errno));
   return ICD_NOT_ASKED;
 }
 
 static icd_verdict ended(int status, char *text, size_t size) {
   if (WIFSIGNALED(status))
-    snprintf(text, size, "broken: asking it for its platforms and devices ends the process (%s)",
+    snprintf(text, size, "broken: querying its platforms and devices ends the process (%s)",
              strsignal(WTERMSIG(status)));
   else
-    snprintf(text, size, "broken: asking it for its platforms and devices ends the process (exit code %d)",
+    snprintf(text, size, "broken: querying its platforms and devices ends the process (exit code %d)",
              WEXITSTATUS(status));
   return ICD_CRASHES;
 }
@@ -157,7 +158,7 @@ icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size) {
   if (!in_time) kill(child, SIGKILL);
   if (waitpid(child, &status, 0) != child) return not_asked(text, size);
   if (!in_time || (!answered && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)) {
-    snprintf(text, size, "hangs: asked for its platforms and devices it has not answered within %u s", seconds);
+    snprintf(text, size, "hangs: no response to a query of its platforms and devices within %u s", seconds);
     return ICD_HANGS;
   }
   if (!answered) return ended(status, text, size);
@@ -166,7 +167,7 @@ icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size) {
 }
 /* ---- the loader -------------------------------------------------------------------------------------------------- */
 
-/* ocl-icd's extension, which the Khronos loader has, too. */
+/* An extension of ocl-icd, which the Khronos loader has too. */
 static bool read_words(icd_loader_words *words) {
   enum { VERSION = 2, NAME = 3, VENDOR = 4 };
   void *(CL_API_CALL * extension)(const char *) = NULL;
@@ -181,7 +182,7 @@ static bool read_words(icd_loader_words *words) {
          tell(VENDOR, sizeof words->vendor - 1, words->vendor, NULL) == CL_SUCCESS;
 }
 
-/* In a child, too, in which the loader finds no drivers: its first call loads them all. */
+/* Also in a child, in which the loader finds no drivers: its first call would load them all. */
 bool icd_ask_loader(icd_loader_words *words) {
   static const char *const others[] = {"OCL_ICD_FILENAMES", "OPENCL_VENDOR_PATH", "OPENCL_LAYERS"};
   int ends[2];

@@ -1,4 +1,4 @@
-/* Devices, with an eye on drivers that do not answer: see open.h. */
+/* Lists and opens devices, and names drivers that do not respond: see open.h. */
 #if defined(__unix__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -10,7 +10,8 @@
 #include "cli/command.h"
 #include "cli/files/user_files.h"
 
-/* ---- drivers that do not answer ---------------------------------------------------------------------------------- */
+/* ---- drivers that do not respond ----------------------------------------------------------------------------------
+ */
 
 #if !defined(__unix__)
 
@@ -36,16 +37,16 @@ static void end_waiting(const patience *p) {
 
 enum { OPEN_PATIENCE = 10, ASK_SECONDS = 3 };
 
-/* A process beside this one, forked before any driver is loaded. It waits for the pipe's end. */
+/* A second process, forked before any driver is loaded, that waits for the end of the pipe. */
 typedef struct patience {
-  pid_t process; /* below 0: there is none */
+  pid_t process; /* negative: there is none */
   int pipe;
 } patience;
 
 static void name_those_that_hang(void) {
   icd_list list;
   size_t named = 0;
-  complain("the OpenCL drivers have not answered for %d s; each is asked by itself now", OPEN_PATIENCE);
+  complain("the OpenCL drivers have not responded for %d s; each is now queried alone", OPEN_PATIENCE);
   if (!icd_find(&list)) return;
   for (size_t i = 0; i < list.count; ++i) {
     char name[ICD_PATH_BYTES], text[3 * ICD_TEXT_BYTES];
@@ -56,9 +57,9 @@ static void name_those_that_hang(void) {
     ++named;
   }
   if (named > 0)
-    complain("take such a file away, or name a folder without it: OCL_ICD_VENDORS=FOLDER");
+    complain("remove such a file, or set OCL_ICD_VENDORS to a folder without it");
   else
-    complain("each of %zu answers by itself: they are slow, or do not bear each other", list.count);
+    complain("each of %zu responds alone: they are slow, or conflict with each other", list.count);
   icd_free(&list);
 }
 
@@ -99,7 +100,7 @@ clattn_status list_devices(const clattn_device_choice *choice, clattn_device_lis
   return status;
 }
 
-/* Fills rate with those of the stage and returns how many devices have one. */
+/* Fills `rate` with the tuned rates of the stage; returns how many devices have one. */
 static size_t read_rates_of(const clattn_device_list *list, clattn_stage stage, double *rate) {
   size_t known = 0;
   for (size_t i = 0; i < clattn_device_list_count(list); ++i) {
@@ -111,7 +112,8 @@ static size_t read_rates_of(const clattn_device_list *list, clattn_stage stage, 
   return known;
 }
 
-/* The rates of the stage of which most devices have one: those of different stages do not compare. */
+/* Takes the rates of the stage for which most devices have one: rates of different stages cannot
+ * be compared. */
 static void read_rates(const clattn_device_list *list, double *rate) {
   static const clattn_stage stages[] = {CLATTN_STAGE_FUSED, CLATTN_STAGE_SCORES, CLATTN_STAGE_CONTEXT,
                                         CLATTN_STAGE_PROJECT};
@@ -132,7 +134,8 @@ clattn_status open_device(const clattn_device_choice *choice, clattn_device **de
   clattn_status status = list_devices(choice, &list, error);
   if (status != CLATTN_OK) return status;
   const size_t count = clattn_device_list_count(list);
-  double *rate = count > 1 ? calloc(count, sizeof *rate) : NULL; /* without memory the order is that without records */
+  double *rate =
+      count > 1 ? calloc(count, sizeof *rate) : NULL; /* without memory, choose as if there were no records */
   if (rate != NULL) read_rates(list, rate);
   status = clattn_device_list_best(list, rate, &best, error);
   if (status == CLATTN_OK) status = clattn_device_list_open(list, best, device, error);

@@ -1,4 +1,4 @@
-/* What OpenCL's codes mean, in words, and what helps. */
+/* What OpenCL's error codes mean, and what helps. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "cli/doctor/doctor.h"
 
 #define NO_DRIVER                                                                                                      \
-  "The loader found no driver at all: none is installed, or none of its .icd files can be used.\n"                     \
+  "The loader found no driver at all: none is installed, or no .icd file can be used.\n"                               \
   "  no GPU at hand   PoCL, on the CPU: Debian, Ubuntu pocl-opencl-icd; Fedora, Arch pocl; macOS (Homebrew) pocl\n"    \
   "  NVIDIA           Debian nvidia-opencl-icd; Ubuntu libnvidia-compute-VERSION; Fedora (RPM Fusion)\n"               \
   "                   xorg-x11-drv-nvidia-cuda; Arch opencl-nvidia. The kernel module must be of the same version\n"   \
@@ -27,48 +27,46 @@ static const struct {
 } codes[] = {
     {-1001, "CL_PLATFORM_NOT_FOUND_KHR", NO_DRIVER},
     {-1, "CL_DEVICE_NOT_FOUND",
-     "There is a driver, but it has no device. A GPU: it is not there, is switched off, or this user may not open it\n"
-     "(groups render and video; nvidia-smi must work). PoCL: it cannot make its cache folder, which is "
-     "POCL_CACHE_DIR,\n"
-     "else one below XDG_CACHE_HOME or HOME, or POCL_DEVICES names no device of its own (it should be pthread, or not\n"
-     "set). rusticl: it has devices only where RUSTICL_ENABLE names a driver (radeonsi, iris, llvmpipe)."},
+     "There is a driver, but it has no device. GPU: it is missing or switched off, or this user may not open it "
+     "(groups\n"
+     "render and video; nvidia-smi must work). PoCL: it cannot make its cache folder (POCL_CACHE_DIR, else one below\n"
+     "XDG_CACHE_HOME or HOME), or POCL_DEVICES names no device of PoCL's (set it to pthread, or unset it). rusticl: "
+     "it\n"
+     "has devices only if RUSTICL_ENABLE names a driver (radeonsi, iris, llvmpipe)."},
     {-2, "CL_DEVICE_NOT_AVAILABLE",
-     "Another program holds the device alone, or it was reset. Try again; look at the system's log."},
+     "Another program uses the device exclusively, or it was reset. Try again; look at the system's log."},
     {-3, "CL_COMPILER_NOT_AVAILABLE",
-     "The driver was installed without its compiler: a further package of the same vendor has it (AMD comgr, libclc, "
-     "LLVM)."},
+     "The driver was installed without its compiler, which is in another package of the same vendor (AMD comgr, "
+     "libclc, LLVM)."},
     {-4, "CL_MEM_OBJECT_ALLOCATION_FAILURE",
-     "The device has no room for a buffer. A shorter sequence, fewer heads at a time, --pipeline fused (no matrix of "
-     "scores);\n"
-     "end other programs that use the device."},
+     "The device has no room for a buffer. Try a shorter sequence, fewer heads, or --pipeline fused (no matrix of\n"
+     "scores); end other programs that use the device."},
     {-5, "CL_OUT_OF_RESOURCES",
-     "Memory, registers or local memory ran out, or a kernel wrote where it must not, or the display's watchdog ended "
-     "it.\n"
-     "Try another kernel ('clattn doctor' says which are right) and a smaller problem; the next calls may fail for "
-     "nothing."},
+     "Memory, registers or local memory ran out, a kernel wrote outside its buffers, or the display's watchdog\n"
+     "ended it. Try another kernel ('clattn doctor' tests them) and a smaller problem. Later calls may fail for no\n"
+     "other reason."},
     {-6, "CL_OUT_OF_HOST_MEMORY",
-     "The computer itself has no memory left, or a limit (ulimit -v, a container's) is reached."},
+     "The computer has no memory left, or a limit was reached (ulimit -v, or that of a container)."},
     {-11, "CL_BUILD_PROGRAM_FAILURE",
-     "The driver's compiler does not take a kernel; its words are behind the message. PoCL: a file where its cache "
-     "folder\n"
-     "should be (POCL_CACHE_DIR), or a full disk. Plans go on with another kernel."},
+     "The driver's compiler rejects a kernel; its output follows the message. PoCL: a file is in the place of its "
+     "cache\n"
+     "folder (POCL_CACHE_DIR), or the disk is full. Plans use another kernel instead."},
     {-30, "CL_INVALID_VALUE",
-     "The driver refuses a value that its own limits allow: a fault of clattn or of the driver; please report it."},
+     "The driver refuses a value that its own limits allow: a bug in clattn or in the driver; please report it."},
     {-36, "CL_INVALID_COMMAND_QUEUE",
-     "The queue is gone: an earlier kernel failed and the driver has closed the context. Start anew."},
-    {-43, "CL_INVALID_BUILD_OPTIONS", "The compiler does not know -cl-std=CL1.2: a driver from before OpenCL 1.2."},
+     "The queue is gone: an earlier kernel failed and the driver closed the context. Start the program again."},
+    {-43, "CL_INVALID_BUILD_OPTIONS", "The compiler does not know -cl-std=CL1.2: the driver is older than OpenCL 1.2."},
     {-52, "CL_INVALID_KERNEL_ARGS",
-     "An argument was refused, though it was set: a fault of clattn or of the driver; please report it."},
+     "An argument was set and still refused: a bug in clattn or in the driver; please report it."},
     {-54, "CL_INVALID_WORK_GROUP_SIZE",
-     "The kernel, as it was built, needs more registers than a group of that size has. Smaller tiles: --kernel "
-     "STAGE=RUNG:TILE=8,\n"
-     "or 'clattn tune', which finds what runs."},
-    {-55, "CL_INVALID_WORK_ITEM_SIZE", "As -54, along one dimension."},
-    {-58, "CL_INVALID_EVENT", "An event of an earlier command has failed; the first message is the one that counts."},
+     "The compiled kernel needs more registers than a work-group of that size has. Try smaller tiles, as in\n"
+     "--kernel scores=tiled:TILE=8, or 'clattn tune', which finds sizes that run."},
+    {-55, "CL_INVALID_WORK_ITEM_SIZE", "As -54, but along one dimension."},
+    {-58, "CL_INVALID_EVENT", "An event of an earlier command failed; the first message is the one that matters."},
     {-61, "CL_INVALID_BUFFER_SIZE",
-     "A buffer is larger than the device takes in one piece: a shorter sequence or --pipeline fused."},
+     "A buffer is larger than the device allows for one: try a shorter sequence or --pipeline fused."},
     {-9999, "an illegal access (NVIDIA)",
-     "A kernel read or wrote outside of its buffers. Run 'clattn doctor', and report what it says."},
+     "A kernel read or wrote outside its buffers. Run 'clattn doctor', and report what it says."},
 };
 enum { CODES = sizeof codes / sizeof codes[0] };
 
@@ -78,7 +76,7 @@ const char *doctor_words(int code) {
   return NULL;
 }
 
-/* Variables by which a driver or the loader may leave devices out. */
+/* Variables that may hide devices. */
 static const char *const hiding[] = {
     "OCL_ICD_VENDORS",      "OCL_ICD_FILENAMES",   "OPENCL_VENDOR_PATH", "POCL_DEVICES",     "CUDA_VISIBLE_DEVICES",
     "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"};
@@ -106,6 +104,6 @@ int doctor_code(const char *text) {
     const size_t used = strlen(allowed);
     snprintf(allowed + used, sizeof allowed - used, "%s%d", i > 0 ? ", " : "", codes[i].code);
   }
-  complain("--code %s: nothing is known of it (allowed: %s, or a name such as CL_OUT_OF_RESOURCES)", text, allowed);
+  complain("--code %s is unknown (allowed: %s, or a name such as CL_OUT_OF_RESOURCES)", text, allowed);
   return EXIT_BAD_INPUT;
 }

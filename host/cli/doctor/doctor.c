@@ -1,5 +1,5 @@
-/* `clattn doctor`: what there is of OpenCL here, what is wrong with it, and whether each kernel computes what it
- * should. */
+/* `clattn doctor`: which OpenCL drivers and devices there are, what is wrong with them, and
+ * whether each kernel passes its self-test. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static int no_device(const clattn_error *error) {
   return EXIT_DEVICE_FAILED;
 }
 
-/* A device that fails does not keep the others from being asked. */
+/* Tests all devices, also after one has failed. */
 static int ask_all(const clattn_device_choice *choice) {
   clattn_device_list *list = NULL;
   clattn_error error;
@@ -50,19 +50,19 @@ static int ask_all(const clattn_device_choice *choice) {
   if (clattn_device_list_create(choice, &list, &error) != CLATTN_OK) return no_device(&error);
   for (size_t i = 0; i < clattn_device_list_count(list); ++i) {
     const int failed = ask_device(list, i, &wrong);
-    if (failed != -1) code = failed;
+    if (failed != GO_ON) code = failed;
   }
   clattn_device_list_destroy(list);
   if (code != EXIT_PASSED) return code;
   if (wrong == 0)
-    puts("\nevery kernel that plans choose here is right");
+    puts("\nevery kernel that plans choose here passed its self-test");
   else
-    printf("\n%s%zu of the kernels that plans choose here %s wrong%s: plans pass over %s and take the next\n",
-           style(RED), wrong, wrong == 1 ? "is" : "are", style(PLAIN), wrong == 1 ? "it" : "them");
+    printf("\n%s%zu of the kernels that plans choose here failed%s: plans reject %s and take the next one\n",
+           style(RED), wrong, style(PLAIN), wrong == 1 ? "it" : "them");
   return wrong == 0 ? EXIT_PASSED : EXIT_CHECK_FAILED;
 }
 
-/* Each line goes out at once: a driver may end the process after it. */
+/* Every line is written at once, because a driver may end the process after it. */
 static int examine(const char *platform, const char *device, unsigned seconds) {
   const clattn_device_choice choice = device_choice(platform, device);
   bool pocl = false;
@@ -70,9 +70,8 @@ static int examine(const char *platform, const char *device, unsigned seconds) {
   const bool usable = doctor_loader(seconds, &pocl);
   doctor_surroundings(pocl);
   if (usable) return ask_all(&choice);
-  puts("\nno device is asked: the loader asks every driver, also the one that does not answer. Take its .icd file "
-       "away, or\n"
-       "name a folder without it: OCL_ICD_VENDORS=FOLDER");
+  puts("\nno device is tested: the loader would load every driver, also the one that does not respond. Remove its .icd "
+       "file,\nor set OCL_ICD_VENDORS to a folder without it");
   return EXIT_DEVICE_FAILED;
 }
 
@@ -80,22 +79,20 @@ int command_doctor(int argc, const char **argv) {
   char *device = NULL, *platform = NULL, *code = NULL;
   int wait = 20;
   const struct poptOption options[] = {
-      {"device", 0, POPT_ARG_STRING, &device, 0,
-       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else all)", "D"},
-      {"platform", 0, POPT_ARG_STRING, &platform, 0, "index or part of the name", "P"},
-      {"code", 0, POPT_ARG_STRING, &code, 0, "an OpenCL code, such as -1001 or CL_OUT_OF_RESOURCES, in words", "C"},
+      DEVICE_OPTIONS(&device, &platform, "all"),
+      {"code", 0, POPT_ARG_STRING, &code, 0, "explain an OpenCL error code, such as -1001 or CL_OUT_OF_RESOURCES", "C"},
       {"wait", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &wait, 0,
-       "seconds that each driver has to answer, up to 3600", "S"},
+       "seconds that each driver has to respond, up to 3600", "S"},
       HELP_OPTION,
       POPT_TABLEEND};
   poptContext context = poptGetContext("clattn", argc, argv, options, 0);
   int result = read_options(context, "doctor");
-  if (result == -1 && code != NULL) {
+  if (result == GO_ON && code != NULL) {
     result = doctor_code(code);
-  } else if (result == -1 && (wait < 1 || wait > 3600)) {
+  } else if (result == GO_ON && (wait < 1 || wait > 3600)) {
     complain("--wait %d (allowed: 1 to 3600)", wait);
     result = EXIT_BAD_INPUT;
-  } else if (result == -1) {
+  } else if (result == GO_ON) {
     result = examine(platform, device, (unsigned)wait);
   }
   poptFreeContext(context);

@@ -7,24 +7,25 @@
 
 #include "clattn_inspect.h"
 
-/* What the loader goes by: its file, and each vendor's .icd file with what its driver answers within `seconds`. False
- * after a complaint where one ends this process or never answers: the loader must not be used. *pocl: PoCL is there. */
+/* Prints the loader, and each .icd file with the response of its driver within `seconds`. False
+ * after a complaint if a driver crashes or hangs: then the loader must not be used. *pocl:
+ * whether PoCL is among them. */
 bool doctor_loader(unsigned seconds, bool *pocl);
 
-/* Variables and folders that decide what OpenCL and clattn do here. */
+/* Prints variables and folders that affect OpenCL and clattn. */
 void doctor_surroundings(bool pocl);
 
-/* A code by number or name, in words, and what to do. Returns the exit code. */
+/* Explains a code, given by number or name, and what to do. Returns the exit code. */
 int doctor_code(const char *text);
 
-/* What a failure with this code means; NULL where there is nothing to say. */
+/* What this code means; NULL if it is unknown. */
 const char *doctor_words(int code);
 
-/* What may help where no device was found, and the driver or loader answered with this code; several lines. */
+/* Prints what may help if no device was found and the driver or loader returned this code. */
 void doctor_advise(int code, FILE *to);
 
-/* Every kernel of the catalogue, asked; counts those that are wrong although plans would choose them. Returns -1, or
- * the exit code, after a complaint. */
+/* Runs the self-test of every kernel in the catalogue. Adds to *wrong those that failed although
+ * plans would choose them. Returns GO_ON, or the exit code after a complaint. */
 int doctor_kernels(clattn_device *device, size_t *wrong);
 
 #endif

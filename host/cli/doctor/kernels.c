@@ -1,4 +1,4 @@
-/* Every kernel of the catalogue does a small problem with known results. */
+/* Runs the self-test of every kernel in the catalogue. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "cli/report/units.h"
 #include "cli/files/user_files.h"
 
-/* Whether plans would choose it here, for one shape or another. */
+/* Whether plans would choose it here for some shape. */
 static bool suits(size_t index, const clattn_device_info *device) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   p.source = CLATTN_SOURCE_QKV;
@@ -20,20 +20,17 @@ static bool suits(size_t index, const clattn_device_info *device) {
   return clattn_kernel_suits(index, device, &p);
 }
 
-/* CPU forms elsewhere: drivers of devices without vectors have unrolled one for minutes, with gigabytes of memory. */
+/* Kernels for CPUs are left out on other devices: a driver has unrolled one for minutes, with
+ * gigabytes of memory. */
 static bool is_left_out(const clattn_kernel_info *kernel, bool chosen) {
-  return !chosen && strcmp(kernel->form, "cpu") == 0;
+  return !chosen && strcmp(kernel->target, "cpu") == 0;
 }
 
 static void print_row(const clattn_kernel_info *kernel, const char *word, text_style paint, const char *time,
                       const char *text, const char *remark) {
-  char name[48];
-  if (kernel->rung > 0)
-    snprintf(name, sizeof name, "%d %s", kernel->rung, kernel->name);
-  else
-    snprintf(name, sizeof name, "%s", kernel->name);
-  printf("    %-10s%-12s%s%-11s%s%9s  %s%s\n", clattn_stage_name(kernel->stage), name, style(paint), word, style(PLAIN),
-         time, text, remark);
+  char name[KERNEL_TEXT];
+  printf("    %-10s%-12s%s%-11s%s%9s  %s%s\n", clattn_stage_name(kernel->stage),
+         kernel_text(kernel->rung, kernel->name, name), style(paint), word, style(PLAIN), time, text, remark);
   fflush(stdout);
 }
 
@@ -57,7 +54,7 @@ int doctor_kernels(clattn_device *device, size_t *wrong) {
     char label[64];
     const bool chosen = suits(i, info);
     if (is_left_out(&kernel, chosen)) {
-      print_row(&kernel, "not asked", PLAIN, "", "for CPUs with vectors; plans do not choose it here", "");
+      print_row(&kernel, "not tested", PLAIN, "", "for CPUs with vectors; plans do not choose it here", "");
       continue;
     }
     snprintf(label, sizeof label, "%s %s", clattn_stage_name(kernel.stage), kernel.name);
@@ -71,5 +68,5 @@ int doctor_kernels(clattn_device *device, size_t *wrong) {
     progress_clear();
     print_answer(&kernel, &answer, chosen, clattn_now() - started);
   }
-  return -1;
+  return GO_ON;
 }

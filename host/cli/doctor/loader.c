@@ -1,4 +1,4 @@
-/* The loader and the drivers that it asks: each is asked by itself first. */
+/* Queries each driver alone, before the loader loads them all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "cli/report/terminal.h"
 #include "base/text.h"
 
-enum { SHOWN_BYTES = 200 }; /* of a name that may be anything */
+enum { SHOWN_BYTES = 200 }; /* of a name that may hold anything */
 
-/* Whether the loader may ask it. */
+/* Whether the loader may load it. */
 static bool judge(const icd *one, unsigned seconds, bool *pocl) {
   char name[ICD_PATH_BYTES], library[SHOWN_BYTES], text[3 * ICD_TEXT_BYTES];
   const icd_verdict verdict = icd_ask(one, seconds, text, sizeof text);

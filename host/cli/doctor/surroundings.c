@@ -1,4 +1,4 @@
-/* Variables and folders that decide what OpenCL and clattn do here. */
+/* Variables and folders that affect OpenCL and clattn. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static const char *const variables[] = {"CLATTN_DEVICE",      "CLATTN_KERNEL_DIR
                                         "RUSTICL_ENABLE",     "CUDA_VISIBLE_DEVICES",     "ROCR_VISIBLE_DEVICES",
                                         "ZE_AFFINITY_MASK",   "LD_LIBRARY_PATH"};
 
-/* Whether a file can be made in it; the folder itself may be made for that. */
+/* Prints whether a file can be made in the folder, which is created if need be. */
 static void judge_folder(const char *what, const char *folder) {
   char path[4096];
   const char *against = NULL;
@@ -29,7 +29,7 @@ static void judge_folder(const char *what, const char *folder) {
          against == NULL ? "can be written to" : against, style(PLAIN));
 }
 
-/* Where PoCL keeps what it builds (its pocl_cache_init_topdir). */
+/* Where PoCL keeps compiled kernels (its pocl_cache_init_topdir). */
 static bool pocl_folder(char *path, size_t size) {
   const char *own = getenv("POCL_CACHE_DIR"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   int length = 0;
@@ -53,11 +53,12 @@ void doctor_surroundings(bool pocl) {
     printf("  %s=%s\n", variables[i], value);
     ++set;
   }
-  if (set == 0) puts("  none of those that matter here");
+  if (set == 0) puts("  none that clattn knows of");
   printf("%sfolders%s\n", style(BOLD), style(PLAIN));
   if (programs != NULL)
-    judge_folder("compiled programs and known answers", programs);
+    judge_folder("compiled programs and self-test results", programs);
   else
-    puts("  compiled programs and known answers: nowhere, as CLATTN_PROGRAM_DIR says or for lack of a home");
+    puts("  compiled programs and self-test results: not kept (CLATTN_PROGRAM_DIR is empty, or there is no home "
+         "folder)");
   if (pocl && pocl_folder(kernels, sizeof kernels)) judge_folder("PoCL's kernels", kernels);
 }

@@ -1,7 +1,9 @@
-/* The table of cases, and what their inputs hold. */
+/* The table of cases, and their inputs. */
 #include "cli/exercise/cases.h"
 
 #include <math.h>
+
+#include "cli/command.h"
 
 #define ROW_TAIL 3
 #define COLUMN_TAIL 5
@@ -24,73 +26,74 @@ static const struct {
                        ALL,
                        1,
                        {0, 0, 0},
-                       "the least case is wrong already: go through it by hand, with one "
+                       "even the smallest case is wrong: go through it by hand, with one "
                        "work-item and two terms"},
     [CASE_TILES] = {"several tiles",
                     ALL,
                     2,
                     {0, 0, 0},
-                    "one tile is right, several are not: what must happen between "
+                    "one tile is right, but several are not: what must happen between "
                     "one tile and the next?"},
     [CASE_ROW_TAIL] = {"a tail of rows",
                        ALL,
                        2,
                        {ROW_TAIL, 0, 0},
-                       "whole tiles of rows are right, a last one that is "
-                       "not full is not: is the tail of rows guarded?"},
+                       "full tiles of rows are right, but a partly filled "
+                       "last one is not: is the tail of rows guarded?"},
     [CASE_COLUMN_TAIL] =
         {"a tail of columns or keys",
          ALL,
          2,
          {0, COLUMN_TAIL, 0},
-         "whole tiles of columns are right, a last one that is not full is not: is the tail of columns "
+         "full tiles of columns are right, but a partly filled last one is not: is the tail of columns "
          "guarded?"},
     [CASE_TERM_TAIL] = {"a tail of terms",
                         PRODUCTS | STAGE(FUSED),
                         2,
                         {0, 0, TERM_TAIL},
-                        "whole tiles of terms are right, a last one that is not full is not: where does the sum end?"},
+                        "full tiles of terms are right, but a partly filled last one is not: where does the sum end?"},
     [CASE_TRANSPOSED] =
         {"W stored transposed",
          STAGE(PROJECT),
          2,
          {ROW_TAIL, COLUMN_TAIL, TERM_TAIL},
-         "x.W is right and x.W^T is not: with W_TRANSPOSED (B_ALONG_DEPTH) 1 the second matrix lies the "
-         "other way around"},
+         "x.W is right, but x.W^T is not: with W_TRANSPOSED (B_ALONG_DEPTH) 1 the second matrix is stored "
+         "transposed"},
     [CASE_BIAS] = {"biases",
                    STAGE(PROJECT),
                    1,
                    {0, 0, 0},
-                   "x.W is right, x.W + bias is not: each column has a bias of its own, bias_of(...), added once"},
+                   "x.W is right, but x.W + bias is not: each column has its own bias, bias_of(...), added once"},
     [CASE_LARGE] = {"large scores",
                     STAGE(SOFTMAX) | STAGE(FUSED),
                     2,
                     {0, 0, 0},
-                    "small scores are right, those beyond 88 are not: exp overflows unless the largest score is "
+                    "small scores are right, but scores above 88 are not: exp overflows unless the largest score is "
                     "subtracted first"},
     [CASE_GROWING] =
         {"scores that grow from key to key",
          STAGE(FUSED) | STAGE(SOFTMAX),
          2,
          {0, 0, TERM_TAIL},
-         "it is right while the first key has the largest score, and wrong when a later one is larger: what "
-         "was summed up before must be rescaled by exp(old maximum - new maximum), the sum and the context"},
+         "it is right if the first key has the largest score, and wrong if a later one is larger: the sum and "
+         "the context so far must be multiplied by exp(old maximum - new maximum)"},
     [CASE_CAUSAL] = {"causal",
                      STAGE(SCORES) | STAGE(SOFTMAX) | STAGE(CONTEXT) | STAGE(FUSED),
                      2,
                      {0, 0, 0},
-                     "all is right without a mask: a masked key's score must be -infinity and its weight 0"},
-    [CASE_WINDOW] = {"a window of keys",
-                     STAGE(SCORES) | STAGE(SOFTMAX) | STAGE(CONTEXT) | STAGE(FUSED),
-                     2,
-                     {0, 0, 0},
-                     "all is right until the first keys are masked: a row's keys begin at view.first (first_key), not "
-                     "at 0"},
+                     "everything is right without a mask: a masked key's score must be -infinity and its weight 0"},
+    [CASE_WINDOW] =
+        {"a window of keys",
+         STAGE(SCORES) | STAGE(SOFTMAX) | STAGE(CONTEXT) | STAGE(FUSED),
+         2,
+         {0, 0, 0},
+         "everything is right until the first keys are masked: a row's keys begin at view.first (first_key), not "
+         "at 0"},
     [CASE_HEADS] = {"two sequences of two heads",
                     ALL,
                     1,
                     {ROW_TAIL, 0, 0},
-                    "one head is right, several are not: does every address begin at its own batch and head?"},
+                    "one head is right, but several are not: does every address begin at its own batch and head?"},
 };
 
 bool case_applies(const exercise *e, case_kind kind) {
@@ -105,7 +108,8 @@ const char *case_hint(case_kind kind) {
   return cases[kind].hint;
 }
 
-/* head_dim is a macro of fused kernels: another one, another build. */
+/* Fused kernels have the same head_dim in most cases: it is a macro, and another value needs
+ * another build. */
 case_sizes case_sizes_of(const exercise *e, case_kind kind) {
   const case_sizes tail = cases[kind].tail;
   const size_t size = cases[kind].tiles * e->tile;
@@ -137,7 +141,7 @@ static clattn_problem problem_of(clattn_stage stage, case_sizes s) {
   return p;
 }
 
-/* Every query's scores fall, or grow, from key to key, since all elements are positive. */
+/* Makes the scores of every query fall, or grow, from key to key: all elements are positive. */
 static void slope_scores(workload *w, bool growing) {
   const clattn_problem *p = &w->problem;
   const size_t columns = p->heads * p->head_dim;
@@ -163,13 +167,14 @@ int case_fill(const exercise *e, case_kind kind, workload *w) {
     p->scale = 300.0f;
   }
   const int code = workload_fill(w);
-  /* 0 times infinity is NaN: whoever adds masked keys up, with weights of 0, is found out. */
-  if (code == -1 && kind == CASE_CAUSAL && e->stage == CLATTN_STAGE_CONTEXT) {
+  /* 0 times infinity is NaN, which shows kernels that add masked keys with weights of 0. */
+  if (code == GO_ON && kind == CASE_CAUSAL && e->stage == CLATTN_STAGE_CONTEXT) {
     float *v = w->memory[CLATTN_V];
     v[(p->key_len - 1) * p->value_dim] = INFINITY;
   }
-  /* In fused, scores fall until the case of those that grow: so a missing correction shows there and not before. */
-  if (code == -1 && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING)) slope_scores(w, kind == CASE_GROWING);
+  /* In fused, scores fall in all other cases, so that a missing correction shows only in the
+   * case of growing ones. */
+  if (code == GO_ON && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING)) slope_scores(w, kind == CASE_GROWING);
   return code;
 }
 

@@ -1,4 +1,4 @@
-/* The cases that an exercise goes through, each one idea harder than the last. */
+/* The cases with which an exercise is checked; each adds one difficulty. */
 #ifndef CLATTN_CLI_CASES_H
 #define CLATTN_CLI_CASES_H
 
@@ -11,8 +11,8 @@ typedef enum case_kind {
   CASE_ROW_TAIL,
   CASE_COLUMN_TAIL,
   CASE_TERM_TAIL,
-  CASE_TRANSPOSED, /* of project: the matrix lies the other way around */
-  CASE_BIAS,       /* of project */
+  CASE_TRANSPOSED, /* only project: the matrix is stored transposed */
+  CASE_BIAS,       /* only project */
   CASE_LARGE,
   CASE_GROWING,
   CASE_CAUSAL,
@@ -21,12 +21,12 @@ typedef enum case_kind {
   CASE_COUNT
 } case_kind;
 
-/* False where the exercise's stage has no such case. */
+/* Whether the exercise's stage has this case. */
 bool case_applies(const exercise *e, case_kind kind);
 
 const char *case_title(case_kind kind);
 
-/* What it speaks for when this is the first case that is wrong, and nothing more can be told. */
+/* The hint if this is the first wrong case and diagnose() finds nothing better. */
 const char *case_hint(case_kind kind);
 
 /* Rows, columns (keys) and terms of the exercise's stage in this case. */
@@ -35,14 +35,14 @@ typedef struct case_sizes {
 } case_sizes;
 case_sizes case_sizes_of(const exercise *e, case_kind kind);
 
-/* Sets the workload's problem, and draws its inputs. -1, or the exit code after a complaint; workload_free() in every
- * case. */
+/* Sets the workload's problem and draws its inputs. Returns GO_ON, or the exit code after a
+ * complaint. Call workload_free() in every case. */
 int case_fill(const exercise *e, case_kind kind, workload *w);
 
-/* Something large enough to be timed, likewise. */
+/* The same with a problem large enough to be timed. */
 int case_fill_timed(const exercise *e, workload *w);
 
-/* The inputs become others. */
+/* Changes all inputs. */
 void case_change_inputs(workload *w);
 
 #endif

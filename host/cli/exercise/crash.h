@@ -1,13 +1,15 @@
-/* What can be told of a kernel that ended the program. */
+/* Reports on a kernel that crashed the program. */
 #ifndef CLATTN_CLI_CRASH_H
 #define CLATTN_CLI_CRASH_H
 
 #include <stdio.h>
 
-/* Writes the signal, what it speaks for, and what the driver or the C library said last. `said` may be NULL. */
+/* Writes the signal, its likely cause, and the last line from the driver or the C library.
+ * `said` may be NULL. */
 void crash_print(int signal, FILE *said, FILE *to);
 
-/* Passes on to standard error what a job said there, apart from clang's counts of its messages. NULL: nothing. */
+/* Copies to standard error what a job wrote there, without clang's counts of messages. NULL:
+ * nothing. */
 void crash_pass_on(FILE *said);
 
 #endif

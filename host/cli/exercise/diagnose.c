@@ -1,4 +1,5 @@
-/* The table of diagnoses: the first whose sign is there speaks, those that are surest first. */
+/* The table of diagnoses, the most certain ones first: the first whose sign is present gives the
+ * hint. */
 #include "cli/exercise/diagnose.h"
 
 #include <math.h>
@@ -55,7 +56,8 @@ static bool first_item(size_t item, size_t items) {
   return item == 0;
 }
 
-/* Without barriers, where work-items run one after the other, item 0 goes through all levels before any other adds. */
+/* Without barriers, on devices that run work-items one after the other, item 0 passes all levels
+ * before others add. */
 static bool on_the_path_of_the_first(size_t item, size_t items) {
   return item == 0 || (item < items && (item & (item - 1)) == 0);
 }
@@ -109,7 +111,7 @@ static bool not_finite_product(const evidence *e) {
   return not_finite(e, e->exercise->stage);
 }
 
-/* ---- scores: what is masked ---- */
+/* ---- scores: masking ---- */
 
 static bool hidden(const evidence *e) {
   return e->view.tensor == CLATTN_SCORES && e->facts.hidden > 0 && e->facts.hidden == e->facts.wrong;
@@ -119,7 +121,7 @@ static bool all_hidden(const evidence *e) {
   return all_wrong(e) && hidden(e);
 }
 
-/* With a causal mask: of each row only the first masked key. */
+/* With a causal mask: each row shows only its first masked key. */
 static bool end_shown(const evidence *e) {
   const view *v = &e->view;
   if (e->kind != CASE_CAUSAL || e->facts.shown == 0 || e->facts.shown != e->facts.wrong) return false;
@@ -129,7 +131,7 @@ static bool end_shown(const evidence *e) {
   return true;
 }
 
-/* ---- maximum and sum, which log-sum-exp is made of ---- */
+/* ---- maximum and sum, from which log-sum-exp is made ---- */
 
 /* Minus infinity for every row, masked or not. */
 static bool lse_infinite(const evidence *e) {
@@ -140,7 +142,7 @@ static bool lse_infinite(const evidence *e) {
   return true;
 }
 
-/* It comes last of a stage's tensors: the others are right. */
+/* log-sum-exp is the last tensor of a stage: the others are right. */
 static bool lse_only(const evidence *e) {
   return e->view.tensor == CLATTN_LSE;
 }
@@ -157,7 +159,7 @@ static bool context_not_rescaled(const evidence *e) {
   return e->kind == CASE_GROWING && sum_right(e);
 }
 
-/* ---- tiles, barriers and places ---- */
+/* ---- tiles, barriers and positions ---- */
 
 static bool has_tiles(const evidence *e) {
   return e->exercise->tile > 8 || e->exercise->stage == CLATTN_STAGE_FUSED;
@@ -175,7 +177,7 @@ static bool race(const evidence *e) {
   return e->facts.unsteady > 0;
 }
 
-/* Other rows have the next one's numbers past their end; only the last one has none. */
+/* Past the end of a row are the numbers of the next row; past the last row there are none. */
 static bool last_row_only(const evidence *e) {
   const size_t rows = e->view.rows;
   return !has_tiles(e) && rows > 1 && e->facts.wrong_rows == 1 && e->facts.first.row == rows - 1;
@@ -190,52 +192,52 @@ static bool imprecise(const evidence *e) {
 }
 
 static const struct {
-  bool (*speaks)(const evidence *e);
+  bool (*applies)(const evidence *e);
   const char *hint;
 } diagnoses[] = {
-    {imprecise,
-     "every value is near, but not as exact as this formula is in float: is something left out that is small, "
-     "or rounded twice?"},
-    {nothing_written, "nothing is written: no work-item stores its result, or all of them store it elsewhere"},
-    {some_unwritten, "what is written is right, but a part is never written: which work-items store it, and where?"},
-    {still_scores, "these are still the scores, which lie where the weights go: nothing is stored into `to`"},
-    {all_hidden, "every score is -infinity: is the test the wrong way round? It masks keys that are out of the range"},
+    {imprecise, "every value is close, but less exact than this formula is in float: is something small left out, or "
+                "something rounded twice?"},
+    {nothing_written, "nothing is written: no work-item stores its result, or all store it in the wrong place"},
+    {some_unwritten,
+     "everything that is written is right, but a part is never written: which work-items store it, and where?"},
+    {still_scores, "these are still the scores, which are in memory where the weights go: nothing is stored into `to`"},
+    {all_hidden, "every score is -infinity: is the test inverted? It should mask the keys outside the range"},
     {hidden, "too much is masked: view.first is the first key that the row sees, view.end the first after those"},
-    {end_shown, "each row sees one key too many: view.end is the first key that it does not see, so it is masked, too"},
-    {guess_last_key,
-     "each row is the value of its last key and nothing else: what was summed up is lost at each key. Is "
-     "`largest` set to the new maximum?"},
+    {end_shown,
+     "each row sees one key too many: view.end is the first key that it does not see, so that one is masked too"},
+    {guess_last_key, "each row is the value of its last key and nothing else: the sum so far is lost at each key. Is "
+                     "`largest` set to the new maximum?"},
     {lse_infinite, "log-sum-exp, which is largest + log(sum), is -infinity for every row: `largest` never becomes the "
                    "larger maximum, or `sum` stays 0"},
     {lse_only, "the rest is right, but log-sum-exp, which is largest + log(sum), is not: are `largest` and `sum` the "
                "row's maximum and sum when the exercise ends?"},
-    {overflow, "small scores are right, those beyond 88 are not: exp overflows. Subtract the largest score first; the "
-               "quotient stays the same"},
-    {zeros, "zeros where there should be values: nothing is added to the sum, or it is added and not kept"},
+    {overflow, "small scores are right, but scores above 88 are not: exp overflows. Subtract the largest score first; "
+               "the quotient stays the same"},
+    {zeros, "zeros instead of values: nothing is added to the sum, or the result is not kept"},
     {context_not_rescaled,
-     "it is right while the first key has the largest score; when a later one is larger, the sum is rescaled and the "
-     "context is not: multiply what is in the context, too, by exp(old maximum - new maximum)"},
+     "it is right if the first key has the largest score; if a later one is larger, the sum is rescaled and the "
+     "context is not: multiply the context so far, too, by exp(old maximum - new maximum)"},
     {growing,
-     "it is right while the first key has the largest score, and wrong when a later one is larger: rescale what "
-     "was summed up before by exp(old maximum - new maximum), the sum and the context alike"},
-    {guess_exchanged, "rows and columns of the result are exchanged: the right values, stored along the wrong axis"},
+     "it is right if the first key has the largest score, and wrong if a later one is larger: multiply the sum and "
+     "the context so far by exp(old maximum - new maximum)"},
+    {guess_exchanged, "rows and columns of the result are exchanged: right values, stored along the wrong axis"},
     {guess_other_axis, "the second matrix is read along the wrong axis: this is the product with its transpose"},
     {guess_first_axis, "the first matrix is read along the wrong axis: this is the product of its transpose"},
     {first_term_missing, "the first term of each sum is left out: where does the loop begin?"},
     {last_term_missing, "the last term of each sum is left out: where does the loop end?"},
-    {last_term_alone, "only the last term is there: the sum is overwritten in each round, not added to"},
+    {last_term_alone, "only the last term is there: each round overwrites the sum instead of adding to it"},
     {guess_term_too_many,
      "each sum has one term too many: the loop reads past the end of the row, where the next row begins. "
      "Is it < or <=?"},
-    {first_tile_alone, "only the first tile's terms are in the sum: add up over all tiles"},
-    {last_tile_alone, "only the last tile's terms are in the sum: it begins anew with each tile"},
-    {one_part_alone, "each row is divided by the sum of one work-item's part: the parts are not joined"},
+    {first_tile_alone, "only the terms of the first tile are in the sum: add over all tiles"},
+    {last_tile_alone, "only the terms of the last tile are in the sum: it begins anew with each tile"},
+    {one_part_alone, "each row is divided by the partial sum of one work-item: the parts are not joined"},
     {tree_without_barrier,
      "only some parts of the tree arrive: a barrier is missing. A level must be complete before the "
      "next one reads it"},
     {half_of_the_parts, "half of the parts are lost: the tree begins one level too late"},
     {last_level_missing, "every second part is lost: the tree ends one level too early"},
-    {factor, "all values are off by the same factor: is one forgotten, or there twice?"},
+    {factor, "all values are off by the same factor: is a factor forgotten, or applied twice?"},
     {guess_rows_alike, "all rows are the same: the row is missing from an address, or the weights from the sum"},
     {guess_columns_alike, "all columns are the same: the column is missing from an address"},
     {read_too_early, "the work-items that run last are right, the first are not: a barrier is missing between writing "
@@ -243,36 +245,35 @@ static const struct {
     {infinite_value,
      "NaN where a masked key has an infinite value: 0 times infinity is NaN. Leave out keys whose weight "
      "is 0"},
-    {not_finite_softmax,
-     "NaN or infinity out of small numbers: is `largest` the row's maximum and no infinity, and the "
-     "sum not 0 when it divides?"},
-    {not_finite_fused, "NaN or infinity out of small numbers: at the first key `largest` is -infinity. Is it exp(old "
-                       "maximum - new maximum), in this order, and `sum` not 0 when it divides?"},
-    {not_finite_product, "NaN or infinity out of small numbers: a sum of products reads past the end of an array, or "
-                         "local memory that nobody has written"},
+    {not_finite_softmax, "NaN or infinity from small numbers: is `largest` the row's maximum and finite, and the "
+                         "sum not 0 when it divides?"},
+    {not_finite_fused, "NaN or infinity from small numbers: at the first key `largest` is -infinity. Is it exp(old "
+                       "maximum - new maximum), in this order, and is `sum` not 0 when it divides?"},
+    {not_finite_product, "NaN or infinity from small numbers: a sum of products reads past the end of an array, or "
+                         "local memory that no work-item has written"},
     {guess_not_divided, "the largest weight of each row is 1: exp(score - largest) is not divided by the row's sum"},
     {guess_sum_too_small,
-     "the weights of a row do not add up to 1, but to more: the sum that divides lacks a part of the row"},
+     "the weights of a row do not add up to 1, but to more: a part of the row is missing from the sum that divides"},
     {guess_sum_too_large,
-     "the weights of a row do not add up to 1, but to less: the sum that divides has more in it than the "
+     "the weights of a row do not add up to 1, but to less: the sum that divides contains more than the "
      "row. Where does the loop begin and end, and is a part added twice?"},
-    {overwritten_too_early,
-     "one tile is right and the first work-item stays right, others do not: a barrier is missing "
-     "between reading the tiles and overwriting them with the next"},
+    {overwritten_too_early, "one tile is right, and with more tiles only the first work-item is: a barrier is missing "
+                            "between reading the tiles and overwriting them with the next ones"},
     {race,
-     "it differs from run to run on the same inputs: work-items read what others are writing; a barrier is missing"},
-    {guess_other_rows, "the right values in the wrong rows: which rows are this work-item's?"},
-    {guess_other_columns, "the right values in the wrong columns: which columns are this work-item's?"},
+     "the result differs from run to run on the same inputs: work-items read what others are writing; a barrier is "
+     "missing"},
+    {guess_other_rows, "right values in the wrong rows: which rows belong to this work-item?"},
+    {guess_other_columns, "right values in the wrong columns: which columns belong to this work-item?"},
     {last_row_only,
      "only the last row is wrong: a loop seems to read past the end of the row, which for the last row is "
      "the end of the array. Is it < or <=?"},
-    {context_only, "largest and sum are right (log-sum-exp, made of them, is), the context is not: is each value added "
-                   "times its weight, and is what was there before shrunk?"},
+    {context_only, "largest and sum are right, since log-sum-exp is, but the context is not: is each value multiplied "
+                   "by its weight, and is the context so far rescaled?"},
 };
 
 const char *diagnose(const evidence *e) {
-  if (e->blank) return "you have not filled in the blank yet: only comments stand between the exercise's two marks";
+  if (e->blank) return "you have not filled in the blank yet: only comments are between the exercise's two marks";
   for (size_t i = 0; i < sizeof diagnoses / sizeof diagnoses[0]; ++i)
-    if (diagnoses[i].speaks(e)) return diagnoses[i].hint;
+    if (diagnoses[i].applies(e)) return diagnoses[i].hint;
   return case_hint(e->kind);
 }

@@ -1,4 +1,4 @@
-/* `clattn exercise list | start | check`. */
+/* `clattn exercise list | start | check`: see exercises.h. */
 #include <errno.h>
 #include <popt.h>
 #include <stdio.h>
@@ -22,13 +22,7 @@ typedef struct exercise_options {
 } exercise_options;
 
 static int read_exercise_options(int argc, const char **argv, exercise_options *o) {
-  const struct poptOption table[] = {
-      {"device", 0, POPT_ARG_STRING, &o->device, 0,
-       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
-       "D"},
-      {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
-      HELP_OPTION,
-      POPT_TABLEEND};
+  const struct poptOption table[] = {DEVICE_OPTIONS(&o->device, &o->platform, "the best"), HELP_OPTION, POPT_TABLEEND};
   poptContext context =
       open_options(argc, argv, table, "list | start NAME [DIR] | check NAME [DIR]   (DIR: exercises/NAME)");
   const int code = read_options_and_words(context, "exercise", o->word, WORDS);
@@ -70,7 +64,7 @@ typedef struct includes {
   size_t count;
 } includes;
 
-/* If the line is  #include "name"  copies the name, else makes it empty. */
+/* Copies the name if the line is  #include "name",  else makes it empty. */
 static void read_include(const char *line, const char *end, char name[NAME_LONGEST]) {
   static const char directive[] = "#include \"";
   const size_t prefix = sizeof directive - 1;
@@ -80,7 +74,7 @@ static void read_include(const char *line, const char *end, char name[NAME_LONGE
   if (quote != NULL && quote - from < NAME_LONGEST) snprintf(name, NAME_LONGEST, "%.*s", (int)(quote - from), from);
 }
 
-/* What the file includes, not yet listed. */
+/* Adds the files that this one includes and that are not in the list. */
 static void add_includes(includes *all, const char *file) {
   size_t bytes = 0;
   const char *text = clattn_kernel_source(file, &bytes), *end = text == NULL ? text : text + bytes;
@@ -95,7 +89,7 @@ static void add_includes(includes *all, const char *file) {
   }
 }
 
-/* Where what the file does not declare itself is declared. */
+/* Names the files that declare what this file uses. */
 static void print_includes(const char *file) {
   includes all = {.count = 0};
   add_includes(&all, file);
@@ -109,7 +103,7 @@ static int start(const exercise *e, const char *folder) {
   region found;
   const char *text = clattn_kernel_source(e->file, &bytes);
   if (text == NULL || !region_find(text, bytes, e->name, &found)) {
-    complain("this library's %s has no exercise '%s'", e->file, e->name);
+    complain("%s of this library has no exercise '%s'", e->file, e->name);
     return EXIT_BAD_INPUT;
   }
   char *starter = starter_make(text, bytes, &found, &starter_bytes);
@@ -137,8 +131,8 @@ static int say_crash(const grade_job *job, int signal, FILE *said) {
 }
 
 static int say_endless(const grade_job *job) {
-  printf("no end\n\nthe kernel does not end: nothing was heard of it for %d seconds\n", WATCH_SECONDS);
-  printf("hint     what makes each loop end? And does every work-item of a group come to every barrier?\n");
+  printf("no end\n\nthe kernel does not end: no sign of life for %d seconds\n", WATCH_SECONDS);
+  printf("hint     what makes each loop end? And does every work-item of a group reach every barrier?\n");
   grade_print_place(job);
   return EXIT_CHECK_FAILED;
 }
@@ -179,7 +173,8 @@ static int check(const exercise *e, const char *folder, const exercise_options *
   return code;
 }
 
-/* ---- which ------------------------------------------------------------------------------------------------------- */
+/* ---- the command
+ * ------------------------------------------------------------------------------------------------------- */
 
 static int complain_of_name(const char *action, const char *name) {
   char allowed[512] = "";
@@ -212,7 +207,7 @@ static int run(const exercise_options *o) {
 int command_exercise(int argc, const char **argv) {
   exercise_options options = {.device = NULL};
   int code = read_exercise_options(argc, argv, &options);
-  if (code == -1) code = run(&options);
+  if (code == GO_ON) code = run(&options);
   free_exercise_options(&options);
   return code;
 }

@@ -1,6 +1,6 @@
 /* The exercises, in the order of a course. Each is a region of a real kernel, between two marks:
  *
- *     exercise NAME: what is asked         as comments, each on a line of its own
+ *     exercise NAME: the task              both are comments on lines of their own
  *     end of exercise
  */
 #ifndef CLATTN_CLI_EXERCISES_H
@@ -11,17 +11,17 @@
 typedef struct exercise {
   const char *name;
   const char *title;
-  const char *learns; /* what one has learnt who has done it */
-  const char *file;   /* that has the marks, below kernels/ */
-  clattn_stage stage; /* that is run to check it ... */
+  const char *learns; /* what the exercise teaches */
+  const char *file;   /* the file with the marks, below kernels/ */
+  clattn_stage stage; /* run to check it ... */
   const char *kernel; /* ... with this kernel */
-  size_t tile;        /* rows, columns and terms that a work-group takes at once, or a multiple of each */
+  size_t tile;        /* the rows, columns and terms of a work-group, or a multiple of each */
 } exercise;
 
 size_t exercise_count(void);
 /* NULL when index >= exercise_count(). */
 const exercise *exercise_at(size_t index);
-/* NULL if there is none of that name or number. */
+/* By name or number; NULL if there is none. */
 const exercise *exercise_find(const char *name_or_number);
 
 #endif

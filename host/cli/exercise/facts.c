@@ -1,5 +1,5 @@
-/* Results are held against expected ones, element by element. The verdict is not made here: clattn_check has bounds for
- * that; this is what differs clearly. */
+/* Compares results with expected ones, element by element, and notes clear differences. Whether
+ * a result passes is decided by clattn_check and its bounds. */
 #include "cli/exercise/facts.h"
 
 #include <math.h>
@@ -55,7 +55,7 @@ static bool same_bits(float a, float b) {
   return a == b || (isnan(a) && isnan(b));
 }
 
-/* The library fills its buffers with NaN of this kind, and `got` is of a plan's first run. */
+/* The library fills its buffers with this NaN, and `got` comes from the first run of a plan. */
 static bool is_unwritten(float got) {
   uint32_t bits = 0;
   memcpy(&bits, &got, sizeof bits);
@@ -96,7 +96,7 @@ static bool column_is_wrong(const view *v, size_t column) {
   return false;
 }
 
-/* From the element that is largest: there rounding weighs least. */
+/* Uses the largest element, where rounding matters least. */
 static double common_factor(const view *v) {
   const size_t all = v->pairs * v->rows * v->columns;
   size_t largest = 0;

@@ -1,4 +1,4 @@
-/* Runs the cases, and tells what came out. */
+/* Runs the cases and prints the results. */
 #include "cli/exercise/grade.h"
 
 #include <math.h>
@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/exercise/diagnose.h"
+#include "cli/input/outputs.h"
 #include "cli/devices/open.h"
 #include "cli/exercise/starter.h"
 #include "cli/report/steady.h"
@@ -16,10 +17,10 @@
 #include "clattn_check.h"
 #include "cli/exercise/watch.h"
 
-#define CHECK_FLOPS 1e12 /* all rows of cases as small as these */
+#define CHECK_FLOPS 1e12 /* enough for all rows of these small cases */
 #define TIMED_RUNS 5
 
-/* Of a stage, those that its kernels make; CLATTN_TENSOR_COUNT ends them. */
+/* The tensors that the kernels of a stage compute; CLATTN_TENSOR_COUNT ends the list. */
 static const clattn_tensor results_of[CLATTN_STAGE_COUNT][4] = {
     [CLATTN_STAGE_PROJECT] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_TENSOR_COUNT},
     [CLATTN_STAGE_SCORES] = {CLATTN_SCORES, CLATTN_TENSOR_COUNT},
@@ -30,7 +31,7 @@ static const clattn_tensor results_of[CLATTN_STAGE_COUNT][4] = {
 
 enum { GOT, AGAIN, EXPECTED, RUNS };
 
-/* One case under way. */
+/* The run of one case. */
 typedef struct attempt {
   const grade_job *job;
   case_kind kind;
@@ -38,13 +39,13 @@ typedef struct attempt {
   clattn_plan *plan;
   clattn_outputs run[RUNS];
   clattn_check_report report;
-  bool complained; /* by a call that has said why itself */
+  bool complained; /* the call that failed has printed why */
 } attempt;
 
 /* ---- a plan ------------------------------------------------------------------------------------------------------ */
 
-/* What runs the stages around the exercise's: kernels of a fixed work-group, which PoCL builds once for all shapes, and
- * none that includes a file of an exercise whose stage is another. */
+/* The kernels of the other stages. They have a fixed work-group, so that PoCL builds them once
+ * for all shapes, and do not include the file of any exercise of another stage. */
 static const char *const around[CLATTN_STAGE_COUNT] = {[CLATTN_STAGE_PROJECT] = "1",
                                                        [CLATTN_STAGE_SCORES] = "column:TILE=8:ITEM_ROWS=2",
                                                        [CLATTN_STAGE_SOFTMAX] = "pairs:LOCAL_X=32",
@@ -81,8 +82,8 @@ void grade_print_place(const grade_job *job) {
   free(text);
 }
 
-/* Behind the message come the compiler's lines; the first that speaks of an error counts. "kernels/" is how files are
- * called there. */
+/* Prints the first line of the compiler's output, which follows the message, that mentions an
+ * error. File names in it begin with "kernels/". */
 static void print_build_error(const grade_job *job, const char *message) {
   const char *line = strchr(message, '\n'), *error = line == NULL ? NULL : strstr(line, "error");
   printf("it does not compile:\n");
@@ -107,11 +108,7 @@ static bool allocate(attempt *a, clattn_outputs *outputs) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (tensor == CLATTN_SCALED || tensor == CLATTN_SOFTCAPPED || !clattn_plan_has(a->plan, tensor)) continue;
-    const size_t bytes = clattn_output_bytes(&a->work.problem, tensor);
-    void *memory = malloc(bytes);
-    if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN */
-    clattn_outputs_set(outputs, tensor, memory);
+    if (!outputs_allocate(outputs, tensor, clattn_output_bytes(&a->work.problem, tensor))) return false;
   }
   return true;
 }
@@ -121,7 +118,8 @@ static clattn_status no_memory(clattn_error *error) {
   return error->status = CLATTN_OUT_OF_HOST_MEMORY;
 }
 
-/* A run on other inputs, in other buffers: what it leaves in local memory is of no use to the runs that count. */
+/* Runs on other inputs and buffers, so that nothing useful is left in local memory for the runs
+ * that count. */
 static clattn_status run_other_inputs(attempt *a, clattn_error *error) {
   static const clattn_outputs nothing = CLATTN_OUTPUTS_INIT;
   clattn_plan *plan = NULL;
@@ -130,11 +128,12 @@ static clattn_status run_other_inputs(attempt *a, clattn_error *error) {
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &a->work.inputs, &nothing, NULL, error);
   clattn_plan_destroy(plan);
   workload_free(&a->work);
-  a->complained = case_fill(a->job->exercise, a->kind, &a->work) != -1;
+  a->complained = case_fill(a->job->exercise, a->kind, &a->work) != GO_ON;
   return a->complained ? no_memory(error) : status;
 }
 
-/* The case's own inputs twice, in buffers that hold NaN at first: what is never written shows. */
+/* Runs the case's inputs twice, in buffers filled with NaN, which shows elements that are never
+ * written. */
 static clattn_status run_all(attempt *a, clattn_error *error) {
   clattn_status status = run_other_inputs(a, error);
   for (int run = 0; run < RUNS && status == CLATTN_OK; ++run)
@@ -146,7 +145,8 @@ static clattn_status run_all(attempt *a, clattn_error *error) {
   return status;
 }
 
-/* The first of the stage's results that is out of its bound, NULL if all are in it; and all of them, as bits. */
+/* The first result of the stage that is outside its bound; NULL if there is none. *all: all such
+ * results, as bits. */
 static const clattn_tensor_check *find_wrong(const attempt *a, uint64_t *all) {
   const clattn_tensor_check *first = NULL;
   *all = 0;
@@ -165,7 +165,7 @@ static void print_range(const char *what, size_t wrong, size_t first, size_t las
   if (wrong == all)
     printf(", all %zu %s", all, what);
   else if (wrong == 1)
-    printf(", of the %zu %s number %zu alone", all, what, first);
+    printf(", of the %zu %s only number %zu", all, what, first);
   else if (wrong == last - first + 1)
     printf(", %s %zu ... %zu of %zu", what, first, last, all);
   else
@@ -176,7 +176,7 @@ static void print_difference(const evidence *e, const clattn_tensor_check *check
   const facts *f = &e->facts;
   const view *v = &e->view;
   if (f->wrong == 0) {
-    printf("%s: %zu of %zu values are out of their bound by a little; the worst: got %.7g, expected %.7g\n",
+    printf("%s: %zu of %zu values are slightly outside their bounds; the worst: got %.7g, expected %.7g\n",
            clattn_tensor_name(v->tensor), check->failed, check->elements, check->got, check->expected);
     return;
   }
@@ -236,7 +236,7 @@ static int judge(attempt *a) {
   const clattn_tensor_check *wrong = find_wrong(a, &all_wrong);
   if (wrong == NULL) {
     printf("%sok%s\n", style(GREEN), style(PLAIN));
-    return -1;
+    return GO_ON;
   }
   explain_wrong(a, wrong, all_wrong);
   return EXIT_CHECK_FAILED;
@@ -249,20 +249,20 @@ static int run_case(const grade_job *job, clattn_device *device, case_kind kind)
                .report = CLATTN_CHECK_REPORT_INIT};
   for (int run = 0; run < RUNS; ++run) a.run[run] = (clattn_outputs)CLATTN_OUTPUTS_INIT;
   printf("%-36s ", case_title(kind));
-  fflush(stdout); /* should the kernel end the program, it is seen in which case */
+  fflush(stdout); /* shows the case in which a kernel crashes the program */
   watch_alive();
   int code = case_fill(job->exercise, kind, &a.work);
-  if (code == -1) code = judge(&a);
-  for (int run = 0; run < RUNS; ++run)
-    for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(clattn_outputs_get(&a.run[run], (clattn_tensor)t));
+  if (code == GO_ON) code = judge(&a);
+  for (int run = 0; run < RUNS; ++run) outputs_free(&a.run[run]);
   clattn_plan_destroy(a.plan);
   workload_free(&a.work);
   return code;
 }
 
-/* ---- when all is right ------------------------------------------------------------------------------------------- */
+/* ---- when all cases are right
+ * ------------------------------------------------------------------------------------------- */
 
-/* The fastest of some runs; 0 where there is none. */
+/* Rate of the fastest of some runs; 0 if none succeeds. */
 static double gflops_of(const grade_job *job, const workload *w, const char *kernel, const char *folder,
                         steadiness *steady) {
   repeats all = {.count = 0};
@@ -286,7 +286,7 @@ static double gflops_of(const grade_job *job, const workload *w, const char *ker
 
 static void print_speed(const grade_job *job, clattn_device *device) {
   workload w = {.device = device, .stage = job->exercise->stage};
-  if (case_fill_timed(job->exercise, &w) == -1) {
+  if (case_fill_timed(job->exercise, &w) == GO_ON) {
     steadiness steady = {0};
     char disturbed[STEADY_TEXT];
     const double own = gflops_of(job, &w, job->exercise->kernel, job->folder, &steady);
@@ -305,8 +305,9 @@ static const exercise *next_of(const exercise *e) {
   return NULL;
 }
 
-/* PoCL completes each round of a loop before the next, for all work-items, and so forgives a barrier that other devices
- * need. What the program's own kernel has in this place counts. */
+/* PoCL completes each round of a loop for all work-items before the next, and so works without a
+ * barrier that other devices need. So the number of barriers is compared with that of the
+ * built-in kernel. */
 static bool lacks_barrier(const grade_job *job) {
   size_t bytes = 0, own_bytes = 0;
   region theirs, own;
@@ -320,10 +321,9 @@ static bool lacks_barrier(const grade_job *job) {
 }
 
 static int print_lacks_barrier(const grade_job *job) {
-  printf("\nall cases are right on this device, which forgives what others do not: there are too few barriers\n");
-  printf(
-      "hint     a barrier is missing: nobody may read a tile before all have written theirs, nor overwrite it before "
-      "all have read it\n");
+  printf("\nall cases are right on this device, but would not be on others: there are too few barriers\n");
+  printf("hint     a barrier is missing: no work-item may read a tile before all have written to it, nor overwrite it "
+         "before all have read it\n");
   grade_print_place(job);
   return EXIT_CHECK_FAILED;
 }
@@ -336,7 +336,7 @@ static int print_passed(const grade_job *job, clattn_device *device) {
   if (next != NULL)
     printf("next     clattn exercise start %s (%s)\n", next->name, next->title);
   else
-    printf("next     that was the last one: kernels/README.md has the other rungs\n");
+    printf("next     that was the last exercise: kernels/README.md has the other rungs\n");
   return EXIT_PASSED;
 }
 
@@ -347,10 +347,10 @@ int grade(void *of) {
   if (open_device(&job->where, &device, &error) != CLATTN_OK) return complain_of(&error);
   printf("%s: %s %s, on %s\n\n", job->exercise->name, clattn_stage_name(job->exercise->stage), job->exercise->kernel,
          clattn_device_get_info(device)->name);
-  int code = -1;
-  for (int kind = 0; kind < CASE_COUNT && code == -1; ++kind)
+  int code = GO_ON;
+  for (int kind = 0; kind < CASE_COUNT && code == GO_ON; ++kind)
     if (case_applies(job->exercise, (case_kind)kind)) code = run_case(job, device, (case_kind)kind);
-  if (code == -1) code = lacks_barrier(job) ? print_lacks_barrier(job) : print_passed(job, device);
+  if (code == GO_ON) code = lacks_barrier(job) ? print_lacks_barrier(job) : print_passed(job, device);
   clattn_device_close(device);
   return code;
 }

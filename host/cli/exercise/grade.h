@@ -1,4 +1,4 @@
-/* An exercise's file, put to the test. */
+/* Checks the learner's file of an exercise. */
 #ifndef CLATTN_CLI_GRADE_H
 #define CLATTN_CLI_GRADE_H
 
@@ -7,13 +7,13 @@
 typedef struct grade_job {
   const exercise *exercise;
   const char *folder;         /* with the learner's file */
-  clattn_device_choice where; /* opened here: a device does not survive fork() */
+  clattn_device_choice where; /* opened by grade(), because a device does not survive fork() */
 } grade_job;
 
-/* Goes through the cases until one is wrong, and says on standard output how it went. The exit code. */
+/* Runs the cases until one is wrong, and prints the results. Returns the exit code. */
 int grade(void *job);
 
-/* "look at PATH:LINE", where the exercise's mark is still there. */
+/* Prints "look at PATH:LINE"; without the line if the mark of the exercise is gone. */
 void grade_print_place(const grade_job *job);
 
 #endif

@@ -1,4 +1,4 @@
-/* Mistakes that are tried out. */
+/* Tries out possible mistakes: see guesses.h. */
 #include "cli/exercise/guesses.h"
 #include "clattn_check.h"
 
@@ -12,7 +12,7 @@ bool is_wrong(const evidence *e, clattn_tensor tensor) {
 
 /* ---- other inputs ------------------------------------------------------------------------------------------------ */
 
-/* The second matrix of the stage's product as it is used for this tensor. */
+/* The second matrix of the product that computes this tensor. */
 static clattn_tensor second_matrix(const evidence *e) {
   switch (e->exercise->stage) {
   case CLATTN_STAGE_SCORES:
@@ -29,7 +29,7 @@ static bool is_product(const evidence *e) {
   return stage == CLATTN_STAGE_PROJECT || stage == CLATTN_STAGE_SCORES || stage == CLATTN_STAGE_CONTEXT;
 }
 
-/* Whether the scalar path makes what was got if `tensor` holds `values` instead. */
+/* Whether the reference computes the result that was got if `tensor` holds `values` instead. */
 static bool is_result_of(const evidence *e, clattn_tensor tensor, const float *values) {
   const view *v = &e->view;
   clattn_inputs inputs = e->work->inputs;
@@ -43,7 +43,7 @@ static bool is_result_of(const evidence *e, clattn_tensor tensor, const float *v
   return is;
 }
 
-/* The input that holds the first matrix; of context that is no input. */
+/* The input that is the first matrix. Not for context, whose first matrix is not an input. */
 static clattn_tensor first_matrix(const evidence *e) {
   return e->exercise->stage == CLATTN_STAGE_PROJECT ? CLATTN_X : CLATTN_Q;
 }
@@ -70,7 +70,8 @@ bool guess_first_axis(const evidence *e) {
          e->work->problem.heads == 1 && is_result_of_turned(e, first_matrix(e), sizes.rows);
 }
 
-/* A term of a sum is a column of x or q, or a row of v; one that is 0 adds nothing. */
+/* Keeps only the terms first ... end - 1: a term is a column of x or q, or a row of v, and 0
+ * adds nothing. */
 bool guess_terms(const evidence *e, size_t first, size_t end) {
   const clattn_stage stage = e->exercise->stage;
   const clattn_tensor tensor = stage == CLATTN_STAGE_PROJECT  ? CLATTN_X
@@ -90,7 +91,8 @@ bool guess_terms(const evidence *e, size_t first, size_t end) {
   return is;
 }
 
-/* ---- other places ------------------------------------------------------------------------------------------------ */
+/* ---- other positions ------------------------------------------------------------------------------------------------
+ */
 
 bool guess_exchanged(const evidence *e) {
   const view *v = &e->view;
@@ -183,7 +185,8 @@ static bool rows_add_up(const evidence *e, bool less) {
   return count > 0;
 }
 
-/* exp(score - maximum) as it is: each row is the right one divided by its largest. */
+/* Weights that are exp(score - maximum): each row is the right one divided by its largest
+ * element. */
 bool guess_not_divided(const evidence *e) {
   const view *v = &e->view;
   if (!rows_add_up(e, false)) return false;
@@ -206,7 +209,7 @@ bool guess_sum_too_large(const evidence *e) {
   return rows_add_up(e, true);
 }
 
-/* The first number of this row of the first matrix, scale apart. */
+/* The first element of this row of the first matrix, without the scale. */
 static float first_of_row(const evidence *e, size_t pair, size_t row) {
   const clattn_problem *p = &e->work->problem;
   const float *x = e->work->memory[CLATTN_X], *q = e->work->memory[CLATTN_Q];
@@ -220,7 +223,8 @@ static float first_of_row(const evidence *e, size_t pair, size_t row) {
   }
 }
 
-/* What is too much, divided by the next row's first number, is the same for all rows of a column. */
+/* The excess, divided by the first element of the next row, is the same for all rows of a
+ * column. */
 bool guess_term_too_many(const evidence *e) {
   const view *v = &e->view;
   if (!is_product(e) || v->rows < 3 || e->facts.wrong_rows + 1 < v->rows || e->facts.not_finite > 0) return false;

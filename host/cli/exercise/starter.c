@@ -1,4 +1,4 @@
-/* Marks are found, and code between them is taken out. */
+/* Finds the marks of an exercise and removes the code between them. */
 #include "cli/exercise/starter.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #define YOUR_CODE "/* your code */\n"
 
 typedef struct line {
-  const char *begin, *code, *end; /* code: behind the indentation; end: behind the line break */
+  const char *begin, *code, *end; /* code: after the indentation; end: after the line break */
 } line;
 
 static line line_at(const char *at, const char *text_end) {
@@ -23,7 +23,8 @@ static bool begins_with(const line *l, const char *word) {
   return (size_t)(l->end - l->code) >= length && strncmp(l->code, word, length) == 0;
 }
 
-/* The line is the mark that begins this exercise: the task stands between the colon and the end of the comment. */
+/* Whether the line is the mark that begins this exercise. The task is between the colon and the
+ * end of the comment. */
 static bool is_mark(const line *l, const char *name, region *found) {
   static const char prefix[] = "/* exercise ", suffix[] = " */";
   const size_t name_length = strlen(name);
@@ -58,7 +59,7 @@ bool region_find(const char *text, size_t bytes, const char *name, region *found
   return false;
 }
 
-/* Behind the comment that begins here; where none does, `at`. */
+/* The position after the comment that begins here; `at` if none does. */
 static const char *skip_comment(const char *at, const char *end) {
   if (end - at < 2 || at[0] != '/' || (at[1] != '*' && at[1] != '/')) return at;
   const char *close = at[1] == '*' ? "*/" : "\n";
@@ -72,12 +73,12 @@ size_t region_barriers(const region *found) {
   static const char call[] = "barrier(";
   size_t count = 0;
   for (const char *at = found->begin; at < found->end;) {
-    const char *behind = skip_comment(at, found->end);
-    if (behind == at) {
+    const char *after = skip_comment(at, found->end);
+    if (after == at) {
       count += (size_t)(found->end - at) >= sizeof call - 1 && strncmp(at, call, sizeof call - 1) == 0;
       ++at;
     } else {
-      at = behind;
+      at = after;
     }
   }
   return count;
@@ -99,7 +100,7 @@ static char *append(char *to, const char *from, size_t bytes) {
   return to + bytes;
 }
 
-/* The line's indentation and its comment; nothing if it has none. A comment lies within one line. */
+/* Appends the line's indentation and its comment, if it has one. Comments are within one line. */
 static char *append_comment(char *to, const line *l) {
   for (const char *at = l->code; at + 1 < l->end; ++at) {
     if (at[0] != '/' || at[1] != '*') continue;

@@ -33,7 +33,7 @@ char *user_text_read(const char *folder, const char *file, size_t *bytes) {
   return text;
 }
 
-/* All folders of the path, from the outermost in. */
+/* Makes all folders of the path, the outermost first. */
 static bool make_folders(const char *path) {
   char part[PATH_LONGEST];
   for (const char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
@@ -53,7 +53,7 @@ bool user_text_write(const char *folder, const char *file, const char *text, siz
     return false;
   }
   if (file_exists(path)) {
-    complain("%s is there already, and stays as it is (allowed: another folder, or remove it first)", path);
+    complain("%s is there already and is not overwritten (allowed: another folder, or remove it first)", path);
     return false;
   }
   if (!make_folders(path)) return false;

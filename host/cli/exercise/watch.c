@@ -1,4 +1,4 @@
-/* A pipe carries signs of life: a byte for each, and its end when the process has ended. */
+/* A pipe carries signs of life, one byte each; it closes when the process ends. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -14,7 +14,7 @@
 
 static int alive = -1; /* the job's end of the pipe */
 
-/* _exit: what the program and its libraries do at their end is for the other process. */
+/* _exit skips exit handlers, which the parent process runs. */
 static void do_job(int (*job)(void *of), void *of) {
   int code = job(of);
   if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_PASSED) {
@@ -24,7 +24,7 @@ static void do_job(int (*job)(void *of), void *of) {
   _exit(code);
 }
 
-/* False when a sign of life does not come in time. */
+/* False if no sign of life comes in time. */
 static bool wait_for_end(int signs) {
   struct pollfd waited = {.fd = signs, .events = POLLIN};
   char sign[64];

@@ -1,5 +1,5 @@
-/* A job in a process of its own: a kernel of a CPU device runs inside the program, and a wrong one may end it, or never
- * end. On systems without fork() in the program itself. */
+/* Runs a job in a child process: on a CPU device kernels run inside the program, and a wrong one
+ * may crash it or never end. Systems without fork() run the job in the program itself. */
 #ifndef CLATTN_CLI_WATCH_H
 #define CLATTN_CLI_WATCH_H
 
@@ -11,14 +11,14 @@ typedef enum watch_end {
   WATCH_DONE,    /* *code is what the job returned */
   WATCH_CRASHED, /* *code is the signal */
   WATCH_ENDLESS,
-  WATCH_FAILED /* no process to be had; errno says why */
+  WATCH_FAILED /* no process could be started; errno says why */
 } watch_end;
 
-/* Runs job(of). What it prints is printed whole, in order; what it and its libraries write to standard error goes to
- * `said` (NULL, and always without fork(): to standard error). */
+/* Runs job(of). Its output appears completely and in order. What it and its libraries write to
+ * standard error goes to `said`, or to standard error if `said` is NULL or there is no fork(). */
 watch_end watch(int (*job)(void *of), void *of, FILE *said, int *code);
 
-/* The job is still getting on. */
+/* Called by the job: a sign of life. */
 void watch_alive(void);
 
 #endif

@@ -1,8 +1,9 @@
-/* One word, two meanings: *bank* in two sentences. Its vector is the same, and so are all matrices; what the others
- * offer makes its context that of a shore or that of a house of money. */
+/* One word, two meanings: *bank* in two sentences. Its vector and all matrices are the same;
+ * what the other words offer makes its context that of a shore or of a financial institution. */
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/command.h"
 #include "cli/explain/demos.h"
 #include "cli/explain/text.h"
 #include "cli/explain/words.h"
@@ -24,7 +25,7 @@ static const float x[SENTENCES][TOKENS][FEATURES] = {
      /* bank    */ {0,     0,   1,       0},
      /* closes  */ {0,     0.5f, 0,      0}}};
 
-/* Who may mean two things asks for both: whatever settles it. */
+/* An ambiguous word asks for both meanings, and takes what the others offer. */
 static const float wq[FEATURES][SENSES] = {
     /*              place institution */
     /* water     */ {0,   0},
@@ -102,12 +103,11 @@ int demo_bank(const run_options *o) {
   bank b = {.q = {{{0}}}};
   clattn_check_report check = CLATTN_CHECK_REPORT_INIT;
   const int code = run_bank(o, &b, &check);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   demo_headline("One word, two meanings: bank");
-  puts(
-      "Its query looks for what settles the meaning, of place and institution alike; keys advertise what they can say "
-      "to\n"
-      "that. The same vector and the same matrices in both sentences; below, the weights and the context of \"bank\".");
+  puts("The query of \"bank\" asks for both meanings, place and institution; the keys of the other words offer one or "
+       "the\n"
+       "other. Vector and matrices are the same in both sentences. Below: the weights and the context of \"bank\".");
   for (size_t s = 0; s < SENTENCES; ++s) print_sentence(&b, s);
   bool same = true;
   for (size_t i = 0; i < SENSES; ++i)
@@ -115,6 +115,6 @@ int demo_bank(const run_options *o) {
   putchar('\n');
   print_vector("q(bank) = ", b.q[0][BANK], ", ");
   print_vector("v(bank) = ", b.v[0][BANK],
-               same ? " in both, bit for bit: what differs came through attention.\n" : "\n");
+               same ? " in both, bit for bit: the difference came through attention.\n" : "\n");
   return demo_verdict(&check);
 }

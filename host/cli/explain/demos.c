@@ -1,4 +1,5 @@
-/* The demonstrations that go from an example; those with numbers of their own are in dictionary.c and bank.c. */
+/* The demonstrations with numbers from an example. Those with other numbers are in dictionary.c
+ * and bank.c. */
 #include "cli/explain/demos.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ float *demo_add_row(walk_step *table, const char *name) {
 
 int demo_verdict(const clattn_check_report *report) {
   if (report->passed) return EXIT_PASSED;
-  complain("a result differs from the scalar path ('clattn run' shows where)");
+  complain("a result differs from the reference ('clattn run' shows where)");
   return EXIT_CHECK_FAILED;
 }
 
@@ -51,10 +52,10 @@ int demo_run(const run_options *o, const clattn_problem *problem, const clattn_i
   if (status == CLATTN_OK) status = clattn_check(plan, inputs, outputs, NULL, check, &error);
   clattn_plan_destroy(plan);
   clattn_device_close(device);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
+  return status == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
-/* The walk of an example, on the device that was asked for. */
+/* Makes the walk of an example, with the device options given. */
 static int walk_example(const run_options *device, const char *name, size_t heads, bool layout_given,
                         clattn_weight_layout layout, walk *w) {
   run_options options = {.platform = device->platform, .device = device->device, .pipeline = device->pipeline};
@@ -71,7 +72,7 @@ static int walk_example(const run_options *device, const char *name, size_t head
 
 /* ---- routing and content ----------------------------------------------------------------------------------------- */
 
-/* What changes: two rows of Wv or Wk, or two columns of Wq, change places. */
+/* Two rows of Wv or Wk, or two columns of Wq, are exchanged. */
 typedef struct change {
   const char *name, *what;
   clattn_tensor w; /* CLATTN_TENSOR_COUNT: nothing */
@@ -79,10 +80,10 @@ typedef struct change {
 } change;
 
 static const change changes[] = {
-    {"as it is", NULL, CLATTN_TENSOR_COUNT, false},
-    {"V changed", "beings hand over what things did, and things what beings did", CLATTN_WV, false},
-    {"K changed", "beings offer what things did, and things what beings did", CLATTN_WK, false},
-    {"Q changed", "who asked for a being asks for a thing, and the other way round", CLATTN_WQ, true}};
+    {"unchanged", NULL, CLATTN_TENSOR_COUNT, false},
+    {"V changed", "beings hand over what things handed over, and the reverse", CLATTN_WV, false},
+    {"K changed", "beings offer what things offered, and the reverse", CLATTN_WK, false},
+    {"Q changed", "tokens that asked for a being ask for a thing, and the reverse", CLATTN_WQ, true}};
 enum { CHANGES = sizeof changes / sizeof changes[0], ANIMATE = 0, THING = 1, DOG = 1, BALL = 4 };
 
 typedef struct routed {
@@ -120,10 +121,10 @@ static int route(walk *w, const change *c, routed *to) {
   }
   const clattn_status status = clattn_plan_run(w->plan, &inputs, &outputs, NULL, &error);
   free(copy);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
+  return status == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
-/* "every weight is the same, bit for bit", or how far they moved; then context likewise. */
+/* Says whether the weights changed, and by how much the context did. */
 static void say_change(const walk *w, const change *c, const routed *before, const routed *after) {
   const size_t n = w->seen.query_len, columns = w->seen.heads * w->seen.value_dim;
   const float *row = after->weights + w->focus * n;
@@ -149,14 +150,15 @@ static int print_routing(walk *w) {
   demo_name_columns(&table, names, 5);
   for (size_t i = 0; i < CHANGES; ++i) {
     const int code = route(w, &changes[i], &result[i]);
-    if (code != -1) return code;
+    if (code != GO_ON) return code;
     float *row = demo_add_row(&table, changes[i].name);
     row[0] = result[i].weights[w->focus * n + DOG];
     row[1] = result[i].weights[w->focus * n + BALL];
     memcpy(row + 2, result[i].context + w->focus * columns, 3 * sizeof(float));
   }
   demo_headline("Routing and content: the dog chased the ball because it was excited");
-  puts("Q and K decide who listens to whom, V what is said. Below, the weights and the context of \"it\".\n");
+  puts("Q and K decide which token listens to which, V decides what it hears. Below: the weights and context of "
+       "\"it\".\n");
   text_table(&table);
   putchar('\n');
   for (size_t i = 1; i < CHANGES; ++i) say_change(w, &changes[i], &result[0], &result[i]);
@@ -166,7 +168,7 @@ static int print_routing(walk *w) {
 static int run_routing_demo(const run_options *o) {
   walk w;
   int code = walk_example(o, "dog-chased-ball", 0, false, CLATTN_LAYOUT_XW, &w);
-  if (code == -1) code = print_routing(&w);
+  if (code == GO_ON) code = print_routing(&w);
   walk_free(&w);
   return code;
 }
@@ -198,25 +200,26 @@ static void compare_layouts(const walk *w, const walk *turned) {
   const size_t count = clattn_tensor_elements(&w->seen, CLATTN_Q);
   double off = 0.0;
   for (size_t i = 0; i < count; ++i) off = fmax(off, fabs((double)w->outputs.q[i] - (double)turned->outputs.q[i]));
-  printf("\nThe article writes Q = X·Wᵀ and Q = X·W. With the matrix turned to fit, both give the same %zu numbers\n"
-         "(largest difference %g).\n",
-         count, off);
+  printf(
+      "\nThe article writes Q = X·Wᵀ and Q = X·W. With the matrix transposed to fit, both give the same %zu numbers\n"
+      "(largest difference %g).\n",
+      count, off);
 }
 
 static int run_heads_demo(const run_options *o) {
   walk one, two = {.steps = 0}, turned = {.steps = 0};
   walk_step table = {.kind = WALK_TABLE};
   int code = walk_example(o, "cat-sat-down", 1, false, CLATTN_LAYOUT_XW, &one);
-  if (code == -1) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &two);
-  if (code == -1) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &turned);
-  if (code == -1) {
+  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &two);
+  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &turned);
+  if (code == GO_ON) {
     demo_name_columns(&table, one.input.example->tokens, one.seen.key_len);
     add_weights(&one, &table);
     add_weights(&two, &table);
     demo_headline("One head and two: the cat sat down");
-    puts("Two heads split the columns of Q, K and V in the middle, and each has a softmax of its own. One head must "
-         "divide\n"
-         "its attention among all that is asked. Below, the weights of \"sat\".\n");
+    puts("Two heads split the columns of Q, K and V in the middle, and each has its own softmax. One head must divide "
+         "its\n"
+         "attention among all that is asked. Below: the weights of \"sat\".\n");
     text_table(&table);
     putchar('\n');
     for (size_t r = 0; r < table.rows; ++r) say_head(&table, r);
@@ -229,7 +232,7 @@ static int run_heads_demo(const run_options *o) {
   return code;
 }
 
-/* ---- what is often confused -------------------------------------------------------------------------------------- */
+/* ---- common confusions -------------------------------------------------------------------------------------- */
 
 static void print_vector(const char *name, const float *values, size_t count) {
   char text[24];
@@ -250,20 +253,20 @@ static size_t equal_keys(const walk *w) {
 static void print_confusions(const walk *w) {
   const clattn_problem *p = &w->seen;
   const float *products = walk_scores_row(w, w->outputs.products, 0, APPLE);
-  demo_headline("Four confusions, and a number for each: love Apple phones");
-  puts("\nAre keys returned? No: they are compared with, and values are returned.");
+  demo_headline("Four common confusions, each with numbers: love Apple phones");
+  puts("\nAre keys returned? No: queries are compared with keys, and values are returned.");
   print_vector("  k(phones)", walk_key(w, 0, PHONES), p->head_dim);
   print_vector(", context(Apple)", walk_context(w, 0, APPLE), p->value_dim);
-  printf(": %zu numbers, as a value has, and not %zu\n", p->value_dim, p->head_dim);
+  printf(": %zu numbers, like a value, not %zu like a key\n", p->value_dim, p->head_dim);
   puts("\nIs one token the query and another the key? Every token has all three.");
   print_vector("  q(phones)", walk_query(w, 0, PHONES), p->head_dim);
   print_vector(", k(phones)", walk_key(w, 0, PHONES), p->head_dim);
   print_vector(", v(phones)", walk_value(w, 0, PHONES), p->value_dim);
-  puts("\n\nDoes the query look for a key that is equal? It asks by dot product.");
+  puts("\n\nDoes the query look for an equal key? No: keys are compared by dot product.");
   print_vector("  q(Apple)", walk_query(w, 0, APPLE), p->head_dim);
-  printf(" equals %zu of %zu keys; q(Apple)·k(phones) = %g is the largest product all the same\n", equal_keys(w),
-         p->key_len, (double)products[PHONES]);
-  puts("\nIs the value the token itself? It is a transformation of it, x·Wv.");
+  printf(" equals %zu of %zu keys; q(Apple)·k(phones) = %g is still the largest product\n", equal_keys(w), p->key_len,
+         (double)products[PHONES]);
+  puts("\nIs the value the token itself? No: it is x·Wv, computed from the token.");
   print_vector("  x(phones)", w->outputs.x_positioned + PHONES * p->model_dim, p->model_dim);
   print_vector(", v(phones)", walk_value(w, 0, PHONES), p->value_dim);
   putchar('\n');
@@ -272,7 +275,7 @@ static void print_confusions(const walk *w) {
 static int run_confusions_demo(const run_options *o) {
   walk w;
   int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &w);
-  if (code == -1) {
+  if (code == GO_ON) {
     print_confusions(&w);
     code = demo_verdict(&w.check);
   }
@@ -280,7 +283,7 @@ static int run_confusions_demo(const run_options *o) {
   return code;
 }
 
-/* ---- the plain form beside the scaled one ------------------------------------------------------------------------ */
+/* ---- another scale beside the default ------------------------------------------------------------------------ */
 
 int demo_scales(const run_options *options, const walk *w) {
   run_options other = *options;
@@ -289,7 +292,7 @@ int demo_scales(const run_options *options, const walk *w) {
   other.meaning.scale_given = false;
   walk_query_name(w, w->focus, focus);
   int code = walk_make(&other, focus, WALK_TEXT, &scaled);
-  for (size_t h = 0; code == -1 && h < w->heads; ++h) {
+  for (size_t h = 0; code == GO_ON && h < w->heads; ++h) {
     const walk *const walks[] = {w, &scaled};
     walk_step table = {.kind = WALK_TABLE, .columns = w->key[h].count};
     for (size_t c = 0; c < table.columns; ++c) walk_key_name(w, w->key[h].index[c], table.column[c]);
@@ -304,7 +307,7 @@ int demo_scales(const run_options *options, const walk *w) {
            w->heads > 1 ? " in each head" : "");
     text_table(&table);
   }
-  if (code == -1) code = demo_verdict(&scaled.check);
+  if (code == GO_ON) code = demo_verdict(&scaled.check);
   walk_free(&scaled);
   return code;
 }
@@ -314,10 +317,10 @@ int demo_scales(const run_options *options, const walk *w) {
 static const demo demos[] = {
     {"dictionary", "please-study-man", "a dictionary, hard and soft: from a blend to the exact answer",
      demo_dictionary},
-    {"routing", "dog-chased-ball", "what changes when V alone is changed, and when Q or K is", run_routing_demo},
+    {"routing", "dog-chased-ball", "what changes if only V is changed, and what if Q or K is", run_routing_demo},
     {"bank", "dog-chased-ball", "one word, two meanings: the sentence decides", demo_bank},
     {"heads", "cat-sat-down", "one head and two, and Q = X·W beside Q = X·Wᵀ", run_heads_demo},
-    {"confusions", "love-apple-phones", "what is often confused, with a number for each", run_confusions_demo},
+    {"confusions", "love-apple-phones", "common confusions, each with numbers", run_confusions_demo},
 };
 
 size_t demo_count(void) {

@@ -1,4 +1,5 @@
-/* What the articles ask to be shown besides their examples. Each runs on the device and prints its page. */
+/* Demonstrations for the articles, besides their examples. Each runs on the device and prints a
+ * page. */
 #ifndef CLATTN_CLI_DEMOS_H
 #define CLATTN_CLI_DEMOS_H
 
@@ -8,14 +9,15 @@ typedef struct demo {
   const char *name;    /* what follows `clattn explain` */
   const char *example; /* whose article it belongs to */
   const char *summary;
-  int (*run)(const run_options *device); /* --device, --platform, --pipeline and --kernel are looked at */
+  int (*run)(const run_options *device); /* uses only --device, --platform, --pipeline, --kernel */
 } demo;
 
 size_t demo_count(void);
 const demo *demo_at(size_t index); /* NULL when index >= count */
 const demo *demo_find(const char *name);
 
-/* The focus's weights with the walk's scale and with 1 / sqrt(head_dim). Returns the exit code. */
+/* Prints the weights of the focus with the walk's scale and with 1 / sqrt(head_dim). Returns the
+ * exit code. */
 int demo_scales(const run_options *options, const walk *w);
 
 /* ---- for the files of demonstrations ------------------------------------------------------------------------------
@@ -23,14 +25,15 @@ int demo_scales(const run_options *options, const walk *w);
 
 void demo_headline(const char *text);
 
-/* A table that is made line by line: its columns first. Returns where the numbers of the new row go. */
+/* Fills a table: first its columns, then row by row. demo_add_row returns the memory for the
+ * numbers of the row. */
 void demo_name_columns(walk_step *table, const char *const *names, size_t count);
 float *demo_add_row(walk_step *table, const char *name);
 
-/* The exit code, and a complaint where a check failed. */
+/* The exit code, after a complaint if a check failed. */
 int demo_verdict(const clattn_check_report *report);
 
-/* Runs a problem of the demonstration's own, and checks it. -1, or the exit code, after a complaint. */
+/* Runs and checks a problem. Returns GO_ON, or the exit code after a complaint. */
 int demo_run(const run_options *device, const clattn_problem *problem, const clattn_inputs *inputs,
              const clattn_outputs *outputs, clattn_check_report *check);
 

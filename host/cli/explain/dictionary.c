@@ -1,5 +1,5 @@
-/* A dictionary, hard and soft: one-hot keys, compared ever more sharply, through the same kernels as everything else.
- */
+/* A dictionary, hard and soft: one-hot keys, compared more and more sharply, with the same
+ * kernels as everything else. / */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ typedef struct dictionary {
   clattn_check_report check;
 } dictionary;
 
-/* One sequence of the batch for each sharpness, which the queries are multiplied with. */
+/* One sequence of the batch for each sharpness, by which its queries are multiplied. */
 static void fill_dictionary(dictionary *d) {
   d->problem = (clattn_problem)CLATTN_PROBLEM_INIT;
   d->problem.source = CLATTN_SOURCE_QKV;
@@ -53,7 +53,7 @@ static int run_dictionary(const run_options *o, dictionary *d) {
   return demo_run(o, &d->problem, &inputs, &outputs, &d->check);
 }
 
-/* What a dictionary does: one key is equal, or none is. SIZE_MAX: none. */
+/* Looks a word up as a dictionary does: by an equal key. SIZE_MAX: there is none. */
 static size_t look_up(const char *word) {
   for (size_t i = 0; i < WORDS; ++i)
     if (strcmp(animals[i], word) == 0) return i;
@@ -92,8 +92,8 @@ static void print_lookup(const dictionary *d, size_t i) {
     printf("\n  The dictionary's answer to \"%s\" is \"%s\"; the last line is exactly that.\n", asked[i],
            sounds[found]);
   else
-    printf("\n  The dictionary has no key \"%s\" and no answer; attention ends at \"%s\", %.6f of it.\n", asked[i],
-           sounds[most], (double)answer[most]);
+    printf("\n  The dictionary has no key \"%s\" and no answer; attention answers \"%s\", with weight %.6f.\n",
+           asked[i], sounds[most], (double)answer[most]);
 }
 
 int demo_dictionary(const run_options *o) {
@@ -105,11 +105,11 @@ int demo_dictionary(const run_options *o) {
   d->check = (clattn_check_report)CLATTN_CHECK_REPORT_INIT;
   fill_dictionary(d);
   int code = run_dictionary(o, d);
-  if (code == -1) {
+  if (code == GO_ON) {
     demo_headline("A dictionary, hard and soft: {dog: bark, cat: meow, cow: moo}");
     puts(
-        "A dictionary finds the one key that is equal. Attention compares with all keys and answers with a blend; the\n"
-        "sharper the comparison (the query is multiplied), the more of the blend is the best match.");
+        "A dictionary finds the one key that is equal. Attention compares with all keys and answers with a blend. The\n"
+        "sharper the comparison (the query is multiplied), the larger is the share of the best match.");
     for (size_t i = 0; i < QUERIES; ++i) {
       print_query(d, i);
       print_lookup(d, i);

@@ -27,7 +27,7 @@ static bool has_input(const run_options *o) {
   return o->example != NULL || o->random != 0 || o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
 }
 
-/* An example by its name alone. */
+/* Takes the word as the name of an example. */
 static int take_example(explain_options *o) {
   if (o->run.example != NULL || has_input(&o->run)) {
     complain("more than one input: '%s' and %s", o->word, o->run.example != NULL ? "--example" : "other options");
@@ -35,10 +35,11 @@ static int take_example(explain_options *o) {
   }
   o->run.example = o->word;
   o->word = NULL;
-  return -1;
+  return GO_ON;
 }
 
-/* The first option that a demonstration, which has its own input and meaning, has no use for; NULL: none. */
+/* The first option that demonstrations, which have their own input and meaning, do not use;
+ * NULL: none. */
 static const char *first_unused(const explain_options *o) {
   const run_options *r = &o->run;
   const meaning_options *m = &r->meaning;
@@ -79,7 +80,7 @@ static int run_demo(const demo *d, const explain_options *o) {
   return EXIT_BAD_INPUT;
 }
 
-/* False when the reader has had enough. */
+/* False if the reader ended it. */
 static bool print_steps(const walk *w, bool wait) {
   for (size_t i = 0; i < w->steps; ++i) {
     text_step(&w->step[i], i + 1);
@@ -99,9 +100,9 @@ static void print_demos(const walk *w) {
 }
 
 static int print_text(const explain_options *o, const walk *w) {
-  int code = -1;
+  int code = GO_ON;
   text_begin(w);
-  if (!print_steps(w, o->step != 0)) return -1;
+  if (!print_steps(w, o->step != 0)) return GO_ON;
   if (o->run.meaning.scale_given) code = demo_scales(&o->run, w);
   text_end(w);
   print_demos(w);
@@ -112,22 +113,22 @@ static int write_page(const explain_options *o, const walk *w) {
   text_begin(w);
   const bool written = page_write(w, o->html);
   if (written) text_end(w);
-  return written ? -1 : EXIT_BAD_INPUT;
+  return written ? GO_ON : EXIT_BAD_INPUT;
 }
 
 static int prepare_files(const explain_options *o, const walk *w) {
   if (o->html != NULL && !inputs_are_spared(&o->run, "--html", o->html)) return EXIT_BAD_INPUT;
   if (o->svg != NULL && !pictures_prepare(w, &o->run, o->svg)) return EXIT_BAD_INPUT;
-  return o->html != NULL && !page_prepare(o->html) ? EXIT_BAD_INPUT : -1;
+  return o->html != NULL && !page_prepare(o->html) ? EXIT_BAD_INPUT : GO_ON;
 }
 
 static int walk_through(const explain_options *o) {
   walk w;
   int code = walk_make(&o->run, o->focus, o->html != NULL ? WALK_PAGE : WALK_TEXT, &w);
-  if (code == -1) code = prepare_files(o, &w);
-  if (code == -1) {
+  if (code == GO_ON) code = prepare_files(o, &w);
+  if (code == GO_ON) {
     code = o->html != NULL ? write_page(o, &w) : print_text(o, &w);
-    if (code == -1 || code == EXIT_PASSED) code = w.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
+    if (code == GO_ON || code == EXIT_PASSED) code = w.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
     if (o->svg != NULL && !pictures_write(&w, o->svg)) code = EXIT_BAD_INPUT;
   }
   walk_free(&w);
@@ -137,18 +138,18 @@ static int walk_through(const explain_options *o) {
 int command_explain(int argc, const char **argv) {
   explain_options o;
   int code = explain_options_read(argc, argv, &o);
-  if (code == -1 && o.run.explain != 0) {
-    complain("--explain-plan goes with 'clattn run'");
+  if (code == GO_ON && o.run.explain != 0) {
+    complain("--explain-plan goes only with 'clattn run'");
     code = EXIT_BAD_INPUT;
   }
-  if (code == -1 && o.html != NULL && o.step != 0) {
-    complain("--step goes with text, and --html prints none");
+  if (code == GO_ON && o.html != NULL && o.step != 0) {
+    complain("--step does not go with --html, which prints no steps");
     code = EXIT_BAD_INPUT;
   }
-  const demo *d = code == -1 && o.word != NULL ? demo_find(o.word) : NULL;
-  if (code == -1 && d == NULL && o.word != NULL)
+  const demo *d = code == GO_ON && o.word != NULL ? demo_find(o.word) : NULL;
+  if (code == GO_ON && d == NULL && o.word != NULL)
     code = example_find(o.word) != NULL ? take_example(&o) : complain_of_word(o.word);
-  if (code == -1) code = d != NULL ? run_demo(d, &o) : walk_through(&o);
+  if (code == GO_ON) code = d != NULL ? run_demo(d, &o) : walk_through(&o);
   explain_options_free(&o);
   return code;
 }

@@ -1,4 +1,5 @@
-/* Reads the options of `clattn explain`: those of `clattn run`, but for its output, and a few of its own. */
+/* Reads the options of `clattn explain`: those of `clattn run` without its output, and a few
+ * more. */
 #include "cli/explain/explain_options.h"
 
 #include <popt.h>
@@ -8,10 +9,10 @@ int explain_options_read(int argc, const char **argv, explain_options *o) {
   *o = (explain_options){.step = 0};
   struct poptOption table[] = {
       {"focus", 0, POPT_ARG_STRING, &o->focus, 0,
-       "follow one query alone, or begin the page with it: a word of the example, or its number", "TOKEN"},
-      {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter behind each step, on a terminal", NULL},
+       "show only one query, or begin the page with it: a word of the example, or its number", "TOKEN"},
+      {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter after each step, on a terminal", NULL},
       {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write each heat map as an SVG file", "DIR"},
-      {"html", 0, POPT_ARG_STRING, &o->html, 0, "write the walk as one page for a browser, instead of text", "FILE"},
+      {"html", 0, POPT_ARG_STRING, &o->html, 0, "write the walk as a page for a browser instead of text", "FILE"},
       POPT_TABLEEND};
   const own_options own = {.command = "explain",
                            .table = table,

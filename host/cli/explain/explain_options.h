@@ -10,7 +10,7 @@ typedef struct explain_options {
   int step;
 } explain_options;
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int explain_options_read(int argc, const char **argv, explain_options *options);
 void explain_options_free(explain_options *options);
 

@@ -1,5 +1,5 @@
-/* Makes the page from its three files (page/): page.html says with {{page.css}} where another file goes, and with
- * {{walk}} where the numbers do. Everything else of the page is in these files. */
+/* Makes the page from the files in page/: in page.html {{page.css}} and the like are replaced
+ * with other files, and {{walk}} with the numbers. */
 #include "cli/explain/page.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "cli/explain/page_files.h"
 #include "cli/files/whole_file.h"
 
-/* JSON inside of HTML: what could end the script, or begin something else, is written as an escape. */
+/* JSON within HTML: characters that could end the script or begin a tag are escaped. */
 static void write_json(FILE *to, const char *json) {
   for (; *json != '\0'; ++json)
     if (*json == '<' || *json == '>' || *json == '&')
@@ -26,7 +26,7 @@ static const clattn_embedded *find_file(const char *name, size_t length) {
   return NULL;
 }
 
-/* What stands between {{ and }}: a file's name, else "walk". */
+/* Writes what replaces a name between {{ and }}: the file of that name, else the walk. */
 static void write_named(FILE *to, const char *name, size_t length, const char *json) {
   const clattn_embedded *file = find_file(name, length);
   if (file != NULL)
@@ -35,7 +35,7 @@ static void write_named(FILE *to, const char *name, size_t length, const char *j
     write_json(to, json);
 }
 
-/* The files end without a 0. */
+/* Finds the mark. The files do not end with a 0. */
 static const char *find(const char *from, const char *end, const char *mark) {
   for (; end - from >= 2; ++from)
     if (memcmp(from, mark, 2) == 0) return from;

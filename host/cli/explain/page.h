@@ -1,4 +1,4 @@
-/* A walk as a page for a browser: one file that needs no network. */
+/* A walk as a page for a browser: one file, which needs no network. */
 #ifndef CLATTN_CLI_PAGE_H
 #define CLATTN_CLI_PAGE_H
 
@@ -6,13 +6,13 @@
 
 #include "cli/explain/walk.h"
 
-/* Both: false after a complaint. */
+/* Both return false after a complaint. */
 bool page_prepare(const char *path);
-bool page_write(const walk *w, const char *path); /* says where it is */
+bool page_write(const walk *w, const char *path); /* prints the path */
 
 /* ---- for page.c -------------------------------------------------------------------------------------------------- */
 
-/* All that the page's script shows; NULL without memory. */
+/* All data for the page's script; NULL without memory. */
 json_t *page_json(const walk *w);
 
 #endif

@@ -1,4 +1,4 @@
-/* The files that a page is made of, inside the program; the table is written by cmake/embed.cmake. */
+/* The files of the page, inside the program. cmake/embed.cmake writes the table. */
 #ifndef CLATTN_CLI_PAGE_FILES_H
 #define CLATTN_CLI_PAGE_FILES_H
 

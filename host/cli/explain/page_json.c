@@ -1,4 +1,4 @@
-/* A walk as JSON: every number with the nine digits that give back the device's float. */
+/* A walk as JSON, with nine digits per number, which identify the device's float. */
 #include <stdio.h>
 
 #include "cli/report/json_values.h"
@@ -24,7 +24,7 @@ static json_t *matrix(const float *from, size_t rows, size_t columns, size_t row
   return all;
 }
 
-/* null for a vector that is not there. */
+/* null for a missing vector. */
 static json_t *vectors(const float *const *vector, size_t count, size_t terms, size_t step) {
   json_t *all = json_array();
   for (size_t i = 0; i < count; ++i) json_add(all, vector[i] == NULL ? json_null() : numbers(vector[i], terms, step));
@@ -33,7 +33,7 @@ static json_t *vectors(const float *const *vector, size_t count, size_t terms, s
 
 /* ---- a step ------------------------------------------------------------------------------------------------------ */
 
-/* What the terms of a step's sums stand for: columns of x, columns of a head's q and k, or keys. */
+/* Names a term of a step's sums: a column of x, a column of a head's q and k, or a key. */
 static void term_name(const walk *w, const walk_step *s, size_t term, walk_name name) {
   const example *e = w->input.example;
   const bool by_key = s->tensor == CLATTN_CONTEXT, by_column = s->tensor == CLATTN_PRODUCTS;
@@ -45,7 +45,8 @@ static void term_name(const walk *w, const walk_step *s, size_t term, walk_name 
     snprintf(name, WALK_NAME, "%c%zu", by_column ? 'd' : 'x', term);
 }
 
-/* Terms are there where they are few enough to be written out, and of a context always: the page mixes anew. */
+/* Includes the terms if they are few enough to be written out. Always for context, which the
+ * page recomputes. */
 static json_t *sum_json(const walk *w, const walk_step *s) {
   const walk_sum *sum = &s->sum;
   walk_name name[WALK_MOST];

@@ -1,4 +1,4 @@
-/* From steps to SVG files: see pictures.h. */
+/* Writes heat maps as SVG files: see pictures.h. */
 #include "cli/explain/pictures.h"
 
 #include <errno.h>
@@ -37,13 +37,13 @@ bool pictures_prepare(const walk *w, const run_options *options, const char *fol
     complain("--svg %s: cannot make the folder: %s", folder, strerror(errno));
     return false;
   }
-  snprintf(path, sizeof path, "%s/weights.svg", folder); /* a longer path is refused when it is written */
+  snprintf(path, sizeof path, "%s/weights.svg", folder); /* a path that is too long is refused later */
   if (clattn_part_try(path)) return true;
   complain("--svg %s: cannot write into the folder: %s", folder, strerror(errno));
   return false;
 }
 
-/* What the focus's row says, or the answer to the article's question. */
+/* The sentence about the row of the focus, or the answer to the article's question. */
 static const char *caption_of(const walk *w, const walk_step *s) {
   const bool answered = s->rows < WALK_LINES && s->line[s->rows][0] != '\0';
   return answered ? s->line[s->rows + 1] : s->line[walk_focus_row(w)];

@@ -1,15 +1,15 @@
-/* A walk's heat maps as SVG files. */
+/* Writes the heat maps of a walk as SVG files. */
 #ifndef CLATTN_CLI_PICTURES_H
 #define CLATTN_CLI_PICTURES_H
 
 #include "cli/options/options.h"
 #include "cli/explain/walk.h"
 
-/* Makes the folder where it is missing; no picture may take the place of an input file. Both: false after a complaint.
- */
+/* Makes the folder if it is missing, and refuses to overwrite input files. Both functions return
+ * false after a complaint. / */
 bool pictures_prepare(const walk *w, const run_options *options, const char *folder);
 
-/* One file for each step that has a heat map; says which. */
+/* Writes one file for each step with a heat map, and prints its path. */
 bool pictures_write(const walk *w, const char *folder);
 
 #endif

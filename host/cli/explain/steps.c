@@ -1,5 +1,5 @@
-/* From the results of a walk to its steps, in the order in which attention makes them. Nothing is computed here: every
- * number is the device's. */
+/* Turns the results of a walk into steps, in the order of computation. Nothing is computed here:
+ * every number comes from the device. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static walk_step *add_step(walk *w, walk_kind kind, clattn_tensor tensor, size_t
   return s;
 }
 
-/* "Q·Kᵀ" or, where there are several, "head 1: Q·Kᵀ". */
+/* "Q·Kᵀ" or, with several heads, "head 1: Q·Kᵀ". */
 static void set_title(const walk *w, walk_step *s, const char *title) {
   if (s->head != SIZE_MAX && w->seen.heads > 1)
     snprintf(s->title, sizeof s->title, "head %zu: %s", s->head, title);
@@ -31,14 +31,14 @@ static void leave_out(walk_step *s, const char *what, size_t shown, size_t all) 
     snprintf(s->left_out + used, sizeof s->left_out - used, "%s%zu of %zu %s", used > 0 ? ", " : "", shown, all, what);
 }
 
-/* Of a wide matrix the first columns. */
+/* All columns, or the first ones of a wide matrix. */
 static walk_choice first_of(size_t all) {
   walk_choice choice = {.count = all <= WALK_WHOLE ? all : WALK_FEW, .all = all};
   for (size_t i = 0; i < choice.count; ++i) choice.index[i] = i;
   return choice;
 }
 
-/* Names of columns: the example's, or d0, d1, ... */
+/* Names the columns as the example does, or d0, d1, ... */
 static void name_columns(walk_step *s, const char *const *names, size_t first, char letter) {
   for (size_t c = 0; c < s->columns; ++c)
     if (names != NULL)
@@ -55,12 +55,12 @@ static void name_queries(const walk *w, walk_step *s) {
 
 static void name_keys(const walk *w, size_t head, walk_step *s, walk_name *names) {
   for (size_t i = 0; i < w->key[head].count; ++i) walk_key_name(w, w->key[head].index[i], names[i]);
-  leave_out(s, "keys, the strongest of them", w->key[head].count, w->key[head].all);
+  leave_out(s, "keys, the strongest", w->key[head].count, w->key[head].all);
 }
 
 /* ---- x and the projections --------------------------------------------------------------------------------------- */
 
-/* Of x, k and v all tokens are shown, also where one query is followed. */
+/* x, k and v show all tokens, also with --focus. */
 static void name_tokens(const walk *w, walk_step *s, bool as_keys) {
   const walk_choice *keys = &w->key[0];
   const bool all = w->query.all <= walk_whole(w);
@@ -70,7 +70,7 @@ static void name_tokens(const walk *w, walk_step *s, bool as_keys) {
       walk_key_name(w, keys->index[i], s->row[i]);
     else
       walk_query_name(w, all ? i : w->query.index[i], s->row[i]);
-  leave_out(s, as_keys ? "keys, the strongest of them" : "tokens", s->rows, as_keys ? keys->all : w->query.all);
+  leave_out(s, as_keys ? "keys, the strongest" : "tokens", s->rows, as_keys ? keys->all : w->query.all);
 }
 
 static void add_x(walk *w, clattn_tensor tensor, const float *x, const char *title, const char *about) {
@@ -90,7 +90,7 @@ static void add_x(walk *w, clattn_tensor tensor, const float *x, const char *tit
   }
 }
 
-/* What of q, k or v is made of what, and what the example calls its columns. */
+/* How q, k or v is made, and the names of its columns in the example. */
 typedef struct part {
   clattn_tensor tensor, w, bias;
   const char *name, *letter;
@@ -111,11 +111,11 @@ static part part_of(const walk *w, int i) {
 
 static size_t columns_of(const walk *w, clattn_tensor tensor) {
   const clattn_problem *p = &w->seen;
-  const size_t kv = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  const size_t kv = input_kv_heads(p);
   return tensor == CLATTN_Q ? p->heads * p->head_dim : kv * (tensor == CLATTN_K ? p->head_dim : p->value_dim);
 }
 
-/* The matrix as it is stored, where it is small. */
+/* Adds the matrix as it is stored, if it is small. */
 static void add_matrix(walk *w, const part *of) {
   const clattn_problem *p = &w->seen;
   const example *e = w->input.example;
@@ -141,7 +141,7 @@ static void add_matrix(walk *w, const part *of) {
   }
 }
 
-/* Whether the sums are written out: they are short, x is theirs, and nothing turns or stores them behind. */
+/* Whether the sums are written out: if they are short, made from x, and not rotated afterwards. */
 static bool is_written_out(const walk *w, const part *of) {
   const clattn_problem *p = &w->seen;
   const bool own_x = p->source == CLATTN_SOURCE_X || of->tensor == CLATTN_Q;
@@ -172,15 +172,16 @@ static void add_projected(walk *w, int i) {
   walk_step *s = add_step(w, WALK_TABLE, of.tensor, SIZE_MAX);
   char title[96];
   if (given)
-    snprintf(title, sizeof title, "%s, as it is given: %s", of.name, of.about);
+    snprintf(title, sizeof title, "%s, as given: %s", of.name, of.about);
   else
     snprintf(title, sizeof title, "%s = X·W%s%s%s: %s", of.name, of.letter, p->layout == CLATTN_LAYOUT_XWT ? "ᵀ" : "",
              w->matrix[of.bias] != NULL ? " + bias" : "", of.about);
   set_title(w, s, title);
   if (p->rotary != CLATTN_ROTARY_NONE && of.tensor != CLATTN_V)
-    snprintf(s->about, sizeof s->about, "Turned by each token's position (rotary embedding) after the projection.");
+    snprintf(s->about, sizeof s->about,
+             "Rotated by the position of each token (rotary embedding) after the projection.");
   if (of_keys && w->cache != NULL)
-    snprintf(s->about, sizeof s->about, "As the cache holds them; what earlier runs appended comes first.");
+    snprintf(s->about, sizeof s->about, "As in the cache; what earlier runs appended comes first.");
   name_tokens(w, s, of_keys);
   s->columns = columns.count;
   name_columns(s, of.columns, 0, of.letter[0]);
@@ -196,7 +197,7 @@ static void add_projected(walk *w, int i) {
 
 /* ---- a head ------------------------------------------------------------------------------------------------------ */
 
-/* A step of scores or their like. */
+/* Adds a step with scores, weights or the like. */
 static walk_step *add_rows(walk *w, walk_kind kind, clattn_tensor tensor, size_t head, const char *title) {
   walk_step *s = add_step(w, kind, tensor, head);
   const float *all = clattn_outputs_get(&w->outputs, tensor);
@@ -223,11 +224,12 @@ static void add_scaled(walk *w, size_t head) {
   walk_step *s = add_rows(w, WALK_TABLE, CLATTN_SCALED, head, title);
   if (p->scale_mode == CLATTN_SCALE_DEFAULT)
     snprintf(s->about, sizeof s->about,
-             "1 / sqrt(%zu), of head_dim %zu: sums of more terms are larger, and softmax would be all or nothing.",
+             "1 / sqrt(%zu), since head_dim is %zu: without it sums of many terms are so large that softmax is all or "
+             "nothing.",
              p->head_dim, p->head_dim);
 }
 
-/* Whether something happens between the scaled product and softmax besides the softcap. */
+/* Whether anything but the softcap changes scores between scaling and softmax. */
 static bool is_masked(const clattn_problem *p) {
   return p->causal || p->window_left != CLATTN_UNBOUNDED || p->window_right != CLATTN_UNBOUNDED ||
          p->mask != CLATTN_MASK_NONE || p->alibi;
@@ -241,8 +243,7 @@ static void add_masked(walk *w, size_t head) {
     add_rows(w, WALK_TABLE, CLATTN_SOFTCAPPED, head, title);
   }
   if (!is_masked(p)) return;
-  snprintf(title, sizeof title, "masked%s: what is out of sight takes no part",
-           p->alibi ? ", and less for distance" : "");
+  snprintf(title, sizeof title, "masked%s: hidden keys take no part", p->alibi ? ", and less for distance" : "");
   add_rows(w, WALK_TABLE, CLATTN_SCORES, head, title);
 }
 
@@ -250,7 +251,7 @@ static void add_softmax(walk *w, size_t head) {
   walk_step *s = add_step(w, WALK_SOFTMAX, CLATTN_EXPS, head);
   set_title(w, s, "softmax (normalizing): exp(score - max), and their sum");
   snprintf(s->about, sizeof s->about,
-           "The largest score is taken away first: exp never overflows, and the quotient stays.%s",
+           "The largest score is subtracted first: exp never overflows, and the quotient stays the same.%s",
            w->seen.sinks ? " The sink is part of maximum and sum." : "");
   name_queries(w, s);
   const size_t keys = w->key[head].count;
@@ -283,8 +284,8 @@ static void add_context(walk *w, size_t head) {
   leave_out(s, "columns", columns.count, columns.all);
   for (size_t r = 0; r < s->rows; ++r)
     memcpy(s->value[r], walk_context(w, head, w->query.index[r]), s->columns * sizeof(float));
-  if (w->key[head].count < w->key[head].all) return; /* too many to be written out */
-  const size_t shared = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  if (w->key[head].count < w->key[head].all) return; /* too many terms to write out */
+  const size_t shared = input_kv_heads(p);
   s->sum = (walk_sum){.left_name = "context", .terms = w->key[head].all, .right_step = shared * p->value_dim};
   for (size_t r = 0; r < s->rows; ++r) s->sum.left[r] = walk_scores_row(w, w->outputs.weights, head, r);
   for (size_t c = 0; c < s->columns; ++c) s->sum.right[c] = walk_value(w, head, 0) + c;
@@ -326,9 +327,9 @@ bool walk_fill_steps(walk *w) {
   if (p->source != CLATTN_SOURCE_QKV) {
     const bool placed = p->positions != CLATTN_POSITIONS_NONE;
     if (placed && p->type == CLATTN_F32)
-      add_x(w, CLATTN_X, w->input.tensor[CLATTN_X], "X: one row a token, as it is given", "");
-    add_x(w, CLATTN_X_POSITIONED, w->outputs.x_positioned, placed ? "X + positions" : "X: one row a token",
-          placed ? "Sines and cosines of each token's place are added, so that order counts." : "");
+      add_x(w, CLATTN_X, w->input.tensor[CLATTN_X], "X: one row per token, as given", "");
+    add_x(w, CLATTN_X_POSITIONED, w->outputs.x_positioned, placed ? "X + positions" : "X: one row per token",
+          placed ? "Sines and cosines of each token's position are added, so that order matters." : "");
   }
   for (int i = 0; i < 3; ++i) add_projected(w, i);
   for (size_t h = 0; h < w->heads; ++h) add_head(w, h);

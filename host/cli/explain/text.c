@@ -1,4 +1,4 @@
-/* Prints a walk: aligned tables, sums written out, heat maps of blocks. */
+/* Prints a walk: tables, sums written out, and heat maps made of blocks. */
 #include "cli/explain/text.h"
 
 #include <float.h>
@@ -11,7 +11,7 @@
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-/* Digits behind the point that say all of it, as far as six do. */
+/* The number of decimals that show the whole value, at most six. */
 static int digits_of(double value) {
   static const double power[] = {1.0, 10.0, 100.0, 1000.0};
   if (!isfinite(value)) return 0;
@@ -31,14 +31,14 @@ const char *text_number(double value, int digits, char text[24]) {
   return text;
 }
 
-/* As short as a sum's terms can be. */
+/* A term of a sum, as short as possible. */
 static const char *term(double value, char text[24]) {
   if (value == 0.0) value = 0.0;
   snprintf(text, 24, value < 0 ? "(%.4g)" : "%.4g", value);
   return text;
 }
 
-/* One number of digits for a whole table. */
+/* The number of decimals for a whole table. */
 static int most_digits(const walk_step *s) {
   int most = 0;
   for (size_t r = 0; r < s->rows; ++r)
@@ -125,7 +125,7 @@ static void print_share(const walk_step *s, size_t r, size_t key) {
          weight);
 }
 
-/* Masked keys have no part in it. */
+/* Without masked keys. */
 static void print_softmax(const walk_step *s) {
   for (size_t r = 0; r < s->rows; ++r)
     for (size_t j = 0; j + 2 < s->columns; ++j)
@@ -136,7 +136,8 @@ static void print_softmax(const walk_step *s) {
 
 enum { SHADES = 6, CELL = 8 };
 
-/* From light to dark in the 256 colours that terminals have, and what can be read on them. */
+/* Backgrounds from light to dark, of the 256 colours of terminals, each with a readable text
+ * colour. */
 static const struct {
   int background, text;
 } colours[SHADES] = {{254, 16}, {189, 16}, {147, 16}, {105, 16}, {63, 231}, {19, 231}};
@@ -191,7 +192,8 @@ void text_step(const walk_step *s, size_t number) {
   for (size_t i = 0; i < WALK_LINES && s->line[i][0] != '\0'; ++i) printf("  %s\n", s->line[i]);
 }
 
-/* ---- before and behind ------------------------------------------------------------------------------------------- */
+/* ---- before and after the steps
+ * ------------------------------------------------------------------------------------------- */
 
 void text_begin(const walk *w) {
   const clattn_problem *p = &w->seen;
@@ -203,22 +205,22 @@ void text_begin(const walk *w) {
   printf("%zu %s, %zu %s", w->query.all, w->query.all == 1 ? "query" : "queries", w->key[0].all,
          w->key[0].all == 1 ? "key" : "keys");
   printf(", %zu %s", p->heads, p->heads == 1 ? "head" : "heads");
-  if (w->heads < p->heads) printf(", of which %zu are shown", w->heads);
+  if (w->heads < p->heads) printf(", %zu of them shown", w->heads);
   if (p->batch > 1) printf(", the first of %zu sequences", p->batch);
   walk_query_name(w, w->focus, focus);
-  if (w->query.count < w->query.all) printf("; \"%s\" is followed (--focus)", focus);
+  if (w->query.count < w->query.all) printf("; only \"%s\" is shown (--focus)", focus);
   printf("\nevery number is read back from %s\n", clattn_device_get_info(w->device)->name);
 }
 
 static void print_check(const walk *w) {
   double worst;
   const size_t elements = walk_checked(w, &worst);
-  printf("\n%s%s%s: %zu numbers against the scalar path in double, the worst at %.0f %% of its bound\n",
+  printf("\n%s%s%s: %zu numbers against the reference in double, the worst at %.0f %% of its bound\n",
          style(w->check.passed ? GREEN : RED), w->check.passed ? "checked" : "FAILED", style(PLAIN), elements,
          100.0 * worst);
   for (size_t i = 0; i < w->check.count; ++i)
     if (!w->check.check[i].passed) printf("  wrong: %s\n", clattn_tensor_name(w->check.check[i].tensor));
-  printf("products times the scale are the scaled scores within %.1e, exps over sum the weights within %.1e\n",
+  printf("products times the scale equal the scaled scores within %.1e, exps / sum the weights within %.1e\n",
          w->products_off, w->weights_off);
 }
 

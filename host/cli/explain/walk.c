@@ -1,4 +1,4 @@
-/* From options to a traced and checked run: see walk.h. */
+/* Makes a traced and checked run from the options: see walk.h. */
 #include "cli/explain/walk.h"
 
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/devices/open.h"
 #include "cli/options/option_values.h"
+#include "cli/input/outputs.h"
 #include "cli/input/past.h"
 #include "cli/files/user_files.h"
 
@@ -26,16 +27,12 @@ void walk_query_name(const walk *w, size_t query, walk_name name) {
   token_name(w, query, name);
 }
 
-/* Keys of another input, or of a cache, are no tokens of X. */
+/* Keys of another input or of a cache are not tokens of X. */
 void walk_key_name(const walk *w, size_t key, walk_name name) {
   if (w->input.problem.source == CLATTN_SOURCE_X && w->cache == NULL)
     token_name(w, key, name);
   else
     snprintf(name, WALK_NAME, "k%zu", key);
-}
-
-static size_t kv_heads(const clattn_problem *p) {
-  return p->kv_heads != 0 ? p->kv_heads : p->heads;
 }
 
 const float *walk_scores_row(const walk *w, const float *all, size_t head, size_t i) {
@@ -48,13 +45,13 @@ const float *walk_query(const walk *w, size_t head, size_t query) {
 
 const float *walk_key(const walk *w, size_t head, size_t key) {
   const clattn_problem *p = &w->seen;
-  const size_t shared = kv_heads(p), of = head / (p->heads / shared);
+  const size_t shared = input_kv_heads(p), of = head / (p->heads / shared);
   return (w->cache != NULL ? w->outputs.cached_k : w->outputs.k) + (key * shared + of) * p->head_dim;
 }
 
 const float *walk_value(const walk *w, size_t head, size_t key) {
   const clattn_problem *p = &w->seen;
-  const size_t shared = kv_heads(p), of = head / (p->heads / shared);
+  const size_t shared = input_kv_heads(p), of = head / (p->heads / shared);
   return (w->cache != NULL ? w->outputs.cached_v : w->outputs.v) + (key * shared + of) * p->value_dim;
 }
 
@@ -82,7 +79,8 @@ size_t walk_focus_row(const walk *w) {
   return 0;
 }
 
-/* ---- what is shown ----------------------------------------------------------------------------------------------- */
+/* ---- selecting queries and keys
+ * ----------------------------------------------------------------------------------------------- */
 
 static void choose_all(walk_choice *choice, size_t all) {
   choice->count = choice->all = all;
@@ -101,7 +99,7 @@ static int complain_of_focus(const walk *w, const char *focus) {
   return EXIT_BAD_INPUT;
 }
 
-/* A token, or its number. */
+/* Finds the focus, given as a token or its number. */
 static int find_focus(walk *w, const char *focus) {
   char *end = NULL;
   for (size_t i = 0; i < w->query.all; ++i) {
@@ -109,24 +107,24 @@ static int find_focus(walk *w, const char *focus) {
     walk_query_name(w, i, name);
     if (strcmp(name, focus) != 0) continue;
     w->focus = i;
-    return -1;
+    return GO_ON;
   }
   if (focus[0] < '0' || focus[0] > '9') return complain_of_focus(w, focus);
   const unsigned long long number = strtoull(focus, &end, 10);
   if (*end != '\0' || number >= w->query.all) return complain_of_focus(w, focus);
   w->focus = (size_t)number;
-  return -1;
+  return GO_ON;
 }
 
-/* A page shows all tokens, or is not made. */
+/* A page shows all tokens; more than WALK_MOST are refused. */
 static int fit_page(const walk *w, size_t count, const char *what) {
-  if (w->form != WALK_PAGE || count <= WALK_MOST) return -1;
-  complain("--html: %zu %s (allowed: up to %d; the text shows the strongest of more)", count, what, WALK_MOST);
+  if (w->form != WALK_PAGE || count <= WALK_MOST) return GO_ON;
+  complain("--html: %zu %s (allowed: up to %d; without --html the strongest are shown)", count, what, WALK_MOST);
   return EXIT_BAD_INPUT;
 }
 
-/* Queries of the first sequence, and which of them are shown; of how many keys it has only the run can tell where there
- * is a cache. */
+/* Selects queries of the first sequence. Keys are selected after the run: with a cache their
+ * number is known only then. / */
 static int choose_queries(walk *w, const char *focus) {
   const clattn_problem *p = &w->input.problem;
   w->query.all = input_queries(&w->input, 0);
@@ -137,8 +135,8 @@ static int choose_queries(walk *w, const char *focus) {
   const size_t usual = w->input.example != NULL ? w->input.example->focus : w->query.all - 1;
   w->focus = usual;
   int code = fit_page(w, w->query.all, "queries");
-  if (code == -1 && focus != NULL) code = find_focus(w, focus);
-  if (code != -1) return code;
+  if (code == GO_ON && focus != NULL) code = find_focus(w, focus);
+  if (code != GO_ON) return code;
   w->begin = w->focus;
   if (w->form == WALK_PAGE) w->focus = usual;
   w->focused = focus != NULL && w->form == WALK_TEXT;
@@ -149,10 +147,10 @@ static int choose_queries(walk *w, const char *focus) {
   for (size_t h = 0; h < w->heads; ++h)
     for (size_t i = 0; i < w->query.count; ++i) w->row[w->rows.count++] = h * p->query_len + w->query.index[i];
   w->rows.row = w->row;
-  return -1;
+  return GO_ON;
 }
 
-/* The keys with the largest weights, in the order in which they stand. */
+/* Selects the keys with the largest weights, in order of position. */
 static void choose_strongest(walk_choice *choice, const float *weights) {
   choice->count = 0;
   while (choice->count < WALK_FEW) {
@@ -174,7 +172,7 @@ static int choose_keys(walk *w) {
   size_t all = w->cache != NULL ? clattn_cache_length(w->cache, 0) : input_new_keys(&w->input, 0);
   if (all > p->key_len) all = p->key_len;
   const int code = fit_page(w, all, "keys");
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   for (size_t h = 0; h < w->heads; ++h) {
     w->key[h].all = all;
     if (all <= walk_whole(w))
@@ -182,7 +180,7 @@ static int choose_keys(walk *w) {
     else
       choose_strongest(&w->key[h], walk_scores_row(w, w->outputs.weights, h, walk_focus_row(w)));
   }
-  return -1;
+  return GO_ON;
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -201,7 +199,7 @@ static int make_plan(walk *w, const run_options *o) {
   if (clattn_plan_create(w->device, &w->input.problem, &options, &w->plan, &error) != CLATTN_OK)
     return complain_of(&error);
   warn_of_wrong_kernels(w->plan);
-  return -1;
+  return GO_ON;
 }
 
 static int allocate(walk *w) {
@@ -211,19 +209,16 @@ static int allocate(walk *w) {
     const clattn_problem *sizing = clattn_sizing_problem(&w->input.problem, &w->seen, tensor);
     const size_t bytes = clattn_tensor_has_rows(tensor) ? w->rows.count * w->seen.key_len * sizeof(float)
                                                         : clattn_output_bytes(sizing, tensor);
-    w->memory[t] = malloc(bytes);
-    if (w->memory[t] == NULL) {
-      complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name(tensor));
-      return EXIT_BAD_INPUT;
-    }
-    memset(w->memory[t], 0xFF, bytes); /* NaN: what no kernel writes must not look right */
-    clattn_outputs_set(&w->outputs, tensor, w->memory[t]);
+    if (outputs_allocate(&w->outputs, tensor, bytes)) continue;
+    complain("no host memory for %zu bytes of %s", bytes, clattn_tensor_name(tensor));
+    return EXIT_BAD_INPUT;
   }
   w->outputs.rows = &w->rows;
-  return -1;
+  return GO_ON;
 }
 
-/* Matrices and biases as floats, rounded to the problem's type as the device has them. */
+/* Matrices and biases as floats, with the rounding of the problem's type, as the device has
+ * them. */
 static int widen_matrices(walk *w) {
   static const clattn_tensor all[] = {CLATTN_WQ, CLATTN_WK, CLATTN_WV,   CLATTN_WQKV, CLATTN_BQ,
                                       CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_WO,   CLATTN_BO};
@@ -239,15 +234,15 @@ static int widen_matrices(walk *w) {
     }
     clattn_widen(p->type, clattn_inputs_get(&w->input.inputs, tensor), count, w->matrix[tensor]);
   }
-  return -1;
+  return GO_ON;
 }
 
-/* The larger of the two; a NaN, once there, stays. */
+/* The larger of the two, or NaN if `a` is one. */
 static double larger(double a, double b) {
   return isnan(a) || a > b ? a : b;
 }
 
-/* What the trace's own kernels say against what the kernels say that count. */
+/* Compares the results of the trace's kernels with those of the production kernels. */
 static void compare_with_production(walk *w) {
   const clattn_outputs *o = &w->outputs;
   const double scale = (double)clattn_problem_scale(&w->seen);
@@ -266,7 +261,7 @@ static int run(walk *w) {
   if (clattn_check(w->plan, &w->input.inputs, &w->outputs, NULL, &w->check, &error) != CLATTN_OK)
     return complain_of(&error);
   compare_with_production(w);
-  return -1;
+  return GO_ON;
 }
 
 int walk_make(const run_options *options, const char *focus, walk_form form, walk *w) {
@@ -275,15 +270,15 @@ int walk_make(const run_options *options, const char *focus, walk_form form, wal
   w->check = (clattn_check_report)CLATTN_CHECK_REPORT_INIT;
   w->form = form;
   int code = input_load(options, &w->input);
-  if (code == -1) code = choose_queries(w, focus);
-  if (code == -1) code = make_plan(w, options);
-  if (code == -1) code = past_load(w->device, &w->input, &w->cache, &w->seen);
-  if (code == -1) code = allocate(w);
-  if (code == -1) code = widen_matrices(w);
-  if (code == -1) code = run(w);
-  if (code == -1) code = choose_keys(w);
-  if (code != -1) return code;
-  if (walk_fill_steps(w)) return -1;
+  if (code == GO_ON) code = choose_queries(w, focus);
+  if (code == GO_ON) code = make_plan(w, options);
+  if (code == GO_ON) code = past_load(w->device, &w->input, &w->cache, &w->seen);
+  if (code == GO_ON) code = allocate(w);
+  if (code == GO_ON) code = widen_matrices(w);
+  if (code == GO_ON) code = run(w);
+  if (code == GO_ON) code = choose_keys(w);
+  if (code != GO_ON) return code;
+  if (walk_fill_steps(w)) return GO_ON;
   complain("no host memory for the walk");
   return EXIT_BAD_INPUT;
 }
@@ -292,10 +287,8 @@ void walk_free(walk *w) {
   clattn_cache_destroy(w->cache);
   clattn_plan_destroy(w->plan);
   clattn_device_close(w->device);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    free(w->memory[t]);
-    free(w->matrix[t]);
-  }
+  outputs_free(&w->outputs);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(w->matrix[t]);
   free(w->step);
   input_free(&w->input);
 }

@@ -1,10 +1,9 @@
-/* The walk through attention: everything that `clattn explain` shows, from the device's own buffers. What it is shown
- * as (text, pictures) is up to others: they go over the steps.
+/* The walk through attention: everything that `clattn explain` shows, read back from the
+ * device's buffers, as a list of steps. Other files print the steps as text, pictures or a page.
  *
- * A walk is for reading: of sequences longer than WALK_WHOLE text shows one query and its strongest keys, of wider
- * matrices the first columns, and says so. A page shows sequences up to WALK_MOST, and refuses longer ones. Of a batch
- * the first sequence is shown.
- */
+ * A walk is for reading. For sequences longer than WALK_WHOLE, text shows one query and its
+ * strongest keys, for wide matrices the first columns, and says so. A page shows sequences up to
+ * WALK_MOST and refuses longer ones. Only the first sequence of a batch is shown. / */
 #ifndef CLATTN_CLI_WALK_H
 #define CLATTN_CLI_WALK_H
 
@@ -12,11 +11,11 @@
 #include "clattn_check.h"
 
 enum {
-  WALK_MOST = 64,               /* rows and columns that a step has room for */
-  WALK_WHOLE = 16,              /* those that are shown as a whole, but for a page's tokens */
-  WALK_FEW = 8,                 /* of more than that, so many */
+  WALK_MOST = 64,               /* most rows and columns of a step */
+  WALK_WHOLE = 16,              /* up to here everything is shown; a page shows WALK_MOST tokens */
+  WALK_FEW = 8,                 /* beyond WALK_WHOLE so many are shown */
   WALK_HEADS = 4,               /* heads that are shown */
-  WALK_COLUMNS = WALK_MOST + 2, /* of the table of softmax: maximum, exps, sum */
+  WALK_COLUMNS = WALK_MOST + 2, /* for softmax: maximum, exps, sum */
   WALK_NAME = 24,
   WALK_LINE = 400,
   WALK_LINES = WALK_MOST + 4,
@@ -25,28 +24,28 @@ enum {
 
 typedef char walk_name[WALK_NAME];
 
-/* Some of many: all of them, or those that are worth a look. */
+/* The indices that are shown: all, or a selection. */
 typedef struct walk_choice {
   size_t count, all, index[WALK_MOST];
 } walk_choice;
 
-/* How a matrix came to be: element (r, c) is the sum over its terms of left[r][t] * right[c][t * right_step], and the
- * bias. */
+/* How a matrix is computed: element (r, c) is the sum over t of left[r][t] * right[c][t *
+ * right_step], plus the bias. / */
 typedef struct walk_sum {
-  const char *left_name, *right_name; /* what one is called: q, k; right NULL: the column is named alone */
-  size_t terms;                       /* 0: it is no such sum */
+  const char *left_name, *right_name; /* "q", "k"; right NULL: only the column is named */
+  size_t terms;                       /* 0: it is not such a sum */
   size_t right_step;
   const float *left[WALK_MOST], *right[WALK_MOST];
-  const float *bias; /* of each column; NULL without */
+  const float *bias; /* one per column; NULL: none */
 } walk_sum;
 
 typedef enum walk_kind {
   WALK_TABLE,
   WALK_SOFTMAX, /* columns: maximum, exp of each key, sum */
-  WALK_WEIGHTS  /* a heat map as well */
+  WALK_WEIGHTS  /* a table and a heat map */
 } walk_kind;
 
-/* One matrix on the way, or a part of it. */
+/* One matrix of the computation, or a part of it. */
 typedef struct walk_step {
   walk_kind kind;
   clattn_tensor tensor;
@@ -58,9 +57,9 @@ typedef struct walk_step {
   size_t rows, columns;
   walk_name row[WALK_MOST], column[WALK_COLUMNS];
   float value[WALK_MOST][WALK_COLUMNS];
-  float score[WALK_MOST][WALK_MOST], weight[WALK_MOST][WALK_MOST]; /* of softmax: what it begins and ends with */
+  float score[WALK_MOST][WALK_MOST], weight[WALK_MOST][WALK_MOST]; /* of softmax: its input and its result */
   walk_sum sum;
-  char line[WALK_LINES][WALK_LINE]; /* what the numbers say, in words; empty behind the last */
+  char line[WALK_LINES][WALK_LINE]; /* sentences about the numbers; empty after the last */
 } walk_step;
 
 typedef enum walk_form { WALK_TEXT, WALK_PAGE } walk_form;
@@ -71,34 +70,33 @@ typedef struct walk {
   clattn_device *device;
   clattn_plan *plan;
   clattn_cache *cache;
-  clattn_problem seen; /* the problem; with a cache, as the run saw it */
-  void *memory[CLATTN_TENSOR_COUNT];
+  clattn_problem seen; /* the problem as the run saw it, which differs with a cache */
   clattn_outputs outputs;
-  float *matrix[CLATTN_TENSOR_COUNT]; /* projections and biases as floats, as the device saw them; NULL: none */
-  size_t row[WALK_MOST * WALK_HEADS]; /* of scores and their like that were asked for */
+  float *matrix[CLATTN_TENSOR_COUNT]; /* projection matrices and biases as floats; NULL: none */
+  size_t row[WALK_MOST * WALK_HEADS]; /* rows of scores and the like that are downloaded */
   clattn_rows rows;
   clattn_check_report check;
-  double products_off, weights_off; /* products * scale from scaled, exps / sum from weights: the largest difference */
-  bool focused;                     /* one query is followed alone, `focus` */
-  size_t focus;                     /* else the query that the article asks about */
-  size_t begin;                     /* query that a page begins with */
-  size_t heads;                     /* that are shown */
+  double products_off, weights_off; /* largest |products * scale - scaled| and |exps / sum - weights| */
+  bool focused;                     /* only the query `focus` is shown */
+  size_t focus;                     /* without --focus the query that the article asks about */
+  size_t begin;                     /* the query that a page begins with */
+  size_t heads;                     /* number of heads shown */
   walk_choice query, key[WALK_HEADS];
   walk_step *step;
   size_t steps;
 } walk;
 
-/* Loads the input, runs it traced, checks it, and fills the steps. `focus`: a token, its number, or NULL; text follows
- * it alone, a page begins with it. -1, or the exit code at which to stop, after a complaint. Free in every case; it
- * starts from all zero. */
+/* Loads the input, runs it with a trace, checks it, and fills the steps. `focus`: a token, its
+ * number, or NULL; text shows only this query, a page begins with it. Returns GO_ON, or the exit
+ * code after a complaint. Free in every case. / */
 int walk_make(const run_options *options, const char *focus, walk_form form, walk *w);
 void walk_free(walk *w);
 
-/* A token's name: the example's, or t0, t1, ... */
+/* Names a token as the example does, or t0, t1, ... */
 void walk_query_name(const walk *w, size_t query, walk_name name);
 void walk_key_name(const walk *w, size_t key, walk_name name);
 
-/* The row of this head, and of the i-th query that is shown, in scores or their like. */
+/* The row of this head and the i-th query shown, in scores or the like. */
 const float *walk_scores_row(const walk *w, const float *all, size_t head, size_t i);
 
 /* Vectors of the first sequence. */
@@ -107,21 +105,21 @@ const float *walk_key(const walk *w, size_t head, size_t key);
 const float *walk_value(const walk *w, size_t head, size_t key);
 const float *walk_context(const walk *w, size_t head, size_t query);
 
-/* Sequences of up to so many tokens are shown as a whole. */
+/* Longest sequence that is shown completely. */
 size_t walk_whole(const walk *w);
 
-/* How many numbers were checked, and how much of its bound the worst of them takes. */
+/* How many numbers were checked; *worst: the largest error / bound. */
 size_t walk_checked(const walk *w, double *worst);
 
-/* Where the focus is among the queries that are shown. */
+/* Index of the focus among the queries shown. */
 size_t walk_focus_row(const walk *w);
 
 /* ---- for walk.c -------------------------------------------------------------------------------------------------- */
 
-/* From the results to the steps. False without memory. */
+/* Makes the steps from the results. False without memory. */
 bool walk_fill_steps(walk *w);
 
-/* What a step of weights says, in words. */
+/* Adds sentences to a step of weights. */
 void walk_say_weights(const walk *w, size_t head, walk_step *step);
 
 #endif

@@ -1,4 +1,4 @@
-/* What weights say, in words; every figure is the device's. */
+/* Sentences about weights; every number comes from the device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,9 +6,10 @@
 #include "cli/explain/walk.h"
 #include "cli/explain/words.h"
 
-/* Weights that differ by less are the same for a reader; 0.248255 and 0.248255 need not agree in their last bit. */
+/* Weights that differ by less are called the same: two weights of 0.248255 may differ in their
+ * last bits. */
 #define SAME 1e-6
-/* So many are named, of more it is said how many they are. */
+/* Up to so many keys are named; more are counted. */
 #define MOST_ALIKE 3
 
 const char *words_share(double weight, char text[16]) {
@@ -28,16 +29,17 @@ static size_t strongest(const float *weights, size_t keys) {
   return best;
 }
 
-/* 44.6 % to "study" and "man" each: all keys of this weight, which are then said. Returns the length. */
+/* Writes 44.6 % to "study" and "man" each: all keys with this weight, and marks them in `said`.
+ * Returns the length. */
 static size_t say_alike(const walk *w, const walk_choice *keys, const float *weights, double weight, bool *said,
-                        bool behind, char *line, size_t size) {
+                        bool continued, char *line, size_t size) {
   size_t alike = 0, used, named = 0;
   char share[16];
   walk_name name;
   for (size_t c = 0; c < keys->count; ++c) alike += !said[c] && fabs((double)weights[keys->index[c]] - weight) <= SAME;
-  used = (size_t)snprintf(line, size, "%s %s to", behind ? "," : "", words_share(weight, share));
+  used = (size_t)snprintf(line, size, "%s %s to", continued ? "," : "", words_share(weight, share));
   if (alike > MOST_ALIKE)
-    used += (size_t)snprintf(line + used, size - used, behind ? " %zu others each" : " %zu keys each", alike);
+    used += (size_t)snprintf(line + used, size - used, continued ? " %zu others each" : " %zu keys each", alike);
   for (size_t c = 0; c < keys->count; ++c) {
     if (said[c] || fabs((double)weights[keys->index[c]] - weight) > SAME) continue;
     said[c] = true;
@@ -49,7 +51,8 @@ static size_t say_alike(const walk *w, const walk_choice *keys, const float *wei
   return used;
 }
 
-/* "it" gives 64.0 % to "dog", 14.3 % to "ball", ...: the largest shares, alike ones together. */
+/* Writes "it" gives 64.0 % to "dog", 14.3 % to "ball", ...: the three largest shares, equal ones
+ * together. */
 static void say_row(const walk *w, size_t head, size_t r, char *line) {
   const walk_choice *keys = &w->key[head];
   const float *weights = walk_scores_row(w, w->outputs.weights, head, r);
@@ -69,7 +72,7 @@ static void say_row(const walk *w, size_t head, size_t r, char *line) {
   if (used < WALK_LINE) snprintf(line + used, WALK_LINE - used, ".");
 }
 
-/* What most of a product comes from: "animate 3x2". */
+/* The column with the largest term of a product, as in "animate 3x2". */
 static size_t largest_term(const walk *w, size_t head, size_t query, size_t key) {
   const float *q = walk_query(w, head, query), *k = walk_key(w, head, key);
   size_t best = 0;
@@ -87,7 +90,7 @@ static void say_why(const walk *w, size_t head, size_t key, char *line) {
            e->tokens[key], (double)product, e->key_features[head * w->seen.head_dim + c], (double)q[c], (double)k[c]);
 }
 
-/* The two keys that the article's question is about, and what beats both. */
+/* Compares the two keys of the article's question, and names a stronger one if there is one. */
 static void say_answer(const walk *w, size_t head, char *line) {
   const example *e = w->input.example;
   const float *weights = walk_scores_row(w, w->outputs.weights, head, walk_focus_row(w));

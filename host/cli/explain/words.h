@@ -1,4 +1,4 @@
-/* Figures as words. */
+/* Numbers as words. */
 #ifndef CLATTN_CLI_WORDS_H
 #define CLATTN_CLI_WORDS_H
 

@@ -1,4 +1,4 @@
-/* Arrays: sizes, and elements from a file to float in C order. It knows no file format. */
+/* Arrays: their sizes, and reading elements as float in C order. Knows no file format. */
 #include "cli/files/array.h"
 
 #include <float.h>
@@ -45,14 +45,14 @@ bool array_count(const size_t *shape, int rank, size_t item_bytes, size_t *count
 
 /* ---- elements ---------------------------------------------------------------------------------------------------- */
 
-/* Byte by byte, which needs no knowledge of the host's order. */
+/* Byte by byte, so that the byte order of the host does not matter. */
 static uint64_t bits_of(const unsigned char *bytes, size_t count, bool big_endian) {
   uint64_t bits = 0;
   for (size_t i = 0; i < count; ++i) bits = bits << 8 | bytes[big_endian ? i : count - 1 - i];
   return bits;
 }
 
-/* Where the next element of the file goes; `index` counts along with a file in Fortran order. */
+/* Where the next element of the file goes. `index` is its index in a file in Fortran order. */
 static size_t next_offset(size_t offset, const array *a, bool fortran_order, const size_t *stride, size_t *index) {
   if (!fortran_order) return offset + 1;
   for (int axis = 0; axis < a->rank; ++axis) {

@@ -1,4 +1,4 @@
-/* An array that came from a file: always float, in C order, with 0 to 4 dimensions. */
+/* An array read from a file: always float, in C order, with 0 to 4 dimensions. */
 #ifndef CLATTN_CLI_ARRAY_H
 #define CLATTN_CLI_ARRAY_H
 
@@ -13,33 +13,33 @@
 #define ARRAY_TUPLE_SIZE 96 /* a tuple of four 20-digit numbers */
 
 typedef struct array {
-  float *data;                         /* row-major, without padding; after reading not NULL, even without elements */
-  size_t count;                        /* of elements: the product of the shape, 1 for rank 0 */
+  float *data;                         /* row-major, without padding; not NULL after reading, even without elements */
+  size_t count;                        /* number of elements: the product of the shape, 1 for rank 0 */
   size_t shape[ARRAY_MOST_DIMENSIONS]; /* as many entries as rank; the others are 0 */
   int rank;
-  npy_type type; /* that the elements had in the file */
+  npy_type type; /* of the elements in the file */
 } array;
 
 /* Frees the data and empties the array; NULL and an empty array are fine. */
 void array_free(array *a);
 
-/* ---- for those who read and write files -------------------------------------------------------------------------- */
+/* ---- for readers and writers of files -------------------------------------------------------------------------- */
 
-/* The product of the shape; false when an array of elements of so many bytes could not exist. As in NumPy a dimension
- * of 0 does not excuse the others. */
+/* *count becomes the product of the shape; false if no memory could hold so many elements of
+ * item_bytes. As in NumPy this is also checked when another dimension is 0. */
 bool array_count(const size_t *shape, int rank, size_t item_bytes, size_t *count);
 
 /* Writes the values as Python writes a tuple: "()", "(3,)", "(3, 4)". */
 void array_format_tuple(char text[ARRAY_TUPLE_SIZE], const size_t *values, int rank);
 
-/* How the elements lie in the file. */
+/* The order of bytes and elements in the file. */
 typedef struct array_layout {
   bool big_endian;
   bool fortran_order;
 } array_layout;
 
-/* Allocates the data and fills it from where the file stands. The other fields are set already, and the caller knows
- * that the file is long enough. */
+/* Allocates the data and reads it from the file's position. The caller has set the other fields
+ * and checked that the file is long enough. */
 file_status array_read(array *a, FILE *file, array_layout layout, const reporter *to);
 
 #endif

@@ -1,4 +1,5 @@
-/* Element types: names, sizes, and the way to float and back; half and bfloat16 are the library's business. */
+/* Element types: names, sizes, and conversion to float and back. The library converts half and
+ * bfloat16. */
 #include "cli/files/element.h"
 
 #include <float.h>

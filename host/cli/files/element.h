@@ -1,8 +1,8 @@
-/* The types that elements have in files, and what becomes of them as float: widening when read, rounding when written.
+/* The types of elements in files, and their conversion: widened to float when read, rounded when
+ * written.
  *
- * Bits come as numbers: byte order is the business of those who read and write files. A NaN stays a NaN, with as much
- * of its payload as fits.
- */
+ * Bits are passed as numbers; readers and writers of files handle the byte order. A NaN stays a
+ * NaN, with as much of its payload as fits. / */
 #ifndef CLATTN_CLI_ELEMENT_H
 #define CLATTN_CLI_ELEMENT_H
 
@@ -21,12 +21,12 @@ typedef enum npy_type {
 size_t element_bytes(npy_type type);
 const char *element_name(npy_type type); /* "f4", "bfloat16", ... */
 
-/* As float: exact but for f8, which is rounded to the nearest. False for what has no place in a float: a finite f8
- * beyond FLT_MAX, a bool that is neither 0 nor 1. */
+/* Converts to float, exactly except for f8, which is rounded to nearest. False for a finite f8
+ * beyond FLT_MAX and for a bool that is neither 0 nor 1. */
 bool element_widen(npy_type type, uint64_t bits, float *element);
 
-/* The bits of the nearest value, of two the even one; inf where that is beyond the largest. NPY_F4, NPY_F2 or NPY_BF16.
- */
+/* The bits of the nearest value, ties to even; inf beyond the largest. The type is NPY_F4,
+ * NPY_F2 or NPY_BF16. */
 uint32_t element_round(npy_type type, float element);
 
 #endif

@@ -1,4 +1,4 @@
-/* Files: see file.h. Sizes and positions have 64 bits where the system's do. */
+/* Files: see file.h. Sizes and positions have 64 bits if those of the system have. */
 #include "cli/files/file.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@
 #define position_of(file) ftell(file)
 #endif
 
-/* A terminal gets no control characters quoted from a file: ASCII's, and U+0080 to U+009F in UTF-8. */
+/* Replaces control characters, which may be quoted from a file: those of ASCII, and U+0080 to
+ * U+009F in UTF-8. */
 static void make_printable(char *text) {
   unsigned char before = 0;
   for (; *text != '\0'; ++text) {

@@ -1,8 +1,8 @@
-/* Reader and writer of .npy files: see npy.h for what is accepted, npy_header.c for what a file looks like.
+/* Reader and writer of .npy files: see npy.h for what is accepted, npy_header.c for what a file
+ * looks like.
  *
- * The reader allocates only after the size that the header implies was found equal to the size of the file. The writer
- * does not force written data to the disk (fsync).
- */
+ * The reader allocates memory only if the size that the header implies equals the size of the
+ * file. The writer does not call fsync. / */
 #include "cli/files/npy.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static file_status read_array(FILE *file, uint64_t file_bytes, array *a, const r
   char shape[ARRAY_TUPLE_SIZE];
   array_format_tuple(shape, h.shape, h.rank);
   const char *type = element_name(h.type);
-  const size_t item_bytes = element_bytes(h.type); /* they become float, which may be larger */
+  const size_t item_bytes = element_bytes(h.type); /* elements become float, which may be larger */
   if (!array_count(h.shape, h.rank, item_bytes > sizeof(float) ? item_bytes : sizeof(float), &a->count)) {
     return file_fail(to, FILE_TOO_LARGE, "shape %s of %s is too large (allowed: up to %zu bytes)", shape, type,
                      (size_t)PTRDIFF_MAX);
@@ -52,7 +52,7 @@ file_status npy_read(const char *path, array *out, char *message, size_t message
   file_status status = file_open(&to, &file, &file_bytes);
   if (status != FILE_OK) return status;
   status = read_array(file, file_bytes, out, &to);
-  fclose(file); /* only read: nothing can be lost */
+  fclose(file); /* opened for reading: no error can lose data */
   if (status != FILE_OK) array_free(out);
   return status;
 }

@@ -1,13 +1,13 @@
-/* Reads and writes NumPy's .npy files for the command-line program.
+/* Reads and writes NumPy's .npy files.
  *
- * The reader takes format versions 1.0, 2.0 and 3.0, elements '<f4', '>f4', '<f8', '>f8', '<f2', '>f2' or '|b1', '<u2'
- * as the bits of bfloat16, C or Fortran order and 0 to 4 dimensions, and always delivers float in C order. It trusts no
- * byte of the file: whatever numpy.load refuses with allow_pickle=False is refused here too, and so is some of what
- * numpy.load takes: other element types, a bool of neither 0 nor 1, bytes after the data, a key given twice, unusual
- * spellings of the header, a header of more than 10,000 bytes.
+ * The reader accepts format versions 1.0, 2.0 and 3.0, elements '<f4', '>f4', '<f8', '>f8',
+ * '<f2', '>f2' or '|b1', '<u2' as the bits of bfloat16, C or Fortran order and 0 to 4
+ * dimensions, and always delivers float in C order. It trusts no byte of the file. It refuses
+ * everything that numpy.load refuses with allow_pickle=False, and also: other element types, a
+ * bool that is neither 0 nor 1, bytes after the data, a key given twice, unusual spellings of
+ * the header, a header of more than 10,000 bytes.
  *
- * It does not read .npz archives, pipes or standard input, and it maps no file into memory.
- */
+ * It does not read .npz archives, pipes or standard input. / */
 #ifndef CLATTN_NPY_H
 #define CLATTN_NPY_H
 
@@ -21,13 +21,14 @@
  * nearest float, the others are widened exactly; NaN and Inf are kept. */
 file_status npy_read(const char *path, array *out, char *message, size_t message_size);
 
-/* Writes version 1.0, '<f4', '<f2' or, for bfloat16, '<u2', to a file beside `path` that then takes its name: a reader
- * never sees half a file. Elements are rounded as element_round does. After a failure `path` is as it was and the other
- * is gone. `data` may be NULL when the shape has no elements, `shape` when rank is 0. */
+/* Writes version 1.0, '<f4', '<f2' or, for bfloat16, '<u2', to a second file that is then
+ * renamed to `path`, so that readers never see half a file. Elements are rounded as
+ * element_round does. After a failure `path` is unchanged and the second file is removed. `data`
+ * may be NULL when the shape has no elements, `shape` when rank is 0. */
 file_status npy_write(const char *path, npy_type type, const float *data, const size_t *shape, int rank, char *message,
                       size_t message_size);
 
-/* Whether npy_write could write to `path`, found out by making a file beside it; nothing stays behind. */
+/* Tries whether npy_write could write to `path`, by making the second file and removing it. */
 file_status npy_try_write(const char *path, char *message, size_t message_size);
 
 #endif

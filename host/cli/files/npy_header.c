@@ -1,10 +1,10 @@
-/* The header of a .npy file: what npy.h says is accepted, and what is written.
+/* The header of a .npy file. npy.h says what is accepted and what is written.
  *
  *     magic, version | header length | {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }    \n | elements
  *     8 bytes          2 or 4 bytes    a Python literal, padded with spaces
  *
- * The grammar here is a strict part of Python's: plain quoted strings, True and False, decimal numbers. It does not
- * evaluate Python or guess what a damaged header meant.
+ * The grammar is a small part of Python's: plain quoted strings, True and False, decimal numbers. Nothing is evaluated
+ * or guessed.
  */
 #include "cli/files/npy_header.h"
 
@@ -13,11 +13,11 @@
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
-#define ZIP_MAGIC "PK\x03\x04"  /* of archives as numpy.savez writes them */
+#define ZIP_MAGIC "PK\x03\x04"  /* of archives that numpy.savez writes */
 #define MOST_HEADER_BYTES 10000 /* numpy.load's own limit */
-#define DATA_ALIGNMENT 64       /* NumPy aligns what it writes so that files can be mapped */
+#define DATA_ALIGNMENT 64       /* as NumPy does, so that files can be mapped */
 
-/* NumPy also reads '=f4', '|f4' and 'f4', but their bytes mean something else on another machine. */
+/* NumPy also reads '=f4', '|f4' and 'f4', but their byte order depends on the machine. */
 static const struct {
   const char *name;
   npy_type type;
@@ -45,7 +45,7 @@ static file_status unexpected(const cursor *c, const char *wanted) {
                    found, (long)(c->at - c->begin), wanted);
 }
 
-/* Skips blanks, then `wanted` if it comes next. */
+/* Skips blanks, then skips `wanted` if it is next. */
 static bool accept(cursor *c, const char *wanted) {
   const size_t length = strlen(wanted);
   while (c->at < c->end && (*c->at == ' ' || *c->at == '\n')) ++c->at;
@@ -92,7 +92,8 @@ static file_status parse_fortran_order(cursor *c, npy_header *h) {
   return unexpected(c, "True or False");
 }
 
-/* Decimal digits alone. What follows them is the caller's to judge: it refuses '1_0', '0x10', '3L' and '007'. */
+/* Reads decimal digits. The caller checks what follows, and so refuses '1_0', '0x10', '3L' and
+ * '007'. */
 static file_status parse_number(cursor *c, size_t *value) {
   *value = 0;
   if (accept(c, "0")) return FILE_OK;
@@ -119,7 +120,7 @@ static file_status parse_shape(cursor *c, npy_header *h) {
     if (accept(c, ",")) continue;
     if (!accept(c, ")")) return unexpected(c, "',' or ')' in the shape");
     if (h->rank > 1) break;
-    /* "(3)" is a number to Python, not a tuple. */
+    /* In Python "(3)" is a number, not a tuple. */
     return file_fail(c->to, FILE_BAD_HEADER, "the shape is a number in parentheses (allowed: a tuple, as in (%zu,))",
                      dimension);
   }
@@ -138,7 +139,7 @@ static file_status parse_entry(cursor *c, npy_header *h, bool seen[KEY_COUNT]) {
     return file_fail(c->to, FILE_BAD_HEADER, "unknown key '%s' in the header (allowed: '%s', '%s' and '%s')", name,
                      key_names[KEY_DESCR], key_names[KEY_FORTRAN_ORDER], key_names[KEY_SHAPE]);
   }
-  if (seen[key]) return file_fail(c->to, FILE_BAD_HEADER, "key '%s' is twice in the header (allowed: once)", name);
+  if (seen[key]) return file_fail(c->to, FILE_BAD_HEADER, "key '%s' is in the header twice (allowed: once)", name);
   seen[key] = true;
   if (!accept(c, ":")) return unexpected(c, "':' after a key");
   if (key == KEY_DESCR) return parse_descr(c, h);
@@ -147,7 +148,8 @@ static file_status parse_entry(cursor *c, npy_header *h, bool seen[KEY_COUNT]) {
 
 static file_status parse_header(cursor *c, npy_header *h) {
   bool seen[KEY_COUNT] = {false};
-  /* Python is particular about blanks outside the braces, so only what NumPy writes is let through there. */
+  /* Python is strict about blanks outside the braces, so only what NumPy writes is accepted
+   * there. */
   if (c->at == c->end || *c->at != '{') return unexpected(c, "'{' at its start");
   ++c->at;
   while (!accept(c, "}")) {
@@ -161,7 +163,7 @@ static file_status parse_header(cursor *c, npy_header *h) {
   if (c->at < c->end && *c->at == '\n') ++c->at;
   if (c->at != c->end) return unexpected(c, "only spaces and one newline after '}'");
   for (int key = 0; key < KEY_COUNT; ++key) {
-    if (!seen[key]) return file_fail(c->to, FILE_BAD_HEADER, "key '%s' is missing in the header", key_names[key]);
+    if (!seen[key]) return file_fail(c->to, FILE_BAD_HEADER, "key '%s' is missing from the header", key_names[key]);
   }
   return FILE_OK;
 }
@@ -173,13 +175,13 @@ static file_status read_version(FILE *file, size_t *length_bytes, const reporter
   unsigned char lead[MAGIC_BYTES + 2] = {0};
   const file_status status = file_read(file, lead, sizeof lead, "magic and version", to);
   if (status == FILE_READ_FAILED) return status;
-  /* A short file is a truncated .npy file only as far as it looks like one. */
+  /* A short file is reported as truncated only if it begins like a .npy file. */
   const long got = ftell(file);
   const size_t comparable = got < 0 || got > MAGIC_BYTES ? MAGIC_BYTES : (size_t)got;
   if (memcmp(lead, ZIP_MAGIC, sizeof ZIP_MAGIC - 1) == 0) {
     return file_fail(to, FILE_WRONG_FORMAT,
-                     "an .npz archive, not a .npy file (allowed: one of its arrays as a file of its own; "
-                     "'unzip FILE.npz NAME.npy' takes it out)");
+                     "an .npz archive, not a .npy file (allowed: one of its arrays as a separate file; "
+                     "'unzip FILE.npz NAME.npy' extracts it)");
   }
   if (memcmp(lead, MAGIC, comparable) != 0) {
     return file_fail(to, FILE_WRONG_FORMAT, "not a .npy file (allowed: files that begin with \\x93NUMPY)");
@@ -218,7 +220,7 @@ file_status npy_header_read(FILE *file, npy_header *h, uint64_t *data_start, con
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* The first of a type is in little-endian order. */
+/* Finds the first entry of a type, which is the little-endian one. */
 static const char *descr_of(npy_type type) {
   size_t i = 0;
   while (descrs[i].type != type) ++i;

@@ -1,4 +1,4 @@
-/* The header of a .npy file, read and written: a part of npy.c on its own. */
+/* Reads and writes the header of a .npy file, for npy.c. */
 #ifndef CLATTN_CLI_NPY_HEADER_H
 #define CLATTN_CLI_NPY_HEADER_H
 
@@ -13,14 +13,15 @@
 typedef struct npy_header {
   npy_type type;
   array_layout layout;
-  int rank; /* may be above ARRAY_MOST_DIMENSIONS while it is parsed */
+  int rank; /* may exceed ARRAY_MOST_DIMENSIONS during parsing */
   size_t shape[ARRAY_MOST_DIMENSIONS];
 } npy_header;
 
-/* Reads from the beginning of the file to where the data starts. */
+/* Reads from the beginning of the file to the start of the data. */
 file_status npy_header_read(FILE *file, npy_header *h, uint64_t *data_start, const reporter *to);
 
-/* Fills the text with all that comes before the data, in little-endian order, and returns its length. */
+/* Fills the text with everything before the data, for little-endian order, and returns its
+ * length. */
 size_t npy_header_format(char text[NPY_WRITTEN_HEADER_SIZE], npy_type type, const size_t *shape, int rank);
 
 #endif

@@ -1,10 +1,9 @@
-/* Reader of .safetensors files: see safetensors.h for what a file looks like and what is accepted.
+/* Reads .safetensors files: safetensors.h describes the format and what is accepted.
  *
- * jansson reads the JSON: it refuses invalid UTF-8, names given twice, U+0000 and numbers beyond 64 bits. What it took
- * is then checked against the format. Memory has the limit of
- * the header's length: jansson takes 20 times that for tensors, and up to 80 times, 2 GB for the longest header, for
- * hostile nonsense.
- */
+ * jansson parses the JSON. It refuses invalid UTF-8, names given twice, U+0000 and numbers
+ * beyond 64 bits. The result is then checked against the format. The length of the header limits
+ * memory: jansson needs 20 times that length for tensors, and up to 80 times, 2 GB for the
+ * longest header, for hostile input. / */
 #include "cli/files/safetensors.h"
 
 #include <inttypes.h>
@@ -15,9 +14,9 @@
 
 #define LENGTH_BYTES 8
 #define MOST_HEADER_BYTES 25000000
-#define MOST_DEPTH 127 /* of arrays and objects in each other, as in the package */
+#define MOST_DEPTH 127 /* of nested arrays and objects, as in the package */
 #define MOST_NAMES_SHOWN 10
-#define NAME "'%.64s'" /* in a message: it may be as long as the header */
+#define NAME "'%.64s'" /* for messages: a name may be as long as the header */
 #define READABLE "(allowed: F32, F16, BF16)"
 #define KEYS "(allowed: dtype, shape and data_offsets, all of them)"
 
@@ -29,7 +28,7 @@ typedef struct dtype {
   int type; /* an npy_type or NOT_READ */
 } dtype;
 
-/* All there are: the sizes of all tensors in a file must be right. */
+/* All that exist, because the sizes of all tensors in a file are checked. */
 static const dtype dtypes[] = {
     {"F32", 32, NPY_F4},          {"F16", 16, NPY_F2},         {"BF16", 16, NPY_BF16},   {"F64", 64, NOT_READ},
     {"I64", 64, NOT_READ},        {"U64", 64, NOT_READ},       {"C64", 64, NOT_READ},    {"I32", 32, NOT_READ},
@@ -39,7 +38,7 @@ static const dtype dtypes[] = {
     {"F8_E4M3FNUZ", 8, NOT_READ}, {"F8_E5M2FNUZ", 8, NOT_READ}};
 
 typedef struct entry {
-  const char *name;    /* of the tensor; this and the shape belong to the JSON */
+  const char *name;    /* of the tensor; name and shape point into the JSON */
   const json_t *shape; /* whole numbers only */
   const dtype *type;
   uint64_t begin, end;
@@ -47,27 +46,28 @@ typedef struct entry {
 
 typedef struct contents {
   json_t *json;
-  entry *entries; /* in the order of their data */
+  entry *entries; /* sorted by their offsets */
   size_t count;
   uint64_t data_start, data_bytes; /* in the file */
 } contents;
 
 /* ---- the header as JSON ------------------------------------------------------------------------------------------ */
 
-/* -0, and nothing more. */
+/* Whether the number here is -0. */
 static bool is_minus_zero(const char *at, const char *end) {
   return end - at > 1 && at[0] == '-' && at[1] == '0' && (end - at == 2 || strchr("0123456789.eE", at[2]) == NULL);
 }
 
-/* What jansson takes and the package does not. It reads -0 as 0, which is no whole number to the package: -1, which
- * takes its place, is none either. False where the header is nested too deep. */
+/* Prepares for refusing what jansson accepts and the package does not. jansson reads -0 as 0,
+ * but the package does not accept -0 as a whole number from 0: it is replaced with -1, which is
+ * refused later. False if the header is nested too deeply. */
 static bool prepare(char *text, size_t length) {
   const char *end = text + length;
   bool in_string = false;
   size_t depth = 0;
   for (char *at = text; at < end; ++at) {
     if (*at == '"') in_string = !in_string;
-    if (in_string && *at == '\\') ++at; /* what is escaped ends no string */
+    if (in_string && *at == '\\') ++at; /* an escaped character does not end the string */
     if (in_string) continue;
     if (*at == '[' || *at == '{') ++depth;
     if ((*at == ']' || *at == '}') && depth > 0) --depth;
@@ -82,11 +82,11 @@ static file_status parse(char *text, size_t length, contents *c, const reporter 
   if (length == 0 || text[0] != '{') {
     return file_fail(to, FILE_WRONG_FORMAT, "not a .safetensors file (allowed: files whose header begins with '{')");
   }
-  if (memchr(text, '\0', length)) { /* jansson overlooks one behind a number */
+  if (memchr(text, '\0', length)) { /* jansson overlooks one after a number */
     return file_fail(to, FILE_BAD_HEADER, "the header has a NUL byte (allowed: JSON without any)");
   }
   if (!prepare(text, length)) {
-    return file_fail(to, FILE_BAD_HEADER, "the header is nested too deep (allowed: %d levels)", MOST_DEPTH);
+    return file_fail(to, FILE_BAD_HEADER, "the header is nested too deeply (allowed: %d levels)", MOST_DEPTH);
   }
   c->json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
   if (c->json) return FILE_OK;
@@ -124,8 +124,7 @@ static file_status check_metadata(json_t *metadata, const reporter *to) {
   json_t *value;
   bool good = json_is_object(metadata);
   json_object_foreach(metadata, key, value) good = good && json_is_string(value);
-  return good ? FILE_OK
-              : file_fail(to, FILE_BAD_HEADER, "__metadata__ is not as it must be (allowed: an object of strings)");
+  return good ? FILE_OK : file_fail(to, FILE_BAD_HEADER, "__metadata__ is malformed (allowed: an object of strings)");
 }
 
 static const dtype *find_dtype(const char *name) {
@@ -134,7 +133,7 @@ static const dtype *find_dtype(const char *name) {
   return NULL;
 }
 
-/* Whether it is a list of whole numbers from 0. */
+/* Whether it is a list of whole numbers, 0 or more. */
 static bool is_list(const json_t *list) {
   if (!json_is_array(list)) return false;
   for (size_t i = 0; i < json_array_size(list); ++i) {
@@ -148,7 +147,8 @@ static uint64_t number_at(const json_t *list, size_t index) {
   return (uint64_t)json_integer_value(json_array_get(list, index));
 }
 
-/* The product of the shape; false when its bits cannot be counted. A dimension of 0 does not excuse the others. */
+/* *count becomes the product of the shape; false if its bits cannot be counted, even if another
+ * dimension is 0. */
 static bool count_elements(const entry *e, uint64_t *count) {
   const uint64_t most = UINT64_MAX / e->type->bits;
   bool empty = false;
@@ -174,11 +174,11 @@ static file_status check_size(const entry *e, const reporter *to) {
   return file_fail(to, FILE_BAD_HEADER,
                    "tensor " NAME " has %" PRIu64 " elements of %s, which is %" PRIu64
                    " bits, and data_offsets [%" PRIu64 ", %" PRIu64
-                   "] (allowed: offsets just as far apart, in whole bytes)",
+                   "] (allowed: offsets exactly that far apart, in whole bytes)",
                    e->name, count, e->type->name, bits, e->begin, e->end);
 }
 
-/* Other keys than these are not looked at, as in the package. */
+/* Ignores other keys, as the package does. */
 static file_status check_keys(const char *name, const json_t *value, const reporter *to) {
   static const char *const keys[] = {"dtype", "shape", "data_offsets"};
   for (size_t i = 0; i < 3; ++i) {
@@ -203,18 +203,19 @@ static file_status read_entry(const char *name, json_t *value, entry *e, const r
                      json_string_value(type));
   }
   if (!is_list(e->shape)) {
-    return file_fail(to, FILE_BAD_HEADER, "the shape of tensor " NAME " is not a list of whole numbers from 0", name);
+    return file_fail(to, FILE_BAD_HEADER, "the shape of tensor " NAME " is not a list of whole numbers, 0 or more",
+                     name);
   }
   if (!is_list(offsets) || json_array_size(offsets) != 2) {
     return file_fail(to, FILE_BAD_HEADER,
-                     "the data_offsets of tensor " NAME " are not a list of two whole numbers from 0", name);
+                     "the data_offsets of tensor " NAME " are not a list of two whole numbers, 0 or more", name);
   }
   e->begin = number_at(offsets, 0);
   e->end = number_at(offsets, 1);
   return check_size(e, to);
 }
 
-/* Tensors without elements lie where another begins. */
+/* A tensor without elements begins where another one begins, and sorts before it. */
 static int by_offsets(const void *left, const void *right) {
   const entry *a = left, *b = right;
   if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
@@ -222,7 +223,7 @@ static int by_offsets(const void *left, const void *right) {
   return strcmp(a->name, b->name);
 }
 
-/* The tensors lie one behind the other, from the first byte of the data to the last. */
+/* Checks that the tensors cover the data without gaps and overlaps. */
 static file_status check_tiling(contents *c, const reporter *to) {
   uint64_t at = 0;
   if (c->count > 0) qsort(c->entries, c->count, sizeof *c->entries, by_offsets);
@@ -231,7 +232,7 @@ static file_status check_tiling(contents *c, const reporter *to) {
     if (e->begin != at) {
       return file_fail(to, FILE_BAD_HEADER,
                        "tensor " NAME " begins at byte %" PRIu64 " of the data (allowed: %" PRIu64
-                       ", the first that no other has)",
+                       ", the first byte that no other tensor has)",
                        e->name, e->begin, at);
     }
     at = e->end;
@@ -311,7 +312,7 @@ file_status safetensors_read(const char *path, const char *name, array *out, cha
   status = read_header(file, file_bytes, &c, &to);
   if (status == FILE_OK) status = read_entries(&c, &to);
   if (status == FILE_OK) status = find_and_read(file, &c, name, out, &to);
-  fclose(file); /* only read: nothing can be lost */
+  fclose(file); /* opened for reading: no error can lose data */
   free(c.entries);
   json_decref(c.json);
   if (status != FILE_OK) array_free(out);

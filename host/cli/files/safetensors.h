@@ -4,14 +4,13 @@
  *     8 bytes, little  JSON, may end in spaces                                                     offsets count from
  * here
  *
- * It trusts no byte of the file: the whole header is checked, also the tensors that nobody asked for. Whatever the
- * Python package safetensors refuses is refused here too, and so is some of what it takes: a header of more than 25 MB
- * or with blanks before its '{', a name or key given twice, a dimension above the largest size, U+0000 in a string, an
- * integer of more than 64 bits, and what only its JSON library lets pass: a tensor as a list, a dtype as an object,
- * metadata that are null. Keys of a tensor besides its three are not looked at, here as there.
+ * It trusts no byte of the file: it checks the whole header, including the tensors that are not read. It refuses
+ * everything that the Python package safetensors refuses, and also: a header of more than 25 MB or with blanks before
+ * its '{', a name or key given twice, a dimension above the largest size, U+0000 in a string, an integer of more than
+ * 64 bits, and what only the package's JSON library accepts: a tensor as a list, a dtype as an object, metadata that
+ * are null. Like the package it ignores other keys of a tensor.
  *
- * It reads F32, F16 and BF16, 0 to 4 dimensions. An index of several files is the business of
- * safetensors_index.h. No file is mapped into memory.
+ * It reads F32, F16 and BF16 with 0 to 4 dimensions. For an index of several files see safetensors_index.h.
  */
 #ifndef CLATTN_CLI_SAFETENSORS_H
 #define CLATTN_CLI_SAFETENSORS_H
@@ -20,9 +19,9 @@
 
 #include "cli/files/array.h"
 
-/* Fills *out with the tensor of exactly that name; free it with array_free. After a failure it is empty and nothing
- * needs to be freed. Without a name (NULL) it fails, like with one that is not there, with a message that lists some
- * names. */
+/* Fills *out with the tensor of exactly that name; free it with array_free. After a failure it
+ * is empty and nothing needs to be freed. Without a name (NULL), or with one that is not in the
+ * file, it fails with a message that lists some names. */
 file_status safetensors_read(const char *path, const char *name, array *out, char *message, size_t message_size);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#define MOST_BYTES 25000000 /* of an index, as of the header of one file */
+#define MOST_BYTES 25000000 /* of an index: the limit for the header of one file */
 #define NAME "'%.64s'"
 
 static file_status parse(FILE *file, uint64_t bytes, json_t **json, const reporter *to) {
@@ -23,7 +23,7 @@ static file_status parse(FILE *file, uint64_t bytes, json_t **json, const report
   return file_fail(to, FILE_BAD_HEADER, "the index is refused as JSON at byte %d: %s", error.position, error.text);
 }
 
-/* A file beside the index: nothing that leads into another folder. */
+/* Whether the name stays in the folder of the index. */
 static bool is_plain_name(const char *name) {
   return name[0] != '\0' && strpbrk(name, "/\\:") == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
@@ -69,7 +69,7 @@ file_status safetensors_index_find(const char *index, const char *tensor, char *
   if (status != FILE_OK) return status;
   status = parse(file, bytes, &json, &to);
   if (status == FILE_OK) status = find(json, tensor, path, &to);
-  fclose(file); /* only read: nothing can be lost */
+  fclose(file); /* opened for reading: no error can lose data */
   json_decref(json);
   return status;
 }

@@ -9,8 +9,9 @@
 
 #include "cli/files/file.h"
 
-/* The path of the file that holds the tensor; free() it. It lies in the index's own folder: names that lead elsewhere
- * are refused. `message` (may be NULL) is filled on failure, and *path is then NULL. */
+/* *path becomes the path of the file that holds the tensor; free() it. It is in the folder of
+ * the index: names that lead elsewhere are refused. On failure fills `message` (may be NULL) and
+ * sets *path to NULL. */
 file_status safetensors_index_find(const char *index, const char *tensor, char **path, char *message, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* From an argument to the reader of its format: by the name, never by what is in the file. */
+/* Chooses the reader by the name of the file, never by its content. */
 #include "cli/files/tensor_file.h"
 
 #include <ctype.h>
@@ -11,7 +11,7 @@
 
 typedef enum tensor_format { FORMAT_NPY, FORMAT_SAFETENSORS, FORMAT_INDEX } tensor_format;
 
-/* An argument taken apart. */
+/* The parts of an argument. */
 typedef struct location {
   tensor_format format;
   char *path;       /* malloc'ed */
@@ -24,13 +24,13 @@ static const struct {
 } formats[] = {{FORMAT_SAFETENSORS, ".safetensors"}, {FORMAT_INDEX, ".safetensors.index.json"}};
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-/* Whether `text` begins with `word`, which is in lower case, in any case. */
+/* Whether `text` begins with `word`, ignoring case; `word` is in lower case. */
 static bool begins_with(const char *text, const char *word) {
   while (*word != '\0' && tolower((unsigned char)*text) == *word) ++text, ++word;
   return *word == '\0';
 }
 
-/* The format whose suffix begins here and is followed by `next`. */
+/* The format whose suffix is here and is followed by `next`. */
 static tensor_format format_at(const char *text, char next, size_t *length) {
   for (int i = 0; i < FORMATS; ++i) {
     *length = strlen(formats[i].suffix);
@@ -39,9 +39,9 @@ static tensor_format format_at(const char *text, char next, size_t *length) {
   return FORMAT_NPY;
 }
 
-/* The end of the path, which is a colon or the end of the argument. */
+/* The end of the path: a colon, or the end of the argument. */
 static const char *find_end(const char *argument, tensor_format *format) {
-  const char next = file_exists(argument) ? '\0' : ':'; /* a file of the whole name names no tensor */
+  const char next = file_exists(argument) ? '\0' : ':'; /* if a file has the whole name, no tensor is named */
   size_t length;
   *format = FORMAT_NPY;
   for (const char *at = argument; *at != '\0'; ++at)

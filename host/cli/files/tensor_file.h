@@ -1,4 +1,4 @@
-/* Reads an array from the file that an argument of the program names. */
+/* Reads an array from the file that an argument names. */
 #ifndef CLATTN_CLI_TENSOR_FILE_H
 #define CLATTN_CLI_TENSOR_FILE_H
 
@@ -6,11 +6,12 @@
 
 #include "cli/files/array.h"
 
-/* PATH of a .npy file, PATH.safetensors:NAME for one tensor of a .safetensors file, or PATH.safetensors.index.json:NAME
- * for one of a checkpoint in several such files, which lie beside the index. These endings are taken in upper case,
- * too. The path ends at the first of them that a colon follows, unless there is a file of the whole name. Fills *out;
- * free it with array_free. After a failure it is empty, nothing needs to be freed, and `message` says which file, what
- * is wrong, which value and what is allowed. */
+/* The argument is the PATH of a .npy file, PATH.safetensors:NAME for one tensor of a
+ * .safetensors file, or PATH.safetensors.index.json:NAME for a checkpoint in several such files
+ * in the folder of the index. The case of these suffixes does not matter. The path ends at the
+ * first suffix that a colon follows, unless a file has the whole argument as its name. Fills
+ * *out; free it with array_free. After a failure it is empty, nothing needs to be freed, and
+ * `message` says which file, what is wrong, which value, and what is allowed. */
 file_status tensor_file_read(const char *argument, array *out, char *message, size_t size);
 
 /* Whether `path` is a file that tensor_file_read(argument, ...) reads. */

@@ -8,7 +8,7 @@
 
 #include "base/file_system.h"
 
-/* FNV-1a of both names, so that devices of one name on two platforms have a file each. */
+/* FNV-1a of both names, so that devices with the same name on two platforms have separate files. */
 static unsigned hash_of(const clattn_device_info *device) {
   unsigned hash = 0x811C9DC5u;
   const char *const texts[] = {device->platform, device->name};
@@ -20,7 +20,7 @@ static unsigned hash_of(const clattn_device_info *device) {
   return hash;
 }
 
-/* Letters and digits of the device's name, - for what is between them. */
+/* Keeps letters and digits of the device's name, and replaces what is between them with -. */
 static void plain_name(const char *name, char *plain, size_t size) {
   size_t used = 0;
   for (; *name != '\0' && used + 1 < size; ++name) {
@@ -30,8 +30,8 @@ static void plain_name(const char *name, char *plain, size_t size) {
   plain[used] = '\0';
 }
 
-/* The variable's value; NULL where it is no absolute path, which the XDG base directory specification says to ignore.
- */
+/* The variable's value; NULL if it is not an absolute path, which the XDG base directory
+ * specification says to ignore. / */
 static const char *absolute(const char *variable) {
   const char *path = getenv(variable);
   if (path == NULL) return NULL;
@@ -41,8 +41,8 @@ static const char *absolute(const char *variable) {
   return path[0] == '/' ? path : NULL;
 }
 
-/* What the variable says, where it is set, of any length: whoever opens it complains. Empty: nothing is wanted. Else a
- * name in the user's cache folder. */
+/* The value of the variable if it is set, of any length, because opening it reports errors; NULL
+ * if it is empty. Else a name in the user's cache folder. */
 static const char *find_path(const char *variable, const char *name, char *path, size_t size) {
   const char *given = getenv(variable), *cache = absolute("XDG_CACHE_HOME"), *home = absolute("HOME");
   int length = 0;
@@ -73,10 +73,14 @@ const char *program_dir_path(char *path, size_t size) {
   return find_path("CLATTN_PROGRAM_DIR", "programs", path, size);
 }
 
+const char *kernel_dir_path(void) {
+  const char *folder = getenv("CLATTN_KERNEL_DIR");
+  return folder != NULL && folder[0] != '\0' ? folder : NULL;
+}
+
 clattn_plan_options user_plan_options(char *programs, size_t size) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  const char *kernels = getenv("CLATTN_KERNEL_DIR");
-  options.kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL;
+  options.kernel_dir = kernel_dir_path();
   options.program_dir = program_dir_path(programs, size);
   return options;
 }

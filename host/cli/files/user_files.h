@@ -1,22 +1,26 @@
-/* Where the program keeps what is worth keeping: a device's tuning record, and compiled programs. */
+/* Where the program stores a device's tuning record and compiled programs. */
 #ifndef CLATTN_CLI_USER_FILES_H
 #define CLATTN_CLI_USER_FILES_H
 
 #include "clattn_inspect.h"
 
-/* CLATTN_TUNING_FILE (empty: no record is wanted), else a file of the device's own in $XDG_CACHE_HOME/clattn or
- * ~/.cache/clattn; relative ones of these two are ignored. Returns a path, perhaps in `path`, or NULL where there is
- * none to be had. */
+/* CLATTN_TUNING_FILE (empty: no record), else a file for the device in $XDG_CACHE_HOME/clattn or
+ * ~/.cache/clattn, where relative folders are ignored. Returns the path, which may be stored in
+ * `path`, or NULL if there is none. */
 const char *tuning_file_path(const clattn_device_info *device, char *path, size_t size);
 
-/* Makes the folder that the file lies in, and those above it, as far as they are missing. */
+/* Makes the folder of the file, and those above it, if they are missing. */
 bool tuning_file_make_folder(const char *path);
 
-/* CLATTN_PROGRAM_DIR (empty: none is wanted), else programs in the same folder as the records. Likewise. */
+/* CLATTN_PROGRAM_DIR (empty: none), else the folder `programs` next to the records. Returns as
+ * tuning_file_path does. / */
 const char *program_dir_path(char *path, size_t size);
 
-/* The options of a plan with what the environment says: CLATTN_KERNEL_DIR, and that folder, whose name `programs` has
- * room for. */
+/* CLATTN_KERNEL_DIR; NULL if it is not set or empty. */
+const char *kernel_dir_path(void);
+
+/* Plan options with kernel_dir from CLATTN_KERNEL_DIR, and with program_dir, for which
+ * `programs` is memory. */
 clattn_plan_options user_plan_options(char *programs, size_t size);
 
 #endif

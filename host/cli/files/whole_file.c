@@ -1,4 +1,4 @@
-/* A file beside the one that is meant, which then takes its name. */
+/* Writes a second file, which is then renamed. */
 #include "cli/files/whole_file.h"
 
 #include <errno.h>

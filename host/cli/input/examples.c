@@ -1,10 +1,11 @@
-/* The four examples. Each is a set of tables that a reader can multiply by hand: a row or a column is named, a number
- * has a reason. They are built, not trained: a trained model's columns have no names.
+/* The four examples. Each is a set of tables that a reader can multiply by hand: every row and
+ * column has a name, every number a reason. They are written, not trained: the columns of a
+ * trained model have no names.
  *
- * How to read them: a row of x says what a token is. Wq turns that into what the token asks for, Wk into what it
- * offers to those who ask, Wv into what it hands over. Column c of Wq and column c of Wk speak of the same thing, so
- * that asking 3 for something of which a key offers 2 adds 3 x 2 = 6 to the score.
- */
+ * How to read them: a row of x says what a token is. Wq turns it into what the token asks for,
+ * Wk into what it offers to those who ask, Wv into what it hands over. Column c of Wq and column
+ * c of Wk are about the same thing: a query that asks 3 for it and a key that offers 2 of it add
+ * 3 x 2 = 6 to the score. / */
 #include "cli/input/examples.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The names count the rows and columns; a table that does not have as many is found while compiling. */
+/* The names count the rows and columns. A table of another size does not compile. */
 #define CHECK_TABLES(prefix)                                                                                           \
   _Static_assert(COUNT(prefix##_x) == COUNT(prefix##_tokens) * COUNT(prefix##_features), "size of x");                 \
   _Static_assert(COUNT(prefix##_wq) == COUNT(prefix##_features) * COUNT(prefix##_key_features), "size of wq");         \
@@ -29,8 +30,8 @@
 
 /* ---- please study man ---------------------------------------------------------------------------------------------
  *
- * The article's own numbers. It gives its columns no names, so they are only counted here. Queries and values are the
- * embeddings themselves (Wq = Wv = I); Wk alone does something: it adds the first column of a token to its second.
+ * The article's own numbers. It does not name its columns, so they are numbered here. Queries and values are the
+ * embeddings themselves (Wq = Wv = I); only Wk does something: it adds the first column of a token to its second.
  */
 static const char *const please_tokens[] = {"please", "study", "man"};
 static const char *const please_features[] = {"x0", "x1"};
@@ -62,16 +63,17 @@ CHECK_TABLES(please);
 
 /* ---- the dog chased the ball because it was excited ---------------------------------------------------------------
  *
- * Six input columns, four for queries and keys, three for values: the three numbers need not be equal. head_dim 4
- * makes the scale 1 / sqrt(4) = 1/2, so that scaled scores can still be read.
+ * Six input columns, four for queries and keys, three for values: the three numbers need not be equal. With
+ * head_dim 4 the scale is 1 / sqrt(4) = 1/2, which keeps scaled scores readable.
  */
 static const char *const dog_tokens[] = {"The", "dog", "chased", "the", "ball", "because", "it", "was", "excited"};
 static const char *const dog_features[] = {"animate", "thing", "action", "pronoun", "feeling", "function"};
 static const char *const dog_key_features[] = {"animate", "thing", "action", "feeling"};
 static const char *const dog_value_features[] = {"being", "object", "event"};
 
-/* A token has a feature or has it not. *it* has two: it is a pronoun, and it is what feels something. The second is
- * not in the word; an earlier layer has read it off *was excited*, and without it nothing here could prefer the dog. */
+/* A token has a feature or does not. *it* has two: it is a pronoun, and it feels something. The
+ * second is not in the word: an earlier layer has taken it from *was excited*. Without it
+ * nothing here could prefer the dog. */
 static const float dog_x[] = {
     /*            animate thing action pronoun feeling function */
     /* The     */ 0,      0,    0,     0,      0,      1,
@@ -95,12 +97,12 @@ static const float dog_wq[] = {
     /* animate  */ 0,      0,    2,     1,     /* what does it do, what does it feel? */
     /* thing    */ 0,      0,    2,     0,     /* what is done with it? */
     /* action   */ 2,      2,    0,     0,     /* who does it, and to what? */
-    /* pronoun  */ 1,      1.5f, 0,     0,     /* stands for a noun, and *it* sooner for a thing than for a being */
-    /* feeling  */ 2,      0,    0,     0,     /* who can feel it? someone animate: this is what decides for the dog */
+    /* pronoun  */ 1,      1.5f, 0,     0,     /* stands for a noun; *it* more often for a thing than for a being */
+    /* feeling  */ 2,      0,    0,     0,     /* who can feel it? someone animate: this decides for the dog */
     /* function */ 0,      0,    0,     0};
 
-/* What is offered: each content word its kind, 2 to set it apart from the 1 of x. A pronoun offers nothing of its
- * own, which keeps *it* from answering itself. */
+/* What is offered: each content word offers its kind, 2 to tell it from the 1 in x. A pronoun
+ * offers nothing, which keeps *it* from answering itself. */
 static const float dog_wk[] = {
     /*             animate thing action feeling */
     /* animate  */ 2,      0,    0,     0,
@@ -110,7 +112,8 @@ static const float dog_wk[] = {
     /* feeling  */ 0,      0,    0,     2,
     /* function */ 0,      0,    0,     0};
 
-/* What is handed over, in words of its own. Nothing here reaches the scores: change it, and the weights stay. */
+/* What is handed over, with column names of its own. It does not reach the scores: change it,
+ * and the weights stay. */
 static const float dog_wv[] = {
     /*             being object event */
     /* animate  */ 2,    0,     0,
@@ -129,11 +132,11 @@ CHECK_TABLES(dog);
  *   column   0       1       2          3          4     5    6     7
  *            sin p   cos p   sin p/10   cos p/10   ...p/100   ...p/1000
  *
- * and for p = 0 ... 3 only columns 0 and 1 vary much. So the words leave these two to the position. Columns 4 and 6
- * stay within 0.03 of the word; column 2 gains up to 0.3, column 3 loses up to 0.05 of a 1; columns 3, 5 and 7 gain
- * about 1 for each token alike. A key that reads such a constant raises all scores of a row by the same, and softmax
- * takes that out again; a query that read it would ask for something on behalf of each token, so none does. The words
- * are 2, not 1, for the positions not to drown them.
+ * and for p = 0 ... 3 only columns 0 and 1 vary much, so the words leave these two to the position. Columns 4 and 6
+ * stay within 0.03 of the word; column 2 gains up to 0.3, column 3 loses up to 0.05; columns 3, 5 and 7 gain about 1
+ * for every token. A key that reads such a constant raises all scores of a row by the same amount, which softmax
+ * cancels. A query that read it would ask for something on behalf of every token, so none does. The words are 2, not
+ * 1, so that the positions do not drown them.
  */
 static const char *const cat_tokens[] = {"the", "cat", "sat", "down"};
 static const char *const cat_features[] = {"sin(p)", "cos(p)", "particle", "animate",
@@ -150,16 +153,16 @@ static const float cat_x[] = {
     /* sat  */ 0,     0,     0,       0,      0,   2,   2,   0,
     /* down */ 0,     0,     2,       0,      0,   0,   0,   0};
 
-/* Q = X.W^T: a row is a column of Q, and says from which features that column is made.
+/* Q = X.W^T: each row here makes a column of Q, and says from which features.
  *
- * Two heads split the rows in the middle, and each half is a question of its own. Head 0 asks who: the verb seeks its
- * subject, the noun its verb and its article. Head 1 asks what goes with it: the verb seeks a particle, the particle
- * its verb, and each token the one that follows it. Those two rows turn the pair (sin p, cos p) on by one position,
+ * Two heads split the rows in the middle, and each half asks its own question. Head 0 asks who: the verb looks for its
+ * subject, the noun for its verb and its article. Head 1 asks what goes with it: the verb looks for a particle, the
+ * particle for its verb, and each token for the one after it. The rows sin(p) and cos(p) turn the pair by one position,
  *
  *   sin(p + 1) = sin p cos 1 + cos p sin 1,   cos(p + 1) = cos p cos 1 - sin p sin 1,   cos 1 = 0.54, sin 1 = 0.84
  *
- * so that the product with an unturned key is about cos(p + 1 - p'), 1 at the next position and less elsewhere. One
- * head asks all of this at once, and must divide its attention. */
+ * so that the product with a key that is not turned is about cos(p + 1 - p'): 1 at the next position and less
+ * elsewhere. With one head all of this is asked at once, and attention is divided. */
 static const float cat_wq[] = {
     /*             sin(p)  cos(p) particle animate noun  past verb  article */
     /* doer     */ 0,      0,     0,       0,      0,    0,   1.5f, 0,
@@ -172,7 +175,7 @@ static const float cat_wq[] = {
     /* particle */ 0,      0,     0,       0,      0,    0,   1,    0,
     /* verb     */ 0,      0,     1,       0,      0,    0,   0,    0};
 
-/* Each feature offers itself; only being animate counts half: to be the noun matters more than to be alive.
+/* Each feature offers itself; animate counts half: being the noun matters more than being alive.
  *
  *   q(sat).k(cat), head 0:  doer 3 x 2 + animate 1 x 1.5 = 7.5      q(sat).k(down), head 1:  particle 2 x 2.3 = 4.6,
  *   where animate is 0.5 x (2 + 1), the 1 from the position         and 1 for being the next token
@@ -190,8 +193,8 @@ static const float cat_wk[] = {
     /* particle */ 0,      0,     1,       0,      0,    0,   0,    0,
     /* verb     */ 0,      0,     0,       0,      0,    0,   1,    0};
 
-/* Head 0 hands over who and what, head 1 where and when. Values are made from the sum with positions too: living, past
- * and which are about 1 for tokens that have nothing of it. */
+/* Head 0 hands over who and what, head 1 where and when. Values too are made from x plus
+ * positions: living, past and which are about 1 for tokens that have none of them. */
 static const float cat_wv[] = {
     /*             sin(p)  cos(p) particle animate noun  past verb  article */
     /* who      */ 0,      0,     0,       0,      1,    0,   0,    0,
@@ -208,14 +211,14 @@ CHECK_TABLES(cat);
 
 /* ---- love Apple phones --------------------------------------------------------------------------------------------
  *
- * *Apple* is two things at once, and asks its neighbours which: is food spoken of, or are devices?
+ * *Apple* is two things at once, and asks its neighbours which: is this about food or about devices?
  */
 static const char *const apple_tokens[] = {"love", "Apple", "phones"};
 static const char *const apple_features[] = {"fruit", "company", "device", "feeling"};
 static const char *const apple_key_features[] = {"food", "device", "maker", "feeling"};
 static const char *const apple_value_features[] = {"tech", "sweet", "warmth"};
 
-/* *love* and *phones* mean one thing and have 2 of it; *Apple* is divided, 1 and 1. */
+/* *love* and *phones* mean one thing each and have 2 of it; *Apple* means two and has 1 of each. */
 static const float apple_x[] = {
     /*           fruit company device feeling */
     /* love   */ 0,    0,      0,     2,
@@ -226,16 +229,16 @@ static const float apple_x[] = {
  *
  *   love 0    Apple food 2 x 1 = 2    phones device 2 x 2 = 4      with head_dim 4 scaled by 1/2:  0   1   2
  *
- * and softmax makes of 0, 1, 2 the shares 1 : e : e^2, that is 9 %, 24 % and 67 %. */
+ * and softmax turns 0, 1, 2 into the shares 1 : e : e^2, which are 9 %, 24 % and 67 %. */
 static const float apple_wq[] = {
     /*            food  device maker feeling */
     /* fruit   */ 2,    0,     0,    0,
-    /* company */ 0,    2,     0,    0,     /* is anything around that a company makes? */
+    /* company */ 0,    2,     0,    0,     /* is there anything that a company makes? */
     /* device  */ 0,    0,     1.5f, 0.5f,  /* who made it? and a little: who likes it? */
     /* feeling */ 0.5f, 0.5f,  0,    0};    /* what is liked: something to eat, something to use? */
 
-/* A company offers itself as a maker, not as a device: *Apple* answers itself in its first sense alone, and that the
- * second sense wins comes from *phones*. */
+/* A company offers itself as a maker, not as a device: *Apple* answers itself only in its first
+ * sense. The second sense wins because of *phones*. */
 static const float apple_wk[] = {
     /*            food  device maker feeling */
     /* fruit   */ 1,    0,     0,    0,
@@ -243,8 +246,8 @@ static const float apple_wk[] = {
     /* device  */ 0,    1,     0,    0,
     /* feeling */ 0,    0,     0,    1};
 
-/* What comes back is neither key nor token. The value of *Apple* itself is tech 1, sweet 1; its context is tech 1.58,
- * sweet 0.24: with *phones* beside it, it is the company. */
+/* The result is neither a key nor a token. The value of *Apple* itself is tech 1, sweet 1; its
+ * context is tech 1.58, sweet 0.24: next to *phones* it is the company. */
 static const float apple_wv[] = {
     /*            tech sweet warmth */
     /* fruit   */ 0,   1,    0,

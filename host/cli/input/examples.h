@@ -1,6 +1,5 @@
-/* The sentences of the four articles as problems that can be run: tokens, embeddings, matrices, and a name for every
- * number. Everything here is constant data; nothing is computed and nothing is printed.
- */
+/* The sentences of the four articles as problems that can be run: tokens, embeddings, matrices,
+ * and a name for each row and column. Constant data only; nothing is computed or printed here. / */
 #ifndef CLATTN_CLI_EXAMPLES_H
 #define CLATTN_CLI_EXAMPLES_H
 
@@ -9,18 +8,18 @@
 
 #include "clattn_inspect.h"
 
-/* `answer` and the comments in examples.c hold without a mask and with the default scale. */
+/* `answer` and the comments in examples.c are true without a mask and with the default scale. */
 typedef struct example {
   const char *name;
   const char *article;  /* its title ... */
-  const char *where;    /* ... and its series or address, or NULL where neither is known */
+  const char *where;    /* ... and its series or address; NULL: neither is known */
   const char *question; /* what the article asks, in one line */
-  const char *answer;   /* what the numbers say to it, in one line */
-  const char *note;     /* NULL, or one line to be shown beside the numbers */
+  const char *answer;   /* what the numbers answer, in one line */
+  const char *note;     /* NULL, or one line to show with the numbers */
   const char *const *tokens;
   size_t token_count;
   size_t focus;    /* the token whose query the question is about */
-  size_t asked[2]; /* the two tokens between whose keys it asks */
+  size_t asked[2]; /* the two tokens whose keys the question compares */
   size_t model_dim;
   size_t heads;
   size_t key_columns;   /* heads.head_dim */
@@ -28,24 +27,24 @@ typedef struct example {
   clattn_weight_layout layout;
   const float *x;                    /* (token_count, model_dim), before positions are added */
   const float *wq;                   /* layout XW: (model_dim, key_columns);   XWT: (key_columns, model_dim) */
-  const float *wk;                   /* likewise */
+  const float *wk;                   /* as wq */
   const float *wv;                   /* layout XW: (model_dim, value_columns); XWT: (value_columns, model_dim) */
-  bool sinusoidal_positions;         /* are added to x before it is projected */
-  const char *const *features;       /* model_dim names: what a column of x says of a token */
+  bool sinusoidal_positions;         /* added to x before it is projected */
+  const char *const *features;       /* model_dim names: what a column of x says about a token */
   const char *const *key_features;   /* key_columns names: what a query asks for and a key offers there */
-  const char *const *value_features; /* value_columns names: what a value brings along */
+  const char *const *value_features; /* value_columns names: what a value hands over there */
 } example;
 
 size_t example_count(void);
 
-/* "TITLE", WHERE: as every page names the article. Returns text. */
+/* Writes "TITLE", WHERE, as every page names the article. Returns text. */
 #define EXAMPLE_SOURCE 192
 const char *example_source(const example *e, char text[EXAMPLE_SOURCE]);
 
 /* NULL when index >= count. */
 const example *example_at(size_t index);
 
-/* By its exact name; NULL if there is none. */
+/* Finds one by its exact name; NULL if there is none. */
 const example *example_find(const char *name);
 
 #endif

@@ -1,4 +1,5 @@
-/* Builds the problem: from an example, from files, or at random; then what its meaning is, and its storage type. */
+/* Builds the problem from an example, from files or at random; then sets its meaning and storage
+ * type. */
 #include "cli/input/input.h"
 
 #include <stdio.h>
@@ -18,12 +19,16 @@ float *input_allocate(size_t count) {
 
 bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim) {
   if (columns % heads != 0 || columns == 0) {
-    complain("%s has %zu columns, which %zu heads do not divide (allowed: a number of heads that does)", what, columns,
-             heads);
+    complain("%s has %zu columns, which %zu heads do not divide (allowed: a number of heads that divides them)", what,
+             columns, heads);
     return false;
   }
   *dim = columns / heads;
   return true;
+}
+
+size_t input_kv_heads(const clattn_problem *p) {
+  return p->kv_heads != 0 ? p->kv_heads : p->heads;
 }
 
 bool input_groups_fit(const clattn_problem *p) {
@@ -43,7 +48,7 @@ bool input_read(const char *option, const char *argument, array *a) {
   return false;
 }
 
-/* Only fields that nothing but their option sets. */
+/* Only fields that nothing else sets. */
 int input_complain_of(const clattn_error *error) {
   static const struct {
     const char *field, *option;
@@ -74,7 +79,8 @@ static int complain_of_example(const char *name) {
   return EXIT_BAD_INPUT;
 }
 
-/* The example's matrix as it is, or turned into the layout that was asked for, so that Q, K and V stay the same. */
+/* The example's matrix in the wanted layout, transposed if need be, so that Q, K and V stay the
+ * same. */
 static float *example_matrix(const example *e, const float *w, size_t columns, clattn_weight_layout wanted) {
   float *copy = input_allocate(e->model_dim * columns);
   const size_t height = e->layout == CLATTN_LAYOUT_XWT ? columns : e->model_dim;
@@ -97,7 +103,7 @@ static int input_from_example(const run_options *o, input *in) {
   p->heads = o->number[NUMBER_HEADS] != 0 ? o->number[NUMBER_HEADS] : e->heads;
   p->layout = o->meaning.layout_given ? o->meaning.layout : e->layout;
   if (o->number[NUMBER_KV_HEADS] != 0 && o->number[NUMBER_KV_HEADS] != p->heads) {
-    complain("--kv-heads %zu (allowed with an example: as many as heads, %zu)", o->number[NUMBER_KV_HEADS], p->heads);
+    complain("--kv-heads %zu (allowed with an example: as many as --heads, %zu)", o->number[NUMBER_KV_HEADS], p->heads);
     return EXIT_BAD_INPUT;
   }
   if (!input_divide("wq", e->key_columns, p->heads, &p->head_dim) ||
@@ -111,12 +117,12 @@ static int input_from_example(const run_options *o, input *in) {
   for (size_t i = 0; i < sizeof made / sizeof made[0]; ++i)
     if (in->tensor[made[i]] == NULL) return EXIT_BAD_INPUT;
   memcpy(in->tensor[CLATTN_X], e->x, e->token_count * e->model_dim * sizeof(float));
-  return -1;
+  return GO_ON;
 }
 
 /* ---- storage ----------------------------------------------------------------------------------------------------- */
 
-/* Stored inputs in the type that was asked for, and all of them where the library looks for them. */
+/* Converts inputs to the storage type, and sets all pointers of `inputs`. */
 static bool store(input *in) {
   const clattn_problem *p = &in->problem;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -136,7 +142,7 @@ static bool store(input *in) {
   return true;
 }
 
-/* Found by the library too, but only during the run. */
+/* The library refuses these positions too, but only during the run. */
 static bool check_positions(const input *in) {
   const clattn_problem *p = &in->problem;
   for (size_t b = 0; p->rotary != CLATTN_ROTARY_NONE && b < p->batch; ++b) {
@@ -144,7 +150,7 @@ static bool check_positions(const input *in) {
     int64_t position = p->alignment == CLATTN_ALIGN_OFFSET ? p->offset : 0;
     if (p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT) position = (int64_t)keys - (int64_t)input_queries(in, b);
     if (position >= 0) continue;
-    complain("--align: the first query of sequence %zu stands at position %lld (allowed with --rotary: 0 and more)", b,
+    complain("--align: the first query of sequence %zu is at position %lld (allowed with --rotary: 0 and more)", b,
              (long long)position);
     return false;
   }
@@ -159,11 +165,11 @@ int input_load(const run_options *o, input *in) {
   const int code = o->random != 0 ? input_from_random(o, in)
                    : files        ? input_from_files(o, in)
                                   : input_from_example(o, in);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   clattn_error error;
   if (!input_set_meaning(o, in)) return EXIT_BAD_INPUT;
   if (clattn_problem_validate(&in->problem, &error) != CLATTN_OK) return input_complain_of(&error);
-  return store(in) && input_load_cache(o, in) && check_positions(in) ? -1 : EXIT_BAD_INPUT;
+  return store(in) && input_load_cache(o, in) && check_positions(in) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 void input_free(input *in) {

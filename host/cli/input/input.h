@@ -1,4 +1,4 @@
-/* From options to a problem with its inputs. */
+/* Turns options into a problem with its inputs. */
 #ifndef CLATTN_CLI_INPUT_H
 #define CLATTN_CLI_INPUT_H
 
@@ -11,27 +11,29 @@ typedef struct input {
   clattn_problem problem;
   const example *example;             /* NULL: files or random */
   char name[64];                      /* of the example, "files" or "random, seed 1" */
-  float *tensor[CLATTN_TENSOR_COUNT]; /* as they came; NULL where there is none */
-  void *stored[CLATTN_TENSOR_COUNT];  /* in the problem's type, a bool mask in bytes; NULL where `tensor` will do */
-  clattn_inputs inputs;               /* what the library takes */
+  float *tensor[CLATTN_TENSOR_COUNT]; /* as read; NULL where there is none */
+  void *stored[CLATTN_TENSOR_COUNT];  /* in the problem's type, a bool mask as bytes; NULL where `tensor` is used */
+  clattn_inputs inputs;               /* as the library takes them */
   float *cache[CACHE_FILES]; /* the past, (batch, kv_heads, past_len, dim), and scales; NULL where there is none */
   size_t past_len;
 } input;
 
-/* Returns -1 to go on, or the exit code after a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after a complaint. Free in every case. */
 int input_load(const run_options *options, input *input);
 void input_free(input *input);
 
 /* ---- for the files that fill an input ---------------------------------------------------------------------------- */
 
-/* Each sets the sizes of the problem and its tensors, in their own layout; returns as input_load does. */
+/* Both set the sizes of the problem and its tensors, in their own layout, and return as
+ * input_load does. */
 int input_from_random(const run_options *options, input *input);
 int input_from_files(const run_options *options, input *input);
 
-/* Sets what the sizes leave open, and loads masks, slopes and sinks. False after a complaint. */
+/* Sets everything but the sizes, and loads mask, slopes and sinks. False after a complaint. */
 bool input_set_meaning(const run_options *options, input *input);
 
-/* What a cache holds before the run, and its scales: from files, or a random past. */
+/* Loads what a cache holds before the run, from files or at random, and its scales. False after
+ * a complaint. */
 bool input_load_cache(const run_options *options, input *input);
 
 /* Normally distributed. NULL after a complaint. */
@@ -40,20 +42,23 @@ float *input_random_normal(size_t count, double deviation, uint64_t *state);
 /* NULL after a complaint. */
 float *input_allocate(size_t count);
 
-/* Reads the file of an option, or complains of both. */
+/* Reads the file that an option names. False after a complaint. */
 bool input_read(const char *option, const char *argument, array *a);
 
-/* Whether the heads of keys divide the heads, or a complaint. */
+/* Whether kv_heads divides heads. False after a complaint. */
 bool input_groups_fit(const clattn_problem *problem);
 
-/* Complains of a field of the problem by the name of the option that sets it; returns the exit code. */
+/* Prints the error, with the option in place of the field that it sets. Returns the exit code. */
 int input_complain_of(const clattn_error *error);
 
-/* Keys of sequence `b` that a run brings itself, and its queries. */
+/* The keys that a run adds to sequence `b`, and its queries. */
 size_t input_new_keys(const input *in, size_t b);
 size_t input_queries(const input *in, size_t b);
 
-/* dim = columns / heads, or a complaint about `what`. */
+/* The number of KV heads, which is that of the heads if kv_heads is 0. */
+size_t input_kv_heads(const clattn_problem *problem);
+
+/* *dim = columns / heads. False after a complaint about `what`. */
 bool input_divide(const char *what, size_t columns, size_t heads, size_t *dim);
 
 #endif

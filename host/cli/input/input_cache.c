@@ -1,4 +1,4 @@
-/* What a cache holds before the run, and the scales of its bytes. */
+/* Loads what a cache holds before the run, and the scales of an i8 cache. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,19 +6,15 @@
 #include "cli/command.h"
 #include "cli/input/input.h"
 
-/* Vectors of a key and of a value. */
+/* Length of a key or a value. */
 static size_t dim_of(const clattn_problem *p, cache_file file) {
   return file == CACHE_FILE_PAST_K ? p->head_dim : p->value_dim;
 }
 
-static size_t kv_heads_of(const clattn_problem *p) {
-  return p->kv_heads != 0 ? p->kv_heads : p->heads;
-}
-
-/* Whether the past has the shape that the problem asks for; its length is its own. */
+/* Whether the past fits the problem; any length is allowed. */
 static bool past_fits(const run_options *o, cache_file file, const array *a, input *in) {
   const clattn_problem *p = &in->problem;
-  const size_t heads = kv_heads_of(p), dim = dim_of(p, file), tokens = a->shape[a->rank == 4 ? 2 : 1];
+  const size_t heads = input_kv_heads(p), dim = dim_of(p, file), tokens = a->shape[a->rank == 4 ? 2 : 1];
   char text[ARRAY_TUPLE_SIZE];
   const bool by_head = a->rank == 4 && a->shape[1] == heads && a->shape[3] == dim;
   const bool by_token = a->rank == 3 && a->shape[2] == heads * dim;
@@ -27,14 +23,15 @@ static bool past_fits(const run_options *o, cache_file file, const array *a, inp
     return true;
   }
   array_format_tuple(text, a->shape, a->rank);
-  complain("%s: %s is %s (allowed: (%zu, %zu, tokens, %zu) or (%zu, tokens, %zu), as many tokens of keys as of values)",
-           cache_file_option(file), o->cache_file[file], text, p->batch, heads, dim, p->batch, heads * dim);
+  complain(
+      "%s: %s is %s (allowed: (%zu, %zu, tokens, %zu) or (%zu, tokens, %zu), with as many tokens of keys as of values)",
+      cache_file_option(file), o->cache_file[file], text, p->batch, heads, dim, p->batch, heads * dim);
   return false;
 }
 
 /* From (batch, tokens, kv_heads, dim), as a run saves them, to (batch, kv_heads, tokens, dim). */
 static bool order_by_head(cache_file file, input *in) {
-  const size_t heads = kv_heads_of(&in->problem), dim = dim_of(&in->problem, file), tokens = in->past_len;
+  const size_t heads = input_kv_heads(&in->problem), dim = dim_of(&in->problem, file), tokens = in->past_len;
   float *from = in->cache[file], *to = input_allocate(in->problem.batch * heads * tokens * dim);
   for (size_t row = 0; to != NULL && row < in->problem.batch * tokens * heads; ++row) {
     const size_t b = row / (tokens * heads), token = row / heads % tokens, head = row % heads;
@@ -47,9 +44,9 @@ static bool order_by_head(cache_file file, input *in) {
 }
 
 static bool scales_fit(const run_options *o, cache_file file, const array *a, const clattn_problem *p) {
-  if (a->rank != 1 || a->shape[0] != kv_heads_of(p)) {
-    complain("%s: %s has %zu numbers in %d dimensions (allowed: 1 dimension, one for each head of keys, %zu)",
-             cache_file_option(file), o->cache_file[file], a->count, a->rank, kv_heads_of(p));
+  if (a->rank != 1 || a->shape[0] != input_kv_heads(p)) {
+    complain("%s: %s has %zu numbers in %d dimensions (allowed: 1 dimension, one for each KV head, %zu)",
+             cache_file_option(file), o->cache_file[file], a->count, a->rank, input_kv_heads(p));
     return false;
   }
   for (size_t i = 0; i < a->count; ++i)
@@ -78,14 +75,16 @@ static bool has_room(const input *in) {
   for (size_t b = 0; c->capacity != 0 && b < p->batch; ++b) {
     const size_t added = input_new_keys(in, b), keys = in->past_len + added;
     if (keys > c->capacity) {
-      complain("--cache-capacity %zu: sequence %zu has %zu keys before the run and gets %zu (allowed: from %zu on)",
-               c->capacity, b, in->past_len, added, keys);
+      complain(
+          "--cache-capacity %zu: sequence %zu has %zu keys before the run and gets %zu more (allowed: %zu or more)",
+          c->capacity, b, in->past_len, added, keys);
       return false;
     }
     if (c->pages != 0) pages += (keys + c->page_len - 1) / c->page_len;
   }
   if (pages <= c->pages) return true;
-  complain("--cache-pages %zu (allowed: from %zu on, for the keys before the run and its own)", c->pages, pages);
+  complain("--cache-pages %zu (allowed: %zu or more, for the keys before the run and those that it adds)", c->pages,
+           pages);
   return false;
 }
 
@@ -93,9 +92,9 @@ static bool make_past(const run_options *o, input *in) {
   const clattn_problem *p = &in->problem;
   uint64_t state = o->number[NUMBER_SEED] + 1;
   in->past_len = o->number[NUMBER_PAST_TOKENS];
-  if (!has_room(in)) return false; /* before that many are drawn */
+  if (!has_room(in)) return false; /* before any are drawn */
   for (int i = CACHE_FILE_PAST_K; i <= CACHE_FILE_PAST_V && in->past_len > 0; ++i) {
-    const size_t count = p->batch * kv_heads_of(p) * in->past_len * dim_of(p, (cache_file)i);
+    const size_t count = p->batch * input_kv_heads(p) * in->past_len * dim_of(p, (cache_file)i);
     in->cache[i] = input_random_normal(count, 1.0, &state);
     if (in->cache[i] == NULL) return false;
   }

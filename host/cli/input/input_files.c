@@ -1,11 +1,11 @@
-/* Inputs from files, whose shapes say how large the problem is. */
+/* Loads inputs from files; their shapes give the sizes of the problem. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/input/input.h"
 
-/* What was read, by clattn_tensor. */
+/* The arrays read, by clattn_tensor. */
 typedef struct files {
   const run_options *options;
   array all[CLATTN_TENSOR_COUNT];
@@ -21,7 +21,7 @@ static const char *shape_text(const array *a, char text[ARRAY_TUPLE_SIZE]) {
   return text;
 }
 
-/* A complaint about a file whose shape is not one of those allowed. */
+/* Complains of a file whose shape is not allowed. */
 static bool wrong_shape(const files *f, clattn_tensor tensor, const char *allowed) {
   char text[ARRAY_TUPLE_SIZE];
   complain("%s: %s is %s (allowed: %s)", file_option_name(tensor), path_of(f, tensor),
@@ -31,7 +31,7 @@ static bool wrong_shape(const files *f, clattn_tensor tensor, const char *allowe
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------ */
 
-/* x or the context: batch, length and columns. */
+/* Sizes of x or xkv: batch, length and columns. */
 static bool tokens_of(const files *f, clattn_tensor tensor, size_t size[3]) {
   const array *a = &f->all[tensor];
   if (a->rank != 2 && a->rank != 3) return wrong_shape(f, tensor, "(tokens, columns) or (batch, tokens, columns)");
@@ -42,27 +42,26 @@ static bool tokens_of(const files *f, clattn_tensor tensor, size_t size[3]) {
 }
 
 static bool set_tokens(const files *f, clattn_problem *p) {
-  size_t x[3], context[3];
+  size_t x[3], xkv[3];
   if (!tokens_of(f, CLATTN_X, x)) return false;
   p->batch = x[0];
   p->query_len = p->key_len = x[1];
   p->model_dim = x[2];
   if (path_of(f, CLATTN_XKV) == NULL) return true;
-  if (!tokens_of(f, CLATTN_XKV, context)) return false;
-  if (context[0] != x[0]) {
-    complain("--context: %s has a batch of %zu, X one of %zu (allowed: the same)", path_of(f, CLATTN_XKV), context[0],
-             x[0]);
+  if (!tokens_of(f, CLATTN_XKV, xkv)) return false;
+  if (xkv[0] != x[0]) {
+    complain("--xkv: %s has a batch of %zu, X one of %zu (allowed: the same)", path_of(f, CLATTN_XKV), xkv[0], x[0]);
     return false;
   }
   p->source = CLATTN_SOURCE_XKV;
-  p->key_len = context[1];
-  p->kv_model_dim = context[2];
+  p->key_len = xkv[1];
+  p->kv_model_dim = xkv[2];
   return true;
 }
 
 /* ---- matrices ---------------------------------------------------------------------------------------------------- */
 
-/* The columns of a matrix whose other side is `inputs` long. */
+/* The columns of a matrix that has to have `inputs` rows. */
 static bool columns_of(const files *f, clattn_tensor tensor, size_t inputs, size_t *columns) {
   const array *w = &f->all[tensor];
   const bool transposed = f->options->meaning.layout == CLATTN_LAYOUT_XWT;
@@ -71,7 +70,7 @@ static bool columns_of(const files *f, clattn_tensor tensor, size_t inputs, size
   const size_t width = w->shape[transposed ? 0 : 1], height = w->shape[transposed ? 1 : 0];
   *columns = width;
   if (height == inputs) return true;
-  complain("%s: %s is %s, but what it is multiplied with has %zu columns (allowed with --layout %s: (%s%zu%s)%s)",
+  complain("%s: %s is %s, but its input has %zu columns (allowed with --layout %s: (%s%zu%s)%s)",
            file_option_name(tensor), path_of(f, tensor), shape_text(w, text), inputs, transposed ? "xwt" : "xw",
            transposed ? "columns, " : "", inputs, transposed ? "" : ", columns",
            width != inputs ? ""
@@ -89,12 +88,12 @@ static bool bias_fits(const files *f, clattn_tensor bias, size_t columns) {
 
 /* columns: of q, k and v. */
 static bool set_heads(const clattn_problem *sizes, const size_t columns[3], clattn_problem *p) {
-  const size_t kv_heads = sizes->kv_heads != 0 ? sizes->kv_heads : sizes->heads;
+  const size_t kv_heads = input_kv_heads(sizes);
   if (!input_divide("--wq", columns[0], p->heads, &p->head_dim)) return false;
   if (columns[1] != kv_heads * p->head_dim) {
     complain(
-        "--wk has %zu columns (allowed with %zu heads of keys and a head_dim of %zu: %zu; --kv-heads says how many "
-        "heads of keys)",
+        "--wk has %zu columns (allowed with %zu KV heads and a head_dim of %zu: %zu; --kv-heads sets the number of "
+        "KV heads)",
         columns[1], kv_heads, p->head_dim, kv_heads * p->head_dim);
     return false;
   }
@@ -114,13 +113,13 @@ static bool set_separate(const files *f, clattn_problem *p) {
   return set_heads(p, columns, p);
 }
 
-/* heads.head_dim + 2 kv_heads.head_dim columns, the values being as wide as the keys. */
+/* heads.head_dim + 2 kv_heads.head_dim columns: value_dim equals head_dim. */
 static bool set_fused(const files *f, clattn_problem *p) {
-  const size_t kv_heads = p->kv_heads != 0 ? p->kv_heads : p->heads;
+  const size_t kv_heads = input_kv_heads(p);
   size_t columns;
   if (!columns_of(f, CLATTN_WQKV, p->model_dim, &columns) || !bias_fits(f, CLATTN_BQKV, columns)) return false;
   if (columns == 0 || columns % (p->heads + 2 * kv_heads) != 0) {
-    complain("--wqkv has %zu columns (allowed: a multiple of %zu, %zu heads and twice %zu of keys and values)", columns,
+    complain("--wqkv has %zu columns (allowed: a multiple of %zu, which is %zu heads and twice %zu KV heads)", columns,
              p->heads + 2 * kv_heads, p->heads, kv_heads);
     return false;
   }
@@ -140,7 +139,8 @@ static bool set_output(const files *f, clattn_problem *p) {
 
 /* ---- given q, k and v -------------------------------------------------------------------------------------------- */
 
-/* Batch, length, heads and dim; `heads` divides the columns where the file does not name them. */
+/* Sizes: batch, length, heads and dim. Files of fewer than 4 dimensions are divided into `heads`
+ * heads. */
 static bool given_size(const files *f, clattn_tensor tensor, size_t heads, size_t size[4]) {
   const array *a = &f->all[tensor];
   if (a->rank < 2 || a->rank != f->all[CLATTN_Q].rank)
@@ -158,10 +158,10 @@ static bool given_size(const files *f, clattn_tensor tensor, size_t heads, size_
   return input_divide(file_option_name(tensor), a->shape[a->rank - 1], heads, &size[3]);
 }
 
-/* A size that two of q, k and v must share. */
+/* Whether a size that two of q, k and v must share is the same. */
 static bool agree(const char *what, const char *first, size_t a, const char *second, size_t b) {
   if (a == b) return true;
-  complain("%s and %s: %s of %zu and %zu (allowed: the same)", first, second, what, a, b);
+  complain("%s and %s have %s of %zu and %zu (allowed: the same)", first, second, what, a, b);
   return false;
 }
 
@@ -173,7 +173,7 @@ static bool heads_agree(const files *f, const char *option, bool asked, size_t h
 }
 
 static bool set_given(const files *f, clattn_problem *p) {
-  const size_t heads = p->heads, kv_heads = p->kv_heads != 0 ? p->kv_heads : heads;
+  const size_t heads = p->heads, kv_heads = input_kv_heads(p);
   size_t q[4], k[4], v[4];
   if (!given_size(f, CLATTN_Q, heads, q) || !given_size(f, CLATTN_K, kv_heads, k) ||
       !given_size(f, CLATTN_V, kv_heads, v))
@@ -202,7 +202,7 @@ static bool set_given(const files *f, clattn_problem *p) {
 
 static bool read_all(files *f) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
-    const bool later = t == CLATTN_MASK || t == CLATTN_SLOPES || t == CLATTN_SINKS; /* read with what scores mean */
+    const bool later = t == CLATTN_MASK || t == CLATTN_SLOPES || t == CLATTN_SINKS; /* input_set_meaning loads them */
     if (later || f->options->file[t] == NULL) continue;
     if (!input_read(file_option_name((clattn_tensor)t), f->options->file[t], &f->all[t])) return false;
   }
@@ -231,5 +231,5 @@ int input_from_files(const run_options *o, input *in) {
     else
       array_free(&f.all[t]);
   }
-  return good ? -1 : EXIT_BAD_INPUT;
+  return good ? GO_ON : EXIT_BAD_INPUT;
 }

@@ -1,4 +1,5 @@
-/* What scores mean: lengths, masks, slopes and sinks from their files, and everything that is a word or a number. */
+/* Sets everything but the sizes: lengths; mask, slopes and sinks from their files; options of a
+ * word or a number. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 
 /* ---- lengths ----------------------------------------------------------------------------------------------------- */
 
-/* The longest of the sequences that begin at these offsets; the library looks at them more closely. */
+/* Length of the longest sequence. The library checks the offsets. */
 static size_t longest(const number_list *offsets) {
   int64_t most = 0;
   for (size_t i = 1; i < offsets->count; ++i) {
@@ -18,7 +19,7 @@ static size_t longest(const number_list *offsets) {
   return (size_t)most;
 }
 
-/* From 0 to the number of tokens, and never back. */
+/* Whether the offsets begin at 0, never decrease and end at the number of tokens. */
 static bool offsets_fit(const char *option, const char *text, const number_list *offsets, size_t tokens) {
   bool good = offsets->count >= 2 && offsets->number[0] == 0;
   for (size_t i = 1; good && i < offsets->count; ++i) good = offsets->number[i] >= offsets->number[i - 1];
@@ -28,18 +29,20 @@ static bool offsets_fit(const char *option, const char *text, const number_list 
   return false;
 }
 
-/* Whether there are tokens to pack, and as many sequences of keys as of queries. */
+/* Whether the input can be packed, with as many sequences of keys as of queries. */
 static bool can_pack(const number_list *queries, const number_list *keys, const clattn_problem *p) {
   if (queries->number == NULL || keys->number == NULL)
-    complain("%s is missing: packed sequences need both, unless all come from X",
+    complain("%s is missing: packed sequences need it, unless Q, K and V all come from X",
              queries->number == NULL ? "--query-offsets" : "--key-offsets");
   else if (p->order == CLATTN_ORDER_HEADS)
     complain(
         "--query-offsets: Q, K and V have 4 dimensions (allowed: (tokens, heads.dim), with --heads and --kv-heads)");
   else if (p->batch != 1)
-    complain("--query-offsets: the input has a batch of %zu (allowed: 1, sequences one behind the other)", p->batch);
+    complain("--query-offsets: the input has a batch of %zu (allowed: 1, with all sequences one after the other)",
+             p->batch);
   else if (queries->count != keys->count)
-    complain("--query-offsets has %zu numbers, --key-offsets %zu (allowed: as many)", queries->count, keys->count);
+    complain("--query-offsets has %zu numbers, --key-offsets %zu (allowed: the same number)", queries->count,
+             keys->count);
   else
     return true;
   return false;
@@ -50,7 +53,7 @@ static bool set_packed(const run_options *o, clattn_problem *p) {
   const bool one_input = p->source == CLATTN_SOURCE_X;
   if (one_input && keys->number != NULL && queries->number != NULL &&
       (keys->count != queries->count || memcmp(keys->number, queries->number, keys->count * sizeof(int32_t)) != 0)) {
-    complain("--key-offsets %s (allowed where all come from X: none, or those of the queries, %s)",
+    complain("--key-offsets %s (allowed where Q, K and V all come from X: none, or --query-offsets, %s)",
              o->list_text[LIST_KEY_OFFSETS], o->list_text[LIST_QUERY_OFFSETS]);
     return false;
   }
@@ -88,7 +91,7 @@ static bool set_lengths(const run_options *o, input *in) {
   }
   for (size_t b = 0; b < p->batch; ++b)
     if ((size_t)key_lengths->number[b] > p->key_len) {
-      complain("--key-lengths %s: %d is too many (allowed: 0 to %zu, the keys there are)",
+      complain("--key-lengths %s: %d is too many (allowed: 0 to %zu, the number of keys)",
                o->list_text[LIST_KEY_LENGTHS], (int)key_lengths->number[b], p->key_len);
       return false;
     }
@@ -109,7 +112,7 @@ size_t input_queries(const input *in, size_t b) {
 
 /* ---- mask, slopes, sinks ----------------------------------------------------------------------------------------- */
 
-/* With a cache a mask has to do with all keys it can hold. */
+/* With a cache the mask covers all keys that the cache can hold. */
 static bool mask_fits(const char *path, const array *mask, const clattn_problem *p) {
   const size_t keys = p->cache.capacity != 0 ? p->cache.capacity : p->key_len;
   const size_t whole[4] = {p->batch, p->heads, p->query_len, keys};
@@ -119,13 +122,13 @@ static bool mask_fits(const char *path, const array *mask, const clattn_problem 
   if (good && p->mask_shape[3] >= 1 && p->mask_shape[3] <= keys) return true;
   array_format_tuple(is, mask->shape, mask->rank);
   array_format_tuple(wanted, whole, 4);
-  complain("--mask: %s is %s (allowed: what broadcasts to %s, (batch, heads, tokens, keys); fewer keys: the others are "
-           "masked)",
+  complain("--mask: %s is %s (allowed: what broadcasts to %s, (batch, heads, tokens, keys); keys beyond a shorter mask "
+           "are masked)",
            path, is, wanted);
   return false;
 }
 
-/* Dimensions that a mask of lower rank does not have are the first ones, and 1. */
+/* A mask of lower rank lacks the first dimensions; they become 1. */
 static bool load_mask(const run_options *o, input *in) {
   array mask;
   if (o->file[CLATTN_MASK] == NULL) return true;
@@ -145,8 +148,9 @@ static bool load_mask(const run_options *o, input *in) {
   return bytes != NULL;
 }
 
-/* Press, Smith and Lewis 2022: a geometric sequence from 2^(-8/n) on for n heads, a power of two; else that of the next
- * smaller power of two, and every other one of the sequence of the next larger. */
+/* Press, Smith and Lewis 2022: for a power of two n, the geometric sequence that begins at
+ * 2^(-8/n) with that ratio; for other numbers of heads the sequence of the next smaller power,
+ * then every other term of the next larger one's. */
 static void standard_slopes(size_t heads, float *slopes) {
   size_t power = 1;
   while (2 * power <= heads) power *= 2;
@@ -192,7 +196,7 @@ bool input_set_meaning(const run_options *o, input *in) {
   p->window_right = m->window_right;
   p->alibi = o->file[CLATTN_SLOPES] != NULL;
   p->sinks = o->file[CLATTN_SINKS] != NULL;
-  if (m->positions_text != NULL) p->positions = m->positions; /* else an example's own */
+  if (m->positions_text != NULL) p->positions = m->positions; /* else those of the example */
   p->rotary = m->rotary;
   p->rotary_dim = o->number[NUMBER_ROTARY_DIM];
   if (m->rotary_base > 0.0f) p->rotary_base = (double)m->rotary_base;

@@ -1,4 +1,4 @@
-/* The files that a run reads: see input_names.h. */
+/* Keeps input files from being overwritten: see input_names.h. */
 #include "cli/input/input_names.h"
 
 #include <string.h>

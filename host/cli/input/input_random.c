@@ -1,4 +1,4 @@
-/* Random inputs of the sizes that the options ask for. */
+/* Random inputs with the sizes that the options give. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static bool set_sizes(const run_options *o, clattn_problem *p) {
   p->biases = p->output_dim != 0 ? CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V | CLATTN_BIAS_O : 0;
   if (!input_groups_fit(p)) return false;
   if (n[NUMBER_HEAD_DIM] == 0 && p->model_dim % p->heads != 0) {
-    complain("--heads %zu does not divide --model-dim %zu (allowed: one that does, or --head-dim N)", p->heads,
+    complain("--heads %zu does not divide --model-dim %zu (allowed: a divisor, or --head-dim N)", p->heads,
              p->model_dim);
     return false;
   }
@@ -51,7 +51,7 @@ static bool set_sizes(const run_options *o, clattn_problem *p) {
   return true;
 }
 
-/* Deviations that make q, k and v about 1, as trained models keep them. */
+/* Deviations that make the elements of q, k and v about 1, as in trained models. */
 static double deviation_of(const clattn_problem *p, clattn_tensor tensor) {
   const size_t kv = p->kv_model_dim != 0 ? p->kv_model_dim : p->model_dim;
   switch (tensor) {
@@ -70,7 +70,8 @@ static double deviation_of(const clattn_problem *p, clattn_tensor tensor) {
   }
 }
 
-/* A matrix is drawn as (inputs, columns) and turned over for the other layout, so that Q, K and V stay the same. */
+/* A matrix is drawn as (inputs, columns) and transposed for layout xwt, so that Q, K and V stay
+ * the same. */
 static float *random_matrix(const clattn_problem *p, clattn_tensor tensor, uint64_t *state) {
   size_t shape[4];
   const int rank = clattn_problem_shape(p, tensor, shape);
@@ -95,11 +96,11 @@ int input_from_random(const run_options *o, input *in) {
   snprintf(in->name, sizeof in->name, "random, seed %zu", o->number[NUMBER_SEED]);
   if (!set_sizes(o, p)) return EXIT_BAD_INPUT;
   if (clattn_problem_validate(p, &error) != CLATTN_OK)
-    return input_complain_of(&error); /* before the sizes are multiplied */
+    return input_complain_of(&error); /* before any sizes are multiplied */
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
     if (clattn_tensor_elements(p, all[i]) == 0) continue;
     in->tensor[all[i]] = random_matrix(p, all[i], &state);
     if (in->tensor[all[i]] == NULL) return EXIT_BAD_INPUT;
   }
-  return -1;
+  return GO_ON;
 }

@@ -6,14 +6,14 @@
 #include "cli/command.h"
 #include "cli/files/user_files.h"
 
-/* The past goes in by a run whose own results nobody wants: one query of zeros. */
+/* A run appends the past to the cache; its query is zeros and its results are not wanted. */
 static int append(clattn_device *device, const input *in, clattn_cache *cache) {
   const clattn_problem *p = &in->problem;
   const size_t query = p->batch * p->heads * p->head_dim;
   clattn_problem past = CLATTN_PROBLEM_INIT;
   clattn_plan *plan = NULL;
   clattn_error error;
-  if (in->past_len == 0) return -1;
+  if (in->past_len == 0) return GO_ON;
   past.batch = p->batch;
   past.query_len = 1;
   past.key_len = in->past_len;
@@ -41,20 +41,20 @@ static int append(clattn_device *device, const input *in, clattn_cache *cache) {
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &inputs, &nothing, NULL, &error);
   clattn_plan_destroy(plan);
   free(zeros);
-  return status == CLATTN_OK ? -1 : complain_of(&error);
+  return status == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
 int past_load(clattn_device *device, input *in, clattn_cache **cache, clattn_problem *seen) {
   const clattn_problem *p = &in->problem;
   clattn_error error;
   *seen = *p;
-  if (p->cache.capacity == 0) return -1;
+  if (p->cache.capacity == 0) return GO_ON;
   if (clattn_cache_create(device, p, in->cache[CACHE_FILE_K_SCALE], in->cache[CACHE_FILE_V_SCALE], cache, &error) !=
       CLATTN_OK)
     return complain_of(&error);
   in->inputs.cache = *cache;
   const int code = append(device, in, *cache);
-  if (code != -1) return code;
+  if (code != GO_ON) return code;
   if (clattn_cache_problem(*cache, p, &in->inputs, seen, &error) != CLATTN_OK) return complain_of(&error);
-  return -1;
+  return GO_ON;
 }

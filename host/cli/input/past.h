@@ -4,8 +4,9 @@
 
 #include "cli/input/input.h"
 
-/* Where the input has a cache: makes it, puts the past into it, and makes it part of the inputs; else *cache stays
- * NULL. `seen` becomes the problem as a run sees it. -1 to go on, or the exit code after a complaint. */
+/* If the problem has a cache: creates it, appends the past, and sets input->inputs.cache; else
+ * *cache stays NULL. *seen becomes the problem as a run sees it. Returns GO_ON, or the exit code
+ * after a complaint. */
 int past_load(clattn_device *device, input *in, clattn_cache **cache, clattn_problem *seen);
 
 #endif

@@ -1,4 +1,4 @@
-/* Workloads: inputs, plans, checks and times. */
+/* Workloads: inputs, plans, checks and times: see workload.h. */
 #include "cli/input/workload.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "clattn_check.h"
 #include "cli/input/input.h"
+#include "cli/input/outputs.h"
 
 static int fill_tensor(workload *w, clattn_tensor tensor, uint64_t *state) {
   const size_t count = clattn_tensor_elements(&w->problem, tensor);
@@ -23,14 +24,14 @@ static int fill_tensor(workload *w, clattn_tensor tensor, uint64_t *state) {
     return EXIT_BAD_INPUT;
   }
   clattn_inputs_set(&w->inputs, tensor, w->memory[tensor]);
-  return -1;
+  return GO_ON;
 }
 
 int workload_fill(workload *w) {
   uint64_t state = 1;
-  int code = -1;
+  int code = GO_ON;
   w->inputs = (clattn_inputs)CLATTN_INPUTS_INIT;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t)
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == GO_ON; ++t)
     if (clattn_input_bytes(&w->problem, (clattn_tensor)t) > 0) code = fill_tensor(w, (clattn_tensor)t, &state);
   return code;
 }
@@ -65,17 +66,14 @@ static bool is_compared(const clattn_plan *plan, clattn_tensor tensor) {
   return tensor != CLATTN_SCALED && tensor != CLATTN_SOFTCAPPED && clattn_plan_has(plan, tensor);
 }
 
-/* Results of the rows alone where there is one for each row; false without memory. */
+/* Memory for the results; scores and weights only for the given rows. False without memory. */
 static bool allocate(const workload *w, const clattn_plan *plan, const clattn_rows *rows, clattn_outputs *outputs) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!is_compared(plan, tensor)) continue;
     const size_t bytes = clattn_tensor_has_rows(tensor) ? rows->count * w->problem.key_len * sizeof(float)
                                                         : clattn_output_bytes(&w->problem, tensor);
-    void *memory = malloc(bytes);
-    if (memory == NULL) return false;
-    memset(memory, 0xFF, bytes); /* NaN: what no kernel writes must not look right */
-    clattn_outputs_set(outputs, tensor, memory);
+    if (!outputs_allocate(outputs, tensor, bytes)) return false;
   }
   outputs->rows = rows;
   return true;
@@ -94,7 +92,7 @@ clattn_status workload_check(const workload *w, clattn_plan *plan, double most_f
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &w->inputs, &outputs, NULL, error);
   if (status == CLATTN_OK) status = clattn_check(plan, &w->inputs, &outputs, rows, &report, error);
   *passed = report.passed;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(clattn_outputs_get(&outputs, (clattn_tensor)t));
+  outputs_free(&outputs);
   clattn_rows_destroy(rows);
   return status;
 }

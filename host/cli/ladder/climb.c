@@ -1,4 +1,4 @@
-/* Rung by rung: plan, check, time. */
+/* Plans, checks and times each rung. */
 #include "cli/ladder/climb.h"
 
 #include <math.h>
@@ -8,11 +8,12 @@
 
 #include "cli/command.h"
 
-#define CHECK_FLOPS 1e8 /* of the scalar path; beyond that a sample of rows */
+#define CHECK_FLOPS 1e8 /* of the reference; beyond that, a sample of rows is checked */
 #define MOST_RUNS 20
-#define REPEAT_SECONDS 0.5 /* a rung gets no more than this once it was timed */
+#define REPEAT_SECONDS 0.5 /* a rung is not repeated after this much time */
 
-/* ---- what there is ----------------------------------------------------------------------------------------------- */
+/* ---- the list of rungs
+ * ----------------------------------------------------------------------------------------------- */
 
 static size_t list_rungs(clattn_stage stage, rung *to) {
   clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
@@ -40,30 +41,30 @@ int climb_prepare(stage_ladder *stage, const workload *w) {
   stage->flops = info.stages[stage->stage].flops;
   stage->bytes = info.stages[stage->stage].bytes;
   stage->count = list_rungs(stage->stage, NULL);
-  stage->rung = calloc(stage->count + 1, sizeof *stage->rung); /* none would be no bytes, which may be NULL */
+  stage->rung = calloc(stage->count + 1, sizeof *stage->rung); /* calloc of 0 bytes may return NULL */
   if (stage->rung == NULL) {
     complain("no host memory for %zu rungs", stage->count);
     return EXIT_BAD_INPUT;
   }
   list_rungs(stage->stage, stage->rung);
   qsort(stage->rung, stage->count, sizeof *stage->rung, compare_rungs);
-  return -1;
+  return GO_ON;
 }
 
 /* ---- one rung ---------------------------------------------------------------------------------------------------- */
 
-/* What the device will not do is no failure of the ladder. */
+/* Whether the device cannot run this rung, which does not end the ladder. */
 static bool is_refusal(clattn_status status) {
   return status == CLATTN_UNSUPPORTED || status == CLATTN_BUILD_FAILED || status == CLATTN_OUT_OF_DEVICE_MEMORY;
 }
 
-/* The first line: behind it come the compiler's. */
+/* Keeps the first line; the compiler's output follows it. */
 static void set_reason(rung *r, const clattn_error *error) {
   r->state = RUNG_CANNOT;
   snprintf(r->reason, sizeof r->reason, "%.*s", (int)strcspn(error->message, "\n"), error->message);
 }
 
-/* The run of the check has warmed up. */
+/* The run for the check was the warm-up. */
 static clattn_status time_rung(rung *r, const workload *w, clattn_plan *plan, clattn_error *error) {
   double spent = 0.0;
   repeats all = {.count = 0};
@@ -112,7 +113,7 @@ int climb(stage_ladder *stage, const workload *w, void (*step)(void *of, const r
     r->speed_up = r->seconds > 0.0 ? before / r->seconds : 0.0;
     before = r->seconds;
   }
-  return -1;
+  return GO_ON;
 }
 
 /* ---- figures ----------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* One name after the other takes the nearest of some places around its point where it covers least. */
+/* Each name in turn takes the place around its point where it covers least; among equals the
+ * nearest. */
 #include "cli/ladder/labels.h"
 
 #include <math.h>
@@ -8,7 +9,7 @@ double labels_overlap(double dx, double dy, double half_width, double half_heigh
   return width > 0.0 && height > 0.0 ? width * height : 0.0;
 }
 
-/* What the name would cover: all points, and the names of those before it. */
+/* The area of points, and of names placed before it, that the name would cover. */
 static double covered(const label *all, size_t count, size_t i, double x, double y) {
   double area = 0.0;
   for (size_t k = 0; k < count; ++k) {
@@ -19,7 +20,7 @@ static double covered(const label *all, size_t count, size_t i, double x, double
   return area;
 }
 
-/* Around the point, clockwise from the upper right; then once more, farther out. */
+/* Tries places around the point, clockwise from the upper right; then rings farther out. */
 void labels_place(label *all, size_t count) {
   static const struct { int x, y; } ways[] = {{1, 1}, {1, 0}, {1, -1}, {0, -1}, {-1, -1}, {-1, 0}, {-1, 1}, {0, 1}};
   for (size_t i = 0; i < count; ++i) {

@@ -1,4 +1,4 @@
-/* Where the names of a chart's points go, so that they lie on no point and on no other name. */
+/* Places the names of a chart's points so that they cover no point and no other name. */
 #ifndef CLATTN_CLI_LABELS_H
 #define CLATTN_CLI_LABELS_H
 
@@ -8,7 +8,7 @@
 typedef struct label {
   double x, y;   /* the point */
   double width;  /* of its name */
-  double dx, dy; /* what labels_place finds: from the point to the middle of the name */
+  double dx, dy; /* set by labels_place: from the point to the middle of the name */
 } label;
 
 #define LABEL_HEIGHT 12.0
@@ -16,7 +16,8 @@ typedef struct label {
 
 void labels_place(label *all, size_t count);
 
-/* Of two rectangles given by their middles and half sizes, the area that both cover. */
+/* The area that two rectangles share. dx, dy: distance of their middles; half_...: sums of their
+ * half sizes. */
 double labels_overlap(double dx, double dy, double half_width, double half_height);
 
 #endif

@@ -1,4 +1,5 @@
-/* `clattn ladder`: what the device can do at most, then every rung of the stages: checked, timed, held against it. */
+/* `clattn ladder`: measures the device's peaks, then checks and times every rung and compares it
+ * with them. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "cli/ladder/ladder_options.h"
 #include "cli/options/option_values.h"
 #include "cli/devices/open.h"
+#include "cli/files/user_files.h"
 #include "cli/report/terminal.h"
 
 #define PROBE_REPEATS 3
@@ -22,7 +24,7 @@ typedef struct ladder_job {
   size_t steps, all_steps; /* the probes and the rungs */
 } ladder_job;
 
-/* Progress is for the page alone: it would stand in the way of what another program reads. */
+/* No progress bar with --csv and --json, whose output other programs read. */
 static void show(ladder_job *job, const char *label) {
   if (!job->options->csv && !job->options->json) progress_show(job->steps, job->all_steps, label);
   ++job->steps;
@@ -51,13 +53,12 @@ static clattn_problem problem_of(const ladder_options *o, clattn_stage stage) {
   return p;
 }
 
-/* Around project and fused the fused pipeline, of which the rest takes least time. */
+/* project and fused run in the fused pipeline, whose other stages take the least time. */
 static clattn_pipeline pipeline_of(clattn_stage stage) {
   return clattn_pipeline_has_stage(CLATTN_PIPELINE_FUSED, stage) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
 }
 
 static int prepare_stages(ladder_job *job) {
-  const char *kernels = getenv("CLATTN_KERNEL_DIR");
   for (int i = 0; i < CLATTN_STAGE_COUNT; ++i) {
     const clattn_stage stage = (clattn_stage)i;
     if (!has_tuned_kernels(stage)) continue;
@@ -70,15 +71,16 @@ static int prepare_stages(ladder_job *job) {
                     .problem = s->problem,
                     .pipeline = pipeline_of(stage),
                     .stage = stage,
-                    .kernel_dir = kernels != NULL && kernels[0] != '\0' ? kernels : NULL};
+                    .kernel_dir = kernel_dir_path()};
     const int code = climb_prepare(s, w);
-    if (code != -1) return code;
+    if (code != GO_ON) return code;
     job->all_steps += s->count;
   }
-  return -1;
+  return GO_ON;
 }
 
-/* Memory is probed with as much as the largest stage's tensors take: in the caches that they fit into. */
+/* Memory is probed with as many bytes as the tensors of the largest stage have, so that both fit
+ * into the same caches. / */
 static uint64_t working_set_of(const ladder *l) {
   double most = LEAST_WORKING_SET;
   for (size_t i = 0; i < l->stages; ++i)
@@ -94,7 +96,7 @@ static int probe(ladder_job *job, const char *label, clattn_peaks *peaks) {
   options.repeats = PROBE_REPEATS;
   options.kernel_dir = job->work[0].kernel_dir;
   show(job, label);
-  return clattn_device_probe(job->device, &options, peaks, &error) == CLATTN_OK ? -1 : complain_of(&error);
+  return clattn_device_probe(job->device, &options, peaks, &error) == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
 /* The higher of two probes is nearer to what the device can do. */
@@ -104,21 +106,21 @@ static void take_in(ladder *l, const char *name, clattn_rate *rate, clattn_rate 
   rate->worst = fmin(rate->worst, after.worst);
 }
 
-/* The same once more: a machine that had something else to do shows. */
+/* Probes once more: a difference shows that the machine was busy. */
 static int probe_again(ladder_job *job) {
   ladder *l = &job->found;
   clattn_peaks after = CLATTN_PEAKS_INIT;
-  const int code = probe(job, "what the device can do at most, again", &after);
-  if (code != -1) return code;
+  const int code = probe(job, "the device's peaks, again", &after);
+  if (code != GO_ON) return code;
   take_in(l, "multiply-add", &l->peaks.multiply_add, after.multiply_add);
   take_in(l, "reading", &l->peaks.read, after.read);
   take_in(l, "copying", &l->peaks.copy, after.copy);
   take_in(l, "strided reading", &l->peaks.strided, after.strided);
   take_in(l, "local memory", &l->peaks.local, after.local);
-  return -1;
+  return GO_ON;
 }
 
-/* What follows from the peaks for a rung. */
+/* Compares a rung with the peaks. */
 static void judge(ladder *l, const stage_ladder *s, rung *r) {
   char name[STEADY_NAME];
   if (r->state != RUNG_TIMED) return;
@@ -140,11 +142,11 @@ static void judge_all(ladder *l) {
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 static int climb_all(ladder_job *job) {
-  int code = -1;
-  for (size_t i = 0; i < job->found.stages && code == -1; ++i) {
+  int code = GO_ON;
+  for (size_t i = 0; i < job->found.stages && code == GO_ON; ++i) {
     workload *w = &job->work[i];
     code = workload_fill(w);
-    if (code == -1) code = climb(&job->found.stage[i], w, show_rung, job);
+    if (code == GO_ON) code = climb(&job->found.stage[i], w, show_rung, job);
     workload_free(w);
   }
   return code;
@@ -179,20 +181,20 @@ static int run(ladder_job *job) {
   job->found.peaks = (clattn_peaks)CLATTN_PEAKS_INIT;
   job->all_steps = 2;
   int code = prepare_stages(job);
-  if (code == -1 && !o->csv && !o->json) ladder_text_head(&job->found);
-  if (code == -1) code = probe(job, "what the device can do at most", &job->found.peaks);
-  if (code == -1) code = climb_all(job);
-  if (code == -1) code = probe_again(job);
-  if (code == -1) judge_all(&job->found);
+  if (code == GO_ON && !o->csv && !o->json) ladder_text_head(&job->found);
+  if (code == GO_ON) code = probe(job, "the device's peaks", &job->found.peaks);
+  if (code == GO_ON) code = climb_all(job);
+  if (code == GO_ON) code = probe_again(job);
+  if (code == GO_ON) judge_all(&job->found);
   if (!o->csv && !o->json) progress_clear();
-  return code == -1 ? print(job) : code;
+  return code == GO_ON ? print(job) : code;
 }
 
 int command_ladder(int argc, const char **argv) {
   ladder_options options;
   ladder_job job = {.options = &options};
   int code = ladder_options_read(argc, argv, &options);
-  if (code == -1) code = run(&job);
+  if (code == GO_ON) code = run(&job);
   for (size_t i = 0; i < job.found.stages; ++i) free(job.found.stage[i].rung);
   clattn_device_close(job.device);
   ladder_options_free(&options);

@@ -1,9 +1,9 @@
-/* The same as a table with one line for each rung. */
+/* The ladder as CSV, one line per rung. */
 #include <stdio.h>
 
 #include "cli/ladder/ladder.h"
 
-/* RFC 4180: in quotation marks, those within doubled. */
+/* As in RFC 4180: in quotation marks, and quotation marks inside doubled. */
 static void print_quoted(const char *text) {
   putchar('"');
   for (; *text != '\0'; ++text) {
@@ -13,7 +13,7 @@ static void print_quoted(const char *text) {
   printf("\",");
 }
 
-/* Empty where it is not known. */
+/* Empty if it is not known. */
 static void print_number(double value) {
   if (value > 0.0) printf("%.6g", value);
   putchar(',');
@@ -25,7 +25,7 @@ static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
   print_quoted(l->device->name);
   printf("%s,%d,%s,", clattn_stage_name(s->stage), r->kernel.rung, r->kernel.name);
   print_quoted(r->choice);
-  printf("%s,%s,", r->kernel.form, rung_state_name(r->state));
+  printf("%s,%s,", r->kernel.target, rung_state_name(r->state));
   print_quoted(r->reason);
   const double numbers[] = {r->state == RUNG_TIMED ? r->seconds : 0.0,
                             r->runs,
@@ -53,10 +53,10 @@ static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
 }
 
 void ladder_csv(const ladder *l) {
-  printf(
-      "device,stage,rung,kernel,choice,form,state,reason,seconds,runs,gflops,of_multiply_add,gbytes_per_second,of_read,"
-      "flops_per_byte,speed_up,predicted_seconds,measured_over_predicted,asked_flops,global_read,global_strided,"
-      "global_written,global_scattered,local_read,local_written,limit,spread,disturbed\n");
+  printf("device,stage,rung,kernel,choice,target,state,reason,seconds,runs,gflops,of_multiply_add,gbytes_per_second,of_"
+         "read,"
+         "flops_per_byte,speed_up,predicted_seconds,measured_over_predicted,asked_flops,global_read,global_strided,"
+         "global_written,global_scattered,local_read,local_written,limit,spread,disturbed\n");
   for (size_t i = 0; i < l->stages; ++i)
     for (size_t r = 0; r < l->stage[i].count; ++r) print_rung(l, &l->stage[i], &l->stage[i].rung[r]);
 }

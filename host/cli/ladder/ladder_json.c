@@ -1,10 +1,10 @@
-/* The same as JSON. */
+/* The ladder as JSON. */
 #include <stdio.h>
 
 #include "cli/report/json_values.h"
 #include "cli/ladder/ladder.h"
 
-/* null where it is not known */
+/* null if it is not known */
 static json_t *known(double value) {
   return value > 0.0 ? json_number(value) : json_null();
 }
@@ -47,7 +47,7 @@ static json_t *rung_json(const ladder *l, const stage_ladder *s, const rung *r) 
                          known(bandwidth * 1e-9), "of_read", known(read_peak > 0.0 ? bandwidth / read_peak : 0.0),
                          "speed_up", known(r->speed_up), "over_predicted", known(rung_times(r)));
   return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "rung", r->kernel.rung, "kernel",
-                   r->kernel.name, "choice", r->choice, "form", r->kernel.form, "idea", r->kernel.idea, "state",
+                   r->kernel.name, "choice", r->choice, "target", r->kernel.target, "idea", r->kernel.idea, "state",
                    rung_state_name(r->state), "reason", r->reason[0] != '\0' ? json_text(r->reason) : json_null(),
                    "measured", measured, "traffic", traffic_json(&r->traffic), "flops_per_byte",
                    known(rung_intensity(s, r)), "predicted_seconds", known(r->predicted.seconds), "limit",

@@ -9,17 +9,17 @@
 #include "cli/options/option_values.h"
 #include "cli/options/read_options.h"
 
-#define LARGEST 65536 /* what scalar checks and memory bear */
+#define LARGEST 65536 /* more would take the reference too long, and too much memory */
 
 static const struct {
   const char *name, *help;
-  size_t standard; /* 0: what the help says */
+  size_t standard; /* 0: as the help says */
 } numbers[LADDER_NUMBERS] = {
     [LADDER_TOKENS] = {"--tokens", "queries (512)", 512},
     [LADDER_KEY_TOKENS] = {"--key-tokens", "keys and values (as many)", 0},
     [LADDER_MODEL_DIM] = {"--model-dim", "(512)", 512},
     [LADDER_HEADS] = {"--heads", "(8)", 8},
-    [LADDER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", 0},
+    [LADDER_KV_HEADS] = {"--kv-heads", "KV heads, a divisor of the heads (as many as heads)", 0},
     [LADDER_HEAD_DIM] = {"--head-dim", "of queries, keys and values (model_dim / heads)", 0},
 };
 
@@ -41,7 +41,7 @@ static bool parse_numbers(ladder_options *o) {
   if (n[LADDER_HEAD_DIM] != 0) return true;
   n[LADDER_HEAD_DIM] = n[LADDER_MODEL_DIM] / n[LADDER_HEADS];
   if (n[LADDER_MODEL_DIM] % n[LADDER_HEADS] == 0) return true;
-  complain("--model-dim %zu does not divide into %zu heads (allowed: a multiple, or --head-dim)", n[LADDER_MODEL_DIM],
+  complain("--model-dim %zu is not a multiple of %zu heads (allowed: a multiple, or --head-dim)", n[LADDER_MODEL_DIM],
            n[LADDER_HEADS]);
   return false;
 }
@@ -57,28 +57,25 @@ static bool parse(ladder_options *o) {
 int ladder_options_read(int argc, const char **argv, ladder_options *o) {
   struct poptOption sizes[LADDER_NUMBERS + 1];
   memset(o, 0, sizeof *o);
-  memset(sizes, 0, sizeof sizes); /* an empty line ends it */
+  memset(sizes, 0, sizeof sizes); /* the empty last line ends the table */
   for (int i = 0; i < LADDER_NUMBERS; ++i)
     sizes[i] =
         (struct poptOption){numbers[i].name + 2, 0, POPT_ARG_STRING, &o->number_text[i], 0, numbers[i].help, "N"};
   const struct poptOption table[] = {
       {NULL, 0, POPT_ARG_INCLUDE_TABLE, sizes, 0, "sizes:", NULL},
-      {"causal", 0, POPT_ARG_NONE, &o->causal, 0, "a query sees the keys up to its own (then nothing is predicted)",
+      {"causal", 0, POPT_ARG_NONE, &o->causal, 0, "a query sees the keys up to its own position (without predictions)",
        NULL},
       {"type", 0, POPT_ARG_STRING, &o->type_text, 0,
-       "how inputs are stored: f32, f16 or bf16 (f32); fused reads them so", "T"},
+       "storage type of the inputs: f32, f16 or bf16 (f32); only fused reads them in it", "T"},
       {"csv", 0, POPT_ARG_NONE, &o->csv, 0, "print CSV", NULL},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
-      {"plot", 0, POPT_ARG_STRING, &o->plot, 0, "ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
-      {"device", 0, POPT_ARG_STRING, &o->device, 0,
-       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
-       "D"},
-      {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
+      {"plot", 0, POPT_ARG_STRING, &o->plot, 0, "write ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
+      DEVICE_OPTIONS(&o->device, &o->platform, "the best"),
       HELP_OPTION,
       POPT_TABLEEND};
   poptContext context = open_options(argc, argv, table, "[OPTIONS] [project | scores | softmax | context | fused]");
   int result = read_options_and_word(context, "ladder", &o->word);
-  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  if (result == GO_ON && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
   return result;
 }

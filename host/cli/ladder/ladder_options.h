@@ -25,7 +25,7 @@ typedef struct ladder_options {
   clattn_stage stage; /* CLATTN_STAGE_COUNT: all */
 } ladder_options;
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int ladder_options_read(int argc, const char **argv, ladder_options *options);
 void ladder_options_free(ladder_options *options);
 

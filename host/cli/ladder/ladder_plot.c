@@ -1,4 +1,4 @@
-/* The ladder as bars, and as points under the roofs that the probes found. */
+/* Draws the ladder as bars, and as points under the roofs that the probes measured. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +7,22 @@
 #include "cli/ladder/labels.h"
 #include "cli/ladder/ladder.h"
 
-/* One for each stage, in the order of a page; of Okabe and Ito's colours, which do not rest on telling red from green.
- * The shape says the same. */
+/* One look per stage, in the order of the page. The colours are Okabe and Ito's, which need no
+ * telling of red from green; the shapes differ too. */
 static const struct {
   const char *colour;
   int point;
 } looks[] = {{"#0072b2", 5}, {"#e69f00", 7}, {"#009e73", 9}, {"#cc79a7", 11}, {"#d55e00", 13}};
 enum { LOOKS = sizeof looks / sizeof looks[0] };
 
-/* ---- what both show ---------------------------------------------------------------------------------------------- */
+/* ---- parts of both charts
+ * ---------------------------------------------------------------------------------------------- */
 
 static double gflops(const stage_ladder *s, const rung *r) {
   return rung_flops(s, r) * 1e-9;
 }
 
-/* NaN where nothing is predicted: gnuplot leaves it out. */
+/* NaN without a prediction: gnuplot leaves it out. */
 static double predicted_gflops(const stage_ladder *s, const rung *r) {
   return r->predicted.seconds > 0.0 ? s->flops / r->predicted.seconds * 1e-9 : NAN;
 }
@@ -36,7 +37,7 @@ static void widen(range *r, double value) {
   r->most = fmax(r->most, value);
 }
 
-/* All heights of a chart, with the roof. */
+/* The range of all heights in a chart, with the roof. */
 static range heights(const ladder *l) {
   range r = {0.0, 0.0};
   widen(&r, l->peaks.multiply_add.best * 1e-9);
@@ -60,7 +61,8 @@ static void print_title(FILE *to, const ladder *l, const char *what) {
 
 /* ---- the ladder -------------------------------------------------------------------------------------------------- */
 
-/* Rungs side by side, and a gap between stages. A bar's figure stands at its foot, where no other mark is. */
+/* Rungs side by side, with a gap between stages. The number of a bar is at its foot, where there
+ * is no other mark. */
 static void print_bars(FILE *to, const ladder *l) {
   size_t place = 0;
   fputs("$rungs << EOD\n", to);
@@ -90,7 +92,7 @@ static void print_names(FILE *to, const ladder *l) {
   fprintf(to, ")\nset xrange [-1:%zu]\n", place - 1);
 }
 
-/* The stages' names over their bars. */
+/* The name of each stage above its bars. */
 static void print_stages(FILE *to, const ladder *l) {
   size_t place = 0;
   for (size_t i = 0; i < l->stages; place += l->stage[i++].count + 1) {
@@ -115,7 +117,7 @@ static void draw_ladder(FILE *to, const ladder *l) {
           "font ',11' notitle, "
           "$rungs using 1:3 with points pointtype 12 pointsize 1.2 linewidth 2 linecolor rgb '#000000' "
           "title 'predicted', "
-          "%g with lines dashtype 2 linewidth 2 linecolor rgb '#666666' title 'multiply-adds at most'\n",
+          "%g with lines dashtype 2 linewidth 2 linecolor rgb '#666666' title 'multiply-add peak'\n",
           y.least / 3.0, y.most * 4.0, y.least / 3.0, l->peaks.multiply_add.best * 1e-9);
 }
 
@@ -141,7 +143,7 @@ static void print_points(FILE *to, const ladder *l) {
   }
 }
 
-/* About as large as gnuplot makes the chart, its frame without legend and axes; a character of a label. */
+/* Pixels: about the size of gnuplot's chart without legend and axes, and of a label's character. */
 enum { FRAME_WIDTH = 900, FRAME_HEIGHT = 525, MOST_LABELS = 64 };
 #define CHARACTER 7.0
 
@@ -149,7 +151,8 @@ static double place_in(range r, double value, double size) {
   return log(value / r.least) / log(r.most / r.least) * size;
 }
 
-/* Where there are several stages a point has its rung's number, in the stage's colour, and the legend the stage. */
+/* With several stages a point shows only its rung's number, in the colour that the legend gives
+ * the stage. */
 static void print_labels(FILE *to, const ladder *l, range x, range y) {
   label all[MOST_LABELS];
   char name[MOST_LABELS][48];
@@ -187,7 +190,7 @@ static void draw_roofline(FILE *to, const ladder *l) {
   print_points(to, l);
   print_labels(to, l, x, y);
   fprintf(to,
-          "set logscale x\nset xlabel 'operations of the formula for each byte that the kernel asks for (flop/B)'\n"
+          "set logscale x\nset xlabel 'operations of the formula per byte that the kernel requests (flop/B)'\n"
           "set xrange [%g:%g]\nset yrange [%g:%g]\nset samples 500\nset key outside right top\n"
           "roof(rate, x) = x * rate < %g ? x * rate : %g\n"
           "plot roof(%g, x) with lines linewidth 2 linecolor rgb '#444444' title 'reading', "

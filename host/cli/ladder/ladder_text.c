@@ -16,7 +16,7 @@ void ladder_text_head(const ladder *l) {
   if (l->stage[l->stages - 1].problem.key_len != p->query_len)
     printf(" on %zu keys", l->stage[l->stages - 1].problem.key_len);
   printf(", %zu heads of %zu", p->heads, p->head_dim);
-  if (p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
+  if (p->kv_heads != p->heads) printf(", kv_heads %zu", p->kv_heads);
   if (p->causal) printf(", causal");
   if (p->type != CLATTN_F32) printf(", stored as %s", clattn_type_name(p->type));
   printf("\n");
@@ -26,13 +26,13 @@ void ladder_text_head(const ladder *l) {
 static void print_peaks(const ladder *l) {
   const clattn_peaks *p = &l->peaks;
   char set[16];
-  printf("%sat most%s   %.4g GFLOP/s of multiply-adds;\n"
+  printf("%speaks%s     %.4g GFLOP/s of multiply-adds;\n"
          "          GB/s: reading %.3g, copying %.3g, strided %.3g (of %s), local memory %.3g\n",
          style(BOLD), style(PLAIN), p->multiply_add.best * 1e-9, p->read.best * 1e-9, p->copy.best * 1e-9,
          p->strided.best * 1e-9, bytes_text(l->working_set, set), p->local.best * 1e-9);
 }
 
-/* A number and what it counts, or a dash where it is not known. */
+/* A number with its unit, or a dash if it is not known. */
 static void print_figure(double value, const char *format, int width) {
   char text[32];
   if (value > 0.0)
@@ -77,7 +77,7 @@ static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
 
 static void print_stage(const ladder *l, const stage_ladder *s) {
   char bytes[16];
-  printf("\n%s%s%s: %.4g GFLOP, %s of tensors, %.1f flop/B at the most\n", style(BOLD), clattn_stage_name(s->stage),
+  printf("\n%s%s%s: %.4g GFLOP, %s of tensors, at most %.1f flop/B\n", style(BOLD), clattn_stage_name(s->stage),
          style(PLAIN), s->flops * 1e-9, bytes_text((uint64_t)s->bytes, bytes), s->flops / s->bytes);
   printf("%s%-12s%8s%8s%8s%8s%8s%7s%9s%10s%7s  %s%s\n", style(BOLD), "rung", "time", "GFLOP/s", "of peak", "GB/s",
          "of read", "flop/B", "speed-up", "predicted", "times", "limit", style(PLAIN));
@@ -87,10 +87,10 @@ static void print_stage(const ladder *l, const stage_ladder *s) {
 void ladder_text(const ladder *l) {
   print_peaks(l);
   for (size_t i = 0; i < l->stages; ++i) print_stage(l, &l->stage[i]);
-  printf("\nTimes are the fastest of up to 20 runs. GB/s is the global memory that the kernel asks for as it is\n"
-         "written; above 100 %% of reading, caches serve the same bytes again. flop/B: the formula's\n"
-         "operations for each such byte. Predicted: what takes longest at its measured peak, arithmetic or\n"
-         "one kind of memory. Times: measured over predicted.\n");
+  printf("\nTimes are the fastest of up to 20 runs. GB/s: global memory that the kernel's loads and stores\n"
+         "request; above 100 %% of read, caches serve the same bytes again. flop/B: operations of the formula\n"
+         "per such byte. Predicted: the longest of the times that arithmetic and each kind of memory take at\n"
+         "their measured peaks. Times: measured / predicted.\n");
   char disturbed[STEADY_TEXT];
   if (steady_text(&l->steadiness, disturbed)) print_disturbed(disturbed);
 }

@@ -7,7 +7,8 @@ static double seconds_of(double amount, clattn_rate rate) {
   return amount > 0.0 && rate.best > 0.0 ? amount / rate.best : 0.0;
 }
 
-/* A copy reads as much as it writes: what is written goes with as much of what is read, the rest at its own rate. */
+/* Bytes written are paired with as many bytes read, at the rate of copying; the other bytes read
+ * have the rate of reading. */
 static double seconds_of_memory(double read, double written, const clattn_peaks *peaks) {
   const double paired = fmin(read, written);
   return seconds_of(read - paired, peaks->read) + seconds_of(written + paired, peaks->copy);

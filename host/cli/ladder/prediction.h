@@ -1,10 +1,10 @@
-/* How long a kernel takes at the least, from what it asks for and what the device can do. */
+/* Predicts the least time of a kernel from its traffic and the device's peaks. */
 #ifndef CLATTN_CLI_PREDICTION_H
 #define CLATTN_CLI_PREDICTION_H
 
 #include "clattn_inspect.h"
 
-/* What a prediction comes from. */
+/* What limits a kernel. */
 typedef enum prediction_limit {
   LIMIT_NONE,
   LIMIT_ARITHMETIC,
@@ -15,20 +15,20 @@ typedef enum prediction_limit {
 } prediction_limit;
 
 typedef struct prediction {
-  double seconds; /* 0: of this kernel and problem nothing is known */
+  double seconds; /* 0: unknown for this kernel and problem */
   prediction_limit limit;
 } prediction;
 
-/* The roofline model (Williams, Waterman and Patterson 2009), with a roof for each kind of memory: all that a kernel
- * asks for may happen at the same time, and what takes longest decides,
+/* The roofline model (Williams, Waterman and Patterson 2009), with a roof for each kind of memory: everything that a
+ * kernel does may happen at the same time, and the slowest part decides,
  *
  *     seconds = max(flops / multiply-adds,
- *                   (read - written) / reading + 2 written / copying,    what neighbours read and write side by side
+ *                   (read - written) / reading + 2 written / copying,    bytes that neighbours access side by side
  *                   strided and scattered / strided,
  *                   local read and written / local)
  *
- * It knows of no cache but for the one that the probes' working set fits into, of no launch and of no work-group that
- * waits: a kernel may be faster where it asks for the same again and again, and slower where too few work-items run. */
+ * It ignores launches, work-groups that wait, and all caches but the one that the working set of the probes fits into:
+ * a kernel may be faster if it requests the same bytes repeatedly, and slower if too few work-items run. */
 prediction predict(const clattn_traffic *traffic, const clattn_peaks *peaks);
 
 /* "multiply-adds", ...; "" for LIMIT_NONE. */

@@ -1,4 +1,4 @@
-/* Options, and their words, numbers and lists of numbers. */
+/* Reads the values of options: words, numbers and lists of numbers. */
 #include "cli/options/option_values.h"
 
 #include <float.h>
@@ -9,8 +9,8 @@
 
 #include "cli/command.h"
 
-/* Of "--name" and "--name=value"; 0: no option. A value or a word that begins so, too, is taken for one: no option has
- * such values, and behind a "--" there are no such words. */
+/* Length of the name in "--name" and "--name=value"; 0 if the argument is no option. A value
+ * that begins with "--" counts as an option too, but no option takes such values. */
 static size_t option_length(const char *argument) {
   return strncmp(argument, "--", 2) == 0 ? strcspn(argument, "=") : 0;
 }
@@ -75,10 +75,10 @@ bool parse_float(const char *option, const char *text, float least, float *value
   char *end = NULL;
   *value = strtof(text, &end);
   if (end != text && *end == '\0' && isfinite(*value) && *value >= least) return true;
-  if (least > 0.0f) /* the smallest there is */
+  if (least > 0.0f) /* FLT_TRUE_MIN */
     complain("%s %s (allowed: any finite number above 0)", option, text);
   else if (isfinite(least))
-    complain("%s %s (allowed: any finite number from %g on)", option, text, (double)least);
+    complain("%s %s (allowed: any finite number, %g or more)", option, text, (double)least);
   else
     complain("%s %s (allowed: any finite number)", option, text);
   return false;
@@ -86,7 +86,7 @@ bool parse_float(const char *option, const char *text, float least, float *value
 
 bool parse_seconds(const char *option, const char *text, float *value) {
   char *end = NULL;
-  *value = strtof(text, &end); /* which reads inf, too */
+  *value = strtof(text, &end); /* reads inf too */
   if (end != text && *end == '\0' && *value > 0.0f) return true;
   complain("%s %s (allowed: a number above 0, or inf)", option, text);
   return false;
@@ -101,7 +101,7 @@ bool parse_integer(const char *option, const char *text, number_range range, int
   return false;
 }
 
-/* The number up to the next comma. */
+/* Reads `length` digits. */
 static bool parse_item(const char *from, size_t length, number_range range, int32_t *value) {
   int64_t number = 0;
   if (length == 0 || length > 10 || strspn(from, "0123456789") < length) return false;
@@ -121,8 +121,7 @@ bool parse_list(const char *option, const char *text, number_range range, number
   }
   for (const char *at = text; list->count < count; at += strcspn(at, ",") + 1)
     if (!parse_item(at, strcspn(at, ","), range, &list->number[list->count++])) {
-      complain("%s %s (allowed: numbers from %d to %d, with commas between them)", option, text, range.least,
-               range.most);
+      complain("%s %s (allowed: numbers from %d to %d, separated by commas)", option, text, range.least, range.most);
       return false;
     }
   return true;
@@ -146,7 +145,7 @@ static bool parse_alignment(meaning_options *m) {
   return false;
 }
 
-/* The fields that are one of a few words; all of them enums. */
+/* The fields whose option takes one of a few words; all are enums. */
 static bool parse_meaning_words(meaning_options *m) {
   static const char *const layouts[] = {"xw", "xwt"};
   static const char *const positions[] = {"none", "sinusoidal"}, *const rotary[] = {"none", "halves", "interleaved"};

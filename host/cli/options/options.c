@@ -1,4 +1,4 @@
-/* Reads the options of `clattn run`, with popt, and refuses what contradicts itself. */
+/* Reads the options of `clattn run` with popt, and refuses contradictions. */
 #include "cli/options/options.h"
 
 #include <popt.h>
@@ -17,24 +17,24 @@ static const struct {
   const char *name, *help;
 } files[] = {
     {CLATTN_X, "--x", "X, (tokens, model_dim) or (batch, tokens, model_dim)"},
-    {CLATTN_XKV, "--context", "cross attention: what keys and values are projected from, like X"},
-    {CLATTN_WQ, "--wq", "Wq, (model_dim, heads.head_dim), or the other way round with --layout xwt"},
-    {CLATTN_WK, "--wk", "Wk, likewise"},
-    {CLATTN_WV, "--wv", "Wv, (model_dim, heads.value_dim), likewise"},
-    {CLATTN_WQKV, "--wqkv", "all three in one matrix, the columns of Wq, Wk and Wv one behind the other"},
+    {CLATTN_XKV, "--xkv", "cross attention: the input of K and V, shaped like X"},
+    {CLATTN_WQ, "--wq", "Wq, (model_dim, heads.head_dim); transposed with --layout xwt"},
+    {CLATTN_WK, "--wk", "Wk, (model_dim, kv_heads.head_dim)"},
+    {CLATTN_WV, "--wv", "Wv, (model_dim, kv_heads.value_dim)"},
+    {CLATTN_WQKV, "--wqkv", "Wq, Wk and Wv side by side in one matrix"},
     {CLATTN_BQ, "--bq", "bias of Q, (heads.head_dim)"},
-    {CLATTN_BK, "--bk", "bias of K, likewise"},
-    {CLATTN_BV, "--bv", "bias of V, likewise"},
-    {CLATTN_BQKV, "--bqkv", "all three one behind the other, with --wqkv"},
-    {CLATTN_WO, "--wo", "output projection, (heads.value_dim, columns), or the other way round"},
-    {CLATTN_BO, "--bo", "its bias, (columns)"},
+    {CLATTN_BK, "--bk", "bias of K, (kv_heads.head_dim)"},
+    {CLATTN_BV, "--bv", "bias of V, (kv_heads.value_dim)"},
+    {CLATTN_BQKV, "--bqkv", "the three biases in one vector, with --wqkv"},
+    {CLATTN_WO, "--wo", "output projection, (heads.value_dim, columns); transposed with --layout xwt"},
+    {CLATTN_BO, "--bo", "bias of the output, (columns)"},
     {CLATTN_Q, "--q",
-     "Q itself, (batch, heads, tokens, head_dim), or (batch, tokens, heads.head_dim), or without batch"},
-    {CLATTN_K, "--k", "K, likewise, with --kv-heads"},
-    {CLATTN_V, "--v", "V, likewise"},
+     "Q itself: (batch, heads, tokens, head_dim), (batch, tokens, heads.head_dim) or (tokens, heads.head_dim)"},
+    {CLATTN_K, "--k", "K, shaped like Q, with kv_heads heads"},
+    {CLATTN_V, "--v", "V, shaped like K, with value_dim"},
     {CLATTN_MASK, "--mask", "bool (true: may see) or float (added), broadcast to (batch, heads, tokens, keys)"},
-    {CLATTN_SLOPES, "--alibi", "ALiBi: slopes, (heads), or the word auto for the standard ones"},
-    {CLATTN_SINKS, "--sinks", "a logit for each head that takes part in softmax alone, (heads)"},
+    {CLATTN_SLOPES, "--alibi", "ALiBi slopes, (heads); auto: the standard slopes"},
+    {CLATTN_SINKS, "--sinks", "one extra logit per head that softmax divides by but no value belongs to, (heads)"},
 };
 enum { FILES = sizeof files / sizeof files[0], INPUT_FILES = FILES - 3 };
 
@@ -45,44 +45,43 @@ static const struct {
   const char *name, *help;
   number_range range;
 } numbers[NUMBER_COUNT] = {
-    [NUMBER_BATCH] = {"--batch", "(1)", SIZES},
-    [NUMBER_TOKENS] = {"--tokens", "(1024)", SIZES},
-    [NUMBER_KEY_TOKENS] = {"--key-tokens", "cross attention: keys and values from another input of that length", SIZES},
-    [NUMBER_MODEL_DIM] = {"--model-dim", "(512)", SIZES},
-    [NUMBER_KV_MODEL_DIM] = {"--kv-model-dim", "of that other input (model_dim)", SIZES},
+    [NUMBER_BATCH] = {"--batch", "sequences (1)", SIZES},
+    [NUMBER_TOKENS] = {"--tokens", "length of each sequence (1024)", SIZES},
+    [NUMBER_KEY_TOKENS] = {"--key-tokens", "cross attention: length of the input of K and V", SIZES},
+    [NUMBER_MODEL_DIM] = {"--model-dim", "columns of X (512)", SIZES},
+    [NUMBER_KV_MODEL_DIM] = {"--kv-model-dim", "columns of the input of K and V (model_dim)", SIZES},
     [NUMBER_HEAD_DIM] = {"--head-dim", "of queries and keys (model_dim / heads)", SIZES},
     [NUMBER_VALUE_DIM] = {"--value-dim", "of values (head_dim)", SIZES},
-    [NUMBER_OUTPUT_DIM] = {"--output-dim", "columns of an output projection, with biases all round (none)", SIZES},
-    [NUMBER_PAST_TOKENS] = {"--past-tokens", "with a cache: random keys and values that it holds before the run",
-                            SIZES},
-    [NUMBER_ROTARY_DIM] = {"--rotary-dim", "leading elements of each vector that are turned (head_dim)", SIZES},
-    [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "keys a sequence can have; keys and values go through a cache",
-                               SIZES},
-    [NUMBER_CACHE_PAGE] = {"--cache-page", "tokens of a page (no pages)", SIZES},
-    [NUMBER_CACHE_PAGES] = {"--cache-pages", "pages of all sequences together (enough for all)", SIZES},
+    [NUMBER_OUTPUT_DIM] = {"--output-dim",
+                           "columns of an output projection; Q, K, V and the output get biases too (none)", SIZES},
+    [NUMBER_PAST_TOKENS] = {"--past-tokens", "random keys and values that the cache holds before the run", SIZES},
+    [NUMBER_ROTARY_DIM] = {"--rotary-dim", "elements at the start of each vector that are rotated (head_dim)", SIZES},
+    [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "use a cache with room for N keys per sequence", SIZES},
+    [NUMBER_CACHE_PAGE] = {"--cache-page", "tokens per page (no pages)", SIZES},
+    [NUMBER_CACHE_PAGES] = {"--cache-pages", "pages in all, shared by the sequences (enough for all)", SIZES},
     [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", SIZES},
-    [NUMBER_KV_HEADS] = {"--kv-heads", "of keys and values, a divisor of the heads (as many)", SIZES},
-    [NUMBER_REPEAT] = {"--repeat", "timed runs behind one to warm up; the fastest counts (3)", {1, INT32_MAX}},
+    [NUMBER_KV_HEADS] = {"--kv-heads", "KV heads, a divisor of the heads (as many as heads)", SIZES},
+    [NUMBER_REPEAT] = {"--repeat", "timed runs after a warm-up run; the fastest counts (3)", {1, INT32_MAX}},
     [NUMBER_SEED] = {"--seed", "of the random input and of the sample of rows (1)", {0, INT32_MAX}},
 };
 
 static const struct {
   const char *name, *help;
 } lists[LIST_COUNT] = {
-    [LIST_KEY_LENGTHS] = {"--key-lengths", "keys of each sequence; those behind are padding"},
-    [LIST_QUERY_OFFSETS] = {"--query-offsets", "packed sequences: where each begins, and the end: 0,3,7"},
-    [LIST_KEY_OFFSETS] = {"--key-offsets", "likewise, of the keys"},
+    [LIST_KEY_LENGTHS] = {"--key-lengths", "keys of each sequence; the rest is padding"},
+    [LIST_QUERY_OFFSETS] = {"--query-offsets", "packed sequences: where each begins, then the end, as in 0,3,7"},
+    [LIST_KEY_OFFSETS] = {"--key-offsets", "the same for the keys"},
 };
 
 static const struct {
   const char *name, *help;
 } cache_files[CACHE_FILES] = {
     [CACHE_FILE_PAST_K] = {"--past-k",
-                           "keys that the cache holds before the run, (batch, kv_heads, tokens, head_dim), or as "
+                           "keys that the cache holds before the run, (batch, kv_heads, tokens, head_dim) or, as "
                            "--save writes them, (batch, tokens, kv_heads.head_dim)"},
-    [CACHE_FILE_PAST_V] = {"--past-v", "values, likewise"},
-    [CACHE_FILE_K_SCALE] = {"--cache-k-scale", "with i8-head: what a step of each head's keys stands for, (kv_heads)"},
-    [CACHE_FILE_V_SCALE] = {"--cache-v-scale", "values, likewise"},
+    [CACHE_FILE_PAST_V] = {"--past-v", "values, shaped like --past-k, with value_dim"},
+    [CACHE_FILE_K_SCALE] = {"--cache-k-scale", "with i8-head: the scale of each head's keys, (kv_heads)"},
+    [CACHE_FILE_V_SCALE] = {"--cache-v-scale", "with i8-head: the scale of each head's values, (kv_heads)"},
 };
 
 const char *cache_file_option(cache_file file) {
@@ -103,7 +102,7 @@ const char *file_option_name(clattn_tensor tensor) {
   return NULL;
 }
 
-/* ---- what goes together ------------------------------------------------------------------------------------------ */
+/* ---- checks ------------------------------------------------------------------------------------------ */
 
 static bool parse_words(run_options *o) {
   static const char *const checks[] = {"auto", "full", "sample", "off"}, *const orders[] = {"tokens", "heads"};
@@ -160,7 +159,7 @@ static bool refuses(const run_options *o, const clattn_tensor *tensors, int coun
   return true;
 }
 
-/* One of: q, k and v; x with wqkv; x with wq, wk and wv. */
+/* Allowed: q, k and v; x with wqkv; x with wq, wk and wv. */
 static bool check_files(const run_options *o) {
   static const clattn_tensor given[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
   static const clattn_tensor fused[] = {CLATTN_X, CLATTN_WQKV};
@@ -179,7 +178,7 @@ static bool check_files(const run_options *o) {
   return needs(o, separate, 4, "--x, --wq, --wk and --wv") && refuses(o, of_fused, 1, "--wq, --wk and --wv");
 }
 
-/* What describes a cache needs one, and pairs go together. */
+/* Options of a cache need --cache-capacity; files of keys and of values come in pairs. */
 static bool check_cache(const run_options *o) {
   const char *without = o->number[NUMBER_CACHE_PAGE] != 0    ? "--cache-page"
                         : o->number[NUMBER_CACHE_PAGES] != 0 ? "--cache-pages"
@@ -213,7 +212,7 @@ static bool check_cache(const run_options *o) {
     }
   const bool by_head = o->meaning.cache_type == CLATTN_CACHE_I8_HEAD;
   if (by_head == (o->cache_file[CACHE_FILE_K_SCALE] != NULL)) return true;
-  complain("--cache-type %s: --cache-k-scale and --cache-v-scale go with i8-head, and with it alone",
+  complain("--cache-type %s: --cache-k-scale and --cache-v-scale are needed with i8-head and refused without it",
            o->meaning.cache_type_text == NULL ? "f32" : o->meaning.cache_type_text);
   return false;
 }
@@ -240,7 +239,7 @@ static bool check_input(const run_options *o) {
   if (input_files > 0 && !check_files(o)) return false;
   for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_PAST_TOKENS; ++i)
     if (o->number[i] != 0) {
-      complain("%s goes with --random alone; here the input has its own size", numbers[i].name);
+      complain("%s needs --random; other inputs have their own sizes", numbers[i].name);
       return false;
     }
   const char *turn = o->number[NUMBER_ROTARY_DIM] != 0     ? "--rotary-dim"
@@ -260,7 +259,7 @@ static bool check_input(const run_options *o) {
 
 /* ---- popt -------------------------------------------------------------------------------------------------------- */
 
-/* A popt table that is filled line by line; the last line stays empty, as popt wants it. */
+/* A popt table, filled line by line; the last line stays empty, as popt requires. */
 typedef struct option_table {
   struct poptOption line[24];
   int count;
@@ -280,15 +279,15 @@ static void add_number(option_table *table, run_options *o, number_option number
 
 static void fill_input(option_table *table, run_options *o) {
   add_text(table, "--example", &o->example,
-           "an article's example, please-study-man if no input is given; also dog-chased-ball, cat-sat-down, "
-           "love-apple-phones",
+           "an article's example: please-study-man (used when no input is given), dog-chased-ball, cat-sat-down "
+           "or love-apple-phones",
            "NAME");
   for (int i = 0; i < INPUT_FILES; ++i)
     add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
 }
 
 static void fill_random(option_table *table, run_options *o) {
-  add(table, "--random", POPT_ARG_NONE, &o->random, "random X and matrices of the sizes below", NULL);
+  add(table, "--random", POPT_ARG_NONE, &o->random, "random X and matrices with the sizes below", NULL);
   add_number(table, o, NUMBER_SEED);
   for (int i = NUMBER_BATCH; i <= NUMBER_PAST_TOKENS; ++i) add_number(table, o, (number_option)i);
 }
@@ -299,18 +298,18 @@ static void fill_meaning(option_table *table, run_options *o) {
   add_number(table, o, NUMBER_KV_HEADS);
   add_text(table, "--layout", &m->layout_text,
            "xw: Q = X.W (default), or xwt: Q = X.W^T; examples and random matrices are transposed to fit, files are "
-           "taken to be so",
+           "not",
            "LAYOUT");
   add_text(table, "--type", &m->type_text, "how inputs and output are stored: f32 (default), f16 or bf16", "TYPE");
   add_text(table, "--scale", &m->scale_text, "factor of Q.K^T (1 / sqrt(head_dim))", "S");
-  add_text(table, "--softcap", &m->softcap_text, "scores become C tanh(scores / C) (0: they do not)", "C");
+  add_text(table, "--softcap", &m->softcap_text, "scores become C tanh(scores / C) (0: no softcap)", "C");
   add(table, "--causal", POPT_ARG_NONE, &m->causal, "a query at position p sees keys 0 ... p only", NULL);
   add_text(table, "--align", &m->align_text,
-           "key position of the first query: top-left, which is 0 (default), bottom-right, so that the last query "
-           "stands at the last key, or a number",
+           "key position of the first query: top-left (0, default), bottom-right (the last query is at the last "
+           "key) or a number",
            "WHERE");
-  add_text(table, "--window-left", &m->window_left_text, "keys in sight before a query's position (-1: all)", "N");
-  add_text(table, "--window-right", &m->window_right_text, "keys in sight behind it (-1: all)", "N");
+  add_text(table, "--window-left", &m->window_left_text, "visible keys before a query's position (-1: all)", "N");
+  add_text(table, "--window-right", &m->window_right_text, "visible keys after a query's position (-1: all)", "N");
   for (int i = INPUT_FILES; i < FILES; ++i)
     add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
   for (int i = 0; i < LIST_COUNT; ++i) add_text(table, lists[i].name, &o->list_text[i], lists[i].help, "N,N,...");
@@ -329,57 +328,58 @@ static void fill_positions(option_table *table, run_options *o) {
 }
 
 static void fill_device(option_table *table, run_options *o) {
-  add_text(
-      table, "--device", &o->device,
-      "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
-      "D");
-  add_text(table, "--platform", &o->platform, "index or part of the name", "P");
+  add_text(table, "--device", &o->device, DEVICE_HELP("the best"), "D");
+  add_text(table, "--platform", &o->platform, PLATFORM_HELP, "P");
   add_text(
       table, "--pipeline", &o->pipeline_text,
       "auto (default), staged, blas or fused; auto is staged where scores and weights are shown (examples, explain), "
       "saved (--save) or made by a kernel that --kernel names, else fused",
       "NAME");
   add_text(table, "--kernel", &o->kernels,
-           "choose rungs by hand: scores=2,softmax=naive; tile sizes behind colons: scores=tiled:TILE=8", "LIST");
+           "choose kernels by hand: scores=2,softmax=naive; with tile sizes: scores=tiled:TILE=8", "LIST");
   add_text(table, "--launch-seconds", &o->launch_seconds_text,
-           "launch what is estimated to take longer in pieces; inf: nothing (1 on GPUs, else inf)", "S");
-  add(table, "--explain-plan", POPT_ARG_NONE, &o->explain, "say why these kernels, and what was passed over", NULL);
+           "split launches that are estimated to take longer; inf: none (1 on GPUs, else inf)", "S");
+  add(table, "--explain-plan", POPT_ARG_NONE, &o->explain, "say why each kernel was chosen or rejected", NULL);
 }
 
 static void fill_output(option_table *table, run_options *o) {
   add_text(table, "--check", &o->check_text,
-           "auto (default: full, or a sample of rows when full would take long), full, sample or off", "HOW");
+           "auto (default: full, or a sample of rows if full would take long), full, sample or off", "HOW");
   add_number(table, o, NUMBER_REPEAT);
-  add_text(table, "--out", &o->out, "write the output, or else the context, as .npy", "FILE");
+  add_text(table, "--out", &o->out, "write the output, or the context if there is no output, as .npy", "FILE");
   add_text(table, "--context-order", &o->context_order_text,
-           "order of the context, and of an output that is the context: tokens (default), (batch, tokens, "
-           "heads.value_dim), or heads, (batch, heads, tokens, value_dim)",
+           "order of the context, and of an output without projection: tokens (default), which is (batch, tokens, "
+           "heads.value_dim), or heads, which is (batch, heads, tokens, value_dim)",
            "ORDER");
   add_text(table, "--save", &o->save,
            "write q, k, v, scaled (and softcapped) products, scores, weights, lse, context, output and "
-           "what the cache holds as .npy",
+           "the keys and values of the cache as .npy",
            "DIR");
   add(table, "--json", POPT_ARG_NONE, &o->json, "print JSON", NULL);
 }
 
-/* The sections of the help page, in order; those of `run` alone come last. */
+/* The sections of the help page, in order. Only `run` has the last one. */
 static const struct {
   const char *title;
   void (*fill)(option_table *, run_options *);
-} sections[] = {{"input (FILE: see below):", fill_input}, {"random input:", fill_random},    {"meaning:", fill_meaning},
-                {"positions and cache:", fill_positions}, {"device and plan:", fill_device}, {"output:", fill_output}};
+} sections[] = {{"input (FILE: see the end of this page):", fill_input},
+                {"random input:", fill_random},
+                {"meaning:", fill_meaning},
+                {"positions and cache:", fill_positions},
+                {"device and plan:", fill_device},
+                {"output:", fill_output}};
 enum { SECTIONS = sizeof sections / sizeof sections[0], SHARED_SECTIONS = SECTIONS - 1 };
 
 static int read_with_popt(poptContext context, const own_options *own, run_options *o) {
   const int code = read_options_and_word(context, own->command, own->word);
   if (code == EXIT_PASSED)
-    puts("\nA FILE is an .npy of f4, f8, f2, or u2 as bfloat16, or PATH.safetensors:TENSOR of F32, F16 or BF16;\n"
-         "of a checkpoint in several files PATH.safetensors.index.json:TENSOR.");
-  if (code != -1) return code;
-  return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? -1 : EXIT_BAD_INPUT;
+    puts("\nA FILE is an .npy of f4, f8, f2 or u2 (read as bfloat16), or PATH.safetensors:TENSOR of F32, F16 or\n"
+         "BF16; for a checkpoint in several files PATH.safetensors.index.json:TENSOR.");
+  if (code != GO_ON) return code;
+  return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? GO_ON : EXIT_BAD_INPUT;
 }
 
-/* table NULL: there are no more than those of the sections. */
+/* Reads the command's own table, where it has one, and the first `count` sections. */
 static int read_sections(int argc, const char **argv, const own_options *own, int count, run_options *o) {
   option_table table[SECTIONS];
   struct poptOption all[SECTIONS + 3] = {{NULL, 0, 0, NULL, 0, NULL, NULL}};

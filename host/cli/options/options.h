@@ -8,7 +8,7 @@
 
 typedef enum check_mode { CHECK_AUTO, CHECK_FULL, CHECK_SAMPLE, CHECK_OFF } check_mode;
 
-/* Options that take a whole number; the first ones are sizes of random input. */
+/* Options that take a whole number. Those up to NUMBER_PAST_TOKENS are sizes of random input. */
 typedef enum number_option {
   NUMBER_BATCH,
   NUMBER_TOKENS,
@@ -38,7 +38,7 @@ typedef struct number_list {
   size_t count;
 } number_list;
 
-/* What a word or a number says of the meaning; `text` fields are as they were given. */
+/* Options that say what is computed. `..._text` fields hold the arguments as given. */
 typedef struct meaning_options {
   char *layout_text, *type_text, *scale_text, *softcap_text, *align_text, *window_left_text, *window_right_text;
   char *positions_text, *rotary_text, *rotary_base_text, *cache_type_text;
@@ -55,7 +55,7 @@ typedef struct meaning_options {
   clattn_cache_type cache_type;
 } meaning_options;
 
-/* Files that are no tensors of the problem. */
+/* Files that are not tensors of the problem. */
 typedef enum cache_file {
   CACHE_FILE_PAST_K,
   CACHE_FILE_PAST_V,
@@ -67,11 +67,11 @@ typedef enum cache_file {
 typedef struct run_options {
   /* input: an example, files, or random */
   char *example;
-  char *file[CLATTN_TENSOR_COUNT]; /* NULL: not given; of the slopes also "auto" */
+  char *file[CLATTN_TENSOR_COUNT]; /* NULL: not given; slopes may be "auto" */
   char *cache_file[CACHE_FILES];
   int random;
   char *number_text[NUMBER_COUNT];
-  size_t number[NUMBER_COUNT]; /* 0: not given; the seed is 1 then */
+  size_t number[NUMBER_COUNT]; /* 0: not given, but the seed is then 1 */
   char *list_text[LIST_COUNT];
   number_list list[LIST_COUNT];
   meaning_options meaning;
@@ -87,26 +87,27 @@ typedef struct run_options {
   int json;
 } run_options;
 
-/* "--x", "--context", ...; NULL where a tensor has no option. */
+/* "--x", "--xkv", ...; NULL where a tensor has no option. */
 const char *file_option_name(clattn_tensor tensor);
 
-const char *cache_file_option(cache_file file); /* likewise */
+const char *cache_file_option(cache_file file);
 const char *number_option_name(number_option number);
 const char *list_option_name(list_option list);
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int run_options_read(int argc, const char **argv, run_options *options);
-/* What another command has besides the input and meaning of `run`, and its device and plan. */
+
+/* The options of a command that has all of `run` except those of its output. */
 struct poptOption;
 typedef struct own_options {
   const char *command;
-  struct poptOption *table;
-  const char *title; /* of the table in the help page */
-  const char *usage; /* behind the command's name */
-  char **word;       /* as read_options_and_word has it */
+  struct poptOption *table; /* NULL: none */
+  const char *title;        /* of the table in the help page */
+  const char *usage;        /* after the command's name */
+  char **word;              /* as in read_options_and_word */
 } own_options;
 
-/* As run_options_read, for such a command. */
+/* Reads them, as run_options_read does. */
 int own_options_read(int argc, const char **argv, const own_options *own, run_options *options);
 void run_options_free(run_options *options);
 

@@ -1,4 +1,4 @@
-/* Options that popt reads: help, and what is none. */
+/* Reads options with popt; prints the help page; refuses what is unknown. */
 #include "cli/options/read_options.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 
-/* popt's own copy goes with the context. */
+/* popt frees its own copy together with the context. */
 static char *copy(const char *text) {
   char *copied = malloc(strlen(text) + 1);
   if (copied != NULL) strcpy(copied, text);
@@ -21,11 +21,11 @@ poptContext open_options(int argc, const char **argv, const struct poptOption *t
 }
 
 int read_options_and_words(poptContext context, const char *command, char **words, size_t most) {
-  if (context == NULL) { /* popt would find no option in it, and the program do other things than were asked */
+  if (context == NULL) { /* popt would find no options in it, and the command would run without them */
     complain("no host memory for the options");
     return EXIT_BAD_INPUT;
   }
-  const int code = poptGetNextOpt(context);
+  const int code = poptGetNextOpt(context); /* -1: all are read; below: which error */
   for (size_t i = 0; code == -1 && i < most && poptPeekArg(context) != NULL; ++i) {
     words[i] = copy(poptGetArg(context));
     if (words[i] == NULL) {
@@ -43,7 +43,7 @@ int read_options_and_words(poptContext context, const char *command, char **word
              command);
     return EXIT_BAD_INPUT;
   }
-  if (unexpected == NULL) return -1;
+  if (unexpected == NULL) return GO_ON;
   complain("unexpected argument '%s' (see 'clattn help %s')", unexpected, command);
   return EXIT_BAD_INPUT;
 }

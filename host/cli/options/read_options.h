@@ -1,22 +1,22 @@
-/* The last words of every command's options. */
+/* Reading the options of a command, up to the help page and what is unknown. */
 #ifndef CLATTN_CLI_READ_OPTIONS_H
 #define CLATTN_CLI_READ_OPTIONS_H
 
 #include <popt.h>
 #include <stddef.h>
 
-/* A context for a command's options and the words behind its name in the help, or NULL. Where memory lacks it is NULL,
- * which popt itself does not take; the readers below complain of it. */
+/* Makes popt's context for a command. `words` follow the command's name in the usage line; NULL:
+ * popt's own. Returns NULL without memory, which the readers below report. */
 poptContext open_options(int argc, const char **argv, const struct poptOption *table, const char *words);
 
-/* Reads all options of a context made for this command, which has HELP_OPTION. -1 to go on, EXIT_PASSED behind the help
- * page, EXIT_BAD_INPUT behind a complaint. */
+/* Reads all options of the command, whose table has HELP_OPTION. Returns GO_ON, EXIT_PASSED
+ * after the help page, or EXIT_BAD_INPUT after a complaint. */
 int read_options(poptContext context, const char *command);
 
-/* Likewise, with one word that is no option: *word, free() it; NULL where there is none. */
+/* The same, with one word that is not an option: *word, to be freed, or NULL if there is none. */
 int read_options_and_word(poptContext context, const char *command, char **word);
 
-/* Likewise, with up to `most` of them. */
+/* The same, with up to `most` words. */
 int read_options_and_words(poptContext context, const char *command, char **words, size_t most);
 
 #endif

@@ -1,4 +1,4 @@
-/* Starts gnuplot and hands it its commands. */
+/* Starts gnuplot and sends it commands. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -27,7 +27,7 @@
 bool gnuplot_prepare(const char *option, const char *folder) {
   FILE *tried = popen("gnuplot --version >" NOWHERE " 2>&1", "w");
   if (tried == NULL || pclose(tried) != 0) {
-    complain("%s: gnuplot draws the charts, and it is not there (Debian: gnuplot-nox; elsewhere: gnuplot)", option);
+    complain("%s needs gnuplot, which is not installed (Debian: gnuplot-nox; elsewhere: gnuplot)", option);
     return false;
   }
   if (clattn_make_folder(folder, CLATTN_FOR_ALL)) return true;
@@ -44,7 +44,7 @@ void gnuplot_text(FILE *script, const char *text) {
   fputc('\'', script);
 }
 
-/* A pipe whose other end has gone must not end the program. */
+/* Keeps the program alive if gnuplot closes the pipe early. */
 static void ignore_broken_pipe(gnuplot *g) {
 #ifdef SIGPIPE
   g->broken_pipe = signal(SIGPIPE, SIG_IGN);
@@ -57,7 +57,8 @@ static void restore_broken_pipe(const gnuplot *g) {
 #endif
 }
 
-/* gnuplot draws into its standard output, which is the file: it may be a pipe, or have no name. */
+/* gnuplot draws to its standard output, which becomes the file, so that the file may be a pipe
+ * or have no name. */
 static FILE *start_into(FILE *file) {
   fflush(stdout);
   const int own = dup(fileno(stdout));
@@ -98,7 +99,8 @@ bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
   return true;
 }
 
-/* gnuplot does not tell of a full disk: the file lacks its end then. What is no file cannot be looked at. */
+/* gnuplot does not report a full disk, but then the end of the file is missing. path NULL:
+ * nothing to look into. */
 static bool is_whole(const char *path) {
   static const char end[] = "</svg>";
   char tail[64] = "";
@@ -120,6 +122,6 @@ bool gnuplot_end(gnuplot *g) {
   if (drawn)
     complain("%s: cannot be written: %s", g->path, strerror(errno));
   else
-    complain("%s: gnuplot could not draw it, or there is no room for it", g->path);
+    complain("%s: gnuplot could not draw it, or the disk is full", g->path);
   return false;
 }

@@ -1,4 +1,4 @@
-/* Values of JSON. */
+/* Values of JSON: see json_values.h. */
 #include "cli/report/json_values.h"
 
 #include <math.h>
@@ -9,10 +9,11 @@
 #include "cli/command.h"
 #include "base/text.h"
 
-/* ---- loss -------------------------------------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------------------------------------
+ */
 
-static bool lacking; /* memory */
-static bool lost;    /* a value that could not be made */
+static bool lacking; /* memory was missing */
+static bool lost;    /* a value could not be made */
 
 static void *allocate(size_t bytes) {
   void *memory = malloc(bytes);

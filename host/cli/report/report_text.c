@@ -33,7 +33,7 @@ static void print_cache(const report *r) {
   if (c->pages != 0) printf(" (%zu of them)", c->pages);
 }
 
-/* What differs from plain self-attention, in words. */
+/* Names what differs from plain self-attention. */
 static void print_meaning(const report *r) {
   const clattn_problem *p = &r->input->problem;
   static const char *const types[] = {"", ", stored as f16", ", stored as bf16"};
@@ -43,7 +43,7 @@ static void print_meaning(const report *r) {
   else
     printf("Q = %s%s%s", p->layout == CLATTN_LAYOUT_XWT ? "X.W^T" : "X.W",
            (p->biases & ~(unsigned)CLATTN_BIAS_O) != 0 ? " + bias" : "",
-           p->source == CLATTN_SOURCE_XKV ? ", K and V from the context" : "");
+           p->source == CLATTN_SOURCE_XKV ? ", K and V from xkv" : "");
   if (p->kv_model_dim != 0 && p->kv_model_dim != p->model_dim) printf(" of %zu columns", p->kv_model_dim);
   printf(", scores = Q.K^T * %.7g", (double)clattn_problem_scale(p));
   if (p->softcap > 0.0f) printf(", softcap %g", (double)p->softcap);
@@ -73,7 +73,7 @@ static void print_problem(const report *r) {
   if (p->key_len != p->query_len) printf(", keys %zu", p->key_len);
   if (p->source != CLATTN_SOURCE_QKV) printf(", model_dim %zu", p->model_dim);
   printf(", heads %zu", p->heads);
-  if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(" (%zu of keys)", p->kv_heads);
+  if (p->kv_heads != 0 && p->kv_heads != p->heads) printf(", kv_heads %zu", p->kv_heads);
   printf(", head_dim %zu, value_dim %zu\n", p->head_dim, p->value_dim);
   print_meaning(r);
 }
@@ -95,7 +95,7 @@ void report_text_plan(const report *r) {
   printf("%10s%s: %s\n", "", clattn_pipeline_name(r->plan.pipeline), r->plan.pipeline_reason);
   report_text_reasons(r);
   putchar('\n');
-  fflush(stdout); /* a long run shows what it is doing */
+  fflush(stdout); /* so that a long run shows what it is doing */
 }
 
 static void print_stage(const char *name, const char *kernel, double seconds, double flops, double bytes,
@@ -117,13 +117,10 @@ static void print_stages(const report *r) {
          style(PLAIN));
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage_info *stage = &r->plan.stages[s];
-    char kernel[32];
+    char kernel[KERNEL_TEXT];
     if (stage->kernel == NULL) continue;
-    if (stage->rung > 0)
-      snprintf(kernel, sizeof kernel, "%d %s", stage->rung, stage->kernel);
-    else
-      snprintf(kernel, sizeof kernel, "%s", stage->kernel);
-    print_stage(clattn_stage_name((clattn_stage)s), kernel, r->timings.stage[s], stage->flops, stage->bytes, seconds);
+    print_stage(clattn_stage_name((clattn_stage)s), kernel_text(stage->rung, stage->kernel, kernel),
+                r->timings.stage[s], stage->flops, stage->bytes, seconds);
   }
   print_stage("stages", "", seconds, flops, bytes, seconds);
   char upload[16], download[16], total[16];
@@ -139,7 +136,7 @@ static void print_cpu(const report *r) {
   char text[16];
   const double cpu = report_cpu_seconds(r), device = r->timings.total;
   if (!(cpu > 0.0)) return;
-  printf("CPU path %s on one core%s: the device's total is %.1f times %s\n", duration_text(cpu, text),
+  printf("reference %s on one core%s: the device's total is %.1f times %s\n", duration_text(cpu, text),
          r->check.rows_checked < r->check.rows_total ? ", extrapolated from the checked rows" : "",
          cpu > device ? cpu / device : device / cpu, cpu > device ? "faster" : "slower");
 }
@@ -152,12 +149,12 @@ static void print_index(const clattn_tensor_check *check, const clattn_problem *
   snprintf(text + used, size - used, ")");
 }
 
-/* Where the whole way begins. */
+/* Where the comparison from end to end begins. */
 static const char *from(const report *r) {
   return r->input->problem.source == CLATTN_SOURCE_QKV ? " from q, k" : " from x";
 }
 
-/* The first wrong tensor is where to look: what comes behind it may be wrong because of it. */
+/* Names the first wrong tensor: later ones may be wrong because of it. */
 static void print_verdict(const report *r) {
   const char *colour = style(r->check.passed ? GREEN : RED);
   const size_t checked = r->check.rows_checked, total = r->check.rows_total;
@@ -176,7 +173,7 @@ static void print_verdict(const report *r) {
 
 static void print_checks(const report *r) {
   printf("\n%s%-15s%9s%9s%9s  %-18s%14s%14s  %s%s\n", style(BOLD), "check", "error", "bound", "of bound", "worst at",
-         "got", "expected", "verdict", style(PLAIN));
+         "got", "expected", "result", style(PLAIN));
   for (size_t i = 0; i < r->check.count; ++i) {
     const clattn_tensor_check *c = &r->check.check[i];
     char name[32], index[96], share[16];
@@ -196,7 +193,8 @@ static void print_checks(const report *r) {
   print_verdict(r);
 }
 
-/* ---- an example's own numbers ------------------------------------------------------------------------------------ */
+/* ---- the numbers of an example ------------------------------------------------------------------------------------
+ */
 
 static void print_matrix(const char *title, const char *const *rows, size_t row_count, const char *const *columns,
                          size_t column_count, const float *values, size_t stride) {
@@ -210,7 +208,7 @@ static void print_matrix(const char *title, const char *const *rows, size_t row_
   }
 }
 
-/* In the order of heads each head is a matrix of its own. */
+/* In the order of heads each head has its own matrix. */
 static void print_context(const report *r) {
   const example *e = r->input->example;
   const clattn_problem *p = &r->input->problem;

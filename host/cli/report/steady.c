@@ -1,4 +1,4 @@
-/* The rule of steady.h. */
+/* Applies the rule of steady.h. */
 #include "cli/report/steady.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Writes SVG by hand: rectangles and text, no script, no font but what is there. Names and captions may hold anything:
- * what means something to XML is written as an entity. */
+/* Writes SVG: rectangles and text, no script and no font of its own. Names and captions may hold
+ * any character; those with a meaning in XML are written as entities. */
 #include "cli/report/svg.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static void write_text(FILE *file, const char *text) {
     }
 }
 
-/* From white over blue to a dark blue that prints well. */
+/* From white through blue to a dark blue that prints well. */
 static unsigned colour_of(double share) {
   static const double stop[3][3] = {{247.0, 251.0, 255.0}, {66.0, 146.0, 198.0}, {8.0, 48.0, 107.0}};
   const size_t half = share < 0.5 ? 0 : 1;
@@ -66,7 +66,7 @@ static double larger(double a, double b) {
   return a > b ? a : b;
 }
 
-/* As wide as the map, or as what is written above and below it. */
+/* As wide as the map or as the text above and below it. */
 static double whole_width(const svg_heat_map *m, double left) {
   const double text = (double)strlen(m->title) * (LETTER + 2),
                caption = m->caption == NULL ? 0.0 : (double)strlen(m->caption) * 8.5;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #endif
 
-/* One that knows escape sequences. */
+/* Whether standard output is a terminal that knows escape sequences. */
 static bool is_terminal(void) {
   const char *term = getenv("TERM");
   if (term != NULL && strcmp(term, "dumb") == 0) return false;
@@ -35,7 +35,7 @@ const char *style(text_style style) {
 
 bool wait_for_enter(void) {
   if (!isatty(fileno(stdin))) return true;
-  fputs("-- Enter goes on --", stdout);
+  fputs("-- Enter: go on --", stdout);
   fflush(stdout);
   for (int c = getchar(); c != '\n'; c = getchar())
     if (c == EOF) return false;

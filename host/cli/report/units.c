@@ -1,4 +1,4 @@
-/* Numbers with a unit. */
+/* Short texts for tables: see units.h. */
 #include "cli/report/units.h"
 
 #include <stddef.h>
@@ -13,6 +13,14 @@ const char *duration_text(double seconds, char text[16]) {
   while (unit < 2 && seconds * units[unit].factor < 1.0) ++unit;
   const double value = seconds * units[unit].factor;
   snprintf(text, 16, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[unit].unit);
+  return text;
+}
+
+const char *kernel_text(int rung, const char *name, char text[KERNEL_TEXT]) {
+  if (rung > 0)
+    snprintf(text, KERNEL_TEXT, "%d %s", rung, name);
+  else
+    snprintf(text, KERNEL_TEXT, "%s", name);
   return text;
 }
 

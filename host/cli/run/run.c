@@ -1,19 +1,18 @@
 /* `clattn run`: plan, run, check, print, save. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cli/command.h"
 #include "cli/devices/open.h"
+#include "cli/input/outputs.h"
 #include "cli/input/past.h"
 #include "cli/report/report.h"
 #include "cli/run/save.h"
 #include "cli/files/user_files.h"
 
-/* Up to here the scalar path checks everything: about two seconds. */
+/* Problems up to this size are checked completely by default, which takes about two seconds. */
 #define CHECK_ALL_FLOPS 1e9
-/* Runs are repeated until this much time has gone. */
+/* No run is repeated after this much time, unless --repeat is given. */
 #define REPEAT_SECONDS 2.0
 
 typedef struct run_job {
@@ -22,8 +21,7 @@ typedef struct run_job {
   clattn_device *device;
   clattn_plan *plan;
   clattn_cache *cache;
-  clattn_problem seen;               /* the problem; with a cache, as a run sees it: see clattn_sizing_problem */
-  void *memory[CLATTN_TENSOR_COUNT]; /* of the outputs */
+  clattn_problem seen; /* the problem as a run sees it, which differs with a cache: see clattn_sizing_problem */
   clattn_outputs outputs;
   clattn_rows *rows; /* to check */
   report report;
@@ -61,25 +59,25 @@ static int make_plan(run_job *job) {
   job->report.device = clattn_device_get_info(job->device);
   job->report.tuned = is_tuned(job->plan);
   job->report.explained = o->explain ? job->plan : NULL;
-  return -1;
+  return GO_ON;
 }
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
 
 static int make_cache(run_job *job) {
   const int code = past_load(job->device, &job->input, &job->cache, &job->seen);
-  if (code != -1 || job->cache == NULL) return code;
+  if (code != GO_ON || job->cache == NULL) return code;
   clattn_plan_costs(job->plan, &job->seen, &job->report.plan);
   job->report.plan.total_bytes += clattn_cache_bytes(job->cache);
-  return -1;
+  return GO_ON;
 }
 
-/* Each run appends; the next begins where the first did. */
+/* Every run appends to the cache; this removes what the last one added. */
 static int rewind_cache(const run_job *job) {
   clattn_error error;
   for (size_t b = 0; job->cache != NULL && b < job->seen.batch; ++b)
     if (clattn_cache_truncate(job->cache, b, job->input.past_len, &error) != CLATTN_OK) return complain_of(&error);
-  return -1;
+  return GO_ON;
 }
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
@@ -95,10 +93,11 @@ static int choose_rows(run_job *job) {
   clattn_error error;
   if (clattn_rows_choose(&job->input.problem, most, job->options->number[NUMBER_SEED], &job->rows, &error) != CLATTN_OK)
     return complain_of(&error);
-  return -1;
+  return GO_ON;
 }
 
-/* The result alone, or everything where it is checked or saved; what only a file would show, only for a file. */
+/* Without check and --save only the result is downloaded; scaled and softcapped products only
+ * with --save. */
 static bool is_wanted(const run_job *job, clattn_tensor tensor) {
   const clattn_problem *p = &job->seen;
   const bool save = job->options->save != NULL, check = job->options->check != CHECK_OFF;
@@ -109,23 +108,19 @@ static bool is_wanted(const run_job *job, clattn_tensor tensor) {
 }
 
 static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
-  job->memory[tensor] = malloc(bytes);
-  if (job->memory[tensor] == NULL) {
-    complain("no host memory for a result of %.1f GiB", (double)bytes / 1073741824.0);
-    return EXIT_BAD_INPUT;
-  }
-  memset(job->memory[tensor], 0xFF, bytes); /* NaN: what no kernel writes must not look right */
-  clattn_outputs_set(&job->outputs, tensor, job->memory[tensor]);
-  return -1;
+  if (outputs_allocate(&job->outputs, tensor, bytes)) return GO_ON;
+  complain("no host memory for a result of %.1f GiB", (double)bytes / 1073741824.0);
+  return EXIT_BAD_INPUT;
 }
 
-/* Scores and the like as a whole only where they are saved or all checked; else the rows to check alone. */
+/* Scores, weights and the like are complete if they are saved or all checked; else only the rows
+ * to check. */
 static int allocate_outputs(run_job *job) {
   const clattn_problem *p = &job->seen;
   const bool check = job->options->check != CHECK_OFF, save = job->options->save != NULL;
-  int code = check ? choose_rows(job) : -1;
-  const bool sampled = code == -1 && check && !save && job->rows->count < p->batch * p->heads * p->query_len;
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == -1; ++t) {
+  int code = check ? choose_rows(job) : GO_ON;
+  const bool sampled = code == GO_ON && check && !save && job->rows->count < p->batch * p->heads * p->query_len;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && code == GO_ON; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (!is_wanted(job, tensor)) continue;
     const bool rows_alone = sampled && clattn_tensor_has_rows(tensor);
@@ -140,8 +135,9 @@ static int allocate_outputs(run_job *job) {
 
 /* ---- run and check ----------------------------------------------------------------------------------------------- */
 
-/* The first run warms up (drivers compile on first launch) and delivers everything that is checked or saved. The others
- * are timed, with context and output as their only results; those of the last stay and are what is checked. */
+/* The first run warms up (drivers compile on first launch) and delivers everything that is
+ * checked or saved. The others are timed, and deliver only context and output; the check uses
+ * those of the last run. */
 static int run_repeatedly(run_job *job) {
   const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
   const clattn_inputs *inputs = &job->input.inputs;
@@ -153,23 +149,23 @@ static int run_repeatedly(run_job *job) {
   for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
     clattn_timings timings = CLATTN_TIMINGS_INIT;
     const int code = rewind_cache(job);
-    if (code != -1) return code;
+    if (code != GO_ON) return code;
     if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
     spent += timings.total;
     repeats_add(&job->report.totals, timings.total);
     if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
     ++job->report.runs;
   }
-  return -1;
+  return GO_ON;
 }
 
 static int check(run_job *job) {
-  if (job->options->check == CHECK_OFF) return -1;
+  if (job->options->check == CHECK_OFF) return GO_ON;
   clattn_error error;
   if (clattn_check(job->plan, &job->input.inputs, &job->outputs, job->rows, &job->report.check, &error) != CLATTN_OK)
     return complain_of(&error);
   job->report.checked = true;
-  return -1;
+  return GO_ON;
 }
 
 static int print(const run_job *job) {
@@ -184,7 +180,7 @@ static void free_job(run_job *job) {
   clattn_cache_destroy(job->cache);
   clattn_plan_destroy(job->plan);
   clattn_device_close(job->device);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) free(job->memory[t]);
+  outputs_free(&job->outputs);
   clattn_rows_destroy(job->rows);
   input_free(&job->input);
 }
@@ -195,18 +191,18 @@ int command_run(int argc, const char **argv) {
                  .outputs = CLATTN_OUTPUTS_INIT,
                  .report = {.plan = CLATTN_PLAN_INFO_INIT, .check = CLATTN_CHECK_REPORT_INIT}};
   int code = run_options_read(argc, argv, &options);
-  if (code == -1) code = input_load(&options, &job.input);
+  if (code == GO_ON) code = input_load(&options, &job.input);
   job.report.input = &job.input;
-  if (code == -1) code = make_plan(&job);
+  if (code == GO_ON) code = make_plan(&job);
   const saving files = {.options = &options, .plan = job.plan, .problem = &job.input.problem, .seen = &job.seen};
-  if (code == -1) code = save_prepare(&files);
-  if (code == -1) code = make_cache(&job);
-  if (code == -1) code = allocate_outputs(&job);
-  if (code == -1 && !options.json) report_text_plan(&job.report);
-  if (code == -1) code = run_repeatedly(&job);
-  if (code == -1) code = check(&job);
-  if (code == -1) code = save_outputs(&files, &job.outputs);
-  if (code == -1) code = print(&job);
+  if (code == GO_ON) code = save_prepare(&files);
+  if (code == GO_ON) code = make_cache(&job);
+  if (code == GO_ON) code = allocate_outputs(&job);
+  if (code == GO_ON && !options.json) report_text_plan(&job.report);
+  if (code == GO_ON) code = run_repeatedly(&job);
+  if (code == GO_ON) code = check(&job);
+  if (code == GO_ON) code = save_outputs(&files, &job.outputs);
+  if (code == GO_ON) code = print(&job);
   free_job(&job);
   run_options_free(&options);
   return code;

@@ -1,4 +1,4 @@
-/* Writes results through npy.c: each file is whole or not there. */
+/* Writes results with npy.c: each file is complete or missing. */
 #include "cli/run/save.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "base/file_system.h"
+#include "cli/input/input.h"
 #include "cli/input/input_names.h"
 #include "cli/files/npy.h"
 
@@ -24,12 +25,12 @@ static bool path_in(const char *folder, clattn_tensor tensor, char *path, size_t
   return false;
 }
 
-/* Softcapped products are scaled ones where there is no softcap. */
+/* Without a softcap the softcapped products equal the scaled ones. */
 static bool is_saved(const saving *s, clattn_tensor tensor) {
   return clattn_plan_has(s->plan, tensor) && (tensor != CLATTN_SOFTCAPPED || s->problem->softcap > 0.0f);
 }
 
-/* What is done with each file of --save. */
+/* Called for each file of --save. */
 typedef bool visitor(const saving *s, clattn_tensor tensor, const char *path, const clattn_outputs *outputs);
 
 static bool visit(const saving *s, visitor *visit_one, const clattn_outputs *outputs) {
@@ -69,7 +70,7 @@ int save_prepare(const saving *s) {
   const bool spared = (file == NULL || inputs_are_spared(s->options, "--out", file)) &&
                       (folder == NULL || visit(s, spares_inputs, NULL));
   if (!spared || (file != NULL && !can_write("--out", file))) return EXIT_BAD_INPUT;
-  return folder == NULL || (make_folder(folder) && visit(s, can_be_saved, NULL)) ? -1 : EXIT_BAD_INPUT;
+  return folder == NULL || (make_folder(folder) && visit(s, can_be_saved, NULL)) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 /* ---- after it ---------------------------------------------------------------------------------------------------- */
@@ -100,7 +101,8 @@ static bool write_file(const tensor_data *t, const char *path) {
   return false;
 }
 
-/* The output is in the problem's type: widened here and rounded back by the writer, which changes nothing. */
+/* The output has the problem's type. It is widened here, and the writer rounds it back, which is
+ * exact. */
 static float *widen(const saving *s, const void *data, const char *path) {
   const size_t count = clattn_tensor_elements(s->problem, CLATTN_OUTPUT);
   float *widened = malloc(count * sizeof *widened);
@@ -109,10 +111,10 @@ static float *widen(const saving *s, const void *data, const char *path) {
   return widened;
 }
 
-/* Given q, k and v whose files name the heads are written so again: read back with the same options they mean the same.
- */
+/* If q, k and v came from files of 4 dimensions they are saved with 4, so that the same options
+ * read them back. */
 static void split_heads(const clattn_problem *p, clattn_tensor tensor, tensor_data *t) {
-  const size_t heads = tensor == CLATTN_Q || p->kv_heads == 0 ? p->heads : p->kv_heads, tokens = t->shape[1];
+  const size_t heads = tensor == CLATTN_Q ? p->heads : input_kv_heads(p), tokens = t->shape[1];
   t->shape[3] = t->shape[2] / heads;
   t->shape[2] = tokens;
   t->shape[1] = heads;
@@ -143,5 +145,5 @@ int save_outputs(const saving *s, const clattn_outputs *outputs) {
   const clattn_tensor result = clattn_output_bytes(s->problem, CLATTN_OUTPUT) > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT;
   const char *file = s->options->out;
   if (file != NULL && !save(s, result, file, outputs)) return EXIT_BAD_INPUT;
-  return s->options->save == NULL || visit(s, save, outputs) ? -1 : EXIT_BAD_INPUT;
+  return s->options->save == NULL || visit(s, save, outputs) ? GO_ON : EXIT_BAD_INPUT;
 }

@@ -1,6 +1,7 @@
-/* Coordinate descent through the tile sizes of each kernel: one size after the other takes each of its valid values,
- * the others staying at the best that is known. Each candidate is checked first; then it and the standard choice run in
- * turn, so that a change of the machine's speed meets both. */
+/* Coordinate descent over the tile sizes of each kernel: one size at a time takes each of its
+ * valid values while the others keep the best values so far. Each candidate is checked first;
+ * then it and the standard choice run in turn, so that a change of the machine's speed affects
+ * both. */
 #include "cli/tune/search.h"
 
 #include <math.h>
@@ -10,12 +11,12 @@
 
 #define MOST_PAIRS 25
 #define MOST_TILES 8
-#define CHECK_FLOPS 2e8      /* of the winner at full size: a sample of rows beyond this */
-#define PAIRS_SECONDS 1.5    /* a candidate gets no more time than this once it had three pairs of runs */
-#define SMALL_SECONDS 0.1    /* a slow device shows after one run of the small problem what it thinks of a candidate */
-#define FAR_SLOWER 2.0       /* not worth another look */
-#define FAR_SLOWER_SMALL 6.0 /* likewise of the small problem, where starting a kernel counts for more */
-#define LEAST_GAIN 0.02      /* below, a gain is noise */
+#define CHECK_FLOPS 2e8      /* the winner is checked at full size; beyond this, a sample of rows */
+#define PAIRS_SECONDS 1.5    /* most time for a candidate that has had three pairs of runs */
+#define SMALL_SECONDS 0.1    /* a run of the small problem that takes this long is enough to judge a candidate */
+#define FAR_SLOWER 2.0       /* not worth another run */
+#define FAR_SLOWER_SMALL 6.0 /* the same for the small problem, where launch overhead matters more */
+#define LEAST_GAIN 0.02      /* a smaller gain is noise */
 
 typedef struct pairs {
   double candidate[MOST_PAIRS], standard[MOST_PAIRS], ratio[MOST_PAIRS];
@@ -27,7 +28,7 @@ static int compare_doubles(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Sorts. */
+/* Sorts the values. */
 static double quantile(double *values, unsigned count, double share) {
   qsort(values, count, sizeof *values, compare_doubles);
   return values[(unsigned)(share * (double)(count - 1) + 0.5)];
@@ -55,7 +56,7 @@ static clattn_status run_pairs(const search *s, clattn_plan *candidate, unsigned
 
 /* ---- one candidate ----------------------------------------------------------------------------------------------- */
 
-/* What the device will not do is no failure of the search. */
+/* Whether the device cannot run this candidate, which does not end the search. */
 static bool is_refusal(clattn_status status) {
   return status == CLATTN_UNSUPPORTED || status == CLATTN_BUILD_FAILED || status == CLATTN_OUT_OF_DEVICE_MEMORY;
 }
@@ -74,7 +75,7 @@ static clattn_status is_far_slower(const search *s, clattn_plan *small, bool *sl
   return CLATTN_OK;
 }
 
-/* On the small problem: right, and not hopeless. */
+/* Whether the candidate is right on the small problem, and not far slower there. */
 static clattn_status passes(const search *s, const char *choice, bool *passed, clattn_error *error) {
   clattn_plan *small = NULL;
   bool slower = false;
@@ -87,7 +88,7 @@ static clattn_status passes(const search *s, const char *choice, bool *passed, c
   return status;
 }
 
-/* *ratio: its time over the standard's; infinite where it may not be used. */
+/* *ratio: its time / the standard's time; infinite if it cannot be used. */
 static clattn_status try_candidate(const search *s, const char *choice, double *ratio, clattn_error *error) {
   clattn_plan *plan = NULL;
   pairs p;
@@ -126,7 +127,7 @@ static void write_choice(const descent *d, char *text, size_t size) {
     used += (size_t)snprintf(text + used, size - used, ":%s=%d", tile.name, d->value[t]);
 }
 
-/* The sizes in the choice of a plan, in the order of the catalogue. */
+/* Reads the sizes of a plan's choice, in the order of the catalogue. */
 static void read_values(descent *d, const char *choice) {
   for (const char *at = strchr(choice, '='); at != NULL && d->tiles < MOST_TILES; at = strchr(at + 1, '='))
     d->value[d->tiles++] = (int)strtol(at + 1, NULL, 10);
@@ -157,7 +158,7 @@ static clattn_status descend(search *s, descent *d, clattn_error *error) {
   return status;
 }
 
-/* From the sizes that a plan takes when the kernel alone is named. */
+/* Starts from the sizes that a plan takes when only the kernel is named. */
 static clattn_status search_kernel(search *s, size_t kernel, const char *name, clattn_error *error) {
   char choice[CHOICE_TEXT];
   clattn_plan *plan = NULL;
@@ -207,8 +208,8 @@ static void judge(search *s, const char *name, const double *seconds, unsigned c
   steady_add_times(&s->steadiness, name, repeats_spread(&all), repeats_median(&all), count);
 }
 
-/* The best of many candidates is the luckiest among them, too: it is timed once more, at length, and taken only where
- * it wins beyond the noise and is right at full size. */
+/* The best of many candidates may only be the luckiest. So it is timed once more with more runs,
+ * and kept only if it wins by more than noise and is right at full size. */
 static clattn_status confirm(search *s, clattn_error *error) {
   clattn_plan *plan = NULL;
   pairs p;

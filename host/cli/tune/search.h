@@ -1,4 +1,4 @@
-/* Searching the catalogue for the best kernel and tile sizes of one stage of one problem. */
+/* Searches the catalogue for the fastest kernel and tile sizes of one stage of one problem. */
 #ifndef CLATTN_CLI_SEARCH_H
 #define CLATTN_CLI_SEARCH_H
 
@@ -8,28 +8,28 @@
 #define CHOICE_TEXT 160
 
 typedef struct search {
-  workload timed, checked; /* the problem that counts, and a small one with tails and several strips for the check */
+  workload timed, checked; /* the problem to tune for, and a small one, with tails and several strips, for the check */
   bool quick;
   void (*step)(void *of, const char *choice);                     /* before each candidate */
-  void (*dropped)(void *of, const char *choice, const char *why); /* a candidate that may not be used */
+  void (*dropped)(void *of, const char *choice, const char *why); /* called for a candidate that cannot be used */
   bool (*stopped)(void);
   void *of; /* for step and dropped */
 
-  /* what was found */
-  char standard[CHOICE_TEXT], best[CHOICE_TEXT]; /* the same where nothing is faster */
+  /* results */
+  char standard[CHOICE_TEXT], best[CHOICE_TEXT]; /* equal if nothing is faster */
   double gflops, standard_gflops;
   unsigned repeats;
-  steadiness steadiness; /* of the times that these come from */
+  steadiness steadiness; /* of the times behind these results */
 
-  /* on the way */
+  /* state */
   clattn_plan *standard_plan, *standard_checked;
   double ratio; /* time of the best so far / the standard's */
 } search;
 
-/* Candidates that are looked at, at most. */
+/* The largest number of candidates. */
 size_t search_steps(const search *s);
 
-/* CLATTN_OK also when it was stopped; the search is of no use then. */
+/* Returns CLATTN_OK also when it was stopped; then the results are unusable. */
 clattn_status search_run(search *s, clattn_error *error);
 
 #endif

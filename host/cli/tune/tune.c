@@ -1,4 +1,4 @@
-/* `clattn tune`: search stage by stage and length by length, keep what was found after each. */
+/* `clattn tune`: searches each stage at each length, and stores each result at once. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "cli/tune/tune_options.h"
 #include "cli/files/user_files.h"
 
-/* What is searched in one go: a stage, and a problem of one head_dim and length. */
+/* One search: a stage and a problem with one head_dim and length. */
 typedef struct tune_class {
   clattn_stage stage;
   clattn_pipeline pipeline;
@@ -30,7 +30,7 @@ typedef struct tune_job {
   tune_class *all;
   size_t count;
   size_t steps, all_steps; /* candidates */
-  const char *label;       /* of the class at hand */
+  const char *label;       /* of the current class */
 } tune_job;
 
 static const struct {
@@ -50,7 +50,7 @@ static volatile sig_atomic_t interrupted;
 static void interrupt(int signal_number) {
   (void)signal_number;
   interrupted = 1;
-  signal(SIGINT, SIG_DFL); /* a second one ends the program at once */
+  signal(SIGINT, SIG_DFL); /* a second SIGINT ends the program at once */
 }
 
 static bool stopped(void) {
@@ -78,7 +78,8 @@ static clattn_problem timed_problem(const tune_class *c, const tune_options *o) 
   return p;
 }
 
-/* Small, with lengths that no tile divides, more keys than a strip has, grouped heads and a mask. */
+/* A small problem with lengths that no tile divides, more keys than a strip, grouped heads and a
+ * mask. */
 static clattn_problem checked_problem(const tune_class *c, const tune_options *o) {
   clattn_problem p = attention_of(c, o);
   if (c->stage == CLATTN_STAGE_PROJECT) {
@@ -119,9 +120,9 @@ static void print_found(const tune_class *c) {
   progress_clear();
   printf("%s: %s, %.4g GFLOP/s", c->label, c->found.best, c->found.gflops);
   if (strcmp(c->found.best, c->found.standard) == 0)
-    printf(", as without tuning\n");
+    printf(", the default\n");
   else
-    printf(", without tuning %.4g\n", c->found.standard_gflops);
+    printf("; the default has %.4g\n", c->found.standard_gflops);
   fflush(stdout);
 }
 
@@ -142,10 +143,10 @@ static int tune_one(tune_job *job, tune_class *c) {
   const size_t before = job->steps, steps = search_steps(s);
   job->label = c->label;
   int code = workload_fill(&s->timed);
-  if (code == -1) code = workload_fill(&s->checked);
+  if (code == GO_ON) code = workload_fill(&s->checked);
   clattn_status status = CLATTN_OK;
-  if (code == -1) status = search_run(s, &error);
-  if (code == -1 && status == CLATTN_OK && !stopped()) {
+  if (code == GO_ON) status = search_run(s, &error);
+  if (code == GO_ON && status == CLATTN_OK && !stopped()) {
     c->done = true;
     print_found(c);
     status = store(job, c, &error);
@@ -160,7 +161,7 @@ static int tune_one(tune_job *job, tune_class *c) {
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
-/* softmax knows no head_dim: one is enough. */
+/* softmax does not depend on head_dim: one is enough. */
 static bool is_wanted(const tune_options *o, clattn_stage stage, size_t head_dim_index) {
   return (o->stage == CLATTN_STAGE_COUNT || o->stage == stage) &&
          (stage != CLATTN_STAGE_SOFTMAX || head_dim_index == 0);
@@ -192,7 +193,7 @@ static int list_classes(tune_job *job) {
   const tune_options *o = job->options;
   job->all = calloc(KINDS * o->head_dims.count * o->tokens.count, sizeof *job->all);
   if (job->all == NULL) {
-    complain("no host memory for a list of what to tune");
+    complain("no host memory for the list of problems to tune");
     return EXIT_BAD_INPUT;
   }
   for (size_t kind = 0; kind < KINDS; ++kind)
@@ -200,10 +201,10 @@ static int list_classes(tune_job *job) {
       for (size_t t = 0; t < o->tokens.count; ++t)
         if (is_wanted(o, kinds[kind].stage, h))
           add_class(job, kind, (size_t)o->head_dims.number[h], (size_t)o->tokens.number[t]);
-  return -1;
+  return GO_ON;
 }
 
-/* Before anything is searched: whether what will be found can be kept. */
+/* Checks, before any search, that results can be stored. */
 static int open_record(tune_job *job) {
   clattn_error error;
   job->file = job->options->file;
@@ -218,7 +219,7 @@ static int open_record(tune_job *job) {
     return EXIT_BAD_INPUT;
   }
   if (clattn_tuning_store(job->file, job->device, NULL, NULL, &error) != CLATTN_OK) return complain_of(&error);
-  return -1;
+  return GO_ON;
 }
 
 static void print_table(const tune_job *job) {
@@ -236,7 +237,7 @@ static void print_table(const tune_job *job) {
     printf("%-10s%9zu%16s%10.4g%10.4g%5.0f %%  %s\n", clattn_stage_name(c->stage), c->head_dim, length,
            s->standard_gflops, s->gflops, 100.0 * (s->gflops / s->standard_gflops - 1.0), s->best);
   }
-  printf("\nGFLOP/s, medians of runs in turn; kept in %s\n", job->file);
+  printf("\nGFLOP/s: medians of runs in turn; stored in %s\n", job->file);
   if (steady_text(&worst, disturbed)) print_disturbed(disturbed);
 }
 
@@ -245,29 +246,29 @@ static int tune(tune_job *job) {
   const clattn_device_choice choice = device_choice(job->options->platform, job->options->device);
   if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   int code = open_record(job);
-  if (code == -1) code = list_classes(job);
-  if (code != -1) return code;
+  if (code == GO_ON) code = list_classes(job);
+  if (code != GO_ON) return code;
   signal(SIGINT, interrupt);
   printf("%sdevice%s    %s\n%srecord%s    %s\n\n", style(BOLD), style(PLAIN), clattn_device_get_info(job->device)->name,
          style(BOLD), style(PLAIN), job->file);
   fflush(stdout);
-  for (size_t i = 0; i < job->count && code == -1 && !stopped(); ++i) code = tune_one(job, &job->all[i]);
+  for (size_t i = 0; i < job->count && code == GO_ON && !stopped(); ++i) code = tune_one(job, &job->all[i]);
   progress_clear();
   print_table(job);
-  return code == -1 ? EXIT_PASSED : code;
+  return code == GO_ON ? EXIT_PASSED : code;
 }
 
 int command_tune(int argc, const char **argv) {
   tune_options options;
   tune_job job = {.options = &options};
   int code = tune_options_read(argc, argv, &options);
-  if (code == -1) code = tune(&job);
+  if (code == GO_ON) code = tune(&job);
   free(job.all);
   clattn_device_close(job.device);
   tune_options_free(&options);
   if (!stopped()) return code;
   fflush(stdout);
   signal(SIGINT, SIG_DFL);
-  raise(SIGINT); /* so that a shell knows */
+  raise(SIGINT); /* so that the shell sees the signal */
   return code;
 }

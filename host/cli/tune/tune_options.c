@@ -9,7 +9,7 @@
 #include "cli/options/option_values.h"
 #include "cli/options/read_options.h"
 
-#define LARGEST 65536 /* of both: what scalar checks and memory bear */
+#define LARGEST 65536 /* of both: more would take the reference too long, and too much memory */
 
 static bool parse_sizes(const char *option, const char *text, number_list *list) {
   return parse_list(option, text, (number_range){1, LARGEST}, list);
@@ -23,24 +23,21 @@ static bool parse(tune_options *o) {
 
 int tune_options_read(int argc, const char **argv, tune_options *o) {
   const struct poptOption table[] = {
-      {"quick", 0, POPT_ARG_NONE, &o->quick, 0, "look at each tile size once; fewer runs of each", NULL},
+      {"quick", 0, POPT_ARG_NONE, &o->quick, 0, "try each tile size once, with fewer runs", NULL},
       {"head-dim", 0, POPT_ARG_STRING, &o->head_dims_text, 0, "of queries, keys and values (64,128)", "N,N,..."},
       {"tokens", 0, POPT_ARG_STRING, &o->tokens_text, 0,
-       "lengths; each counts for half to twice as many as well (128,512,2048)", "N,N,..."},
+       "lengths; each result also applies from half to twice its length (128,512,2048)", "N,N,..."},
       {"stage", 0, POPT_ARG_STRING, &o->stage_text, 0, "project, scores, softmax, context or fused (all)", "NAME"},
-      {"type", 0, POPT_ARG_STRING, &o->type_text, 0, "how inputs are stored: f32 (default), f16 or bf16", "TYPE"},
+      {"type", 0, POPT_ARG_STRING, &o->type_text, 0, "storage type of the inputs: f32 (default), f16 or bf16", "TYPE"},
       {"file", 0, POPT_ARG_STRING, &o->file, 0,
-       "the record (CLATTN_TUNING_FILE, else the device's own in the user's cache folder)", "FILE"},
-      {"device", 0, POPT_ARG_STRING, &o->device, 0,
-       "index, part of the name or kind: gpu, discrete, integrated, cpu, accelerator (CLATTN_DEVICE, else the best)",
-       "D"},
-      {"platform", 0, POPT_ARG_STRING, &o->platform, 0, "index or part of the name", "P"},
+       "tuning record (CLATTN_TUNING_FILE, else a file per device in the user's cache folder)", "FILE"},
+      DEVICE_OPTIONS(&o->device, &o->platform, "the best"),
       HELP_OPTION,
       POPT_TABLEEND};
   memset(o, 0, sizeof *o);
   poptContext context = open_options(argc, argv, table, NULL);
   int result = read_options(context, "tune");
-  if (result == -1 && !parse(o)) result = EXIT_BAD_INPUT;
+  if (result == GO_ON && !parse(o)) result = EXIT_BAD_INPUT;
   poptFreeContext(context);
   return result;
 }

@@ -12,7 +12,7 @@ typedef struct tune_options {
   clattn_type type;
 } tune_options;
 
-/* Returns -1 to go on, or the exit code at which to stop: after --help, or a complaint. Free in every case. */
+/* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
 int tune_options_read(int argc, const char **argv, tune_options *options);
 void tune_options_free(tune_options *options);
 

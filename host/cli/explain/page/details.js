@@ -23,7 +23,7 @@ function sumName(step, r, c) {
   return sum.right_name === null ? `${of}[${step.columns[c]}]` : `${of}·${sum.right_name}(${step.columns[c]})`;
 }
 
-/* 3 × 2 + 1.5 × 0 + ..., without what is masked */
+/* 3 × 2 + 1.5 × 0 + ..., without masked keys */
 function sumTerms(step, r, c) {
   const sum = step.sum, mixed = step.tensor === "context";
   const left = mixed ? valuesOf(stepOf("weights"))[r] : sum.left && sum.left[r];
@@ -44,7 +44,7 @@ function scaledDetail({ step, values }, r, c) {
           result(numberText(values[r][c]))];
 }
 
-/* Softcap and masks: what became of the scaled score. */
+/* Softcap and masks: the scaled score before and after. */
 function changedDetail({ step, values }, r, c) {
   const scaled = stepOf("scaled").values[r][c];
   return [`${step.rows[r]} and ${step.columns[c]}: ${numberText(scaled)} becomes `, result(numberText(values[r][c]))];
@@ -68,5 +68,5 @@ function weightDetail({ step, values }, r, c) {
 const DETAILS = { scaled: scaledDetail, softcapped: changedDetail, scores: changedDetail, exps: expDetail,
                   weights: weightDetail };
 
-/* Nothing is behind what is given: there is no such function. */
+/* Given tensors have no computation, and so no function here. */
 const detailFor = (step) => (step.sum !== null ? sumDetail : DETAILS[step.tensor]);

@@ -3,7 +3,7 @@
 
 /* ---- text ---- */
 
-/* Digits behind the point that say all of it, as far as six do. */
+/* The number of decimals that show the whole value, at most six. */
 function digitsOf(value) {
   if (!Number.isFinite(value)) return 0;
   for (let digits = 0; digits < 4; ++digits) {
@@ -23,7 +23,7 @@ function numberText(value, digits = digitsOf(value)) {
   return withMinus((value + 0).toFixed(digits));
 }
 
-/* A term of a sum: four digits say enough. */
+/* A term of a sum, with four digits. */
 function termText(value) {
   const text = withMinus(String(Number(value.toPrecision(4)) + 0));
   return value < 0 ? `(${text})` : text;
@@ -37,17 +37,17 @@ function shareText(weight) {
 
 const quoted = (name) => `“${name}”`;
 
-/* The program's lines come from a terminal. */
+/* Adapts lines that the program writes for a terminal. */
 const typeset = (line) => line.replace(/"([^"]*)"/g, "“$1”");
 
 /* ---- rows ---- */
 
-/* The largest number's place. */
+/* The index of the largest number. */
 function largest(row) {
   return row.reduce((best, value, i) => (value > row[best] ? i : best), 0);
 }
 
-/* max, exps, sum. A sink is a logit like the scores, of which nothing is handed over; null: there is none. */
+/* max, exps, sum. A sink is a logit like a score, but has no value to hand over; null: there is none. */
 function softmax(scores, sink) {
   const logits = sink === null ? scores : [...scores, sink];
   const max = Math.max(...logits);
@@ -62,7 +62,7 @@ function shares([, ...exps]) {
   return exps.map((exp) => (exp === 0 ? 0 : exp / sum));
 }
 
-/* What is masked has no part, not even a NaN. */
+/* Masked keys are skipped: they may be NaN. */
 function mixture(weights, values) {
   return weights.reduce((total, weight, key) => (weight === 0 ? total : total + weight * values[key]), 0);
 }

@@ -6,15 +6,15 @@ const walk = JSON.parse(document.getElementById("walk").textContent);
 
 const OF_QUERIES = ["x", "x_positioned", "q", "products", "scaled", "softcapped", "scores", "exps", "weights",
                     "context", "output"]; /* steps whose rows are queries */
-const OF_PAIRS = ["products", "scaled", "softcapped", "scores", "weights"]; /* and whose columns are keys */
-const RECOMPUTED = ["exps", "weights", "context"]; /* what another temperature changes */
-const MOST_BARS = 16; /* of more keys the strongest are drawn */
+const OF_PAIRS = ["products", "scaled", "softcapped", "scores", "weights"]; /* steps whose columns are keys too */
+const RECOMPUTED = ["exps", "weights", "context"]; /* changed by another temperature */
+const MOST_BARS = 16; /* with more keys only the strongest are drawn */
 const FEW_BARS = 10;
-const MOST_ROWS = 16; /* of more the line below the table stays in the window */
+const MOST_ROWS = 16; /* with more rows the line below the table stays in the window */
 
 const state = { query: walk.begin, head: 0, power: 0 };
-let tables = []; /* those on the page: {step, values, rows, cells, detail, marked, at} */
-let again = null; /* what is recomputed for the chosen head; null at temperature 1 */
+let tables = []; /* on the page: {step, values, rows, cells, detail, marked, at} */
+let again = null; /* recomputed values of the chosen head; null at temperature 1 */
 
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
@@ -33,7 +33,7 @@ for (const step of walk.steps) {
 const stepsOf = (tensor) =>
   walk.steps.filter((step) => step.tensor === tensor && (step.head === null || step.head === state.head));
 const stepOf = (tensor) => stepsOf(tensor)[0];
-const temperature = () => Number((2 ** state.power).toPrecision(3)); /* as it is shown */
+const temperature = () => Number((2 ** state.power).toPrecision(3)); /* as shown */
 const valuesOf = (step) => (again !== null && again[step.tensor]) || step.values;
 const chosenRow = (tensor) => valuesOf(stepOf(tensor))[state.query];
 const chosenName = () => quoted(walk.queries[state.query]);
@@ -51,14 +51,14 @@ function recompute() {
 
 const byId = (id) => document.getElementById(id);
 
-/* The colours are in the style sheet; white is read better on them, or black, from here on. */
+/* The colours are in the style sheet; from here on white text is easier to read on them than black. */
 function shade(cell, share) {
   cell.style.setProperty("--share", share.toFixed(4));
   cell.classList.toggle("past-light", share > 0.68);
   cell.classList.toggle("past-dark", share > 0.485);
 }
 
-/* Fills the cells with what is true now. */
+/* Fills the cells with the current values. */
 function fill(table) {
   const { step, cells } = table, shared = step.tensor === "weights", scores = shared && stepOf("exps").scores;
   table.values = valuesOf(step);
@@ -73,7 +73,7 @@ function fill(table) {
   mark(table);
 }
 
-/* What is not the device's, or not at this temperature, says so. */
+/* Marks values that do not come from the device, or not at this temperature. */
 function mark({ step, marked }) {
   const now = temperature();
   marked.hidden = again === null || !(RECOMPUTED.includes(step.tensor) || step.tensor === "output");
@@ -81,7 +81,7 @@ function mark({ step, marked }) {
                        : `Recomputed here at temperature ${now}; at 1 these are the device's numbers.`;
 }
 
-/* Makes a cell the one that is written out, and that Tab comes to. */
+/* Makes a cell the one that is written out and that Tab reaches. */
 function pick(table, r, c) {
   const old = table.cells[table.at[0]][table.at[1]], cell = table.cells[r][c];
   old.tabIndex = -1;
@@ -121,7 +121,7 @@ function listen(table, element) {
 const headRow = (names) =>
   make("thead", {}, make("tr", {}, make("td", {}), ...names.map((name) => make("th", { scope: "col" }, name))));
 
-/* A box that scrolls by itself; where it has no cells to walk through, the keyboard comes to the box. */
+/* A box that scrolls. If its cells cannot be reached with the keyboard, the box can. */
 function scrolled(table, name, alone) {
   table.style.setProperty("--columns", table.tHead.rows[0].cells.length);
   const reached = { class: "scroll", tabindex: "0", role: "region", "aria-label": name };
@@ -131,7 +131,7 @@ function scrolled(table, name, alone) {
 /* Few fonts have a good ᵀ. */
 const raised = (title) => title.split("ᵀ").flatMap((part, i) => (i === 0 ? [part] : [make("sup", {}, "T"), part]));
 
-/* A step's table with its caption, and a line below it for what is behind the number that is pointed at. */
+/* A step's table with its caption, and a line below it for the sum behind the selected number. */
 function figure(step) {
   const explained = detailFor(step) !== undefined;
   const cell = () => make("td", explained ? { tabindex: "-1" } : {}, make("data", { value: "" }));
@@ -150,7 +150,7 @@ function figure(step) {
               scrolled(element, step.title, !explained), explained ? table.detail : "");
 }
 
-/* A matrix stands beside what it makes. */
+/* Groups a matrix with the step that uses it. */
 function figures(steps) {
   const groups = [];
   for (const step of steps) {
@@ -163,7 +163,7 @@ function figures(steps) {
 
 /* ---- the chosen token -------------------------------------------------------------------------------------------- */
 
-/* Where the eye should be: the chosen query and the key that it attends to most. */
+/* Highlights the chosen query and the key that it attends to most. */
 function worthSeeing({ step, values }) {
   const key = largest(stepOf("weights").values[state.query]);
   if (OF_PAIRS.includes(step.tensor)) return [state.query, key];
@@ -179,7 +179,7 @@ function bar(name, weight) {
   return element;
 }
 
-/* The chosen row as bars; of many keys the strongest, in the order in which they stand. */
+/* The chosen row as bars. Of many keys only the strongest, in order of position. */
 function drawBars() {
   const row = chosenRow("weights");
   let keys = [...row.keys()], which = "";
@@ -191,7 +191,7 @@ function drawBars() {
   byId("bars").replaceChildren(...keys.map((key) => bar(stepOf("weights").columns[key], row[key])));
 }
 
-/* What the row says, in words: the program's own, or at another temperature the page's. */
+/* A sentence about the row: from the program, or at another temperature from the page. */
 function saying() {
   const step = stepOf("weights"), row = chosenRow("weights");
   if (again === null) return typeset(step.lines[state.query]);
@@ -200,7 +200,7 @@ function saying() {
   return `At temperature ${temperature()}, ${chosenName()} gives ${given || "nothing"}.`;
 }
 
-/* The values with their weights, and the context that they make. */
+/* The values with their weights, and the context that they add up to. */
 function drawMix() {
   const step = stepOf("context"), weights = chosenRow("weights"), name = walk.queries[state.query];
   const line = (head, share, numbers) =>
@@ -237,7 +237,7 @@ function chooseQuery(query) {
 
 /* ---- the head and the temperature -------------------------------------------------------------------------------- */
 
-/* All tables are made anew, those of all heads too: so they keep their order. */
+/* Rebuilds all tables, also those without a head, so that they keep their order. */
 function drawHead() {
   tables = [];
   again = recompute();
@@ -251,7 +251,7 @@ function drawHead() {
   chooseQuery(state.query);
 }
 
-/* The program's own words, behind a line for each row: question, answer and reason. */
+/* Question, answer and reason from the program; they follow the lines of the rows. */
 function drawAnswer() {
   const step = stepOf("weights"), lines = step.lines.slice(step.rows.length).map(typeset);
   byId("answer").hidden = lines.length === 0;
@@ -290,11 +290,11 @@ function drawHeader() {
 
 function drawCheck() {
   const { passed, numbers, worst, wrong } = walk.check;
-  const against = `${numbers} numbers against the scalar path in double`;
+  const against = `${numbers} numbers against the reference in double`;
   byId("check").textContent = `Checked: ${against}, the worst at ${Math.round(100 * worst)} % of its bound.`;
   byId("version").textContent = `clattn ${walk.version}`;
   byId("wrong").hidden = passed;
-  byId("wrong").textContent = `This walk is wrong: ${wrong.join(", ")} differ from the scalar path.`;
+  byId("wrong").textContent = `This walk is wrong: ${wrong.join(", ")} differ from the reference.`;
 }
 
 function tokenElement(name, query) {

@@ -1,0 +1,33 @@
+/* The table of device families: tile sizes that differ from a kernel's standard ones. `clattn tune` finds the best
+ * sizes for one device; sizes that are better for a whole family belong here. */
+#include "catalog/families.h"
+
+#include <string.h>
+
+/* CPU kernels are written with vectors of 16 floats. Where the device's own are shorter, the compiler splits each into
+ * several, and sums that fit 32 registers of 16 floats fit neither 16 of 8 nor 32 of 4. */
+#define WIDE_VECTOR 16
+
+static bool has_short_vectors(const clattn_device_info *device) {
+  return device->native_float_width < WIDE_VECTOR;
+}
+
+const clattn_family_tile clattn_family_tiles[] = {
+    {has_short_vectors, CLATTN_STAGE_PROJECT, "panel", "VECTORS", 1},
+    {has_short_vectors, CLATTN_STAGE_SCORES, "panel", "VECTORS", 1},
+    {has_short_vectors, CLATTN_STAGE_CONTEXT, "panel", "VECTORS", 1},
+    {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "VECTORS", 1},
+    {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "TILE_KEYS", 6},
+};
+
+const size_t clattn_family_tiles_count = sizeof clattn_family_tiles / sizeof clattn_family_tiles[0];
+
+int clattn_default_tile(const clattn_kernel *row, const clattn_tile *tile, const clattn_device_info *device) {
+  for (size_t i = 0; i < clattn_family_tiles_count; ++i) {
+    const clattn_family_tile *f = &clattn_family_tiles[i];
+    if (f->stage == row->stage && strcmp(f->kernel, row->name) == 0 && strcmp(f->tile, tile->name) == 0 &&
+        f->family(device))
+      return f->value;
+  }
+  return tile->standard;
+}

@@ -1,0 +1,51 @@
+/* The table of needs: for each its name, and whether a device has it. A row belongs here once clattn_device_info can
+ * answer it; a matrix unit, say, can join when the library can find out whether a device has one. */
+#include "catalog/needs.h"
+
+#include <string.h>
+
+#include "base/status.h"
+
+static bool has_extension(const clattn_device_info *device, const char *name) {
+  const size_t length = strlen(name);
+  for (const char *at = device->extensions; (at = strstr(at, name)) != NULL; at += length)
+    if ((at == device->extensions || at[-1] == ' ') && strchr(" ", at[length]) != NULL) return true; /* or the end */
+  return false;
+}
+
+static bool has_local_memory(const clattn_device_info *device) {
+  return device->local_memory_bytes > 0;
+}
+
+static bool has_sub_groups(const clattn_device_info *device) {
+  return has_extension(device, "cl_khr_subgroups") || has_extension(device, "cl_intel_subgroups");
+}
+
+static bool has_sub_group_width(const clattn_device_info *device) {
+  return has_extension(device, "cl_intel_required_subgroup_size") ||
+         has_extension(device, "cl_qcom_reqd_sub_group_size");
+}
+
+static bool has_half(const clattn_device_info *device) {
+  return has_extension(device, "cl_khr_fp16");
+}
+
+static const struct {
+  clattn_need need;
+  const char *name, *lacking; /* what is missing where the device does not have it */
+  bool (*has)(const clattn_device_info *device);
+} needs_table[] = {
+    {CLATTN_NEEDS_LOCAL_MEMORY, "local memory", "none", has_local_memory},
+    {CLATTN_NEEDS_SUB_GROUPS, "sub-groups", "neither cl_khr_subgroups nor cl_intel_subgroups", has_sub_groups},
+    {CLATTN_NEEDS_SUB_GROUP_WIDTH, "sub-groups of a fixed width",
+     "neither cl_intel_required_subgroup_size nor cl_qcom_reqd_sub_group_size", has_sub_group_width},
+    {CLATTN_NEEDS_HALF, "half arithmetic", "no cl_khr_fp16", has_half},
+};
+
+clattn_status clattn_needs_met(unsigned needs, const clattn_device_info *device, clattn_error *error) {
+  for (size_t i = 0; i < sizeof needs_table / sizeof needs_table[0]; ++i)
+    if ((needs & needs_table[i].need) != 0 && !needs_table[i].has(device))
+      return clattn_fail(error, CLATTN_UNSUPPORTED, "needs %s; '%s' has %s", needs_table[i].name, device->name,
+                         needs_table[i].lacking);
+  return CLATTN_OK;
+}

@@ -1,0 +1,255 @@
+/* The catalogue as data: what its rows promise, and which kernels a plan would take on devices that are not here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "catalog/families.h"
+#include "catalog/fused.h"
+#include "catalog/selection.h"
+#include "catalog/tiles.h"
+#include "support.h"
+
+static const clattn_extent small_extent = {.terms = 64, .head_dim = 64, .value_dim = 64};
+
+/* ---- devices that are not here ----------------------------------------------------------------------------------- */
+
+/* A device as its driver describes it. */
+static clattn_device_info device_of(clattn_device_type type, const char *name, uint32_t float_width,
+                                    uint64_t local_memory_bytes, uint64_t max_work_group) {
+  clattn_device_info d = {.type = type,
+                          .native_float_width = float_width,
+                          .local_memory_bytes = local_memory_bytes,
+                          .max_work_group = max_work_group,
+                          .max_work_item_sizes = {max_work_group, max_work_group, max_work_group}};
+  snprintf(d.name, sizeof d.name, "%s", name);
+  return d;
+}
+
+typedef enum known_device { NVIDIA, INTEL, AVX512, AVX2, LLVMPIPE, SMALL, POOR, DEVICES } known_device;
+
+static clattn_device_info known(known_device which) {
+  switch (which) {
+  case NVIDIA:
+    return device_of(CLATTN_DEVICE_GPU, "discrete GPU", 1, 49152, 1024);
+  case INTEL:
+    return device_of(CLATTN_DEVICE_GPU, "integrated GPU", 1, 65536, 256);
+  case AVX512:
+    return device_of(CLATTN_DEVICE_CPU, "CPU with AVX-512", 16, 1 << 20, 4096);
+  case AVX2:
+    return device_of(CLATTN_DEVICE_CPU, "CPU with AVX2", 8, 1 << 20, 4096);
+  case LLVMPIPE:
+    return device_of(CLATTN_DEVICE_CPU, "llvmpipe", 1, 32768, 1024);
+  case SMALL:
+    return device_of(CLATTN_DEVICE_GPU, "GPU with small work-groups", 4, 16384, 128);
+  default:
+    return device_of(CLATTN_DEVICE_ACCELERATOR, "no local memory, groups of 16", 0, 0, 16);
+  }
+}
+
+static clattn_problem problem_of(size_t queries) {
+  clattn_problem p = support_problem(512, 64, 64);
+  p.query_len = queries;
+  return p;
+}
+
+/* The kernel with its sizes, as options name it, that a plan takes if it builds and computes right. */
+static void selected(clattn_stage stage, const clattn_device_info *device, const clattn_problem *problem, char *text,
+                     size_t size) {
+  const clattn_selection s = {.stage = stage, .device = device, .problem = problem, .extent = small_extent};
+  clattn_candidate c = {.kernel = NULL};
+  clattn_error error;
+  while (clattn_next_candidate(&s, &c, &error))
+    if (c.against == NULL) {
+      size_t used = (size_t)snprintf(text, size, "%s", c.kernel->name);
+      for (size_t t = 0; c.kernel->tile[t].name != NULL; ++t)
+        used += (size_t)snprintf(text + used, size - used, ":%s=%d", c.kernel->tile[t].name, c.value[t]);
+      return;
+    }
+  snprintf(text, size, "none");
+}
+
+static void what_a_device_would_get(void **state) {
+  (void)state;
+  static const struct {
+    known_device device;
+    clattn_stage stage;
+    size_t queries;
+    const char *expected;
+  } cases[] = {
+      {NVIDIA, CLATTN_STAGE_PROJECT, 512, "wide:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
+      {NVIDIA, CLATTN_STAGE_OUTPUT, 512, "wide:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
+      {NVIDIA, CLATTN_STAGE_SOFTMAX, 512, "register:LOCAL_X=128:ITEM_KEYS=16"},
+      {NVIDIA, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32"},
+      {NVIDIA, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
+      {INTEL, CLATTN_STAGE_SCORES, 512, "wide:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
+      {INTEL, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32"},
+      {AVX512, CLATTN_STAGE_PROJECT, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=4:STRIP=256"},
+      {AVX512, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=4:VECTORS=4:STRIP=256"},
+      {AVX512, CLATTN_STAGE_SOFTMAX, 512, "vector:ITEM_ROWS=16"},
+      {AVX512, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=4:TILE_KEYS=4:TILE_DIMS=6:STRIP=128"},
+      {AVX512, CLATTN_STAGE_FUSED, 1, "stream:PARTS=32:HEADS=8"},
+      {AVX2, CLATTN_STAGE_PROJECT, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=1:STRIP=256"},
+      {AVX2, CLATTN_STAGE_SCORES, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=1:STRIP=256"},
+      {AVX2, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=4:VECTORS=1:STRIP=256"},
+      {AVX2, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=1:TILE_KEYS=6:TILE_DIMS=6:STRIP=128"},
+      {LLVMPIPE, CLATTN_STAGE_CONTEXT, 512, "register:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
+      {LLVMPIPE, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
+      {SMALL, CLATTN_STAGE_PROJECT, 512, "wide:LOCAL_X=16:LOCAL_Y=8:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
+      {SMALL, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=2:TILE_DEPTH=16"},
+      {POOR, CLATTN_STAGE_PROJECT, 512, "coalesced"},
+      {POOR, CLATTN_STAGE_SCORES, 512, "naive"},
+      {POOR, CLATTN_STAGE_SOFTMAX, 512, "online"},
+      {POOR, CLATTN_STAGE_FUSED, 1, "online"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    const clattn_device_info device = known(cases[i].device);
+    const clattn_problem p = problem_of(cases[i].queries);
+    char text[160];
+    selected(cases[i].stage, &device, &p, text, sizeof text);
+    if (strcmp(text, cases[i].expected) != 0)
+      fail_msg("%s of %s, %zu queries: %s instead of %s", clattn_stage_name(cases[i].stage), device.name,
+               cases[i].queries, text, cases[i].expected);
+  }
+}
+
+/* Every stage has a kernel on every device, and its candidates come in descending priority, each once. */
+static void candidates_descend(void **state) {
+  (void)state;
+  for (int which = 0; which < DEVICES; ++which)
+    for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
+      const clattn_device_info device = known((known_device)which);
+      const clattn_problem p = problem_of(512);
+      const clattn_selection s = {
+          .stage = (clattn_stage)stage, .device = &device, .problem = &p, .extent = small_extent};
+      clattn_candidate c = {.kernel = NULL};
+      clattn_error error;
+      size_t count = 0, suiting = 0, all = 0;
+      const clattn_kernel *row;
+      for (const clattn_kernel *last = NULL; clattn_next_candidate(&s, &c, &error); last = c.kernel, ++count) {
+        assert_true(last == NULL || c.kernel->priority < last->priority);
+        suiting += c.against == NULL;
+      }
+      for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
+        all += row->stage == clattn_stage_kernels((clattn_stage)stage);
+      assert_int_equal(count, all);
+      assert_true(suiting > 0);
+    }
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+/* Names, rungs and priorities tell the kernels of a stage apart. */
+static void rows_differ(void **state) {
+  (void)state;
+  const clattn_kernel *a, *b;
+  for (size_t i = 0; (a = clattn_catalog_at(i)) != NULL; ++i)
+    for (size_t j = 0; j < i; ++j) {
+      b = clattn_catalog_at(j);
+      if (a->stage != b->stage) continue;
+      if (a->priority == b->priority)
+        fail_msg("%s: %s and %s have priority %d", clattn_stage_name(a->stage), a->name, b->name, a->priority);
+      if (a->rung == b->rung && a->rung != 0)
+        fail_msg("%s: %s and %s are rung %d", clattn_stage_name(a->stage), a->name, b->name, a->rung);
+      assert_string_not_equal(a->name, b->name);
+    }
+}
+
+/* A kernel is found by its name and by its rung, of any number of digits; its file has both in its name. */
+static void rows_are_found(void **state) {
+  (void)state;
+  const clattn_kernel *row;
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
+    const bool traced = row->stage == CLATTN_STAGE_PRODUCTS || row->stage == CLATTN_STAGE_EXPS;
+    char rung[16], file[64];
+    snprintf(rung, sizeof rung, "%d", row->rung);
+    snprintf(file, sizeof file, "%s/%d_%s.cl", clattn_stage_name(row->stage), row->rung, row->name);
+    assert_ptr_equal(clattn_catalog_find(row->stage, row->name, strlen(row->name)), row);
+    assert_true((row->rung == 0) == row->library);
+    if (row->rung > 0) assert_ptr_equal(clattn_catalog_find(row->stage, rung, strlen(rung)), row);
+    if (row->rung > 0 && !traced) assert_string_equal(row->file, file);
+    assert_non_null(clattn_kernel_source(row->file, &(size_t){0}));
+  }
+  assert_null(clattn_catalog_find(CLATTN_STAGE_SCORES, "0", 1));
+  assert_null(clattn_catalog_find(CLATTN_STAGE_SCORES, "01", 2));
+  assert_null(clattn_catalog_find(CLATTN_STAGE_SCORES, "10", 2));
+  assert_null(clattn_catalog_find(CLATTN_STAGE_SCORES, "tile", 4));
+}
+
+/* Standard sizes are valid, and a kernel whose geometry has local memory says that it needs it. */
+static void rows_agree_with_their_geometry(void **state) {
+  (void)state;
+  const clattn_device_info device = known(AVX512);
+  const clattn_kernel *row;
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
+    int value[CLATTN_TILES_MOST];
+    clattn_geometry geometry;
+    clattn_standard_tiles(row, &device, value);
+    row->geometry(value, &small_extent, &geometry);
+    if ((geometry.local_bytes > 0) != ((row->needs & CLATTN_NEEDS_LOCAL_MEMORY) != 0))
+      fail_msg("%s %s takes %zu bytes of local memory", clattn_stage_name(row->stage), row->name, geometry.local_bytes);
+    assert_true(row->companion == NULL || row->stage == CLATTN_STAGE_FUSED);
+  }
+}
+
+static bool is_valid(const clattn_tile *tile, int value) {
+  for (size_t v = 0; v < CLATTN_VALID_MOST && tile->valid[v] != 0; ++v)
+    if (tile->valid[v] == value) return true;
+  return false;
+}
+
+/* Every row of the families' table names a tile of a kernel, and a value that it may have. */
+static void families_name_tiles(void **state) {
+  (void)state;
+  for (size_t i = 0; i < clattn_family_tiles_count; ++i) {
+    const clattn_family_tile *f = &clattn_family_tiles[i];
+    const clattn_kernel *row = clattn_catalog_find(f->stage, f->kernel, strlen(f->kernel));
+    assert_non_null(row);
+    size_t t = 0;
+    while (row->tile[t].name != NULL && strcmp(row->tile[t].name, f->tile) != 0) ++t;
+    if (row->tile[t].name == NULL || !is_valid(&row->tile[t], f->value))
+      fail_msg("%s %s has no %s=%d", clattn_stage_name(f->stage), f->kernel, f->tile, f->value);
+  }
+}
+
+/* ---- needs ------------------------------------------------------------------------------------------------------- */
+
+static void needs_are_met_or_named(void **state) {
+  (void)state;
+  static const struct {
+    unsigned need;
+    const char *extensions, *lacking;
+  } cases[] = {
+      {CLATTN_NEEDS_SUB_GROUPS, "cl_khr_fp64 cl_khr_subgroups", "needs sub-groups"},
+      {CLATTN_NEEDS_SUB_GROUPS, "cl_intel_subgroups cl_khr_fp16", "neither cl_khr_subgroups nor cl_intel_subgroups"},
+      {CLATTN_NEEDS_SUB_GROUP_WIDTH, "cl_intel_required_subgroup_size", "needs sub-groups of a fixed width"},
+      {CLATTN_NEEDS_SUB_GROUP_WIDTH, "cl_qcom_reqd_sub_group_size", "needs sub-groups of a fixed width"},
+      {CLATTN_NEEDS_HALF, "cl_khr_fp16", "needs half arithmetic"},
+  };
+  clattn_error error;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    clattn_device_info device = known(NVIDIA);
+    assert_int_equal(clattn_needs_met(cases[i].need, &device, &error), CLATTN_UNSUPPORTED);
+    assert_says(&error, cases[i].lacking);
+    snprintf(device.extensions, sizeof device.extensions, "%s", cases[i].extensions);
+    assert_ok(clattn_needs_met(cases[i].need | CLATTN_NEEDS_LOCAL_MEMORY, &device, &error), &error);
+  }
+  clattn_device_info device = known(POOR);
+  snprintf(device.extensions, sizeof device.extensions, "cl_khr_subgroups_shuffle xcl_khr_fp16");
+  assert_int_equal(clattn_needs_met(CLATTN_NEEDS_SUB_GROUPS, &device, &error), CLATTN_UNSUPPORTED);
+  assert_int_equal(clattn_needs_met(CLATTN_NEEDS_HALF, &device, &error), CLATTN_UNSUPPORTED);
+  assert_int_equal(clattn_needs_met(CLATTN_NEEDS_LOCAL_MEMORY, &device, &error), CLATTN_UNSUPPORTED);
+  assert_says(&error, "needs local memory; 'no local memory, groups of 16' has none");
+  assert_ok(clattn_needs_met(0, &device, &error), &error);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_a_device_would_get),
+      cmocka_unit_test(candidates_descend),
+      cmocka_unit_test(rows_differ),
+      cmocka_unit_test(rows_are_found),
+      cmocka_unit_test(rows_agree_with_their_geometry),
+      cmocka_unit_test(families_name_tiles),
+      cmocka_unit_test(needs_are_met_or_named),
+  };
+  return cmocka_run_group_tests_name("selection", tests, NULL, NULL);
+}
