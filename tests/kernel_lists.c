@@ -31,7 +31,8 @@ static size_t valid_count(const clattn_tile *tile) {
   return count;
 }
 
-/* How often a kernel is in a list: with SIZES_TURNED as often as the tile with the most values has values. */
+/* How often a kernel is in a list: with SIZES_TURNED as often as the tile with the most values
+ * has values. */
 static size_t times_of(const clattn_kernel *row, kernel_sizes sizes) {
   size_t most = 0;
   if (sizes != SIZES_TURNED) return 1;
