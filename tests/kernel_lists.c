@@ -12,6 +12,17 @@ bool kernel_has_tiles(const clattn_kernel *row) {
   return !row->library && row->tile[0].name != NULL;
 }
 
+static bool is_for_gpus(const clattn_kernel *row) {
+  return row->target == CLATTN_TARGET_GPU && !row->few_rows;
+}
+
+bool kernel_is_default_of_gpus(const clattn_kernel *row) {
+  const clattn_kernel *other;
+  for (size_t i = 0; (other = clattn_catalog_at(i)) != NULL; ++i)
+    if (other->stage == row->stage && is_for_gpus(other) && other->priority > row->priority) return false;
+  return is_for_gpus(row);
+}
+
 /* ---- tile sizes -------------------------------------------------------------------------------------------------- */
 
 static size_t valid_count(const clattn_tile *tile) {
@@ -20,7 +31,8 @@ static size_t valid_count(const clattn_tile *tile) {
   return count;
 }
 
-/* How often a kernel is in a list: with SIZES_TURNED as often as the tile with the most values has values. */
+/* How often a kernel is in a list: with SIZES_TURNED as often as the tile with the most values
+ * has values. */
 static size_t times_of(const clattn_kernel *row, kernel_sizes sizes) {
   size_t most = 0;
   if (sizes != SIZES_TURNED) return 1;

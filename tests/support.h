@@ -43,14 +43,15 @@ extern const clattn_plan_options support_staged;
  * these kernels. A test skips kernels that are not wanted, and prints a word for each problem. */
 bool support_is_wanted(const char *kernels);
 
-/* Whether tests run the kernel on the opened device: it is not CLBlast's, the device has what it needs, and it is not
- * written for CPUs where the driver prefers no float vectors: some drivers compile those for minutes
- * (docs/devices.md). For lists of kernels (kernel_lists.h). */
+/* Whether tests run the kernel on the opened device: it is not CLBlast's, the device has what it
+ * needs, and it is not written for CPUs where the driver prefers no float vectors: some drivers
+ * compile those for minutes (docs/devices.md). For lists of kernels (kernel_lists.h). */
 bool support_runs(const clattn_kernel *row);
 bool support_runs_with_tiles(const clattn_kernel *row); /* and it has tile sizes */
 
-/* Tests "staged 1", "staged 2", ..., "fused 1", ...: as many as the catalogue has kernels for a stage of each pipeline.
- * *state is the size_t n of kernel_list_staged and kernel_list_stage, which list only what this device runs. */
+/* Tests "staged 1", "staged 2", ..., "fused 1", ...: as many as the catalogue has kernels for a
+ * stage of each pipeline. *state is the size_t n of kernel_list_staged and kernel_list_stage,
+ * which list only what this device runs. */
 #define KERNEL_LIST_TESTS 128
 size_t kernel_list_tests(void (*staged)(void **state), void (*fused)(void **state),
                          struct CMUnitTest tests[KERNEL_LIST_TESTS]);

@@ -1,4 +1,5 @@
-/* The catalogue as data: what its rows promise, and which kernels a plan would take on devices that are not here. */
+/* The catalogue as data: what its rows promise, and which kernels a plan would take on devices
+ * that are not here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,8 @@ static clattn_problem problem_of(size_t queries) {
   return p;
 }
 
-/* The kernel with its sizes, as options name it, that a plan takes if it builds and computes right. */
+/* The kernel with its sizes, as options name it, that a plan takes if it builds and computes
+ * right. */
 static void selected(clattn_stage stage, const clattn_device_info *device, const clattn_problem *problem, char *text,
                      size_t size) {
   const clattn_selection s = {.stage = stage, .device = device, .problem = problem, .extent = small_extent};
@@ -111,7 +113,8 @@ static void what_a_device_would_get(void **state) {
   }
 }
 
-/* Every stage has a kernel on every device, and its candidates come in descending priority, each once. */
+/* Every stage has a kernel on every device, and its candidates come in descending priority, each
+ * once. */
 static void candidates_descend(void **state) {
   (void)state;
   for (int which = 0; which < DEVICES; ++which)
@@ -153,7 +156,8 @@ static void rows_differ(void **state) {
     }
 }
 
-/* A kernel is found by its name and by its rung, of any number of digits; its file has both in its name. */
+/* A kernel is found by its name and by its rung, of any number of digits; its file has both in
+ * its name. */
 static void rows_are_found(void **state) {
   (void)state;
   const clattn_kernel *row;

@@ -1,5 +1,5 @@
-/* The catalogue: one row for each kernel. Planner, listings and tests all read this table; a new kernel is one .cl file
- * and one row in host/catalog/kernels.c (CONTRIBUTING.md has the steps). */
+/* The catalogue: one row for each kernel. Planner, listings and tests all read this table; a new
+ * kernel is one .cl file and one row in host/catalog/kernels.c (CONTRIBUTING.md has the steps). */
 #ifndef CLATTN_CATALOG_H
 #define CLATTN_CATALOG_H
 
@@ -14,7 +14,7 @@
 /* A size that a kernel is compiled with; its name is the macro's. */
 typedef struct clattn_tile {
   const char *name;             /* NULL ends the list */
-  int standard;                 /* unless the device's family has another (host/catalog/families.c) */
+  int standard;                 /* unless the device's family has its own (families.h) */
   int valid[CLATTN_VALID_MOST]; /* 0 ends the list */
 } clattn_tile;
 
@@ -28,22 +28,22 @@ struct clattn_companion;
 
 typedef struct clattn_kernel {
   clattn_stage stage;
-  int rung;         /* its number in the course, and within the stage: 1 is the plain formula; 0: not in the course */
+  int rung;         /* number in the course, unique within the stage; 0: not in the course */
   const char *name; /* unique within the stage */
   clattn_target target;
-  unsigned needs;   /* bits of clattn_need: what a device must have */
-  int priority;     /* plans try the kernels that suit from the highest priority down; no two of a stage are equal */
-  bool few_rows;    /* plans take it only for few rows of queries for each KV head: clattn_has_few_rows() */
-  bool plain;       /* the formula, which reads its operands from memory again for each result */
-  bool library;     /* CLBlast computes it: plans take it by name or in the pipeline blas, never by priority */
-  const char *file; /* below kernels/; of a library row: the kernel that does what CLBlast's GEMM cannot */
+  unsigned needs;       /* bits of clattn_need: what a device must have */
+  int priority;         /* plans try kernels from the highest down; unique within the stage */
+  bool few_rows;        /* plans take it only for problems with clattn_has_few_rows() */
+  bool plain;           /* the formula: reads its operands from memory again for each result */
+  bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */
+  const char *file;     /* below kernels/; of a library row: what CLBlast's GEMM cannot do */
   const char *function; /* the kernel's name in the file */
   const char *idea;     /* one line */
   clattn_tile tile[CLATTN_TILES_MOST + 1];
   clattn_geometry_formula *geometry;
-  clattn_traffic_formula *traffic; /* NULL for kernels that only move data, and for library rows */
-  const struct clattn_companion
-      *companion; /* a second kernel in its file that runs after it (catalog/fused.h), or NULL */
+  clattn_traffic_formula *traffic; /* NULL: it only moves data, or it is CLBlast's */
+  /* A second kernel in its file that runs after it (catalog/fused.h), or NULL. */
+  const struct clattn_companion *companion;
 } clattn_kernel;
 
 /* The table of host/catalog/kernels.c. */

@@ -1,11 +1,13 @@
-/* The table of device families: tile sizes that differ from a kernel's standard ones. `clattn tune` finds the best
- * sizes for one device; sizes that are better for a whole family belong here. */
+/* The table of device families: tile sizes that differ from a kernel's standard ones. `clattn
+ * tune` finds the best sizes for one device; sizes that are better for a whole family belong
+ * here. */
 #include "catalog/families.h"
 
 #include <string.h>
 
-/* CPU kernels are written with vectors of 16 floats. Where the device's own are shorter, the compiler splits each into
- * several, and sums that fit 32 registers of 16 floats fit neither 16 of 8 nor 32 of 4. */
+/* CPU kernels are written with vectors of 16 floats. Where the device's own are shorter, the
+ * compiler splits each into several, and sums that fit 32 registers of 16 floats fit neither 16
+ * of 8 nor 32 of 4. */
 #define WIDE_VECTOR 16
 
 static bool has_short_vectors(const clattn_device_info *device) {

@@ -6,7 +6,7 @@
 
 /* A tile size of a kernel that differs from the standard one, for all devices of a family. */
 typedef struct clattn_family_tile {
-  bool (*family)(const clattn_device_info *device); /* whether the device belongs to it, by its description */
+  bool (*family)(const clattn_device_info *device); /* whether the device belongs to it */
   clattn_stage stage;
   const char *kernel, *tile;
   int value;
@@ -16,7 +16,8 @@ typedef struct clattn_family_tile {
 extern const clattn_family_tile clattn_family_tiles[];
 extern const size_t clattn_family_tiles_count;
 
-/* The default of a tile size on this device: its family's where the table has one, else the standard value. */
+/* The default of a tile size on this device: its family's where the table has one, else the
+ * standard value. */
 int clattn_default_tile(const clattn_kernel *row, const clattn_tile *tile, const clattn_device_info *device);
 
 #endif

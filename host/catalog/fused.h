@@ -1,14 +1,15 @@
-/* The second kernel of a fused row: it stands in the same file, runs after the first, and reads what that has left in a
- * workspace. */
+/* The second kernel of a fused row: it is in the same file, runs after the first, and reads what
+ * that has left in a workspace. */
 #ifndef CLATTN_FUSED_H
 #define CLATTN_FUSED_H
 
 #include "catalog/catalog.h"
 
 typedef struct clattn_companion {
-  const char *function;                                                 /* the second kernel's name */
-  bool grouped;                                                         /* its work-items may share work-groups */
-  size_t (*workspace)(const int *value, const clattn_problem *problem); /* floats, for the longest run */
+  const char *function; /* the second kernel's name */
+  bool grouped;         /* its work-items may share work-groups */
+  /* Floats of workspace, for the longest run. */
+  size_t (*workspace)(const int *value, const clattn_problem *problem);
   /* Work-items of the second kernel; each is a group of its own unless they are grouped. */
   void (*size)(const int *value, const clattn_problem *seen, size_t size[3]);
   /* Launch size of the first kernel; NULL: pairs x query_len. */

@@ -1,5 +1,6 @@
-/* The table of needs: for each its name, and whether a device has it. A row belongs here once clattn_device_info can
- * answer it; a matrix unit, say, can join when the library can find out whether a device has one. */
+/* The table of needs: for each its name, and whether a device has it. A row belongs here once
+ * clattn_device_info can answer it; a matrix unit, say, can join when the library can find out
+ * whether a device has one. */
 #include "catalog/needs.h"
 
 #include <string.h>

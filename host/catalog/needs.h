@@ -4,8 +4,8 @@
 
 #include "clattn_inspect.h"
 
-/* Bits of clattn_kernel.needs; host/catalog/needs.c has one row for each. How much local memory a kernel takes is a
- * matter of its tile sizes and follows from its geometry. */
+/* Bits of clattn_kernel.needs; host/catalog/needs.c has one row for each. How much local memory
+ * a kernel takes is a matter of its tile sizes and follows from its geometry. */
 typedef enum clattn_need {
   CLATTN_NEEDS_LOCAL_MEMORY = 1 << 0,
   CLATTN_NEEDS_SUB_GROUPS = 1 << 1,
@@ -13,7 +13,8 @@ typedef enum clattn_need {
   CLATTN_NEEDS_HALF = 1 << 3             /* arithmetic in half, not only its storage */
 } clattn_need;
 
-/* CLATTN_OK when the device has all of `needs`, else CLATTN_UNSUPPORTED with the first that it lacks, and why. */
+/* CLATTN_OK when the device has all of `needs`, else CLATTN_UNSUPPORTED with the first that it
+ * lacks, and why. */
 clattn_status clattn_needs_met(unsigned needs, const clattn_device_info *device, clattn_error *error);
 
 #endif

@@ -5,10 +5,11 @@
 #include "catalog/tiles.h"
 #include "problem/facts.h"
 
-/* Whether kernels for CPUs suit the device, instead of those for GPUs. A CPU driver that prefers float vectors runs one
- * work-item after the other. One that prefers a width of 1 spreads the work-items over the vectors itself, as a GPU
- * does: rusticl on llvmpipe. It also ends a work-item, without an error, after 65535 rounds of all its loops together;
- * the panel kernels, with few work-items that run long, gave wrong results from a model_dim of about 150 on. */
+/* Whether kernels for CPUs suit the device, instead of those for GPUs. A CPU driver that prefers
+ * float vectors runs one work-item after the other. One that prefers a width of 1 spreads the
+ * work-items over the vectors itself, as a GPU does: rusticl on llvmpipe. It also ends a
+ * work-item, without an error, after 65535 rounds of all its loops together; the panel kernels,
+ * with few work-items that run long, gave wrong results from a model_dim of about 150 on. */
 static bool wants_cpu_kernels(const clattn_device_info *device) {
   return device->type == CLATTN_DEVICE_CPU && device->native_float_width > 1;
 }
@@ -28,7 +29,8 @@ bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const c
   return kernel != NULL && clattn_unsuited(kernel, device, clattn_current_problem(problem, &room)) == NULL;
 }
 
-/* The stage's kernel with the highest priority below that of `last` (NULL: the highest of all); NULL: there is none. */
+/* The stage's kernel with the highest priority below that of `last` (NULL: the highest of all);
+ * NULL: there is none. */
 static const clattn_kernel *next_kernel(clattn_stage stage, const clattn_kernel *last) {
   const clattn_kernel *next = NULL, *kernel;
   for (size_t i = 0; (kernel = clattn_catalog_at(i)) != NULL; ++i)

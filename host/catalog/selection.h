@@ -1,5 +1,5 @@
-/* Which kernels a plan tries for a stage, and in which order: a function of the catalogue, a device's description and
- * the problem. It needs no device. */
+/* Which kernels a plan tries for a stage, and in which order: a function of the catalogue, a
+ * device's description and the problem. It needs no device. */
 #ifndef CLATTN_SELECTION_H
 #define CLATTN_SELECTION_H
 
@@ -15,15 +15,17 @@ typedef struct clattn_selection {
 
 typedef struct clattn_candidate {
   const clattn_kernel *kernel;  /* NULL before the first */
-  int value[CLATTN_TILES_MOST]; /* its tile sizes: the device family's, made smaller where the device needs it */
-  const char *against;          /* NULL: a plan tries to build it, and takes it if it computes right; else why not */
+  int value[CLATTN_TILES_MOST]; /* the device family's tile sizes, made smaller to fit */
+  const char *against;          /* NULL: a plan tries to build it; else why it does not */
 } clattn_candidate;
 
-/* Goes on to the next kernel of the stage, from the highest priority down; false after the last. Where the kernel does
- * not fit the device, *error (not NULL) holds the reason, and candidate->against points into it. */
+/* Goes on to the next kernel of the stage, from the highest priority down; false after the last.
+ * Where the kernel does not fit the device, *error (not NULL) holds the reason, and
+ * candidate->against points into it. */
 bool clattn_next_candidate(const clattn_selection *selection, clattn_candidate *candidate, clattn_error *error);
 
-/* NULL where plans may take the kernel by themselves on such a device, for such a problem; else why they do not. */
+/* NULL where plans may take the kernel by themselves on such a device, for such a problem; else
+ * why they do not. */
 const char *clattn_unsuited(const clattn_kernel *kernel, const clattn_device_info *device,
                             const clattn_problem *problem);
 

@@ -223,7 +223,7 @@ CLATTN_API bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor);
 
 /* Why a plan is as it is. */
 typedef enum clattn_reason_kind {
-  CLATTN_REASON_CHOSEN,         /* of the kernels that suit device and problem the one with the highest priority */
+  CLATTN_REASON_CHOSEN,         /* the highest priority of the kernels that suit */
   CLATTN_REASON_BY_HAND,        /* named in clattn_plan_options.kernels, or asked for by the pipeline */
   CLATTN_REASON_RECORD,         /* found best when the device was tuned */
   CLATTN_REASON_PASSED_OVER,    /* not chosen: the text says what stood against it */
@@ -281,7 +281,7 @@ typedef struct clattn_kernel_info {
   const char *name;
   const char *target; /* "any", "cpu" or "gpu": the kind of device it was written for */
   int priority;       /* plans try the kernels that suit from the highest priority down */
-  bool library;       /* CLBlast computes it: plans take it by name or in the pipeline blas, never by priority */
+  bool library;       /* CLBlast's: plans take it by name or in the pipeline blas */
   const char *idea;   /* one line */
 } clattn_kernel_info;
 
@@ -299,7 +299,7 @@ CLATTN_API clattn_status clattn_kernel_supported(size_t index, const clattn_devi
 typedef struct clattn_tile_info {
   size_t size; /* sizeof(clattn_tile_info) */
   const char *name;
-  int standard;     /* unless the library has another for the device's family, say CPUs with short vectors */
+  int standard;     /* CPUs with short vectors have another */
   const int *valid; /* all values that it may have */
   size_t valid_count;
 } clattn_tile_info;

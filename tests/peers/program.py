@@ -27,10 +27,15 @@ class Refused(Exception):
     """Exit code 2; the text is the program's message."""
 
 
+def list_or_file(text):
+    """LIST, or the only line of a file: @FILE."""
+    return pathlib.Path(text[1:]).read_text(encoding="utf-8").strip() if text.startswith("@") else text
+
+
 def add_arguments(parser):
     parser.add_argument("program", help="the program clattn")
     parser.add_argument("--pipeline", help="handed on to the program")
-    parser.add_argument("--kernel", metavar="LIST", help="handed on to the program")
+    parser.add_argument("--kernel", metavar="LIST", type=list_or_file, help="handed on to the program; @FILE: what is in it")
     parser.add_argument("--failed", default="failed", metavar="FOLDER", help="where failed runs are kept (%(default)s)")
 
 

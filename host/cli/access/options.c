@@ -63,10 +63,10 @@ int access_options_read(int argc, const char **argv, access_options *o) {
   if (code == OPTION_HELP) {
     poptPrintHelp(o->context, stdout, 0);
     puts("\nSTAGE runs all its kernels, as in 'clattn-access scores'. KERNEL is a number or a name, as in\n"
-         "scores=tiled:TILE=16. Tile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR names a\n"
-         "folder whose kernel files replace the built-in ones. Exit codes: 0 passed; 1 a result is wrong, or a kernel "
-         "races or leaves its\n"
-         "buffers; 2 bad input, or no clang; 3 a kernel cannot be compiled.");
+         "scores=tiled:TILE=16. Tile sizes that are not given are the smallest above 1. CLATTN_KERNEL_DIR\n"
+         "names a folder whose kernel files replace the built-in ones. Exit codes: 0 passed; 1 a result is\n"
+         "wrong, or a kernel races or leaves its buffers; 2 bad input, or no clang; 3 a kernel cannot be\n"
+         "compiled.");
     return EXIT_PASSED;
   }
   if (code < -1) {

@@ -72,10 +72,9 @@ static void print_problem(const subject *s) {
 void report_text(const subject *s) {
   print_problem(s);
   for (size_t i = 0; i < s->count; ++i) print_launch(&s->launches[i]);
-  printf("\nA step is one instruction of %d neighbouring work-items. Lines: cache lines of %d bytes that it touches. "
-         "Passes:\n"
-         "the different words of %d banks x %d bytes that the busiest bank delivers. Least: if the words were side by "
-         "side.\n",
+  printf("\nA step is one instruction of %d neighbouring work-items. Lines: cache lines of %d bytes that it\n"
+         "touches. Passes: the different words that the busiest bank delivers, of %d banks of %d bytes.\n"
+         "Least: if the words were side by side.\n",
          NEIGHBOURS, LINE_BYTES, BANKS, WORD_BYTES);
   printf("%s%s%s\n", style(s->correct ? GREEN : RED),
          s->correct ? "the results are right" : "the results are wrong (clattn run says where)", style(PLAIN));

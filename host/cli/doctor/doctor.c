@@ -70,8 +70,8 @@ static int examine(const char *platform, const char *device, unsigned seconds) {
   const bool usable = doctor_loader(seconds, &pocl);
   doctor_surroundings(pocl);
   if (usable) return ask_all(&choice);
-  puts("\nno device is tested: the loader would load every driver, also the one that does not respond. Remove its .icd "
-       "file,\nor set OCL_ICD_VENDORS to a folder without it");
+  puts("\nno device is tested: the loader would load every driver, also the one that does not respond. Remove\n"
+       "its .icd file, or set OCL_ICD_VENDORS to a folder without it");
   return EXIT_DEVICE_FAILED;
 }
 

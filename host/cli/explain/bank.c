@@ -105,9 +105,9 @@ int demo_bank(const run_options *o) {
   const int code = run_bank(o, &b, &check);
   if (code != GO_ON) return code;
   demo_headline("One word, two meanings: bank");
-  puts("The query of \"bank\" asks for both meanings, place and institution; the keys of the other words offer one or "
-       "the\n"
-       "other. Vector and matrices are the same in both sentences. Below: the weights and the context of \"bank\".");
+  puts("The query of \"bank\" asks for both meanings, place and institution; the keys of the other words\n"
+       "offer one or the other. Vector and matrices are the same in both sentences. Below: the weights and\n"
+       "the context of \"bank\".");
   for (size_t s = 0; s < SENTENCES; ++s) print_sentence(&b, s);
   bool same = true;
   for (size_t i = 0; i < SENSES; ++i)

@@ -157,8 +157,8 @@ static int print_routing(walk *w) {
     memcpy(row + 2, result[i].context + w->focus * columns, 3 * sizeof(float));
   }
   demo_headline("Routing and content: the dog chased the ball because it was excited");
-  puts("Q and K decide which token listens to which, V decides what it hears. Below: the weights and context of "
-       "\"it\".\n");
+  puts("Q and K decide which token listens to which, V decides what it hears. Below: the weights and\n"
+       "the context of \"it\".\n");
   text_table(&table);
   putchar('\n');
   for (size_t i = 1; i < CHANGES; ++i) say_change(w, &changes[i], &result[0], &result[i]);
@@ -217,9 +217,8 @@ static int run_heads_demo(const run_options *o) {
     add_weights(&one, &table);
     add_weights(&two, &table);
     demo_headline("One head and two: the cat sat down");
-    puts("Two heads split the columns of Q, K and V in the middle, and each has its own softmax. One head must divide "
-         "its\n"
-         "attention among all that is asked. Below: the weights of \"sat\".\n");
+    puts("Two heads split the columns of Q, K and V in the middle, and each has its own softmax. One head\n"
+         "must divide its attention among all that is asked. Below: the weights of \"sat\".\n");
     text_table(&table);
     putchar('\n');
     for (size_t r = 0; r < table.rows; ++r) say_head(&table, r);

@@ -107,9 +107,9 @@ int demo_dictionary(const run_options *o) {
   int code = run_dictionary(o, d);
   if (code == GO_ON) {
     demo_headline("A dictionary, hard and soft: {dog: bark, cat: meow, cow: moo}");
-    puts(
-        "A dictionary finds the one key that is equal. Attention compares with all keys and answers with a blend. The\n"
-        "sharper the comparison (the query is multiplied), the larger is the share of the best match.");
+    puts("A dictionary finds the one key that is equal. Attention compares with all keys and answers with a\n"
+         "blend. The sharper the comparison (the query is multiplied), the larger is the share of the best\n"
+         "match.");
     for (size_t i = 0; i < QUERIES; ++i) {
       print_query(d, i);
       print_lookup(d, i);

@@ -44,7 +44,8 @@ void workload_free(workload *w) {
 clattn_status workload_plan(const workload *w, const char *choice, clattn_plan **plan, clattn_error *error) {
   char kernels[256];
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  options.pipeline = w->pipeline;
+  const bool fused = clattn_pipeline_has_stage(CLATTN_PIPELINE_FUSED, w->stage);
+  options.pipeline = fused ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   options.kernel_dir = w->kernel_dir;
   if (choice != NULL) {
     snprintf(kernels, sizeof kernels, "%s=%s", clattn_stage_name(w->stage), choice);

@@ -7,7 +7,6 @@
 typedef struct workload {
   clattn_device *device;
   clattn_problem problem;
-  clattn_pipeline pipeline;
   clattn_stage stage;
   const char *kernel_dir; /* as in clattn_plan_options */
   clattn_inputs inputs;
@@ -19,7 +18,8 @@ typedef struct workload {
 int workload_fill(workload *w);
 void workload_free(workload *w);
 
-/* A plan with this kernel for the stage ("panel:ITEM_ROWS=64"); NULL: the planner chooses. */
+/* A plan with this kernel for the stage ("panel:ITEM_ROWS=64"); NULL: the planner chooses. The
+ * pipeline is fused if it has the stage, because its other stages take the least time. */
 clattn_status workload_plan(const workload *w, const char *choice, clattn_plan **plan, clattn_error *error);
 
 /* The kernel and tile sizes that the plan has for the stage. */

@@ -53,11 +53,6 @@ static clattn_problem problem_of(const ladder_options *o, clattn_stage stage) {
   return p;
 }
 
-/* project and fused run in the fused pipeline, whose other stages take the least time. */
-static clattn_pipeline pipeline_of(clattn_stage stage) {
-  return clattn_pipeline_has_stage(CLATTN_PIPELINE_FUSED, stage) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
-}
-
 static int prepare_stages(ladder_job *job) {
   for (int i = 0; i < CLATTN_STAGE_COUNT; ++i) {
     const clattn_stage stage = (clattn_stage)i;
@@ -67,11 +62,7 @@ static int prepare_stages(ladder_job *job) {
     workload *w = &job->work[job->found.stages++];
     s->stage = stage;
     s->problem = problem_of(job->options, stage);
-    *w = (workload){.device = job->device,
-                    .problem = s->problem,
-                    .pipeline = pipeline_of(stage),
-                    .stage = stage,
-                    .kernel_dir = kernel_dir_path()};
+    *w = (workload){.device = job->device, .problem = s->problem, .stage = stage, .kernel_dir = kernel_dir_path()};
     const int code = climb_prepare(s, w);
     if (code != GO_ON) return code;
     job->all_steps += s->count;

@@ -53,10 +53,10 @@ static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
 }
 
 void ladder_csv(const ladder *l) {
-  printf("device,stage,rung,kernel,choice,target,state,reason,seconds,runs,gflops,of_multiply_add,gbytes_per_second,of_"
-         "read,"
-         "flops_per_byte,speed_up,predicted_seconds,measured_over_predicted,asked_flops,global_read,global_strided,"
-         "global_written,global_scattered,local_read,local_written,limit,spread,disturbed\n");
+  printf(
+      "device,stage,rung,kernel,choice,target,state,reason,seconds,runs,gflops,of_multiply_add,"
+      "gbytes_per_second,of_read,flops_per_byte,speed_up,predicted_seconds,measured_over_predicted,asked_flops,"
+      "global_read,global_strided,global_written,global_scattered,local_read,local_written,limit,spread,disturbed\n");
   for (size_t i = 0; i < l->stages; ++i)
     for (size_t r = 0; r < l->stage[i].count; ++r) print_rung(l, &l->stage[i], &l->stage[i].rung[r]);
 }

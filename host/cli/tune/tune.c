@@ -14,7 +14,6 @@
 /* One search: a stage and a problem with one head_dim and length. */
 typedef struct tune_class {
   clattn_stage stage;
-  clattn_pipeline pipeline;
   bool few_rows;
   size_t head_dim, tokens;
   char label[64];
@@ -35,12 +34,9 @@ typedef struct tune_job {
 
 static const struct {
   clattn_stage stage;
-  clattn_pipeline pipeline;
   bool few_rows;
-} kinds[] = {
-    {CLATTN_STAGE_FUSED, CLATTN_PIPELINE_FUSED, false},    {CLATTN_STAGE_FUSED, CLATTN_PIPELINE_FUSED, true},
-    {CLATTN_STAGE_PROJECT, CLATTN_PIPELINE_FUSED, false},  {CLATTN_STAGE_SCORES, CLATTN_PIPELINE_STAGED, false},
-    {CLATTN_STAGE_SOFTMAX, CLATTN_PIPELINE_STAGED, false}, {CLATTN_STAGE_CONTEXT, CLATTN_PIPELINE_STAGED, false}};
+} kinds[] = {{CLATTN_STAGE_FUSED, false},  {CLATTN_STAGE_FUSED, true},    {CLATTN_STAGE_PROJECT, false},
+             {CLATTN_STAGE_SCORES, false}, {CLATTN_STAGE_SOFTMAX, false}, {CLATTN_STAGE_CONTEXT, false}};
 enum { KINDS = sizeof kinds / sizeof kinds[0], HEADS = 8 };
 
 /* ---- interruption ------------------------------------------------------------------------------------------------ */
@@ -169,14 +165,11 @@ static bool is_wanted(const tune_options *o, clattn_stage stage, size_t head_dim
 
 static void add_class(tune_job *job, size_t kind, size_t head_dim, size_t tokens) {
   tune_class *c = &job->all[job->count++];
-  *c = (tune_class){.stage = kinds[kind].stage,
-                    .pipeline = kinds[kind].pipeline,
-                    .few_rows = kinds[kind].few_rows,
-                    .head_dim = head_dim,
-                    .tokens = tokens};
+  *c = (tune_class){
+      .stage = kinds[kind].stage, .few_rows = kinds[kind].few_rows, .head_dim = head_dim, .tokens = tokens};
   snprintf(c->label, sizeof c->label, "%s, head_dim %zu, %s%zu", clattn_stage_name(c->stage), head_dim,
            c->few_rows ? "1 query x " : "tokens ", tokens);
-  const workload base = {.device = job->device, .pipeline = c->pipeline, .stage = c->stage};
+  const workload base = {.device = job->device, .stage = c->stage};
   c->found = (search){.timed = base,
                       .checked = base,
                       .quick = job->options->quick != 0,
