@@ -59,6 +59,18 @@ flags=("${flags[@]/#-lclattn/$libdir/libclattn.a}")
 cc -std=c11 "$here/outside/attention.c" "${flags[@]}" -o "$work/pkgconfig_static"
 check "pkg-config, static" "$work/pkgconfig_static"
 
+# Programs that were built with the headers of an earlier version run with today's library, whose
+# structs may be longer.
+read -ra libraries < <(pkg-config --libs clattn)
+for version in "$here"/outside/*.*.*; do
+  for program in attention checked decode; do
+    cc -std=c11 -I "$version" "$here/outside/$program.c" "${libraries[@]}" -Wl,-rpath,"$libdir" -o "$work/earlier"
+    output=$("$work/earlier") || exit 1
+    echo "ok   $program, built with the headers of ${version##*/}: ${output%%$'\n'*}"
+    passed=$((passed + 1))
+  done
+done
+
 # The headers, and a program that uses them, compile without warnings: in C and in every C++
 # standard since 2011.
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
