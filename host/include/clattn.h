@@ -1,30 +1,26 @@
-/* clattn: attention on any OpenCL device, checked against a scalar path on the CPU.
+/* clattn: attention on any OpenCL device, checked against a reference on the CPU.
  *
  *     X, Wq, Wk, Wv -> project -> Q, K, V -> scores -> softmax -> context -> output
  *                      (X.W)                 Q.K^T     rows       weights.V  (.Wo)
  *
- * Describe, plan, run: a clattn_problem says what is computed, a clattn_device says where, a clattn_plan says how.
- * Planning is slow and done once; running is fast, allocates nothing (CLBlast may) and can be repeated.
+ * Describe, plan, run: a clattn_problem says what, a clattn_device where, a clattn_plan how. Planning is slow and done
+ * once; running is fast, allocates nothing (CLBlast may) and can be repeated. clattn_inspect.h has kernels, costs,
+ * tuning and every tensor's shape, clattn_check.h the reference, clattn_cl.h buffers of your own.
  *
- * All tensors are row-major and without padding unless strides say otherwise. Sizes count elements unless a name says
- * bytes; times are seconds.
+ * Tensors are row-major and dense unless strides say otherwise. Sizes count elements unless a name says bytes; times
+ * are seconds.
  *
- * Threads: devices share no state. Different devices may be used from different threads at the same time; one device
- * with its plans belongs to one thread at a time. Devices may be listed, opened and closed from several threads at the
- * same time: the library makes these calls to the drivers one after the other. A program that makes its own first
- * OpenCL calls meanwhile has to do the same. (CLBlast keeps caches of its own for the process, with a reference to
- * the context; before its version 1.6.1 it is not thread-safe, and clattn makes its calls one at a time. A program that
- * calls such a CLBlast itself, from another thread, has to do the same.)
+ * Errors: a call that can fail returns a clattn_status and fills the clattn_error, which may be NULL; after CLATTN_OK
+ * the error is empty. After a failure the results are undefined and nothing needs to be freed. A NULL that these calls
+ * do not allow is CLATTN_INVALID_ARGUMENT; other calls take NULL only where they say so. The library never prints,
+ * never exits and reads no environment variable.
  *
- * fork(): OpenCL does not survive it. In a child of a process that has listed, opened or adopted a device, these calls
- * and all that use a parent's device, plan, cache or weights return CLATTN_UNSUPPORTED, and closing and destroying do
- * nothing. A child that is to use OpenCL must be forked before its parent does, or exec.
+ * Threads: a device with its plans, caches and weights belongs to one thread at a time; different devices share no
+ * state. The library makes the drivers' calls that list, open and close devices one at a time; a program that makes its
+ * own first OpenCL calls in another thread has to do the same, and so has one that calls a CLBlast before 1.6.1.
  *
- * Every call that can fail returns a clattn_status and fills the clattn_error, which may be NULL: after CLATTN_OK it
- * holds CLATTN_OK, code 0 and an empty message. After a failure the outputs of the call are not to be used and nothing
- * needs to be freed. Pointers that these calls must not be given as
- * NULL are CLATTN_INVALID_ARGUMENT; the calls that return nothing, a number or a pointer take none but where it says
- * so. The library never prints, never exits and reads no environment variable.
+ * fork(): OpenCL does not survive it. In a child of a process that has used a device, calls return CLATTN_UNSUPPORTED,
+ * and closing and destroying do nothing. Fork before the first OpenCL call, or exec.
  */
 #ifndef CLATTN_H
 #define CLATTN_H
@@ -51,12 +47,11 @@ CLATTN_API const char *clattn_version(void);
 
 /* ---- structs that may grow --------------------------------------------------------------------------------------- */
 
-/* A struct that begins with `size` may get new fields at its end in later versions; every other struct keeps its
- * fields. Start from its initialiser, CLATTN_INPUTS_INIT for a clattn_inputs, in C++ clattn_inputs_init(). Except where
- * a field says otherwise, its initial value is 0, so {.size = sizeof(clattn_inputs), .x = x} will do in C. The size
- * tells the library where the caller's struct ends: of a struct that the caller fills, fields past that have their
- * initial values; of a struct that the library fills, nothing past that is written. A size that the library does not
- * know, 0 for example, is CLATTN_INVALID_ARGUMENT. */
+/* A struct that begins with `size` may get new fields at its end in later versions; all others keep their fields. Start
+ * from its initialiser, CLATTN_INPUTS_INIT for clattn_inputs, in C++ clattn_inputs_init(). Initial values are 0 except
+ * where a field says otherwise, so in C {.size = sizeof(clattn_inputs), .x = x} will do. The library reads and writes
+ * only what lies within `size`; fields past it have their initial values. A size that it does not know, such as 0, is
+ * CLATTN_INVALID_ARGUMENT. */
 #ifdef __cplusplus
 #define CLATTN_SIZED(type)                                                                                             \
   static inline type type##_init(void) {                                                                               \
@@ -74,8 +69,7 @@ CLATTN_API const char *clattn_version(void);
   { __VA_ARGS__ }
 #endif
 
-/* The same where some initial values are not 0: type_fill writes them into the first `size` bytes, for programs that
- * cannot call the inline function. `size` is that of the caller's header, which may be of another version. */
+/* If some initial values are not 0, type_fill writes them into the first `size` bytes: for other languages. */
 #define CLATTN_FILLED(type)                                                                                            \
   CLATTN_API void type##_fill(type *to, size_t size);                                                                  \
   static inline type type##_init(void) {                                                                               \
@@ -319,124 +313,66 @@ CLATTN_API clattn_status clattn_problem_validate(const clattn_problem *problem, 
 /* The factor that scores = Q.K^T * scale will use. */
 CLATTN_API float clattn_problem_scale(const clattn_problem *problem);
 
-/* The tensors of a problem. "tokens" below means (batch, query_len) or (batch, key_len), or, when the sequences are
- * packed, (packed_queries) or (packed_keys). Elements are of the problem's type where it says "stored", else float. */
-typedef enum clattn_tensor {
-  /* inputs */
-  CLATTN_X,      /* stored, (tokens, model_dim) */
-  CLATTN_XKV,    /* stored, (tokens, kv_model_dim) */
-  CLATTN_WQ,     /* stored; layout XW: (model_dim, heads.head_dim);  XWT: (heads.head_dim, model_dim) */
-  CLATTN_WK,     /* stored, likewise, with kv_heads and kv_model_dim */
-  CLATTN_WV,     /* stored, likewise, with kv_heads.value_dim */
-  CLATTN_WQKV,   /* stored, likewise, with the columns of wq, wk and wv one behind the other */
-  CLATTN_BQ,     /* stored, (heads.head_dim) */
-  CLATTN_BK,     /* stored, (kv_heads.head_dim) */
-  CLATTN_BV,     /* stored, (kv_heads.value_dim) */
-  CLATTN_BQKV,   /* stored, all three one behind the other */
-  CLATTN_WO,     /* stored; layout XW: (heads.value_dim, output_dim); XWT: (output_dim, heads.value_dim) */
-  CLATTN_BO,     /* stored, (output_dim) */
-  CLATTN_MASK,   /* float, or bytes with CLATTN_MASK_BOOL, mask_shape */
-  CLATTN_SLOPES, /* float, (heads) */
-  CLATTN_SINKS,  /* float, (heads) */
-  /* made from x, or given: then stored, and in the order that the problem says */
-  CLATTN_Q, /* (tokens, heads.head_dim) */
-  CLATTN_K, /* (tokens, kv_heads.head_dim) */
-  CLATTN_V, /* (tokens, kv_heads.value_dim) */
-  /* results; those that say "traced" are of plans with clattn_plan_options.trace alone */
-  CLATTN_X_POSITIONED, /* traced, (tokens, model_dim): x as it is projected, in float and with its positions added */
-  /* ONNX calls scaled, softcapped, scores and weights the qk_matmul_output of modes 0 to 3. Keys and queries that a
-   * sequence does not have hold -inf in the first four, 0 in exps and weights. */
-  CLATTN_PRODUCTS,   /* traced, (batch, heads, query_len, key_len): Q.K^T, nothing scaled, nothing masked */
-  CLATTN_SCALED,     /* likewise: Q.K^T * scale */
-  CLATTN_SOFTCAPPED, /* likewise, after the softcap */
-  CLATTN_SCORES,     /* likewise, after bias and mask: masked keys hold -inf */
-  CLATTN_EXPS,       /* traced, likewise: exp(score - row_max); masked keys hold 0 */
-  CLATTN_WEIGHTS,    /* likewise: softmax of each row */
-  CLATTN_ROW_MAX,    /* traced, (batch, heads, query_len): the largest score of each row, or the sink; -inf if all is
-                        masked */
-  CLATTN_ROW_SUM,    /* traced, likewise: the sum of exps, and exp(sink - row_max) */
-  CLATTN_LSE, /* (batch, heads, query_len): log of the sum of exp(scores), the sink with it; -inf if all is masked */
-  CLATTN_CONTEXT,  /* (tokens, heads.value_dim); with context_order CLATTN_ORDER_HEADS (batch, heads, query_len,
-                      value_dim) */
-  CLATTN_CACHED_K, /* (batch, keys, kv_heads.head_dim): what scores read of the cache, in float */
-  CLATTN_CACHED_V, /* likewise, with value_dim */
-  CLATTN_OUTPUT, /* stored, (tokens, output_dim); without wo the context, in its order and in the problem's type, unless
-                    that is float */
-  CLATTN_TENSOR_COUNT
-} clattn_tensor;
-
-/* "x", "wq", ...; never NULL. */
-CLATTN_API const char *clattn_tensor_name(clattn_tensor tensor);
-
-/* Fills shape with the tensor's dimensions and returns their number, 1 to 4, or 0 if the problem has no such tensor.
- * Given q, k and v have the dimensions of those that are made. The problem must be valid. */
-CLATTN_API int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]);
-
-/* The product of that shape, 0 without one. */
-CLATTN_API size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tensor);
-
-/* What the tensor takes in memory, in the caller's and on the device, as an input or an output of this problem. For
- * given q, k and v that is what their strides reach over. */
-CLATTN_API size_t clattn_input_bytes(const clattn_problem *problem, clattn_tensor tensor);
-CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tensor tensor);
-
 /* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
 typedef struct clattn_cache clattn_cache;
 typedef struct clattn_weights clattn_weights;
 
-/* Host pointers, owned by the caller, read only during the call. Those of tensors that the problem has must not be
- * NULL. The others are not looked at, so that one struct can serve several problems: a mask, sinks or key_lengths count
- * only where the problem has them. Shapes and elements as in clattn_tensor. */
+/* Host pointers, owned by the caller, read only during the call. Required are the tensors that the problem has; others
+ * are ignored, so that one struct can serve several problems. Elements have the problem's type, or that which is
+ * declared. "tokens" is (batch, query_len) or (batch, key_len), of packed sequences (packed_queries) or (packed_keys).
+ */
 typedef struct clattn_inputs {
-  size_t size; /* sizeof(clattn_inputs) */
-  const void *x, *xkv;
-  const void *wq, *wk, *wv, *wqkv;
-  const void *bq, *bk, *bv, *bqkv;
-  const void *wo, *bo;
-  const void *q, *k, *v; /* with CLATTN_SOURCE_QKV */
-  const void *mask;
-  const float *slopes, *sinks;
-  clattn_weights *projection_weights; /* NULL, or clattn_weights_create's: the run then ignores wq ... bo, and uploads
-                                         and converts nothing of them */
+  size_t size;                     /* sizeof(clattn_inputs) */
+  const void *x;                   /* (tokens, model_dim) */
+  const void *xkv;                 /* (tokens, kv_model_dim) */
+  const void *wq, *wk, *wv;        /* (model_dim, heads.head_dim), (kv_model_dim, kv_heads.head_dim), (kv_model_dim,
+                                      kv_heads.value_dim); with CLATTN_LAYOUT_XWT transposed */
+  const void *wqkv;                /* the columns of wq, wk and wv, one after the other */
+  const void *bq, *bk, *bv, *bqkv; /* one element for each column of the matrix */
+  const void *wo, *bo;             /* (heads.value_dim, output_dim), with CLATTN_LAYOUT_XWT transposed; (output_dim) */
+  const void *q, *k, *v; /* with CLATTN_SOURCE_QKV, in clattn_problem.order: (heads, head_dim), (kv_heads, head_dim),
+                            (kv_heads, value_dim) for each token */
+  const void *mask;      /* mask_shape, of float; with CLATTN_MASK_BOOL of bytes */
+  const float *slopes, *sinks;        /* (heads) */
+  clattn_weights *projection_weights; /* NULL, or clattn_weights_create's: then wq ... bo are ignored */
   clattn_cache *cache;                /* of a problem that has one; the run appends to it */
   const int32_t *key_lengths;         /* (batch), each 0 ... key_len */
-  const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1; the
+  const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1. The
                                    first is 0, the last packed_queries, no sequence longer than query_len */
-  const int32_t *key_offsets;   /* likewise; with CLATTN_SOURCE_X, where they are the same, not looked at */
+  const int32_t *key_offsets;   /* as query_offsets, for keys; ignored with CLATTN_SOURCE_X */
 } clattn_inputs;
 
 CLATTN_SIZED(clattn_inputs)
 #define CLATTN_INPUTS_INIT CLATTN_INIT(clattn_inputs, .size = sizeof(clattn_inputs))
 
-/* Some rows of scores, weights and their like. A row number counts (batch, head, query) row-major:
- * (b * heads + h) * query_len + i. `row` is strictly ascending and owned by the caller. */
+/* Some rows of scores, weights and similar tensors: (b * heads + h) * query_len + i, strictly ascending. */
 typedef struct clattn_rows {
   const size_t *row;
   size_t count;
 } clattn_rows;
 
-/* Host pointers, owned by the caller, written by the call. Each may be NULL: not wanted. One that the problem does not
- * have (clattn_problem_shape gives 0) is not written. */
+/* Host pointers, owned by the caller, written by the call; NULL: not wanted. Tensors that the problem does not have are
+ * not written. "rows" is (batch, heads, query_len, key_len), or (rows->count, key_len); with a cache key_len is that of
+ * clattn_cache_problem. Those marked "traced" need a plan with trace. */
 typedef struct clattn_outputs {
   size_t size;         /* sizeof(clattn_outputs) */
   float *q, *k, *v;    /* as scores and context read them, (tokens, heads, dim), whatever was given */
-  float *x_positioned; /* traced, (tokens, model_dim) */
-  float *products;     /* traced, (batch, heads, query_len, key_len), or (rows->count, key_len); a product of its own */
-  float *scaled;       /* likewise, not traced */
-  float *softcapped;   /* likewise */
-  float *scores;       /* likewise, at no cost */
-  float *exps;         /* traced, likewise; costs the scores once more */
-  float *weights;      /* likewise, not traced */
-  float *row_max;      /* traced, (batch, heads, query_len), whatever `rows` says */
-  float *row_sum;      /* traced, likewise */
-  float *lse;          /* likewise, not traced */
-  float *context;      /* (tokens, heads.value_dim), or in context_order, as CLATTN_CONTEXT */
-  float *cached_k;     /* what the cache holds after the run, (batch, keys, kv_heads.head_dim); not written behind a
-                        sequence's last key */
-  float *cached_v;     /* likewise, with value_dim */
-  void *output;        /* stored, (tokens, output_dim), or the context, as CLATTN_OUTPUT */
-  const clattn_rows *rows; /* NULL: all rows of scores and the like are written; else only these */
+  float *x_positioned; /* traced, (tokens, model_dim): x with its positions */
+  float *products;     /* traced, rows: Q.K^T */
+  float *scaled;       /* rows: Q.K^T * scale */
+  float *softcapped;   /* rows: after the softcap */
+  float *scores;       /* rows: after bias and mask; masked keys hold -inf */
+  float *exps;         /* traced, rows: exp(score - row_max) */
+  float *weights;      /* rows: softmax of each row */
+  float *row_max;      /* traced, (batch, heads, query_len): the largest score or sink */
+  float *row_sum;      /* traced, (batch, heads, query_len): of exps and exp(sink - row_max) */
+  float *lse;          /* (batch, heads, query_len): log of the sum of exp(scores) and exp(sink) */
+  float *context;      /* (tokens, heads.value_dim), or with CLATTN_ORDER_HEADS (batch, heads, query_len, value_dim) */
+  float *cached_k;     /* (batch, keys, kv_heads.head_dim) after the run; not written past a sequence's last key */
+  float *cached_v;     /* (batch, keys, kv_heads.value_dim) */
+  void *output;        /* (tokens, output_dim) in the problem's type; without wo the context, if that is not float */
+  const clattn_rows *rows; /* NULL: all rows; else only these */
 } clattn_outputs;
 
 CLATTN_SIZED(clattn_outputs)
@@ -445,17 +381,13 @@ CLATTN_SIZED(clattn_outputs)
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 typedef enum clattn_pipeline {
-  CLATTN_PIPELINE_AUTO,   /* fused, unless clattn_plan_options asks for a tensor that only staged has (tensors, trace),
-                             or names a kernel of scores, softmax or context (kernels), or no fused kernel runs on the
-                             device: then staged. clattn_plan_info says which it is, and why */
-  CLATTN_PIPELINE_STAGED, /* this library's kernels; every intermediate can be seen */
+  CLATTN_PIPELINE_AUTO,   /* fused; or staged, if the options ask for scores or similar tensors (tensors, trace), name a
+                             kernel of scores, softmax or context, or no fused kernel runs. clattn_plan_info says why */
+  CLATTN_PIPELINE_STAGED, /* this library's kernels; every intermediate tensor can be returned */
   CLATTN_PIPELINE_BLAS,   /* CLBlast's products for project, scores and context, this library's softmax */
-  CLATTN_PIPELINE_FUSED,  /* online softmax: the fastest, in memory that grows with query_len + key_len. There are no
-                             scores and weights to be had */
+  CLATTN_PIPELINE_FUSED,  /* online softmax: fastest, in O(query_len + key_len) memory, without scores and weights */
   CLATTN_PIPELINE_COUNT
 } clattn_pipeline;
-
-#define CLATTN_TENSOR_BIT(tensor) (UINT64_C(1) << (tensor))
 
 /* The bits of the outputs that are not NULL. */
 CLATTN_API uint64_t clattn_outputs_tensors(const clattn_outputs *outputs);
@@ -463,14 +395,12 @@ CLATTN_API uint64_t clattn_outputs_tensors(const clattn_outputs *outputs);
 /* How a plan is going to be run. */
 typedef enum clattn_io {
   CLATTN_IO_HOST,  /* by clattn_plan_run: the plan owns device buffers for inputs and outputs */
-  CLATTN_IO_DEVICE /* by clattn_plan_enqueue (clattn_cl.h) alone: it owns only what lies between */
+  CLATTN_IO_DEVICE /* by clattn_plan_enqueue (clattn_cl.h): it owns only intermediate tensors */
 } clattn_io;
 
-/* Some drivers miscompile valid kernels, and some launches fail although every limit is kept. So each kernel that a
- * plan selects by itself, or takes from a record, first solves a small problem, which is compared with the reference. A
- * kernel that fails is passed over (CLATTN_REASON_WRONG). It takes milliseconds, memory for some 70 tokens, and the
- * device's queue, once for each built program in a process; program_dir keeps the results. Kernels that the caller
- * names, CLBlast, and copies into a cache are not tested. */
+/* Some drivers miscompile valid kernels. So a kernel that a plan selects by itself first solves a small problem, which
+ * is compared with the reference; one that fails is passed over (CLATTN_REASON_WRONG). It takes milliseconds, once for
+ * each program in a process; program_dir keeps the results. Kernels named by the caller and CLBlast are not tested. */
 typedef enum clattn_self_test {
   CLATTN_SELF_TEST_LIBRARY, /* the library's kernels; not those of kernel_dir, which are being worked on */
   CLATTN_SELF_TEST_ALL,     /* those, too */
@@ -482,34 +412,27 @@ typedef struct clattn_plan_options {
   size_t size; /* sizeof(clattn_plan_options) */
   clattn_pipeline pipeline;
   clattn_io io;
-  const char *kernels;     /* NULL, or choices by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes);
-                              those of stages that the problem does not have are not looked at */
-  const char *kernel_dir;  /* NULL: the kernels inside the library; else a folder that holds project/, scores/, ..., or
-                              some of their files: those that it lacks are the library's. CLATTN_KERNEL_SOURCE where it
-                              holds none at all */
-  uint64_t memory_bytes;   /* most device memory to use; 0: what the device reports */
-  uint64_t block_bytes;    /* scores are worked off in blocks of at most this size; 0: the library chooses. The
-                              pipeline fused has no scores to limit */
-  const char *tuning_file; /* NULL, or a record of clattn_tuning_store; one that does not fit device, driver and
-                              kernels, or is not there, is not used, and clattn_plan_get_reason says so */
-  const char *program_dir; /* NULL or "", or a folder in which compiled programs are kept for later plans, also of
-                              other processes; made where it is missing. Not used with kernel_dir, nor where the driver
-                              keeps programs itself. What is in it runs with the user's rights: on POSIX systems it is
-                              used only where it is the user's and nobody else may write to it. No trouble with it is
-                              an error: clattn_plan_get_reason tells */
+  const char *kernels;    /* NULL, or kernels by hand: "scores=2,softmax=naive:LOCAL_X=64" (rung or name, tile sizes);
+                             stages that the plan does not have are ignored */
+  const char *kernel_dir; /* NULL: the library's kernels; else a folder with project/, scores/, ... The library supplies
+                             files that it lacks. CLATTN_KERNEL_SOURCE if it has none at all */
+  uint64_t memory_bytes;  /* most device memory to use; 0: what the device reports */
+  uint64_t block_bytes;   /* most memory for a block of scores; 0: the library chooses */
+  const char
+      *tuning_file; /* NULL, or a record of clattn_tuning_store. One that does not fit is ignored, with a reason */
+  const char *program_dir; /* NULL or "", or a folder that keeps compiled programs for later processes. Programs in it
+                              run with the user's rights, so it must belong to the user and nobody else may write to it
+                              (POSIX). Problems with it never fail the plan; see clattn_plan_get_reason. Not used with
+                              kernel_dir, nor if the driver keeps programs itself */
   clattn_self_test self_test; /* which kernels are tested first */
-  double launch_seconds; /* a launch that would take longer is cut into several with the same bits (but for CLBlast's),
-                            so that a GPU can show a screen in between. clattn_plan_run measures the pieces,
-                            clattn_plan_enqueue goes by a rough guess; none is shorter than a few work-groups. 0: 1 s on
-                            GPUs, no limit on others; INFINITY: none. Kernels of kernel_dir and those that only move
-                            data are launched whole */
-  bool trace; /* the plan also has what CLATTN_X_POSITIONED, _PRODUCTS, _EXPS, _ROW_MAX and _ROW_SUM are, to look at;
-                 nothing else changes. CLATTN_UNSUPPORTED with CLATTN_PIPELINE_FUSED, which has no scores */
-  bool weights_kept; /* every run brings projection_weights, so the plan has no device buffers for projection matrices
-                        and biases. CLATTN_INVALID_ARGUMENT for a run without */
-  uint64_t tensors; /* which outputs runs will ask for: CLATTN_TENSOR_BIT of each, or clattn_outputs_tensors. Only those
-                      count that not every plan has: CLATTN_PRODUCTS to CLATTN_WEIGHTS; traced ones stand for trace. A
-                      run that asks a plan for a tensor that it does not have is CLATTN_UNSUPPORTED */
+  double
+      launch_seconds; /* longer launches are split, so that a GPU can update a screen; results do not change. 0: 1 s
+                         on GPUs, no limit on others; INFINITY: none. CLBlast and kernel_dir's kernels are not split */
+  bool trace;         /* the plan also has the traced outputs; nothing else changes. Not with fused */
+  bool weights_kept;  /* every run brings projection_weights: the plan has no buffers for matrices and biases */
+  uint64_t tensors;   /* outputs that runs will ask for, as clattn_outputs_tensors gives them; decides
+                         CLATTN_PIPELINE_AUTO, and traced ones set trace. A run that asks for a tensor which the plan
+                         does not have is CLATTN_UNSUPPORTED */
 } clattn_plan_options;
 
 CLATTN_SIZED(clattn_plan_options)
@@ -528,35 +451,26 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan); /* NULL is fine */
 typedef struct clattn_timings clattn_timings;
 
 /* Uploads the inputs, runs all stages, downloads the outputs and waits for them. With timings (may be NULL) it also
- * waits after every launch. The plan must have CLATTN_IO_HOST. CLATTN_UNSUPPORTED where scores or their like are wanted
- * from a fused plan. */
+ * waits after every launch. The plan must have CLATTN_IO_HOST. CLATTN_UNSUPPORTED for an output that it does not have.
+ */
 CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs *inputs, const clattn_outputs *outputs,
                                          clattn_timings *timings, clattn_error *error);
 
 /* ---- without a plan ---------------------------------------------------------------------------------------------- */
 
-/* The smallest call there is. It plans with default options and runs as clattn_plan_run does. The
- * pipeline is fused, or staged where outputs asks for scores, weights or their like.
- *
- * The device keeps the plan, so that a loop of such calls plans once. It keeps at most 8 plans, and
- * more than one only while all of them hold at most a quarter of its memory; the plan that was not
- * used for the longest time goes first. Closing the device destroys them. So does a call that
- * creates a plan, a cache or a clattn_weights and finds no memory: it then tries again.
- *
- * For other pipelines, kernels and options, and for times, use clattn_plan_create. */
+/* The smallest call: plans with default options and runs as clattn_plan_run does, staged if outputs asks for scores,
+ * weights or similar tensors. The device keeps the plan, so that a loop of such calls plans once: at most 8 plans, and
+ * more than one only while they hold at most a quarter of its memory; the least recently used goes first. Closing the
+ * device destroys them, and so does a call that creates a plan, cache or weights and finds no memory. */
 CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_problem *problem,
                                        const clattn_inputs *inputs, const clattn_outputs *outputs, clattn_error *error);
 
 /* ---- weights that stay ------------------------------------------------------------------------------------------- */
 
-/* Uploads the problem's projection matrices and biases, wq ... bo of `inputs`, once for many runs,
- * and keeps them as the projection kernels read them: f16 and bf16 become float. Host memory is not
- * needed afterwards. A run takes them with clattn_inputs.projection_weights or
- * clattn_buffers.projection_weights. One plan can serve many of them (the layers of a model), and
- * one of them every plan on its device whose problem has the same matrices: type, layout,
- * fused_qkv, biases and the shapes of the matrices must be the same, lengths, heads and everything
- * else may differ. A run refuses others with CLATTN_INVALID_ARGUMENT, which names what differs. The
- * device must outlive the weights, the weights the runs that use them. */
+/* Uploads the projection matrices and biases, wq ... bo of `inputs`, once for many runs, and converts f16 and bf16 to
+ * float. Runs take them with projection_weights. They fit every plan of the device whose problem has the same type,
+ * layout, fused_qkv, biases and shapes of matrices; a run refuses others with CLATTN_INVALID_ARGUMENT. The device must
+ * outlive the weights, the weights the runs that use them. */
 CLATTN_API clattn_status clattn_weights_create(clattn_device *device, const clattn_problem *problem,
                                                const clattn_inputs *inputs, clattn_weights **weights,
                                                clattn_error *error);
@@ -567,10 +481,10 @@ CLATTN_API uint64_t clattn_weights_bytes(const clattn_weights *weights);
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
 
-/* Makes an empty cache for problems with this batch, kv_heads, head_dim, value_dim and cache; other sizes and meanings
- * may differ, so that one plan can fill it and another decode from it. With CLATTN_CACHE_I8_HEAD k_scale and v_scale
- * (kv_heads) say what a step of each head's bytes stands for, else they are NULL. The device must outlive the cache,
- * the cache the runs that use it. */
+/* Makes an empty cache for problems with this batch, kv_heads, head_dim, value_dim and cache; everything else may
+ * differ, so that one plan can fill it and another decode from it. k_scale and v_scale (kv_heads): the value of one
+ * step of each head's bytes, with CLATTN_CACHE_I8_HEAD; else NULL. The device must outlive the cache, the cache its
+ * runs. */
 CLATTN_API clattn_status clattn_cache_create(clattn_device *device, const clattn_problem *problem, const float *k_scale,
                                              const float *v_scale, clattn_cache **cache, clattn_error *error);
 CLATTN_API void clattn_cache_destroy(clattn_cache *cache); /* NULL is fine; waits for enqueued runs */
@@ -586,17 +500,11 @@ CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t seque
 /* Bytes on the device. */
 CLATTN_API uint64_t clattn_cache_bytes(const clattn_cache *cache);
 
-/* The problem as the next run on this cache will see it: key_len is the longest sequence, with its new keys. It gives
- * the shapes of some of the run's outputs (clattn_sizing_problem), and may have fewer keys than the problem, or more.
- * *seen gets the size that problem->size says. */
+/* The problem as the next run on this cache sees it: key_len is that of the longest sequence, with its new keys, and
+ * may be smaller or larger than the problem's. It gives the shapes of the outputs in "rows" and of cached_k and
+ * cached_v (clattn_sizing_problem); all others have those of `problem`. *seen has the size in problem->size. */
 CLATTN_API clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *problem,
                                               const clattn_inputs *inputs, clattn_problem *seen, clattn_error *error);
-
-/* Which of the two gives the shape and bytes of an output of such a run: `seen` for scores, weights, their like,
- * cached_k and cached_v, `problem` for every other tensor (k and v hold only the run's new keys). Without a cache the
- * two are the same. */
-CLATTN_API const clattn_problem *clattn_sizing_problem(const clattn_problem *problem, const clattn_problem *seen,
-                                                       clattn_tensor tensor);
 
 #ifdef __cplusplus
 }

@@ -121,6 +121,76 @@ CLATTN_API void clattn_narrow(clattn_type type, const float *from, size_t count,
 
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
+/* The tensors of a problem. "tokens" below means (batch, query_len) or (batch, key_len), or, when the sequences are
+ * packed, (packed_queries) or (packed_keys). Elements are of the problem's type where it says "stored", else float. */
+typedef enum clattn_tensor {
+  /* inputs */
+  CLATTN_X,      /* stored, (tokens, model_dim) */
+  CLATTN_XKV,    /* stored, (tokens, kv_model_dim) */
+  CLATTN_WQ,     /* stored; layout XW: (model_dim, heads.head_dim);  XWT: (heads.head_dim, model_dim) */
+  CLATTN_WK,     /* stored, as before, with kv_heads and kv_model_dim */
+  CLATTN_WV,     /* stored, as before, with kv_heads.value_dim */
+  CLATTN_WQKV,   /* stored, as before, with the columns of wq, wk and wv one after the other */
+  CLATTN_BQ,     /* stored, (heads.head_dim) */
+  CLATTN_BK,     /* stored, (kv_heads.head_dim) */
+  CLATTN_BV,     /* stored, (kv_heads.value_dim) */
+  CLATTN_BQKV,   /* stored, all three one after the other */
+  CLATTN_WO,     /* stored; layout XW: (heads.value_dim, output_dim); XWT: (output_dim, heads.value_dim) */
+  CLATTN_BO,     /* stored, (output_dim) */
+  CLATTN_MASK,   /* float, or bytes with CLATTN_MASK_BOOL, mask_shape */
+  CLATTN_SLOPES, /* float, (heads) */
+  CLATTN_SINKS,  /* float, (heads) */
+  /* made from x, or given: then stored, and in the order that the problem says */
+  CLATTN_Q, /* (tokens, heads.head_dim) */
+  CLATTN_K, /* (tokens, kv_heads.head_dim) */
+  CLATTN_V, /* (tokens, kv_heads.value_dim) */
+  /* results; those that say "traced" exist only with clattn_plan_options.trace */
+  CLATTN_X_POSITIONED, /* traced, (tokens, model_dim): x as it is projected, in float and with its positions added */
+  /* ONNX calls scaled, softcapped, scores and weights the qk_matmul_output of modes 0 to 3. Keys and queries that a
+   * sequence does not have hold -inf in the first four, 0 in exps and weights. */
+  CLATTN_PRODUCTS,   /* traced, (batch, heads, query_len, key_len): Q.K^T, nothing scaled, nothing masked */
+  CLATTN_SCALED,     /* as before: Q.K^T * scale */
+  CLATTN_SOFTCAPPED, /* as before, after the softcap */
+  CLATTN_SCORES,     /* as before, after bias and mask: masked keys hold -inf */
+  CLATTN_EXPS,       /* traced, as before: exp(score - row_max); masked keys hold 0 */
+  CLATTN_WEIGHTS,    /* as before: softmax of each row */
+  CLATTN_ROW_MAX,    /* traced, (batch, heads, query_len): the largest score of each row, or the sink; -inf if all is
+                        masked */
+  CLATTN_ROW_SUM,    /* traced, as before: the sum of exps, and exp(sink - row_max) */
+  CLATTN_LSE, /* (batch, heads, query_len): log of the sum of exp(scores), the sink with it; -inf if all is masked */
+  CLATTN_CONTEXT,  /* (tokens, heads.value_dim); with context_order CLATTN_ORDER_HEADS (batch, heads, query_len,
+                      value_dim) */
+  CLATTN_CACHED_K, /* (batch, keys, kv_heads.head_dim): what scores read of the cache, in float */
+  CLATTN_CACHED_V, /* as before, with value_dim */
+  CLATTN_OUTPUT, /* stored, (tokens, output_dim); without wo the context, in its order and in the problem's type, unless
+                    that is float */
+  CLATTN_TENSOR_COUNT
+} clattn_tensor;
+
+/* "x", "wq", ...; never NULL. */
+CLATTN_API const char *clattn_tensor_name(clattn_tensor tensor);
+
+/* Fills shape with the tensor's dimensions and returns their number, 1 to 4, or 0 if the problem has no such tensor.
+ * Given q, k and v have the dimensions of those that are made. The problem must be valid. */
+CLATTN_API int clattn_problem_shape(const clattn_problem *problem, clattn_tensor tensor, size_t shape[4]);
+
+/* The product of that shape, 0 without one. */
+CLATTN_API size_t clattn_tensor_elements(const clattn_problem *problem, clattn_tensor tensor);
+
+/* What the tensor takes in memory, in the caller's and on the device, as an input or an output of this problem. For
+ * given q, k and v that is what their strides reach over. */
+CLATTN_API size_t clattn_input_bytes(const clattn_problem *problem, clattn_tensor tensor);
+CLATTN_API size_t clattn_output_bytes(const clattn_problem *problem, clattn_tensor tensor);
+
+/* Which of the two gives the shape and bytes of an output of such a run: `seen` for scores, weights, their like,
+ * cached_k and cached_v, `problem` for every other tensor (k and v hold only the run's new keys). Without a cache the
+ * two are the same. */
+CLATTN_API const clattn_problem *clattn_sizing_problem(const clattn_problem *problem, const clattn_problem *seen,
+                                                       clattn_tensor tensor);
+
+/* For clattn_plan_options.tensors. */
+#define CLATTN_TENSOR_BIT(tensor) (UINT64_C(1) << (tensor))
+
 /* For programs that go over tensors instead of naming them: sets or reads the field of that tensor. Reading gives NULL,
  * setting does nothing where the struct has no such field. */
 CLATTN_API void clattn_inputs_set(clattn_inputs *inputs, clattn_tensor tensor, const void *data);

@@ -12,7 +12,7 @@
 #ifndef CLATTN_CL_H
 #define CLATTN_CL_H
 
-#include "clattn.h"
+#include "clattn_inspect.h"
 
 #ifdef __APPLE__
 #include <OpenCL/opencl.h>
