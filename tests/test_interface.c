@@ -165,6 +165,7 @@ static void success_leaves_an_empty_error(void **state) {
   clattn_device_close(device);
   calls_on_a_queue();
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn.h");
+  assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_problem.h");
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_inspect.h");
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_check.h");
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_cl.h");

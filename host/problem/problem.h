@@ -1,6 +1,6 @@
 /* Reading the caller's problem, which may be of a header that is older than the library. */
-#ifndef CLATTN_PROBLEM_H
-#define CLATTN_PROBLEM_H
+#ifndef CLATTN_TAKE_PROBLEM_H
+#define CLATTN_TAKE_PROBLEM_H
 
 #include "clattn_inspect.h"
 
