@@ -25,11 +25,19 @@ cl_kernel __wrap_clCreateKernel(cl_program program, const char *name, cl_int *co
 cl_mem __real_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *code);
 cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *code);
 
-static size_t kernels_created, buffers_to_fail;
+cl_int __real_clReleaseKernel(cl_kernel kernel);
+cl_int __wrap_clReleaseKernel(cl_kernel kernel);
+
+static size_t kernels_created, kernels_released, buffers_to_fail;
 
 cl_kernel __wrap_clCreateKernel(cl_program program, const char *name, cl_int *code) {
   ++kernels_created;
   return __real_clCreateKernel(program, name, code);
+}
+
+cl_int __wrap_clReleaseKernel(cl_kernel kernel) {
+  ++kernels_released;
+  return __real_clReleaseKernel(kernel);
 }
 
 cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *code) {
@@ -264,6 +272,7 @@ static void a_quarter_of_memory(void **state) {
 
 static void devices_keep_their_own(void **state) {
   (void)state;
+  const size_t created = kernels_created, released = kernels_released;
   clattn_device *a = support_device(), *b = support_device();
   assert_true(attend_tokens(a, 5));
   assert_true(attend_tokens(b, 5));
@@ -272,6 +281,7 @@ static void devices_keep_their_own(void **state) {
   assert_int_equal(held(b), bytes);
   assert_false(attend_tokens(b, 5));
   clattn_device_close(b);
+  assert_int_equal(kernels_released - released, kernels_created - created); /* no plan is left */
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */

@@ -50,9 +50,6 @@ static void no_field_is_shared(void **state) {
   clattn_outputs outputs = CLATTN_OUTPUTS_INIT;
   clattn_buffers buffers = CLATTN_BUFFERS_INIT;
   (void)state;
-  memset(&inputs, 0, sizeof inputs);
-  memset(&outputs, 0, sizeof outputs);
-  memset(&buffers, 0, sizeof buffers);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     clattn_inputs_set(&inputs, (clattn_tensor)t, &place[t]);
     clattn_outputs_set(&outputs, (clattn_tensor)t, &place[t]);

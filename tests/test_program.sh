@@ -159,14 +159,14 @@ expect "--kernel with tile sizes" 0 '^passed:
 examine 0 '' "$clattn" run --json
 judge "run --json"
 if [ "$("${tool[@]}" show "$folder/out" 'r["stages"][0]["kernel"]' 2>/dev/null)" = panel ]; then
-  expect "--kernel, the highest rungs, with tile sizes" 0 '^passed: all 198 rows were checked$
+  expect "--kernel by rung and by name, with tile sizes" 0 '^passed: all 198 rows were checked$
 ^project +7 panel
 ^scores +6 panel
 ^softmax +6 vector
 ^context +4 panel' -- "$clattn" run "${odd[@]}" \
     --kernel project=7:ROWS=8,scores=panel:VECTORS=1,softmax=vector:ITEM_ROWS=1,context=4:ITEM_ROWS=64:STRIP=64
 else
-  skip "--kernel, the highest rungs" "written for CPU devices, and this one chose others"
+  skip "--kernel by rung and by name, with tile sizes" "written for CPU devices, and this one chose others"
 fi
 
 # ---- files

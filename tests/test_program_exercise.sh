@@ -119,7 +119,7 @@ broken panel 'panel\[k \* VECTORS + v\]' 'panel[k * VECTORS]' 'right values in t
 broken online-maximum 'out\[c\] \* factor' 'out[c]' 'the sum is rescaled and the context is not'
 broken online-maximum 'larger = fmax(largest, score)' 'larger = 0.0f' 'exp overflows. Subtract the largest'
 broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'the sum is rescaled and the context is not'
-broken rescale 'sum \*= factor;' '' 'multiply the sum and the context so far by exp(old'
+broken rescale 'sum \*= factor;' '' 'multiply the sum and the context so far by exp'
 broken rescale 'largest = larger;' '' 'log-sum-exp, .* is -infinity for every row: .largest. never'
 # The extra term comes from the memory that follows the matrix. Where that holds NaN or infinity, the
 # hint names the array instead of the row. Under the sanitizers any hint will do.

@@ -1,10 +1,13 @@
 /* clattn_weights: projection matrices that stay on the device. The same bits as from host memory,
  * on any plan that fits; nothing is uploaded in a run; what does not fit is refused by name. */
+#define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "clattn_cl.h"
 #include "device/ledger.h"
@@ -632,6 +635,13 @@ static void create_buffers(const support_case *c, clattn_buffers *buffers) {
   }
 }
 
+/* Opens the gate of an enqueued run while the test waits for that run. */
+static void *open_later(void *gate) {
+  const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+  nanosleep(&pause, NULL);
+  return clSetUserEventStatus(gate, CL_COMPLETE) == CL_SUCCESS ? gate : NULL;
+}
+
 /* The run waits for an event; meanwhile the handle cannot go, and afterwards its memory is free
  * again. */
 static void enqueued(void **state) {
@@ -667,8 +677,12 @@ static void enqueued(void **state) {
       cl_event gate = clCreateUserEvent(support_opened->context, NULL);
       assert_non_null(gate);
       assert_ok(clattn_plan_enqueue(plan, &buffers, 1, &gate, &done, &error), &error);
-      assert_int_equal(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
+      pthread_t opener;
+      void *opened = NULL;
+      assert_int_equal(pthread_create(&opener, NULL, open_later, gate), 0);
       clattn_weights_destroy(buffers.projection_weights); /* waits */
+      assert_int_equal(pthread_join(opener, &opened), 0);
+      assert_ptr_equal(opened, gate);
       cl_int execution = CL_QUEUED;
       assert_int_equal(clGetEventInfo(done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof execution, &execution, NULL),
                        CL_SUCCESS);

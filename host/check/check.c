@@ -126,7 +126,8 @@ clattn_status clattn_check_other(const clattn_problem *problem, const clattn_inp
                                  const clattn_outputs *outputs, const clattn_rows *rows, clattn_check_report *report,
                                  clattn_error *error) {
   clattn_problem current;
-  const clattn_status status = clattn_take_problem(problem, &current, error);
+  clattn_status status = clattn_take_problem(problem, &current, error);
+  if (status == CLATTN_OK) status = clattn_check_sized(&clattn_sized_check_report, report, error);
   if (status != CLATTN_OK) return status;
   if (current.cache.capacity != 0)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "the problem has a cache (allowed here: none)");

@@ -62,14 +62,14 @@ void icd_loader(char *text, size_t size) {
   icd_loader_words words;
   snprintf(text, size, "%s", real != NULL ? real : found ? info.dli_fname : "unknown");
   free(real);
-  if (!icd_ask_loader(&words)) return;
+  if (!icd_query_loader(&words)) return;
   const size_t used = strlen(text);
   snprintf(text + used, size - used, " (%s %s, %s)", words.name, words.version, words.vendor);
 }
 
 static bool is_khronos(void) {
   icd_loader_words words;
-  return icd_ask_loader(&words) && strstr(words.vendor, "Khronos") != NULL;
+  return icd_query_loader(&words) && strstr(words.vendor, "Khronos") != NULL;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */

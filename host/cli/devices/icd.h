@@ -34,22 +34,22 @@ void icd_loader(char *text, size_t size);
 
 /* How a driver responds to a query of its platforms and devices. The query runs in a process of
  * its own: a broken driver may end that process, and drivers cannot be loaded twice. */
-typedef enum icd_verdict {
+typedef enum icd_response {
   ICD_HAS_DEVICES,
   ICD_HAS_NONE, /* it responds, but has no device */
   ICD_BROKEN,   /* it cannot be loaded, or is not a driver */
   ICD_CRASHES,
   ICD_HANGS,
-  ICD_NOT_ASKED /* no process could be started for the query */
-} icd_verdict;
+  ICD_NOT_QUERIED /* no process could be started for the query */
+} icd_response;
 
 /* How the loader names itself. */
 typedef struct icd_loader_words {
   char name[64], version[64], vendor[64];
 } icd_loader_words;
-bool icd_ask_loader(icd_loader_words *words); /* false if the loader cannot tell */
+bool icd_query_loader(icd_loader_words *words); /* false if the loader cannot tell */
 
 /* Queries a driver, for at most that many seconds. `text` gets the result in words. */
-icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size);
+icd_response icd_query(const icd *one, unsigned seconds, char *text, size_t size);
 
 #endif

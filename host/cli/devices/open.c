@@ -50,8 +50,8 @@ static void name_those_that_hang(void) {
   if (!icd_find(&list)) return;
   for (size_t i = 0; i < list.count; ++i) {
     char name[ICD_PATH_BYTES], text[3 * ICD_TEXT_BYTES];
-    const icd_verdict verdict = icd_ask(&list.one[i], ASK_SECONDS, text, sizeof text);
-    if (verdict != ICD_HANGS && verdict != ICD_CRASHES) continue;
+    const icd_response response = icd_query(&list.one[i], ASK_SECONDS, text, sizeof text);
+    if (response != ICD_HANGS && response != ICD_CRASHES) continue;
     icd_name(&list.one[i], name, sizeof name);
     complain("%s: %s", name, text);
     ++named;

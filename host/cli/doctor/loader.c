@@ -14,17 +14,17 @@ enum { SHOWN_BYTES = 200 }; /* of a name that may hold anything */
 /* Whether the loader may load it. */
 static bool judge(const icd *one, unsigned seconds, bool *pocl) {
   char name[ICD_PATH_BYTES], library[SHOWN_BYTES], text[3 * ICD_TEXT_BYTES];
-  const icd_verdict verdict = icd_ask(one, seconds, text, sizeof text);
-  const bool good = verdict == ICD_HAS_DEVICES || verdict == ICD_NOT_ASKED;
+  const icd_response response = icd_query(one, seconds, text, sizeof text);
+  const bool good = response == ICD_HAS_DEVICES || response == ICD_NOT_QUERIED;
   icd_name(one, name, sizeof name);
   clattn_text_copy(library, sizeof library, one->library[0] != '\0' ? one->library : "?", false);
   if (one->file[0] != '\0')
     printf("  %s -> %s%s", name, library, strlen(library) + 4 > sizeof library ? "..." : "");
   else
     printf("  %s", name);
-  printf(": %s%s%s\n", style(good ? GREEN : verdict == ICD_HAS_NONE ? BOLD : RED), text, style(PLAIN));
+  printf(": %s%s%s\n", style(good ? GREEN : response == ICD_HAS_NONE ? BOLD : RED), text, style(PLAIN));
   *pocl = *pocl || strstr(one->library, "pocl") != NULL;
-  if (verdict != ICD_HANGS && verdict != ICD_CRASHES) return true;
+  if (response != ICD_HANGS && response != ICD_CRASHES) return true;
   complain("%s: %s", name, text);
   return false;
 }

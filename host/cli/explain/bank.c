@@ -116,5 +116,5 @@ int demo_bank(const run_options *o) {
   print_vector("q(bank) = ", b.q[0][BANK], ", ");
   print_vector("v(bank) = ", b.v[0][BANK],
                same ? " in both, bit for bit: the difference came through attention.\n" : "\n");
-  return demo_verdict(&check);
+  return demo_result(&check);
 }

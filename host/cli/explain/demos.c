@@ -28,7 +28,7 @@ float *demo_add_row(walk_step *table, const char *name) {
   return table->value[table->rows++];
 }
 
-int demo_verdict(const clattn_check_report *report) {
+int demo_result(const clattn_check_report *report) {
   if (report->passed) return EXIT_PASSED;
   complain("a result differs from the reference ('clattn run' shows where)");
   return EXIT_CHECK_FAILED;
@@ -162,7 +162,7 @@ static int print_routing(walk *w) {
   text_table(&table);
   putchar('\n');
   for (size_t i = 1; i < CHANGES; ++i) say_change(w, &changes[i], &result[0], &result[i]);
-  return demo_verdict(&w->check);
+  return demo_result(&w->check);
 }
 
 static int run_routing_demo(const run_options *o) {
@@ -223,7 +223,7 @@ static int run_heads_demo(const run_options *o) {
     putchar('\n');
     for (size_t r = 0; r < table.rows; ++r) say_head(&table, r);
     compare_layouts(&one, &turned);
-    code = demo_verdict(!one.check.passed ? &one.check : !two.check.passed ? &two.check : &turned.check);
+    code = demo_result(!one.check.passed ? &one.check : !two.check.passed ? &two.check : &turned.check);
   }
   walk_free(&one);
   walk_free(&two);
@@ -276,7 +276,7 @@ static int run_confusions_demo(const run_options *o) {
   int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &w);
   if (code == GO_ON) {
     print_confusions(&w);
-    code = demo_verdict(&w.check);
+    code = demo_result(&w.check);
   }
   walk_free(&w);
   return code;
@@ -306,7 +306,7 @@ int demo_scales(const run_options *options, const walk *w) {
            w->heads > 1 ? " in each head" : "");
     text_table(&table);
   }
-  if (code == GO_ON) code = demo_verdict(&scaled.check);
+  if (code == GO_ON) code = demo_result(&scaled.check);
   walk_free(&scaled);
   return code;
 }

@@ -31,7 +31,7 @@ void demo_name_columns(walk_step *table, const char *const *names, size_t count)
 float *demo_add_row(walk_step *table, const char *name);
 
 /* The exit code, after a complaint if a check failed. */
-int demo_verdict(const clattn_check_report *report);
+int demo_result(const clattn_check_report *report);
 
 /* Runs and checks a problem. Returns GO_ON, or the exit code after a complaint. */
 int demo_run(const run_options *device, const clattn_problem *problem, const clattn_inputs *inputs,

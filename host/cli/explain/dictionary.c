@@ -114,7 +114,7 @@ int demo_dictionary(const run_options *o) {
       print_query(d, i);
       print_lookup(d, i);
     }
-    code = demo_verdict(&d->check);
+    code = demo_result(&d->check);
   }
   free(d);
   return code;

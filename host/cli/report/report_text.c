@@ -155,7 +155,7 @@ static const char *from(const report *r) {
 }
 
 /* Names the first wrong tensor: later ones may be wrong because of it. */
-static void print_verdict(const report *r) {
+static void print_result(const report *r) {
   const char *colour = style(r->check.passed ? GREEN : RED);
   const size_t checked = r->check.rows_checked, total = r->check.rows_total;
   size_t first = 0;
@@ -190,7 +190,7 @@ static void print_checks(const report *r) {
       printf("%sFAILED%s, largest error %.1e, allowed %.1e\n", style(RED), style(PLAIN), c->largest_error,
              c->allowed_error);
   }
-  print_verdict(r);
+  print_result(r);
 }
 
 /* ---- the numbers of an example ------------------------------------------------------------------------------------

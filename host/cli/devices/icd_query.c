@@ -9,14 +9,14 @@
 
 #if !defined(__unix__)
 
-icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size) {
+icd_response icd_query(const icd *one, unsigned seconds, char *text, size_t size) {
   (void)one;
   (void)seconds;
   snprintf(text, size, "not queried: that needs a process of its own");
-  return ICD_NOT_ASKED;
+  return ICD_NOT_QUERIED;
 }
 
-bool icd_ask_loader(icd_loader_words *words) {
+bool icd_query_loader(icd_loader_words *words) {
   (void)words;
   return false;
 }
@@ -36,7 +36,7 @@ bool icd_ask_loader(icd_loader_words *words) {
 
 /* What the child sends; short enough that one write to a pipe takes it. */
 typedef struct answer {
-  icd_verdict verdict;
+  icd_response response;
   char text[2 * ICD_TEXT_BYTES];
 } answer;
 
@@ -64,13 +64,13 @@ static get_platforms find_entry(void *library) {
   return found;
 }
 
-static void say(answer *a, icd_verdict verdict, const char *what, int code) {
-  a->verdict = verdict;
+static void say(answer *a, icd_response response, const char *what, int code) {
+  a->response = response;
   snprintf(a->text, sizeof a->text, "%s (%d)", what, code);
 }
 
 /* Adds one platform to the text; its get_platform_info may be missing. */
-static void ask_platform(cl_platform_id platform, answer *a) {
+static void query_platform(cl_platform_id platform, answer *a) {
   const dispatch *functions = NULL;
   char raw[128] = "", name[128];
   cl_uint devices = 0;
@@ -82,7 +82,7 @@ static void ask_platform(cl_platform_id platform, answer *a) {
   const cl_int code = functions->get_device_ids(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &devices);
   const size_t used = strlen(a->text);
   if (code == CL_SUCCESS && devices > 0) {
-    a->verdict = ICD_HAS_DEVICES;
+    a->response = ICD_HAS_DEVICES;
     snprintf(a->text + used, sizeof a->text - used, "; platform '%s' has %u device%s", name, devices,
              devices == 1 ? "" : "s");
   } else {
@@ -91,13 +91,13 @@ static void ask_platform(cl_platform_id platform, answer *a) {
   }
 }
 
-static void ask(const char *name, answer *a) {
+static void query(const char *name, answer *a) {
   cl_platform_id platform[16];
   cl_uint count = 0;
   void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
   const char *why = library == NULL ? dlerror() : NULL;
   const get_platforms entry = library != NULL ? find_entry(library) : NULL;
-  a->verdict = ICD_BROKEN;
+  a->response = ICD_BROKEN;
   if (entry == NULL) {
     snprintf(a->text, sizeof a->text, "broken: %s", why != NULL ? why : "the library is not an OpenCL driver");
     return;
@@ -107,9 +107,9 @@ static void ask(const char *name, answer *a) {
     say(a, ICD_HAS_NONE, "loads, but has no platform: clIcdGetPlatformIDsKHR", code);
     return;
   }
-  a->verdict = ICD_HAS_NONE;
+  a->response = ICD_HAS_NONE;
   snprintf(a->text, sizeof a->text, "loads");
-  for (cl_uint i = 0; i < count && i < sizeof platform / sizeof platform[0]; ++i) ask_platform(platform[i], a);
+  for (cl_uint i = 0; i < count && i < sizeof platform / sizeof platform[0]; ++i) query_platform(platform[i], a);
 }
 
 /* The alarm ends the child if its parent has ended. */
@@ -117,18 +117,18 @@ static void answer_in_child(const char *name, unsigned seconds, int to) {
   answer a = {.text = ""};
   signal(SIGALRM, SIG_DFL);
   alarm(seconds + 1);
-  ask(name, &a);
+  query(name, &a);
   _exit(write(to, &a, sizeof a) == (ssize_t)sizeof a ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* ---- in the parent ----------------------------------------------------------------------------------------------- */
 
-static icd_verdict not_asked(char *text, size_t size) {
+static icd_response not_queried(char *text, size_t size) {
   snprintf(text, size, "not queried: %s", strerror(errno));
-  return ICD_NOT_ASKED;
+  return ICD_NOT_QUERIED;
 }
 
-static icd_verdict ended(int status, char *text, size_t size) {
+static icd_response ended(int status, char *text, size_t size) {
   if (WIFSIGNALED(status))
     snprintf(text, size, "broken: querying its platforms and devices ends the process (%s)",
              strsignal(WTERMSIG(status)));
@@ -138,7 +138,7 @@ static icd_verdict ended(int status, char *text, size_t size) {
   return ICD_CRASHES;
 }
 
-icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size) {
+icd_response icd_query(const icd *one, unsigned seconds, char *text, size_t size) {
   int ends[2], status = 0;
   answer a = {.text = ""};
   if (one->trouble[0] != '\0') {
@@ -146,7 +146,7 @@ icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size) {
     return ICD_BROKEN;
   }
   fflush(NULL);
-  if (pipe(ends) != 0) return not_asked(text, size);
+  if (pipe(ends) != 0) return not_queried(text, size);
   const pid_t child = fork();
   if (child == 0) answer_in_child(one->library, seconds, ends[1]);
   close(ends[1]);
@@ -154,16 +154,16 @@ icd_verdict icd_ask(const icd *one, unsigned seconds, char *text, size_t size) {
   const bool in_time = child > 0 && poll(&waited, 1, (int)seconds * 1000) != 0;
   const bool answered = in_time && read(ends[0], &a, sizeof a) == (ssize_t)sizeof a;
   close(ends[0]);
-  if (child < 0) return not_asked(text, size);
+  if (child < 0) return not_queried(text, size);
   if (!in_time) kill(child, SIGKILL);
-  if (waitpid(child, &status, 0) != child) return not_asked(text, size);
+  if (waitpid(child, &status, 0) != child) return not_queried(text, size);
   if (!in_time || (!answered && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)) {
     snprintf(text, size, "hangs: no response to a query of its platforms and devices within %u s", seconds);
     return ICD_HANGS;
   }
   if (!answered) return ended(status, text, size);
   clattn_text_copy(text, size, a.text, false);
-  return a.verdict;
+  return a.response;
 }
 /* ---- the loader -------------------------------------------------------------------------------------------------- */
 
@@ -183,7 +183,7 @@ static bool read_words(icd_loader_words *words) {
 }
 
 /* Also in a child, in which the loader finds no drivers: its first call would load them all. */
-bool icd_ask_loader(icd_loader_words *words) {
+bool icd_query_loader(icd_loader_words *words) {
   static const char *const others[] = {"OCL_ICD_FILENAMES", "OPENCL_VENDOR_PATH", "OPENCL_LAYERS"};
   int ends[2];
   fflush(NULL);
