@@ -103,11 +103,10 @@ static clattn_plan *find(const clattn_device *device, const clattn_problem *prob
   return NULL;
 }
 
-static clattn_status make(clattn_device *device, const clattn_problem *problem, call_needs needs, clattn_plan **plan,
-                          clattn_error *error) {
+static clattn_status make(clattn_device *device, const clattn_problem *problem, call_needs needs, uint64_t tensors,
+                          clattn_plan **plan, clattn_error *error) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
-  options.pipeline = needs.rows ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_AUTO;
-  options.trace = needs.trace;
+  options.tensors = tensors; /* which decide the pipeline, and whether the plan is traced */
   options.weights_kept = needs.weights;
   clattn_status status = clattn_plan_create(device, problem, &options, plan, error);
   /* Planning may have released all that was kept. */
@@ -132,6 +131,6 @@ clattn_status clattn_attend(clattn_device *device, const clattn_problem *given_p
   if (status != CLATTN_OK) return status;
   const call_needs needs = needs_of(&problem, &inputs, &outputs);
   clattn_plan *plan = find(device, &problem, needs);
-  if (plan == NULL) status = make(device, &problem, needs, &plan, error);
+  if (plan == NULL) status = make(device, &problem, needs, clattn_outputs_tensors(&outputs), &plan, error);
   return status == CLATTN_OK ? clattn_plan_run(plan, &inputs, &outputs, NULL, error) : status;
 }
