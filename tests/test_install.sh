@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs into a folder of its own and builds programs outside the project against it: through CMake and through
 # pkg-config, each shared and static; then runs them. The programs are those of README.md and docs/using.md, word for word;
-# one in C++ does the same as README's. clattn-access, the licence and the pages are installed, too.
+# one in C++ projects, plans, runs and checks. clattn-access, the licence and the pages are installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail
@@ -37,7 +37,7 @@ shown() { # PAGE PROGRAM [WHICH: 1, 2 ... of the page's programs]
   echo "ok   the program in $1 is the tested one"
   passed=$((passed + 1))
 }
-shown README.md attention.c
+shown README.md attend.c
 shown docs/using.md decode.c 1
 shown docs/using.md checked.c 2
 

@@ -1,4 +1,4 @@
-/* A complete program: attention of three tokens on the best device. See README.md. */
+/* A complete program: attention of three tokens on the best device. Projects q, k and v from x. */
 #include <clattn.h>
 #include <stdio.h>
 
