@@ -200,15 +200,16 @@ def no_constant(name):
 KEYS = {"version": None,
         "device": {"platform", "name", "vendor", "version", "driver_version", "type", "compute_units"},
         "problem": {"input", "batch", "query_len", "key_len", "model_dim", "kv_model_dim", "heads", "kv_heads",
-                    "head_dim", "value_dim", "output_dim", "source", "layout", "type", "fused_qkv", "biases", "scale",
-                    "softcap", "causal", "alignment", "offset", "window_left", "window_right", "mask", "lengths",
+                    "head_dim", "value_dim", "output_dim", "source", "layout", "type", "context_order", "fused_qkv", "biases",
+                    "scale", "softcap", "causal", "alignment", "offset", "window_left", "window_right", "mask", "lengths",
                     "alibi", "sinks", "positions", "rotary", "rotary_dim", "rotary_base", "cache"},
-        "plan": {"pipeline", "tuned", "blocks", "block_heads", "block_rows", "block_bytes", "total_bytes"},
+        "plan": {"pipeline", "pipeline_reason", "tuned", "blocks", "block_heads", "block_rows", "block_bytes",
+                 "workspace_bytes", "total_bytes"},
         "explain": None,
         "stages": {"stage", "kernel", "rung", "launches", "seconds", "wall_seconds", "gflops", "gbytes_per_second",
                    "share"},
         "timings": {"stages_seconds", "stages_gflops", "upload_seconds", "download_seconds", "total_seconds",
-                    "from_events", "runs"},
+                    "from_events", "runs", "spread", "disturbed"},
         "check": {"passed", "rows_checked", "rows_total", "cpu_seconds", "cpu_seconds_extrapolated", "tensors"}}
 TENSOR_KEYS = {"tensor", "end_to_end", "elements", "failed", "worst_index", "got", "expected", "bound", "ratio",
                "largest_error", "allowed_error", "passed"}
@@ -231,11 +232,11 @@ def check_report(path, expression):
     assert set(r) == set(KEYS), "keys %r" % sorted(r)
     for part, keys in KEYS.items():
         for entry in r[part] if part == "stages" else [r[part]]:
-            assert entry is None and part == "check" or keys is None or keys <= set(entry), "%s: %r" % (part, entry)
+            assert entry is None and part == "check" or keys is None or keys == set(entry), "%s: %r" % (part, entry)
     assert [s["stage"] for s in r["stages"]] == stages_of(r["problem"], r["plan"]["pipeline"] == "fused"), r["stages"]
     tensors = r["check"]["tensors"] if r["check"] else []
     for entry in tensors:
-        assert TENSOR_KEYS <= set(entry), entry
+        assert TENSOR_KEYS == set(entry), entry
     failed = [t["tensor"] + " from x" * t["end_to_end"] for t in tensors if not t["passed"]]
     assert eval("(" + expression + ")", {"r": r, "failed": failed}), "not so: " + expression
 

@@ -34,11 +34,13 @@ int support_run_group(const char *name, const struct CMUnitTest *tests, size_t c
                       CMFixtureFunction tear_down, int argc, char **argv) {
   size_t part = 1, parts = 1;
   char rest = '\0';
-  const bool understood = argc < 2 || sscanf(argv[1], "%zu/%zu%c", &part, &parts, &rest) == 2;
-  if (!understood || argc > 2 || part < 1 || part > parts || part > count) {
-    fprintf(stderr, "usage: test_%s [PART/PARTS]; it has %zu tests\n", name, count);
+  const bool is_part = argc == 2 && sscanf(argv[1], "%zu/%zu%c", &part, &parts, &rest) == 2;
+  if (argc > 2 || part < 1 || part > parts || part > count) {
+    fprintf(stderr, "usage: test_%s [PART/PARTS | NAME, in which * stands for anything]; it has %zu tests\n", name,
+            count);
     return 2;
   }
+  if (argc == 2 && !is_part) cmocka_set_test_filter(argv[1]);
   struct CMUnitTest mine[(count - part) / parts + 1];
   for (size_t i = 0; i < sizeof mine / sizeof mine[0]; ++i) mine[i] = tests[part - 1 + i * parts];
   return cmocka_run_group_tests_name(name, mine, set_up, tear_down);

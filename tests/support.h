@@ -24,9 +24,9 @@ int support_close(void **state);
 /* Fails the test unless the error's message contains this text. */
 #define assert_says(error, part) assert_non_null(strstr((error)->message, part))
 
-/* Runs the group or a part of it: `test_kernels 2/3` runs its second, fifth, eighth ... test, so
- * that CTest can run a long program as several tests. Exit code 2 for any other argument, or for a
- * part without tests. */
+/* Runs the group, or a part of it: `test_kernels 2/3` runs its second, fifth, eighth ... test, so that
+ * CTest can run a long program as several tests. `test_kernels NAME` runs the tests of that name, in
+ * which * stands for anything. Returns 2 for a part without a test. */
 int support_run_group(const char *name, const struct CMUnitTest *tests, size_t count, CMFixtureFunction set_up,
                       CMFixtureFunction tear_down, int argc, char **argv);
 

@@ -478,6 +478,7 @@ static clattn_check_report run(clattn_device *device, const broken *b) {
   clattn_plan *plan = NULL;
   clattn_cache *cache = NULL;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  report.passed = true;
   clattn_error error;
   assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
   if (has_cache) assert_ok(clattn_cache_create(device, &p, NULL, NULL, &cache, &error), &error);
