@@ -24,7 +24,9 @@ static void print_kernels(const clattn_device_info *d) {
   clattn_kernel_info kernel = CLATTN_KERNEL_INFO_INIT;
   clattn_error error;
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
+    const clattn_stage kernels = clattn_stage_kernels((clattn_stage)stage);
     printf("    %-15s", clattn_stage_name((clattn_stage)stage));
+    if ((int)kernels != stage) printf(" as %s", clattn_stage_name(kernels));
     for (size_t i = 0; clattn_kernel_get_info(i, &kernel); ++i) {
       if ((int)kernel.stage != stage || clattn_kernel_supported(i, d, NULL) != CLATTN_OK) continue;
       if (kernel.rung > 0) printf(" %d", kernel.rung);
