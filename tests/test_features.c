@@ -62,10 +62,23 @@ static bool has_own_path(const clattn_kernel *row) {
 }
 #endif
 
-/* Every kernel with the sizes that a plan takes; those of fused also with small ones, with which even these problems
- * have several tiles, strips and parts. */
+#ifndef HOST_ALONE
+static bool runs_without_tiles(const clattn_kernel *row) {
+  return support_runs(row) && !kernel_has_tiles(row);
+}
+#endif
+
+/* Every kernel. Those of fused that have tiles run with small ones, with which even these problems have
+ * several tiles, strips and parts; with CLATTN_PLANNED_TILES set, they run with the sizes that a plan
+ * takes, and nothing else runs. */
 static int open_device(void **state) {
   support_open(state);
+#ifndef HOST_ALONE
+  if (getenv("CLATTN_PLANNED_TILES") != NULL) {
+    add_list(&(kernel_filter){support_runs_with_tiles, SIZES_PLANNED}, CLATTN_PIPELINE_FUSED);
+    return 0;
+  }
+#endif
   add_way("the device's choice", "", CLATTN_PIPELINE_STAGED, 0, false);
   add_way("the device's choice in small blocks", "", CLATTN_PIPELINE_STAGED, 2000, true);
   if (has_library()) add_way("blas", "", CLATTN_PIPELINE_BLAS, 0, true);
@@ -74,7 +87,7 @@ static int open_device(void **state) {
   add_list(&(kernel_filter){has_own_path, SIZES_SMALL}, CLATTN_PIPELINE_FUSED);
 #else
   add_list(&(kernel_filter){support_runs, SIZES_PLANNED}, CLATTN_PIPELINE_STAGED);
-  add_list(&(kernel_filter){support_runs, SIZES_PLANNED}, CLATTN_PIPELINE_FUSED);
+  add_list(&(kernel_filter){runs_without_tiles, SIZES_PLANNED}, CLATTN_PIPELINE_FUSED);
   add_list(&(kernel_filter){support_runs_with_tiles, SIZES_SMALL}, CLATTN_PIPELINE_FUSED);
 #endif
   return 0;
