@@ -1,6 +1,6 @@
-/* Holds the outputs of a run against the scalar path: here the two meet, and nowhere else. The projections
- * are in check_projections.c, the stages of the blocks in check_stages.c, the way from the inputs to context in
- * check_end_to_end.c. */
+/* Compares the outputs of a run with the reference; no other room does. check_projections.c checks
+ * the projections, check_stages.c the stages that work on scores, and check_end_to_end.c the whole
+ * computation from the inputs to context. */
 #include "check/check.h"
 
 #include <string.h>
@@ -13,11 +13,11 @@
 #include "base/status.h"
 #include "problem/tensors.h"
 
-/* What is judged: a plan's work, or other code's. */
+/* The computation to check: a plan's or other code's. */
 typedef struct judged {
   const clattn_problem *problem;
   const clattn_plan_info *info;
-  const clattn_plan *plan; /* NULL: it is other code's */
+  const clattn_plan *plan; /* NULL: other code's */
 } judged;
 
 static bool is_needed(const judged *j, clattn_tensor tensor) {
@@ -34,8 +34,8 @@ static clattn_status check_report_arguments(const judged *j, const clattn_output
     if (is_needed(j, needed[i]) && clattn_outputs_get(outputs, needed[i]) == NULL)
       return clattn_fail(
           error, CLATTN_INVALID_ARGUMENT,
-          "output %s is NULL (clattn_check needs q, k, v, scores, weights, context, and what there is of a cache and "
-          "an output)",
+          "output %s is NULL (clattn_check needs q, k, v, scores, weights and context; with a cache also cached_k and "
+          "cached_v, with an output projection output)",
           clattn_tensor_name(needed[i]));
   const clattn_status status = clattn_check_rows(j->problem, rows, error);
   if (rows == NULL || status != CLATTN_OK) return status;
@@ -90,7 +90,7 @@ static clattn_status judge(const judged *j, const clattn_inputs *inputs, const c
   return clattn_finish(error, CLATTN_OK);
 }
 
-/* The caller's structs may be shorter than this version's. */
+/* The caller's structs may come from an older header and be shorter than this version's. */
 static clattn_status judge_given(const judged *j, const clattn_inputs *given_inputs,
                                  const clattn_outputs *given_outputs, const clattn_rows *rows,
                                  clattn_check_report *given_report, clattn_error *error) {
@@ -111,7 +111,7 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
   return judge_given(&(judged){&plan->problem, &plan->info, plan}, inputs, outputs, rows, report, error);
 }
 
-/* Whatever the order, no chain of additions is longer than its sum has terms. */
+/* Other code may add in any order: assume that the summation depth is the number of terms. */
 static clattn_plan_info info_of_any_order(const clattn_problem *p) {
   const size_t kv_terms = clattn_kv_model_dim(p);
   clattn_plan_info info = CLATTN_PLAN_INFO_INIT;

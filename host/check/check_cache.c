@@ -1,5 +1,5 @@
-/* What the cache made of this run's keys and values: read back, they are what went in, rounded to the cache's type.
- * What was in it before was checked when it came. */
+/* Checks this run's keys and values as read back from the cache: they must equal what was appended,
+ * rounded to the cache's type. Older entries were checked by the run that appended them. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -7,21 +7,21 @@
 #include "check/check.h"
 #include "base/status.h"
 
-/* Keys or values. */
+/* The cached keys or values while they are checked. */
 typedef struct cached {
   clattn_tensor tensor, fresh;
-  const float *got, *truth; /* (batch, keys, columns), and this run's (tokens, columns) */
+  const float *got, *truth; /* cached (batch, keys, columns); this run's (tokens, columns) */
   size_t columns, dim;
 } cached;
 
-/* The step from one byte to the next when the largest element is 127. */
+/* The quantisation step of a vector whose largest element becomes 127. */
 static double byte_step(const float *vector, size_t dim) {
   double largest = 0.0;
   for (size_t i = 0; i < dim; ++i) largest = fmax(largest, fabs((double)vector[i]));
   return largest / 127.0;
 }
 
-/* Rounding to bytes is off by half a step, of the vector's own scale or of the head's. */
+/* Rounding to int8 is off by at most half a step; the step is per vector or per head. */
 static double bound_of(clattn_cache_type type, double value, double step) {
   switch (type) {
   case CLATTN_CACHE_F16:
@@ -52,7 +52,7 @@ static void check_vector(const clattn_checker *c, const cached *t, size_t token,
     b->expected[at] = value;
     b->magnitude[at] = fabs(value);
     b->bound[at] = bound_of(type, value, step) + clattn_bound_product(0.0, 1, 1);
-    b->naive[at] = got[i]; /* gate 2 knows nothing of this rounding */
+    b->naive[at] = got[i]; /* gate 2 does not model this rounding: count it as the reference's error too */
   }
 }
 

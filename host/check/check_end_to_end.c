@@ -1,28 +1,33 @@
-/* Context all the way from the inputs, or, of a fused kernel, from its q, k and v, with log-sum-exp: in double, with a
- * bound that carries the errors of each stage into the next.
+/* Checks context end to end: the reference computes it in double from the inputs. For a fused
+ * kernel it also checks context and log-sum-exp from the kernel's own q, k and v. The bound carries
+ * the errors of each stage into the next.
  *
- * Let dq, dk, dv be the bounds of the projections and ds that of the scores themselves. In the worst case, for query i:
+ * Let dq, dk, dv be the bounds of the projections and ds that of the scores stage alone. In the
+ * worst case, for query i:
  *
  *     |error of score j|   <= ds_j + |scale| * sum over c of (|q_c| dk_jc + |k_jc| dq_c + dq_c dk_jc)  =: D_j
  *     |error of weight j|  <= p_j (exp(2 D) - 1) + its own rounding + its underflow,  D = max over live j of D_j
  *     |error of context c| <= sum over j of (p_j exp(2 D) dv_jc + |error of weight j| |v_jc|) + its own rounding
  *
- * (Each exp is off by a factor of at most exp(D), and so is their sum; a softcap makes D no larger, its slope is at
- * most 1. Given q, k and v, and what a cache holds, have bounds of 0.) Underflow: a device may make 0 of each number
- * below 2^-126. In a fused kernel weights are smaller by the headroom h, the power of two that is at least the number
- * of keys, and by a factor of 2 where the maximum is rounded up to a power of two. A weight of less than 2 h 2^-126 can
- * be lost, therefore, and each product, each sum and each sum that shrinks, less than 2 h 2^-126 of context each.
+ * (Each exp is off by a factor of at most exp(D), and so is their sum. A softcap does not enlarge
+ * D: its slope is at most 1. The bounds of q, k and v that were given or read from a cache are 0.)
  *
- * That is gate 1; it is loose, because errors
- * that differ in sign are added up as if they did not. Gate 2, the error that plain scalar code makes on the same way,
- * is the sharper one. Its magnitude M is that of the sums of all stages together: with E_j = what D_j becomes when
- * independent errors are added as the root of their squares and in units of one rounding,
+ * Underflow: a device may flush every number below 2^-126 to 0. In a fused kernel weights are
+ * smaller by the headroom h, the smallest power of two that is at least the number of keys, and by
+ * another factor of 2 where the maximum is rounded up to a power of two. So a weight below
+ * 2h*2^-126 can be lost, and each product, sum and rescaled sum can lose up to 2h*2^-126 of
+ * context.
+ *
+ * That is gate 1. It is loose, because it adds up errors as if all had the same sign. Gate 2, which
+ * allows a small multiple of the error that the reference in float makes, is the sharper one. Its
+ * magnitude M covers the sums of all stages. Let E_j be D_j in units of one rounding, with
+ * independent errors added as the root of the sum of their squares; then
  *
  *     M_c = sum over j of (p_j |v_jc| + p_j |x.wv|_jc + max E * p_j |v_jc - context_c|)
  *
- * since a change of the scores moves context by sum of p_j (v_j - context) * change_j. Without the last term a problem
- * with large scores failed by chance: its largest error comes from one row, and there one float computation is easily
- * more than twice as lucky as another. */
+ * since a change of the scores moves context by the sum of p_j (v_j - context) * change_j. Without
+ * the last term a problem with large scores failed by chance: its largest error comes from one row,
+ * where one float computation can easily be twice as accurate as another. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -32,14 +37,14 @@
 #include "problem/positions.h"
 #include "base/status.h"
 
-/* One (batch, head): its keys and values from the inputs, with bounds, and the same in float. */
+/* One (batch, head): its keys and values with bounds, in double and in float. */
 typedef struct head {
-  bool given;                          /* q, k and v are taken as the device has them */
-  clattn_matrix wq, wk, wv;            /* whole; unused when given */
+  bool given;                          /* take q, k and v from the device's outputs */
+  clattn_matrix wq, wk, wv;            /* whole matrices; unused when given */
   double *k, *k_bound;                 /* (key_len, head_dim) */
   double *v, *v_bound;                 /* (key_len, value_dim) */
-  float *k_naive, *v_naive;            /* likewise */
-  double *x;                           /* the token at hand */
+  float *k_naive, *v_naive;            /* of the same shapes */
+  double *x;                           /* the current token's input */
   double *q, *q_bound;                 /* (head_dim) */
   float *q_naive;                      /* (head_dim) */
   double *scores, *score_bound;        /* (key_len) */
@@ -89,7 +94,8 @@ static void release(head *h) {
   free(h->memory);
 }
 
-/* Where float must overflow, the truth overflows, too: the stages that follow then see what any float path sees. */
+/* Overflow in the reference where float must overflow, so that later stages see the same
+ * infinity. */
 static void overflow_as_float(double *values, size_t count) {
   for (size_t i = 0; i < count; ++i)
     if (fabs(values[i]) > (double)FLT_MAX) values[i] = values[i] > 0 ? INFINITY : -INFINITY;
@@ -100,7 +106,7 @@ static double projection_bound(const clattn_checker *c, double magnitude) {
                               c->plan->stages[CLATTN_STAGE_PROJECT].longest_addition);
 }
 
-/* Turns bounds of projections into the magnitudes that they came from. */
+/* Divide a projection's bound by this to get the magnitude that it was computed from. */
 static double bound_of_one(const clattn_checker *c, const head *h) {
   return h->given ? 1.0 : projection_bound(c, 1.0);
 }
@@ -111,7 +117,7 @@ typedef struct vector {
   float *naive;
 } vector;
 
-/* `start` is where the vector begins in the tensor when that is (tokens, heads, dim). */
+/* `start`: offset of the vector in the tensor as (tokens, heads, dim). */
 static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
   const clattn_linear l = clattn_linear_of(c->asked, tensor);
   const clattn_linear_float linear = clattn_linear_in_float(&l, c->floats);
@@ -127,7 +133,7 @@ static void project(const clattn_checker *c, const head *h, clattn_tensor tensor
   clattn_project_float(&linear, x, columns, to->naive, NULL);
 }
 
-/* Given vectors, and those of a cache: what the device read, which the outputs repeat (and which was checked). */
+/* Vectors that were given or are in a cache: take what the device read from the checked outputs. */
 static void take(const clattn_checker *c, clattn_tensor tensor, size_t start, const vector *to) {
   const float *given = tensor == CLATTN_Q ? c->outputs->q : tensor == CLATTN_K ? c->keys : c->values;
   const size_t dim = tensor == CLATTN_V ? c->seen->value_dim : c->seen->head_dim;
@@ -163,7 +169,7 @@ static void load_head(const clattn_checker *c, head *h, const clattn_sight *s) {
   }
 }
 
-/* What the errors of the projections and of the scores themselves can make of a row of scores. */
+/* Error of a row of scores, caused by the projections and by the scores stage. */
 typedef struct score_error {
   double worst;   /* D */
   double typical; /* E, in units of one rounding */
@@ -192,7 +198,7 @@ static score_error score_row(const clattn_checker *c, head *h, const clattn_sigh
   return error;
 }
 
-/* Below which a device may make 0 of a weight, in units of the weight itself. */
+/* A device may flush weights below this to 0. */
 static double smallest_weight(const clattn_checker *c, const clattn_sight *s) {
   if (!clattn_checks_fused(c)) return (double)FLT_MIN;
   double smallest = 2.0 * (double)FLT_MIN;
@@ -200,21 +206,21 @@ static double smallest_weight(const clattn_checker *c, const clattn_sight *s) {
   return smallest;
 }
 
-/* How far off the weights of a row may be, of all columns alike. Into h->weight_error. */
+/* Sets h->weight_error: how far off each weight of a row may be. */
 static void weight_errors(const clattn_checker *c, const head *h, const clattn_sight *s, double lse,
                           score_error error) {
   const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
   const double smallest = smallest_weight(c, s);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
-    /* p_j exp(2 D), where p_j itself may be too small for a double; no weight exceeds 1 */
+    /* p_j exp(2 D), computed without p_j, which may be too small for a double; at most 1 */
     const double weight = h->weights[j], grown = exp(fmin(0.0, h->scores[j] - lse + 2.0 * error.worst));
     const double rounded = fmax(grown, weight) + clattn_bound_weight_rounding(weight, largest, keys, chain);
     h->weight_error[j] = rounded - weight + clattn_bound_underflow(rounded, smallest);
   }
 }
 
-/* From b->expected and the plain magnitude in b->magnitude: the bound, and the magnitude of all stages. */
+/* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. */
 static void context_bounds(const clattn_checker *c, const head *h, const clattn_sight *s, score_error error,
                            clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
@@ -239,7 +245,7 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
   }
 }
 
-/* The scalar path in float, timed where it stands for what a fused kernel does. */
+/* Runs the reference in float; timed when it is the reference of a fused kernel. */
 static float run_naive(clattn_checker *c, head *h, const clattn_sight *s, float *context, bool timed) {
   const clattn_problem *p = c->seen;
   const clattn_score_row_float naive = {NULL, NULL, h->scores_naive, NULL};
@@ -255,7 +261,7 @@ static float run_naive(clattn_checker *c, head *h, const clattn_sight *s, float 
   return lse;
 }
 
-/* What is compared on the way at hand. */
+/* The tensors that this check compares. */
 typedef struct comparisons {
   clattn_comparison context, lse;
 } comparisons;
@@ -300,7 +306,7 @@ static clattn_status check_way(clattn_checker *c, bool end_to_end, clattn_error 
     status = clattn_fail_check_memory(error);
     goto cleanup;
   }
-  size_t loaded = SIZE_MAX; /* rows ascend, so all rows of a (batch, key head) come in a row */
+  size_t loaded = SIZE_MAX; /* rows ascend, so the rows of a (batch, KV head) follow each other */
   for (size_t i = 0; i < c->row_count; ++i) {
     const clattn_sight s = clattn_checker_sight(c, i);
     const size_t kv_pair = s.batch * clattn_kv_heads(p) + s.kv_head;

@@ -1,5 +1,5 @@
-/* q, k and v, projected or given, and the output: products of whole rows of tokens. An output that is the context in
- * the order of heads has a row for each head and token. */
+/* Checks q, k and v, projected or given, and the output, in whole rows of the tensor. A row belongs
+ * to a token; in an output that is context in CLATTN_ORDER_HEADS, to a head and token. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,15 +8,15 @@
 #include "problem/positions.h"
 #include "base/status.h"
 
-/* One of the tensors while it is checked. */
+/* The tensor that is being checked. */
 typedef struct projected {
   clattn_tensor tensor;
   clattn_stage stage;
   size_t tokens, columns; /* rows of the tensor, and their length */
-  bool *checked;          /* (tokens): those whose rows are looked at */
+  bool *checked;          /* (tokens): whether the token's row is checked */
 } projected;
 
-/* Marks the tokens of the checked rows; of keys, which belong to no row, as many, evenly spread. */
+/* Marks the tokens of the checked rows. Keys belong to no row: marks as many, evenly spread. */
 static bool mark_tokens(const clattn_checker *c, projected *p) {
   const bool of_keys = p->tensor == CLATTN_K || p->tensor == CLATTN_V;
   size_t marked = 0;
@@ -54,7 +54,7 @@ static void compare_token(const clattn_checker *c, const projected *p, size_t to
   clattn_check_row(comparison, index, rank, got + token * p->columns, p->columns, b);
 }
 
-/* Queries and keys that the rotary stage turns, head by head. */
+/* Applies the rotary embedding to a row of queries or keys, head by head. */
 static void rotate_row(const clattn_checker *c, const projected *p, size_t token, const clattn_row_buffers *b) {
   if (!clattn_is_rotated(c->asked, p->tensor)) return;
   const int64_t position = clattn_token_position(c->asked, c->inputs, p->tensor, token);
@@ -64,8 +64,8 @@ static void rotate_row(const clattn_checker *c, const projected *p, size_t token
   }
 }
 
-/* Rounding to the stored type, of the scalar path in float as well. A half holds up to 65504; what rounds to 65520 or
- * more is infinite. */
+/* Adds the rounding to the stored type to the bound, and rounds the float reference as well. The
+ * largest f16 number is 65504; values from 65520 on round to infinity. */
 static void add_narrowing(const clattn_problem *problem, const clattn_row_buffers *b, const float *got, size_t width) {
   for (size_t i = 0; i < width; ++i) {
     float stored; /* large enough for every type */
@@ -77,7 +77,7 @@ static void add_narrowing(const clattn_problem *problem, const clattn_row_buffer
   }
 }
 
-/* `in` (tokens, terms) is what the device multiplied, `got` what came of it. */
+/* `in` (tokens, terms) is the device's input, `got` its result. */
 static clattn_status check_product(clattn_checker *c, projected *p, const float *in, const float *got,
                                    clattn_error *error) {
   const clattn_linear l = clattn_linear_of(c->asked, p->tensor);
@@ -112,7 +112,7 @@ cleanup:
   return status;
 }
 
-/* What was handed on without a computation: `truth` (tokens, columns) itself, rounded once where it was narrowed. */
+/* A tensor that is a copy: `got` must equal `truth` (tokens, columns), rounded once if narrowed. */
 static clattn_status check_copy(clattn_checker *c, projected *p, const float *truth, const float *got,
                                 clattn_error *error) {
   clattn_comparison comparison = clattn_check_begin(p->tensor, false);

@@ -1,4 +1,4 @@
-/* What the parts of a check share: rows, their buffers, and the beginning and end of a comparison. */
+/* Shared by the checks: rows, their buffers, and the begin and end of a comparison. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +68,7 @@ bool clattn_checks_fused(const clattn_checker *c) {
   return c->plan->stages[CLATTN_STAGE_FUSED].kernel != NULL;
 }
 
-/* A fused kernel adds up a score as plainly as may be: head_dim terms one after the other. */
+/* A fused kernel adds up the head_dim terms of a score one after the other. */
 size_t clattn_checker_chain(const clattn_checker *c, clattn_stage stage) {
   if (!clattn_checks_fused(c)) return c->plan->stages[stage].longest_addition;
   return stage == CLATTN_STAGE_SCORES ? c->seen->head_dim : c->plan->stages[CLATTN_STAGE_FUSED].longest_addition;
@@ -112,7 +112,7 @@ void clattn_check_context(const clattn_checker *c, const clattn_sight *s, const 
   clattn_check_row(comparison, index, rank, c->outputs->context + start, p->value_dim, b);
 }
 
-/* Of some tensors there may be nothing to compare: no key was appended, no checked row belongs to a query. */
+/* Drops a comparison without elements: no key was appended, or no checked row has a query. */
 void clattn_check_finish(clattn_checker *c, clattn_comparison *comparison) {
   if (comparison->check.elements == 0) return;
   clattn_comparison_finish(comparison);
@@ -132,5 +132,5 @@ size_t clattn_checked_elements(const clattn_checker *c, clattn_tensor tensor) {
 }
 
 clattn_status clattn_fail_check_memory(clattn_error *error) {
-  return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the scalar path");
+  return clattn_fail(error, CLATTN_OUT_OF_HOST_MEMORY, "no host memory for the reference");
 }

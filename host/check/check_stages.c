@@ -1,6 +1,6 @@
-/* scores and their like, weights, log-sum-exp and context, each judged on its own: its truth computed from the device's
- * own input of that stage, so that an error shows where it arises. Rows are computed one at a time, in double for the
- * truth and in float for gate 2. */
+/* Checks scaled, softcapped and final scores, weights, log-sum-exp and context. The reference of
+ * each starts from the device's own input of that stage, so an error shows in the stage that made
+ * it. Rows are computed one at a time, in double for gate 1 and in float for gate 2. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static void score_row(clattn_checker *c, const clattn_sight *s, const double *k,
   const clattn_problem *p = c->seen;
   const size_t start = clattn_key_start(p, s, CLATTN_K), step = clattn_tensor_columns(p, CLATTN_K);
   const float *q = clattn_row_exists(s) ? c->outputs->q + clattn_query_start(p, s, CLATTN_Q) : NULL;
-  /* What the stage makes on the way goes to where the tensor's own is wanted, else nowhere. */
+  /* Keep the intermediate result that is checked; write the final scores to unused memory then. */
   clattn_score_row_double truth = {NULL, NULL, b->expected, b->magnitude};
   clattn_score_row_float naive = {NULL, NULL, b->naive, NULL};
   double *const unused = b->input + p->head_dim;
@@ -72,7 +72,7 @@ static clattn_element judge_lse(const clattn_checker *c, double expected, float 
                           .magnitude = 1.0 + largest};
 }
 
-/* weights and, where it is wanted, lse: one comes with the other. */
+/* Checks weights and, if the caller passed it, lse: softmax computes both. */
 static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
   const size_t key_len = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   clattn_comparison weights = clattn_check_begin(CLATTN_WEIGHTS, false), lse = clattn_check_begin(CLATTN_LSE, false);
@@ -105,8 +105,8 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
 
 /* ---- context ----------------------------------------------------------------------------------------------------- */
 
-/* Devices may read weights below 2^-126 as 0: what that takes away. Where one of them meets an infinite value, either
- * 0 * Inf = NaN or Inf is right. */
+/* Adds to the bound what is lost when the device reads weights below 2^-126 as 0. Where such a
+ * weight meets an infinite value, both 0 * Inf = NaN and Inf are right. */
 static void bound_lost_weights(const clattn_sight *s, const double *scores, const double *weights,
                                clattn_vectors_double v, size_t column, clattn_row_buffers *b) {
   double lost = 0.0;

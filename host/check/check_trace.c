@@ -1,5 +1,5 @@
-/* What a traced plan has besides: x with its positions, products, and the rows' maxima, exps and sums. Each is judged
- * from the device's own input of its stage, as the stages that count are. */
+/* Checks the tensors that only a traced plan has: x with its positions, products, and each row's
+ * maximum, exps and sum. Each reference starts from the device's own input of that stage. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ clattn_status clattn_check_x_positioned(clattn_checker *c, clattn_error *error) 
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
-/* Biases and masks have no part in products. */
+/* Products are q . k without scale, bias and mask. */
 static void products_row(const clattn_checker *c, const clattn_sight *seen, const double *k, clattn_row_buffers *b) {
   const clattn_problem p = clattn_unscaled(c->seen);
   const size_t start = clattn_key_start(&p, seen, CLATTN_K), step = clattn_tensor_columns(&p, CLATTN_K);
@@ -91,10 +91,10 @@ cleanup:
 
 enum { EXPS, ROW_MAX, ROW_SUM, PARTS };
 
-/* A sum is off by what its terms are off, and by its own additions. */
+/* Error of a sum: the errors of its terms plus the rounding of its additions. */
 static double sum_bound(const clattn_checker *c, const clattn_row_buffers *b, double sum) {
   const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_EXPS);
-  double terms = clattn_bound_exp(1.0, 0.0); /* a sink's */
+  double terms = clattn_bound_exp(1.0, 0.0); /* the sink's term */
   for (size_t j = 0; j < keys; ++j) terms += b->bound[j];
   return terms + clattn_bound_product(sum, keys, chain);
 }
@@ -115,7 +115,7 @@ static void judge_row(const clattn_checker *c, const clattn_sight *s, size_t i, 
     b->bound[j] = clattn_bound_exp(b->expected[j], distance);
   }
   if (o->exps != NULL) clattn_check_keys(c, &to[EXPS], s, clattn_checked_row(c, o->exps, i), b);
-  if (o->row_max != NULL) { /* a choice among floats: no rounding at all */
+  if (o->row_max != NULL) { /* a maximum of floats needs no rounding */
     const clattn_element e = {o->row_max[row], largest, naive_largest, (double)FLT_MIN, fabs(largest)};
     clattn_compare(&to[ROW_MAX], index, 3, &e);
   }

@@ -1,9 +1,10 @@
-/* The two gates. docs/correctness.md derives them.
+/* The bounds: two gates, which docs/correctness.md derives.
  *
- * Gate 1 bounds every element by the rounding errors that its own sum can have collected; gate 2 bounds the worst
- * element of the tensor by what the plain scalar code makes of it in the same type. Both must hold.
+ * Gate 1 bounds the error of each element by the rounding errors that its own sum can collect. Gate
+ * 2 bounds the largest error of the tensor by a multiple of the float reference's largest error.
+ * Both must hold.
  *
- * Comparisons are written !(error <= bound): a NaN then fails, where error > bound would let it pass. */
+ * Write comparisons as !(error <= bound): NaN then fails; with error > bound it would pass. */
 #include "check/compare.h"
 
 #include <float.h>
@@ -11,23 +12,23 @@
 #include <string.h>
 
 #define UNIT_ROUNDOFF 5.9604644775390625e-08 /* 2^-24 */
-#define SMALLEST_NORMAL ((double)FLT_MIN)    /* 2^-126: devices may flush what is smaller to 0 */
+#define SMALLEST_NORMAL ((double)FLT_MIN)    /* 2^-126: devices may flush smaller numbers to 0 */
 
 double clattn_bound_product(double magnitude, size_t terms, size_t chain) {
   return UNIT_ROUNDOFF * (8.0 + 2.0 * sqrt((double)terms) + (double)chain / 3.0) * magnitude +
          (double)terms * SMALLEST_NORMAL;
 }
 
-/* The softcap's quotient, tanh (5 units by the OpenCL specification) and product: 8 roundings of a value no larger than
- * the magnitude. ALiBi's product and the two additions behind it: 4. */
+/* Softcap divides, takes tanh (5 units by the OpenCL specification) and multiplies: 8 roundings of
+ * a value that is at most the magnitude. ALiBi's product and the two additions after it: 4. */
 double clattn_bound_score(const clattn_problem *problem, double magnitude, size_t chain) {
   const double softcap = problem->softcap > 0.0f ? 8.0 : 0.0;
   const double bias = problem->mask == CLATTN_MASK_FLOAT || problem->alibi ? 4.0 : 0.0;
   return clattn_bound_product(magnitude, problem->head_dim, chain) + UNIT_ROUNDOFF * (softcap + bias) * magnitude;
 }
 
-/* Relative to the value, and where the type has no smaller numbers, half of its smallest; 1 % for the value itself
- * being off by its own rounding. */
+/* Half a unit in the last place. Near 0 half of f16's smallest number, and bf16's smallest normal
+ * one, which a device may flush. The 1 % allows for the value's own rounding error. */
 double clattn_bound_narrowing(clattn_type type, double value) {
   switch (type) {
   case CLATTN_F16:
@@ -40,24 +41,26 @@ double clattn_bound_narrowing(clattn_type type, double value) {
   return 0.0;
 }
 
-/* Half a step, and a rounding each of the quotient and the product. */
+/* Half a step, and one rounding each for the quotient and the product. */
 double clattn_bound_bytes(double step, double value) {
   return 0.5001 * step + clattn_bound_product(fabs(value), 1, 1);
 }
 
-/* The table's entry, then the sum. */
+/* One rounding of the table's entry and one of the sum. */
 double clattn_bound_positioned(double x, double position) {
   return 1.01 * UNIT_ROUNDOFF * (fabs(x) + 2.0 * fabs(position)) + SMALLEST_NORMAL;
 }
 
-/* What is below the smallest normal number becomes 0, or is rounded to a multiple of 2^-149 one to three times (exp,
- * the quotient, a power of two), which may also raise it: 2^-151 * (1 + a little) to 2^-149, by 3 times itself. */
+/* A number below the smallest normal one is flushed to 0, or rounded to a multiple of 2^-149 up to
+ * three times (exp, the quotient, a power of two). Rounding may also raise it: just above 2^-151 it
+ * can become 2^-149, an error of 3 times its value. */
 double clattn_bound_underflow(double weight, double smallest) {
   return fmin(4.0 * weight, smallest);
 }
 
-/* exp itself: 4 units in the last place at most (the OpenCL specification says 3, 4 for embedded devices), so 8
- * roundings; the difference before it is off by one of its own, which exp makes a relative error. */
+/* exp is off by at most 4 units in the last place (OpenCL: 3, for embedded devices 4), so 8
+ * roundings. The difference before it has one rounding error, which exp turns into a relative
+ * error. */
 double clattn_bound_exp(double value, double distance) {
   const double rounding = UNIT_ROUNDOFF * value * (8.0 + 2.0 * distance);
   return rounding + clattn_bound_underflow(value + rounding, SMALLEST_NORMAL);
@@ -76,14 +79,14 @@ double clattn_bound_weight(double weight, double largest_score, size_t keys, siz
   return rounding + clattn_bound_underflow(weight + rounding, SMALLEST_NORMAL);
 }
 
-/* Error over bound: 0 where a NaN or Inf is in its place, infinite where one is out of place. A bound of 0 demands the
- * value itself. */
+/* Error divided by bound: 0 for an expected NaN or Inf, infinite for an unexpected one. With a
+ * bound of 0 only the exact value passes. */
 static double ratio_of(const clattn_element *e) {
   const double got = (double)e->got;
   if (e->bound == CLATTN_NOT_FINITE) return isfinite(got) ? INFINITY : 0.0;
   if (isnan(e->expected)) return isnan(got) ? 0.0 : INFINITY;
   if (isinf(e->expected)) return got == e->expected ? 0.0 : INFINITY;
-  if (isinf(got)) { /* the true value may lie beyond what float can hold */
+  if (isinf(got)) { /* the expected value may be too large for float */
     const bool beyond = fabs(e->expected) + e->bound > (double)FLT_MAX && (got > 0) == (e->expected > 0);
     return beyond ? 0.0 : INFINITY;
   }

@@ -1,4 +1,4 @@
-/* Judging one tensor, element by element. */
+/* The bounds that decide whether a tensor is right, element by element. */
 #ifndef CLATTN_COMPARE_H
 #define CLATTN_COMPARE_H
 
@@ -8,57 +8,59 @@
 
 typedef struct clattn_element {
   float got;
-  double expected;  /* scalar path in double */
-  float naive;      /* scalar path in float */
-  double bound;     /* gate 1; CLATTN_NOT_FINITE: every value that is not finite is right, and no other */
-  double magnitude; /* of the terms that were added up */
+  double expected;  /* reference in double */
+  float naive;      /* reference in float */
+  double bound;     /* gate 1; CLATTN_NOT_FINITE: only NaN and infinities are right */
+  double magnitude; /* sum of the absolute values of the terms */
 } clattn_element;
 
 typedef struct clattn_comparison {
   clattn_tensor_check check;
   /* For gate 2, over the whole tensor: */
-  double naive_error; /* of the scalar path in float */
-  double round_trip;  /* of adding 0.3 and taking it away again in float */
+  double naive_error; /* largest error of the reference in float */
+  double round_trip;  /* largest error of adding and subtracting 0.3 in float */
   double magnitude;
 } clattn_comparison;
 
 /* index has as many entries as the tensor has dimensions, at most 4. */
 void clattn_compare(clattn_comparison *comparison, const size_t *index, int rank, const clattn_element *element);
 
-/* Judges gate 2 and sets check.passed. */
+/* Applies gate 2 and sets check.passed. */
 void clattn_comparison_finish(clattn_comparison *comparison);
 
-/* Gate 1 of a sum of `terms` products of total magnitude `magnitude`; `chain` is the longest chain of additions. */
+/* Gate 1 of a sum of `terms` products of total magnitude `magnitude`; `chain` is the summation
+ * depth. */
 double clattn_bound_product(double magnitude, size_t terms, size_t chain);
 
-/* Gate 1 of a score: the same, and what softcap and bias add. */
+/* Gate 1 of a score: the same plus the roundings of softcap and bias. */
 double clattn_bound_score(const clattn_problem *problem, double magnitude, size_t chain);
 
-/* Rounding once to a storage type. */
+/* Bound of one rounding to a storage type. */
 double clattn_bound_narrowing(clattn_type type, double value);
 
-/* Rounding once to bytes that stand for multiples of `step`. */
+/* Bound of one rounding to int8, in multiples of `step`. */
 double clattn_bound_bytes(double step, double value);
 
-/* Gate 1 of x with its position added: both addends are rounded once, and so is their sum. */
+/* Gate 1 of x with its position added. */
 double clattn_bound_positioned(double x, double position);
 
-/* Gate 1 of exp(score - row_max), where the two are `distance` apart. */
+/* Gate 1 of exp(score - row_max); `distance` is row_max - score. */
 double clattn_bound_exp(double value, double distance);
 
-/* Gate 1 of the log of a row's sum: that of a weight, which is as far off as the sum, and the log's own rounding. */
+/* Gate 1 of log-sum-exp: the bound of a weight, whose error is the sum's, plus the rounding of
+ * log. */
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain);
 
-/* Gate 1 of a weight: largest_score is the largest absolute value in the row. It is what rounding and underflow make
- * together. */
+/* Gate 1 of a weight, from rounding and underflow together. largest_score is the largest absolute
+ * score in the row. The second function gives the part of rounding. */
 double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain);
 double clattn_bound_weight_rounding(double weight, double largest_score, size_t keys, size_t chain);
 
-/* How much of a weight, or of an exp, can be lost by underflow where the device may make 0 of what is below `smallest`:
- * all of it. Nothing of a weight of 0. */
+/* Error of a weight or exp by underflow, on a device that may flush numbers below `smallest` to 0;
+ * 0 for a weight of 0. */
 double clattn_bound_underflow(double weight, double smallest);
 
-/* The magnitude for which gate 2 allows this error. */
+/* The magnitude for which gate 2 allows `error`. */
 double clattn_magnitude_of(double error);
 
 #endif

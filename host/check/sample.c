@@ -1,4 +1,4 @@
-/* Which rows to check when checking all would take too long. */
+/* Selects the rows to check when checking all would take too long. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,9 +9,10 @@
 #include "clattn_check.h"
 #include "base/status.h"
 
-#define MOST_PAIRS 8 /* (batch, head) pairs of a sample; each needs all its keys and values projected */
+#define MOST_PAIRS 8 /* most (batch, head) pairs in a sample: the reference projects all keys and values of each */
 
-/* `count` of 0 ... total-1, ascending: the first, the last, and one from each of the equal parts in between. */
+/* Selects `count` of 0 ... total-1, ascending: the first, the last, and one at random from each of
+ * count-2 equal parts in between. */
 static void choose(size_t *chosen, size_t count, size_t total, uint64_t *state) {
   for (size_t i = 0; i < count; ++i) {
     if (i == 0)
