@@ -4,8 +4,9 @@
 #include "problem/sized.h"
 #include "selftest/self_test.h"
 
-/* Each time that a kernel turns out to be wrong on this device there is one less to choose from. */
-static clattn_status choose_trusted(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
+/* Selects again while a selected kernel fails its self-test; a kernel that failed is not selected
+ * again. */
+static clattn_status choose_tested(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
   bool again = true;
   clattn_status status = CLATTN_OK;
   while (again && status == CLATTN_OK) {
@@ -21,8 +22,8 @@ static clattn_status create(clattn_device *device, const clattn_problem *problem
   clattn_plan *plan = NULL;
   clattn_status status = clattn_plan_begin(device, problem, options, &plan, error);
   if (status != CLATTN_OK) return status;
-  status = choose_trusted(plan, options, error);
-  if (clattn_fall_back(plan, status, error)) status = choose_trusted(plan, options, error);
+  status = choose_tested(plan, options, error);
+  if (clattn_fall_back(plan, status, error)) status = choose_tested(plan, options, error);
   if (status == CLATTN_OK) status = clattn_plan_finish(plan, options, error);
   if (status == CLATTN_OK)
     *result = plan;
@@ -35,7 +36,7 @@ clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *pr
                                  clattn_plan **result, clattn_error *error) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   clattn_status status = CLATTN_OK;
-  clattn_error own; /* clattn_fall_back reads the message, even if the caller wants none */
+  clattn_error own; /* clattn_fall_back reads the message even if the caller passed no error */
   if (result == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the place for the plan is NULL");
   *result = NULL;
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");

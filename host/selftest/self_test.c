@@ -1,5 +1,5 @@
-/* Self-tests: of what a plan selected, and of any kernel of the catalogue. host/selftest/test_case.c has the problems.
- */
+/* Runs self-tests: for the kernels that a plan selected, and for any kernel of the catalogue.
+ * host/selftest/test_case.c has the problems. */
 #include "selftest/self_test.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "device/process.h"
 #include "base/status.h"
 
-/* ---- of a plan --------------------------------------------------------------------------------------------------- */
+/* ---- a plan's kernels -------------------------------------------------------------------------------------------- */
 
 static bool is_untested(const clattn_plan *plan, const clattn_plan_options *options, clattn_stage stage) {
   const clattn_choice *choice = &plan->choice[stage];
@@ -22,7 +22,8 @@ static bool is_untested(const clattn_plan *plan, const clattn_plan_options *opti
          clattn_program_test_of(plan->device, choice->program, options->program_dir, NULL) == CLATTN_TEST_NOT_RUN;
 }
 
-/* The plan's own selection, for the plan of the test. What a library computes is not tested: naive takes its place. */
+/* Writes the plan's own selection for the plan of the test, with naive in place of library kernels,
+ * which are not tested. */
 static void write_choices(const clattn_plan *plan, char *text, size_t size) {
   size_t used = 0;
   text[0] = '\0';
@@ -52,8 +53,8 @@ static clattn_status open_case(const clattn_plan *plan, const clattn_plan_option
   return clattn_plan_create(plan->device, &e->problem, &own, &e->plan, error);
 }
 
-/* A failed run says something only of the kernel at which it stopped, and only for this process: the device may have
- * been short of memory. */
+/* Keeps the result of a stage's kernel. A failed run counts only against the kernel at which it
+ * stopped, and only in this process: the device may have been short of memory. */
 static void keep(const clattn_plan *plan, const clattn_plan_options *options, const clattn_test_case *e,
                  clattn_status status, const char *message, clattn_stage stage, bool *again) {
   clattn_case_result result = {.passed = false};
@@ -64,7 +65,7 @@ static void keep(const clattn_plan *plan, const clattn_plan_options *options, co
   else
     return;
   if (clattn_program_test_of(plan->device, plan->choice[stage].program, NULL, NULL) == CLATTN_TEST_FAILED)
-    return; /* for another stage */
+    return; /* a test for another stage has failed it already */
   *again = *again || !result.passed;
   clattn_program_test_keep(plan->device, plan->choice[stage].program, status == CLATTN_OK ? options->program_dir : NULL,
                            result.passed ? CLATTN_TEST_PASSED : CLATTN_TEST_FAILED, result.text);
@@ -85,7 +86,7 @@ static clattn_status test_stages(clattn_plan *plan, const clattn_plan_options *o
     const clattn_status taken = clattn_test_case_run(&e, &own);
     for (int s = 0; s < CLATTN_STAGE_COUNT; ++s)
       if (untested[s]) keep(plan, options, &e, taken, own.message, (clattn_stage)s, again);
-    if (taken != CLATTN_OK && !*again) { /* nothing to blame but the device */
+    if (taken != CLATTN_OK && !*again) { /* no kernel failed: report the device's error */
       status = taken;
       if (error != NULL) *error = own;
     }
@@ -94,9 +95,9 @@ static clattn_status test_stages(clattn_plan *plan, const clattn_plan_options *o
   return status;
 }
 
-/* ---- of a row of the catalogue ----------------------------------------------------------------------------------- */
+/* ---- one kernel of the catalogue --------------------------------------------------------------------------------- */
 
-/* A problem that has the row's stage, and a shape that the row is for. */
+/* A problem with the row's stage and a shape that the row was written for. */
 static clattn_problem problem_for(const clattn_kernel *row) {
   clattn_problem real = CLATTN_PROBLEM_INIT;
   real.query_len = real.key_len = row->few_rows ? 1 : CLATTN_TEST_CASE_TOKENS;
@@ -135,7 +136,7 @@ static bool is_refusal(clattn_status status) {
   return status == CLATTN_UNSUPPORTED || status == CLATTN_BUILD_FAILED || status == CLATTN_KERNEL_SOURCE;
 }
 
-/* Runs a case that was opened. A failed run counts against the kernel only if it failed at its stage. */
+/* Runs an open case. A failed run counts against the kernel only if it failed at that stage. */
 static clattn_status run_case(clattn_test_case *e, clattn_stage stage, clattn_self_test_result *result,
                               clattn_error *error) {
   const clattn_status status = clattn_test_case_run(e, error);
@@ -181,7 +182,7 @@ clattn_status clattn_kernel_self_test(clattn_device *device, size_t index, const
   return clattn_finish(error, status);
 }
 
-/* ---- all that a plan has chosen ---------------------------------------------------------------------------------- */
+/* ---- all that a plan selected ------------------------------------------------------------------------------------ */
 
 clattn_status clattn_self_test_kernels(clattn_plan *plan, const clattn_plan_options *options, bool *again,
                                        clattn_error *error) {

@@ -1,4 +1,4 @@
-/* Test cases: which small problems, and which of their results test which kernel. */
+/* Test cases: the small problems, and which of their results test which kernel. */
 #include "selftest/test_case.h"
 
 #include <stdio.h>
@@ -12,18 +12,19 @@
 #include "base/status.h"
 #include "problem/facts.h"
 
-/* More than one block of every kernel and a tail; of few queries more than one part of the keys. */
+/* Sizes that give every kernel more than one tile and a remainder; with few queries (FEW_KEYS) more
+ * than one part of the keys. */
 enum { TOKENS = CLATTN_TEST_CASE_TOKENS, FEW_KEYS = 300, WIDTH = CLATTN_TEST_CASE_WIDTH, SEED = 7, GROUPS = 2 };
 
 /* ---- the small problems ------------------------------------------------------------------------------------------ */
 
-/* As long as the real one in the places that decide whether it is read by vectors, but no longer than WIDTH. */
+/* At most WIDTH, with the same remainder modulo 16, which decides whether kernels read vectors. */
 static size_t shortened(size_t size) {
   return size <= WIDTH ? size : WIDTH - 16 + size % 16;
 }
 
-/* Programs depend on head_dim, value_dim and the types that they read; everything else of a problem is data. Two heads
- * that share keys, and a mask. */
+/* Programs depend only on head_dim, value_dim and the types that they read. The rest is chosen to
+ * cover more: two heads share a KV head, and the mask is causal. */
 clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   const bool few = clattn_has_few_rows(real);
@@ -62,7 +63,7 @@ clattn_problem clattn_test_case_projection(const clattn_problem *real) {
   return p;
 }
 
-/* ---- doing one --------------------------------------------------------------------------------------------------- */
+/* ---- running one ------------------------------------------------------------------------------------------------- */
 
 static clattn_status draw(clattn_test_case *e, clattn_tensor tensor, uint64_t *state, clattn_error *error) {
   const bool stored = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
@@ -97,21 +98,21 @@ static clattn_status prepare(clattn_test_case *e, clattn_error *error) {
     const size_t bytes = clattn_output_bytes(&e->problem, tensor);
     void *result = e->memory[CLATTN_TENSOR_COUNT + t] = malloc(bytes);
     if (result == NULL) return clattn_fail_malloc(error, bytes, clattn_tensor_name(tensor));
-    memset(result, 0xFF, bytes); /* NaN: what no kernel writes must not look right */
+    memset(result, 0xFF, bytes); /* NaN: an element that no kernel writes must fail */
     clattn_outputs_set(&e->outputs, tensor, result);
   }
   return status;
 }
 
-/* Where long launches may be cut, small ones are here: kernels must know where in the whole of the work a piece lies,
- * and drivers must tell them. */
+/* Cuts even small launches where the plan may cut long ones. This tests that kernels and driver
+ * handle the offset of a piece. */
 static void cut_launches(clattn_launch_limit *limit) {
   if (limit->groups_least > 0) *limit = (clattn_launch_limit){.flops = 1.0, .groups_least = GROUPS};
 }
 
 clattn_status clattn_test_case_run(clattn_test_case *e, clattn_error *error) {
-  clattn_timings timings =
-      CLATTN_TIMINGS_INIT; /* so that each launch is waited for, and a failure is that of its stage */
+  /* With timings the run waits for each launch, so a failure is reported for the right stage. */
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_status status = prepare(e, error);
   cut_launches(&e->plan->limit);
   if (status == CLATTN_OK) status = clattn_plan_run(e->plan, &e->inputs, &e->outputs, &timings, error);
@@ -125,7 +126,7 @@ void clattn_test_case_finish(clattn_test_case *e) {
   for (size_t i = 0; i < sizeof e->memory / sizeof e->memory[0]; ++i) free(e->memory[i]);
 }
 
-/* ---- what it says ------------------------------------------------------------------------------------------------ */
+/* ---- the result -------------------------------------------------------------------------------------------------- */
 
 static void write_worst(const clattn_problem *problem, const clattn_tensor_check *c, char *text, size_t size) {
   char index[96] = "";

@@ -1,4 +1,4 @@
-/* A test case: a small problem, solved by given kernels and compared with the reference. */
+/* A test case: a small problem; its results by given kernels are compared with the reference. */
 #ifndef CLATTN_TEST_CASE_H
 #define CLATTN_TEST_CASE_H
 
@@ -22,8 +22,9 @@ typedef struct clattn_case_result {
 /* Sequence length of the small problems, long enough that clattn_has_few_rows() is false, and columns of x. */
 enum { CLATTN_TEST_CASE_TOKENS = 70, CLATTN_TEST_CASE_WIDTH = 80 };
 
-/* Small problems for the kernels of a real one: with q, k and v given for the stages that work on scores, with x for
- * the others. They have the real one's head_dim, value_dim and types, on which programs depend. */
+/* Small problems for the kernels of a real problem: q, k and v are given for the stages that work
+ * on scores, x for the others. head_dim, value_dim and types, on which programs depend, are the
+ * real problem's. */
 clattn_problem clattn_test_case_attention(const clattn_problem *real);
 clattn_problem clattn_test_case_projection(const clattn_problem *real);
 
@@ -33,10 +34,10 @@ clattn_test_case clattn_test_case_of(clattn_problem problem);
 /* Draws the inputs, runs and compares. CLATTN_OK: clattn_test_case_result can be called. */
 clattn_status clattn_test_case_run(clattn_test_case *e, clattn_error *error);
 
-/* Whether the results of this stage are right, each judged from the device's own input of the stage. */
+/* Whether this stage's results are right, given the device's own input of the stage. */
 clattn_case_result clattn_test_case_result(const clattn_test_case *e, clattn_stage stage);
 
-/* Frees everything, with the plan and a cache among the inputs. */
+/* Frees everything, including the plan and the cache in `inputs`. */
 void clattn_test_case_finish(clattn_test_case *e);
 
 #endif
