@@ -1,4 +1,4 @@
-/* From a choice to a built kernel that the device can run. */
+/* Builds a selected kernel and checks that the device can run it. */
 #include <stdio.h>
 
 #include "plan/choice.h"
@@ -30,8 +30,8 @@ static void build_options(const clattn_problem *problem, const clattn_choice *ch
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }
 
-/* Work-items that a group of this kernel may have. rusticl of Mesa 22.3 answers with the sub-group's size instead, and
- * launches larger groups all the same: an answer equal to the sub-group's size is taken for the device's limit. */
+/* The most work-items that a group of this kernel may have. rusticl of Mesa 22.3 reports the
+ * sub-group size instead, but launches larger groups: for such an answer use the device's limit. */
 static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_t *most) {
   size_t multiple = 0;
   cl_int code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof *most, most, NULL);
@@ -42,8 +42,8 @@ static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_
   return code;
 }
 
-/* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 lays its variables out twice, one behind the
- * other, and launches such kernels all the same: an answer of about twice what they are is taken for that. */
+/* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 counts its variables twice,
+ * but launches such kernels: replace an answer of about twice the computed size by that size. */
 static cl_int local_memory(const clattn_device *device, const clattn_choice *choice, cl_ulong *bytes) {
   const cl_ulong twice = 2 * (cl_ulong)choice->geometry.local_bytes, alignment = 128;
   const cl_int code =
@@ -52,11 +52,10 @@ static cl_int local_memory(const clattn_device *device, const clattn_choice *cho
   return code;
 }
 
-/* Enough to fill a GPU's widest sub-group, few enough that small results are spread over all compute units. */
+/* Enough to fill a GPU's widest sub-group, but so few that small results use all compute units. */
 #define GROUP_ITEMS 64
 
-/* How many work-items the launch may put into a group of a kernel that works with any number; the driver allows `most`.
- */
+/* Work-items per group for a kernel that works with any number; the driver allows `most`. */
 static size_t group_items(const clattn_device *device, size_t most) {
   size_t items = 1;
   for (int d = 0; d < 2; ++d) most = clattn_smaller(most, (size_t)device->info.max_work_item_sizes[d]);
@@ -64,7 +63,8 @@ static size_t group_items(const clattn_device *device, size_t most) {
   return items;
 }
 
-/* What the driver says of the kernel that it has built; before, only the device's own limits are known. */
+/* Checks the limits that the driver reports for the built kernel; until then only the device's
+ * limits are known. */
 static clattn_status check_built(const clattn_device *device, clattn_choice *choice, clattn_error *error) {
   const char *name = choice->row->name, *stage = clattn_stage_name(choice->stage);
   size_t most = 0;
@@ -75,7 +75,7 @@ static clattn_status check_built(const clattn_device *device, clattn_choice *cho
   const size_t items = choice->geometry.local[0] * choice->geometry.local[1];
   if (items > most)
     return clattn_fail(error, CLATTN_UNSUPPORTED,
-                       "kernel %s of stage %s needs work-groups of %zu work-items; built for '%s' it can have %zu",
+                       "kernel %s of stage %s needs work-groups of %zu work-items; on '%s' it can have at most %zu",
                        name, stage, items, device->info.name, most);
   if (local_bytes > device->info.local_memory_bytes)
     return clattn_fail(

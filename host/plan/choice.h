@@ -1,4 +1,4 @@
-/* A choice: its text, and how it is built. */
+/* A selected kernel: its text form, and its build. */
 #ifndef CLATTN_CHOICE_H
 #define CLATTN_CHOICE_H
 
@@ -6,31 +6,32 @@
 
 /* A part of a string. */
 typedef struct clattn_text {
-  const char *start; /* NULL: nothing was said */
+  const char *start; /* NULL: nothing was given */
   size_t length;
 } clattn_text;
 
-/* What a row's geometry follows from. */
+/* The sizes from which a row's geometry is computed. */
 clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage);
 
 /* Cuts "scores=2,softmax=naive:LOCAL_X=64" into one text for each stage that it names. NULL names none. */
 clattn_status clattn_split_kernels(const char *kernels, clattn_text wanted[CLATTN_STAGE_COUNT], clattn_error *error);
 
-/* Row and tile sizes from "2" or "tiled:TILE=8"; nothing is built. Sizes that are not named become smaller where the
- * device needs it, unless one of them is named. */
+/* Parses row and tile sizes from "2" or "tiled:TILE=8"; builds nothing. If the text names no size,
+ * the default sizes are reduced as far as the device needs it. */
 clattn_status clattn_parse_choice(const clattn_plan *plan, clattn_stage stage, clattn_text text, clattn_choice *choice,
                                   clattn_error *error);
 
 #define CLATTN_CHOICE_TEXT 160
 
-/* The way back: "tiled:TILE=8", with every size. */
+/* The reverse: writes "tiled:TILE=8", with every size. */
 void clattn_write_choice(const clattn_choice *choice, char *text, size_t size);
 
-/* Kernels and geometry. CLATTN_UNSUPPORTED, with the reason, where the device cannot run them. */
+/* Builds the kernels and sets the geometry. CLATTN_UNSUPPORTED, with the reason, if the device
+ * cannot run them. */
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                   clattn_error *error);
 
-/* Its kernels, as far as there are any. */
+/* Releases the kernels that were built. */
 void clattn_release_choice(clattn_choice *choice);
 
 #endif

@@ -1,4 +1,5 @@
-/* The texts that choose kernels: "scores=2,softmax=register:LOCAL_X=64", and of one stage "register:LOCAL_X=64". */
+/* Texts that select kernels: "scores=2,softmax=register:LOCAL_X=64", and for one stage
+ * "register:LOCAL_X=64". */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +7,7 @@
 #include "base/status.h"
 #include "catalog/tiles.h"
 
-/* Cuts `text` at the first `separator`: what is before it is returned, `text` goes on behind it. */
+/* Returns the part of `text` before the first `separator` and moves `text` to just after it. */
 static clattn_text cut(clattn_text *text, char separator) {
   const char *at = memchr(text->start, separator, text->length);
   const clattn_text part = {text->start, at == NULL ? text->length : (size_t)(at - text->start)};
@@ -27,8 +28,8 @@ static clattn_status fail_syntax(clattn_text item, clattn_error *error) {
     used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", s > 0 ? ", " : "",
                              clattn_stage_name((clattn_stage)s));
   return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                     "kernel choice '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, perhaps with :TILE=SIZE behind; STAGE "
-                     "one of %s)",
+                     "kernel selection '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, optionally followed by :TILE=SIZE; "
+                     "STAGE is one of %s)",
                      (int)item.length, item.start, allowed);
 }
 

@@ -1,4 +1,5 @@
-/* Which kernel for which stage: by hand, from a tuning record, or the one that suits with the highest priority. */
+/* Selects the kernel of each stage: the one that the caller named, else the one of a tuning record,
+ * else the suitable kernel with the highest priority. */
 #include <string.h>
 
 #include "plan/choice.h"
@@ -23,7 +24,7 @@ static clattn_status note_chosen(clattn_plan *plan, const clattn_choice *choice,
                            smaller ? "; sizes made smaller for this device" : "");
 }
 
-/* Built, and not known to be wrong. */
+/* Builds the kernel; fails and sets *wrong if it is known to fail its self-test. */
 static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                    bool *wrong, clattn_error *error) {
   const char *text = NULL;
@@ -36,7 +37,7 @@ static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, con
                      clattn_stage_name(choice->stage), plan->device->info.name, text);
 }
 
-/* Tries to build the kernel. *taken is false, and the status CLATTN_OK, where the next one is to be tried. */
+/* Tries to build the kernel. CLATTN_OK with *taken false: the caller should try the next one. */
 static clattn_status try_kernel(clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                 bool *taken, clattn_error *error) {
   bool wrong = false;
@@ -48,8 +49,9 @@ static clattn_status try_kernel(clattn_plan *plan, clattn_choice *choice, const 
                            error->message);
 }
 
-/* From the highest priority down: the first kernel that suits, fits the device and compiles. Kernels from a folder are
- * being worked on: there the user wants to see a failing build. */
+/* Selects the first kernel, by descending priority, that suits the problem, fits the device and
+ * compiles. Exception: with kernels from a folder, which the user is editing, a failed build is an
+ * error. */
 static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
                                  const clattn_plan_options *options, clattn_error *error) {
   const clattn_selection selection = {.stage = stage,
@@ -85,7 +87,8 @@ static clattn_status read_record(clattn_plan *plan, const clattn_plan_options *o
                                  clattn_error *error) {
   if (options->tuning_file == NULL) return CLATTN_OK;
   if (options->kernel_dir != NULL)
-    return clattn_reason_record(plan, CLATTN_STAGE_COUNT, error, "%s: not of the kernels in '%s'", options->tuning_file,
+    return clattn_reason_record(plan, CLATTN_STAGE_COUNT, error,
+                                "%s: measured with the built-in kernels, not with those in '%s'", options->tuning_file,
                                 options->kernel_dir);
   if (clattn_record_read(options->tuning_file, &plan->device->info, record, error) == CLATTN_RECORD_READ)
     return CLATTN_OK;
@@ -103,21 +106,21 @@ static clattn_status parse_entry(const clattn_plan *plan, clattn_choice *choice,
   return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s: %s", choice->row->name, against);
 }
 
-/* choice->row stays NULL where the record has nothing that can be used. */
+/* choice->row stays NULL if the record has no usable entry. */
 static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
                                      const clattn_plan_options *options, const clattn_record *record,
                                      clattn_error *error) {
   if (record->date[0] == '\0' || !clattn_stage_is_tuned(stage)) return CLATTN_OK;
   const clattn_tuning_key key = clattn_tuning_key_of(&plan->problem, stage);
   const clattn_record_entry *entry = clattn_record_find(record, &key);
-  if (entry == NULL) return clattn_reason_record(plan, stage, error, "nothing of such a type and size in it");
+  if (entry == NULL) return clattn_reason_record(plan, stage, error, "it has no entry for this type and size");
   bool wrong = false;
   clattn_status status = parse_entry(plan, choice, stage, entry, error);
   if (status == CLATTN_OK) status = build_trusted(plan, choice, options, &wrong, error);
   if (status == CLATTN_OK)
     return clattn_reason_add(plan, CLATTN_REASON_RECORD, choice, error,
-                             "tuned %s: %.3g GFLOP/s, %.3g with what plans choose without it", record->date,
-                             entry->gflops, entry->standard_gflops);
+                             "tuned %s: %.3g GFLOP/s, %.3g without the record", record->date, entry->gflops,
+                             entry->standard_gflops);
   const clattn_choice refused = *choice;
   *choice = (clattn_choice){.row = NULL};
   if (status != CLATTN_INVALID_ARGUMENT && status != CLATTN_UNSUPPORTED && status != CLATTN_BUILD_FAILED) return status;
@@ -140,9 +143,9 @@ static clattn_status choose(clattn_plan *plan, clattn_stage stage, clattn_text w
                             const clattn_plan_options *options, const clattn_record *record, clattn_error *error) {
   static const clattn_text clblast = {"clblast", 7};
   clattn_choice *choice = &plan->choice[stage];
-  if (wanted.start != NULL) return choose_by_hand(plan, choice, stage, wanted, options, "named so", error);
+  if (wanted.start != NULL) return choose_by_hand(plan, choice, stage, wanted, options, "named by the caller", error);
   if (plan->pipeline == CLATTN_PIPELINE_BLAS && clattn_stage_facts_of(stage)->post_process != NULL)
-    return choose_by_hand(plan, choice, stage, clblast, options, "the blas pipeline has it", error);
+    return choose_by_hand(plan, choice, stage, clblast, options, "the blas pipeline uses it", error);
   const clattn_status status = choose_recorded(plan, choice, stage, options, record, error);
   if (status != CLATTN_OK || choice->row != NULL) return status;
   return choose_best(plan, choice, stage, options, error);
@@ -150,7 +153,7 @@ static clattn_status choose(clattn_plan *plan, clattn_stage stage, clattn_text w
 
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error) {
   clattn_text wanted[CLATTN_STAGE_COUNT] = {{NULL, 0}};
-  clattn_error own; /* what is passed over is noted with its message, also where the caller wants none */
+  clattn_error own; /* the reasons keep messages even if the caller passed no error */
   if (error == NULL) error = &own;
   clattn_record record = {.count = 0};
   clattn_status status = clattn_split_kernels(options->kernels, wanted, error);

@@ -1,4 +1,4 @@
-/* A plan's memory: what fits, in which blocks scores are worked off, and the buffers. */
+/* A plan's memory: checks that it fits, sizes the blocks of scores, and allocates the buffers. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,19 +13,19 @@
 #include "problem/tensors.h"
 #include "problem/facts.h"
 
-/* What a block of scores should not exceed when more would fit: on a CPU device scores, softmax and context hand it to
- * each other through the cache; on a GPU it only needs to be large enough to fill the device. */
+/* Largest block of scores, even if more memory is free. On a CPU the block should stay in the cache
+ * between scores, softmax and context; on a GPU it only needs to fill the device. */
 #define BLOCK_BYTES_CPU (8ull << 20)
 #define BLOCK_BYTES_GPU (256ull << 20)
 #define NAN_PIECE_BYTES ((size_t)1 << 20)
 #define MOST_PAIRS 65535u                   /* some drivers launch no more work-groups along a third dimension */
 #define MOST_ROWS ((size_t)INT_MAX - 1024u) /* kernels count rows in int */
-#define BLOCK_ROWS_MULTIPLE 64              /* a block that is cut within a head begins at a tile's border */
+#define BLOCK_ROWS_MULTIPLE 64              /* a block within a head begins at a tile boundary */
 
 /* What the plan allocates for a tensor. */
 typedef struct tensor_memory {
   uint64_t floats; /* bytes that the kernels work on */
-  uint64_t stored; /* bytes in the problem's type, besides */
+  uint64_t stored; /* additional bytes in the problem's type */
 } tensor_memory;
 
 static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor) {
@@ -89,7 +89,7 @@ static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor ten
                      (unsigned long long)most);
 }
 
-/* Bytes of everything but the block of scores. */
+/* Bytes of everything except the block of scores. */
 static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clattn_error *error) {
   clattn_status status = CLATTN_OK;
   *bytes = clattn_tables_bytes(&plan->problem) + (plan->io == CLATTN_IO_HOST ? sequences_bytes(&plan->problem) : 0);
@@ -107,8 +107,8 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
   return status;
 }
 
-/* The memory through which a kernel and its companion pass parts of results. Only one stage of a plan has companions.
- */
+/* Sizes the memory through which a kernel passes partial results to its post-process. At most one
+ * stage of a plan has one. */
 static clattn_status size_workspace(clattn_plan *plan, clattn_error *error) {
   const uint64_t most = plan->device->info.max_allocation_bytes;
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
@@ -135,7 +135,7 @@ static uint64_t preferred_block(const clattn_plan *plan, const clattn_plan_optio
   return plan->device->info.type == CLATTN_DEVICE_CPU ? BLOCK_BYTES_CPU : BLOCK_BYTES_GPU;
 }
 
-/* The buffers of scores, as large as the memory and the preferred size allow. */
+/* Makes the buffer of scores as large as the memory and the preferred size allow. */
 static clattn_status size_blocks(clattn_plan *plan, const clattn_plan_options *options, uint64_t budget, uint64_t fixed,
                                  clattn_error *error) {
   const clattn_problem *problem = &plan->problem;
@@ -147,7 +147,7 @@ static clattn_status size_blocks(clattn_plan *plan, const clattn_plan_options *o
                        (unsigned long long)row_bytes, plan->device->info.name, (unsigned long long)most);
 
   uint64_t rows = smallest(most, preferred_block(plan, options)) / row_bytes;
-  if (rows == 0) rows = 1; /* the memory suffices for a row, only the preferred size does not */
+  if (rows == 0) rows = 1; /* one row fits the memory, but not the preferred size */
   const size_t pairs = problem->batch * problem->heads;
   if (rows >= problem->query_len) {
     plan->largest.pairs = (size_t)smallest(smallest(rows / problem->query_len, pairs), MOST_PAIRS);
@@ -166,7 +166,7 @@ static clattn_status size_blocks(clattn_plan *plan, const clattn_plan_options *o
   return CLATTN_OK;
 }
 
-/* The least that a plan of its problem takes: everything, and one row of scores. */
+/* The least memory of a plan: everything else and one row of scores. */
 static clattn_status least_bytes(clattn_plan *plan, uint64_t *fixed, uint64_t *least, clattn_error *error) {
   clattn_status status = size_workspace(plan, error);
   if (status == CLATTN_OK) status = fixed_bytes(plan, fixed, error);
@@ -175,14 +175,14 @@ static clattn_status least_bytes(clattn_plan *plan, uint64_t *fixed, uint64_t *l
   return status;
 }
 
-/* Whether the problem would still be one of the same kind with other lengths. */
+/* Whether the problem would stay valid, and of the same kind, with fewer tokens. */
 static bool may_be_shorter(const clattn_problem *p) {
   return p->lengths == CLATTN_LENGTHS_FULL && p->cache.capacity == 0 && p->mask == CLATTN_MASK_NONE &&
          p->order != CLATTN_ORDER_STRIDES;
 }
 
-/* Keys, and as many queries where both are as many, with which it would fit; 0: none, or the problem is not such a one.
- */
+/* The most keys that would fit (also for queries, if there are as many); 0: none, or the problem
+ * cannot be shortened. */
 static size_t what_would_fit(const clattn_plan *plan, uint64_t budget) {
   clattn_plan shorter = *plan;
   size_t fits = 0, too_many = plan->problem.key_len;
@@ -200,7 +200,7 @@ static size_t what_would_fit(const clattn_plan *plan, uint64_t budget) {
   return fits;
 }
 
-/* Adds to the message of a refusal what would not be refused. */
+/* Adds to the message how many tokens would fit. */
 static clattn_status refuse(const clattn_plan *plan, uint64_t budget, clattn_error *error) {
   const size_t fits = what_would_fit(plan, budget);
   if (error == NULL) return CLATTN_OUT_OF_DEVICE_MEMORY;
@@ -252,9 +252,9 @@ bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
   return true;
 }
 
-/* New memory often holds an earlier run's right results, and a kernel that forgets to write some would pass every
- * check: it is filled with NaN first. (By writing: what clEnqueueFillBuffer fills counts as uninitialised for
- * oclgrind.) */
+/* Fills new memory with NaN. It often holds the right results of an earlier run, so a kernel that
+ * fails to write some elements could pass every check. (Written, because oclgrind treats memory
+ * from clEnqueueFillBuffer as uninitialised.) */
 static clattn_status fill_with_nan(const clattn_plan *plan, cl_mem buffer, size_t bytes, clattn_error *error) {
   const size_t piece_bytes = bytes < NAN_PIECE_BYTES ? bytes : NAN_PIECE_BYTES;
   void *piece = malloc(piece_bytes);

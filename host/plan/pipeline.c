@@ -22,7 +22,7 @@ static bool is_staged_only(clattn_tensor tensor) {
   return is_traced(tensor) || clattn_tensor_has_rows(tensor);
 }
 
-/* The first tensor of the problem that runs will ask for and that is so; CLATTN_TENSOR_COUNT: none. */
+/* The first tensor of the problem in `asked` for which is_so() holds; CLATTN_TENSOR_COUNT: none. */
 static clattn_tensor first_tensor(const clattn_plan *plan, uint64_t asked, bool (*is_so)(clattn_tensor)) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
@@ -38,7 +38,7 @@ static void decide(clattn_plan *plan, clattn_pipeline pipeline, const char *form
   snprintf(plan->pipeline_reason, sizeof plan->pipeline_reason, format, of);
 }
 
-/* By what the caller asks for besides. */
+/* Decides from the named kernels, the requested tensors and the trace option. */
 static clattn_status decide_by_need(clattn_plan *plan, const clattn_text named[CLATTN_STAGE_COUNT],
                                     clattn_tensor tensor, clattn_error *error) {
   const clattn_stage stage = named_stage(named, CLATTN_PIPELINE_FUSED);

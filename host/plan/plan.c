@@ -1,4 +1,4 @@
-/* Plans: their making, what they say of themselves, and their end. */
+/* Creates, describes and destroys plans. */
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
   }
 }
 
-/* The stages that work on scores see the keys in the cache; for the others the plan's own problem counts. */
+/* Stages that work on scores see all keys in the cache; the others see the plan's own problem. */
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, clattn_plan_info *info) {
   clattn_problem room;
   const clattn_problem *seen = clattn_current_problem(given, &room);
@@ -83,19 +83,19 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
                        options->launch_seconds);
   if (options->tensors >> CLATTN_TENSOR_COUNT != 0)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "tensors is %#llx (allowed: CLATTN_TENSOR_BIT of tensors that there are)",
+                       "tensors is %#llx (allowed: CLATTN_TENSOR_BIT of the tensors in clattn_tensor)",
                        (unsigned long long)options->tensors);
   return CLATTN_OK;
 }
 
-/* Tensors travel as they lie in memory. */
+/* Tensors are copied byte by byte, so host and device must have the same byte order. */
 static clattn_status check_byte_order(const clattn_device *device, clattn_error *error) {
   const union {
     uint16_t number;
     unsigned char byte[2];
   } one = {.number = 1};
   if (device->info.little_endian == (one.byte[0] == 1)) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_UNSUPPORTED, "'%s' has the other byte order than this machine", device->info.name);
+  return clattn_fail(error, CLATTN_UNSUPPORTED, "'%s' has a different byte order than this machine", device->info.name);
 }
 
 void clattn_release_choices(clattn_plan *plan) {

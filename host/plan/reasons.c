@@ -1,4 +1,4 @@
-/* The list of reasons that a plan keeps. */
+/* The list of reasons in a plan. */
 #include "plan/reasons.h"
 
 #include <stdarg.h>
@@ -13,13 +13,13 @@
 typedef struct reason_entry {
   clattn_reason_kind kind;
   clattn_stage stage;
-  const clattn_kernel *row; /* NULL: a record is meant */
+  const clattn_kernel *row; /* NULL: the reason is about a tuning record */
   char choice[CLATTN_CHOICE_TEXT];
   char program[CLATTN_ORIGIN_TEXT];
   char text[TEXT_BYTES];
 } reason_entry;
 
-/* Room for one more; NULL without memory. */
+/* Appends an entry; NULL: no memory. */
 static reason_entry *append(clattn_plan *plan, clattn_error *error) {
   clattn_reasons *list = &plan->reasons;
   if (list->count == list->room) {
@@ -35,7 +35,7 @@ static reason_entry *append(clattn_plan *plan, clattn_error *error) {
   return &list->entry[list->count++];
 }
 
-/* The first line: behind it a compiler's log may follow. */
+/* Keeps only the first line: a compiler's log may follow it. */
 static void fill_text(reason_entry *entry, const char *format, va_list values) {
   vsnprintf(entry->text, sizeof entry->text, format, values);
   entry->text[strcspn(entry->text, "\n")] = '\0';

@@ -27,13 +27,13 @@ static size_t tokens_of(const clattn_problem *p, clattn_placed placed) {
   return placed == CLATTN_PLACED_K ? clattn_key_tokens(p) : clattn_query_tokens(p);
 }
 
-/* Of the longest sequence. */
+/* Rows for the longest sequence. */
 static size_t rows_of(const clattn_problem *p, clattn_placed placed) {
   const size_t rows = placed == CLATTN_PLACED_K ? p->key_len : p->query_len, tokens = tokens_of(p, placed);
   return rows < tokens ? rows : tokens;
 }
 
-/* Whether sequences may begin at positions that differ. */
+/* Whether sequences may begin at different positions. */
 static bool can_differ(const clattn_problem *p) {
   const bool ragged = p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT && p->lengths != CLATTN_LENGTHS_FULL;
   return p->batch > 1 && (p->cache.capacity != 0 || ragged);
@@ -62,14 +62,14 @@ static clattn_token_span span_of(const clattn_problem *p, const clattn_inputs *i
                                                 : s.first_query,
                              .count = !packed   ? rows
                                       : of_keys ? s.new_len
-                                                : s.query_len}; /* padding is turned, too */
+                                                : s.query_len}; /* padding is rotated, too */
 }
 
 static bool is_same(const clattn_token_span *a, const clattn_token_span *b) {
   return a->position == b->position && a->token == b->token && a->count == b->count;
 }
 
-/* Takes the run's spans; whether the contents are no longer those of them. */
+/* Stores the run's spans. Returns whether the table must be filled again. */
 static bool take_spans(const clattn_problem *p, const clattn_inputs *inputs, clattn_placed placed, clattn_table *t) {
   const int64_t first_before = t->span[0].position;
   const bool by_token_before = t->by_token;
@@ -91,7 +91,7 @@ static void fill(const clattn_problem *p, clattn_placed placed, const clattn_tok
                                                                            table + token * width_of(p, placed));
 }
 
-/* Returns the rows that are filled. */
+/* Returns how many rows it filled. */
 static size_t fill_table(const clattn_problem *p, clattn_placed placed, const clattn_table *t) {
   const clattn_token_span all = {.position = t->span[0].position, .count = rows_of(p, placed)};
   if (!t->by_token) fill(p, placed, &all, 0, t->host);

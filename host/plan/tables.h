@@ -1,13 +1,14 @@
-/* A plan's tables of positions: sines and cosines of the positions that a run's tokens have, computed on the host. A
- * table has a row for each token, or, where all sequences begin at the same position, for each row of any sequence. It
- * is computed anew only where a run's positions differ from those of the run before. */
+/* A plan's tables of sines and cosines for the positions of a run's tokens, computed on the host. A
+ * table has one row per token; if all sequences begin at the same position, they share the rows of
+ * the longest. A run recomputes a table only if its positions differ from the run before. */
 #ifndef CLATTN_TABLES_H
 #define CLATTN_TABLES_H
 
 #include "base/opencl.h"
 #include "problem/sequence.h"
 
-/* What is placed: x gets sinusoids, q and k are turned. Queries that stand where the keys stand share their table. */
+/* Tensors with positions: sinusoids are added to x, q and k are rotated. Queries with the same
+ * positions as the keys use the table of K. */
 typedef enum clattn_placed { CLATTN_PLACED_X, CLATTN_PLACED_Q, CLATTN_PLACED_K, CLATTN_PLACED_COUNT } clattn_placed;
 
 /* The tokens of a sequence in x, q or k. */
@@ -19,7 +20,7 @@ typedef struct clattn_token_span {
 typedef struct clattn_table {
   cl_mem buffer;           /* (rows, model_dim), or (rows, rotary_dim / 2, 2): cos and sin; NULL: not needed */
   float *host;             /* its contents */
-  clattn_token_span *span; /* (batch): what the contents are of */
+  clattn_token_span *span; /* (batch): the tokens that the contents are for */
   bool by_token, filled;
 } clattn_table;
 
@@ -30,23 +31,23 @@ typedef struct clattn_tables {
 struct clattn_queue;
 struct clattn_plan;
 
-/* Of all of them on the device. */
+/* Device memory of all tables. */
 uint64_t clattn_tables_bytes(const clattn_problem *problem);
 
-/* Makes the plan's tables, with the positions of a run of full lengths on an empty cache. */
+/* Creates the plan's tables, filled for a run with full lengths and an empty cache. */
 clattn_status clattn_tables_create(struct clattn_plan *plan, clattn_error *error);
 
-/* Before a run, when the cache knows of its keys: the tables become those of its positions. With a queue they are
- * uploaded by it, and must not be changed before it has ended; without one they get new buffers, and runs that were
- * enqueued before keep the old ones. */
+/* Updates the tables to a run's positions. Call it before the run, after the cache has counted the
+ * new keys. With a queue the tables are uploaded by it: do not change them before the queue has
+ * finished. Without a queue they get new buffers; runs enqueued before keep the old ones. */
 clattn_status clattn_tables_update(struct clattn_plan *plan, const clattn_inputs *inputs, struct clattn_queue *queue,
                                    clattn_error *error);
 
-/* After a run that failed: nobody knows what the buffers hold. */
+/* Call after a failed run: the contents of the buffers are unknown then. */
 void clattn_tables_forget(clattn_tables *tables);
 void clattn_tables_release(clattn_tables *tables);
 
-/* The table that belongs to x, q or k. */
+/* The table for x, q or k. */
 const clattn_table *clattn_table_of(const struct clattn_plan *plan, clattn_tensor tensor);
 
 #endif
