@@ -653,8 +653,8 @@ static void lengths_refused(void **state) {
     int32_t offsets[3];
     const char *part;
   } wrong[] = {{{1, 4, 8}, "query_offsets[0] is 1 (allowed: 0)"},
-               {{0, 4, 3}, "query_offsets[2] is 3, -1 behind"},
-               {{0, 6, 8}, "query_offsets[1] is 6, 6 behind"},
+               {{0, 4, 3}, "query_offsets[2] is 3, so sequence 1 has a length of -1"},
+               {{0, 6, 8}, "query_offsets[1] is 6, so sequence 0 has a length of 6"},
                {{0, 4, 7}, "query_offsets[2] is 7 (allowed: all tokens, 8)"}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
     const clattn_inputs packed_inputs = {

@@ -1,4 +1,4 @@
-/* Inputs and outputs: what is asked of them before anything is done. */
+/* Checks inputs and outputs before a computation: see arguments.h. */
 #include "problem/arguments.h"
 
 #include "base/status.h"
@@ -25,7 +25,7 @@ static clattn_status check_key_lengths(const clattn_problem *p, const int32_t *l
   return CLATTN_OK;
 }
 
-/* One of the two tables of packed sequences. */
+/* query_offsets or key_offsets of packed sequences. */
 typedef struct packed_offsets {
   const char *name;
   const int32_t *offset;
@@ -40,8 +40,8 @@ static clattn_status check_offsets(const clattn_problem *p, const packed_offsets
     const int64_t length = (int64_t)o->offset[b + 1] - o->offset[b];
     if (length < 0 || (size_t)length > o->longest)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                         "%s[%zu] is %d, %lld behind the one before it (allowed: 0 to %zu behind it)", o->name, b + 1,
-                         (int)o->offset[b + 1], (long long)length, o->longest);
+                         "%s[%zu] is %d, so sequence %zu has a length of %lld (allowed: 0 to %zu)", o->name, b + 1,
+                         (int)o->offset[b + 1], b, (long long)length, o->longest);
   }
   if ((size_t)o->offset[p->batch] != o->total)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s[%zu] is %d (allowed: all tokens, %zu)", o->name, p->batch,

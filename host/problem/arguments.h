@@ -1,10 +1,10 @@
-/* What every function that takes inputs and outputs asks first. */
+/* Checks of inputs and outputs that every function makes first. */
 #ifndef CLATTN_ARGUMENTS_H
 #define CLATTN_ARGUMENTS_H
 
 #include "clattn_inspect.h"
 
-/* Nothing NULL that must not be, outputs->rows in order. */
+/* Refuses missing inputs, wrong lengths and wrong outputs->rows. */
 clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn_inputs *inputs,
                                      const clattn_outputs *outputs, clattn_error *error);
 
@@ -12,10 +12,10 @@ clattn_status clattn_check_arguments(const clattn_problem *problem, const clattn
 clattn_status clattn_check_arguments_without_weights(const clattn_problem *problem, const clattn_inputs *inputs,
                                                      const clattn_outputs *outputs, clattn_error *error);
 
-/* The lengths of the sequences that the problem has, in order. */
+/* Checks only the lengths of the sequences: key_lengths, query_offsets and key_offsets. */
 clattn_status clattn_check_lengths(const clattn_problem *problem, const clattn_inputs *inputs, clattn_error *error);
 
-/* NULL (all rows), or strictly ascending and within the problem. */
+/* Rows must be NULL (all rows), or strictly ascending and within the problem. */
 clattn_status clattn_check_rows(const clattn_problem *problem, const clattn_rows *rows, clattn_error *error);
 
 #endif

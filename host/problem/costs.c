@@ -1,4 +1,4 @@
-/* What the stages of a problem cost: see costs.h. */
+/* Costs of a problem's stages: see costs.h. */
 #include "problem/costs.h"
 
 #include "problem/facts.h"
@@ -17,8 +17,8 @@ static double sum_of_borders(double queries, double keys, double shift) {
   return (level - rise) * (shift + (rise + level - 1.0) / 2.0) + (queries - level) * keys;
 }
 
-/* (query, key) places that causality and window leave, over all batches and heads; lengths count as
- * full. */
+/* Number of (query, key) pairs that causality and window allow, over all batches and heads, with
+ * full lengths. */
 static double live_pairs(const clattn_problem *problem) {
   const double position = (double)clattn_sequence_of(problem, NULL, 0).position;
   const double queries = (double)problem->query_len, keys = (double)problem->key_len;
@@ -66,7 +66,7 @@ double clattn_output_flops(const clattn_problem *problem) {
          (double)problem->output_dim;
 }
 
-/* Nothing is masked. */
+/* Products are computed for masked keys, too. */
 double clattn_products_flops(const clattn_problem *problem) {
   return 2.0 * (double)problem->batch * (double)problem->heads * (double)problem->query_len * (double)problem->key_len *
          (double)problem->head_dim;

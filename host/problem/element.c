@@ -1,12 +1,12 @@
-/* Elements from one storage type to another, on the host, by the bits.
+/* Converts elements between storage types on the host, by their bits.
  *
  *     float     sign 1, exponent 8, fraction 23
  *     half      sign 1, exponent 5, fraction 10
  *     bfloat16  sign 1, exponent 8, fraction 7
  *
- * It asks nothing of the compiler: neither _Float16 nor CL/cl_half.h is everywhere. A NaN stays a NaN, with as much of
- * its payload as fits.
- */
+ * It needs neither _Float16 nor CL/cl_half.h, which some compilers lack. A NaN stays a NaN and
+ * keeps as much of its payload as fits.
+ * */
 #include "problem/element.h"
 
 #include <float.h>
@@ -44,12 +44,12 @@ static uint32_t widen_half(uint32_t half) {
   if (exponent == 0x1f) return sign | FLOAT_INF | fraction << 13;
   if (exponent > 0) return sign | (exponent + BIAS_DIFFERENCE) << 23 | fraction << 13;
   if (fraction == 0) return sign;
-  /* Subnormal: float has exponents enough to make it a normal number. */
+  /* A subnormal half is a normal float. */
   for (exponent = BIAS_DIFFERENCE + 1; (fraction & 0x400u) == 0; --exponent) fraction <<= 1;
   return sign | exponent << 23 | (fraction & 0x3ffu) << 13;
 }
 
-/* value / 2^shift to the nearest integer, of two the even one. */
+/* value / 2^shift, rounded to the nearest integer, ties to even. */
 static uint32_t shift_right(uint32_t value, uint32_t shift) {
   const uint32_t almost_half = (1u << (shift - 1)) - 1;
   return (value + almost_half + (value >> shift & 1u)) >> shift;
@@ -59,9 +59,9 @@ static uint32_t round_half(uint32_t sign, uint32_t magnitude) {
   const uint32_t exponent = magnitude >> 23;
   if (magnitude > FLOAT_INF) {
     const uint32_t payload = magnitude >> 13 & 0x3ffu;
-    return sign | HALF_INF | (payload ? payload : 0x200u); /* without payload it would be inf */
+    return sign | HALF_INF | (payload ? payload : 0x200u); /* a payload of 0 would mean inf */
   }
-  if (exponent >= 127 + 16) return sign | HALF_INF; /* from 65536; 65520 gets there by rounding, from carry to carry */
+  if (exponent >= 127 + 16) return sign | HALF_INF; /* from 65536 on; 65520 and more round up to it */
   if (exponent > BIAS_DIFFERENCE) return sign | shift_right(magnitude - (BIAS_DIFFERENCE << 23), 13);
   const uint32_t shift = 126 - exponent; /* subnormals count in steps of 2^-24 */
   if (shift > 24) return sign;

@@ -1,4 +1,4 @@
-/* What kernels are told, from what the caller said. */
+/* Converts the caller's settings to kernel arguments. */
 #include "problem/kernel_arguments.h"
 
 kernel_strides clattn_kernel_strides(clattn_strides s) {

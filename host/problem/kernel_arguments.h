@@ -1,4 +1,4 @@
-/* The structs that kernels take, as the host sees them. */
+/* The structs that the host passes to kernels. */
 #ifndef CLATTN_KERNEL_ARGUMENTS_H
 #define CLATTN_KERNEL_ARGUMENTS_H
 
@@ -7,9 +7,9 @@
 
 #include "../../kernels/common/attention.h"
 
-#define NO_ADDITION CL_ULONG_MAX /* conversion.add_offset on the host: the table that is added is NULL */
+#define NO_ADDITION CL_ULONG_MAX /* conversion.add_offset: the kernel adds no table (its pointer is NULL) */
 
-/* Strides and storage types as kernels see them. */
+/* Converts strides and storage types to the kernels' types. */
 kernel_strides clattn_kernel_strides(clattn_strides strides);
 cl_int clattn_kernel_type(clattn_type type);
 

@@ -4,13 +4,13 @@
 
 #include "problem/sequence.h"
 
-/* Elements of each vector that the rotary embedding turns. */
+/* Elements of each vector that the rotary embedding rotates. */
 size_t clattn_rotary_dim(const clattn_problem *problem);
 
-/* What is added to column `column` of x at this position. */
+/* The number that is added to column `column` of x at this position. */
 double clattn_sinusoid(const clattn_problem *problem, int64_t position, size_t column);
 
-/* The angle by which the rotary embedding turns this pair. */
+/* The angle by which the rotary embedding rotates this pair. */
 double clattn_rotary_angle(const clattn_problem *problem, int64_t position, size_t pair);
 
 /* The elements of a vector that make up a pair. */
@@ -19,8 +19,8 @@ typedef struct clattn_pair {
 } clattn_pair;
 clattn_pair clattn_rotary_pair(const clattn_problem *problem, size_t pair);
 
-/* Rows of the device's tables, of `count` positions from `first` on: (count, model_dim), and (count, rotary_dim / 2, 2)
- * with cos and sin. */
+/* Fill rows of the device's tables for `count` positions from `first` on: (count, model_dim), or
+ * cos and sin as (count, rotary_dim / 2, 2). */
 void clattn_fill_sinusoids(const clattn_problem *problem, int64_t first, size_t count, float *table);
 void clattn_fill_rotary(const clattn_problem *problem, int64_t first, size_t count, float *table);
 
@@ -31,8 +31,8 @@ int64_t clattn_first_key_position(const clattn_sequence *sequence);
 int64_t clattn_token_position(const clattn_problem *problem, const clattn_inputs *inputs, clattn_tensor tensor,
                               size_t token);
 
-/* Turns one vector, in double and, as the device does it, in float; its bound and its magnitude (NULL: not wanted) are
- * carried along. */
+/* Rotates one vector: `value` in double, `naive` in float as the device does it. Rotates its bound
+ * and magnitude (NULL: not wanted), too. */
 typedef struct clattn_turned {
   double *value, *bound, *magnitude;
   float *naive;

@@ -1,4 +1,4 @@
-/* Initial values of the public structs, shorter problems, and the library's own version. */
+/* Initial values of public structs, problems from older headers, and the library's version. */
 #include "problem/problem.h"
 
 #include "problem/sized.h"

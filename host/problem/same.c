@@ -1,4 +1,4 @@
-/* Compares problems. memcmp of the whole struct would see its padding, which nobody sets. */
+/* Compares problems field by field: memcmp of the whole struct would also compare its padding. */
 #include "problem/same.h"
 
 #include <string.h>

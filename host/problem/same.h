@@ -1,4 +1,4 @@
-/* Whether two problems are one. */
+/* Whether two problems are the same. */
 #ifndef CLATTN_SAME_H
 #define CLATTN_SAME_H
 

@@ -1,4 +1,4 @@
-/* Sequences, and what their queries see. */
+/* Sequences and the visible keys of their queries. */
 #include "problem/sequence.h"
 
 #include <limits.h>
@@ -54,7 +54,7 @@ clattn_span clattn_live_keys(const clattn_problem *problem, const clattn_sequenc
   return (clattn_span){first, end > first ? end : first};
 }
 
-/* Steps of a mask that is dense but for its broadcast dimensions. */
+/* Offset into the mask; a dimension of size 1 is broadcast. */
 static size_t mask_offset(const clattn_problem *p, const size_t index[3]) {
   const size_t *shape = p->mask_shape;
   size_t offset = 0, step = shape[3];

@@ -29,8 +29,8 @@ clattn_strides clattn_new_strides(const clattn_problem *problem, clattn_tensor t
 /* Whether the rotary stage writes this tensor, as (tokens, heads, dim). */
 bool clattn_is_rotated(const clattn_problem *problem, clattn_tensor tensor);
 
-/* Whether the stages work on a converted copy of this stored input: it is not float, or it is turned, or positions are
- * added to it. */
+/* Whether the stages work on a converted copy of this stored input: it is not float, it is rotated,
+ * or positions are added to it. */
 bool clattn_is_separate(const clattn_problem *problem, clattn_tensor tensor);
 
 /* The most keys that a row of scores can have. */

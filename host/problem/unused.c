@@ -1,4 +1,4 @@
-/* A table of the fields that only another field turns on. */
+/* The table of fields that have an effect only together with another field. */
 #include "problem/unused.h"
 
 #include <math.h>
@@ -48,8 +48,8 @@ clattn_status clattn_check_unused(const clattn_problem *p, clattn_error *error) 
        "rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED"},
       {"packed_queries", (double)p->packed_queries, 0, packed, "lengths is CLATTN_LENGTHS_PACKED"},
       {"packed_keys", (double)p->packed_keys, 0, packed, "lengths is CLATTN_LENGTHS_PACKED"},
-      {"cache.type", (double)p->cache.type, 0, cached, "cache.capacity is above 0: there is no cache"},
-      {"cache.page_len", (double)p->cache.page_len, 0, cached, "cache.capacity is above 0: there is no cache"},
+      {"cache.type", (double)p->cache.type, 0, cached, "cache.capacity is above 0"},
+      {"cache.page_len", (double)p->cache.page_len, 0, cached, "cache.capacity is above 0"},
       {"cache.pages", (double)p->cache.pages, 0, cached && p->cache.page_len != 0,
        "cache.capacity and cache.page_len are above 0"},
   };

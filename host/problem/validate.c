@@ -1,4 +1,4 @@
-/* clattn_problem_validate: the one place where a problem is refused, and why. */
+/* Validates problems; only this file and unused.c refuse one. */
 #include <float.h>
 #include <limits.h>
 #include <math.h>
@@ -41,8 +41,8 @@ static clattn_status check_sizes(const clattn_problem *p, clattn_error *error) {
   if (p->output_dim > LARGEST_SIZE || p->kv_model_dim > LARGEST_SIZE)
     return INVALID("%s is larger than %zu", p->output_dim > LARGEST_SIZE ? "output_dim" : "kv_model_dim", LARGEST_SIZE);
   if (p->source == CLATTN_SOURCE_X && p->lengths != CLATTN_LENGTHS_PACKED && p->key_len != p->query_len)
-    return INVALID("key_len is %zu and query_len %zu (allowed when all come from x: the same; keys from another input "
-                   "are CLATTN_SOURCE_XKV)",
+    return INVALID("key_len is %zu and query_len %zu (allowed with CLATTN_SOURCE_X: the same; for keys from another "
+                   "input use CLATTN_SOURCE_XKV)",
                    p->key_len, p->query_len);
   return CLATTN_OK;
 }
@@ -112,7 +112,8 @@ static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
   return CLATTN_OK;
 }
 
-/* No value of 0 is meant here, so it tells a struct of zeros, whose windows of 0 mean something else than none. */
+/* rotary_base may not be 0, so this detects a struct of zeros, whose windows of 0 would hide
+ * keys. */
 static clattn_status check_started(const clattn_problem *p, clattn_error *error) {
   if (p->rotary_base > 0.0 && isfinite(p->rotary_base)) return CLATTN_OK;
   return INVALID("rotary_base is %g (allowed: a finite number above 0, also without rotary; start from "
@@ -131,8 +132,8 @@ static clattn_status check_projections(const clattn_problem *p, clattn_error *er
   return CLATTN_OK;
 }
 
-/* Strides of given q, k or v. They must have been set, and what they reach over must be addressable; clattn_strides
- * says which zeros mean something. */
+/* Checks the strides of given q, k or v: they must be set, and the elements that they reach must be
+ * addressable. The comment at clattn_strides says which of them may be 0. */
 static clattn_status check_one_strides(const char *name, const size_t counts[3], const clattn_strides *s,
                                        clattn_error *error) {
   const size_t steps[] = {s->batch, s->head, s->row};
