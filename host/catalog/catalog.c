@@ -1,4 +1,4 @@
-/* Rows of the catalogue, by index, rung or name; and what the public interface shows of them. */
+/* Finds rows of the catalogue by index, rung or name, and describes them to callers. */
 #include "catalog/catalog.h"
 
 #include <stdio.h>

@@ -36,7 +36,7 @@ typedef struct clattn_kernel {
   bool few_rows;        /* plans take it only for problems with clattn_has_few_rows() */
   bool plain;           /* the formula: reads its operands from memory again for each result */
   bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */
-  const char *file;     /* below kernels/; of a library row: what CLBlast's GEMM cannot do */
+  const char *file;     /* below kernels/; for a library row: its GEMM's post-process */
   const char *function; /* the kernel's name in the file */
   const char *idea;     /* one line */
   clattn_tile tile[CLATTN_TILES_MOST + 1];

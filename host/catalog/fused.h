@@ -1,5 +1,5 @@
 /* The second kernel of a fused row: it is in the same file, runs after the first, and reads what
- * that has left in a workspace. */
+ * the first has written to a workspace. */
 #ifndef CLATTN_FUSED_H
 #define CLATTN_FUSED_H
 

@@ -1,4 +1,5 @@
-/* The geometry of each family of kernels: what its work-groups are, what they take, and how long its sums are. */
+/* Geometry of each family of kernels: shape and local memory of its work-groups, and the summation
+ * depth. */
 #include "catalog/geometry.h"
 
 #include "base/sizes.h"
@@ -75,7 +76,7 @@ void clattn_geometry_row_group(const int *value, const clattn_extent *e, clattn_
                              clattn_larger(clattn_groups_of(e->terms, lanes), 8)}; /* 8: the tree, log2 of the lanes */
 }
 
-/* A running sum shrinks with each new maximum: two roundings a key. */
+/* Each new maximum rescales the running sum: two roundings per key. */
 void clattn_geometry_online_row(const int *value, const clattn_extent *e, clattn_geometry *g) {
   clattn_geometry_naive(value, e, g);
   g->longest_addition *= 2;
@@ -94,8 +95,9 @@ void clattn_geometry_vector_rows(const int *value, const clattn_extent *e, clatt
       .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
-/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Besides queries, strip and sums of values five numbers a row; and of
- * keys or values that are no floats a strip in whole vectors, or of floats one vector. */
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Local memory for each row: its query, a strip of
+ * scores, the sums of values and five numbers. For the group: a converted strip of keys or values
+ * that are not float, else one vector. */
 void clattn_geometry_fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t rows = (size_t)value[0] * 16, strip = (size_t)value[3] / (size_t)value[1] * (size_t)value[1];
   const size_t vectors = e->stored ? strip * clattn_groups_of(clattn_larger(e->head_dim, e->value_dim), 16) : 1;
@@ -107,7 +109,7 @@ void clattn_geometry_fused_vector(const int *value, const clattn_extent *e, clat
                         .longest_addition = e->terms};
 }
 
-/* value: TILE. Tiles of Q, K and V, of scores and of weights. */
+/* value: TILE. Local memory holds tiles of Q, K, V, scores and weights. */
 void clattn_geometry_fused_tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t tile = (size_t)value[0];
   *g = (clattn_geometry){.local = {tile, tile},
@@ -117,7 +119,7 @@ void clattn_geometry_fused_tiled(const int *value, const clattn_extent *e, clatt
                          .longest_addition = e->terms};
 }
 
-/* A block of rows of fused, in float4s, as kernels/common/fused_block.cl has it. */
+/* A tile of rows of a fused kernel, counted in float4s as in kernels/common/fused_block.cl. */
 typedef struct block {
   size_t local[2], item_rows, item_keys, tile_depth;
 } block;
@@ -137,20 +139,21 @@ void clattn_geometry_fused_block(const int *value, const clattn_extent *e, clatt
   *g = (clattn_geometry){.local = {b.local[0], b.local[1]},
                          .cols = 1,
                          .rows = b.local[1] * b.item_rows,
-                         .local_bytes = block_vectors(&b, e) * 4 * sizeof(float) + sizeof(int), /* note of a NaN */
+                         .local_bytes = block_vectors(&b, e) * 4 * sizeof(float) + sizeof(int), /* flag for NaN */
                          .longest_addition = e->terms,
                          .longest_first = true};
 }
 
-/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; what it is launched over follows from the others (host/catalog/fused.c) */
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH; host/catalog/fused.c computes the launch size from the
+ * others */
 void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const int same[] = {value[0], SPLIT_LOCAL_Y, value[1], 1, value[2]};
   clattn_geometry_fused_block(same, e, g);
   g->rows = 1;
 }
 
-/* value: PARTS, HEADS; what it is launched over follows from them (host/catalog/fused.c). The keys of a part, then
- * parts. */
+/* value: PARTS, HEADS; host/catalog/fused.c computes the launch size from them. The summation depth
+ * is the keys of a part or the number of parts, whichever is more. */
 void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t part = (size_t)part_len((int)e->terms, value[0]), rows = (size_t)value[1] * STREAM_ROWS;
   const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + clattn_groups_of(e->value_dim, 16) * 16;
@@ -162,7 +165,7 @@ void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clat
                         .longest_addition = clattn_larger(e->terms < STREAM_STRIP ? e->terms : part, (size_t)value[0])};
 }
 
-/* CLBlast does not say how it adds; the worst is one after the other. */
+/* CLBlast does not document its order of additions: assume the worst, one after the other. */
 void clattn_geometry_library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   clattn_geometry_naive(value, e, g);
 }

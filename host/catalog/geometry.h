@@ -1,4 +1,4 @@
-/* What follows from the tile values of a kernel. */
+/* The geometry of a kernel, computed from its tile values. */
 #ifndef CLATTN_GEOMETRY_H
 #define CLATTN_GEOMETRY_H
 
@@ -8,21 +8,21 @@
 typedef struct clattn_geometry {
   size_t local[2];         /* work-items of a work-group: columns, rows; 0: the launch chooses a shape */
   size_t items;            /* local 0: work-items of a work-group, a power of two; 0 before the kernel is built */
-  size_t cols, rows;       /* results of one work-group; of softmax, cols counts whole rows */
-  size_t local_bytes;      /* of local memory */
-  size_t longest_addition; /* longest chain of additions into one accumulator */
+  size_t cols, rows;       /* results of one work-group; for softmax, cols counts whole rows */
+  size_t local_bytes;      /* local memory of one work-group */
+  size_t longest_addition; /* summation depth: most additions one after the other into one sum */
   bool rows_first;         /* rows run along the launch's first dimension, columns along its second */
-  bool longest_first;      /* of a causal problem the first work-groups have the most to do, not the last */
+  bool longest_first;      /* in a causal problem the first work-groups do the most work, not the last */
 } clattn_geometry;
 
-/* What geometry follows from besides the tile values. */
+/* Sizes of the problem on which geometry depends, besides the tile values. */
 typedef struct clattn_extent {
-  size_t terms;               /* of the stage's sums: model_dim, head_dim, key_len */
-  size_t head_dim, value_dim; /* of fused */
-  bool stored;                /* it reads keys or values that are no floats */
+  size_t terms;               /* length of the stage's sums: model_dim, head_dim or key_len */
+  size_t head_dim, value_dim; /* fused only */
+  bool stored;                /* the kernel reads keys or values that are not float */
 } clattn_extent;
 
-/* Of the tile values, in the order of the catalogue's row. */
+/* `value`: the tile values in the order of the catalogue's row. */
 typedef void clattn_geometry_formula(const int *value, const clattn_extent *extent, clattn_geometry *geometry);
 clattn_geometry_formula clattn_geometry_naive;
 clattn_geometry_formula clattn_geometry_by_rows;

@@ -3,7 +3,7 @@
 #include "catalog/catalog.h"
 #include "catalog/fused.h"
 
-/* A reader wants the fields of a row in lines of their own kind. */
+/* Keep each row's lines grouped by kind of field. */
 /* clang-format off */
 
 /* Tile sizes that several kernels share: name, standard value, valid values. */

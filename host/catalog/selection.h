@@ -5,7 +5,7 @@
 
 #include "catalog/catalog.h"
 
-/* What is asked for. */
+/* The stage, device and problem to select a kernel for. */
 typedef struct clattn_selection {
   clattn_stage stage;
   const clattn_device_info *device;

@@ -1,4 +1,4 @@
-/* Traffic: which launches a stage takes, and the formulas of products and of softmax. */
+/* Traffic: the launches of a stage, and the formulas of products and softmax. */
 #include "catalog/traffic.h"
 
 #include "catalog/catalog.h"
@@ -8,9 +8,9 @@
 #include "problem/facts.h"
 #include "problem/stages.h"
 
-/* Of a kernel that reads one float for each of its operations and one whose tile is shared by many, the text differs in
- * how often it names the same float. That is what is counted here; a compiler reads once what stands twice in one
- * expression, and so do the formulas. */
+/* The formulas count how often a kernel's source reads a float. This shows what sharing a tile
+ * saves over reading one float for each operation. A float that one expression uses twice counts
+ * once: a compiler reads it once. */
 
 static double tiles_of(size_t elements, size_t tile) {
   const size_t tiles = (elements + tile - 1) / tile;
@@ -33,22 +33,24 @@ static double add_plain_products(const clattn_sizes *s, clattn_traffic *t) {
   return products;
 }
 
-/* Neighbouring work-items have neighbouring rows: of A, and of the result, floats a whole row apart, of B the same. */
+/* Neighbouring work-items have neighbouring rows. Their floats of A and of the result are a whole
+ * row apart; their floats of B are the same. */
 void clattn_traffic_by_rows(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   (void)value;
   t->global_strided += add_plain_products(s, t);
   t->global_scattered += (double)s->pairs * (double)s->rows * (double)s->columns;
 }
 
-/* They have neighbouring columns: of A the same float, of B neighbours, or, where B lies along its terms, floats a
- * whole row apart. */
+/* Neighbouring work-items have neighbouring columns. They read the same float of A, and
+ * neighbouring floats of B; if B is contiguous along the terms, these are a whole row apart. */
 void clattn_traffic_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   (void)value;
   const double products = add_plain_products(s, t);
   if (s->b_along_depth) t->global_strided += products;
 }
 
-/* What tiles of `rows` x `columns` results read of A and B: each float of A once for each tile that lies beside it. */
+/* Reads of A and B by tiles of `rows` x `columns` results. A float is read once for each tile whose
+ * results need it. */
 static double read_by_tiles(const clattn_sizes *s, size_t rows, size_t columns) {
   const double of_a = (double)s->rows * tiles_of(s->columns, columns);
   const double of_b = (double)s->columns * tiles_of(s->rows, rows);
@@ -79,9 +81,9 @@ void clattn_traffic_column(const int *value, const clattn_sizes *s, clattn_traff
   t->local_read += blocks * items * (double)s->terms * (1.0 + item_rows);
 }
 
-/* Of register, and of wide, which moves as much by fewer instructions.
- * value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH. ITEM_ROWS + ITEM_COLS floats of local memory for
- * ITEM_ROWS * ITEM_COLS multiply-adds, those of what pads a tile with them. */
+/* For register, and for wide, which moves as much with fewer instructions.
+ * value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_COLS, TILE_DEPTH. ITEM_ROWS + ITEM_COLS floats of local
+ * memory for ITEM_ROWS * ITEM_COLS multiply-adds, including those on a tile's padding. */
 void clattn_traffic_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t rows = (size_t)value[1] * (size_t)value[2], columns = (size_t)value[0] * (size_t)value[3];
   const size_t depth = (size_t)value[4];
@@ -93,12 +95,13 @@ void clattn_traffic_register(const int *value, const clattn_sizes *s, clattn_tra
   t->local_written += blocks * terms * (double)(rows + columns);
   t->local_read += blocks * terms * items * (double)(value[2] + value[3]);
   if (!s->a_is_weights) return;
-  t->local_written += blocks; /* the note of a NaN, read at each step */
+  t->local_written += blocks; /* the flag for NaN, read at each step */
   t->local_read += blocks * items * steps;
 }
 
-/* value: ITEM_ROWS, ROWS, VECTORS, STRIP. A's floats are read for each panel, the panel's for each ROWS rows; behind
- * the last row it is read again, and columns that are not there are computed, too. */
+/* value: ITEM_ROWS, ROWS, VECTORS, STRIP. A is read once for each panel, and the panel once for
+ * each ROWS rows. After the last row the kernel reads that row again, and it also computes the
+ * panel's columns after the last. */
 void clattn_traffic_panel(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t item_rows = (size_t)value[0], rows = (size_t)value[1], columns = (size_t)value[2] * 16;
   const double pairs = (double)s->pairs, terms = (double)s->terms, strips = tiles_of(s->terms, (size_t)value[3]);
@@ -107,16 +110,17 @@ void clattn_traffic_panel(const int *value, const clattn_sizes *s, clattn_traffi
   const double results = pairs * (double)s->rows * (double)s->columns;
   t->flops += 2.0 * panels * all_rows * packed;
   t->global_read += pairs * items * (double)s->columns * terms + panels * all_rows * terms;
-  t->global_read += results * (strips - 1.0); /* sums of the strips before */
+  t->global_read += results * (strips - 1.0); /* sums of the earlier strips */
   t->global_written += results * strips;
   t->local_written += panels * items * packed;
   t->local_read += panels * all_rows / (double)rows * packed;
-  if (s->a_is_weights) t->local_read += panels * items * packed; /* whether all are finite */
+  if (s->a_is_weights) t->local_read += panels * items * packed; /* the test for finite values */
 }
 
 /* ---- softmax: rows of `columns` scores --------------------------------------------------------------------------- */
 
-/* Difference and exp twice for each score, a sum and a quotient; neighbouring work-items are a row apart. */
+/* For each score: difference and exp twice, a sum and a quotient. Neighbouring work-items are a row
+ * apart. */
 void clattn_traffic_softmax_naive(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   (void)value;
   const double scores = (double)s->pairs * (double)s->rows * (double)s->columns;
@@ -143,8 +147,8 @@ void clattn_traffic_softmax_online(const int *value, const clattn_sizes *s, clat
   t->global_scattered += scores;
 }
 
-/* Two joins, of maxima and of sums, or one of both: each work-item writes its own, a tree of LOCAL_X - 1 pairs, each
- * reads the root. */
+/* Joins maxima and sums within a work-group: each work-item writes its own two numbers, a tree
+ * joins LOCAL_X - 1 pairs, and each work-item reads the root. */
 static void join_row(size_t lanes, double rows, clattn_traffic *t) {
   t->local_written += rows * 2.0 * (double)(lanes + lanes - 1);
   t->local_read += rows * 2.0 * (double)(2 * (lanes - 1) + lanes);
@@ -165,8 +169,8 @@ void clattn_traffic_softmax_pairs(const int *value, const clattn_sizes *s, clatt
   join_row((size_t)value[0], (double)s->pairs * (double)s->rows, t);
 }
 
-/* value: LOCAL_X, ITEM_KEYS. One read, one exp, for all places that a row has in registers; what does not fit is read
- * and computed as in tiled. */
+/* value: LOCAL_X, ITEM_KEYS. One read and one exp for each score kept in registers; the
+ * other scores are read and computed as in tiled. */
 void clattn_traffic_softmax_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t places = (size_t)value[0] * (size_t)value[1], kept = clattn_smaller(s->columns, places);
   const double rows = (double)s->pairs * (double)s->rows, behind = (double)(s->columns - kept);
@@ -176,7 +180,7 @@ void clattn_traffic_softmax_register(const int *value, const clattn_sizes *s, cl
   join_row((size_t)value[0], rows, t);
 }
 
-/* value: ITEM_ROWS. Three passes, of which two write: exp is kept in the result. */
+/* value: ITEM_ROWS. Three passes; two of them write, because the result holds exp in between. */
 void clattn_traffic_softmax_vector(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   (void)value;
   const double scores = (double)s->pairs * (double)s->rows * (double)s->columns;
@@ -199,13 +203,13 @@ static clattn_sizes projection_sizes(const clattn_problem *p, clattn_tensor resu
       .pairs = 1, .rows = l.rows, .columns = l.columns.count, .terms = l.terms, .b_along_depth = l.transposed};
 }
 
-/* An element as a part of a float: most stages are given floats, whatever the problem's type. */
+/* Size of an element in floats. Most stages read floats, whatever the problem's type. */
 static double floats_of(const clattn_problem *p, clattn_stage stage, clattn_tensor tensor) {
   const bool stored = clattn_stage_facts_of(stage)->reads_stored && clattn_fused_reads_stored(p, tensor);
   return stored ? (double)clattn_type_bytes(p->type) / sizeof(float) : 1.0;
 }
 
-/* Of `rows` queries. */
+/* Sizes of a launch for `rows` queries. */
 static clattn_sizes attention_sizes(const clattn_problem *p, clattn_stage stage, size_t rows) {
   clattn_sizes s = {.pairs = p->batch * p->heads,
                     .group = p->heads / clattn_kv_heads(p),

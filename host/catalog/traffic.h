@@ -1,25 +1,26 @@
-/* What kernels ask for on paper, counted from their text: one formula for each family of rows of the catalogue. */
+/* Operations and memory traffic of kernels, counted from their source: one formula for each family
+ * of kernels. */
 #ifndef CLATTN_TRAFFIC_H
 #define CLATTN_TRAFFIC_H
 
 #include "clattn_inspect.h"
 
-/* What launches of a plain problem compute. Plain: of full length, without a cache, and every query sees every key with
- * nothing added to its score. */
+/* Sizes of the launches of a plain problem: full lengths, no cache, every query sees every key, and
+ * nothing is added to the scores. */
 typedef struct clattn_sizes {
-  size_t pairs;         /* (batch, head) pairs; of a projection 1 */
-  size_t group;         /* of fused: query heads that share a key head */
-  size_t rows, columns; /* of each pair's result; of fused: queries, value_dim */
-  size_t terms;         /* of its sums; of softmax 1; of fused: keys */
-  size_t head_dim;      /* of fused */
-  double qk_floats; /* of fused: floats that an element of q and k, and of v, takes as stored: 1, or 1/2 of halves */
+  size_t pairs;         /* (batch, head) pairs; 1 for a projection */
+  size_t group;         /* fused: query heads that share a KV head */
+  size_t rows, columns; /* of each pair's result; fused: queries, value_dim */
+  size_t terms;         /* of its sums; softmax: 1; fused: keys */
+  size_t head_dim;      /* fused only */
+  double qk_floats;     /* fused: size of a stored element of q and k, and of v, in floats: 1 or 1/2 */
   double v_floats;
-  bool b_along_depth; /* of products: whether the right-hand side is contiguous along the terms */
-  bool a_is_weights;  /* likewise: whether the left-hand side is, of which masked keys are left out */
+  bool b_along_depth; /* products: whether B is contiguous along the terms */
+  bool a_is_weights;  /* products: whether A holds weights, whose masked keys are left out */
 } clattn_sizes;
 
-/* Each adds to *traffic what such launches ask for: operations, and floats (not yet bytes) of memory. `value` are the
- * row's tile sizes in the order of the catalogue. */
+/* Adds the operations and memory traffic of such launches to *traffic, in floats, not bytes.
+ * `value` holds the row's tile sizes in the order of the catalogue. */
 typedef void clattn_traffic_formula(const int *value, const clattn_sizes *sizes, clattn_traffic *traffic);
 
 /* project, scores and context */

@@ -1,13 +1,13 @@
-/* Traffic: the formulas of fused. How often the maximum of a row grows depends on the data: what is done then alone
- * counts once for each row, for its first key or strip. */
+/* Traffic: the formulas of the fused stage. How often a row's maximum grows depends on the data;
+ * work that is done only then counts once for each row, for its first key or strip. */
 #include "catalog/traffic.h"
 
 #include <limits.h>
 
 #include "../../kernels/common/parts.h"
 
-/* Operations of exp2_16 in kernels/common/exp2.cl, for each number: three to split it, five multiply-adds, a product.
- */
+/* Operations of exp2_16 in kernels/common/exp2.cl for each number: three to split it, five
+ * multiply-adds, a product. */
 #define EXP2_FLOPS 14.0
 
 static double tiles_of(size_t elements, size_t tile) {
@@ -19,8 +19,9 @@ static double all_rows(const clattn_sizes *s) {
   return (double)s->pairs * (double)s->rows;
 }
 
-/* What a row has to itself, and keys and values that it reads. Of a row a work-item, neighbours are neighbouring pairs,
- * a head apart in all that they touch; with one pair they are rows, which share keys and values. */
+/* Reads with one work-item per row: `own` floats belong to the row, `shared` ones are keys and
+ * values. Neighbouring work-items are neighbouring pairs, a head apart in all memory. With only one
+ * pair they are rows, which share keys and values. */
 static void read_by_row(const clattn_sizes *s, double own, double shared, clattn_traffic *t) {
   t->global_read += own + shared;
   t->global_strided += own + (s->pairs > 1 ? shared : 0.0);
@@ -31,7 +32,7 @@ static void write_by_row(double floats, clattn_traffic *t) {
   t->global_scattered += floats;
 }
 
-/* For each key three products with q, and the result once over, read and written. */
+/* For each key: three products with q; the result is read and written once. */
 void clattn_traffic_fused_row(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   (void)value;
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
@@ -40,7 +41,7 @@ void clattn_traffic_fused_row(const int *value, const clattn_sizes *s, clattn_tr
   write_by_row(keys * e + rows * e, t);
 }
 
-/* For each key one product with q, and the result, which is divided at the end. */
+/* For each key: one product with q; the result is read and written, and divided at the end. */
 void clattn_traffic_fused_online(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   (void)value;
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
@@ -49,12 +50,12 @@ void clattn_traffic_fused_online(const int *value, const clattn_sizes *s, clattn
   write_by_row(keys * e + 2.0 * rows * e, t);
 }
 
-/* value: TILE. Two floats of local memory for each multiply-add of the scores; of the context a weight and a row of
- * values; and each work-item reads its row's scores and weights. */
+/* value: TILE. Each multiply-add of a score reads two floats of local memory; context reads a
+ * weight and a row of values; and each work-item reads its row's scores and weights. */
 void clattn_traffic_fused_tiled(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t tile = (size_t)value[0];
   const double groups = (double)s->pairs * tiles_of(s->rows, tile), square = (double)(tile * tile);
-  const double places = groups * tiles_of(s->terms, tile) * square; /* (row, key), with what pads a tile */
+  const double places = groups * tiles_of(s->terms, tile) * square; /* (row, key), including a tile's padding */
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
   t->flops += places * (2.0 * d + 2.0 + tiles_of(s->columns, tile)) + keys * (3.0 + (double)tile + 2.0 * e);
   t->global_read += rows * d * s->qk_floats + groups * (double)s->terms * (d * s->qk_floats + e * s->v_floats);
@@ -69,7 +70,8 @@ typedef struct block {
   size_t local[2], item_rows, item_keys, tile_depth;
 } block;
 
-/* What `blocks` blocks ask for that share `rows` rows and take them through all keys, in `parts` parts. */
+/* Adds the traffic of `blocks` blocks that share `rows` rows and go through all keys in `parts`
+ * parts. */
 static void add_blocks(const block *b, const clattn_sizes *s, double blocks, double rows, double parts,
                        clattn_traffic *t) {
   const size_t block_rows = b->local[1] * b->item_rows, block_keys = b->local[0] * b->item_keys;
@@ -90,7 +92,7 @@ static void add_blocks(const block *b, const clattn_sizes *s, double blocks, dou
   t->local_written += q_loads * blocks * (double)block_rows * depths;
   t->local_written += tiles * (double)block_keys * (depths + vectors * lanes * 4.0);
   t->local_read += tiles * items * depths * (item_rows + item_keys);
-  /* maxima, the note of a NaN, weights */
+  /* maxima, the flag for NaN, weights */
   t->local_written += tiles * (items * item_rows + 1.0) + places;
   t->local_read += tiles * items * (item_rows * lanes + 1.0);
   t->local_read += tiles * items * (double)block_keys * (item_rows + 4.0 * vectors);
@@ -106,8 +108,9 @@ void clattn_traffic_fused_register(const int *value, const clattn_sizes *s, clat
   t->global_written += all_rows(s) * (double)s->columns;
 }
 
-/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS. A block has rows of all heads that share a key head. Each
- * part leaves its sums, a maximum and a sum in the workspace; of an empty part the join reads just these two. */
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS. A block has rows of all heads that
+ * share a KV head. Each part writes its sums of values, a maximum and a sum of weights to the
+ * workspace; for an empty part the join reads only the last two. */
 void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const block b = {{(size_t)value[0], SPLIT_LOCAL_Y}, (size_t)value[1], 1, (size_t)value[2]};
   const size_t block_rows = b.local[1] * b.item_rows, lines = s->group * s->rows;
@@ -123,9 +126,9 @@ void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_
 
 /* ---- for CPUs ---------------------------------------------------------------------------------------------------- */
 
-/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Of a scale that is folded into the queries, which any but a very small
- * head_dim has. A float of keys or values serves all queries of a block; of these come vectors from local memory, for
- * each tile anew. */
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Assumes that the scale is folded into the queries,
+ * as with all but a very small head_dim. A float of keys or values serves all queries of a block.
+ * The queries are read from local memory as vectors, again for each tile. */
 void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t rows = (size_t)value[0] * 16, tile_keys = (size_t)value[1];
   const double d = (double)s->head_dim, e = (double)s->columns, keys = (double)s->terms;
@@ -137,27 +140,28 @@ void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn
   t->flops += lanes * d + live * (scores * 2.0 * d + keys * (2.0 + EXP2_FLOPS + 2.0 * e) + e);
   t->global_read += (lanes * d + blocks * scores * d) * s->qk_floats + blocks * keys * e * s->v_floats;
   t->global_written += all_rows(s) * e;
-  /* queries and sums begin; scores, the largest of them, weights; sums, which the first strip scales */
+  /* queries and initial sums; scores, their maximum, weights; sums, scaled for the first strip */
   t->local_written += lanes * (d + e) + live * (scores + tiles + keys + (strips + 1.0) * e);
   t->local_read += live * (tiles * (d + 1.0) + keys * (1.0 + dim_tiles) + (strips + 1.0) * e) + lanes * 2.0 * e;
-  /* what a lane has besides: the keys it sees, maxima, sums of weights */
+  /* for each lane also: its visible keys, maxima, sums of weights */
   t->local_written += lanes * (4.0 + strips) + live * (2.0 + strips);
   t->local_read +=
       lanes * (1.0 + 2.0 * strips) + live * (2.0 + 2.0 * strips) + blocks * (2.0 + 3.0 * strips * value[0]);
   if (s->terms % tile_keys != 0)
-    t->local_read += live * 2.0 * (double)tile_keys; /* which keys of the last tile are there */
+    t->local_read += live * 2.0 * (double)tile_keys; /* which keys of the last tile exist */
 }
 
-/* value: PARTS, HEADS. Each row reads each key and value; strips are whole, but what lies behind the last key is not
- * read. Each part leaves its sums, a maximum and a sum; the join has a work-item a row. */
+/* value: PARTS, HEADS. Each row reads each key and value. Strips are whole, but keys after the last
+ * are not read. Each part writes its sums of values, a maximum and a sum of weights; the join has
+ * one work-item per row. */
 void clattn_traffic_fused_stream(const int *value, const clattn_sizes *s, clattn_traffic *t) {
-  enum { KEYS = 4 }; /* that sums of values are read and written for */
+  enum { KEYS = 4 }; /* keys for which sums of values are read and written once */
   const size_t part = (size_t)part_len((int)s->terms, value[0]);
   const double rows = all_rows(s), d = (double)s->head_dim, e = (double)s->columns, keys = (double)s->terms;
   const double parts = tiles_of(s->terms, part), scores = tiles_of(s->terms, STREAM_STRIP) * STREAM_STRIP;
   const double behind = scores - keys, strips = tiles_of(s->terms, STREAM_STRIP);
   const double wide = tiles_of(s->columns, 16) * 16.0,
-               tail = (double)(s->columns % 16); /* columns in vectors, and not */
+               tail = (double)(s->columns % 16); /* columns in vectors; other columns */
   const double steps = tiles_of(s->terms, KEYS) * (e - tail) + keys * tail;
   t->flops += rows * (keys * (2.0 * d + 16.0 + 2.0 * e) + scores * (4.0 + EXP2_FLOPS)); /* 16: joins lanes, scale */
   t->flops += rows * parts * (4.0 + 2.0 * e);
