@@ -169,7 +169,7 @@ const clattn_kernel clattn_kernels[] = {
     {.stage = CLATTN_STAGE_CONTEXT, .name = "clblast",
      .target = CLATTN_TARGET_ANY, .priority = 50, .library = true,
      .file = "context/1_naive.cl", .function = "context",
-     .idea = "CLBlast's GEMM, then NaN behind the mask repaired",
+     .idea = "CLBlast's GEMM, then NaN from masked keys repaired",
      .geometry = clattn_geometry_library},
 
     {.stage = CLATTN_STAGE_FUSED, .rung = 1, .name = "row",
