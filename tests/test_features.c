@@ -58,7 +58,7 @@ static bool has_library(void) {
 #ifdef HOST_ALONE
 /* One kernel for each path through the host's code, because the sanitizers do not see kernels. */
 static bool has_own_path(const clattn_kernel *row) {
-  return support_runs(row) && (row->plain || row->companion != NULL);
+  return support_runs(row) && (row->plain || row->post_process != NULL);
 }
 #endif
 

@@ -25,7 +25,7 @@ static size_t fused_kernels(name names[NAMES_MOST]) {
 /* Whether a second kernel joins the parts of each row. */
 static bool joins_parts(const char *kernel) {
   const char *start = strchr(kernel, '=') + 1;
-  return clattn_catalog_find(CLATTN_STAGE_FUSED, start, strcspn(start, ":"))->companion != NULL;
+  return clattn_catalog_find(CLATTN_STAGE_FUSED, start, strcspn(start, ":"))->post_process != NULL;
 }
 
 static clattn_plan_options options_of(const char *kernel) {

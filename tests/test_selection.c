@@ -190,7 +190,7 @@ static void rows_agree_with_their_geometry(void **state) {
     row->geometry(value, &small_extent, &geometry);
     if ((geometry.local_bytes > 0) != ((row->needs & CLATTN_NEEDS_LOCAL_MEMORY) != 0))
       fail_msg("%s %s takes %zu bytes of local memory", clattn_stage_name(row->stage), row->name, geometry.local_bytes);
-    assert_true(row->companion == NULL || row->stage == CLATTN_STAGE_FUSED);
+    assert_true(row->post_process == NULL || row->stage == CLATTN_STAGE_FUSED);
   }
 }
 

@@ -24,7 +24,7 @@ typedef enum clattn_target { CLATTN_TARGET_ANY, CLATTN_TARGET_CPU, CLATTN_TARGET
 /* "any", "cpu", "gpu" */
 const char *clattn_target_name(clattn_target target);
 
-struct clattn_companion;
+struct clattn_post_process;
 
 typedef struct clattn_kernel {
   clattn_stage stage;
@@ -43,7 +43,7 @@ typedef struct clattn_kernel {
   clattn_geometry_formula *geometry;
   clattn_traffic_formula *traffic; /* NULL: it only moves data, or it is CLBlast's */
   /* A second kernel in its file that runs after it (catalog/fused.h), or NULL. */
-  const struct clattn_companion *companion;
+  const struct clattn_post_process *post_process;
 } clattn_kernel;
 
 /* The table of host/catalog/kernels.c. */

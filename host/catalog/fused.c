@@ -43,7 +43,7 @@ static void split_launch(const int *value, const clattn_problem *seen, size_t si
   size[2] = split_parts(value, seen, seen->key_len);
 }
 
-const clattn_companion clattn_companion_split = {
+const clattn_post_process clattn_post_process_split = {
     .function = "join", .grouped = true, .workspace = split_workspace, .size = split_join, .launch = split_launch};
 
 /* ---- stream ------------------------------------------------------------------------------------------------------ */
@@ -66,9 +66,9 @@ static void stream_launch(const int *value, const clattn_problem *seen, size_t s
   size[2] = clattn_groups_of(clattn_rows_of_kv_head(seen), STREAM_ROWS);
 }
 
-const clattn_companion clattn_companion_stream = {
+const clattn_post_process clattn_post_process_stream = {
     .function = "join", .workspace = stream_workspace, .size = stream_join, .launch = stream_launch};
 
-const clattn_companion *clattn_companion_of(const clattn_kernel *row) {
-  return row->companion;
+const clattn_post_process *clattn_post_process_of(const clattn_kernel *row) {
+  return row->post_process;
 }

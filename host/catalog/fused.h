@@ -5,7 +5,7 @@
 
 #include "catalog/catalog.h"
 
-typedef struct clattn_companion {
+typedef struct clattn_post_process {
   const char *function; /* the second kernel's name */
   bool grouped;         /* its work-items may share work-groups */
   /* Floats of workspace, for the longest run. */
@@ -14,11 +14,11 @@ typedef struct clattn_companion {
   void (*size)(const int *value, const clattn_problem *seen, size_t size[3]);
   /* Launch size of the first kernel; NULL: pairs x query_len. */
   void (*launch)(const int *value, const clattn_problem *seen, size_t size[3]);
-} clattn_companion;
+} clattn_post_process;
 
-extern const clattn_companion clattn_companion_split, clattn_companion_stream;
+extern const clattn_post_process clattn_post_process_split, clattn_post_process_stream;
 
 /* NULL where the row has none. */
-const clattn_companion *clattn_companion_of(const clattn_kernel *row);
+const clattn_post_process *clattn_post_process_of(const clattn_kernel *row);
 
 #endif

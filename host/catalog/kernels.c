@@ -212,7 +212,7 @@ const clattn_kernel clattn_kernels[] = {
               {"PART_KEYS", 128, {16, 32, 64, 128, 256, 512}},
               {"GROUPS", 512, {128, 256, 512, 1024, 2048}}},
      .geometry = clattn_geometry_fused_split, .traffic = clattn_traffic_fused_split,
-     .companion = &clattn_companion_split},
+     .post_process = &clattn_post_process_split},
     {.stage = CLATTN_STAGE_FUSED, .rung = 7, .name = "stream",
      .target = CLATTN_TARGET_CPU, .priority = 70, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
      .few_rows = true,
@@ -220,7 +220,7 @@ const clattn_kernel clattn_kernels[] = {
      .idea = "keys and values read once, in place, for few rows",
      .tile = {{"PARTS", 32, {8, 16, 32, 64}}, {"HEADS", 8, {1, 2, 4, 8}}},
      .geometry = clattn_geometry_fused_stream, .traffic = clattn_traffic_fused_stream,
-     .companion = &clattn_companion_stream},
+     .post_process = &clattn_post_process_stream},
 
     {.stage = CLATTN_STAGE_PRODUCTS, .rung = 1, .name = "naive",
      .target = CLATTN_TARGET_ANY, .priority = 10, .plain = true,

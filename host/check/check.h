@@ -30,11 +30,11 @@ typedef struct clattn_row_buffers {
 } clattn_row_buffers;
 
 size_t clattn_checker_row(const clattn_checker *checker, size_t i);
-clattn_sight clattn_checker_sight(const clattn_checker *checker, size_t i);
+clattn_score_row clattn_checker_score_row(const clattn_checker *checker, size_t i);
 
 /* Whether the sequence has this row's query: a sequence may be shorter than query_len. */
-bool clattn_row_exists(const clattn_sight *sight);
-clattn_columns clattn_keys_in_sight(const clattn_sight *sight);
+bool clattn_row_exists(const clattn_score_row *score_row);
+clattn_columns clattn_visible_keys(const clattn_score_row *score_row);
 
 bool clattn_row_buffers_allocate(clattn_row_buffers *buffers, size_t width, size_t input_width);
 double *clattn_to_double(const float *from, size_t count); /* malloc'ed; NULL without memory */
@@ -58,11 +58,11 @@ void clattn_check_row(clattn_comparison *comparison, const size_t *index, int ra
 /* The i-th checked row of an output with a row of keys per query; clattn_check_keys() compares
  * it. */
 const float *clattn_checked_row(const clattn_checker *checker, const float *all, size_t i);
-void clattn_check_keys(const clattn_checker *checker, clattn_comparison *comparison, const clattn_sight *sight,
+void clattn_check_keys(const clattn_checker *checker, clattn_comparison *comparison, const clattn_score_row *score_row,
                        const float *got, const clattn_row_buffers *buffers);
 /* Compares one head's part of a row of context. */
-void clattn_check_context(const clattn_checker *checker, const clattn_sight *sight, const clattn_row_buffers *buffers,
-                          clattn_comparison *comparison);
+void clattn_check_context(const clattn_checker *checker, const clattn_score_row *score_row,
+                          const clattn_row_buffers *buffers, clattn_comparison *comparison);
 void clattn_check_finish(clattn_checker *checker, clattn_comparison *comparison);
 
 /* Sets `index` to the position of element number `element` in the tensor. Returns the rank. */

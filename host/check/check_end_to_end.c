@@ -158,7 +158,7 @@ static void make(const clattn_checker *c, const head *h, clattn_tensor tensor, s
   clattn_rotate(p, clattn_token_position(p, c->inputs, tensor, token), &turned);
 }
 
-static void load_head(const clattn_checker *c, head *h, const clattn_sight *s) {
+static void load_head(const clattn_checker *c, head *h, const clattn_score_row *s) {
   const clattn_problem *p = c->seen;
   const size_t k_start = clattn_key_start(p, s, CLATTN_K), k_step = clattn_tensor_columns(p, CLATTN_K);
   const size_t v_start = clattn_key_start(p, s, CLATTN_V), v_step = clattn_tensor_columns(p, CLATTN_V);
@@ -175,7 +175,7 @@ typedef struct score_error {
   double typical; /* E, in units of one rounding */
 } score_error;
 
-static score_error score_row(const clattn_checker *c, head *h, const clattn_sight *s) {
+static score_error score_row(const clattn_checker *c, head *h, const clattn_score_row *s) {
   const clattn_problem *p = c->seen;
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SCORES);
   const double scale = fabs((double)clattn_problem_scale(p)), one = bound_of_one(c, h);
@@ -199,7 +199,7 @@ static score_error score_row(const clattn_checker *c, head *h, const clattn_sigh
 }
 
 /* A device may flush weights below this to 0. */
-static double smallest_weight(const clattn_checker *c, const clattn_sight *s) {
+static double smallest_weight(const clattn_checker *c, const clattn_score_row *s) {
   if (!clattn_checks_fused(c)) return (double)FLT_MIN;
   double smallest = 2.0 * (double)FLT_MIN;
   for (size_t power = 1; power < s->sequence.key_len; power *= 2) smallest *= 2.0;
@@ -207,7 +207,7 @@ static double smallest_weight(const clattn_checker *c, const clattn_sight *s) {
 }
 
 /* Sets h->weight_error: how far off each weight of a row may be. */
-static void weight_errors(const clattn_checker *c, const head *h, const clattn_sight *s, double lse,
+static void weight_errors(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse,
                           score_error error) {
   const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
@@ -221,7 +221,7 @@ static void weight_errors(const clattn_checker *c, const head *h, const clattn_s
 }
 
 /* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. */
-static void context_bounds(const clattn_checker *c, const head *h, const clattn_sight *s, score_error error,
+static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, score_error error,
                            clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
   const double one = bound_of_one(c, h), smallest = smallest_weight(c, s);
@@ -246,10 +246,10 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
 }
 
 /* Runs the reference in float; timed when it is the reference of a fused kernel. */
-static float run_naive(clattn_checker *c, head *h, const clattn_sight *s, float *context, bool timed) {
+static float run_naive(clattn_checker *c, head *h, const clattn_score_row *s, float *context, bool timed) {
   const clattn_problem *p = c->seen;
   const clattn_score_row_float naive = {NULL, NULL, h->scores_naive, NULL};
-  const clattn_columns keys = clattn_keys_in_sight(s);
+  const clattn_columns keys = clattn_visible_keys(s);
   const double started = clattn_now();
   clattn_scores_float(p, s, h->q_naive, (clattn_vectors_float){h->k_naive, p->head_dim}, naive);
   const float lse = clattn_softmax_float(h->scores_naive, p->key_len, (float)s->sink, h->weights_naive);
@@ -266,7 +266,7 @@ typedef struct comparisons {
   clattn_comparison context, lse;
 } comparisons;
 
-static void compare_lse(const clattn_checker *c, const head *h, size_t i, const clattn_sight *s, score_error error,
+static void compare_lse(const clattn_checker *c, const head *h, size_t i, const clattn_score_row *s, score_error error,
                         const double values[2], comparisons *to) {
   const clattn_problem *p = c->seen;
   const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
@@ -281,8 +281,8 @@ static void compare_lse(const clattn_checker *c, const head *h, size_t i, const 
 
 static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *b, comparisons *to) {
   const clattn_problem *p = c->seen;
-  const clattn_sight s = clattn_checker_sight(c, i);
-  const clattn_columns keys = clattn_keys_in_sight(&s);
+  const clattn_score_row s = clattn_checker_score_row(c, i);
+  const clattn_columns keys = clattn_visible_keys(&s);
   const bool fused = !to->context.check.end_to_end, exists = clattn_row_exists(&s);
   if (exists) make(c, h, CLATTN_Q, clattn_query_start(p, &s, CLATTN_Q), &(vector){h->q, h->q_bound, h->q_naive});
   const score_error error = score_row(c, h, &s);
@@ -308,7 +308,7 @@ static clattn_status check_way(clattn_checker *c, bool end_to_end, clattn_error 
   }
   size_t loaded = SIZE_MAX; /* rows ascend, so the rows of a (batch, KV head) follow each other */
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_sight s = clattn_checker_sight(c, i);
+    const clattn_score_row s = clattn_checker_score_row(c, i);
     const size_t kv_pair = s.batch * clattn_kv_heads(p) + s.kv_head;
     if (kv_pair != loaded) load_head(c, &h, &s);
     loaded = kv_pair;

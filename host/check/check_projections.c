@@ -23,7 +23,7 @@ static bool mark_tokens(const clattn_checker *c, projected *p) {
   p->checked = calloc(p->tokens, sizeof *p->checked);
   if (p->checked == NULL) return false;
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_sight s = clattn_checker_sight(c, i);
+    const clattn_score_row s = clattn_checker_score_row(c, i);
     if (!clattn_row_exists(&s)) continue;
     if (of_keys)
       ++marked;

@@ -10,16 +10,16 @@ size_t clattn_checker_row(const clattn_checker *c, size_t i) {
   return c->row == NULL ? i : c->row[i];
 }
 
-clattn_sight clattn_checker_sight(const clattn_checker *c, size_t i) {
-  return clattn_sight_of(c->seen, c->inputs, clattn_checker_row(c, i));
+clattn_score_row clattn_checker_score_row(const clattn_checker *c, size_t i) {
+  return clattn_score_row_of(c->seen, c->inputs, clattn_checker_row(c, i));
 }
 
-bool clattn_row_exists(const clattn_sight *sight) {
-  return sight->query < sight->sequence.query_len;
+bool clattn_row_exists(const clattn_score_row *score_row) {
+  return score_row->query < score_row->sequence.query_len;
 }
 
-clattn_columns clattn_keys_in_sight(const clattn_sight *sight) {
-  return (clattn_columns){sight->keys.first, sight->keys.end - sight->keys.first};
+clattn_columns clattn_visible_keys(const clattn_score_row *score_row) {
+  return (clattn_columns){score_row->keys.first, score_row->keys.end - score_row->keys.first};
 }
 
 bool clattn_row_buffers_allocate(clattn_row_buffers *b, size_t width, size_t input_width) {
@@ -97,13 +97,13 @@ const float *clattn_checked_row(const clattn_checker *c, const float *all, size_
   return all + (c->outputs->rows != NULL ? i : clattn_checker_row(c, i)) * c->seen->key_len;
 }
 
-void clattn_check_keys(const clattn_checker *c, clattn_comparison *comparison, const clattn_sight *s, const float *got,
-                       const clattn_row_buffers *b) {
+void clattn_check_keys(const clattn_checker *c, clattn_comparison *comparison, const clattn_score_row *s,
+                       const float *got, const clattn_row_buffers *b) {
   const size_t index[4] = {s->batch, s->head, s->query, 0};
   clattn_check_row(comparison, index, 4, got, c->seen->key_len, b);
 }
 
-void clattn_check_context(const clattn_checker *c, const clattn_sight *s, const clattn_row_buffers *b,
+void clattn_check_context(const clattn_checker *c, const clattn_score_row *s, const clattn_row_buffers *b,
                           clattn_comparison *comparison) {
   const clattn_problem *p = c->seen;
   const size_t start = clattn_query_start(p, s, CLATTN_CONTEXT);

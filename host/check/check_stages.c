@@ -11,7 +11,7 @@
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-static void score_row(clattn_checker *c, const clattn_sight *s, const double *k, clattn_tensor tensor,
+static void score_row(clattn_checker *c, const clattn_score_row *s, const double *k, clattn_tensor tensor,
                       clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
   const size_t start = clattn_key_start(p, s, CLATTN_K), step = clattn_tensor_columns(p, CLATTN_K);
@@ -50,7 +50,7 @@ static clattn_status check_scores(clattn_checker *c, clattn_tensor tensor, const
     goto cleanup;
   }
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_sight s = clattn_checker_sight(c, i);
+    const clattn_score_row s = clattn_checker_score_row(c, i);
     score_row(c, &s, k, tensor, &b);
     clattn_check_keys(c, &comparison, &s, clattn_checked_row(c, got, i), &b);
   }
@@ -79,7 +79,7 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
   clattn_row_buffers b = {0};
   if (!clattn_row_buffers_allocate(&b, key_len, key_len)) return clattn_fail_check_memory(error);
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_sight s = clattn_checker_sight(c, i);
+    const clattn_score_row s = clattn_checker_score_row(c, i);
     const float *scores = clattn_checked_row(c, c->outputs->scores, i);
     for (size_t j = 0; j < key_len; ++j) b.input[j] = (double)scores[j];
     const double expected = clattn_softmax_double(b.input, key_len, s.sink, b.expected);
@@ -107,7 +107,7 @@ static clattn_status check_weights(clattn_checker *c, clattn_error *error) {
 
 /* Adds to the bound what is lost when the device reads weights below 2^-126 as 0. Where such a
  * weight meets an infinite value, both 0 * Inf = NaN and Inf are right. */
-static void bound_lost_weights(const clattn_sight *s, const double *scores, const double *weights,
+static void bound_lost_weights(const clattn_score_row *s, const double *scores, const double *weights,
                                clattn_vectors_double v, size_t column, clattn_row_buffers *b) {
   double lost = 0.0;
   bool either = false;
@@ -121,13 +121,13 @@ static void bound_lost_weights(const clattn_sight *s, const double *scores, cons
   b->magnitude[column] += clattn_magnitude_of(lost);
 }
 
-static void context_row(clattn_checker *c, const clattn_sight *s, const double *v_double, const float *scores,
+static void context_row(clattn_checker *c, const clattn_score_row *s, const double *v_double, const float *scores,
                         const float *weights, clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
   const size_t start = clattn_key_start(p, s, CLATTN_V), step = clattn_tensor_columns(p, CLATTN_V);
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   const clattn_vectors_double v = {v_double + start, step};
-  const clattn_columns keys = clattn_keys_in_sight(s);
+  const clattn_columns keys = clattn_visible_keys(s);
   double *const scores_double = b->input + p->key_len;
   for (size_t j = 0; j < p->key_len; ++j) {
     b->input[j] = (double)weights[j];
@@ -156,7 +156,7 @@ static clattn_status check_context(clattn_checker *c, clattn_error *error) {
     goto cleanup;
   }
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_sight s = clattn_checker_sight(c, i);
+    const clattn_score_row s = clattn_checker_score_row(c, i);
     if (!clattn_row_exists(&s)) continue;
     context_row(c, &s, v, clattn_checked_row(c, c->outputs->scores, i), clattn_checked_row(c, c->outputs->weights, i),
                 &b);

@@ -46,14 +46,15 @@ clattn_status clattn_check_x_positioned(clattn_checker *c, clattn_error *error) 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
 /* Products are q . k without scale, bias and mask. */
-static void products_row(const clattn_checker *c, const clattn_sight *seen, const double *k, clattn_row_buffers *b) {
+static void products_row(const clattn_checker *c, const clattn_score_row *seen, const double *k,
+                         clattn_row_buffers *b) {
   const clattn_problem p = clattn_unscaled(c->seen);
   const size_t start = clattn_key_start(&p, seen, CLATTN_K), step = clattn_tensor_columns(&p, CLATTN_K);
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_PRODUCTS);
   const float *q = clattn_row_exists(seen) ? c->outputs->q + clattn_query_start(&p, seen, CLATTN_Q) : NULL;
   double *const unused = b->input + p.head_dim;
   float *const unused_naive = (float *)(void *)(unused + p.key_len);
-  clattn_sight bare = *seen;
+  clattn_score_row bare = *seen;
   bare.bias = NULL;
   bare.slope = 0.0;
   for (size_t d = 0; q != NULL && d < p.head_dim; ++d) b->input[d] = (double)q[d];
@@ -76,7 +77,7 @@ clattn_status clattn_check_products(clattn_checker *c, clattn_error *error) {
     goto cleanup;
   }
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_sight s = clattn_checker_sight(c, i);
+    const clattn_score_row s = clattn_checker_score_row(c, i);
     products_row(c, &s, k, &b);
     clattn_check_keys(c, &comparison, &s, clattn_checked_row(c, c->outputs->products, i), &b);
   }
@@ -99,7 +100,7 @@ static double sum_bound(const clattn_checker *c, const clattn_row_buffers *b, do
   return terms + clattn_bound_product(sum, keys, chain);
 }
 
-static void judge_row(const clattn_checker *c, const clattn_sight *s, size_t i, clattn_row_buffers *b,
+static void judge_row(const clattn_checker *c, const clattn_score_row *s, size_t i, clattn_row_buffers *b,
                       clattn_comparison to[PARTS]) {
   const clattn_outputs *o = c->outputs;
   const size_t keys = c->seen->key_len, row = clattn_checker_row(c, i), index[3] = {s->batch, s->head, s->query};
@@ -135,7 +136,7 @@ clattn_status clattn_check_exps(clattn_checker *c, clattn_error *error) {
   if (!clattn_row_buffers_allocate(&b, keys, keys)) return clattn_fail_check_memory(error);
   for (int t = 0; t < PARTS; ++t) to[t] = clattn_check_begin(tensors[t], false);
   for (size_t i = 0; i < c->row_count; ++i) {
-    const clattn_sight s = clattn_checker_sight(c, i);
+    const clattn_score_row s = clattn_checker_score_row(c, i);
     judge_row(c, &s, i, &b, to);
   }
   for (int t = 0; t < PARTS; ++t) clattn_check_finish(c, &to[t]);

@@ -87,21 +87,22 @@ static clattn_status check_built(const clattn_device *device, clattn_choice *cho
 
 void clattn_release_choice(clattn_choice *choice) {
   if (choice->kernel != NULL) clReleaseKernel(choice->kernel);
-  if (choice->companion != NULL) clReleaseKernel(choice->companion);
-  choice->kernel = choice->companion = NULL;
+  if (choice->post_process != NULL) clReleaseKernel(choice->post_process);
+  choice->kernel = choice->post_process = NULL;
 }
 
-static clattn_status build_companion(clattn_device *device, const clattn_program_source *source,
-                                     const clattn_companion *companion, clattn_choice *choice, clattn_error *error) {
-  const size_t alone = companion->grouped ? 0 : 1;
-  choice->companion_geometry = (clattn_geometry){.local = {alone, alone}, .cols = 1, .rows = 1};
+static clattn_status build_post_process(clattn_device *device, const clattn_program_source *source,
+                                        const clattn_post_process *post_process, clattn_choice *choice,
+                                        clattn_error *error) {
+  const size_t alone = post_process->grouped ? 0 : 1;
+  choice->post_process_geometry = (clattn_geometry){.local = {alone, alone}, .cols = 1, .rows = 1};
   const clattn_status status =
-      clattn_kernel_build(device, source, companion->function, NULL, NULL, &choice->companion, error);
-  if (status != CLATTN_OK || !companion->grouped) return status;
+      clattn_kernel_build(device, source, post_process->function, NULL, NULL, &choice->post_process, error);
+  if (status != CLATTN_OK || !post_process->grouped) return status;
   size_t most = 0;
-  const cl_int code = largest_group(device, choice->companion, &most);
-  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of %s", companion->function);
-  choice->companion_geometry.items = group_items(device, most);
+  const cl_int code = largest_group(device, choice->post_process, &most);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of %s", post_process->function);
+  choice->post_process_geometry.items = group_items(device, most);
   return CLATTN_OK;
 }
 
@@ -109,27 +110,28 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
                                   clattn_error *error) {
   const clattn_kernel *row = choice->row;
   const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage);
-  const clattn_companion *companion = clattn_companion_of(row);
+  const clattn_post_process *post_process = clattn_post_process_of(row);
   clattn_error reason;
   row->geometry(choice->value, &extent, &choice->geometry);
   if (clattn_row_supported(row, choice->value, &extent, &plan->device->info, &reason) != CLATTN_OK)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name,
                        clattn_stage_name(choice->stage), reason.message);
-  if (row->library && !clattn_stage_facts_of(choice->stage)->post_process(&plan->problem)) return CLATTN_OK;
+  if (row->library && !clattn_stage_facts_of(choice->stage)->needs_post_process(&plan->problem)) return CLATTN_OK;
 
   const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
   char macros[512];
   build_options(&plan->problem, choice, options->kernel_dir, macros, sizeof macros);
-  const clattn_program_source source = {.folder = options->kernel_dir,
-                                        .file = row->file,
-                                        .options = macros,
-                                        .store = stored ? options->program_dir : NULL,
-                                        .kernels = {row->function, companion != NULL ? companion->function : NULL}};
+  const clattn_program_source source = {
+      .folder = options->kernel_dir,
+      .file = row->file,
+      .options = macros,
+      .store = stored ? options->program_dir : NULL,
+      .kernels = {row->function, post_process != NULL ? post_process->function : NULL}};
   clattn_status status = clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->program,
                                              &choice->kernel, error);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
-  if (status == CLATTN_OK && companion != NULL)
-    status = build_companion(plan->device, &source, companion, choice, error);
+  if (status == CLATTN_OK && post_process != NULL)
+    status = build_post_process(plan->device, &source, post_process, choice, error);
   if (status != CLATTN_OK) clattn_release_choice(choice);
   return status;
 }

@@ -144,7 +144,7 @@ static clattn_status choose(clattn_plan *plan, clattn_stage stage, clattn_text w
   static const clattn_text clblast = {"clblast", 7};
   clattn_choice *choice = &plan->choice[stage];
   if (wanted.start != NULL) return choose_by_hand(plan, choice, stage, wanted, options, "named by the caller", error);
-  if (plan->pipeline == CLATTN_PIPELINE_BLAS && clattn_stage_facts_of(stage)->post_process != NULL)
+  if (plan->pipeline == CLATTN_PIPELINE_BLAS && clattn_stage_facts_of(stage)->needs_post_process != NULL)
     return choose_by_hand(plan, choice, stage, clblast, options, "the blas pipeline uses it", error);
   const clattn_status status = choose_recorded(plan, choice, stage, options, record, error);
   if (status != CLATTN_OK || choice->row != NULL) return status;

@@ -113,9 +113,9 @@ static clattn_status size_workspace(clattn_plan *plan, clattn_error *error) {
   const uint64_t most = plan->device->info.max_allocation_bytes;
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_choice *choice = &plan->choice[s];
-    const clattn_companion *companion = choice->row != NULL ? clattn_companion_of(choice->row) : NULL;
-    if (companion == NULL) continue;
-    plan->info.workspace_bytes = (uint64_t)companion->workspace(choice->value, &plan->problem) * sizeof(float);
+    const clattn_post_process *post_process = choice->row != NULL ? clattn_post_process_of(choice->row) : NULL;
+    if (post_process == NULL) continue;
+    plan->info.workspace_bytes = (uint64_t)post_process->workspace(choice->value, &plan->problem) * sizeof(float);
     if (plan->info.workspace_bytes > most)
       return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
                          "the workspace of kernel %s=%s takes %llu bytes; '%s' allows %llu in one buffer",

@@ -19,9 +19,9 @@ typedef struct clattn_choice {
   const clattn_kernel *row; /* NULL: the problem has nothing to do for the stage */
   int value[CLATTN_TILES_MOST];
   clattn_geometry geometry;
-  cl_kernel kernel;    /* of a library row: the post-process of its GEMM; NULL: none needed */
-  cl_kernel companion; /* of a fused row: its post-process; NULL: none */
-  clattn_geometry companion_geometry;
+  cl_kernel kernel;       /* of a library row: the post-process of its GEMM; NULL: none needed */
+  cl_kernel post_process; /* of a fused row: its post-process; NULL: none */
+  clattn_geometry post_process_geometry;
   clattn_program *program;         /* of both */
   bool by_hand;                    /* named by the caller, or the pipeline's own */
   char origin[CLATTN_ORIGIN_TEXT]; /* of the program; empty: nothing was built */

@@ -63,9 +63,10 @@ static size_t mask_offset(const clattn_problem *p, const size_t index[3]) {
   return offset;
 }
 
-clattn_sight clattn_sight_of(const clattn_problem *problem, const clattn_inputs *inputs, size_t row) {
+clattn_score_row clattn_score_row_of(const clattn_problem *problem, const clattn_inputs *inputs, size_t row) {
   const size_t query = row % problem->query_len, pair = row / problem->query_len;
-  clattn_sight s = {.batch = pair / problem->heads, .head = pair % problem->heads, .query = query, .sink = -INFINITY};
+  clattn_score_row s = {
+      .batch = pair / problem->heads, .head = pair % problem->heads, .query = query, .sink = -INFINITY};
   s.kv_head = s.head / (problem->heads / clattn_kv_heads(problem));
   s.sequence = clattn_sequence_of(problem, inputs, s.batch);
   s.keys = clattn_live_keys(problem, &s.sequence, query);
@@ -81,7 +82,7 @@ clattn_sight clattn_sight_of(const clattn_problem *problem, const clattn_inputs 
   return s;
 }
 
-bool clattn_sight_bias(const clattn_sight *s, size_t key, clattn_bias *bias) {
+bool clattn_score_row_bias(const clattn_score_row *s, size_t key, clattn_bias *bias) {
   *bias = (clattn_bias){.slope = s->slope, .distance = fabs((double)s->position - (double)key)};
   if (key < s->keys.first || key >= s->keys.end) return false;
   if ((s->bias != NULL || s->allowed != NULL) && key >= s->mask_len) return false;

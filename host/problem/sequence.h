@@ -30,7 +30,7 @@ typedef struct clattn_span {
 } clattn_span;
 
 /* Everything that one row of scores needs besides q and k. */
-typedef struct clattn_sight {
+typedef struct clattn_score_row {
   size_t batch, head, kv_head, query; /* query counts within the sequence */
   clattn_sequence sequence;
   clattn_span keys; /* visible keys by causality and window; none for a row after the last query */
@@ -39,20 +39,20 @@ typedef struct clattn_sight {
   const float *bias;            /* mask value of key 0; NULL: no float mask */
   const unsigned char *allowed; /* of key 0; NULL: no bool mask */
   size_t mask_step, mask_len;
-} clattn_sight;
+} clattn_score_row;
 
 /* The lengths in `inputs` must have passed clattn_check_arguments(); NULL: full lengths. */
 clattn_sequence clattn_sequence_of(const clattn_problem *problem, const clattn_inputs *inputs, size_t batch);
 clattn_span clattn_live_keys(const clattn_problem *problem, const clattn_sequence *sequence, size_t query);
 
 /* `row` numbers the rows as (batch, head, query). */
-clattn_sight clattn_sight_of(const clattn_problem *problem, const clattn_inputs *inputs, size_t row);
+clattn_score_row clattn_score_row_of(const clattn_problem *problem, const clattn_inputs *inputs, size_t row);
 
 /* Gets the bias of this key's score, which is mask - slope * distance. false: the key is masked. */
 typedef struct clattn_bias {
   double mask, slope, distance;
 } clattn_bias;
-bool clattn_sight_bias(const clattn_sight *sight, size_t key, clattn_bias *bias);
+bool clattn_score_row_bias(const clattn_score_row *score_row, size_t key, clattn_bias *bias);
 
 /* Window sizes; CLATTN_UNBOUNDED becomes INT_MAX. A causal problem's right side is at most 0. */
 int64_t clattn_window_left(const clattn_problem *problem);

@@ -39,7 +39,7 @@ typedef struct clattn_stage_facts {
   double (*bytes)(const clattn_problem *problem, bool fused);
   /* For a stage that CLBlast can compute: whether its product needs a post-process. NULL: CLBlast
    * cannot. */
-  bool (*post_process)(const clattn_problem *problem);
+  bool (*needs_post_process)(const clattn_problem *problem);
   /* Writes the macros that its kernels are compiled with besides tile sizes, each with a space
    * before it, and returns their length as snprintf does. NULL: none. */
   int (*macros)(const clattn_problem *problem, char *text, size_t size);

@@ -53,7 +53,7 @@ clattn_linear_float clattn_linear_in_float(const clattn_linear *l, const clattn_
                                .transposed = l->transposed};
 }
 
-size_t clattn_query_start(const clattn_problem *p, const clattn_sight *s, clattn_tensor tensor) {
+size_t clattn_query_start(const clattn_problem *p, const clattn_score_row *s, clattn_tensor tensor) {
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
   const size_t columns = clattn_tensor_columns(p, tensor),
                first = packed ? s->sequence.first_query : s->batch * p->query_len;
@@ -62,7 +62,7 @@ size_t clattn_query_start(const clattn_problem *p, const clattn_sight *s, clattn
   return (first + s->query) * columns + s->head * (columns / p->heads);
 }
 
-size_t clattn_key_start(const clattn_problem *p, const clattn_sight *s, clattn_tensor tensor) {
+size_t clattn_key_start(const clattn_problem *p, const clattn_score_row *s, clattn_tensor tensor) {
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
   const bool in_place = packed && p->cache.capacity == 0;
   const size_t columns = clattn_tensor_columns(p, tensor),

@@ -20,8 +20,8 @@ clattn_linear_float clattn_linear_in_float(const clattn_linear *linear, const cl
 
 /* The index of the first element of a row's vector in q, context or output, and of its sequence's
  * first key in k or v. q, k and v are (tokens, heads, dim); results have the problem's order. */
-size_t clattn_query_start(const clattn_problem *problem, const clattn_sight *sight, clattn_tensor tensor);
-size_t clattn_key_start(const clattn_problem *problem, const clattn_sight *sight, clattn_tensor tensor);
+size_t clattn_query_start(const clattn_problem *problem, const clattn_score_row *score_row, clattn_tensor tensor);
+size_t clattn_key_start(const clattn_problem *problem, const clattn_score_row *score_row, clattn_tensor tensor);
 
 /* Copies given q, k or v, with any strides, to (tokens, heads, dim). */
 void clattn_gather_given(const clattn_problem *problem, clattn_tensor tensor, const float *from, float *to);

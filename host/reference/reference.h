@@ -34,7 +34,7 @@ typedef struct clattn_columns {
                                REAL *magnitude);                                                                       \
   /* scaled[j] = scale * sum over c < head_dim of q[c] * k_j[c]; then softcap; then bias and mask.                     \
    * All are -inf for rows and keys beyond the end of the sequence. */                                                 \
-  void clattn_scores_##SUFFIX(const clattn_problem *problem, const clattn_sight *sight, const REAL *q,                 \
+  void clattn_scores_##SUFFIX(const clattn_problem *problem, const clattn_score_row *score_row, const REAL *q,         \
                               clattn_vectors_##SUFFIX k, clattn_score_row_##SUFFIX out);                               \
   /* exps[j] = exp(scores[j] - *row_max), 0 where the score is -inf. *row_max is the largest score or                  \
    * the sink. scores and exps are (key_len). Returns the sum of exps, including the sink's term. */                   \

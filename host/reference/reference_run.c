@@ -144,14 +144,14 @@ static void deliver_row(const reference *r, size_t next, size_t row, const row_m
 
 /* Values only for tracing: the unscaled products, and the exponentials before they are divided by
  * their sum. */
-static void trace_products(const reference *r, const clattn_sight *s, const float *q, clattn_vectors_float k,
+static void trace_products(const reference *r, const clattn_score_row *s, const float *q, clattn_vectors_float k,
                            const row_memory *m) {
   if (r->outputs->products == NULL) return;
   const clattn_problem unscaled = clattn_unscaled(r->problem);
   clattn_scores_float(&unscaled, s, q, k, (clattn_score_row_float){m->part[PRODUCTS], NULL, m->part[SCORES], NULL});
 }
 
-static void trace_exps(const reference *r, const clattn_sight *s, size_t row, const row_memory *m) {
+static void trace_exps(const reference *r, const clattn_score_row *s, size_t row, const row_memory *m) {
   const clattn_outputs *o = r->outputs;
   if (o->exps == NULL && o->row_max == NULL && o->row_sum == NULL) return;
   float largest;
@@ -162,7 +162,7 @@ static void trace_exps(const reference *r, const clattn_sight *s, size_t row, co
 
 static void attend(const reference *r, size_t row, const row_memory *m) {
   const clattn_problem *p = r->problem;
-  const clattn_sight s = clattn_sight_of(p, r->inputs, row);
+  const clattn_score_row s = clattn_score_row_of(p, r->inputs, row);
   const clattn_vectors_float k = {r->k + clattn_key_start(p, &s, CLATTN_K), clattn_tensor_columns(p, CLATTN_K)};
   const clattn_vectors_float v = {r->v + clattn_key_start(p, &s, CLATTN_V), clattn_tensor_columns(p, CLATTN_V)};
   const clattn_score_row_float scores = {m->part[SCALED], m->part[SOFTCAPPED], m->part[SCORES], NULL};

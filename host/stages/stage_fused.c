@@ -1,11 +1,11 @@
-/* fused: scores, softmax and context of all pairs in one kernel, and the companion that some
+/* fused: scores, softmax and context of all pairs in one kernel, and the post-process that some
  * kernels launch after it. */
 #include "catalog/fused.h"
 #include "device/launch.h"
 #include "stages/stage.h"
 #include "problem/facts.h"
 
-/* A launch of the fused kernel or of its companion, which take the same arguments. */
+/* A launch of the fused kernel or of its post-process, which take the same arguments. */
 typedef struct launch {
   cl_kernel kernel;
   const clattn_geometry *geometry;
@@ -41,23 +41,24 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
              : status;
 }
 
-static clattn_status run_companion(const clattn_work *work, const clattn_companion *companion, clattn_error *error) {
+static clattn_status run_post_process(const clattn_work *work, const clattn_post_process *post_process,
+                                      clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
-  launch l = {.kernel = choice->companion, .geometry = &choice->companion_geometry};
-  companion->size(choice->value, work->seen, l.size);
+  launch l = {.kernel = choice->post_process, .geometry = &choice->post_process_geometry};
+  post_process->size(choice->value, work->seen, l.size);
   return run(work, &l, error);
 }
 
 clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
-  const clattn_companion *companion = clattn_companion_of(choice->row);
+  const clattn_post_process *post_process = clattn_post_process_of(choice->row);
   /* Pairs run along the first dimension: some drivers allow no more than 65535 work-groups along
    * the others. */
   launch fused = {choice->kernel,
                   &choice->geometry,
                   {work->block.pairs, work->block.rows, 1},
                   clattn_launch_flops(work, CLATTN_STAGE_FUSED)};
-  if (companion != NULL && companion->launch != NULL) companion->launch(choice->value, work->seen, fused.size);
+  if (post_process != NULL && post_process->launch != NULL) post_process->launch(choice->value, work->seen, fused.size);
   const clattn_status status = run(work, &fused, error);
-  return status == CLATTN_OK && companion != NULL ? run_companion(work, companion, error) : status;
+  return status == CLATTN_OK && post_process != NULL ? run_post_process(work, post_process, error) : status;
 }
