@@ -262,7 +262,7 @@ typedef struct clattn_stage_info {
   double flops;            /* operations of one run: 2 for each multiply-add that the mask leaves, 4 for each weight */
   double bytes;            /* of one run when each tensor of the stage is read or written once */
   size_t longest_addition; /* longest chain of additions into one accumulator, for the error bound */
-  clattn_traffic traffic;  /* of a plain problem (floats of full length, no cache, all keys in sight, nothing added to
+  clattn_traffic traffic;  /* of a plain problem (floats of full length, no cache, all keys visible, nothing added to
                               scores) and a kernel that is on the ladder of a stage that computes; else all 0 */
   uint64_t reserved[4];    /* 0, for later versions */
 } clattn_stage_info;
