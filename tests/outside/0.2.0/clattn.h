@@ -161,21 +161,19 @@ typedef struct clattn_plan_options {
                              files that it lacks. CLATTN_KERNEL_SOURCE if it has none at all */
   uint64_t memory_bytes;  /* most device memory to use; 0: what the device reports */
   uint64_t block_bytes;   /* most memory for a block of scores; 0: the library chooses */
-  const char
-      *tuning_file; /* NULL, or a record of clattn_tuning_store. One that does not fit is ignored, with a reason */
+  const char *tuning_file; /* NULL, or a record of clattn_tuning_store; ignored, with a reason, if it does not fit */
   const char *program_dir; /* NULL or "", or a folder that keeps compiled programs for later processes. Programs in it
                               run with the user's rights, so it must belong to the user and nobody else may write to it
                               (POSIX). Problems with it never fail the plan; see clattn_plan_get_reason. Not used with
                               kernel_dir, nor if the driver keeps programs itself */
   clattn_self_test self_test; /* which kernels are tested first */
-  double
-      launch_seconds; /* longer launches are split, so that a GPU can update a screen; results do not change. 0: 1 s
-                         on GPUs, no limit on others; INFINITY: none. CLBlast and kernel_dir's kernels are not split */
-  bool trace;         /* the plan also has the traced outputs; nothing else changes. Not with fused */
-  bool weights_kept;  /* every run brings projection_weights: the plan has no buffers for matrices and biases */
-  uint64_t tensors;   /* outputs that runs will ask for, as clattn_outputs_tensors gives them; decides
-                         CLATTN_PIPELINE_AUTO, and traced ones set trace. A run that asks for a tensor which the plan
-                         does not have is CLATTN_UNSUPPORTED */
+  double launch_seconds; /* longer launches are split, so that a GPU can update a screen; results do not change. 0: 1 s
+                            on GPUs, no limit on others; INFINITY: none. Not CLBlast's and kernel_dir's */
+  bool trace;            /* the plan also has the traced outputs; nothing else changes. Not with fused */
+  bool weights_kept;     /* every run brings projection_weights: the plan has no buffers for matrices and biases */
+  uint64_t tensors;      /* outputs that runs will ask for, as clattn_outputs_tensors gives them; decides
+                            CLATTN_PIPELINE_AUTO, and traced ones set trace. A run that asks for a tensor which the plan
+                            does not have is CLATTN_UNSUPPORTED */
 } clattn_plan_options;
 
 CLATTN_SIZED(clattn_plan_options)
@@ -183,7 +181,7 @@ CLATTN_SIZED(clattn_plan_options)
 
 typedef struct clattn_plan clattn_plan;
 
-/* Chooses and builds kernels, checks that the memory suffices, allocates. options may be NULL. The device must outlive
+/* Selects and builds kernels, checks that the memory suffices, allocates. options may be NULL. The device must outlive
  * the plan. Destroy with clattn_plan_destroy. */
 CLATTN_API clattn_status clattn_plan_create(clattn_device *device, const clattn_problem *problem,
                                             const clattn_plan_options *options, clattn_plan **plan,
@@ -232,7 +230,7 @@ CLATTN_API clattn_status clattn_cache_create(clattn_device *device, const clattn
                                              const float *v_scale, clattn_cache **cache, clattn_error *error);
 CLATTN_API void clattn_cache_destroy(clattn_cache *cache); /* NULL is fine; waits for enqueued runs */
 
-/* Keys that a sequence of the batch has; 0 for one that there is not. */
+/* The number of keys of a sequence of the batch; 0 if there is no such sequence. */
 CLATTN_API size_t clattn_cache_length(const clattn_cache *cache, size_t sequence);
 
 /* Forgets the keys of a sequence from `length` on; its pages go back to the pool. Waits for enqueued runs.

@@ -73,7 +73,7 @@ typedef enum clattn_status {
 
 typedef struct clattn_error {
   clattn_status status;
-  int code;                          /* the OpenCL or CLBlast code behind it, 0 if there is none */
+  int code;                          /* the OpenCL or CLBlast code that caused it, 0 if there is none */
   char message[CLATTN_MESSAGE_SIZE]; /* what failed, with which value, and what is allowed */
 } clattn_error;
 
@@ -99,18 +99,17 @@ typedef enum clattn_weight_layout {
 /* Which projections have a bias, as bits. */
 enum { CLATTN_BIAS_Q = 1, CLATTN_BIAS_K = 2, CLATTN_BIAS_V = 4, CLATTN_BIAS_O = 8 };
 
-/* How given q, k and v, and the context, lie in memory. q, k and v that the library makes are in the order of tokens.
- */
+/* The memory layout of given q, k and v, and of the context. The library makes q, k and v in the order of tokens. */
 typedef enum clattn_order {
   CLATTN_ORDER_TOKENS, /* (batch, tokens, heads, dim), as a projection leaves it */
   CLATTN_ORDER_HEADS,  /* (batch, heads, tokens, dim) */
   CLATTN_ORDER_STRIDES /* as clattn_problem.q_strides, k_strides and v_strides say; not for the context */
 } clattn_order;
 
-/* Elements from one batch, head or token to the next; the elements of one head's vector are neighbours. Vectors may
- * overlap, for they are only read. A batch or head stride of 0 repeats the same vectors, so that a batch can share its
- * keys. A row stride of 0 is refused where there is more than one token, and so is a tensor of more than one vector
- * whose three strides are 0: they were not set. */
+/* Elements from one batch, head or token to the next; the elements of one head's vector are contiguous. Vectors may
+ * overlap, because they are only read. A batch or head stride of 0 repeats the same vectors, so that a batch can share
+ * its keys. Refused are a row stride of 0 with more than one token, and three strides of 0 with more than one vector:
+ * they were not set. */
 typedef struct clattn_strides {
   size_t batch, head, row;
 } clattn_strides;
@@ -127,24 +126,23 @@ typedef enum clattn_scale {
   CLATTN_SCALE_GIVEN    /* clattn_problem.scale */
 } clattn_scale;
 
-/* A query's position among the keys is its number plus an offset: */
+/* A query's position among the keys is its index plus an offset: */
 typedef enum clattn_alignment {
-  CLATTN_ALIGN_TOP_LEFT,     /* 0, or with a cache the keys it held before: the first query stands at the first key of
-                                this run */
-  CLATTN_ALIGN_BOTTOM_RIGHT, /* key_len - query_len of its sequence: the last query stands at the last key */
+  CLATTN_ALIGN_TOP_LEFT,     /* 0, or with a cache its earlier keys: the first query is at this run's first key */
+  CLATTN_ALIGN_BOTTOM_RIGHT, /* key_len - query_len of its sequence: the last query is at the last key */
   CLATTN_ALIGN_OFFSET        /* clattn_problem.offset */
 } clattn_alignment;
 
 typedef enum clattn_mask {
   CLATTN_MASK_NONE,
   CLATTN_MASK_FLOAT, /* added to the scores; -inf masks */
-  CLATTN_MASK_BOOL   /* one byte for each place: 0 masks, any other value does not */
+  CLATTN_MASK_BOOL   /* one byte for each score: 0 masks, any other value does not */
 } clattn_mask;
 
 typedef enum clattn_lengths {
   CLATTN_LENGTHS_FULL,  /* every sequence of the batch has query_len queries and key_len keys */
-  CLATTN_LENGTHS_KEYS,  /* sequence b has clattn_inputs.key_lengths[b] keys; those behind are padding */
-  CLATTN_LENGTHS_PACKED /* sequences lie one behind the other, without padding, as the offsets in clattn_inputs say */
+  CLATTN_LENGTHS_KEYS,  /* sequence b has clattn_inputs.key_lengths[b] keys; later ones are padding */
+  CLATTN_LENGTHS_PACKED /* sequences follow each other without padding, at the offsets in clattn_inputs */
 } clattn_lengths;
 
 enum { CLATTN_UNBOUNDED = -1 }; /* a window without end */
@@ -155,11 +153,11 @@ typedef enum clattn_positions {
                                  model_dim)), column 2i + 1 its cos */
 } clattn_positions;
 
-/* Rotary embedding (Su et al. 2021, eq. 34) of q and k: pair i of a vector is turned by position * base^(-2i / dim).
- * The i-th pair are elements ... */
+/* Rotary embedding (Su et al. 2021, eq. 34) of q and k: pair i of a vector is rotated by the angle
+ * position * base^(-2i / dim). Pair i consists of elements ... */
 typedef enum clattn_rotary {
   CLATTN_ROTARY_NONE,
-  CLATTN_ROTARY_HALVES,     /* i and i + dim / 2, as Llama's and GPT-NeoX's checkpoints want it */
+  CLATTN_ROTARY_HALVES,     /* i and i + dim / 2, as in Llama's and GPT-NeoX's checkpoints */
   CLATTN_ROTARY_INTERLEAVED /* 2i and 2i + 1, as in the paper and in GPT-J */
 } clattn_rotary;
 
@@ -167,31 +165,33 @@ typedef enum clattn_cache_type {
   CLATTN_CACHE_F32,
   CLATTN_CACHE_F16,
   CLATTN_CACHE_BF16,
-  CLATTN_CACHE_I8_TOKEN, /* a byte for each element; a scale for each token and head, its largest element / 127 */
-  CLATTN_CACHE_I8_HEAD   /* likewise, with scales for each head that the caller gives; what is larger saturates */
+  CLATTN_CACHE_I8_TOKEN, /* one byte per element; one scale per token and head: its largest element / 127 */
+  CLATTN_CACHE_I8_HEAD   /* one byte per element; one scale per head, given by the caller; larger values saturate */
 } clattn_cache_type;
 
 /* A cache of keys and values, on the device: each run appends its own and attends to all of them. */
 typedef struct clattn_cache_layout {
   size_t capacity; /* keys that a sequence can have; 0: the problem has no cache */
   clattn_cache_type type;
-  size_t page_len; /* tokens of a page; 0: each sequence has its capacity to itself */
-  size_t pages;    /* of all sequences together; 0: enough for all to reach the capacity */
+  size_t page_len; /* tokens of a page; 0: no pages, each sequence has its own memory for `capacity` keys */
+  size_t pages;    /* shared by all sequences; 0: enough for all to reach the capacity */
 } clattn_cache_layout;
 
 /* Start from CLATTN_PROBLEM_INIT or clattn_problem_init() and set what differs. A struct of zeros is refused (its
- * rotary_base is 0): its windows would let each query see one key only. A field that has no effect because the field
- * that turns it on is not set is refused, too, unless it has its initial value. The order in which scores come into
- * being is that of ONNX's Attention: scale, softcap, bias and mask, softmax. A masked score is -inf; a row in which
- * every key is masked has weights and context 0. A masked key's value is left out, whatever it holds; that of any other
- * key is multiplied by its weight, also where that has underflowed to 0, so that a NaN or an infinity in it shows. */
+ * rotary_base is 0), because with its windows each query would see one key only. A field that has no effect, because
+ * the field that turns it on is not set, is refused unless it has its initial value.
+ *
+ * Scores are computed in the order of ONNX's Attention: scale, softcap, bias and mask, softmax. A masked score is -inf;
+ * a row in which every key is masked has weights and context 0. A masked key's value has no effect, even if it is NaN.
+ * Any other key's value is multiplied by its weight, even if that has underflowed to 0, so a NaN or infinity in it
+ * shows in the result. */
 typedef struct clattn_problem {
   size_t size; /* sizeof(clattn_problem) */
 
   /* sizes */
   size_t batch;     /* 1 */
   size_t query_len; /* of a sequence; packed: of the longest */
-  size_t key_len;   /* likewise; with CLATTN_SOURCE_X it equals query_len; with a cache, new keys of one run */
+  size_t key_len;   /* of a sequence; equals query_len with CLATTN_SOURCE_X; with a cache: new keys of one run */
   size_t model_dim; /* columns of x; 0 with CLATTN_SOURCE_QKV */
   size_t heads;     /* 1 */
   size_t kv_heads; /* of keys and values; divides heads: query head h reads key head h / (heads / kv_heads). 0: heads */
@@ -202,7 +202,7 @@ typedef struct clattn_problem {
   clattn_source source;
   size_t kv_model_dim; /* columns of xkv; 0: model_dim */
   clattn_weight_layout layout;
-  bool fused_qkv; /* wqkv (and bqkv) instead of wq, wk, wv: their columns one behind the other; CLATTN_SOURCE_X alone */
+  bool fused_qkv; /* wqkv (and bqkv) instead of wq, wk, wv: their columns side by side; only CLATTN_SOURCE_X */
   unsigned biases;
   size_t output_dim; /* columns of wo: output = context.wo + bo; 0: there is no wo, the output is the context */
   clattn_order order;
@@ -211,23 +211,23 @@ typedef struct clattn_problem {
 
   /* what scores mean */
   clattn_scale scale_mode;
-  float scale;   /* NAN, not set; with CLATTN_SCALE_GIVEN what Q.K^T is multiplied with: any finite number */
-  float softcap; /* c, at least 2^-126: scores become c * tanh(scores / c); 0: they do not */
+  float scale;   /* NAN: not set; with CLATTN_SCALE_GIVEN the factor of Q.K^T: any finite number */
+  float softcap; /* c, at least 2^-126: scores become c * tanh(scores / c); 0: no softcap */
   bool causal;   /* a query at position p sees keys 0 ... p */
   clattn_alignment alignment;
-  int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative; the last query stands at 2^31 - 1 at most */
+  int64_t offset;       /* with CLATTN_ALIGN_OFFSET; may be negative; the last query's position is 2^31 - 1 at most */
   int64_t window_left;  /* a query at position p sees keys from p - window_left on; CLATTN_UNBOUNDED */
   int64_t window_right; /* ... up to p + window_right; CLATTN_UNBOUNDED */
   clattn_mask mask;
-  size_t mask_shape[4]; /* (batch, heads, query_len, key_len), each 1 where the mask is the same along it; the last may
-                           also be shorter than key_len: keys behind it are masked */
+  size_t mask_shape[4]; /* (batch, heads, query_len, key_len), each 1 to broadcast along it; the last may also be
+                           shorter than key_len: the keys past it are masked */
   bool alibi;           /* adds -slopes[head] * |position - key| */
-  bool sinks;           /* exp(sinks[head]) is added to what each row of weights is divided by */
+  bool sinks;           /* exp(sinks[head]) is added to each row's sum of exp(scores) */
 
   /* positions */
   clattn_positions positions;
   clattn_rotary rotary;
-  size_t rotary_dim;  /* leading elements of each vector that are turned, an even number; 0: head_dim */
+  size_t rotary_dim;  /* leading elements of each vector that are rotated, an even number; 0: head_dim */
   double rotary_base; /* 10000; above 0, also without rotary */
 
   /* batches of sequences that differ in length */
