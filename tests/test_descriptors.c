@@ -157,7 +157,8 @@ static void kernels_belong_to_stages(void **state) {
     const clattn_stage_facts *facts = clattn_stage_facts_of(row->stage);
     has_kernel[row->stage] = true;
     assert_int_equal(clattn_stage_kernels(row->stage), row->stage);
-    if (row->library && facts->needs_post_process == NULL) fail_msg("stage %s has no product for %s", facts->name, row->name);
+    if (row->library && facts->needs_post_process == NULL)
+      fail_msg("stage %s has no product for %s", facts->name, row->name);
   }
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage kernels = clattn_stage_kernels((clattn_stage)s);

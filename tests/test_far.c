@@ -69,6 +69,7 @@ static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const
                       clattn_status (*stage)(const clattn_work *, clattn_error *), const char *name) {
   cl_mem tensor[CLATTN_TENSOR_COUNT];
   clattn_queue queue = {.commands = plan->device->queue};
+  const clattn_inputs none = CLATTN_INPUTS_INIT;
   clattn_error error;
   memcpy(tensor, plan->buffer, sizeof tensor);
   const clattn_work work = {.plan = plan,
@@ -76,7 +77,7 @@ static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const
                             .queue = &queue,
                             .tensor = tensor,
                             .stored = plan->stored,
-                            .inputs = inputs,
+                            .inputs = inputs != NULL ? inputs : &none,
                             .sequences = plan->sequences,
                             .lse_wanted = true,
                             .row_max_wanted = true,
