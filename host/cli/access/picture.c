@@ -80,8 +80,8 @@ static double draw_words(drawing *d, const place *p, const cell *cells, size_t c
       line[row++] = lines;
     }
   }
-  if (d->to != NULL)
-    words_draw(d->to, &d->drawn, &(words){cells, line, count, columns, items_of_group(d->launch), corner, y});
+  const words drawn = {cells, line, count, columns, items_of_group(d->launch), corner, y};
+  if (d->to != NULL) words_draw(d->to, &d->drawn, &drawn);
   free(line);
   return (double)lines * CELL;
 }
