@@ -471,6 +471,8 @@ static void types(void **state) {
     VARIANT(stored[i].name, base, p->type = stored[i].type; p->output_dim = 13; p->biases = 15);
     VARIANT(stored[i].name, cross, p->type = stored[i].type; p->kv_model_dim = 7);
     VARIANT(stored[i].name, given, p->type = stored[i].type; p->order = CLATTN_ORDER_HEADS);
+    /* whole vectors, more than one of them, and more than one panel of values */
+    VARIANT(stored[i].name, given, p->type = stored[i].type; p->head_dim = 32; p->value_dim = 69);
   }
 }
 
