@@ -18,7 +18,7 @@ SHAPE = "--tokens 20 --model-dim 16 --heads 1 --head-dim 16".split()
 STAGED = ["project", "scores", "softmax", "context"]
 CASES = [(STAGED, "naive"), (STAGED, "tiled"), (STAGED, "register"), (["fused"], "row"), (["fused"], "online"),
          (["fused"], "tiled"), (["fused"], "register"), (["fused"], "split")]
-# Kernels from their folder are asked no question with a known answer, of which the launches would be counted, too.
+# Kernels from a folder are not self-tested; otherwise the launches of the self-test would be counted, too.
 KERNELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "kernels")
 ENVIRONMENT = dict(os.environ, CLATTN_PROGRAM_DIR="", CLATTN_KERNEL_DIR=KERNELS)
 IN_VECTORS = [("fused", "register"), ("fused", "split")]

@@ -194,8 +194,8 @@ typedef struct clattn_problem {
   size_t key_len;   /* of a sequence; equals query_len with CLATTN_SOURCE_X; with a cache: new keys of one run */
   size_t model_dim; /* columns of x; 0 with CLATTN_SOURCE_QKV */
   size_t heads;     /* 1 */
-  size_t kv_heads; /* of keys and values; divides heads: query head h reads key head h / (heads / kv_heads). 0: heads */
-  size_t head_dim; /* of a query and a key */
+  size_t kv_heads;  /* of keys and values; divides heads: query head h reads KV head h / (heads / kv_heads). 0: heads */
+  size_t head_dim;  /* of a query and a key */
   size_t value_dim; /* of a value and of a head's context vector */
 
   /* where Q, K and V come from */
