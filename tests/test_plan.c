@@ -143,6 +143,37 @@ static void what_would_fit(void **state) {
   }
 }
 
+/* The guard counts for each of the nine buffers, and results stay. */
+static void guard(void **state) {
+  (void)state;
+  const clattn_problem p = support_problem(5, 8, 8);
+  clattn_plan_options options = support_options();
+  clattn_plan_info without = CLATTN_PLAN_INFO_INIT, with = CLATTN_PLAN_INFO_INIT;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  options.kernels = "fused=online";
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  clattn_plan_get_info(plan, &without);
+  clattn_plan_destroy(plan);
+  options.guard_bytes = 30;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  clattn_plan_get_info(plan, &with);
+  assert_int_equal(with.total_bytes - without.total_bytes, 30 * (9 + 1));
+  assert_int_equal(clattn_ledger_left(support_opened) + with.total_bytes,
+                   clattn_device_get_info(support_opened)->global_memory_bytes);
+  support_case c;
+  support_allocate(&c, &p, 3);
+  const clattn_check_report report = support_run(support_opened, &c, &options);
+  assert_passed(&report, "with a guard");
+  support_free(&c);
+  clattn_plan_destroy(plan);
+
+  options.guard_bytes = (1 << 20) + 1;
+  assert_int_equal(clattn_plan_create(support_opened, &p, &options, &plan, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "guard_bytes is 1048577 (allowed: 0 to 1048576)"));
+}
+
 /* Plans and caches of one device share its memory, no matter what the driver promises. */
 static void memory_is_counted(void **state) {
   (void)state;
@@ -475,6 +506,7 @@ int main(void) {
       cmocka_unit_test(blocks),
       cmocka_unit_test(budget),
       cmocka_unit_test(what_would_fit),
+      cmocka_unit_test(guard),
       cmocka_unit_test(memory_is_counted),
       cmocka_unit_test(too_large),
       cmocka_unit_test(same_bits_every_run),

@@ -174,6 +174,8 @@ typedef struct clattn_plan_options {
   uint64_t tensors;      /* outputs that runs will ask for, as clattn_outputs_tensors gives them; decides
                             CLATTN_PIPELINE_AUTO, and traced ones set trace. A run that asks for a tensor which the plan
                             does not have is CLATTN_UNSUPPORTED */
+  size_t guard_bytes;    /* NaN behind the last element of each buffer, so that a kernel which reads past it gives NaN
+                            instead of what lies there; for tests of kernels. 0 to 1 MiB */
 } clattn_plan_options;
 
 CLATTN_SIZED(clattn_plan_options)

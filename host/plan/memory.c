@@ -89,11 +89,17 @@ static clattn_status check_allocation(const clattn_plan *plan, clattn_tensor ten
                      (unsigned long long)most);
 }
 
-/* Bytes of everything except the block of scores. */
+/* A buffer's size with the NaN behind its last element. */
+static uint64_t guarded(const clattn_plan *plan, uint64_t bytes) {
+  return bytes == 0 ? 0 : bytes + plan->guard_bytes;
+}
+
+/* Bytes of everything except the block of scores, which counts with its guard alone. */
 static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clattn_error *error) {
   clattn_status status = CLATTN_OK;
-  *bytes = clattn_tables_bytes(&plan->problem) + (plan->io == CLATTN_IO_HOST ? sequences_bytes(&plan->problem) : 0);
-  *bytes += plan->info.workspace_bytes;
+  *bytes = clattn_tables_bytes(&plan->problem) + plan->guard_bytes;
+  if (plan->io == CLATTN_IO_HOST) *bytes += guarded(plan, sequences_bytes(&plan->problem));
+  *bytes += guarded(plan, plan->info.workspace_bytes);
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const tensor_memory memory = memory_of(plan, tensor);
@@ -102,7 +108,7 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
     const size_t whole = (input ? clattn_input_bytes : clattn_output_bytes)(&plan->problem, tensor);
     status = check_allocation(plan, tensor, whole, error);
     if (status == CLATTN_OK) status = check_allocation(plan, tensor, memory.floats, error);
-    *bytes += memory.floats + memory.stored;
+    *bytes += guarded(plan, memory.floats) + guarded(plan, memory.stored);
   }
   return status;
 }
@@ -253,13 +259,16 @@ bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
 }
 
 /* Fills new memory with NaN. It often holds the right results of an earlier run, so a kernel that
- * fails to write some elements could pass every check. (Written, because oclgrind treats memory
- * from clEnqueueFillBuffer as uninitialised.) */
+ * fails to write some elements could pass every check. As a float the NaN is a signalling one:
+ * arithmetic never returns it, so an element that still holds it was not written. As a half or a
+ * bfloat16 it is a NaN too. (Written, because oclgrind treats memory from clEnqueueFillBuffer as
+ * uninitialised.) */
 static clattn_status fill_with_nan(const clattn_plan *plan, cl_mem buffer, size_t bytes, clattn_error *error) {
   const size_t piece_bytes = bytes < NAN_PIECE_BYTES ? bytes : NAN_PIECE_BYTES;
-  void *piece = malloc(piece_bytes);
+  unsigned char *piece = malloc(piece_bytes);
   if (piece == NULL) return clattn_fail_malloc(error, piece_bytes, "filling a buffer");
-  memset(piece, 0xFF, piece_bytes);
+  const uint32_t unwritten = 0x7FBFFFFF;
+  for (size_t i = 0; i < piece_bytes; ++i) piece[i] = ((const unsigned char *)&unwritten)[i % sizeof unwritten];
   cl_int code = CL_SUCCESS;
   for (size_t done = 0; done < bytes && code == CL_SUCCESS; done += piece_bytes) {
     const size_t left = bytes - done;
@@ -274,6 +283,7 @@ static clattn_status allocate(clattn_plan *plan, const char *name, uint64_t byte
                               clattn_error *error) {
   if (bytes == 0) return CLATTN_OK;
   cl_int code = CL_SUCCESS;
+  bytes = guarded(plan, bytes);
   *buffer = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
   if (code == CL_SUCCESS) return fill_with_nan(plan, *buffer, (size_t)bytes, error);
   return clattn_fail_cl(error, code, "allocating %llu bytes for %s on '%s'", (unsigned long long)bytes, name,

@@ -18,6 +18,8 @@
 #include "base/status.h"
 #include "catalog/traffic.h"
 
+#define MOST_GUARD_BYTES (1 << 20)
+
 void clattn_describe_sequences(const clattn_problem *problem, const clattn_inputs *inputs, cl_int *to) {
   for (size_t b = 0; b < problem->batch; ++b, to += SEQUENCE_INTS) {
     const clattn_sequence s = clattn_sequence_of(problem, inputs, b);
@@ -81,6 +83,9 @@ static clattn_status check_options(const clattn_plan_options *options, clattn_er
   if (!(options->launch_seconds >= 0.0))
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "launch_seconds is %g (allowed: 0 and more)",
                        options->launch_seconds);
+  if (options->guard_bytes > MOST_GUARD_BYTES)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "guard_bytes is %zu (allowed: 0 to %d)", options->guard_bytes,
+                       MOST_GUARD_BYTES);
   if (options->tensors >> CLATTN_TENSOR_COUNT != 0)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "tensors is %#llx (allowed: CLATTN_TENSOR_BIT of the tensors in clattn_tensor)",
@@ -120,6 +125,7 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   plan->problem = own;
   plan->io = options->io;
   plan->weights_kept = options->weights_kept;
+  plan->guard_bytes = options->guard_bytes;
   plan->info.size = sizeof plan->info;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;

@@ -41,6 +41,7 @@ struct clattn_plan {
   bool may_fall_back;        /* from fused to staged if no fused kernel runs on the device */
   clattn_io io;
   bool trace;
+  size_t guard_bytes;
   bool weights_kept; /* runs bring a clattn_weights: there are no buffers for projection matrices and biases */
   clattn_launch_limit limit;
   double rate[CLATTN_SLOT_COUNT]; /* speed that runs measured when they cut launches: clattn_queue.rate */

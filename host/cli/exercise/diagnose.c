@@ -226,9 +226,6 @@ static const struct {
     {first_term_missing, "the first term of each sum is left out: where does the loop begin?"},
     {last_term_missing, "the last term of each sum is left out: where does the loop end?"},
     {last_term_alone, "only the last term is there: each round overwrites the sum instead of adding to it"},
-    {guess_term_too_many,
-     "each sum has one term too many: the loop reads past the end of the row, where the next row begins. "
-     "Is it < or <=?"},
     {first_tile_alone, "only the terms of the first tile are in the sum: add over all tiles"},
     {last_tile_alone, "only the terms of the last tile are in the sum: it begins anew with each tile"},
     {one_part_alone, "each row is divided by the partial sum of one work-item: the parts are not joined"},
@@ -245,18 +242,18 @@ static const struct {
     {infinite_value,
      "NaN where a masked key has an infinite value: 0 times infinity is NaN. Leave out keys whose weight "
      "is 0"},
+    {guess_sum_too_large,
+     "the weights of a row do not add up to 1, but to less: the sum that divides contains more than the "
+     "row. Where does the loop begin and end, and is a part added twice?"},
     {not_finite_softmax, "NaN or infinity from small numbers: is `largest` the row's maximum and finite, and the "
                          "sum not 0 when it divides?"},
     {not_finite_fused, "NaN or infinity from small numbers: at the first key `largest` is -infinity. Is it exp(old "
                        "maximum - new maximum), in this order, and is `sum` not 0 when it divides?"},
-    {not_finite_product, "NaN or infinity from small numbers: a sum of products reads past the end of an array, or "
-                         "local memory that no work-item has written"},
+    {not_finite_product, "NaN or infinity from small numbers: a sum of products reads past the end of an array (is "
+                         "it < or <=?), or local memory that no work-item has written"},
     {guess_not_divided, "the largest weight of each row is 1: exp(score - largest) is not divided by the row's sum"},
     {guess_sum_too_small,
      "the weights of a row do not add up to 1, but to more: a part of the row is missing from the sum that divides"},
-    {guess_sum_too_large,
-     "the weights of a row do not add up to 1, but to less: the sum that divides contains more than the "
-     "row. Where does the loop begin and end, and is a part added twice?"},
     {overwritten_too_early, "one tile is right, and with more tiles only the first work-item is: a barrier is missing "
                             "between reading the tiles and overwriting them with the next ones"},
     {race,

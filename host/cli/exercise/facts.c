@@ -55,11 +55,12 @@ static bool same_bits(float a, float b) {
   return a == b || (isnan(a) && isnan(b));
 }
 
-/* The library fills its buffers with this NaN, and `got` comes from the first run of a plan. */
+/* The library fills its buffers with this signalling NaN, which arithmetic never returns, and `got`
+ * comes from the first run of a plan. */
 static bool is_unwritten(float got) {
   uint32_t bits = 0;
   memcpy(&bits, &got, sizeof bits);
-  return bits == UINT32_MAX;
+  return bits == 0x7FBFFFFF;
 }
 
 static void take_in(facts *f, const view *v, place at, size_t i) {

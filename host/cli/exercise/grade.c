@@ -19,6 +19,7 @@
 
 #define CHECK_FLOPS 1e12 /* enough for all rows of these small cases */
 #define TIMED_RUNS 5
+#define GUARD_BYTES 4096 /* more than a row of any case: a term too many is NaN, whatever memory follows */
 
 /* The tensors that the kernels of a stage compute; CLATTN_TENSOR_COUNT ends the list. */
 static const clattn_tensor results_of[CLATTN_STAGE_COUNT][4] = {
@@ -66,6 +67,7 @@ static clattn_status make_plan(const grade_job *job, const workload *w, const ch
   options.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
   options.kernels = kernels;
   options.kernel_dir = folder;
+  options.guard_bytes = GUARD_BYTES;
   return clattn_plan_create(w->device, &w->problem, &options, plan, error);
 }
 

@@ -24,10 +24,6 @@ bool is_wrong(const evidence *e, clattn_tensor tensor);
 bool guess_other_axis(const evidence *e);
 bool guess_first_axis(const evidence *e);
 
-/* The sums of a product have one more term, read past the end of the row: the first number of
- * the next row, times something. */
-bool guess_term_too_many(const evidence *e);
-
 /* Each row is the value of its last key, as if that had all the weight. */
 bool guess_last_key(const evidence *e);
 
