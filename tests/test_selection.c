@@ -8,6 +8,7 @@
 #include "catalog/selection.h"
 #include "catalog/tiles.h"
 #include "support.h"
+#include "base/sizes.h"
 
 static const clattn_extent small_extent = {.terms = 64, .head_dim = 64, .value_dim = 64};
 
@@ -87,12 +88,12 @@ static void what_a_device_would_get(void **state) {
       {AVX512, CLATTN_STAGE_PROJECT, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=4:STRIP=256"},
       {AVX512, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=4:VECTORS=4:STRIP=256"},
       {AVX512, CLATTN_STAGE_SOFTMAX, 512, "vector:ITEM_ROWS=16"},
-      {AVX512, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=4:TILE_KEYS=4:TILE_DIMS=6:STRIP=128"},
+      {AVX512, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=4:TILE_KEYS=4:TILE_DIMS=6:STRIP=128:QUERIES=256"},
       {AVX512, CLATTN_STAGE_FUSED, 1, "stream:PARTS=32:HEADS=8"},
       {AVX2, CLATTN_STAGE_PROJECT, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=1:STRIP=256"},
       {AVX2, CLATTN_STAGE_SCORES, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=1:STRIP=256"},
       {AVX2, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=4:VECTORS=1:STRIP=256"},
-      {AVX2, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=1:TILE_KEYS=6:TILE_DIMS=6:STRIP=128"},
+      {AVX2, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=1:TILE_KEYS=6:TILE_DIMS=6:STRIP=128:QUERIES=256"},
       {LLVMPIPE, CLATTN_STAGE_CONTEXT, 512, "register:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
       {LLVMPIPE, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
       {SMALL, CLATTN_STAGE_PROJECT, 512, "wide:LOCAL_X=16:LOCAL_Y=8:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
@@ -111,6 +112,48 @@ static void what_a_device_would_get(void **state) {
       fail_msg("%s of %s, %zu queries: %s instead of %s", clattn_stage_name(cases[i].stage), device.name,
                cases[i].queries, text, cases[i].expected);
   }
+}
+
+/* Queries that a work-group of fused vector processes. */
+static void queries_are_divided(void **state) {
+  (void)state;
+  static const struct {
+    clattn_row_work work;
+    size_t block, expected;
+  } cases[] = {
+      {{.pairs = 8, .rows = 1024, .compute_units = 2}, 16, 256},  /* 32 groups on 2 units */
+      {{.pairs = 8, .rows = 1024, .compute_units = 64}, 16, 128}, /* 64 on 64 */
+      {{.pairs = 8, .rows = 512, .compute_units = 64}, 16, 64},   /* 64 on 64 */
+      {{.pairs = 1, .rows = 8192, .compute_units = 64}, 16, 128}, /* 64 on 64 */
+      {{.pairs = 8, .rows = 128, .compute_units = 4}, 16, 128},   /* 8 on 4 */
+      {{.pairs = 1, .rows = 200, .compute_units = 2}, 16, 112},   /* 2 on 2, not 256 and none */
+      {{.pairs = 8, .rows = 512, .compute_units = 2, .uneven = true}, 16, 128},
+      {{.pairs = 8, .rows = 1024, .compute_units = 16, .uneven = true}, 16, 32},
+      {{.pairs = 8, .rows = 8192, .compute_units = 4, .uneven = true}, 64, 256},
+      {{.pairs = 1, .rows = 7, .compute_units = 0}, 64, 64},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i)
+    assert_int_equal(clattn_group_rows(&cases[i].work, cases[i].block, 256), cases[i].expected);
+}
+
+/* With work for all compute units, the busiest has at most a quarter more queries than the average,
+ * and half more if blocks are wide. */
+static void units_are_busy(void **state) {
+  (void)state;
+  static const size_t units[] = {1, 2, 4, 6, 8, 12, 16, 64}, pairs[] = {1, 8, 12, 32};
+  static const size_t rows[] = {64, 128, 200, 256, 320, 512, 1000, 1024, 2048, 4096, 8192, 32768};
+  for (size_t u = 0; u < sizeof units / sizeof units[0]; ++u)
+    for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; ++p)
+      for (size_t r = 0; r < sizeof rows / sizeof rows[0]; ++r)
+        for (size_t block = 16; block <= 64; block += 48) {
+          const clattn_row_work work = {.pairs = pairs[p], .rows = rows[r], .compute_units = units[u]};
+          const size_t group = clattn_group_rows(&work, block, 256);
+          const size_t groups = pairs[p] * clattn_groups_of(rows[r], group);
+          const double average = (double)(pairs[p] * rows[r]) / (double)units[u];
+          const double busiest = (double)(clattn_groups_of(groups, units[u]) * group);
+          assert_true(group % block == 0 && group <= 256);
+          if (average >= 4.0 * (double)block) assert_true(busiest <= (block == 16 ? 1.25 : 1.5) * average);
+        }
 }
 
 /* Every stage has a kernel on every device, and its candidates come in descending priority, each
@@ -248,6 +291,8 @@ static void needs_are_met_or_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_a_device_would_get),
+      cmocka_unit_test(queries_are_divided),
+      cmocka_unit_test(units_are_busy),
       cmocka_unit_test(candidates_descend),
       cmocka_unit_test(rows_differ),
       cmocka_unit_test(rows_are_found),

@@ -182,21 +182,21 @@ static const counted by_hand[] = {
       .written = 256,
       .local_read = 2048 + 512 + 64 + 2560 + 512,
       .local_written = 128 + 128 + 256 + 64 + 1 + 64 + 64}},
-    /* 2 key tiles for 16 queries: Q, then scores, maxima, weights and sums of each lane, and the
-     * lane's other values */
+    /* 2 key tiles for 16 queries: Q and copies of K and V, then scores, maxima, weights and sums of
+     * each lane, and the lane's other values */
     {CLATTN_STAGE_FUSED,
      "vector",
-     {1, 4, 4, 64},
+     {1, 4, 4, 64, 16},
      16,
      8,
      1,
      8,
      8,
-     {.flops = 16 * (8 + 8 * 16 + 8 * (2 + 14 + 16) + 8),
+     {.flops = 16 * (8 + 8 * 16 + 8 * (1 + 14 + 16) + 8),
       .read = 128 + 64 + 64,
       .written = 128,
-      .local_read = 16 * (2 * 8 + 2 + 8 + 2 * 8 + 16 + 16) + 16 * 3 + 16 * 4 + 5,
-      .local_written = 16 * (16 + 8 + 2 + 8 + 16) + 16 * 5 + 16 * 3}},
+      .local_read = 16 * (2 * 8 + 2 + 8 + 2 * 8 + 8 + 16) + 64 + 64 + 16 * 3 + 16 * 4 + 5,
+      .local_written = 64 + 64 + 16 * (16 + 8 + 2 + 8 + 8) + 16 * 5 + 16 * 2}},
     {CLATTN_STAGE_FUSED,
      "stream",
      {8, 1},
@@ -217,7 +217,7 @@ static void counted_by_hand(void **state) {
   for (size_t i = 0; i < sizeof by_hand / sizeof by_hand[0]; ++i) {
     const counted *c = &by_hand[i];
     const clattn_problem p = attention(c->queries, c->keys, c->heads, c->head_dim, c->value_dim);
-    const clattn_traffic t = clattn_stage_traffic(row_of(c->stage, c->name), c->value, &p, c->stage, c->queries);
+    const clattn_traffic t = clattn_stage_traffic(row_of(c->stage, c->name), c->value, &p, c->stage, 16, c->queries);
     print_message("%s %s\n", clattn_stage_name(c->stage), c->name);
     assert_counts(&t, &c->expected);
   }
@@ -230,7 +230,8 @@ static void split(void **state) {
   static const int value[] = {16, 1, 32, 16, 128};
   clattn_problem p = attention(1, 32, 2, 16, 16);
   p.kv_heads = 1;
-  const clattn_traffic t = clattn_stage_traffic(row_of(CLATTN_STAGE_FUSED, "split"), value, &p, CLATTN_STAGE_FUSED, 1);
+  const clattn_traffic t =
+      clattn_stage_traffic(row_of(CLATTN_STAGE_FUSED, "split"), value, &p, CLATTN_STAGE_FUSED, 0, 1);
   assert_close(t.global_read / 4.0, 64.0 + 32.0 * 32.0 + 32.0 * 8.0);
   assert_close(t.global_written / 4.0, 2.0 * 2.0 * 18.0 + 32.0);
   assert_true(t.global_strided == 0.0 && t.local_read > 0.0 && t.local_written > 0.0);
@@ -247,15 +248,15 @@ static void projections(void **state) {
                       *registers = row_of(CLATTN_STAGE_PROJECT, "register");
   const counts blocks = {
       .flops = 3 * 4096, .read = 3 * 256, .written = 3 * 256, .local_read = 3 * 64 * 8 * 4, .local_written = 3 * 256};
-  clattn_traffic t = clattn_stage_traffic(registers, value, &p, CLATTN_STAGE_PROJECT, 0);
+  clattn_traffic t = clattn_stage_traffic(registers, value, &p, CLATTN_STAGE_PROJECT, 0, 0);
   assert_counts(&t, &blocks);
-  t = clattn_stage_traffic(coalesced, value, &p, CLATTN_STAGE_PROJECT, 0);
+  t = clattn_stage_traffic(coalesced, value, &p, CLATTN_STAGE_PROJECT, 0, 0);
   assert_true(t.flops == 3.0 * 2.0 * 16.0 * 16.0 * 8.0 && t.global_strided == 0.0 && t.global_scattered == 0.0);
-  t = clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_PROJECT, 0);
+  t = clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_PROJECT, 0, 0);
   assert_close(t.global_strided, t.global_read / 2.0);
   assert_close(t.global_scattered, t.global_written);
   p.layout = CLATTN_LAYOUT_XWT;
-  t = clattn_stage_traffic(coalesced, value, &p, CLATTN_STAGE_PROJECT, 0);
+  t = clattn_stage_traffic(coalesced, value, &p, CLATTN_STAGE_PROJECT, 0, 0);
   assert_close(t.global_strided, t.global_read / 2.0);
 }
 
@@ -266,9 +267,9 @@ static void blocks_of_rows(void **state) {
   const clattn_kernel *tiled = row_of(CLATTN_STAGE_SCORES, "tiled");
   const clattn_problem p = attention(12, 16, 1, 8, 8), head = attention(8, 16, 1, 8, 8),
                        tail = attention(4, 16, 1, 8, 8);
-  const clattn_traffic all = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_SCORES, 8);
-  const clattn_traffic first = clattn_stage_traffic(tiled, value, &head, CLATTN_STAGE_SCORES, 8);
-  const clattn_traffic rest = clattn_stage_traffic(tiled, value, &tail, CLATTN_STAGE_SCORES, 8);
+  const clattn_traffic all = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_SCORES, 0, 8);
+  const clattn_traffic first = clattn_stage_traffic(tiled, value, &head, CLATTN_STAGE_SCORES, 0, 8);
+  const clattn_traffic rest = clattn_stage_traffic(tiled, value, &tail, CLATTN_STAGE_SCORES, 0, 8);
   assert_close(all.global_read, first.global_read + rest.global_read);
   assert_close(all.local_read, first.local_read + rest.local_read);
 }
@@ -292,14 +293,14 @@ static void halves(void **state) {
   clattn_problem p = attention(8, 16, 2, 8, 4);
   const clattn_kernel *tiled = row_of(CLATTN_STAGE_FUSED, "tiled"), *online = row_of(CLATTN_STAGE_FUSED, "online"),
                       *scores = row_of(CLATTN_STAGE_SCORES, "naive");
-  const clattn_traffic t32 = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_FUSED, 0);
-  const clattn_traffic o32 = clattn_stage_traffic(online, value, &p, CLATTN_STAGE_FUSED, 0);
-  const clattn_traffic s32 = clattn_stage_traffic(scores, value, &p, CLATTN_STAGE_SCORES, 8);
+  const clattn_traffic t32 = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_FUSED, 0, 0);
+  const clattn_traffic o32 = clattn_stage_traffic(online, value, &p, CLATTN_STAGE_FUSED, 0, 0);
+  const clattn_traffic s32 = clattn_stage_traffic(scores, value, &p, CLATTN_STAGE_SCORES, 0, 8);
   for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
     p.type = (clattn_type)type;
-    const clattn_traffic t = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_FUSED, 0);
-    const clattn_traffic o = clattn_stage_traffic(online, value, &p, CLATTN_STAGE_FUSED, 0);
-    const clattn_traffic s = clattn_stage_traffic(scores, value, &p, CLATTN_STAGE_SCORES, 8);
+    const clattn_traffic t = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_FUSED, 0, 0);
+    const clattn_traffic o = clattn_stage_traffic(online, value, &p, CLATTN_STAGE_FUSED, 0, 0);
+    const clattn_traffic s = clattn_stage_traffic(scores, value, &p, CLATTN_STAGE_SCORES, 0, 8);
     assert_close(t.global_read, t32.global_read / 2.0);
     assert_close(t.global_written, t32.global_written);
     assert_close(t.local_read, t32.local_read);
@@ -317,7 +318,7 @@ static void only_of_plain_problems(void **state) {
   do {                                                                                                                 \
     clattn_problem p = attention(8, 8, 1, 8, 8);                                                                       \
     change;                                                                                                            \
-    const clattn_traffic t = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_SCORES, 8);                           \
+    const clattn_traffic t = clattn_stage_traffic(tiled, value, &p, CLATTN_STAGE_SCORES, 0, 8);                        \
     assert_true(t.flops == 0.0 && t.global_read == 0.0 && t.local_written == 0.0);                                     \
   } while (0)
   UNKNOWN(p.causal = true);

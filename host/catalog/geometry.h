@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "catalog/group_rows.h"
+
 typedef struct clattn_geometry {
   size_t local[2];         /* work-items of a work-group: columns, rows; 0: the launch chooses a shape */
   size_t items;            /* local 0: work-items of a work-group, a power of two; 0 before the kernel is built */
@@ -19,7 +21,8 @@ typedef struct clattn_geometry {
 typedef struct clattn_extent {
   size_t terms;               /* length of the stage's sums: model_dim, head_dim or key_len */
   size_t head_dim, value_dim; /* fused only */
-  bool stored;                /* the kernel reads keys or values that are not float */
+  bool k_stored, v_stored;    /* the kernel reads keys, or values, that are not float */
+  clattn_row_work work;       /* fused only */
 } clattn_extent;
 
 /* `value`: the tile values in the order of the catalogue's row. */

@@ -235,7 +235,7 @@ static void in_bytes(clattn_traffic *t) {
 }
 
 clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, const clattn_problem *p,
-                                    clattn_stage stage, size_t block_rows) {
+                                    clattn_stage stage, size_t group_rows, size_t block_rows) {
   clattn_traffic t = {.flops = 0.0};
   if (row->traffic == NULL || !is_plain(p)) return t;
   if (stage == CLATTN_STAGE_PROJECT) {
@@ -250,7 +250,8 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
   } else {
     const size_t step = block_rows != 0 ? block_rows : p->query_len;
     for (size_t row0 = 0; row0 < p->query_len; row0 += step) {
-      const clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(step, p->query_len - row0));
+      clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(step, p->query_len - row0));
+      sizes.group_rows = group_rows;
       row->traffic(value, &sizes, &t);
     }
   }

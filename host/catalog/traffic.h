@@ -13,6 +13,7 @@ typedef struct clattn_sizes {
   size_t rows, columns; /* of each pair's result; fused: queries, value_dim */
   size_t terms;         /* of its sums; softmax: 1; fused: keys */
   size_t head_dim;      /* fused only */
+  size_t group_rows;    /* fused: rows of a work-group (clattn_geometry.rows) */
   double qk_floats;     /* fused: size of a stored element of q and k, and of v, in floats: 1 or 1/2 */
   double v_floats;
   bool b_along_depth; /* products: whether B is contiguous along the terms */
@@ -35,9 +36,10 @@ clattn_traffic_formula clattn_traffic_fused_row, clattn_traffic_fused_online, cl
 
 struct clattn_kernel;
 
-/* Traffic of all launches of the stage in one run, in bytes. block_rows: queries in one block; 0: all
- * of them. Everything is 0 if the kernel has no formula or the problem is not plain. */
+/* Traffic of all launches of the stage in one run, in bytes. group_rows: the rows of a work-group of
+ * fused. block_rows: queries in one block; 0: all of them. Everything is 0 if the kernel has no formula or the problem
+ * is not plain. */
 clattn_traffic clattn_stage_traffic(const struct clattn_kernel *row, const int *value, const clattn_problem *problem,
-                                    clattn_stage stage, size_t block_rows);
+                                    clattn_stage stage, size_t group_rows, size_t block_rows);
 
 #endif

@@ -126,27 +126,40 @@ void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_
 
 /* ---- for CPUs ---------------------------------------------------------------------------------------------------- */
 
-/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP. Assumes that the scale is folded into the queries,
- * as with all but a very small head_dim. A float of keys or values serves all queries of a block.
- * The queries are read from local memory as vectors, again for each tile. */
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP, QUERIES. Assumes that the scale is folded into the
+ * queries, as with all but a very small head_dim. The queries are read from local memory as vectors,
+ * again for each tile. A float of keys or values serves all queries of a block. It is read in place,
+ * or from a copy that a work-group makes for all its blocks (kernels/common/vector_block.cl). */
 void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t rows = (size_t)value[0] * 16, tile_keys = (size_t)value[1];
   const double d = (double)s->head_dim, e = (double)s->columns, keys = (double)s->terms;
   const double blocks = (double)s->pairs * tiles_of(s->rows, rows), lanes = blocks * (double)rows;
+  const double groups = (double)s->pairs * tiles_of(s->rows, s->group_rows);
   const double live = 16.0 * (double)s->pairs * tiles_of(s->rows, 16); /* lanes of vectors that hold a query */
   const double strips = tiles_of(s->terms, (size_t)value[3] / tile_keys * tile_keys);
   const double tiles = tiles_of(s->terms, tile_keys), scores = tiles * (double)tile_keys;
   const double dim_tiles = tiles_of(s->columns, (size_t)value[2]);
-  t->flops += lanes * d + live * (scores * 2.0 * d + keys * (2.0 + EXP2_FLOPS + 2.0 * e) + e);
-  t->global_read += (lanes * d + blocks * scores * d) * s->qk_floats + blocks * keys * e * s->v_floats;
+  const bool k_copied = value[0] < 4 || s->qk_floats < 1.0, v_copied = value[0] < 4 || s->v_floats < 1.0;
+  t->flops += lanes * d + live * (scores * 2.0 * d + keys * (1.0 + EXP2_FLOPS + 2.0 * e) + e);
+  t->global_read += lanes * d * s->qk_floats;
+  t->global_read += (k_copied ? groups * keys : blocks * scores) * d * s->qk_floats;
+  t->global_read += (v_copied ? groups * keys : blocks * keys) * e * s->v_floats;
   t->global_written += all_rows(s) * e;
-  /* queries and initial sums; scores, their maximum, weights; sums, scaled for the first strip */
-  t->local_written += lanes * (d + e) + live * (scores + tiles + keys + (strips + 1.0) * e);
-  t->local_read += live * (tiles * (d + 1.0) + keys * (1.0 + dim_tiles) + (strips + 1.0) * e) + lanes * 2.0 * e;
+  if (k_copied) {
+    t->local_written += groups * keys * d;
+    t->local_read += blocks * scores * d;
+  }
+  if (v_copied) {
+    t->local_written += groups * keys * e;
+    t->local_read += blocks * keys * e;
+  }
+  /* queries and initial sums; scores, their maximum, weights; sums */
+  t->local_written += lanes * (d + e) + live * (scores + tiles + keys + strips * e);
+  t->local_read += live * (tiles * (d + 1.0) + keys * (1.0 + dim_tiles) + strips * e) + lanes * 2.0 * e;
   /* for each lane also: its visible keys, maxima, sums of weights */
-  t->local_written += lanes * (4.0 + strips) + live * (2.0 + strips);
-  t->local_read +=
-      lanes * (1.0 + 2.0 * strips) + live * (2.0 + 2.0 * strips) + blocks * (2.0 + 3.0 * strips * value[0]);
+  t->local_written += lanes * (4.0 + strips) + live * (1.0 + strips);
+  t->local_read += lanes * (1.0 + 2.0 * strips) + live * (2.0 + 2.0 * strips);
+  t->local_read += groups * 2.0 + blocks * 3.0 * strips * value[0];
   if (s->terms % tile_keys != 0)
     t->local_read += live * 2.0 * (double)tile_keys; /* which keys of the last tile exist */
 }

@@ -10,14 +10,23 @@
 #include "catalog/tiles.h"
 #include "problem/facts.h"
 
-clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage) {
+/* Whether some queries see fewer keys than others. */
+static bool is_uneven(const clattn_problem *p) {
+  return p->causal || p->window_left != CLATTN_UNBOUNDED || p->window_right != CLATTN_UNBOUNDED ||
+         p->lengths != CLATTN_LENGTHS_FULL;
+}
+
+clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage, const clattn_device_info *device) {
   const clattn_stage_facts *facts = clattn_stage_facts_of(stage);
-  const bool k_stored = clattn_fused_reads_stored(problem, CLATTN_K);
-  const bool v_stored = clattn_fused_reads_stored(problem, CLATTN_V);
   return (clattn_extent){.terms = facts->terms(problem),
                          .head_dim = problem->head_dim,
                          .value_dim = problem->value_dim,
-                         .stored = facts->reads_stored && (k_stored || v_stored)};
+                         .k_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_K),
+                         .v_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_V),
+                         .work = {.pairs = problem->batch * problem->heads,
+                                  .rows = problem->query_len,
+                                  .compute_units = device->compute_units,
+                                  .uneven = is_uneven(problem)}};
 }
 
 static void build_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder, char *options,
@@ -109,7 +118,7 @@ static clattn_status build_post_process(clattn_device *device, const clattn_prog
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                   clattn_error *error) {
   const clattn_kernel *row = choice->row;
-  const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage);
+  const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage, &plan->device->info);
   const clattn_post_process *post_process = clattn_post_process_of(row);
   clattn_error reason;
   row->geometry(choice->value, &extent, &choice->geometry);

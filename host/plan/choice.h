@@ -11,7 +11,7 @@ typedef struct clattn_text {
 } clattn_text;
 
 /* The sizes from which a row's geometry is computed. */
-clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage);
+clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage, const clattn_device_info *device);
 
 /* Cuts "scores=2,softmax=naive:LOCAL_X=64" into one text for each stage that it names. NULL names none. */
 clattn_status clattn_split_kernels(const char *kernels, clattn_text wanted[CLATTN_STAGE_COUNT], clattn_error *error);

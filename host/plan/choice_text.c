@@ -97,7 +97,7 @@ clattn_status clattn_parse_choice(const clattn_plan *plan, clattn_stage stage, c
   const clattn_kernel *row = clattn_catalog_find(stage, name.start, name.length);
   if (row == NULL) return fail_unknown_kernel(stage, name, error);
   *choice = (clattn_choice){.stage = stage, .row = row};
-  const clattn_extent extent = clattn_extent_of(&plan->problem, stage);
+  const clattn_extent extent = clattn_extent_of(&plan->problem, stage, &plan->device->info);
   const bool sized = text.length > 0;
   if (sized || clattn_fit_tiles(row, &extent, &plan->device->info, choice->value, NULL) != CLATTN_OK)
     clattn_standard_tiles(row, &plan->device->info, choice->value);

@@ -57,7 +57,7 @@ static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clatt
   const clattn_selection selection = {.stage = stage,
                                       .device = &plan->device->info,
                                       .problem = &plan->problem,
-                                      .extent = clattn_extent_of(&plan->problem, stage)};
+                                      .extent = clattn_extent_of(&plan->problem, stage, &plan->device->info)};
   clattn_candidate candidate = {.kernel = NULL};
   bool taken = false;
   clattn_fail(error, CLATTN_UNSUPPORTED, "no kernel of stage %s suits the device", clattn_stage_name(stage));

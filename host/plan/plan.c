@@ -54,12 +54,12 @@ static void fill_info(clattn_plan *plan) {
   for (int stage = 0; stage < CLATTN_STAGE_COUNT; ++stage) {
     const clattn_choice *choice = &plan->choice[stage];
     if (choice->row == NULL) continue;
-    plan->info.stages[stage] =
-        (clattn_stage_info){.kernel = choice->row->name,
-                            .rung = choice->row->rung,
-                            .longest_addition = choice->geometry.longest_addition,
-                            .traffic = clattn_stage_traffic(choice->row, choice->value, &plan->problem,
-                                                            (clattn_stage)stage, plan->largest.rows)};
+    plan->info.stages[stage] = (clattn_stage_info){
+        .kernel = choice->row->name,
+        .rung = choice->row->rung,
+        .longest_addition = choice->geometry.longest_addition,
+        .traffic = clattn_stage_traffic(choice->row, choice->value, &plan->problem, (clattn_stage)stage,
+                                        choice->geometry.rows, plan->largest.rows)};
   }
   clattn_problem full = plan->problem;
   full.key_len = clattn_most_keys(&full);

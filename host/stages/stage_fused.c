@@ -19,7 +19,8 @@ static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats
 }
 
 static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
-  const attention a = clattn_kernel_attention(work);
+  attention a = clattn_kernel_attention(work);
+  a.group_rows = (cl_int)l->geometry->rows;
   const cl_mem queries = input(work, CLATTN_Q, work->tensor[CLATTN_Q]);
   const cl_mem keys = input(work, CLATTN_K, clattn_keys(work)), values = input(work, CLATTN_V, clattn_values(work));
   const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;

@@ -38,6 +38,7 @@ typedef struct attention {
   kernel_int until;
   kernel_float scale, softcap; /* softcap 0: none */
   kernel_int all_pairs;        /* batch * heads */
+  kernel_int group_rows, pad;  /* fused: rows of a work-group */
 } attention;
 
 /* One row of the sequences array, for batches whose sequences differ. "New" keys are those of this run; with a cache,

@@ -11,14 +11,27 @@
  */
 #define LOG2_E 1.44269504f /* e^x = 2^(x * LOG2_E) */
 
-float16 exp2_16(float16 x) {
-  const float magic = 12582912.0f + 127.0f;
-  const float16 shifted = x + magic, f = x - (shifted - magic);
+#define EXP2_MAGIC (12582912.0f + 127.0f)
+#define MOST_BELOW 2097152.0f
+
+/* 2^f for |f| <= 1/2. */
+float16 power2_16(float16 f) {
   float16 power = 0.00132764725f;
   power = fma(power, f, 0.00967554096f);
   power = fma(power, f, 0.0555071309f);
   power = fma(power, f, 0.240221202f);
   power = fma(power, f, 0.693146944f);
-  power = fma(power, f, 1.0f);
-  return x < -126.0f ? 0.0f : power * as_float16(as_int16(shifted) << 23);
+  return fma(power, f, 1.0f);
+}
+
+float16 exp2_16(float16 x) {
+  const float16 shifted = x + EXP2_MAGIC, f = x - (shifted - EXP2_MAGIC);
+  return x < -126.0f ? 0.0f : power2_16(f) * as_float16(as_int16(shifted) << 23);
+}
+
+/* 2^(x - above) for x <= above and integers `above` of at most MOST_BELOW: the constant that rounds x subtracts `above`
+ * in the same addition. */
+float16 exp2_below_16(float16 x, float16 above) {
+  const float16 magic = EXP2_MAGIC - above, shifted = x + magic, f = x - (shifted - magic);
+  return x < above - 126.0f ? 0.0f : power2_16(f) * as_float16(as_int16(shifted) << 23);
 }

@@ -32,6 +32,13 @@ float16 load_stored16(int type, global const void *from, size_t i) {
   return vload16(0, (global const float *)from + i);
 }
 
+/* 8 contiguous elements, starting at i. */
+float8 load_stored8(int type, global const void *from, size_t i) {
+  if (type == STORED_F16) return vload_half8(0, (global const half *)from + i);
+  if (type == STORED_BF16) return as_float8(convert_uint8(vload8(0, (global const ushort *)from + i)) << 16);
+  return vload8(0, (global const float *)from + i);
+}
+
 void store_stored(int type, float value, global void *to, size_t i) {
   if (type == STORED_F16)
     vstore_half_rte(value, i, (global half *)to);
