@@ -4,9 +4,9 @@
  * One work-item, a work-group of its own, processes group_rows queries of a head in blocks of VECTORS * 16. All vectors
  * run along the queries, so each lane holds the maximum and sum of its own row and never needs another lane:
  *
- *     scores:  strip[key][query]  = sum over c of k[key][c] * queries[c][query]
- *     weights: strip[key][query]  = 2^(strip[key][query] - maximum[query])
- *     sums:    values[c][query]  += sum over the keys of v[key][c] * strip[key][query]
+ *     scores:  scores[key][query]  = sum over c of k[key][c] * queries[c][query]
+ *     weights: scores[key][query]  = 2^(scores[key][query] - maximum[query])
+ *     sums:    values[c][query]   += sum over the keys of v[key][c] * scores[key][query]
  *
  * The blocks go through the keys together, strip by strip of STRIP keys, so that K and V pass through the caches once
  * for group_rows queries. The host chooses group_rows: many enough for that, few enough to keep all compute units busy.
@@ -20,7 +20,7 @@
  * A tile of keys skips the leading vectors if all their rows end before its keys, as with causality. Rows whose window
  * starts after its keys are computed and masked.
  *
- * If a sum of a block comes out not finite, or a row has no weight at all, the block is computed again with more care.
+ * If a sum of a block is not finite, or a row has no weight at all, the block is computed again with more care.
  * Queries are then not scaled, in case that caused the overflow, and masked keys are skipped one by one, because 0
  * times a value that is not finite is not 0.
  *
