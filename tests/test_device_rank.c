@@ -76,6 +76,24 @@ static void lanes_count(void **state) {
   assert_int_equal(best_of(unknown, NULL, 2), 1);
 }
 
+static void widths_are_those_of_the_target(void **state) {
+  (void)state;
+  static const struct {
+    const char *version;
+    unsigned reported, width;
+  } known[] = {
+      {"OpenCL 3.0 PoCL HSTR: pthread-x86_64-pc-linux-gnu-haswell", 16, 8},
+      {"OpenCL 3.0 PoCL HSTR: pthread-x86_64-pc-linux-gnu-athlon64", 16, 4},
+      {"OpenCL 3.0 PoCL HSTR: pthread-x86_64-pc-linux-gnu-ivybridge", 4, 4}, /* never more than reported */
+      {"OpenCL 3.0 PoCL HSTR: pthread-x86_64-pc-linux-gnu-skylake-avx512", 16, 16},
+      {"OpenCL 3.0 PoCL HSTR: pthread-x86_64-pc-linux-gnu-znver3", 8, 8},
+      {"OpenCL 3.0 of somebody else, for a graphics-haswell", 16, 16},
+      {"", 0, 0},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; ++i)
+    assert_int_equal(clattn_float_width(known[i].version, known[i].reported), known[i].width);
+}
+
 static void kinds_are_words(void **state) {
   (void)state;
   const clattn_device_info discrete = gpu("AMD", CLATTN_DISCRETE, 1, 1), shared = gpu("AMD", CLATTN_INTEGRATED, 1, 1),
@@ -148,6 +166,7 @@ int main(void) {
       cmocka_unit_test(types_come_first),
       cmocka_unit_test(rates_count_where_all_have_one),
       cmocka_unit_test(lanes_count),
+      cmocka_unit_test(widths_are_those_of_the_target),
       cmocka_unit_test(kinds_are_words),
       cmocka_unit_test(texts_become_utf8),
       cmocka_unit_test(whole_characters_are_cut_off),

@@ -136,7 +136,8 @@ cl_int clattn_device_describe(cl_platform_id platform, cl_device_id id, clattn_d
   info->type = device_type(id, &code);
   info->compute_units = clattn_device_uint(id, CL_DEVICE_MAX_COMPUTE_UNITS, &code);
   info->clock_mhz = clattn_device_uint(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, &code);
-  info->native_float_width = clattn_device_uint(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, &code);
+  info->native_float_width =
+      clattn_float_width(info->version, clattn_device_uint(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, &code));
   info->global_memory_bytes = device_ulong(id, CL_DEVICE_GLOBAL_MEM_SIZE, &code);
   info->max_allocation_bytes = device_ulong(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, &code);
   info->local_memory_bytes = device_ulong(id, CL_DEVICE_LOCAL_MEM_SIZE, &code);

@@ -50,6 +50,26 @@ unsigned clattn_unit_lanes(const clattn_device_info *device, unsigned capability
   return 0;
 }
 
+/* The processors without AVX-512 that POCL_KERNELLIB_NAME selects (sse2, ssse3, sse41, avx, avx_f16c,
+ * avx_fma4, avx2), by the name that LLVM gives them. */
+static const struct {
+  const char *processor;
+  unsigned width;
+} narrow[] = {{"-athlon64", 4},  {"-core2", 4},  {"-penryn", 4}, {"-sandybridge", 8},
+              {"-ivybridge", 8}, {"-bdver1", 8}, {"-haswell", 8}};
+
+static bool ends_with(const char *text, const char *end) {
+  const size_t length = strlen(text), of_end = strlen(end);
+  return length >= of_end && strcmp(text + length - of_end, end) == 0;
+}
+
+unsigned clattn_float_width(const char *version, unsigned reported) {
+  if (!clattn_contains(version, "pocl")) return reported;
+  for (size_t i = 0; i < sizeof narrow / sizeof narrow[0]; ++i)
+    if (ends_with(version, narrow[i].processor) && narrow[i].width < reported) return narrow[i].width;
+  return reported;
+}
+
 /* ---- order ------------------------------------------------------------------------------------------------------- */
 
 /* Lower is better. The enum of device types is in order of preference. */

@@ -15,6 +15,11 @@ bool clattn_contains(const char *text, const char *part);
  * NVIDIA's compute capability (86 for 8.6), or 0 if unknown. */
 unsigned clattn_unit_lanes(const clattn_device_info *device, unsigned capability);
 
+/* The float lanes of the processor that a driver compiles for. `reported` is the driver's number:
+ * PoCL always reports the host's, also where POCL_KERNELLIB_NAME selects an older processor. PoCL's
+ * `version` ends in that processor's name. */
+unsigned clattn_float_width(const char *version, unsigned reported);
+
 /* The index of the best of `count` devices (1 or more). Compares the type first; then GPUs:
  * discrete before unknown before integrated; then the measured rates, if every device that is still
  * tied has one, else compute units x clock x lanes. The first of equals wins. rate: (count), 0 for
