@@ -48,10 +48,13 @@ static const struct {
   const char *file, *find, *replace;
 } broken[] = {
     {CLATTN_PROBE_MULTIPLY_ADD, "multiply_add.cl", "round < rounds", "round < rounds \\/ 2"},
+    {CLATTN_PROBE_TILE, "tile.cl", "round < terms", "round < terms \\/ 2"},
+    {CLATTN_PROBE_TILE, "tile.cl", "r < ROWS; ++r)", "r < ROWS - 1; ++r)"},
     {CLATTN_PROBE_READ, "read.cl", "pass < passes", "pass < passes \\/ 2"},
     {CLATTN_PROBE_COPY, "copy.cl", "pass < passes", "pass < passes \\/ 2"},
     {CLATTN_PROBE_COPY, "copy.cl", "= mine", "= 0.0f * mine"},
     {CLATTN_PROBE_STRIDED, "strided.cl", "step < LINE", "step < LINE - 1"},
+    {CLATTN_PROBE_PAIR, "pair.cl", "add_strip(values", "if (pass > 0) add_strip(values"},
     {CLATTN_PROBE_LOCAL, "local.cl", "c < CHAINS; ++c) sum\\[c\\] += ", "c < CHAINS - 1; ++c) sum[c] += "},
 };
 

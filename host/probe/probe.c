@@ -46,7 +46,7 @@ static clattn_status lengthen(clattn_probe *p, double *seconds, clattn_error *er
   if (status == CLATTN_OK) status = clattn_probe_run(p, seconds, error);
   while (status == CLATTN_OK && *seconds < RUN_SECONDS && p->launches * p->groups < MOST_GROUPS) {
     const double factor = *seconds > 0.0 ? ceil(RUN_SECONDS / *seconds) : 2.0;
-    *(p->data != NULL ? &p->launches : &p->groups) *= (size_t)fmin(factor, 64.0);
+    *(clattn_probe_reads_set(p->kind) ? &p->launches : &p->groups) *= (size_t)fmin(factor, 64.0);
     status = clattn_probe_run(p, seconds, error);
   }
   return status;
@@ -110,7 +110,7 @@ clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, c
                         .options = options,
                         .form = form,
                         .data = probe->data,
-                        .copy = probe->copy,
+                        .other = probe->other,
                         .report = probe->report,
                         .launches = 1};
     if (clattn_probe_fits(&one)) status = try_form(one, probe, rate, error);
@@ -119,7 +119,7 @@ clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, c
 }
 
 void clattn_probe_close(clattn_probe *probe) {
-  const cl_mem buffers[] = {probe->data, probe->copy, probe->report};
+  const cl_mem buffers[] = {probe->data, probe->other, probe->report};
   if (probe->kernel != NULL) clReleaseKernel(probe->kernel);
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
     if (buffers[i] != NULL) clReleaseMemObject(buffers[i]);
@@ -144,6 +144,7 @@ clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_opti
   const int kinds = status == CLATTN_OK && options.working_set == 0 ? 1 : CLATTN_PROBE_KIND_COUNT;
   for (int kind = 0; kind < kinds && status == CLATTN_OK; ++kind) {
     clattn_probe probe;
+    if (rates[kind] == NULL) continue; /* only the bench measures it */
     status = clattn_probe_open(device, (clattn_probe_kind)kind, &options, &probe, rates[kind], error);
     clattn_probe_close(&probe);
   }

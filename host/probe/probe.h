@@ -5,12 +5,15 @@
 
 #include "device/device.h"
 
+/* TILE and PAIR are measured by the bench only, the others by clattn_device_probe, too. */
 typedef enum clattn_probe_kind {
   CLATTN_PROBE_MULTIPLY_ADD, /* operations */
+  CLATTN_PROBE_TILE,         /* operations of a register tile that reads its operands */
   CLATTN_PROBE_LOCAL,        /* bytes of local memory */
   CLATTN_PROBE_READ,         /* bytes of the working set, as for all kinds below */
   CLATTN_PROBE_COPY,
   CLATTN_PROBE_STRIDED,
+  CLATTN_PROBE_PAIR, /* reading as a decoding step does: keys and values in turn */
   CLATTN_PROBE_KIND_COUNT
 } clattn_probe_kind;
 
@@ -18,6 +21,7 @@ typedef enum clattn_probe_kind {
 typedef struct clattn_probe_form {
   int width, chains, local;
   int groups; /* at least, for one compute unit */
+  int rows;   /* of a register tile, which has `chains` vectors in all; 0 for other kinds */
 } clattn_probe_form;
 
 typedef struct clattn_probe {
@@ -26,11 +30,12 @@ typedef struct clattn_probe {
   const clattn_probe_options *options;
   const clattn_probe_form *form;
   cl_kernel kernel;
-  cl_mem data, copy, report; /* data: read by the kernel; NULL if it reads no buffer */
-  size_t groups, launches;   /* work-groups per launch, launches per run */
-  double work_per_group;     /* operations or bytes */
-  size_t copied;             /* in floats */
-  cl_float expected;         /* each lane's sum, or each copied float */
+  cl_mem data, other, report; /* data: read by the kernel; NULL if it reads no buffer. other: what a copy writes, or
+                                 the second buffer of a pair */
+  size_t groups, launches;    /* work-groups per launch, launches per run */
+  double work_per_group;      /* operations or bytes */
+  size_t copied;              /* in floats */
+  cl_float expected;          /* each lane's sum, or each copied float */
 } clattn_probe;
 
 /* Tries every form and keeps the fastest; *rate receives its rates in options->repeats runs. The
@@ -48,6 +53,8 @@ void clattn_probe_close(clattn_probe *probe);
 
 /* The forms of a kind; NULL after the last. */
 const clattn_probe_form *clattn_probe_form_at(clattn_probe_kind kind, size_t index);
+/* Whether the kind reads the working set. */
+bool clattn_probe_reads_set(clattn_probe_kind kind);
 /* Whether the device supports the form and the working set is large enough for it. */
 bool clattn_probe_fits(const clattn_probe *p);
 /* Allocates buffers that suffice for all forms of the probe's kind. */

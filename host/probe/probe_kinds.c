@@ -12,16 +12,28 @@
  * work-items, each gets fewer rounds, or a slow device would take seconds for one work-group. */
 #define ROUNDS_ALONE 3400
 #define ROUNDS_OF_MANY 1024
+#define ROUNDS_OF_16_CHAINS 18 /* rounds that 16 chains count for, if they are not unrolled */
+/* Terms of the operands that a tile reads again and again, as in kernels/probe/tile.cl. */
+#define TILE_DEPTH 64
+#define TILE_DEPTH_OF_MANY 16
+#define TILE_OPERANDS 8192  /* floats: enough for all of these operands */
 #define LINE 32             /* floats, as in kernels/probe/strided.cl */
 #define CHECKED_FLOATS 1024 /* floats checked at each end of a copy */
 
 /* Forms with one work-item and wide vectors suit CPU devices; forms with many work-items suit GPUs.
  * How many registers the device has decides how many sums fit in them. */
 static const clattn_probe_form summing[] = {
-    {16, 16, 1, 1}, {16, 8, 1, 1}, {8, 12, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
-static const clattn_probe_form copying[] = {{16, 8, 1, 1}, {4, 8, 64, 4}, {4, 8, 256, 4}};
+    {16, 16, 1, 1, 0}, {16, 8, 1, 1, 0}, {8, 12, 1, 1, 0}, {4, 8, 64, 4, 0}, {4, 8, 256, 4, 0}};
+/* Tiles that read `chains / rows` vectors and `rows` single floats for `chains` multiply-adds. They
+ * are written for 16 registers of 8 floats (AVX2), 32 of 16 (AVX-512) and 32 of 4 (NEON); only those
+ * of the device's own width are tried. The last two suit GPUs. */
+static const clattn_probe_form tiles[] = {{4, 16, 1, 1, 8},   {4, 24, 1, 1, 8},  {4, 24, 1, 1, 6},   {8, 12, 1, 1, 6},
+                                          {8, 12, 1, 1, 4},   {8, 10, 1, 1, 5},  {8, 8, 1, 1, 4},    {16, 24, 1, 1, 8},
+                                          {16, 24, 1, 1, 12}, {16, 24, 1, 1, 6}, {16, 28, 1, 1, 14}, {16, 16, 1, 1, 4},
+                                          {4, 16, 64, 4, 8},  {4, 16, 256, 4, 8}};
+static const clattn_probe_form copying[] = {{16, 8, 1, 1, 0}, {4, 8, 64, 4, 0}, {4, 8, 256, 4, 0}};
 /* Strided access needs neighbouring work-items, so there are no forms with one work-item. */
-static const clattn_probe_form neighbours[] = {{1, 4, 64, 4}, {1, 2, 256, 4}};
+static const clattn_probe_form neighbours[] = {{1, 4, 64, 4, 0}, {1, 2, 256, 4, 0}};
 
 #define FORMS(list) list, sizeof(list) / sizeof(list)[0]
 static const struct {
@@ -30,10 +42,12 @@ static const struct {
   size_t count;
 } kinds[CLATTN_PROBE_KIND_COUNT] = {
     [CLATTN_PROBE_MULTIPLY_ADD] = {"probe/multiply_add.cl", "multiply_add", FORMS(summing)},
+    [CLATTN_PROBE_TILE] = {"probe/tile.cl", "multiply_tile", FORMS(tiles)},
     [CLATTN_PROBE_LOCAL] = {"probe/local.cl", "read_local", FORMS(summing)},
     [CLATTN_PROBE_READ] = {"probe/read.cl", "read_again", FORMS(summing)},
     [CLATTN_PROBE_COPY] = {"probe/copy.cl", "copy_again", FORMS(copying)},
     [CLATTN_PROBE_STRIDED] = {"probe/strided.cl", "read_strided", FORMS(neighbours)},
+    [CLATTN_PROBE_PAIR] = {"probe/pair.cl", "read_pair", FORMS(summing)},
 };
 
 const clattn_probe_form *clattn_probe_form_at(clattn_probe_kind kind, size_t index) {
@@ -46,13 +60,15 @@ static cl_int rounds_of(const clattn_probe_form *form) {
 
 /* ---- chunks of the working set ----------------------------------------------------------------------------------- */
 
-static bool reads_set(clattn_probe_kind kind) {
+bool clattn_probe_reads_set(clattn_probe_kind kind) {
   return kind >= CLATTN_PROBE_READ;
 }
 
-/* A copy reads one half of the working set and writes the other. */
+/* A copy reads one half of the working set and writes the other; a pair is two halves that are
+ * read. */
 static uint64_t set_bytes(const clattn_probe *p) {
-  return p->kind == CLATTN_PROBE_COPY ? p->options->working_set / 2 : p->options->working_set;
+  const bool halves = p->kind == CLATTN_PROBE_COPY || p->kind == CLATTN_PROBE_PAIR;
+  return p->options->working_set / (halves ? 2 : 1);
 }
 
 /* Floats that a work-item reads as one unit: a vector, or a cache line. unit_rounds() tells how
@@ -62,7 +78,7 @@ static uint64_t unit_floats(const clattn_probe *p) {
 }
 
 static uint64_t unit_rounds(const clattn_probe *p) {
-  return p->kind == CLATTN_PROBE_STRIDED ? LINE : 1;
+  return p->kind == CLATTN_PROBE_STRIDED ? LINE : p->kind == CLATTN_PROBE_PAIR ? 2 : 1;
 }
 
 /* Units that a work-group reads in one step. */
@@ -74,10 +90,16 @@ static uint64_t steps_of_set(const clattn_probe *p) {
   return set_bytes(p) / (step_units(p) * unit_floats(p) * sizeof(cl_float));
 }
 
+/* The width of the tiles that are tried on this device. */
+static int tile_width(const clattn_device_info *d) {
+  return d->native_float_width >= 16 ? 16 : d->native_float_width >= 8 ? 8 : 4;
+}
+
 bool clattn_probe_fits(const clattn_probe *p) {
   const clattn_device_info *d = &p->device->info;
+  if (p->kind == CLATTN_PROBE_TILE && p->form->local == 1 && p->form->width != tile_width(d)) return false;
   return (uint64_t)p->form->local <= d->max_work_group && (uint64_t)p->form->local <= d->max_work_item_sizes[0] &&
-         (!reads_set(p->kind) || steps_of_set(p) > 0);
+         (!clattn_probe_reads_set(p->kind) || steps_of_set(p) > 0);
 }
 
 /* Divides the working set into chunks of equal length, except for a remainder shorter than a chunk.
@@ -108,6 +130,25 @@ static clattn_status set_multiply_add(clattn_probe *p, clattn_error *error) {
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
 
+/* Terms that a work-item of a tile adds up: as long as the other probes, in rounds of all its
+ * loops. */
+static cl_int tile_terms(const clattn_probe_form *form) {
+  const cl_int of_term = form->chains + form->rows + form->chains / form->rows + 2;
+  const cl_int depth = form->local == 1 ? TILE_DEPTH : TILE_DEPTH_OF_MANY;
+  return rounds_of(form) * ROUNDS_OF_16_CHAINS / of_term / depth * depth;
+}
+
+static clattn_status set_tile(clattn_probe *p, clattn_error *error) {
+  const clattn_probe_form *form = p->form;
+  const cl_int terms = tile_terms(form);
+  p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
+  p->work_per_group = 2.0 * terms * form->width * form->chains * form->local;
+  p->expected = (cl_float)terms * (cl_float)form->chains;
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(terms), CLATTN_ARGUMENT(p->expected),
+                                       CLATTN_ARGUMENT(p->report)};
+  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+}
+
 static clattn_status set_local(clattn_probe *p, clattn_error *error) {
   const clattn_probe_form *form = p->form;
   const cl_int rounds = rounds_of(form);
@@ -132,13 +173,24 @@ static clattn_status set_read(clattn_probe *p, clattn_error *error) {
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
 
+static clattn_status set_pair(clattn_probe *p, clattn_error *error) {
+  cl_int chunk = 0, passes = 0;
+  cut_chunks(p, &chunk, &passes);
+  p->work_per_group = 2.0 * passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
+  p->expected = 2.0f * (cl_float)passes * (cl_float)(chunk / p->form->local);
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data),     CLATTN_ARGUMENT(p->other),
+                                       CLATTN_ARGUMENT(chunk),       CLATTN_ARGUMENT(passes),
+                                       CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
+  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+}
+
 static clattn_status set_copy(clattn_probe *p, clattn_error *error) {
   cl_int chunk = 0, passes = 0;
   cut_chunks(p, &chunk, &passes);
   p->copied = p->groups * (size_t)chunk * (size_t)p->form->width;
   p->work_per_group = 2.0 * passes * chunk * p->form->width * sizeof(cl_float);
   p->expected = (cl_float)passes; /* 1 + the number of the last pass */
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(p->copy), CLATTN_ARGUMENT(chunk),
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data), CLATTN_ARGUMENT(p->other), CLATTN_ARGUMENT(chunk),
                                        CLATTN_ARGUMENT(passes)};
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
@@ -146,13 +198,16 @@ static clattn_status set_copy(clattn_probe *p, clattn_error *error) {
 clattn_status clattn_probe_prepare(clattn_probe *p, clattn_error *error) {
   static clattn_status (*const set[CLATTN_PROBE_KIND_COUNT])(clattn_probe *, clattn_error *) = {
       [CLATTN_PROBE_MULTIPLY_ADD] = set_multiply_add,
+      [CLATTN_PROBE_TILE] = set_tile,
       [CLATTN_PROBE_LOCAL] = set_local,
       [CLATTN_PROBE_READ] = set_read,
       [CLATTN_PROBE_COPY] = set_copy,
-      [CLATTN_PROBE_STRIDED] = set_read};
+      [CLATTN_PROBE_STRIDED] = set_read,
+      [CLATTN_PROBE_PAIR] = set_pair};
   char options[128];
-  snprintf(options, sizeof options, "%s -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d",
-           clattn_standard_options(p->options->kernel_dir), p->form->width, p->form->chains, p->form->local);
+  snprintf(options, sizeof options, "%s -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d -DROWS=%d",
+           clattn_standard_options(p->options->kernel_dir), p->form->width, p->form->chains, p->form->local,
+           p->form->rows);
   const clattn_program_source source = {
       .folder = p->options->kernel_dir, .file = kinds[p->kind].file, .options = options};
   const clattn_status status =
@@ -177,10 +232,13 @@ static clattn_status create(const clattn_probe *p, cl_float value, size_t bytes,
 }
 
 clattn_status clattn_probe_allocate(clattn_probe *p, clattn_error *error) {
-  const size_t bytes = (size_t)set_bytes(p) / sizeof(cl_float) * sizeof(cl_float);
+  const uint64_t set = p->kind == CLATTN_PROBE_TILE ? TILE_OPERANDS * sizeof(cl_float) : set_bytes(p);
+  const size_t bytes = (size_t)set / sizeof(cl_float) * sizeof(cl_float);
   clattn_status status = create(p, 0.0f, 2 * sizeof(cl_int), &p->report, error);
-  if (status == CLATTN_OK && reads_set(p->kind)) status = create(p, 1.0f, bytes, &p->data, error);
-  if (status == CLATTN_OK && p->kind == CLATTN_PROBE_COPY) status = create(p, 0.0f, bytes, &p->copy, error);
+  if (status == CLATTN_OK && (clattn_probe_reads_set(p->kind) || p->kind == CLATTN_PROBE_TILE))
+    status = create(p, 1.0f, bytes, &p->data, error);
+  if (status == CLATTN_OK && p->kind == CLATTN_PROBE_COPY) status = create(p, 0.0f, bytes, &p->other, error);
+  if (status == CLATTN_OK && p->kind == CLATTN_PROBE_PAIR) status = create(p, 1.0f, bytes, &p->other, error);
   return status;
 }
 
@@ -199,8 +257,8 @@ clattn_status clattn_probe_clear(const clattn_probe *p, clattn_error *error) {
   size_t starts[2];
   if (p->kind != CLATTN_PROBE_COPY) return fill(p, p->report, 0.0f, 0, 2 * sizeof(cl_int), error);
   const size_t bytes = checked_parts(p, starts) * sizeof(cl_float);
-  const clattn_status status = fill(p, p->copy, 0.0f, 0, bytes, error);
-  return status == CLATTN_OK ? fill(p, p->copy, 0.0f, starts[1] * sizeof(cl_float), bytes, error) : status;
+  const clattn_status status = fill(p, p->other, 0.0f, 0, bytes, error);
+  return status == CLATTN_OK ? fill(p, p->other, 0.0f, starts[1] * sizeof(cl_float), bytes, error) : status;
 }
 
 static clattn_status read_back(const clattn_probe *p, cl_mem from, size_t offset, size_t bytes, void *to,
@@ -215,7 +273,7 @@ static clattn_status verify_copy(const clattn_probe *p, clattn_error *error) {
   const size_t count = checked_parts(p, starts);
   for (int end = 0; end < 2; ++end) {
     const clattn_status status =
-        read_back(p, p->copy, starts[end] * sizeof(cl_float), count * sizeof(cl_float), seen, error);
+        read_back(p, p->other, starts[end] * sizeof(cl_float), count * sizeof(cl_float), seen, error);
     if (status != CLATTN_OK) return status;
     for (size_t i = 0; i < count; ++i)
       if (seen[i] != p->expected)
