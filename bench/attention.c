@@ -39,6 +39,7 @@ static clattn_problem problem_of(const words *w) {
   p.query_len = words_number(w, "query_len");
   p.key_len = words_number(w, "key_len");
   p.model_dim = words_number(w, "model_dim");
+  p.output_dim = words_number(w, "output_dim");
   p.causal = words_number(w, "causal") != 0;
   p.source = (clattn_source)one_of(words_text(w, "source"), sources, 3);
   p.type = (clattn_type)one_of(words_text(w, "type"), types, 3);
@@ -52,6 +53,7 @@ static clattn_plan_options options_of(const words *w) {
   for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) names[i] = clattn_pipeline_name((clattn_pipeline)i);
   options.pipeline = (clattn_pipeline)one_of(words_text(w, "pipeline"), names, CLATTN_PIPELINE_COUNT);
   options.io = CLATTN_IO_DEVICE;
+  options.weights_kept = words_number(w, "model_dim") > 0;
   options.kernels = kernels[0] != '\0' ? kernels : NULL;
   return options;
 }
@@ -59,6 +61,7 @@ static clattn_plan_options options_of(const words *w) {
 static void release_case(void) {
   clattn_plan_destroy(plan);
   plan = NULL;
+  clattn_weights_destroy(buffers.projection_weights);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const cl_mem buffer = clattn_buffers_get(&buffers, (clattn_tensor)t);
     if (buffer != NULL) clReleaseMemObject(buffer);
@@ -66,9 +69,9 @@ static void release_case(void) {
   buffers = (clattn_buffers)CLATTN_BUFFERS_INIT;
 }
 
-/* The tensor with the context in the problem's own type. */
+/* The tensor with the result in the problem's own type. */
 static clattn_tensor result(void) {
-  return problem.type == CLATTN_F32 ? CLATTN_CONTEXT : CLATTN_OUTPUT;
+  return problem.type == CLATTN_F32 && problem.output_dim == 0 ? CLATTN_CONTEXT : CLATTN_OUTPUT;
 }
 
 static void create_buffer(clattn_tensor tensor, size_t bytes, void *data) {
@@ -78,11 +81,35 @@ static void create_buffer(clattn_tensor tensor, size_t bytes, void *data) {
   need_cl(code, "clCreateBuffer");
 }
 
+static const clattn_tensor matrices[] = {CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_WO};
+enum { MATRICES = sizeof matrices / sizeof matrices[0] };
+
+static bool is_matrix(clattn_tensor tensor) {
+  for (int i = 0; i < MATRICES; ++i)
+    if (matrices[i] == tensor) return true;
+  return false;
+}
+
+/* The matrices stay on the device, as those of the peers stay in their sessions. */
+static void keep_matrices(const char *folder) {
+  clattn_inputs inputs = CLATTN_INPUTS_INIT;
+  clattn_error error;
+  void *data[MATRICES] = {NULL};
+  for (int i = 0; i < MATRICES; ++i) {
+    const size_t bytes = clattn_input_bytes(&problem, matrices[i]);
+    if (bytes > 0) data[i] = read_numbers(folder, clattn_tensor_name(matrices[i]), bytes);
+    clattn_inputs_set(&inputs, matrices[i], data[i]);
+  }
+  need(clattn_weights_create(device, &problem, &inputs, &buffers.projection_weights, &error), &error);
+  for (int i = 0; i < MATRICES; ++i) free(data[i]);
+}
+
 static void create_buffers(const char *folder) {
+  if (problem.model_dim > 0) keep_matrices(folder);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const size_t bytes = clattn_input_bytes(&problem, tensor);
-    if (bytes == 0) continue;
+    if (bytes == 0 || is_matrix(tensor)) continue;
     void *data = read_numbers(folder, clattn_tensor_name(tensor), bytes);
     create_buffer(tensor, bytes, data);
     free(data);
@@ -142,8 +169,9 @@ int main(int argument_count, char **arguments) {
   const clattn_device_choice choice = {.device = argument_count > 1 ? arguments[1] : NULL};
   clattn_error error;
   need(clattn_device_open(&choice, &device, &error), &error);
-  const clattn_device_info *info = clattn_device_get_info(device);
-  printf("clattn %s | %s | %s | %s\n", CLATTN_VERSION, info->name, info->platform, info->driver_version);
+  char greeting[ANSWER_SIZE];
+  greet(device, "clattn " CLATTN_VERSION, greeting);
+  puts(greeting);
   fflush(stdout);
   const worker attention_worker = {prepare, run, device};
   const int code = worker_serve(&attention_worker);

@@ -1,12 +1,14 @@
-"""SVG charts, one for each series of cases: a line for each engine, and the limit."""
+"""SVG charts, one for each series of cases: a line for each engine, and both limits."""
 import html
 import math
+
+from results import LIMITS
 
 # On a white and on a black page, depending on the reader's settings.
 COLOURS = {"page": ("#ffffff", "#16181c"), "text": ("#222222", "#e6e6e6"), "quiet": ("#666666", "#a0a0a0"),
            "rule": ("#dddddd", "#3a3d42"), "limit": ("#777777", "#a8a8a8"), "clattn": ("#c2185b", "#ff6f9f"),
            "onnxruntime": ("#1565c0", "#6fb1ff"), "openvino": ("#00838f", "#3fc7d4"), "torch": ("#ef6c00", "#ffa64d"),
-           "onednn": ("#1565c0", "#6fb1ff"), "openblas": ("#8d6e63", "#c9a89c"),
+           "onednn": ("#1565c0", "#6fb1ff"), "onednn-kept": ("#00838f", "#3fc7d4"), "openblas": ("#8d6e63", "#c9a89c"),
            "openblas-skylakex": ("#ef6c00", "#ffa64d"), "clblast": ("#9e9d24", "#d4d35e"),
            "clblast-tuned": ("#558b2f", "#93cf6b")}
 WIDTH, HEIGHT = 720, 400
@@ -60,11 +62,11 @@ class Chart:
         self.parts.append(f'<path d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in points)}" class="{colour}" fill="none" '
                           f'stroke="currentColor" stroke-width="2"{extra}/>')
 
-    def limit(self, values):
+    def limit(self, values, dashes):
         """A dashed line from edge to edge, so that a single value is visible, too."""
         points = [(self.x(place), self.y(value)) for place, value in enumerate(values)]
         ends = (LEFT, points[0][1]), (WIDTH - RIGHT, points[-1][1])
-        self.path([ends[0], *points, ends[1]], "limit", ' stroke-dasharray="5 4"')
+        self.path([ends[0], *points, ends[1]], "limit", f' stroke-dasharray="{dashes}"')
 
     def line(self, values, colour, hollow):
         """values: place -> height"""
@@ -91,20 +93,23 @@ class Chart:
 
 
 def draw(path, series, measured, run):
-    limits = [m.limit / 1e9 for m in measured]
+    limits = {name: [m.figure(name) for m in measured] for name in LIMITS if name in measured[0].turns}
     lines = {}
     for place, m in enumerate(measured):
         for engine in (*m.peers(), "clattn"):  # clattn's dots are drawn last, on top
-            lines.setdefault(engine, {})[place] = m.rate(m.best(engine)) / 1e9
-    highest = max(*limits, *(max(values.values()) for values in lines.values()))
+            lines.setdefault(engine, {})[place] = m.figure(engine)
+    highest = max(*map(max, limits.values()), *(max(values.values()) for values in lines.values()))
     counted = "GB/s of keys and values" if measured[0].case.bytes_read() else "GFLOP/s"
-    chart = Chart(series, f"{counted}, the fastest run; {run['device']}", [m.case.label for m in measured],
-                  1.05 * highest)
-    chart.limit(limits)
-    entries = [("measured limit", "limit", limits[-1])]
+    unit = f"{counted}, the fastest run; {run['device']}, {run['processor']}"
+    chart = Chart(series, unit, [m.case.label for m in measured], 1.05 * highest)
+    entries = []
+    for name, dashes in zip(LIMITS, ("5 4", "2 3")):
+        chart.limit(limits[name], dashes)
+        entries.append((name, "limit", limits[name][-1]))
     for engine, values in lines.items():
         chart.line(values, engine, {place for place in values if measured[place].disturbed})
-        entries.append((engine, engine, list(values.values())[-1]))
+        held = all(m.held.get(engine, True) for m in measured)
+        entries.append((engine if held else f"{engine} (not held)", engine, list(values.values())[-1]))
     chart.legend(entries)
     chart.text(LEFT, HEIGHT - 10, f"{run['date']}; a hollow dot was disturbed", size=11)
     chart.save(path)
@@ -113,7 +118,7 @@ def draw(path, series, measured, run):
 def draw_all(folder, measured, run):
     folder.mkdir(parents=True, exist_ok=True)
     for series in dict.fromkeys(m.case.series for m in measured):
-        of_series = [m for m in measured if m.case.series == series and "clattn" in m.turns]
+        of_series = [m for m in measured if m.case.series == series and "clattn" in m.turns and m.case.limits()]
         name = "-".join("".join(c if c.isalnum() else " " for c in series).lower().split())
         if of_series:
             draw(folder / f"{name}.svg", series, of_series, run)

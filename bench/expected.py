@@ -33,16 +33,32 @@ def head_of(case, inputs, batch, head):
     return [x @ inputs[w][:, columns].astype(np.float64) for w in ("wq", "wk", "wv")]
 
 
+def context_rows(case, inputs, batch, head, queries):
+    """Query -> the row of this head's context."""
+    q, k, v = head_of(case, inputs, batch, head)
+    for query in queries:
+        seen = query + 1 if case.causal else case.key_len
+        scores = k[:seen] @ q[query] / np.sqrt(case.head_dim)
+        weights = np.exp(scores - scores.max())
+        yield query, weights @ v[:seen] / weights.sum()
+
+
 def attention_rows(case, inputs, random):
     """(batch, query, head) -> the context's row."""
     for batch in some(case.batch, 1, random):
         for head in some(case.heads, 1, random):
-            q, k, v = head_of(case, inputs, batch, head)
-            for query in some(case.query_len, 6, random):
-                seen = query + 1 if case.causal else case.key_len
-                scores = k[:seen] @ q[query] / np.sqrt(case.head_dim)
-                weights = np.exp(scores - scores.max())
-                yield (batch, query, head), weights @ v[:seen] / weights.sum()
+            for query, row in context_rows(case, inputs, batch, head, some(case.query_len, 6, random)):
+                yield (batch, query, head), row
+
+
+def module_rows(case, inputs, random):
+    """(batch, query) -> the output's row: the context of all heads times Wo."""
+    wo = inputs["wo"].astype(np.float64)
+    for batch in some(case.batch, 1, random):
+        queries = some(case.query_len, 3, random)
+        heads = [dict(context_rows(case, inputs, batch, head, queries)) for head in range(case.heads)]
+        for query in queries:
+            yield (batch, query), np.concatenate([head[query] for head in heads]) @ wo
 
 
 def product_rows(case, inputs, random):
@@ -52,12 +68,14 @@ def product_rows(case, inputs, random):
 
 
 def rows(case, inputs, random):
-    return dict((product_rows if case.rows else attention_rows)(case, inputs, random))
+    of = product_rows if case.rows else module_rows if case.source == "x" else attention_rows
+    return dict(of(case, inputs, random))
 
 
 def fault(case, expected, path):
     """What is wrong with the result in this file, or None."""
     shape = ((3, case.rows, case.columns) if case.rows
+             else (case.batch, case.query_len, case.output_dim) if case.source == "x"
              else (case.batch, case.query_len, case.heads, case.head_dim))
     got = np.fromfile(path, TYPES[case.type])
     if got.size != np.prod(shape):

@@ -1,5 +1,4 @@
-/* The device's limit, which takes turns like an engine: a probe of host/probe/probe.h, run by
- * run. */
+/* The device's limits, which take turns like an engine: probes of host/probe/probe.h, run by run. */
 #ifndef CLATTN_BENCH_LIMIT_H
 #define CLATTN_BENCH_LIMIT_H
 
@@ -7,11 +6,12 @@
 
 #include "clattn_inspect.h"
 
-/* Prepares a probe of multiply-adds or, if working_set is not 0, of reading that many bytes.
- * Returns the operations or bytes of one run. Releases what was prepared before; limit_close()
- * releases the last one. */
-double limit_prepare(clattn_device *device, size_t working_set);
-double limit_run(void); /* the seconds of one run */
-void limit_close(void);
+/* Prepares a limit: "multiply-add", "tile", "read" or "pair" (worker.h). The last two read
+ * working_set bytes. Returns the operations or bytes of one run. Several may be prepared at once;
+ * the same one again replaces it. */
+double limit_prepare(clattn_device *device, const char *name, size_t working_set);
+void limit_choose(const char *name); /* limit_run() runs this one from now on */
+double limit_run(void);              /* the seconds of one run */
+void limit_close(void);              /* all of them */
 
 #endif

@@ -14,11 +14,14 @@ static const product_engine *const engines[] = {
 #ifdef BENCH_DNNL
     &product_dnnl,
 #endif
+#ifdef BENCH_DNNL_KEPT
+    &product_dnnl_kept,
+#endif
 #ifdef BENCH_OPENBLAS
     &product_openblas,
 #endif
 #ifdef BENCH_CLBLAST
-    &product_clblast,  &product_clblast_tuned,
+    &product_clblast,   &product_clblast_tuned,
 #endif
 };
 enum { ENGINES = sizeof engines / sizeof engines[0] };

@@ -30,7 +30,7 @@ extern const product_engine product_clattn, product_clblast, product_clblast_tun
 extern const product_engine product_openblas;
 #endif
 #ifdef BENCH_DNNL
-extern const product_engine product_dnnl;
+extern const product_engine product_dnnl, product_dnnl_kept;
 #endif
 
 #endif

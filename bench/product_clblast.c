@@ -21,7 +21,7 @@ static clattn_device *open_device(const char *name, char answer[ANSWER_SIZE]) {
   const clattn_device_choice choice = {.device = name};
   clattn_error error;
   if (clattn_device_open(&choice, &device, &error) != CLATTN_OK) give_up("%s", error.message);
-  snprintf(answer, ANSWER_SIZE, "CLBlast | %s", clattn_device_get_info(device)->name);
+  greet(device, "CLBlast", answer);
   return NULL; /* clattn's own process probes the device */
 }
 

@@ -2,45 +2,55 @@
 import csv
 import json
 
-from results import TURN_LEAST, burst, judge
+from results import LIMIT, LOOP, TURN_LEAST, burst, growth, judge
+
+NOT_HELD = "not held: these use wider vectors than AVX2, because nothing can stop them:"
 
 
 def print_head(measured, run):
-    print(f"{run['device']} ({run['platform']}, {run['driver']}), {run['processors']} processors, {run['date']}")
+    print(f"{run['device']} ({run['platform']}, {run['driver']}), {run['processors']} processors, "
+          f"{run['processor']}, {run['date']}")
     for m in measured:
-        if not m.case.bytes_read():
-            print(f"multiply-adds, the best of the whole run: {burst(m, measured) / 1e9:.1f} GFLOP/s")
+        if m.case.unit() == "GFLOP/s":
+            print(f"multiply-adds, the best of the whole run: {burst(m, measured):.1f} GFLOP/s")
             break
+    free = sorted({engine for m in measured for engine in m.peers() if not m.held[engine]})
+    if free:
+        print(f"{NOT_HELD} {', '.join(free)}")
 
 
-def print_case(m, of_burst):
-    """of_burst: the case's limit relative to the best one of the whole run"""
+def percent(share):
+    return "" if share is None else f"{100 * share:.0f} %"
+
+
+def print_case(m, measured):
     flag = f"   disturbed: {m.disturbed}" if m.disturbed else ""
     aside = f"   ({m.set_aside} disturbed processes set aside)" if m.set_aside else ""
-    slow = f"   (limit: {100 * of_burst:.0f} % of the run's best)" if of_burst < TURN_LEAST[m.unit()] else ""
+    of_burst = m.figure(LIMIT) / burst(m, measured) if LIMIT in m.turns else 1.0
+    slow = f"   (limit: {percent(of_burst)} of the run's best)" if of_burst < TURN_LEAST.get(m.case.unit(), 0) else ""
     print(f"\n{m.case.name}{flag}{aside}{slow}")
-    unit = m.unit()
-    print(f"  {'':<18}{'best ' + unit:>13}{'median':>9}{'of limit':>10}{'times':>8}   spread")
+    print(f"  {'':<18}{'best ' + m.case.unit():>13}{'median':>9}{'of limit':>10}{'of loop':>9}{'times':>8}   spread")
     for engine in sorted(m.turns, key=m.best):
-        best, median = m.rate(m.best(engine)) / 1e9, m.rate(m.median(engine)) / 1e9
         ratio = ""
         if engine != "clattn" and "clattn" in m.turns:
             middle, least, most = m.ratios(engine)
             ratio = f"{middle:>7.2f}x   {least:.2f} ... {most:.2f}"
-        print(f"  {engine:<18}{best:>13.1f}{median:>9.1f}{100 * best * 1e9 / m.limit:>8.0f} %{ratio}")
+        held = "" if m.held.get(engine, True) else "   not held"
+        print(f"  {engine:<18}{m.figure(engine):>13.1f}{m.case.figure(m.median(engine)):>9.1f}"
+              f"{percent(m.share(engine, LIMIT)):>10}{percent(m.share(engine, LOOP)):>9}{ratio}{held}")
     for engine, reason in m.left_out.items():
         print(f"  {engine:<18} left out: {reason}")
+    if m.case.group == "scaling" and growth(m, measured):
+        print(f"  twice the length takes {growth(m, measured):.2f} times as long")
 
 
-def print_targets(measured):
-    print(f"\n{'target':<64}{'at least':>9}{'lowest':>9}")
-    for target, figure, case, count in judge(measured):
-        verdict = "met" if figure >= target.least else "missed"
-        times = "%" if target.measure == "of_limit" else "x"
-        scale = 100 if times == "%" else 1
-        digits = 0 if times == "%" else 2
-        least, lowest = f"{scale * target.least:.{digits}f} {times}", f"{scale * figure:.{digits}f} {times}"
-        print(f"{target.text:<64}{least:>9}{lowest:>9}  {verdict:<7} {case.name} ({count} measured)")
+def print_targets(measured, kind):
+    print(f"\n{'target on ' + kind:<52}{'figure':>9}{'reached':>9}")
+    for target, figure, value, case, count in judge(measured, kind):
+        verdict = "met" if target.is_met(kind, value) else "missed"
+        share = target.measure == "of_loop"
+        texts = [percent(number) if share else f"{number:.2f}" for number in (figure, value)]
+        print(f"{target.text:<52}{texts[0]:>9}{texts[1]:>9}  {verdict:<7} {case.name} ({count} measured)")
 
 
 def rows(measured, run):
@@ -50,11 +60,14 @@ def rows(measured, run):
             median, least, most = m.ratios(engine) if "clattn" in m.turns else ("", "", "")
             yield {
                 "date": run["date"], "device": run["device"], "platform": run["platform"], "driver": run["driver"],
-                "group": m.case.group, "case": m.case.name, "engine": engine, "version": run["versions"][engine],
-                "how": m.how[engine], "turns": len(m.turns[engine]), "best_seconds": m.best(engine),
-                "median_seconds": m.median(engine), "unit": m.unit(), "best": m.rate(m.best(engine)) / 1e9,
-                "limit": m.limit / 1e9, "burst": burst(m, measured) / 1e9,
-                "of_limit": m.rate(m.best(engine)) / m.limit,
+                "processor": run["processor"], "group": m.case.group, "case": m.case.name, "engine": engine,
+                "version": run["versions"][engine], "how": m.how[engine],
+                "held": "yes" if m.held.get(engine, True) else "no", "turns": len(m.turns[engine]),
+                "best_seconds": m.best(engine), "median_seconds": m.median(engine), "unit": m.case.unit(),
+                "best": m.figure(engine), "limit": m.figure(LIMIT) if LIMIT in m.turns else "",
+                "loop_limit": m.figure(LOOP) if LOOP in m.turns else "",
+                "burst": burst(m, measured) if LIMIT in m.turns else "",
+                "of_limit": m.share(engine, LIMIT), "of_loop_limit": m.share(engine, LOOP),
                 "clattn_times": median, "least": least, "most": most,
                 "disturbed": m.disturbed}
 
@@ -72,10 +85,11 @@ def write_csv(path, measured, run):
 
 
 def write_json(path, measured, run):
-    cases = [{"case": vars(m.case), "turns": m.all_turns, "how": m.how, "left_out": m.left_out, "others": m.others,
-              "limit": m.limit, "burst": burst(m, measured), "disturbed": m.disturbed} for m in measured]
-    targets = [{"target": target.text, "least": target.least, "lowest": figure, "case": case.name}
-               for target, figure, case, _ in judge(measured)]
+    cases = [{"case": vars(m.case), "turns": m.all_turns, "how": m.how, "held": m.held, "left_out": m.left_out,
+              "others": m.others, "limits": {name: m.figure(name) for name in (LIMIT, LOOP) if name in m.turns},
+              "disturbed": m.disturbed} for m in measured]
+    targets = [{"target": target.text, "figure": figure, "reached": value, "case": case.name}
+               for target, figure, value, case, _ in judge(measured, run["kind"])]
     with open(path, "w", encoding="utf-8") as file:
         json.dump(run | {"cases": cases, "targets": targets}, file, indent=1)
         file.write("\n")

@@ -1,9 +1,10 @@
-"""Measurements and what follows from them: rates, fractions of the limit, ratios, targets."""
+"""Measurements and what follows from them: rates, fractions of the limits, ratios, targets."""
 import statistics
 
-from cases import TARGETS
+from targets import TARGETS
 
-LIMIT = "limit"  # takes turns like an engine, and has results like one
+LIMIT, LOOP = "limit", "loop limit"  # take turns like engines, and have results like them
+LIMITS = (LIMIT, LOOP)
 # The share of processor time that other processes may take.
 OTHERS_ALLOWED = 0.05
 # Each turn of the limit must reach this fraction of the case's best one. On a quiet virtual
@@ -20,6 +21,7 @@ class Measured:
         self.case = case
         self.all_turns = {}  # engine -> [{"process", "round", "runs", "min", "median"}]
         self.how = {}  # engine -> how it computes
+        self.held = {}  # engine -> whether it has only the vectors of the processor's setting
         self.left_out = {}  # engine -> why
         self.others = {}  # process -> the largest share of processor time that others took
 
@@ -33,15 +35,16 @@ class Measured:
         reasons = []
         if self.others[process] > OTHERS_ALLOWED:
             reasons.append(f"others took {100 * self.others[process]:.0f} % of the processors")
-        probed = self.all_turns[LIMIT]
-        slowest = max(turn["min"] for turn in probed if turn["process"] == process)
-        reached = min(turn["min"] for turn in probed) / slowest
-        if reached < TURN_LEAST[self.unit()]:
-            reasons.append(f"the device itself fell to {100 * reached:.0f} %")
+        probed = self.all_turns.get(LIMIT, [])
+        if probed:
+            slowest = max(turn["min"] for turn in probed if turn["process"] == process)
+            reached = min(turn["min"] for turn in probed) / slowest
+            if reached < TURN_LEAST[self.case.unit()]:
+                reasons.append(f"the device itself fell to {100 * reached:.0f} %")
         return "; ".join(reasons)
 
     def settle(self):
-        """Decides after the run which turns count."""
+        """Decides which turns count; again after more turns."""
         reasons = {process: self.disturbance(process) for process in self.others}
         quiet = [process for process, reason in reasons.items() if not reason]
         self.disturbed = "" if quiet else next(iter(reasons.values()))
@@ -49,7 +52,6 @@ class Measured:
         kept = quiet or list(reasons)
         self.turns = {engine: [turn for turn in turns if turn["process"] in kept]
                       for engine, turns in self.all_turns.items()}
-        self.limit = self.rate(self.best(LIMIT))
 
     def best(self, engine):
         return min(turn["min"] for turn in self.turns[engine])
@@ -57,12 +59,13 @@ class Measured:
     def median(self, engine):
         return statistics.median(turn["median"] for turn in self.turns[engine])
 
-    def rate(self, seconds):
-        """Operations per second, or bytes per second if bandwidth is the limit."""
-        return self.case.work() / seconds
+    def figure(self, engine):
+        """The best run in the case's unit."""
+        return self.case.figure(self.best(engine))
 
-    def unit(self):
-        return "GB/s" if self.case.bytes_read() else "GFLOP/s"
+    def share(self, engine, limit):
+        """The engine's best relative to a limit's best; None if the case has no limits."""
+        return self.best(limit) / self.best(engine) if limit in self.turns else None
 
     def ratios(self, peer):
         """How many times faster clattn is, comparing turns of the same round: (median, least, most)."""
@@ -70,36 +73,48 @@ class Measured:
         return statistics.median(pairs), min(pairs), max(pairs)
 
     def peers(self):
-        return [engine for engine in self.turns if engine not in ("clattn", LIMIT)]
+        return [engine for engine in self.turns if engine != "clattn" and engine not in LIMITS]
 
-    def best_peer(self):
-        return min(self.peers(), key=lambda peer: self.ratios(peer)[0], default=None)
+    def best_peer(self, beginning=""):
+        """The fastest peer whose name begins so. Peers with wider vectors than clattn's do not count."""
+        known = [peer for peer in self.peers() if self.held[peer] and peer.startswith(beginning)]
+        return min(known, key=lambda peer: self.ratios(peer)[0], default=None)
 
 
 def burst(m, measured):
     """The best turn of this case's limit in the whole run, including disturbed processes and other cases with the
     same limit."""
-    return max(other.rate(min(turn["min"] for turn in other.all_turns[LIMIT]))
-               for other in measured if other.case.limited_by() == m.case.limited_by())
+    return max(other.case.figure(min(turn["min"] for turn in other.all_turns[LIMIT]))
+               for other in measured if LIMIT in other.all_turns and other.case.limited_by() == m.case.limited_by())
 
 
-def reached(target, measured):
-    """(figure, case) for each measured case that the target applies to."""
-    for m in measured:
-        if not target.applies(m.case) or "clattn" not in m.turns:
-            continue
-        if target.measure == "of_limit":
-            yield m.rate(m.best("clattn")) / m.limit, m.case
-        else:
-            peer = m.best_peer() if target.measure == "ratio" else target.measure
-            if peer in m.turns:
-                yield m.ratios(peer)[0], m.case
+def growth(m, measured):
+    """How much longer the next longer case of the series takes; None for the last."""
+    longer = [other for other in measured if other.case.series == m.case.series
+              and other.case.key_len == 2 * m.case.key_len and "clattn" in other.turns]
+    return longer[0].best("clattn") / m.best("clattn") if longer else None
 
 
-def judge(measured):
-    """(target, lowest figure, its case, cases) for each target that was measured."""
+def value_of(target, m, measured):
+    """What the case reached; None if that was not measured."""
+    if target.measure == "of_loop":
+        return m.share("clattn", LOOP)
+    if target.measure == "growth":
+        return growth(m, measured)
+    if target.measure == "median":
+        return m.case.figure(m.median("clattn"))
+    peer = m.best_peer("" if target.measure == "ratio" else target.measure)
+    return m.ratios(peer)[0] if peer is not None else None
+
+
+def judge(measured, kind):
+    """(target, its figure on this kind of processor, the value that is furthest from it, that value's case, cases) for
+    each target that was measured."""
     for target in TARGETS:
-        figures = list(reached(target, measured))
-        if figures:
-            figure, case = min(figures, key=lambda pair: pair[0])
-            yield target, figure, case, len(figures)
+        values = [(value_of(target, m, measured), m.case) for m in measured
+                  if target.applies(m.case) and "clattn" in m.turns]
+        values = [(value, case) for value, case in values if value is not None]
+        if values:
+            worst = max if target.measure in ("growth", "median") else min
+            value, case = worst(values, key=lambda pair: pair[0])
+            yield target, target.figure(kind), value, case, len(values)

@@ -54,6 +54,12 @@ static FILE *open_or_give_up(const char *path, const char *mode) {
   return file;
 }
 
+void greet(const clattn_device *device, const char *engine, char answer[ANSWER_SIZE]) {
+  const clattn_device_info *info = clattn_device_get_info(device);
+  snprintf(answer, ANSWER_SIZE, "%s | %s | %s | %s | %u lanes", engine, info->name, info->platform,
+           info->driver_version, info->native_float_width);
+}
+
 void *read_numbers(const char *folder, const char *name, size_t bytes) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s.bin", folder, name);
@@ -79,12 +85,27 @@ static void answer_case(const worker *w, const char *text) {
   printf("%s %s\n", ready ? "ready" : "unsupported", answer);
 }
 
-static void answer_run(double (*run)(void), const char *text) {
+static void answer_run(double (*run)(void), long count) {
   const double first = run();
-  for (long i = strtol(text, NULL, 10); i > 0; --i) {
+  for (long i = count; i > 0; --i) {
     const bool first_counts = i == 1 && first > WARM_SECONDS;
     printf("%.9f%s", first_counts ? first : run(), i > 1 ? " " : "\n");
   }
+}
+
+/* "limit NAME BYTES" and "probe NAME N"; false if the line is neither. */
+static int answer_limit(const worker *w, const char *line) {
+  char name[32];
+  unsigned long long number = 0;
+  if (w->device == NULL) return 0;
+  if (sscanf(line, "limit %31s %llu", name, &number) == 2) {
+    printf("%.9g\n", limit_prepare(w->device, name, (size_t)number));
+    return 1;
+  }
+  if (sscanf(line, "probe %31s %llu", name, &number) != 2) return 0;
+  limit_choose(name);
+  answer_run(limit_run, (long)number);
+  return 1;
 }
 
 int worker_serve(const worker *w) {
@@ -93,12 +114,8 @@ int worker_serve(const worker *w) {
     if (strncmp(line, "case ", 5) == 0) {
       answer_case(w, line + 5);
     } else if (strncmp(line, "run ", 4) == 0) {
-      answer_run(w->run, line + 4);
-    } else if (strncmp(line, "limit ", 6) == 0 && w->device != NULL) {
-      printf("%.9g\n", limit_prepare(w->device, (size_t)strtoull(line + 6, NULL, 10)));
-    } else if (strncmp(line, "probe ", 6) == 0 && w->device != NULL) {
-      answer_run(limit_run, line + 6);
-    } else {
+      answer_run(w->run, strtol(line + 4, NULL, 10));
+    } else if (!answer_limit(w, line)) {
       give_up("not understood: '%s'", line);
     }
     fflush(stdout);

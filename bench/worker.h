@@ -8,10 +8,11 @@
  *                          "unsupported REASON"
  *     run N                one run to warm up, then N timed ones; answer N times in seconds. A run
  *                          longer than WARM_SECONDS needs no warming up, so the first one counts, too
- *     limit BYTES          only clattn: prepare a probe of the device's multiply-adds or, if BYTES is
- *                          not 0, of reading a working set of that size; answer the operations or
- *                          bytes of one run
- *     probe N              as run, for that probe
+ *     limit NAME BYTES     only clattn: prepare a limit of the device; answer the operations or bytes
+ *                          of one run. multiply-add: only that; tile: multiply-adds of a register
+ *                          tile that reads its operands; read: reading BYTES; pair: reading as many,
+ *                          keys and values in turn
+ *     probe NAME N         as run, for a prepared limit
  *
  * A worker ends when its input ends. It reports errors on stderr, with exit code 1. Tensors are files
  * of little-endian numbers without a header. Workers in Python (bench/peers/worker.py) use the same
@@ -42,6 +43,9 @@ typedef struct worker {
   double (*run)(void);   /* the seconds of one run */
   clattn_device *device; /* the device whose limit can be probed, or NULL */
 } worker;
+
+/* The first line of an engine that uses a device. */
+void greet(const clattn_device *device, const char *engine, char answer[ANSWER_SIZE]);
 
 /* Serves until the input ends; returns the program's exit code. */
 int worker_serve(const worker *w);

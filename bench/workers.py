@@ -22,10 +22,10 @@ class Failed(Exception):
 class Worker:
     scale = 1.0  # factor for the seconds of a run
 
-    def __init__(self, engine, command, environment=None):
+    def __init__(self, engine, command, environment):
         self.engine = engine
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=os.environ | (environment or {}))
+                                        env=os.environ | environment)
         self.greeting = self.read()
 
     def read(self):
@@ -55,21 +55,43 @@ class Worker:
 
 
 class Limit:
-    """The device's limit, which takes turns like an engine, in clattn's process. Its seconds times `scale` are the
+    """A limit of the device, which takes turns like an engine, in clattn's process. Its seconds times `scale` are the
     time that the case would take at that speed."""
 
-    def __init__(self, worker, case):
-        self.worker, self.process = worker, worker.process
-        self.scale = case.work() / float(worker.ask(f"limit {case.bytes_read()}"))
+    def __init__(self, worker, case, probe):
+        self.worker, self.process, self.probe = worker, worker.process, probe
+        self.scale = case.work() / float(worker.ask(f"limit {probe} {case.bytes_read()}"))
 
     def run(self, count):
-        return self.worker.run(count, "probe")
+        return self.worker.run(count, f"probe {self.probe}")
+
+
+class Command:
+    """A command of the program, from its start to its end. The first run, which does not count, fills its stores of
+    compiled kernels."""
+
+    scale = 1.0
+
+    def __init__(self, command, environment):
+        self.command, self.environment = command, os.environ | environment
+
+    def once(self):
+        started = time.monotonic()
+        done = subprocess.run(self.command, env=self.environment, capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - started
+        if done.returncode != 0:
+            raise Failed(f"'{' '.join(self.command)}' ended with exit code {done.returncode}: {done.stderr.strip()}")
+        return seconds
+
+    def run(self, count):
+        self.once()
+        return [self.once() for _ in range(count)]
 
 
 def processor_seconds(pid):
-    """CPU seconds of all threads of a process, including system time."""
+    """CPU seconds of all threads of a process and of its children that have ended, including system time."""
     fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    return sum(map(int, fields[11:15])) / TICK
 
 
 def busy_seconds():
@@ -87,7 +109,7 @@ class Watch:
     def over(self, worker, work):
         if not (PROC / "stat").exists():
             return work()
-        own = (worker.process.pid, os.getpid())
+        own = {os.getpid()} | ({worker.process.pid} if hasattr(worker, "process") else set())
         before = busy_seconds() - sum(map(processor_seconds, own)), time.monotonic()
         result = work()
         self.others += busy_seconds() - sum(map(processor_seconds, own)) - before[0]
@@ -113,14 +135,12 @@ def python_of(peer, environments):
     return str(folder / "bin/python")
 
 
-def has_avx512():
-    return (PROC / "cpuinfo").exists() and " avx512f " in (PROC / "cpuinfo").read_text()
-
-
 class Engines:
     """Starts workers by name: those of attention and module, and those of products."""
 
-    def __init__(self, build, device):
+    def __init__(self, build, device, processor):
+        self.program = str(build / "clattn")
+        self.processor = processor
         self.attention = [str(build / "bench/clattn_bench_attention"), *([device] if device else [])]
         self.product = str(build / "bench/clattn_bench_product")
         self.device = [device] if device else []
@@ -133,18 +153,25 @@ class Engines:
         if product:
             return self.start_product(name)
         if name == "clattn":
-            return Worker(name, self.attention)
+            return Worker(name, self.attention, self.processor.environment)
         if name not in self.pythons:
             self.pythons[name] = python_of(name, self.environments)
         if self.pythons[name] is None:
             return None
         script = str(HERE / "peers" / f"{name}_worker.py")
-        return Worker(name, [self.pythons[name], "-B", script], KEEP_MEMORY)
+        return Worker(name, [self.pythons[name], "-B", script], KEEP_MEMORY | self.processor.environment)
 
     def start_product(self, name):
-        environment = {}
-        if name == SKYLAKEX and has_avx512():
-            name, environment = "openblas", {"OPENBLAS_CORETYPE": "SkylakeX"}
+        environment = dict(self.processor.environment)
+        if name == SKYLAKEX and self.processor.kind == "AVX-512":
+            name, environment = "openblas", environment | {"OPENBLAS_CORETYPE": "SkylakeX"}
         if name not in self.products:
             return None
         return Worker(name, [self.product, name, *self.device], environment)
+
+    def command(self, words, folder):
+        """The program with stores of its own in this folder, so that no tuning record counts."""
+        stores = {"CLATTN_TUNING_FILE": "", "CLATTN_PROGRAM_DIR": str(folder / "programs"),
+                  "POCL_CACHE_DIR": str(folder / "pocl")}
+        device = ["--device", *self.device] if self.device else []
+        return Command([self.program, *words, *device], self.processor.environment | stores)

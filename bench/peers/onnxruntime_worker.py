@@ -36,12 +36,12 @@ def session(case, nodes, inputs, constants):
     return run, result.numpy
 
 
-def attention_node(case, inputs, **more):
-    return helper.make_node("Attention", inputs, ["y"], is_causal=case.causal, **more)
+def attention_node(case, inputs, result="y", **more):
+    return helper.make_node("Attention", inputs, [result], is_causal=case.causal, **more)
 
 
-def multi_head_node(case, inputs):
-    return helper.make_node("MultiHeadAttention", inputs, ["y"], domain="com.microsoft", num_heads=case.heads,
+def multi_head_node(case, inputs, result="y"):
+    return helper.make_node("MultiHeadAttention", inputs, [result], domain="com.microsoft", num_heads=case.heads,
                             unidirectional=case.causal)
 
 
@@ -76,31 +76,35 @@ def multi_head(case):
     return run, split_heads(case, fetch)
 
 
+OUTPUT = helper.make_node("MatMul", ["context", "wo"], ["y"])
+
+
 def module_of(attend):
-    """X -> context, with three MatMul before this node."""
+    """X -> output, with three MatMul before this node and one after it."""
 
     def way(case):
-        x, weights = case.x_and_weights()
+        x, weights, wo = case.x_and_weights()
         nodes = [helper.make_node("MatMul", ["x", "w" + part], [part]) for part in "qkv"]
-        constants = dict(zip(("wq", "wk", "wv"), weights))
-        run, fetch = session(case, [*nodes, attend(case)], {"x": x}, constants)
-        return run, split_heads(case, fetch)
+        constants = dict(zip(("wq", "wk", "wv", "wo"), (*weights, wo)))
+        return session(case, [*nodes, attend(case), OUTPUT], {"x": x}, constants)
 
     return way
 
 
 def microsoft_attention(case):
-    x, weights = case.x_and_weights()
-    constants = {"w": np.concatenate(weights, 1), "b": np.zeros(3 * weights[0].shape[1], x.dtype)}
-    node = helper.make_node("Attention", ["x", "w", "b"], ["y"], domain="com.microsoft", num_heads=case.heads,
+    x, weights, wo = case.x_and_weights()
+    constants = {"w": np.concatenate(weights, 1), "b": np.zeros(3 * weights[0].shape[1], x.dtype), "wo": wo}
+    node = helper.make_node("Attention", ["x", "w", "b"], ["context"], domain="com.microsoft", num_heads=case.heads,
                             unidirectional=case.causal)
-    run, fetch = session(case, [node], {"x": x}, constants)
-    return run, split_heads(case, fetch)
+    return session(case, [node, OUTPUT], {"x": x}, constants)
+
+
+def attention_of(case):
+    return attention_node(case, list("qkv"), "context", **heads_of(case))
 
 
 serve(f"ONNX Runtime {onnxruntime.__version__}",
       {"Attention 23, heads first": heads_first, "Attention 23, tokens first": tokens_first,
        "MultiHeadAttention": multi_head},
-      {"com.microsoft.Attention": microsoft_attention,
-       "MatMul + Attention 23": module_of(lambda case: attention_node(case, list("qkv"), **heads_of(case))),
-       "MatMul + MultiHeadAttention": module_of(lambda case: multi_head_node(case, list("qkv")))})
+      {"com.microsoft.Attention": microsoft_attention, "MatMul + Attention 23": module_of(attention_of),
+       "MatMul + MultiHeadAttention": module_of(lambda case: multi_head_node(case, list("qkv"), "context"))})

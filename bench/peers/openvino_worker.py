@@ -10,9 +10,10 @@ SETTINGS = {"INFERENCE_NUM_THREADS": THREADS, "PERFORMANCE_HINT": "LATENCY", "IN
 
 
 def compile_and_bind(result, parameters, inputs):
-    """run and the output's array, with the inputs bound. Arithmetic is float, as for all engines, whatever the storage
-    type: by default OpenVINO multiplies bfloat16 on processors that can."""
-    request = core.compile_model(ov.Model([result], parameters), "CPU", SETTINGS).create_infer_request()
+    """run, the output's array and the names of the kernels, with the inputs bound. Arithmetic is float, as for all
+    engines, whatever the storage type: by default OpenVINO multiplies bfloat16 on processors that can."""
+    model = core.compile_model(ov.Model([result], parameters), "CPU", SETTINGS)
+    request = model.create_infer_request()
     tensors = [ov.Tensor(array, shared_memory=True) for array in inputs]
     for i, tensor in enumerate(tensors):
         request.set_input_tensor(i, tensor)
@@ -23,7 +24,15 @@ def compile_and_bind(result, parameters, inputs):
     def run(_kept=(inputs, tensors)):  # the request does not keep the arrays alive
         request.infer()
 
-    return run, output
+    return run, output, kernels_of(model)
+
+
+def kernels_of(model):
+    """The kernels that compute, by OpenVINO's names: jit_avx2_f32, gemm_mlas_f32 and so on."""
+    wanted = ("FullyConnected", "MatMul", "ScaledDotProductAttention", "MHA", "Subgraph")
+    infos = [node.get_rt_info() for node in model.get_runtime_model().get_ops()]
+    names = {info["primitiveType"].astype(str) for info in infos if info["layerType"].astype(str) in wanted}
+    return " ".join(sorted(names))
 
 
 def shared(case, node):
@@ -48,26 +57,27 @@ def swapped(node):
 def heads_first(case):
     inputs = [by_heads(a) for a in case.qkv()]
     parameters = [ops.parameter(a.shape, a.dtype) for a in inputs]
-    run, output = compile_and_bind(attend(case, *parameters), parameters, inputs)
-    return run, lambda: by_heads(output)
+    run, output, kernels = compile_and_bind(attend(case, *parameters), parameters, inputs)
+    return run, lambda: by_heads(output), kernels
 
 
 def tokens_first(case):
     inputs = case.qkv()
     parameters = [ops.parameter(a.shape, a.dtype) for a in inputs]
     result = swapped(attend(case, *(swapped(p) for p in parameters)))
-    run, output = compile_and_bind(result, parameters, inputs)
-    return run, lambda: output
+    run, output, kernels = compile_and_bind(result, parameters, inputs)
+    return run, lambda: output, kernels
 
 
 def module(case):
-    x, weights = case.x_and_weights()
+    x, weights, wo = case.x_and_weights()
     parameter = ops.parameter(x.shape, x.dtype)
     shape = ops.constant(np.array([case.batch, case.query_len, case.heads, case.head_dim]))
     parts = [ops.matmul(parameter, ops.constant(w), False, False) for w in weights]
-    result = swapped(attend(case, *(swapped(ops.reshape(part, shape, False)) for part in parts)))
-    run, output = compile_and_bind(result, [parameter], [x])
-    return run, lambda: output
+    context = swapped(attend(case, *(swapped(ops.reshape(part, shape, False)) for part in parts)))
+    rows = ops.reshape(context, ops.constant(np.array([case.batch, case.query_len, wo.shape[0]])), False)
+    run, output, kernels = compile_and_bind(ops.matmul(rows, ops.constant(wo), False, False), [parameter], [x])
+    return run, lambda: output, kernels
 
 
 serve(f"OpenVINO {ov.__version__}", {"SDPA, heads first": heads_first, "SDPA, tokens first": tokens_first},

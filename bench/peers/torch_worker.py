@@ -34,23 +34,25 @@ def tokens_first(case):
 
 
 def module_of(fused):
-    """X -> context, with the projections as three products or as one."""
+    """X -> output, with the projections as three products or as one."""
 
     def way(case):
-        x, weights = case.x_and_weights()
-        x, weights = torch.from_numpy(x), [torch.from_numpy(w.T.copy()) for w in weights]
+        x, weights, wo = case.x_and_weights()
+        x, wo = torch.from_numpy(x), torch.from_numpy(wo.T.copy())
+        weights = [torch.from_numpy(w.T.copy()) for w in weights]
         weight = torch.cat(weights)
         result = []
 
         def run():
             parts = linear(x, weight).chunk(3, -1) if fused else [linear(x, w) for w in weights]
             q, k, v = (part.unflatten(-1, (case.heads, case.head_dim)).transpose(1, 2) for part in parts)
-            result[:] = [attend(case, q, k, v).transpose(1, 2).contiguous()]
+            result[:] = [linear(attend(case, q, k, v).transpose(1, 2).flatten(2), wo)]
 
         return run, lambda: result[0].numpy()
 
     return way
 
 
-serve(f"PyTorch {torch.__version__}", {"SDPA, heads first": heads_first, "SDPA, tokens first": tokens_first},
+serve(f"PyTorch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}",
+      {"SDPA, heads first": heads_first, "SDPA, tokens first": tokens_first},
       {"one linear + SDPA": module_of(True), "three linears + SDPA": module_of(False)})

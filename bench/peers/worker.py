@@ -39,9 +39,11 @@ class Case:
                 self.read("v", self.batch, self.key_len, self.kv_heads, self.head_dim))
 
     def x_and_weights(self):
+        """X, [Wq, Wk, Wv] and Wo."""
         columns = self.heads * self.head_dim
         return (self.read("x", self.batch, self.query_len, self.model_dim),
-                [self.read(name, self.model_dim, columns) for name in ("wq", "wk", "wv")])
+                [self.read(name, self.model_dim, columns) for name in ("wq", "wk", "wv")],
+                self.read("wo", columns, self.output_dim))
 
 
 def by_heads(array):
@@ -57,18 +59,19 @@ def seconds_of(run):
 
 def choose(case, ways):
     """The fastest of the ways that work, as (name, run, fetch). Each way is a function of the case that returns run
-    and fetch; fetch returns the result of the last run as (batch, tokens, heads, dim)."""
+    and fetch, and may add the names of the kernels that compute. fetch returns the result of the last run as
+    (batch, tokens, heads, dim), of a module as (batch, tokens, output_dim)."""
     best, reasons = None, []
     for name, way in ways.items():
         try:
-            run, fetch = way(case)
+            run, fetch, *kernels = way(case)
             first = seconds_of(run)
         except Exception as error:  # these libraries raise many types; any means that the way does not work
             reasons.append(f"{name}: {' '.join(str(error).split())[:150]}")
             continue
         seconds = first if first > WARM_SECONDS else min(seconds_of(run) for _ in range(5))
         if best is None or seconds < best[0]:
-            best = (seconds, name, run, fetch)
+            best = (seconds, " ".join([name, *(f"({text})" for text in kernels)]), run, fetch)
     if best is None:
         raise Unsupported("; ".join(reasons))
     return best[1:]
