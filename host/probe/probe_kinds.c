@@ -177,7 +177,8 @@ static clattn_status set_pair(clattn_probe *p, clattn_error *error) {
   cl_int chunk = 0, passes = 0;
   cut_chunks(p, &chunk, &passes);
   p->work_per_group = 2.0 * passes * chunk * (double)unit_floats(p) * sizeof(cl_float);
-  p->expected = 2.0f * (cl_float)passes * (cl_float)(chunk / p->form->local);
+  const cl_int units = chunk / p->form->local; /* per work-item, pass and buffer */
+  p->expected = 2.0f * (cl_float)passes * (cl_float)units;
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(p->data),     CLATTN_ARGUMENT(p->other),
                                        CLATTN_ARGUMENT(chunk),       CLATTN_ARGUMENT(passes),
                                        CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
