@@ -130,10 +130,11 @@ static clattn_status set_multiply_add(clattn_probe *p, clattn_error *error) {
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
 
-/* Terms that a work-item of a tile adds up: as long as the other probes, in rounds of all its
- * loops. */
+/* Terms that a work-item of a tile adds up: as many as make the rounds of the other probes. A loop
+ * of n rounds counts as n + 1. */
 static cl_int tile_terms(const clattn_probe_form *form) {
-  const cl_int of_term = form->chains + form->rows + form->chains / form->rows + 2;
+  const cl_int columns = form->chains / form->rows;
+  const cl_int of_term = columns + 1 + (form->rows * (columns + 2) + 1) + 1;
   const cl_int depth = form->local == 1 ? TILE_DEPTH : TILE_DEPTH_OF_MANY;
   return rounds_of(form) * ROUNDS_OF_16_CHAINS / of_term / depth * depth;
 }
