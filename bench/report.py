@@ -45,8 +45,10 @@ def print_case(m, measured):
 
 
 def print_targets(measured, kind):
-    print(f"\n{'target on ' + kind:<52}{'figure':>9}{'reached':>9}")
-    for target, figure, value, case, count in judge(measured, kind):
+    judged = list(judge(measured, kind))
+    if judged:
+        print(f"\n{'target on ' + kind:<52}{'figure':>9}{'reached':>9}")
+    for target, figure, value, case, count in judged:
         verdict = "met" if target.is_met(kind, value) else "missed"
         share = target.measure == "of_loop"
         texts = [percent(number) if share else f"{number:.2f}" for number in (figure, value)]
