@@ -96,16 +96,17 @@ static void softmax_tensor(tally *t, const float *scores, size_t keys, order how
     softmax_row(scores + (row + (wrong == NEIGHBOUR)) * keys, keys, how, wrong, got);
     softmax_row(s, keys, SEQUENTIAL, NONE, naive);
     softmax_row(s, keys, how, NONE, correct);
-    double largest = -INFINITY, absolute = 0.0, sum = 0.0;
+    float largest = -INFINITY, absolute = 0.0f;
+    double sum = 0.0;
     for (size_t i = 0; i < keys; ++i) {
-      largest = fmax(largest, (double)s[i]);
-      absolute = fmax(absolute, fabs((double)s[i]));
+      largest = fmaxf(largest, s[i]);
+      absolute = fmaxf(absolute, fabsf(s[i]));
     }
-    for (size_t i = 0; i < keys; ++i) sum += exp((double)s[i] - largest);
+    for (size_t i = 0; i < keys; ++i) sum += exp((double)s[i] - (double)largest);
     for (size_t i = 0; i < keys; ++i) {
-      const double weight = exp((double)s[i] - largest) / sum;
+      const double weight = exp((double)s[i] - (double)largest) / sum;
       const clattn_element e = {got[i], weight, naive[i],
-                                clattn_bound_weight(weight, absolute, keys, chain_of(how, keys)), weight};
+                                clattn_bound_weight(weight, (double)absolute, keys, chain_of(how, keys)), weight};
       const size_t index[2] = {row, i};
       clattn_compare(&c, index, 2, &e);
       differs = differs || !(fabs((double)got[i] - (double)correct[i]) <= VISIBLE * weight);

@@ -236,18 +236,19 @@ static float lse_in(const float *row, size_t keys, float sink, order how, int wr
 }
 
 static clattn_element lse_element(const float *row, size_t keys, float sink, order how, float *memory) {
-  double largest = (double)sink, absolute = sink == -INFINITY ? 0.0 : fabs((double)sink), sum = 0.0;
+  float largest = sink, absolute = sink == -INFINITY ? 0.0f : fabsf(sink);
+  double sum = 0.0;
   for (size_t i = 0; i < keys; ++i) {
-    largest = fmax(largest, (double)row[i]);
-    absolute = fmax(absolute, fabs((double)row[i]));
+    largest = fmaxf(largest, row[i]);
+    absolute = fmaxf(absolute, fabsf(row[i]));
   }
-  for (size_t i = 0; i < keys; ++i) sum += exp((double)row[i] - largest);
-  if (sink != -INFINITY) sum += exp((double)sink - largest);
-  const double lse = largest + log(sum);
+  for (size_t i = 0; i < keys; ++i) sum += exp((double)row[i] - (double)largest);
+  if (sink != -INFINITY) sum += exp((double)sink - (double)largest);
+  const double lse = (double)largest + log(sum);
   return (clattn_element){.expected = lse,
                           .naive = lse_in(row, keys, sink, SEQUENTIAL, LSE_RIGHT, memory),
-                          .bound = clattn_bound_lse(lse, absolute, keys, chain_of(how, keys)),
-                          .magnitude = 1.0 + absolute};
+                          .bound = clattn_bound_lse(lse, (double)absolute, keys, chain_of(how, keys)),
+                          .magnitude = 1.0 + (double)absolute};
 }
 
 static void lse_tensor(tally *t, const float *rows, size_t keys, float sink, order how, int wrong, float *memory) {

@@ -208,8 +208,8 @@ static void check_extreme(const extreme *e, const char *kernel) {
   for (int head = 0; head < 2 && p.sinks; ++head)
     support_tensor(&c, CLATTN_SINKS)[head] = e->sink * (1.0f - 0.1f * (float)head);
   const clattn_check_report report = support_run(support_opened, &c, &options);
-  char what[96];
-  snprintf(what, sizeof what, "%s, %s", kernel, e->name);
+  char what[KERNEL_LIST_TEXT + 64];
+  assert_in_range(snprintf(what, sizeof what, "%s, %s", kernel, e->name), 1, sizeof what - 1);
   assert_passed(&report, what);
   support_free(&c);
 }
@@ -270,8 +270,8 @@ static void check_slope(const slope *e, const char *kernel) {
   for (size_t i = 0; i < HEADS * VALUES; ++i) v[i] *= e->first;
   for (int head = 0; head < HEADS && p.sinks; ++head) support_tensor(&c, CLATTN_SINKS)[head] = e->sink;
   const clattn_check_report report = support_run(support_opened, &c, &options);
-  char what[96];
-  snprintf(what, sizeof what, "%s, %s", kernel, e->name);
+  char what[KERNEL_LIST_TEXT + 64];
+  assert_in_range(snprintf(what, sizeof what, "%s, %s", kernel, e->name), 1, sizeof what - 1);
   assert_passed(&report, what);
   support_free(&c);
 }

@@ -16,9 +16,9 @@ typedef struct cached {
 
 /* The quantisation step of a vector whose largest element becomes 127. */
 static double byte_step(const float *vector, size_t dim) {
-  double largest = 0.0;
-  for (size_t i = 0; i < dim; ++i) largest = fmax(largest, fabs((double)vector[i]));
-  return largest / 127.0;
+  float largest = 0.0f; /* not double: GCC 12 for 64-bit ARM crashes where a loop widens what fmax gathers */
+  for (size_t i = 0; i < dim; ++i) largest = fmaxf(largest, fabsf(vector[i]));
+  return (double)largest / 127.0;
 }
 
 /* Rounding to int8 is off by at most half a step; the step is per vector or per head. */

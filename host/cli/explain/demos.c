@@ -124,14 +124,22 @@ static int route(walk *w, const change *c, routed *to) {
   return status == CLATTN_OK ? GO_ON : complain_of(&error);
 }
 
+/* Without fmax: GCC 12 for 64-bit ARM crashes where a loop widens what fmax gathers. */
+static double largest_difference(const float *a, const float *b, size_t count) {
+  double largest = 0.0;
+  for (size_t i = 0; i < count; ++i) {
+    const double difference = fabs((double)a[i] - (double)b[i]);
+    if (difference > largest) largest = difference;
+  }
+  return largest;
+}
+
 /* Says whether the weights changed, and by how much the context did. */
 static void say_change(const walk *w, const change *c, const routed *before, const routed *after) {
   const size_t n = w->seen.query_len, columns = w->seen.heads * w->seen.value_dim;
   const float *row = after->weights + w->focus * n;
-  double moved = 0.0;
+  const double moved = largest_difference(after->context, before->context, n * columns);
   char dog[16], ball[16];
-  for (size_t i = 0; i < n * columns; ++i)
-    moved = fmax(moved, fabs((double)after->context[i] - (double)before->context[i]));
   printf("  %s: %s.\n    ", c->name, c->what);
   if (memcmp(before->weights, after->weights, n * n * sizeof(float)) == 0)
     printf("All %zu weights are the same, bit for bit: routing stays.", n * n);
@@ -198,8 +206,7 @@ static void say_head(const walk_step *table, size_t r) {
 
 static void compare_layouts(const walk *w, const walk *turned) {
   const size_t count = clattn_tensor_elements(&w->seen, CLATTN_Q);
-  double off = 0.0;
-  for (size_t i = 0; i < count; ++i) off = fmax(off, fabs((double)w->outputs.q[i] - (double)turned->outputs.q[i]));
+  const double off = largest_difference(w->outputs.q, turned->outputs.q, count);
   printf(
       "\nThe article writes Q = X·Wᵀ and Q = X·W. With the matrix transposed to fit, both give the same %zu numbers\n"
       "(largest difference %g).\n",

@@ -1,4 +1,7 @@
 /* Files: see file.h. Sizes and positions have 64 bits if those of the system have. */
+#if defined(__unix__) || defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L /* fseeko */
+#endif
 #include "cli/files/file.h"
 
 #include <errno.h>
@@ -10,12 +13,13 @@
 #define HAS_STAT
 #endif
 
-#ifdef _WIN32 /* long has 32 bits there */
+/* long has 32 bits on Windows and on 32-bit systems. */
+#ifdef _WIN32
 #define seek_to(file, position, from) _fseeki64(file, (int64_t)(position), from)
 #define position_of(file) _ftelli64(file)
 #else
-#define seek_to(file, position, from) fseek(file, (long)(position), from)
-#define position_of(file) ftell(file)
+#define seek_to(file, position, from) fseeko(file, (off_t)(position), from)
+#define position_of(file) ftello(file)
 #endif
 
 /* Replaces control characters, which may be quoted from a file: those of ASCII, and U+0080 to
