@@ -29,8 +29,8 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                                   .uneven = is_uneven(problem)}};
 }
 
-static void build_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder, char *options,
-                          size_t size) {
+void clattn_choice_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder,
+                           char *options, size_t size) {
   const clattn_stage_facts *facts = clattn_stage_facts_of(choice->stage);
   size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, options + used, size - used);
@@ -128,8 +128,8 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
   if (row->library && !clattn_stage_facts_of(choice->stage)->needs_post_process(&plan->problem)) return CLATTN_OK;
 
   const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
-  char macros[512];
-  build_options(&plan->problem, choice, options->kernel_dir, macros, sizeof macros);
+  char macros[CLATTN_OPTIONS_TEXT];
+  clattn_choice_options(&plan->problem, choice, options->kernel_dir, macros, sizeof macros);
   const clattn_program_source source = {
       .folder = options->kernel_dir,
       .file = row->file,

@@ -26,6 +26,13 @@ clattn_status clattn_parse_choice(const clattn_plan *plan, clattn_stage stage, c
 /* The reverse: writes "tiled:TILE=8", with every size. */
 void clattn_write_choice(const clattn_choice *choice, char *text, size_t size);
 
+#define CLATTN_OPTIONS_TEXT 512
+
+/* Writes the options that the kernel's file is compiled with; `folder` as for
+ * clattn_standard_options. */
+void clattn_choice_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder,
+                           char *options, size_t size);
+
 /* Builds the kernels and sets the geometry. CLATTN_UNSUPPORTED, with the reason, if the device
  * cannot run them. */
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
