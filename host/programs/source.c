@@ -157,11 +157,23 @@ static const char head[] = "#ifdef __clang__\n"
                            "#pragma clang diagnostic ignored \"-Wpsabi\"\n"
                            "#endif\n";
 
+/* PoCL 3.1, as Debian builds it for 64-bit ARM, compiles kernels for a processor without the two
+ * features that its built-in functions are compiled with. LLVM then inlines none of them, and each
+ * fma() of 16 floats becomes a call that passes its arguments in memory. */
+#define ON_ARM "#if defined(POCL_DEVICE_ADDRESS_BITS) && defined(__clang__) && defined(__aarch64__)\n"
+static const char arm_head[] =
+    ON_ARM "#pragma clang attribute push(__attribute__((target(\"outline-atomics,v8a\"))), apply_to = function)\n"
+           "#endif\n";
+static const char arm_tail[] = ON_ARM "#pragma clang attribute pop\n"
+                                      "#endif\n";
+
 clattn_status clattn_source_read(const char *folder, const char *file, char **result, clattn_error *error) {
   text all = {0};
   clattn_status status = folder == NULL ? CLATTN_OK : check_folder(folder, error);
   if (status == CLATTN_OK) status = append(&all, head, sizeof head - 1, error);
+  if (status == CLATTN_OK) status = append(&all, arm_head, sizeof arm_head - 1, error);
   if (status == CLATTN_OK) status = expand(folder, file, 0, &all, error);
+  if (status == CLATTN_OK) status = append(&all, arm_tail, sizeof arm_tail - 1, error);
   if (status == CLATTN_OK)
     *result = all.data;
   else

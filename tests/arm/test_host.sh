@@ -13,18 +13,19 @@ skip() {
 }
 
 case $machine in
-aarch64) debian=arm64 compiler=aarch64-linux-gnu-gcc emulator=qemu-aarch64 packages="gcc-aarch64-linux-gnu, qemu-user" ;;
-armv7) debian=armhf compiler=arm-linux-gnueabihf-gcc emulator=qemu-arm packages="gcc-arm-linux-gnueabihf, qemu-user" ;;
+aarch64) debian=arm64 triple=aarch64-linux-gnu emulator=qemu-aarch64 ;;
+armv7) debian=armhf triple=arm-linux-gnueabihf emulator=qemu-arm ;;
 *) echo "test_host.sh: '$machine' (allowed: aarch64, armv7)" >&2 && exit 2 ;;
 esac
-for tool in $compiler $emulator; do
-  command -v "$tool" >/dev/null || skip "$tool is not installed (Debian: $packages)"
+for tool in $triple-gcc $emulator; do
+  command -v "$tool" >/dev/null || skip "$tool is not installed (Debian: gcc-$triple, libc6-dev-$debian-cross, qemu-user)"
 done
 for tool in apt-get dpkg-deb; do
   command -v $tool >/dev/null || skip "$tool, which fetches the libraries for $machine, is not installed"
 done
 mkdir -p "$folder"
-"$here/fetch" "$debian" "$folder/root" >"$folder/fetch.log" 2>&1 || {
+packages=(libjansson-dev libpopt-dev libcmocka-dev ocl-icd-opencl-dev)
+"$here/fetch" "$debian" "$folder/root" "${packages[@]}" >"$folder/fetch.log" 2>&1 || {
   cat "$folder/fetch.log"
   skip "apt-get finds no libraries for $debian (no network, or package sources without ARM)"
 }
