@@ -89,7 +89,7 @@ static void what_a_device_would_get(void **state) {
       {AVX512, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=4:VECTORS=4:STRIP=256"},
       {AVX512, CLATTN_STAGE_SOFTMAX, 512, "vector:ITEM_ROWS=16"},
       {AVX512, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=4:TILE_KEYS=4:TILE_DIMS=6:STRIP=128:QUERIES=256"},
-      {AVX512, CLATTN_STAGE_FUSED, 1, "stream:PARTS=32:HEADS=8"},
+      {AVX512, CLATTN_STAGE_FUSED, 1, "stream:HEADS=8:UNIT_GROUPS=1"},
       {AVX2, CLATTN_STAGE_PROJECT, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=1:STRIP=256"},
       {AVX2, CLATTN_STAGE_SCORES, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=1:STRIP=256"},
       {AVX2, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=4:VECTORS=1:STRIP=256"},
@@ -257,6 +257,80 @@ static void families_name_tiles(void **state) {
   }
 }
 
+/* ---- work for every compute unit --------------------------------------------------------------------------------- */
+
+/* How the rung for few queries divides a problem: work-groups, and whether a second launch joins
+ * parts. Users have 2 to 64 compute units. */
+typedef struct division {
+  size_t batch, heads, kv_heads, keys;
+  clattn_order order;
+  size_t units, groups;
+  bool joined;
+} division;
+
+static void divides(const division *d) {
+  static const int value[] = {8, 1}; /* HEADS, UNIT_GROUPS */
+  const clattn_post_process *post_process = &clattn_post_process_stream;
+  clattn_problem p = support_problem(d->keys, 64, 64);
+  size_t size[3], join[3];
+  p.source = CLATTN_SOURCE_QKV;
+  p.model_dim = 0;
+  p.query_len = 1;
+  p.batch = d->batch;
+  p.heads = d->heads;
+  p.kv_heads = d->kv_heads;
+  p.order = d->order;
+  post_process->launch(value, &p, d->units, size);
+  post_process->size(value, &p, d->units, join);
+  if (size[0] * size[1] * size[2] != d->groups || (join[0] > 0) != d->joined)
+    fail_msg("batch %zu, %zu heads (%zu), %zu keys, %zu units: %zu x %zu x %zu groups%s", d->batch, d->heads,
+             d->kv_heads, d->keys, d->units, size[0], size[1], size[2], join[0] > 0 ? ", then a join" : "");
+}
+
+static void all_units_get_work(void **state) {
+  (void)state;
+  static const division cases[] = {
+      /* one sequence, heads side by side: as many parts of the keys as units, but no part below 64 */
+      {1, 8, 8, 4096, CLATTN_ORDER_TOKENS, 1, 1, false},
+      {1, 8, 8, 4096, CLATTN_ORDER_TOKENS, 2, 2, true},
+      {1, 8, 8, 4096, CLATTN_ORDER_TOKENS, 4, 4, true},
+      {1, 8, 8, 4096, CLATTN_ORDER_TOKENS, 16, 16, true},
+      {1, 8, 8, 4096, CLATTN_ORDER_TOKENS, 64, 64, true},
+      {1, 8, 8, 1024, CLATTN_ORDER_TOKENS, 64, 16, true},
+      {1, 8, 8, 64, CLATTN_ORDER_TOKENS, 64, 1, false},
+      /* more heads than a work-group takes, and heads that share KV heads */
+      {1, 32, 32, 4096, CLATTN_ORDER_TOKENS, 4, 4, false},
+      {1, 32, 8, 4096, CLATTN_ORDER_TOKENS, 4, 4, true},
+      /* a sequence or head for each unit: one launch. 9 groups would leave 7 of 8 units idle at the end */
+      {8, 8, 8, 4096, CLATTN_ORDER_TOKENS, 8, 8, false},
+      {9, 8, 8, 4096, CLATTN_ORDER_TOKENS, 8, 27, true},
+      {64, 8, 8, 4096, CLATTN_ORDER_TOKENS, 16, 64, false},
+      {1, 8, 8, 4096, CLATTN_ORDER_HEADS, 2, 8, false},
+      {1, 8, 8, 4096, CLATTN_ORDER_HEADS, 4, 8, false},
+      {1, 8, 8, 4096, CLATTN_ORDER_HEADS, 16, 16, true},
+      {1, 8, 8, 4096, CLATTN_ORDER_HEADS, 64, 64, true},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) divides(&cases[i]);
+}
+
+/* The workspace suffices for every number of keys up to the most. */
+static void fewer_keys_need_no_more_workspace(void **state) {
+  (void)state;
+  static const int value[] = {8, 1};
+  static const size_t units[] = {1, 2, 4, 6, 16, 64};
+  clattn_problem p = support_problem(2000, 64, 64);
+  p.query_len = 1;
+  for (size_t u = 0; u < sizeof units / sizeof units[0]; ++u) {
+    size_t least = 0;
+    p.heads = 2 * u + 3;
+    for (p.key_len = 1; p.key_len < 2000; p.key_len += 13) {
+      const size_t floats = clattn_post_process_stream.workspace(value, &p, units[u]);
+      assert_true(floats >= least);
+      least = floats;
+    }
+  }
+}
+
 /* ---- needs ------------------------------------------------------------------------------------------------------- */
 
 static void needs_are_met_or_named(void **state) {
@@ -298,6 +372,8 @@ int main(void) {
       cmocka_unit_test(rows_are_found),
       cmocka_unit_test(rows_agree_with_their_geometry),
       cmocka_unit_test(families_name_tiles),
+      cmocka_unit_test(all_units_get_work),
+      cmocka_unit_test(fewer_keys_need_no_more_workspace),
       cmocka_unit_test(needs_are_met_or_named),
   };
   return cmocka_run_group_tests_name("selection", tests, NULL, NULL);

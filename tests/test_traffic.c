@@ -205,11 +205,11 @@ static const counted by_hand[] = {
      1,
      16,
      16,
-     {.flops = 64 * (32 + 16 + 32) + 64 * 18 + 36,
+     {.flops = 64 * (32 + 16 + 32) + 64 * 18 + 16 + 36,
       .read = 16 + 64 * 32 + 19,
       .written = 18 + 16,
-      .local_read = 64 * 16 + 128 + 64 + 256 + 32 + 4,
-      .local_written = 16 + 32 + 64 + 64 + 256 + 4}},
+      .local_read = 64 * 16 + 3 * 64 + 64 + 16 + 16 + 34 + 18,
+      .local_written = 16 + 34 + 3 * 64 + 16 + 16 + 34}},
 };
 
 static void counted_by_hand(void **state) {

@@ -154,17 +154,18 @@ void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clatt
   g->rows = 1;
 }
 
-/* value: PARTS, HEADS; host/catalog/fused.c computes the launch size from them. The summation depth
- * is the keys of a part or the number of parts, whichever is more. */
+/* value: HEADS, UNIT_GROUPS; host/catalog/fused.c computes the launch size from them. Each strip is
+ * summed by itself, then added to the total, which is rescaled first; parts are at most as many as
+ * strips. */
 void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
-  const size_t part = (size_t)part_len((int)e->terms, value[0]), rows = (size_t)value[1] * STREAM_ROWS;
-  const size_t row_floats = e->head_dim + 2 + STREAM_STRIP + clattn_groups_of(e->value_dim, 16) * 16;
-  *g =
-      (clattn_geometry){.local = {1, 1},
-                        .cols = 1,
-                        .rows = 1,
-                        .local_bytes = rows * row_floats * sizeof(float),
-                        .longest_addition = clattn_larger(e->terms < STREAM_STRIP ? e->terms : part, (size_t)value[0])};
+  const size_t lines = (size_t)value[0] * STREAM_ROWS, strips = clattn_groups_of(e->terms, STREAM_STRIP);
+  const size_t line_floats = e->head_dim + 3 + STREAM_STRIP + 2 * clattn_groups_of(e->value_dim, 16) * 16;
+  *g = (clattn_geometry){.local = {1, 1},
+                         .cols = 1,
+                         .rows = 1,
+                         .local_bytes = lines * line_floats * sizeof(float),
+                         .longest_addition =
+                             clattn_larger(e->terms < STREAM_STRIP ? e->terms : STREAM_STRIP, 2 * strips)};
 }
 
 /* CLBlast does not document its order of additions: assume the worst, one after the other. */

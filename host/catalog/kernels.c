@@ -218,7 +218,7 @@ const clattn_kernel clattn_kernels[] = {
      .few_rows = true,
      .file = "fused/7_stream.cl", .function = "fused",
      .idea = "keys and values read once, in place, for few rows",
-     .tile = {{"PARTS", 32, {8, 16, 32, 64}}, {"HEADS", 8, {1, 2, 4, 8}}},
+     .tile = {{"HEADS", 8, {1, 2, 4, 8}}, {"UNIT_GROUPS", 1, {1, 2, 4, 8}}},
      .geometry = clattn_geometry_fused_stream, .traffic = clattn_traffic_fused_stream,
      .post_process = &clattn_post_process_stream},
 

@@ -164,22 +164,23 @@ void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn
     t->local_read += live * 2.0 * (double)tile_keys; /* which keys of the last tile exist */
 }
 
-/* value: PARTS, HEADS. Each row reads each key and value. Strips are whole, but keys after the last
- * are not read. Each part writes its sums of values, a maximum and a sum of weights; the join has
- * one work-item per row. */
+/* value: HEADS, UNIT_GROUPS. Counts one sequence whose heads lie side by side, and one part of the
+ * keys. A key or value is read for each row. Strips are whole, but keys after the last are not
+ * read. The sums of each strip are added to totals, which go through the workspace. */
 void clattn_traffic_fused_stream(const int *value, const clattn_sizes *s, clattn_traffic *t) {
-  enum { KEYS = 4 }; /* keys for which sums of values are read and written once */
-  const size_t part = (size_t)part_len((int)s->terms, value[0]);
+  enum { TILE = 4, STEP = 2 }; /* lines that are scored by key; keys whose values are added together */
+  const size_t heads = s->pairs / s->group, together = heads < (size_t)value[0] ? heads : (size_t)value[0];
+  const size_t own_rows = s->group * s->rows, lines = together * (own_rows < STREAM_ROWS ? own_rows : STREAM_ROWS);
   const double rows = all_rows(s), d = (double)s->head_dim, e = (double)s->columns, keys = (double)s->terms;
-  const double parts = tiles_of(s->terms, part), scores = tiles_of(s->terms, STREAM_STRIP) * STREAM_STRIP;
-  const double behind = scores - keys, strips = tiles_of(s->terms, STREAM_STRIP);
-  const double wide = tiles_of(s->columns, 16) * 16.0,
-               tail = (double)(s->columns % 16); /* columns in vectors; other columns */
-  const double steps = tiles_of(s->terms, KEYS) * (e - tail) + keys * tail;
+  const double strips = tiles_of(s->terms, STREAM_STRIP), scores = strips * STREAM_STRIP;
+  const double wide = tiles_of(s->columns, 16) * 16.0, tail = (double)(s->columns % 16);
+  const double by_key = own_rows == 1 ? keys : tiles_of(s->terms, STEP), steps = lines < TILE ? strips : by_key;
+  const double sums = steps * (e - tail) + keys * tail; /* columns that fill no vector: for each key */
   t->flops += rows * (keys * (2.0 * d + 16.0 + 2.0 * e) + scores * (4.0 + EXP2_FLOPS)); /* 16: joins lanes, scale */
-  t->flops += rows * parts * (4.0 + 2.0 * e);
-  t->global_read += rows * ((parts + keys) * d * s->qk_floats + keys * e * s->v_floats + parts * (3.0 + e));
-  t->global_written += rows * (parts * (e + 2.0) + e);
-  t->local_written += rows * (parts * (d + 2.0 * wide + 2.0) + keys + behind + scores + steps + 2.0 * strips);
-  t->local_read += rows * (parts * (wide + e + 2.0) + keys * d + 2.0 * scores + keys + steps + 2.0 * strips);
+  t->flops += rows * (strips * wide + 4.0 + 2.0 * e);
+  t->global_read += rows * ((1.0 + keys) * d * s->qk_floats + keys * e * s->v_floats + 3.0 + e);
+  t->global_written += rows * (e + 2.0 + e);
+  /* query, sums and totals; products, scores, weights; the totals once more for the first strip */
+  t->local_written += rows * (d + 2.0 * wide + 2.0 + keys + 2.0 * scores + wide + sums + strips * (2.0 * wide + 2.0));
+  t->local_read += rows * (keys * d + 3.0 * scores + keys + wide + sums + strips * (2.0 * wide + 2.0) + e + 2.0);
 }

@@ -9,6 +9,7 @@
 #include "device/ledger.h"
 #include "plan/plan.h"
 #include "problem/shape.h"
+#include "base/sizes.h"
 #include "base/status.h"
 #include "problem/tensors.h"
 #include "problem/facts.h"
@@ -117,11 +118,13 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
  * stage of a plan has one. */
 static clattn_status size_workspace(clattn_plan *plan, clattn_error *error) {
   const uint64_t most = plan->device->info.max_allocation_bytes;
+  const size_t units = clattn_larger(plan->device->info.compute_units, 1);
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_choice *choice = &plan->choice[s];
     const clattn_post_process *post_process = choice->row != NULL ? clattn_post_process_of(choice->row) : NULL;
     if (post_process == NULL) continue;
-    plan->info.workspace_bytes = (uint64_t)post_process->workspace(choice->value, &plan->problem) * sizeof(float);
+    plan->info.workspace_bytes =
+        (uint64_t)post_process->workspace(choice->value, &plan->problem, units) * sizeof(float);
     if (plan->info.workspace_bytes > most)
       return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY,
                          "the workspace of kernel %s=%s takes %llu bytes; '%s' allows %llu in one buffer",

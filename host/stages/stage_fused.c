@@ -3,6 +3,7 @@
 #include "catalog/fused.h"
 #include "device/launch.h"
 #include "stages/stage.h"
+#include "base/sizes.h"
 #include "problem/facts.h"
 
 /* A launch of the fused kernel or of its post-process, which take the same arguments. */
@@ -18,9 +19,17 @@ static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats
   return clattn_fused_reads_stored(work->seen, tensor) ? work->stored[tensor] : floats;
 }
 
+static size_t units_of(const clattn_work *work) {
+  return clattn_larger(work->plan->device->info.compute_units, 1);
+}
+
 static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
+  const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
+  const clattn_post_process *post_process = clattn_post_process_of(choice->row);
   attention a = clattn_kernel_attention(work);
   a.group_rows = (cl_int)l->geometry->rows;
+  if (post_process != NULL && post_process->tell != NULL)
+    post_process->tell(choice->value, work->seen, units_of(work), &a);
   const cl_mem queries = input(work, CLATTN_Q, work->tensor[CLATTN_Q]);
   const cl_mem keys = input(work, CLATTN_K, clattn_keys(work)), values = input(work, CLATTN_V, clattn_values(work));
   const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;
@@ -46,8 +55,8 @@ static clattn_status run_post_process(const clattn_work *work, const clattn_post
                                       clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   launch l = {.kernel = choice->post_process, .geometry = &choice->post_process_geometry};
-  post_process->size(choice->value, work->seen, l.size);
-  return run(work, &l, error);
+  post_process->size(choice->value, work->seen, units_of(work), l.size);
+  return l.size[0] != 0 ? run(work, &l, error) : CLATTN_OK;
 }
 
 clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error) {
@@ -59,7 +68,8 @@ clattn_status clattn_stage_fused(const clattn_work *work, clattn_error *error) {
                   &choice->geometry,
                   {work->block.pairs, work->block.rows, 1},
                   clattn_launch_flops(work, CLATTN_STAGE_FUSED)};
-  if (post_process != NULL && post_process->launch != NULL) post_process->launch(choice->value, work->seen, fused.size);
+  if (post_process != NULL && post_process->launch != NULL)
+    post_process->launch(choice->value, work->seen, units_of(work), fused.size);
   const clattn_status status = run(work, &fused, error);
   return status == CLATTN_OK && post_process != NULL ? run_post_process(work, post_process, error) : status;
 }

@@ -38,7 +38,10 @@ typedef struct attention {
   kernel_int until;
   kernel_float scale, softcap; /* softcap 0: none */
   kernel_int all_pairs;        /* batch * heads */
-  kernel_int group_rows, pad;  /* fused: rows of a work-group */
+  kernel_int group_rows;       /* fused: rows of a work-group */
+  /* Only of fused, rung 7: parts of the keys, and KV heads that a work-item processes. */
+  kernel_int parts, kv_heads_together;
+  kernel_int pad;
 } attention;
 
 /* One row of the sequences array, for batches whose sequences differ. "New" keys are those of this run; with a cache,

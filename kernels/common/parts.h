@@ -1,4 +1,5 @@
-/* How rungs 6 and 7 of fused divide rows and keys. Host and device share this file: both must divide alike. */
+/* How rungs 6 and 7 of fused divide rows and keys. Host and device share this file: both must divide alike. The number
+ * of parts of rung 7 is for the host to say (host/catalog/fused.c). */
 #ifndef CLATTN_KERNEL_PARTS_H
 #define CLATTN_KERNEL_PARTS_H
 

@@ -1,27 +1,33 @@
 /* fused, rung 7: few queries, many keys (target: CPU). Keys and values are read once, in place. Formula and
- * arguments as in rung 1; `fused` leaves in workspace what `join` reads.
+ * arguments as in rung 1.
  *
- * With one query there is nothing to reuse: each element of a key or value takes part in one multiply-add, and
- * memory is the limit. So everything is read in the order in which it is stored, because processors prefetch what
- * follows. One work-item, a work-group of its own, processes one part of the keys, for HEADS KV heads side by side:
+ * With one query there is nothing to reuse: each element of a key or value takes part in one multiply-add, and memory
+ * is the limit. So everything is read in the order in which it is stored, and asked for 8 KiB ahead: processors then
+ * read memory about twice as fast as with any other order, even that of pairs of keys. One work-item, a work-group of
+ * its own, processes one part of the keys, for up to HEADS KV heads side by side:
  *
- *     part 0   key   0   | head 0 | head 1 | ...  ->     STRIP keys at a time: scores, key by key;
+ *     part 0   key   0   | head 0 | head 1 | ...  ->     STRIP keys at a time: scores, key by key, TILE at once;
  *              key   1   | head 0 | head 1 | ...  ->                           weights, row by row;
- *     part 1   key 128   | head 0 | head 1 | ...                               sums of values, KEYS keys at a time
+ *     part 1   key 2048  | head 0 | head 1 | ...                               sums of values, key by key
  *
- * It serves up to ROWS queries per KV head (with GQA, those of all its query heads). Each part leaves its maximum,
- * sum and sums of values; `join` makes one result of all parts:
+ * It serves up to ROWS queries per KV head (with GQA, those of all its query heads). TILE products are computed side by
+ * side, so that additions of lanes are shared and no product waits for another. Where a head's keys follow each other
+ * in memory, or there are fewer than TILE lines, a tile has TILE keys of one line instead.
+ *
+ * Each part leaves its maximum, sum and sums of values in workspace; one result is made of all parts:
  *
  *     m = max of m[part]      context = (sum of exp(m[part] - m) * o[part]) / (sum of exp(m[part] - m) * s[part])
  *
- * Wins on CPU devices with one to a few queries per KV head. With more, rung 5 wins: it reads keys once for up to
- * 64.
+ * The work-item itself makes it if there is one part, else `join`, in a launch of its own. There are as few parts as
+ * give all compute units work (host/catalog/fused.c): one if there is a sequence for each.
+ *
+ * Wins on CPU devices with one to a few queries per KV head. With more, rung 5 wins: it reads keys once for up to 64.
+ * One query, 8 heads of 64, one core of a Zen 5 server, of what a loop that only reads the same reaches: with AVX-512
+ * 75 % (1024 keys), 77 % (4096), 78 % (16384), with AVX2 67, 65 and 87 %; reading one head after the other took 2
+ * times as long at 16384 keys. With 4 queries per KV head multiply-adds are the limit, too: 50 %.
  */
-#ifndef PARTS
-#define PARTS 32 /* 8, 16, 32, 64: at most; more keep more cores busy */
-#endif
 #ifndef HEADS
-#define HEADS 8 /* 1, 2, 4, 8 */
+#define HEADS 8 /* 1, 2, 4, 8: KV heads that a work-item processes at most. The host alone reads UNIT_GROUPS */
 #endif
 #include "common/exp2.cl"
 #include "common/fused.cl"
@@ -30,23 +36,35 @@
 
 #define ROWS STREAM_ROWS
 #define STRIP STREAM_STRIP
-#define KEYS 4
+#define LINES (HEADS * ROWS)
+#define TILE 4    /* products whose lanes are added side by side */
+#define STEP 2    /* keys of a head whose values are added together, where a head has several rows */
+#define COLUMNS 4 /* vectors of a value whose sums are in registers */
 #define VALUE_VECTORS ((VALUE_DIM + 15) / 16)
 #define WHOLE_VECTORS (VALUE_DIM / 16)
+#define LAST_COLUMNS (WHOLE_VECTORS / COLUMNS * COLUMNS)
 #define PARTIAL_FLOATS (VALUE_DIM + 2) /* maximum, sum, sums of values */
+#define QK_BYTES (QK_TYPE == 0 ? 4 : 2)
+#define V_BYTES (V_TYPE == 0 ? 4 : 2)
+
+/* Functions whose loops must be unrolled: loop bounds that are arguments become constants only by inlining. */
+#define INLINE static __attribute__((always_inline))
 
 global float *partial_of(const attention a, global float *workspace, int pair, int row, int part) {
-  return workspace + (((size_t)pair * a.query_len + row) * PARTS + part) * PARTIAL_FLOATS;
+  return workspace + (((size_t)pair * a.query_len + row) * a.parts + part) * PARTIAL_FLOATS;
 }
 
-/* A work-item's rows: those of KV head h start at h * ROWS. */
-typedef struct rows {
-  int heads, rows;       /* how many of HEADS and ROWS exist */
-  local float *queries;  /* (HEADS * ROWS, HEAD_DIM) */
-  local float16 *scores; /* (HEADS * ROWS, STRIP / 16), then weights */
-  local float16 *values; /* (HEADS * ROWS, VALUE_VECTORS): sums */
-  local float *largest, *sums;
-} rows;
+/* A work-item's lines: the rows of its first KV head, then those of the next. */
+typedef struct lines {
+  int kv_heads, rows, count; /* count = kv_heads * rows */
+  int by_key;                /* whether the heads of a key lie side by side, and there are enough lines for a tile */
+  local ulong *k_from;       /* (LINES): where the keys of each line's head begin, from those of the first */
+  local float *queries;      /* (LINES, HEAD_DIM) */
+  local float16 *scores;     /* (LINES, STRIP / 16), then weights */
+  local float16 *sums;       /* (LINES, VALUE_VECTORS): of values times weights, of this strip */
+  local float16 *totals;     /* (LINES, VALUE_VECTORS): of earlier strips */
+  local float *largest, *weights;
+} lines;
 
 /* The query head and query of row r of KV head kv_head. */
 void find_row(const attention a, int kv_head, int r, sequence *s, int *query) {
@@ -55,142 +73,235 @@ void find_row(const attention a, int kv_head, int r, sequence *s, int *query) {
   *query = r - member * a.query_len;
 }
 
-float dot_product(local const float *q, global const void *k, size_t at) {
-  float16 sum = 0.0f;
+/* Asks for `bytes` bytes, AHEAD bytes after this element. Compilers that make code for a processor have the built-in.
+ */
+#define AHEAD 8192
+#if defined(__x86_64__) || defined(__aarch64__)
+INLINE void fetch(global const void *from, size_t element_bytes, size_t at, int bytes) {
+#pragma unroll 4
+  for (int i = 0; i < bytes; i += 64)
+    __builtin_prefetch((const void *)(size_t)((global const char *)from + at * element_bytes + AHEAD + i), 0, 3);
+}
+#else
+#define fetch(from, element_bytes, at, bytes)
+#endif
+
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
+
+/* TILE products of a query and a key, `columns` vectors of one after those of another. */
+INLINE void multiply_tile(local const float *const q[TILE], global const void *k, const size_t at[TILE],
+                          const int columns, float product[TILE]) {
+  float16 sum[TILE];
 #pragma unroll
-  for (int c = 0; c < HEAD_DIM / 16; ++c) sum = fma(vload16(c, q), load_stored16(QK_TYPE, k, at + c * 16), sum);
-  float rest = HEAD_DIM >= 16 ? sum_of_lanes(sum) : 0.0f;
-  for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c) rest = fma(q[c], load_stored(QK_TYPE, k, at + c), rest);
-  return rest;
+  for (int i = 0; i < TILE; ++i) sum[i] = 0.0f;
+#pragma unroll
+  for (int c0 = 0; c0 < HEAD_DIM / 16; c0 += columns)
+#pragma unroll
+    for (int i = 0; i < TILE; ++i)
+#pragma unroll
+      for (int c = c0; c < c0 + columns; ++c)
+        sum[i] = fma(vload16(c, q[i]), load_stored16(QK_TYPE, k, at[i] + c * 16), sum[i]);
+  if (HEAD_DIM >= 16) {
+    const float4 all = sums_of_lanes(sum[0], sum[1], sum[2], sum[3]);
+    product[0] = all.x, product[1] = all.y, product[2] = all.z, product[3] = all.w;
+  } else {
+#pragma unroll
+    for (int i = 0; i < TILE; ++i) product[i] = 0.0f;
+  }
+#pragma unroll
+  for (int i = 0; i < TILE; ++i)
+    for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c)
+      product[i] = fma(q[i][c], load_stored(QK_TYPE, k, at[i] + c), product[i]);
 }
 
-/* Scores of keys key0 ... end - 1; key 0 of the first KV head is at k_at. */
-void score_keys(const attention a, const rows b, global const void *k, size_t k_at, int key0, int end) {
-  for (int key = key0; key < end; ++key)
-    for (int h = 0; h < b.heads; ++h) {
-      const size_t k_row = k_at + h * a.k.head + key * a.k.row;
-      for (int x = h * ROWS; x < h * ROWS + b.rows; ++x)
-        ((local float *)b.scores)[x * STRIP + key - key0] = dot_product(b.queries + x * HEAD_DIM, k, k_row) * a.scale;
+/* One key at a time, for TILE lines. The last tile has lines that nobody reads. ONE_ROW: each line has a head of its
+ * own; ONE_HEAD: the lines of a tile have the same, so that its key is loaded once for them. */
+enum { ANY_LINES, ONE_ROW, ONE_HEAD };
+
+INLINE void score_by_key(const attention a, const lines b, global const void *k, size_t k_at, int keys,
+                         const int kind) {
+  const int bytes = TILE * HEAD_DIM * QK_BYTES, fetched = kind == ONE_ROW ? bytes : bytes / b.rows;
+  for (int key = 0; key < keys; ++key)
+    for (int line = 0; line < b.count; line += TILE) {
+      local const float *q[TILE];
+      size_t at[TILE];
+      float product[TILE];
+#pragma unroll
+      for (int i = 0; i < TILE; ++i) {
+        q[i] = b.queries + (line + i) * HEAD_DIM;
+        at[i] = k_at + key * a.k.row + b.k_from[line + (kind == ONE_HEAD ? 0 : i)];
+      }
+      fetch(k, QK_BYTES, at[0], fetched);
+      multiply_tile(q, k, at, kind == ONE_HEAD ? 1 : HEAD_DIM / 16, product);
+#pragma unroll
+      for (int i = 0; i < TILE; ++i) ((local float *)b.scores)[(line + i) * STRIP + key] = product[i];
     }
 }
 
-/* From scaled products to weights. A key is masked if the row does not see it or it does not exist. */
-void weigh_keys(const attention a, const row_view view, int plain, const rows b, int x, int key0, int end,
-                int headroom) {
-  local float *scores = (local float *)(b.scores + x * (STRIP / 16));
-  float16 most = -INFINITY, sum = 0.0f;
-  for (int i = 0; i < STRIP; ++i) {
-    const int key = key0 + i;
-    if (key >= end || key < view.first || key >= view.end) scores[i] = -INFINITY;
-    if (!plain && key < end) scores[i] = finish_score(a, view, key, scores[i]);
+/* TILE keys at a time, for one line; the last key fills up the last tile. */
+void score_by_line(const attention a, const lines b, global const void *k, size_t k_at, int keys) {
+  for (int line = 0; line < b.count; ++line) {
+    const size_t head_at = k_at + b.k_from[line];
+    for (int key = 0; key < keys; key += TILE) {
+      local const float *q[TILE];
+      size_t at[TILE];
+      float product[TILE];
+#pragma unroll
+      for (int i = 0; i < TILE; ++i) {
+        q[i] = b.queries + line * HEAD_DIM;
+        at[i] = head_at + min(key + i, keys - 1) * a.k.row;
+      }
+      fetch(k, QK_BYTES, at[0], TILE * HEAD_DIM * QK_BYTES);
+      multiply_tile(q, k, at, HEAD_DIM / 16, product);
+      vstore4((float4)(product[0], product[1], product[2], product[3]), 0,
+              (local float *)b.scores + line * STRIP + key);
+    }
   }
-  for (int i = 0; i < STRIP / 16; ++i) most = larger16(b.scores[x * (STRIP / 16) + i], most);
-  const float before = b.largest[x], larger = fmax(before, largest_lane(most));
-  const float largest = larger == -INFINITY ? 0.0f : larger, factor = larger > before ? shrink(before, larger) : 1.0f;
-  for (int i = 0; i < STRIP / 16; ++i) {
-    const float16 score = b.scores[x * (STRIP / 16) + i];
-    const float16 weight = score == -INFINITY ? MASKED_WEIGHT : exp2_16(fma(score - largest, LOG2_E, -(float)headroom));
-    sum += weight;
-    b.scores[x * (STRIP / 16) + i] = weight;
-  }
-  b.largest[x] = larger;
-  b.sums[x] = b.sums[x] * factor + sum_of_lanes(sum);
-  if (factor == 1.0f) return;
-  for (int i = 0; i < VALUE_VECTORS; ++i) b.values[x * VALUE_VECTORS + i] *= factor;
 }
 
-/* Adds weights times up to KEYS values to the sums of one row. A masked key is skipped, whatever its value holds. */
-void add_values(local const float *weights, global const void *v, size_t at, size_t row, int keys,
-                local float16 *values) {
-  float16 sums[VALUE_VECTORS];
+void score_strip(const attention a, const lines b, global const void *k, size_t k_at, int keys) {
+  if (!b.by_key)
+    score_by_line(a, b, k, k_at, keys);
+  else if (b.rows == 1)
+    score_by_key(a, b, k, k_at, keys, ONE_ROW);
+  else if (b.rows % TILE == 0)
+    score_by_key(a, b, k, k_at, keys, ONE_HEAD);
+  else
+    score_by_key(a, b, k, k_at, keys, ANY_LINES);
+}
+
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
+
+/* From products to weights. A key is masked if the row does not see it or it does not exist. */
+INLINE void weigh_keys(const attention a, const row_view view, int plain, const lines b, int line, int key0, int keys,
+                       int headroom) {
+  local float16 *vectors = b.scores + line * (STRIP / 16);
+  local float *scores = (local float *)vectors;
+  float16 most = -INFINITY, sum = 0.0f;
+  if (plain && keys == STRIP && key0 >= view.first && key0 + STRIP <= view.end)
+    for (int i = 0; i < STRIP / 16; ++i) vectors[i] *= a.scale;
+  else
+    for (int i = 0; i < STRIP; ++i)
+      scores[i] = i < keys ? finish_score(a, view, key0 + i, scores[i] * a.scale) : -INFINITY;
+  for (int i = 0; i < STRIP / 16; ++i) most = larger16(vectors[i], most);
+  const float before = b.largest[line], larger = fmax(before, largest_lane(most));
+  const float largest = larger == -INFINITY ? 0.0f : larger, factor = larger > before ? shrink(before, larger) : 1.0f;
+  for (int i = 0; i < STRIP / 16; ++i) {
+    const float16 score = vectors[i];
+    const float16 weight = score == -INFINITY ? MASKED_WEIGHT : exp2_16(fma(score - largest, LOG2_E, -(float)headroom));
+    sum += weight;
+    vectors[i] = weight;
+  }
+  b.largest[line] = larger;
+  b.weights[line] = b.weights[line] * factor + sum_of_lanes(sum);
+  if (factor == 1.0f) return;
+  for (int i = 0; i < VALUE_VECTORS; ++i) b.totals[line * VALUE_VECTORS + i] *= factor;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+/* Adds weights times `vectors` vectors of each value. A masked key is skipped, whatever its value holds. */
+INLINE void add_columns(local const float *weights, global const void *v, size_t at, size_t row, int keys,
+                        local float16 *to, const int vectors) {
+  float16 sum[COLUMNS];
 #pragma unroll
-  for (int i = 0; i < WHOLE_VECTORS; ++i) sums[i] = values[i];
+  for (int i = 0; i < vectors; ++i) sum[i] = to[i];
   for (int key = 0; key < keys; ++key) {
     const float weight = weights[key];
     if (is_masked(weight)) continue;
 #pragma unroll
-    for (int i = 0; i < WHOLE_VECTORS; ++i)
-      sums[i] = fma((float16)weight, load_stored16(V_TYPE, v, at + key * row + i * 16), sums[i]);
-    for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM; ++c)
-      ((local float *)values)[c] = fma(weight, load_stored(V_TYPE, v, at + key * row + c), ((local float *)values)[c]);
+    for (int i = 0; i < vectors; ++i)
+      sum[i] = fma((float16)weight, load_stored16(V_TYPE, v, at + key * row + i * 16), sum[i]);
   }
 #pragma unroll
-  for (int i = 0; i < WHOLE_VECTORS; ++i) values[i] = sums[i];
+  for (int i = 0; i < vectors; ++i) to[i] = sum[i];
 }
 
-void add_strip(const attention a, const rows b, global const void *v, size_t v_at, int key0, int end) {
-  for (int key = key0; key < end; key += KEYS)
-    for (int h = 0; h < b.heads; ++h)
-      for (int x = h * ROWS; x < h * ROWS + b.rows; ++x)
-        add_values((local const float *)b.scores + x * STRIP + key - key0, v, v_at + h * a.v.head + key * a.v.row,
-                   a.v.row, min(KEYS, end - key), b.values + x * VALUE_VECTORS);
+INLINE void add_values(local const float *weights, global const void *v, size_t at, size_t row, const int keys,
+                       local float16 *to) {
+  for (int i = 0; i + COLUMNS <= WHOLE_VECTORS; i += COLUMNS)
+    add_columns(weights, v, at + i * 16, row, keys, to + i, COLUMNS);
+  if (WHOLE_VECTORS % COLUMNS > 0)
+    add_columns(weights, v, at + LAST_COLUMNS * 16, row, keys, to + LAST_COLUMNS, WHOLE_VECTORS % COLUMNS);
+  for (int key = 0; key < keys && WHOLE_VECTORS * 16 < VALUE_DIM; ++key)
+    for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM && !is_masked(weights[key]); ++c)
+      ((local float *)to)[c] = fma(weights[key], load_stored(V_TYPE, v, at + key * row + c), ((local float *)to)[c]);
 }
 
-void begin_row(const rows b, int x, global const void *q, size_t at) {
-  for (int c = 0; c < HEAD_DIM; ++c) b.queries[x * HEAD_DIM + c] = load_stored(QK_TYPE, q, at + c);
-  for (int i = 0; i < VALUE_VECTORS; ++i) b.values[x * VALUE_VECTORS + i] = 0.0f;
-  b.largest[x] = -INFINITY;
-  b.sums[x] = 0.0f;
-}
-
-/* The work-item's number is (batch and HEADS of its KV heads, part, ROWS of their rows). */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
-      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
-      global float *lse, global float *workspace) {
-  local float queries[HEADS * ROWS * HEAD_DIM], largest[HEADS * ROWS], sums[HEADS * ROWS];
-  local float16 scores[HEADS * ROWS * STRIP / 16], values[HEADS * ROWS * VALUE_VECTORS];
-  const int kv_heads = a.heads / a.group, head_blocks = (kv_heads + HEADS - 1) / HEADS;
-  const int batch = get_global_id(0) / head_blocks, kv_head0 = (get_global_id(0) - batch * head_blocks) * HEADS;
-  const int part = get_global_id(1), row0 = get_global_id(2) * ROWS, plain = is_plain(a, slopes);
-  const rows b = {
-      min(HEADS, kv_heads - kv_head0), min(ROWS, a.group * a.query_len - row0), queries, scores, values, largest, sums};
-  sequence s;
-  int query;
-  find_sequence(a, sequences, batch * a.heads + kv_head0 * a.group, &s);
-  const int begin = part * part_len(a.key_len, PARTS), end = min(begin + part_len(a.key_len, PARTS), s.key_len);
-  const int headroom = headroom_of(s.key_len);
-  const size_t k_at = key_offset(a, a.k, s), v_at = key_offset(a, a.v, s);
-
-  for (int h = 0; h < b.heads; ++h)
-    for (int r = 0; r < b.rows; ++r) {
-      find_row(a, kv_head0 + h, row0 + r, &s, &query);
-      query = min(query, max(s.query_len - 1, 0)); /* join ignores queries that a packed sequence lacks */
-      begin_row(b, h * ROWS + r, q, query_offset(a, a.q, s) + query * a.q.row);
+/* As add_values() for STEP keys and TILE rows of a head, so that each value is loaded once for all of them. Does
+ * nothing and returns 0 if a row does not see one of the keys. */
+INLINE int add_rows(local const float *weights, global const void *v, size_t at, size_t row, local float16 *to) {
+  float weight[TILE][STEP];
+  int masked = 0;
+#pragma unroll
+  for (int r = 0; r < TILE; ++r)
+#pragma unroll
+    for (int key = 0; key < STEP; ++key) {
+      weight[r][key] = weights[r * STRIP + key];
+      masked |= is_masked(weight[r][key]);
     }
-  for (int key0 = begin; key0 < end; key0 += STRIP) {
-    const int strip_end = min(key0 + STRIP, end);
-    score_keys(a, b, k, k_at, key0, strip_end);
-    for (int h = 0; h < b.heads; ++h)
-      for (int r = 0; r < b.rows; ++r) {
-        row_view view;
-        find_row(a, kv_head0 + h, row0 + r, &s, &query);
-        view_row(a, s, query, mask, slopes, &view);
-        weigh_keys(a, view, plain, b, h * ROWS + r, key0, strip_end, headroom);
-      }
-    add_strip(a, b, v, v_at, key0, strip_end);
+  if (masked) return 0;
+  for (int i = 0; i < WHOLE_VECTORS; ++i) {
+    float16 value[STEP];
+#pragma unroll
+    for (int key = 0; key < STEP; ++key) value[key] = load_stored16(V_TYPE, v, at + key * row + i * 16);
+#pragma unroll
+    for (int r = 0; r < TILE; ++r) {
+      float16 sum = to[r * VALUE_VECTORS + i];
+#pragma unroll
+      for (int key = 0; key < STEP; ++key) sum = fma((float16)weight[r][key], value[key], sum);
+      to[r * VALUE_VECTORS + i] = sum;
+    }
   }
-  for (int h = 0; h < b.heads; ++h)
-    for (int r = 0; r < b.rows; ++r) {
-      find_row(a, kv_head0 + h, row0 + r, &s, &query);
-      global float *partial = partial_of(a, workspace, batch * a.heads + s.head, query, part);
-      local const float *sum = (local const float *)(values + (h * ROWS + r) * VALUE_VECTORS);
-      partial[0] = largest[h * ROWS + r];
-      partial[1] = sums[h * ROWS + r];
-      for (int c = 0; c < VALUE_DIM; ++c) partial[2 + c] = sum[c];
-    }
+  return 1;
 }
 
-/* The post-process. The work-item's number is (pair, row). */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-join(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
-     global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
-     global float *lse, global float *workspace) {
-  const int pair = get_global_id(0), row = get_global_id(1);
+INLINE void add_heads(const attention a, const lines b, global const void *v, size_t v_at, int key, const int keys,
+                      const int rows) {
+  for (int h = 0; h < b.kv_heads; ++h) {
+    const size_t at = v_at + h * a.v.head + key * a.v.row;
+    fetch(v, V_BYTES, v_at + key * a.v.row + h * keys * VALUE_DIM, keys * VALUE_DIM * V_BYTES);
+    int line = h * rows;
+    while (keys == STEP && VALUE_DIM % 16 == 0 && line + TILE <= (h + 1) * rows &&
+           add_rows((local const float *)b.scores + line * STRIP + key, v, at, a.v.row, b.sums + line * VALUE_VECTORS))
+      line += TILE;
+    for (; line < (h + 1) * rows; ++line)
+      add_values((local const float *)b.scores + line * STRIP + key, v, at, a.v.row, keys,
+                 b.sums + line * VALUE_VECTORS);
+  }
+}
+
+/* Adds the values of a strip, some keys of a head at a time. */
+void add_strip(const attention a, const lines b, global const void *v, size_t v_at, int keys) {
+  if (!b.by_key)
+    add_heads(a, b, v, v_at, 0, keys, b.rows);
+  else if (b.rows == 1)
+    for (int key = 0; key < keys; ++key) add_heads(a, b, v, v_at, key, 1, 1);
+  else
+    for (int key = 0; key < keys; key += STEP) add_heads(a, b, v, v_at, key, min(STEP, keys - key), b.rows);
+  for (int i = 0; i < b.count * VALUE_VECTORS; ++i) {
+    b.totals[i] += b.sums[i];
+    b.sums[i] = 0.0f;
+  }
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+void begin_line(const lines b, int line, size_t k_from, global const void *q, size_t at) {
+  b.k_from[line] = k_from;
+  for (int c = 0; c < HEAD_DIM; ++c) b.queries[line * HEAD_DIM + c] = load_stored(QK_TYPE, q, at + c);
+  for (int i = 0; i < VALUE_VECTORS; ++i) b.sums[line * VALUE_VECTORS + i] = b.totals[line * VALUE_VECTORS + i] = 0.0f;
+  b.largest[line] = -INFINITY;
+  b.weights[line] = 0.0f;
+}
+
+/* Makes one result of all parts of a row. */
+void join_parts(const attention a, global const int *sequences, global const float *sinks, int pair, int row,
+                global float *workspace, global float *context, global float *lse) {
   sequence s;
   find_sequence(a, sequences, pair, &s);
-  const int exists = row < s.query_len, headroom = headroom_of(s.key_len);
-  const int parts = exists ? (s.key_len + part_len(a.key_len, PARTS) - 1) / part_len(a.key_len, PARTS) : 0;
+  const int exists = row < s.query_len, headroom = headroom_of(s.key_len), len = part_len(a.key_len, a.parts);
+  const int parts = exists ? (s.key_len + len - 1) / len : 0;
   const float sink = head_sink(sinks, s);
   float largest = sink;
   for (int part = 0; part < parts; ++part) largest = fmax(largest, partial_of(a, workspace, pair, row, part)[0]);
@@ -207,4 +318,63 @@ join(global const void *q, global const void *k, global const void *v, global fl
   global float *to = context + query_offset(a, a.context, s) + row * a.context.row;
   for (int c = 0; c < VALUE_DIM && exists; ++c) to[c] = sum == 0.0f ? 0.0f : sums[c] / sum;
   store_fused_lse(a, lse, pair, row, largest, sum, headroom);
+}
+
+/* The work-item's number is (batch and a.kv_heads_together of its KV heads, part, ROWS of their rows). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
+      global float *lse, global float *workspace) {
+  local float queries[LINES * HEAD_DIM], largest[LINES], weights[LINES];
+  local float16 scores[LINES * STRIP / 16], sums[LINES * VALUE_VECTORS], totals[LINES * VALUE_VECTORS];
+  local ulong k_from[LINES];
+  const int heads = a.kv_heads_together, kv_heads = a.heads / a.group, head_blocks = (kv_heads + heads - 1) / heads;
+  const int batch = get_global_id(0) / head_blocks, kv_head0 = (get_global_id(0) - batch * head_blocks) * heads;
+  const int part = get_global_id(1), row0 = get_global_id(2) * ROWS, plain = is_plain(a, slopes);
+  const int own_heads = min(heads, kv_heads - kv_head0), rows = min(ROWS, a.group * a.query_len - row0);
+  const int by_key = a.k.head <= a.k.row && own_heads * rows >= TILE;
+  const lines b = {own_heads, rows, own_heads * rows, by_key, k_from, queries, scores, sums, totals, largest, weights};
+  sequence s;
+  int query;
+  find_sequence(a, sequences, batch * a.heads + kv_head0 * a.group, &s);
+  const int len = part_len(a.key_len, a.parts), begin = part * len, end = min(begin + len, s.key_len);
+  const int headroom = headroom_of(s.key_len);
+  const size_t k_at = key_offset(a, a.k, s), v_at = key_offset(a, a.v, s);
+
+  for (int h = 0; h < b.kv_heads; ++h)
+    for (int r = 0; r < b.rows; ++r) {
+      find_row(a, kv_head0 + h, row0 + r, &s, &query);
+      query = min(query, max(s.query_len - 1, 0)); /* join_parts() ignores queries that a packed sequence lacks */
+      begin_line(b, h * b.rows + r, h * a.k.head, q, query_offset(a, a.q, s) + query * a.q.row);
+    }
+  for (int line = b.count; line % TILE > 0; ++line) begin_line(b, line, (b.kv_heads - 1) * a.k.head, q, 0);
+  for (int key0 = begin; key0 < end; key0 += STRIP) {
+    const int keys = min(STRIP, end - key0);
+    score_strip(a, b, k, k_at + key0 * a.k.row, keys);
+    for (int line = 0; line < b.count; ++line) {
+      row_view view;
+      find_row(a, kv_head0 + line / b.rows, row0 + line - line / b.rows * b.rows, &s, &query);
+      view_row(a, s, query, mask, slopes, &view);
+      weigh_keys(a, view, plain, b, line, key0, keys, headroom);
+    }
+    add_strip(a, b, v, v_at + key0 * a.v.row, keys);
+  }
+  for (int line = 0; line < b.count; ++line) {
+    find_row(a, kv_head0 + line / b.rows, row0 + line - line / b.rows * b.rows, &s, &query);
+    const int pair = batch * a.heads + s.head;
+    global float *partial = partial_of(a, workspace, pair, query, part);
+    local const float *total = (local const float *)(totals + line * VALUE_VECTORS);
+    partial[0] = largest[line];
+    partial[1] = weights[line];
+    for (int c = 0; c < VALUE_DIM; ++c) partial[2 + c] = total[c];
+    if (a.parts == 1) join_parts(a, sequences, sinks, pair, query, workspace, context, lse);
+  }
+}
+
+/* The post-process, if there are several parts. The work-item's number is (pair, row). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+join(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+     global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
+     global float *lse, global float *workspace) {
+  join_parts(a, sequences, sinks, get_global_id(0), get_global_id(1), workspace, context, lse);
 }

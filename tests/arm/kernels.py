@@ -21,8 +21,6 @@ PROCESSORS = ("cortex-a76", "neoverse-n1", "neoverse-v1")
 LANGUAGE = ["-x", "cl", "-D__OPENCL_VERSION__=120", "-Xclang", "-finclude-default-header", "-Xclang", "-fdeclare-opencl-builtins",
             "-Xclang", "-cl-ext=+cl_khr_fp16", "-include", str(HERE / "builtins.h")]
 HOT = 0.3  # at least this share of the instructions that do not touch the stack
-# Sources whose hot loops touch the stack all the same, and why.
-KNOWN = {"one-query-128": "known, 128 sums take all 32 registers of four floats"}
 LABEL = re.compile(r"^(\.L\w+):")
 BRANCH = re.compile(r"^\s+(?:b|b\.\w+|cbn?z|tbn?z)\s.*?(\.L\w+)")
 INSTRUCTION = re.compile(r"^\s+([a-z][\w.]*)\s*(.*)")
@@ -75,7 +73,7 @@ def judge(name, processor, assembly):
     """Lines for what was found, and whether all of it is good."""
     lines, good = [], True
     for function, count in hot_loops(assembly):
-        verdict = "good" if count["stack"] == 0 else KNOWN.get(name, "WRONG")
+        verdict = "good" if count["stack"] == 0 else "WRONG"
         lines.append(f"{name:17} {processor:12} {function:14} {count['fmla']:3} of {count['all']:3} instructions are fmla, "
                      f"{count['stack']} touch the stack: {verdict}")
         good = good and verdict != "WRONG"
