@@ -115,7 +115,7 @@ broken tile-multiply "$add" "sum = k == 0 ? a_tile[y][0] * b_tile[0][x] : fma(a_
 broken join 'barrier(CLK_LOCAL_MEM_FENCE);' '' 'barrier is missing. A level must be complete'
 broken join 'LOCAL_X / 2' 'LOCAL_X / 4' 'half of the parts are lost'
 broken register-block 'y + r \* LOCAL_Y' 'y * ITEM_ROWS + r' 'right values in the wrong rows'
-broken panel 'panel\[k \* VECTORS + v\]' 'panel[k * VECTORS]' 'right values in the wrong columns'
+broken panel 'panel\[v\]\[k\]' 'panel[0][k]' 'right values in the wrong columns'
 broken online-maximum 'out\[c\] \* factor' 'out[c]' 'the sum is rescaled and the context is not'
 broken online-maximum 'larger = fmax(largest, score)' 'larger = 0.0f' 'exp overflows. Subtract the largest'
 broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'the sum is rescaled and the context is not'

@@ -260,6 +260,22 @@ static void projections(void **state) {
   assert_close(t.global_strided, t.global_read / 2.0);
 }
 
+/* 7 rows count as 12. 65 columns take three tiles, each with a panel for itself; panels are packed
+ * for two tiles side by side, so for a fourth as well. */
+static void tiles_side_by_side(void **state) {
+  (void)state;
+  static const int value[] = {64, 6, 2, 64, 2};
+  const clattn_problem p = support_problem(7, 8, 65);
+  const counts expected = {.flops = 3 * 2 * 12 * 96 * 8,
+                           .read = 3 * (65 * 8 + 3 * 12 * 8),
+                           .written = 3 * 7 * 65,
+                           .local_read = 3 * 2 * 96 * 8,
+                           .local_written = 3 * 128 * 8};
+  const clattn_traffic t =
+      clattn_stage_traffic(row_of(CLATTN_STAGE_PROJECT, "panel"), value, &p, CLATTN_STAGE_PROJECT, 0, 0);
+  assert_counts(&t, &expected);
+}
+
 /* Scores in blocks of rows take several launches, each of which starts its tiles anew. */
 static void blocks_of_rows(void **state) {
   (void)state;
@@ -365,6 +381,7 @@ int main(void) {
       cmocka_unit_test(counted_by_hand),
       cmocka_unit_test(split),
       cmocka_unit_test(projections),
+      cmocka_unit_test(tiles_side_by_side),
       cmocka_unit_test(blocks_of_rows),
       cmocka_unit_test(every_rung_has_a_formula),
       cmocka_unit_test(halves),

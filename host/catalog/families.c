@@ -14,8 +14,18 @@ static bool has_short_vectors(const clattn_device_info *device) {
   return device->native_float_width < WIDE_VECTOR;
 }
 
+/* AVX2: 6 sums of 16 floats, the 16 floats that they are multiplied by, and a broadcast one take 15
+ * of 16 registers. */
+static bool has_vectors_of_8(const clattn_device_info *device) {
+  return device->native_float_width == 8;
+}
+
 const clattn_family_tile clattn_family_tiles[] = {
     {has_short_vectors, CLATTN_STAGE_PROJECT, "panel", "VECTORS", 1},
+    {has_short_vectors, CLATTN_STAGE_PROJECT, "panel", "TILES", 2},
+    {has_vectors_of_8, CLATTN_STAGE_PROJECT, "panel", "ROWS", 6},
+    {has_vectors_of_8, CLATTN_STAGE_SCORES, "panel", "ROWS", 6},
+    {has_vectors_of_8, CLATTN_STAGE_CONTEXT, "panel", "ROWS", 6},
     {has_short_vectors, CLATTN_STAGE_SCORES, "panel", "VECTORS", 1},
     {has_short_vectors, CLATTN_STAGE_CONTEXT, "panel", "VECTORS", 1},
     {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "VECTORS", 1},

@@ -56,13 +56,20 @@ void clattn_geometry_wide(const int *value, const clattn_extent *e, clattn_geome
 
 /* value: ITEM_ROWS, ROWS, VECTORS, STRIP */
 void clattn_geometry_panel(const int *value, const clattn_extent *e, clattn_geometry *g) {
-  const size_t vectors = (size_t)value[2], strip = (size_t)value[3];
+  const size_t rows = (size_t)value[1], vectors = (size_t)value[2], strip = (size_t)value[3];
   *g = (clattn_geometry){.local = {1, 1},
                          .cols = vectors * 16,
-                         .rows = (size_t)value[0],
+                         .rows = clattn_groups_of((size_t)value[0], rows) * rows,
                          .local_bytes = strip * vectors * 16 * sizeof(float),
                          .longest_addition =
                              clattn_larger(e->terms < strip ? e->terms : strip, clattn_groups_of(e->terms, strip))};
+}
+
+/* value: as panel, and TILES */
+void clattn_geometry_panels(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_panel(value, e, g);
+  g->cols *= (size_t)value[4];
+  g->local_bytes *= (size_t)value[4];
 }
 
 /* value: LOCAL_X, and ITEM_KEYS of the register rung */

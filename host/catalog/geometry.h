@@ -34,6 +34,7 @@ clattn_geometry_formula clattn_geometry_column;
 clattn_geometry_formula clattn_geometry_registers;
 clattn_geometry_formula clattn_geometry_wide;
 clattn_geometry_formula clattn_geometry_panel;
+clattn_geometry_formula clattn_geometry_panels;
 clattn_geometry_formula clattn_geometry_row_group;
 clattn_geometry_formula clattn_geometry_online_row;
 clattn_geometry_formula clattn_geometry_online_group;

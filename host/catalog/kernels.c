@@ -15,9 +15,9 @@
 #define WIDE_SIZES \
   {{"LOCAL_X", 16, {8, 16}}, {"LOCAL_Y", 16, {8, 16}}, {"ITEM_ROWS", 4, {4, 8}}, \
    {"ITEM_COLS", 4, {4, 8}}, {"TILE_DEPTH", 16, {8, 16, 32}}}
-#define PANEL_SIZES(item_rows) \
-  {{"ITEM_ROWS", item_rows, {64, 128, 256, 512, 1024}}, {"ROWS", 4, {1, 2, 4, 8}}, \
-   {"VECTORS", 4, {1, 2, 4}}, {"STRIP", 256, {64, 128, 256, 512}}}
+#define PANEL_SIZES(item_rows, strip) \
+  {"ITEM_ROWS", item_rows, {64, 128, 256, 512, 1024}}, {"ROWS", 4, {1, 2, 4, 6, 8}}, \
+  {"VECTORS", 4, {1, 2, 4}}, {"STRIP", strip, {64, 128, 256, 512}}
 
 const clattn_kernel clattn_kernels[] = {
     {.stage = CLATTN_STAGE_CONVERT, .rung = 1, .name = "naive",
@@ -60,7 +60,8 @@ const clattn_kernel clattn_kernels[] = {
      .target = CLATTN_TARGET_CPU, .priority = 70, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
      .file = "project/7_panel.cl", .function = "project",
      .idea = "packed panels, float16, no barriers",
-     .tile = PANEL_SIZES(256), .geometry = clattn_geometry_panel, .traffic = clattn_traffic_panel},
+     .tile = {PANEL_SIZES(256, 512), {"TILES", 1, {1, 2, 4}}},
+     .geometry = clattn_geometry_panels, .traffic = clattn_traffic_panel},
     {.stage = CLATTN_STAGE_PROJECT, .name = "clblast",
      .target = CLATTN_TARGET_ANY, .priority = 80, .library = true,
      .file = "project/bias.cl", .function = "bias", .idea = "CLBlast's GEMM, then the bias",
@@ -104,7 +105,7 @@ const clattn_kernel clattn_kernels[] = {
      .target = CLATTN_TARGET_CPU, .priority = 60, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
      .file = "scores/6_panel.cl", .function = "scores",
      .idea = "packed panels, float16, no barriers",
-     .tile = PANEL_SIZES(256), .geometry = clattn_geometry_panel, .traffic = clattn_traffic_panel},
+     .tile = {PANEL_SIZES(256, 256)}, .geometry = clattn_geometry_panel, .traffic = clattn_traffic_panel},
     {.stage = CLATTN_STAGE_SCORES, .name = "clblast",
      .target = CLATTN_TARGET_ANY, .priority = 70, .library = true,
      .file = "scores/finish.cl", .function = "finish",
@@ -165,7 +166,7 @@ const clattn_kernel clattn_kernels[] = {
      .target = CLATTN_TARGET_CPU, .priority = 40, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
      .file = "context/4_panel.cl", .function = "context",
      .idea = "packed panels, float16, no barriers",
-     .tile = PANEL_SIZES(128), .geometry = clattn_geometry_panel, .traffic = clattn_traffic_panel},
+     .tile = {PANEL_SIZES(128, 256)}, .geometry = clattn_geometry_panel, .traffic = clattn_traffic_panel},
     {.stage = CLATTN_STAGE_CONTEXT, .name = "clblast",
      .target = CLATTN_TARGET_ANY, .priority = 50, .library = true,
      .file = "context/1_naive.cl", .function = "context",

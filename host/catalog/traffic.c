@@ -99,22 +99,24 @@ void clattn_traffic_register(const int *value, const clattn_sizes *s, clattn_tra
   t->local_read += blocks * items * steps;
 }
 
-/* value: ITEM_ROWS, ROWS, VECTORS, STRIP. A is read once for each panel, and the panel once for
- * each ROWS rows. After the last row the kernel reads that row again, and it also computes the
- * panel's columns after the last. */
+/* value: ITEM_ROWS, ROWS, VECTORS, STRIP; project's kernel also has TILES. A is read once for the
+ * panels of each tile, and they once for each ROWS rows. After the last row the kernel reads that
+ * row again, and it also computes the tile's columns after the last. */
 void clattn_traffic_panel(const int *value, const clattn_sizes *s, clattn_traffic *t) {
-  const size_t item_rows = (size_t)value[0], rows = (size_t)value[1], columns = (size_t)value[2] * 16;
+  const size_t rows = (size_t)value[1], columns = (size_t)value[2] * 16, tiles = clattn_larger((size_t)value[4], 1);
   const double pairs = (double)s->pairs, terms = (double)s->terms, strips = tiles_of(s->terms, (size_t)value[3]);
-  const double panels = pairs * tiles_of(s->columns, columns), packed = terms * (double)columns;
-  const double items = tiles_of(s->rows, item_rows), all_rows = padded(s->rows, rows);
+  const double places = pairs * tiles_of(s->columns, columns), read = terms * (double)columns;
+  const double items = tiles_of(s->rows, clattn_groups_of((size_t)value[0], rows) * rows),
+               all_rows = padded(s->rows, rows);
+  const double packed = pairs * items * padded(s->columns, columns * tiles) * terms;
   const double results = pairs * (double)s->rows * (double)s->columns;
-  t->flops += 2.0 * panels * all_rows * packed;
-  t->global_read += pairs * items * (double)s->columns * terms + panels * all_rows * terms;
+  t->flops += 2.0 * places * all_rows * read;
+  t->global_read += pairs * items * (double)s->columns * terms + places * all_rows * terms;
   t->global_read += results * (strips - 1.0); /* sums of the earlier strips */
   t->global_written += results * strips;
-  t->local_written += panels * items * packed;
-  t->local_read += panels * all_rows / (double)rows * packed;
-  if (s->a_is_weights) t->local_read += panels * items * packed; /* the test for finite values */
+  t->local_written += packed;
+  t->local_read += places * all_rows / (double)rows * read;
+  if (s->a_is_weights) t->local_read += packed; /* the test for finite values */
 }
 
 /* ---- softmax: rows of `columns` scores --------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* scores, rung 6: packed panels of keys and explicit vectors (target: CPU). Formula and arguments as in rung 1.
  *
- * One work-item, a work-group of its own, computes ITEM_ROWS queries x PANEL_COLS keys. It packs those keys,
- * transposed, into a panel that stays in the cache, and multiplies its queries by the panel, ROWS at a time; see
+ * One work-item, a work-group of its own, computes ITEM_ROWS queries x ITEM_COLS keys. It packs those keys,
+ * transposed, into panels that stay in the cache, and multiplies its queries by the panels, ROWS at a time; see
  * common/product_panel.cl for the picture. If head_dim exceeds STRIP, strips are processed in turn and added up in the
  * result. Softcap, bias and mask are applied to the result at the end, while it is still in the cache.
  *
@@ -32,18 +32,20 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void scores(global const f
                                                                   global float *scores, const attention a,
                                                                   global const int *sequences, global const void *mask,
                                                                   global const float *slopes) {
-  local float16 panel[STRIP * VECTORS];
-  const int key0 = get_global_id(0) * PANEL_COLS, row0 = get_global_id(1) * ITEM_ROWS, pair = get_global_id(2);
+  local float16 panels[STRIP * VECTORS];
+  const int key0 = get_global_id(0) * ITEM_COLS, row0 = get_global_id(1) * WHOLE_ROWS, pair = get_global_id(2);
   sequence s;
   find_sequence(a, sequences, pair, &s);
-  const int row_end = min(row0 + ITEM_ROWS, rows_of(a, s)), columns = min(PANEL_COLS, s.key_len - key0);
+  const int row_end = min(row0 + WHOLE_ROWS, rows_of(a, s)), columns = min(ITEM_COLS, s.key_len - key0);
   global const float *q_head = q + query_offset(a, a.q, s);
   global const float *k_corner = k + key_offset(a, a.k, s) + key0 * a.k.row;
+  local const float16 *panel[VECTORS];
+  find_panels(panels, panel);
   global float *to = scores + ((size_t)pair * a.rows) * a.key_len + key0;
 
   for (int c0 = 0; c0 < a.head_dim && columns > 0 && row0 < row_end; c0 += STRIP) {
     const int terms = min(STRIP, a.head_dim - c0);
-    pack_panel(k_corner + c0, a.k.row, columns, terms, panel);
+    pack_panels(k_corner + c0, a.k.row, columns, terms, panels);
     for (int row = row0; row < row_end; row += ROWS) {
       if (!tile_is_seen(a, s, row, min(row + ROWS, row_end), key0, columns)) continue;
       global const float *q_rows[ROWS];
@@ -59,8 +61,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void scores(global const f
   }
 
   /* Most panels are finished now: every key is visible, and the scaled product is the score. */
-  const int plain = is_plain(a, slopes), all_columns = min(PANEL_COLS, a.key_len - key0);
-  const int all_row_end = min(row0 + ITEM_ROWS, a.rows), whole = columns == all_columns && row_end == all_row_end;
+  const int plain = is_plain(a, slopes), all_columns = min(ITEM_COLS, a.key_len - key0);
+  const int all_row_end = min(row0 + WHOLE_ROWS, a.rows), whole = columns == all_columns && row_end == all_row_end;
   if (plain && whole && all_are_seen(a, s, row0, row_end, key0, columns)) return;
   for (int row = row0; row < all_row_end; ++row) {
     global float *scores_row = to + (size_t)row * a.key_len;

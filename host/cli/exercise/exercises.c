@@ -27,7 +27,7 @@ static const exercise exercises[] = {
      "common/product_register.cl", CLATTN_STAGE_PROJECT,
      "register:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16", 64},
     {"panel", "vectors for a CPU", "the same idea for a CPU: float16 sums that stay in registers",
-     "common/product_panel.cl", CLATTN_STAGE_SCORES, "panel:ITEM_ROWS=64:ROWS=4:VECTORS=4:STRIP=64", 64},
+     "common/panel_rows.cl", CLATTN_STAGE_SCORES, "panel:ITEM_ROWS=64:ROWS=4:VECTORS=4:STRIP=64", 64},
     {"online-maximum", "softmax without knowing the maximum", "correcting sums that were made with a smaller maximum",
      "fused/2_online.cl", CLATTN_STAGE_FUSED, "online", 8},
     {"rescale", "a running maximum, tile by tile", "rescaling everything that a row has summed so far",
