@@ -283,6 +283,159 @@ static void ignored_without_matrices(void **state) {
   support_free(&c);
 }
 
+/* ---- matrices in panels ------------------------------------------------------------------------------------------ */
+
+/* Whether handles of the tests' problems hold matrices in panels: on devices whose plans select the
+ * kernel panel. */
+static bool has_panels(void) {
+  const clattn_problem p = plain();
+  clattn_plan *plan = NULL;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+  clattn_error error;
+  assert_ok(clattn_plan_create(support_opened, &p, NULL, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  const bool panels = strcmp(info.stages[CLATTN_STAGE_PROJECT].kernel, "panel") == 0;
+  clattn_plan_destroy(plan);
+  return panels;
+}
+
+/* Whole panels and parts of one, strips and parts of one, one row, one column. */
+static void odd_sizes(void **state) {
+  (void)state;
+  static const struct {
+    size_t tokens, model_dim, head_dim, output_dim;
+  } sizes[] = {{1, 1, 1, 1}, {1, 150, 33, 17}, {13, 150, 1, 1}, {7, 64, 16, 32}, {130, 65, 49, 79}};
+  static const char *const kernels[] = {NULL, "project=panel:ROWS=1:VECTORS=1:STRIP=64,output=panel:VECTORS=2:STRIP=64",
+                                        "project=panel:ROWS=6:VECTORS=1:STRIP=64:TILES=4,output=panel:TILES=2",
+                                        "project=panel:ROWS=8:VECTORS=4:TILES=2,output=panel:ITEM_ROWS=64:ROWS=6"};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i)
+    for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; ++k)
+      for (int layout = CLATTN_LAYOUT_XW; layout <= CLATTN_LAYOUT_XWT; ++layout) {
+        clattn_problem p = support_problem(sizes[i].tokens, sizes[i].model_dim, sizes[i].head_dim);
+        p.layout = (clattn_weight_layout)layout;
+        p.output_dim = sizes[i].output_dim;
+        p.biases = 15;
+        compare_bits(&p, CLATTN_PIPELINE_AUTO, kernels[k]);
+      }
+}
+
+/* Q, K and V of one matrix: the parts begin with a panel, or they do not. */
+static void parts_of_a_matrix(void **state) {
+  (void)state;
+  for (size_t head_dim = 15; head_dim <= 16; ++head_dim)
+    for (int type = CLATTN_F32; type <= CLATTN_BF16; ++type) {
+      clattn_problem p = support_problem(9, 40, head_dim);
+      p.type = (clattn_type)type;
+      p.heads = 4;
+      p.kv_heads = 2;
+      p.fused_qkv = true;
+      p.biases = 7;
+      compare_bits(&p, CLATTN_PIPELINE_AUTO, NULL);
+      compare_bits(&p, CLATTN_PIPELINE_AUTO, "project=naive");
+    }
+}
+
+static void runs_like_the_host(support_case *c, clattn_weights *weights, const char *kernels) {
+  clattn_plan_options options = support_options();
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  size_t bytes = 0;
+  options.kernels = kernels;
+  assert_ok(clattn_plan_create(support_opened, &c->problem, &options, &plan, &error), &error);
+  support_want(c, plan);
+  assert_ok(clattn_plan_run(plan, &c->inputs, &c->outputs, NULL, &error), &error);
+  unsigned char *expected = copy_results(c, &bytes);
+  const clattn_inputs inputs = inputs_with(c, weights);
+  run_gives(plan, c, &inputs, expected, bytes);
+  free(expected);
+  clattn_plan_destroy(plan);
+}
+
+/* A plan that does not read panels gets a second copy of the matrices, once; it is counted. */
+static void second_copies(void **state) {
+  (void)state;
+  const clattn_problem p = from_x(CLATTN_F16, CLATTN_LAYOUT_XWT, false, 15, 7);
+  const uint64_t all = clattn_ledger_left(support_opened);
+  support_case c;
+  support_allocate(&c, &p, 3);
+  clattn_weights *weights = weights_of(&c);
+  const uint64_t first = clattn_weights_bytes(weights);
+  uint64_t of_qkv = 0, of_wo = 0;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && has_panels(); ++t) {
+    size_t shape[4] = {0};
+    if (!clattn_is_weight((clattn_tensor)t) || clattn_problem_shape(&p, (clattn_tensor)t, shape) != 2) continue;
+    *(t == CLATTN_WO ? &of_wo : &of_qkv) += (uint64_t)shape[0] * shape[1] * 4;
+  }
+  runs_like_the_host(&c, weights, NULL);
+  assert_int_equal(clattn_weights_bytes(weights), first);
+  for (int round = 0; round < 2; ++round) {
+    runs_like_the_host(&c, weights, "project=coalesced");
+    assert_int_equal(clattn_weights_bytes(weights), first + of_qkv + (round == 0 ? 0 : of_wo));
+    runs_like_the_host(&c, weights, "output=naive");
+    assert_int_equal(clattn_weights_bytes(weights), first + of_qkv + of_wo);
+    runs_like_the_host(&c, weights, NULL);
+  }
+  assert_int_equal(clattn_ledger_left(support_opened), all - first - of_qkv - of_wo);
+  clattn_weights_destroy(weights);
+  assert_int_equal(clattn_ledger_left(support_opened), all);
+  support_free(&c);
+}
+
+/* The same matrix divided into q, k and v at other columns: where no panel begins. */
+static void divided_otherwise(void **state) {
+  (void)state;
+  clattn_problem made = support_problem(9, 40, 16), other = support_problem(9, 40, 12);
+  made.fused_qkv = other.fused_qkv = true;
+  made.heads = 2;
+  made.kv_heads = 1;    /* 32 + 16 + 16 columns */
+  other.value_dim = 40; /* 12 + 12 + 40 */
+  support_case c, divided;
+  support_allocate(&c, &made, 3);
+  support_allocate(&divided, &other, 3);
+  clattn_weights *weights = weights_of(&c);
+  clattn_inputs_set(&divided.inputs, CLATTN_WQKV, clattn_inputs_get(&c.inputs, CLATTN_WQKV));
+  runs_like_the_host(&divided, weights, NULL);
+  runs_like_the_host(&c, weights, NULL);
+  clattn_weights_destroy(weights);
+  support_free(&divided);
+  support_free(&c);
+}
+
+/* Where the second copy does not fit, or cannot be made, the run fails and everything else stays as
+ * it was. */
+static void no_second_copy(void **state) {
+  (void)state;
+  const clattn_problem p = from_x(CLATTN_F32, CLATTN_LAYOUT_XW, false, 15, 7);
+  clattn_plan_options options = support_options();
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  support_case c;
+  if (!has_panels()) skip();
+  options.kernels = "project=coalesced";
+  options.weights_kept = true;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  support_allocate(&c, &p, 3);
+  support_want(&c, plan);
+  clattn_weights *weights = weights_of(&c);
+  const clattn_inputs inputs = inputs_with(&c, weights);
+  const uint64_t left = clattn_ledger_left(support_opened), bytes = clattn_weights_bytes(weights);
+  assert_ok(clattn_ledger_take(support_opened, left - 100, "a test", &error), &error);
+  assert_int_equal(clattn_plan_run(plan, &inputs, &c.outputs, NULL, &error), CLATTN_OUT_OF_DEVICE_MEMORY);
+  assert_says(&error, "wq takes ");
+  assert_int_equal(clattn_ledger_left(support_opened), 100);
+  clattn_ledger_give(support_opened, left - 100);
+
+  writes_until_failure = 1;
+  assert_int_equal(clattn_plan_run(plan, &inputs, &c.outputs, NULL, &error), CLATTN_OPENCL_FAILED);
+  assert_says(&error, "laying out wq anew");
+  assert_int_equal(clattn_ledger_left(support_opened), left);
+  assert_int_equal(clattn_weights_bytes(weights), bytes);
+  clattn_plan_destroy(plan);
+  runs_like_the_host(&c, weights, "project=coalesced");
+  clattn_weights_destroy(weights);
+  support_free(&c);
+}
+
 /* ---- decoding ---------------------------------------------------------------------------------------------------- */
 
 enum { STEPS = 9 };
@@ -348,6 +501,20 @@ static uint64_t floats_of_weights(const clattn_problem *p) {
   return bytes;
 }
 
+/* Panels have 16 columns each. */
+static uint64_t held_bytes(const clattn_problem *p) {
+  const bool transposed = p->layout == CLATTN_LAYOUT_XWT, panels = has_panels();
+  uint64_t bytes = 0;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    size_t shape[4] = {0};
+    const int rank = clattn_is_weight((clattn_tensor)t) ? clattn_problem_shape(p, (clattn_tensor)t, shape) : 0;
+    size_t columns = rank == 2 && transposed ? shape[0] : shape[1], terms = transposed ? shape[1] : shape[0];
+    if (rank == 2 && panels) columns = (columns + 15) / 16 * 16;
+    bytes += rank == 2 ? (uint64_t)columns * terms * 4 : rank == 1 ? (uint64_t)shape[0] * 4 : 0;
+  }
+  return bytes;
+}
+
 static uint64_t total_bytes(const clattn_problem *p, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
   clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
@@ -380,8 +547,8 @@ static void counted(void **state) {
 
       support_allocate(&c, &p, 3);
       clattn_weights *weights = weights_of(&c);
-      assert_int_equal(clattn_weights_bytes(weights), floats);
-      assert_int_equal(clattn_ledger_left(support_opened), all - floats);
+      assert_int_equal(clattn_weights_bytes(weights), held_bytes(&p));
+      assert_int_equal(clattn_ledger_left(support_opened), all - held_bytes(&p));
       clattn_weights_destroy(weights);
       assert_int_equal(clattn_ledger_left(support_opened), all);
       support_free(&c);
@@ -712,6 +879,11 @@ int main(void) {
       cmocka_unit_test(many_on_one_plan),
       cmocka_unit_test(one_on_many_plans),
       cmocka_unit_test(ignored_without_matrices),
+      cmocka_unit_test(odd_sizes),
+      cmocka_unit_test(parts_of_a_matrix),
+      cmocka_unit_test(second_copies),
+      cmocka_unit_test(divided_otherwise),
+      cmocka_unit_test(no_second_copy),
       cmocka_unit_test(decoding_uploads_no_matrices),
       cmocka_unit_test(counted),
       cmocka_unit_test(tight_memory),

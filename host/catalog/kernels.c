@@ -58,6 +58,7 @@ const clattn_kernel clattn_kernels[] = {
      .tile = WIDE_SIZES, .geometry = clattn_geometry_wide, .traffic = clattn_traffic_register},
     {.stage = CLATTN_STAGE_PROJECT, .rung = 7, .name = "panel",
      .target = CLATTN_TARGET_CPU, .priority = 70, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
+     .reads_panels = true,
      .file = "project/7_panel.cl", .function = "project",
      .idea = "packed panels, float16, no barriers",
      .tile = {PANEL_SIZES(256, 512), {"TILES", 1, {1, 2, 4}}},

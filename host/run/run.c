@@ -53,10 +53,10 @@ static clattn_status check_positions(const clattn_problem *p, const clattn_input
 
 /* A problem without projection matrices ignores the handle, as it does every input that it does not
  * have. */
-static clattn_status bind_weights(const clattn_plan *plan, const clattn_weights *weights,
-                                  cl_mem tensor[CLATTN_TENSOR_COUNT], clattn_error *error) {
+static clattn_status bind_weights(const clattn_plan *plan, clattn_weights *weights, cl_mem tensor[CLATTN_TENSOR_COUNT],
+                                  clattn_error *error) {
   if (!clattn_has_weights(&plan->problem)) return CLATTN_OK;
-  if (weights != NULL) return clattn_weights_bind(weights, plan->device, &plan->problem, tensor, error);
+  if (weights != NULL) return clattn_weights_bind(weights, plan, tensor, error);
   return plan->weights_kept ? clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                                           "projection_weights is NULL; the plan was made with weights_kept")
                             : CLATTN_OK;

@@ -3,6 +3,7 @@
 #include "device/blas.h"
 #include "reference/linear.h"
 #include "stages/stage.h"
+#include "weights/weights.h"
 
 #define PARTS_MOST 3
 
@@ -15,18 +16,20 @@ typedef struct launch {
   cl_mem in, w[PARTS_MOST], bias[PARTS_MOST], out[PARTS_MOST]; /* bias NULL: none */
 } launch;
 
-static projection_part describe(const clattn_linear *l) {
-  return (projection_part){.w_offset = l->transposed ? l->columns.first * l->terms : l->columns.first,
+static projection_part describe(const clattn_linear *l, bool in_panels) {
+  return (projection_part){.w_offset = l->columns.first * (l->transposed || in_panels ? l->terms : 1),
                            .w_row = l->transposed ? l->terms : l->all_columns,
                            .bias_offset = l->columns.first,
-                           .columns = (cl_int)l->columns.count};
+                           .columns = (cl_int)l->columns.count,
+                           .in_panels = in_panels};
 }
 
 static void add_part(const clattn_work *work, clattn_tensor tensor, launch *l) {
   const clattn_linear linear = clattn_linear_of(&work->plan->problem, tensor);
   const size_t part = l->parts++;
   l->linear[part] = linear;
-  l->p.part[part] = describe(&linear);
+  l->p.part[part] =
+      describe(&linear, clattn_weights_in_panels(work->inputs->projection_weights, linear.w, work->tensor[linear.w]));
   l->p.rows = (cl_int)linear.rows;
   l->p.model_dim = (cl_int)linear.terms;
   l->in = work->tensor[linear.in];

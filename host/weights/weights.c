@@ -12,8 +12,10 @@
 #include "problem/shape.h"
 #include "problem/sized.h"
 #include "problem/tensors.h"
+#include "weights/panels.h"
 
-/* f16 and bf16 are widened in pieces of this many elements, so that host memory stays small. */
+/* Matrices are packed, and f16 and bf16 widened, in pieces of this many elements, so that host
+ * memory stays small. */
 #define PIECE_ELEMENTS ((size_t)1 << 18)
 
 static size_t elements_of(const clattn_problem *problem, clattn_tensor tensor) {
@@ -24,49 +26,73 @@ static size_t elements_of(const clattn_problem *problem, clattn_tensor tensor) {
 
 static clattn_status write_floats(const clattn_weights *weights, clattn_tensor tensor, size_t first, size_t count,
                                   const float *from, clattn_error *error) {
-  const cl_int code = clEnqueueWriteBuffer(weights->device->queue, weights->tensor[tensor], CL_TRUE,
-                                           first * sizeof *from, count * sizeof *from, from, 0, NULL, NULL);
+  const cl_mem panels = weights->panels[tensor], to = panels != NULL ? panels : weights->tensor[tensor];
+  const cl_int code = clEnqueueWriteBuffer(weights->device->queue, to, CL_TRUE, first * sizeof *from,
+                                           count * sizeof *from, from, 0, NULL, NULL);
   if (code == CL_SUCCESS) return CLATTN_OK;
   return clattn_fail_cl(error, code, "uploading %s, %zu bytes", clattn_tensor_name(tensor), count * sizeof *from);
 }
 
-static clattn_status write_widened(const clattn_weights *weights, clattn_tensor tensor, const void *from,
-                                   clattn_error *error) {
-  const size_t count = elements_of(&weights->problem, tensor), element = clattn_type_bytes(weights->problem.type);
+/* Elements first ... first + count of what the device holds. */
+static void fill_piece(const clattn_weights *weights, clattn_tensor tensor, const void *from, size_t first,
+                       size_t count, float *to) {
+  const clattn_problem *p = &weights->problem;
+  if (weights->panels[tensor] != NULL)
+    clattn_panels_pack(p, tensor, from, first, count, to);
+  else
+    clattn_widen(p->type, (const char *)from + first * clattn_type_bytes(p->type), count, to);
+}
+
+static clattn_status write_pieces(const clattn_weights *weights, clattn_tensor tensor, const void *from, size_t count,
+                                  clattn_error *error) {
   const size_t bytes = PIECE_ELEMENTS * sizeof(float);
   float *floats = malloc(bytes);
   if (floats == NULL) return clattn_fail_malloc(error, bytes, clattn_tensor_name(tensor));
   clattn_status status = CLATTN_OK;
   for (size_t first = 0; first < count && status == CLATTN_OK; first += PIECE_ELEMENTS) {
     const size_t now = clattn_smaller(count - first, PIECE_ELEMENTS);
-    clattn_widen(weights->problem.type, (const char *)from + first * element, now, floats);
+    fill_piece(weights, tensor, from, first, now, floats);
     status = write_floats(weights, tensor, first, now, floats, error);
   }
   free(floats);
   return status;
 }
 
-static clattn_status create_tensor(clattn_weights *weights, clattn_tensor tensor, const void *from,
+static clattn_status create_buffer(const clattn_device *device, clattn_tensor tensor, size_t bytes, cl_mem *buffer,
                                    clattn_error *error) {
-  const clattn_device *device = weights->device;
   const uint64_t most = device->info.max_allocation_bytes;
-  const size_t count = elements_of(&weights->problem, tensor), bytes = count * sizeof(float);
   cl_int code = CL_SUCCESS;
   if (bytes > most)
     return clattn_fail(error, CLATTN_OUT_OF_DEVICE_MEMORY, "%s takes %zu bytes; '%s' allows %llu in one buffer",
                        clattn_tensor_name(tensor), bytes, device->info.name, (unsigned long long)most);
-  weights->tensor[tensor] = clCreateBuffer(device->context, CL_MEM_READ_ONLY, bytes, NULL, &code);
-  if (code != CL_SUCCESS)
-    return clattn_fail_cl(error, code, "allocating %zu bytes for %s on '%s'", bytes, clattn_tensor_name(tensor),
-                          device->info.name);
-  return weights->problem.type == CLATTN_F32 ? write_floats(weights, tensor, 0, count, from, error)
-                                             : write_widened(weights, tensor, from, error);
+  *buffer = clCreateBuffer(device->context, CL_MEM_READ_ONLY, bytes, NULL, &code);
+  if (code == CL_SUCCESS) return CLATTN_OK;
+  return clattn_fail_cl(error, code, "allocating %zu bytes for %s on '%s'", bytes, clattn_tensor_name(tensor),
+                        device->info.name);
+}
+
+static size_t elements_held(const clattn_weights *weights, clattn_tensor tensor) {
+  const clattn_problem *p = &weights->problem;
+  const bool in_panels = elements_of(p, tensor) > 0 && clattn_panels_wanted(weights->device, p, tensor);
+  return in_panels ? clattn_panels_elements(p, tensor) : elements_of(p, tensor);
+}
+
+static clattn_status create_tensor(clattn_weights *weights, clattn_tensor tensor, const void *from,
+                                   clattn_error *error) {
+  const clattn_problem *p = &weights->problem;
+  const bool in_panels = clattn_panels_wanted(weights->device, p, tensor);
+  const size_t count = elements_held(weights, tensor);
+  const clattn_status status = create_buffer(weights->device, tensor, count * sizeof(float),
+                                             in_panels ? &weights->panels[tensor] : &weights->tensor[tensor], error);
+  if (status != CLATTN_OK) return status;
+  return p->type == CLATTN_F32 && !in_panels ? write_floats(weights, tensor, 0, count, from, error)
+                                             : write_pieces(weights, tensor, from, count, error);
 }
 
 static clattn_status create_all(clattn_weights *weights, const clattn_inputs *inputs, clattn_error *error) {
   uint64_t bytes = 0;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
-    bytes += (uint64_t)elements_of(&weights->problem, (clattn_tensor)t) * sizeof(float);
+    bytes += (uint64_t)elements_held(weights, (clattn_tensor)t) * sizeof(float);
   clattn_status status = clattn_ledger_take(weights->device, bytes, "a clattn_weights", error);
   if (status != CLATTN_OK) return status;
   weights->bytes = bytes;
@@ -79,7 +105,10 @@ static clattn_status create_all(clattn_weights *weights, const clattn_inputs *in
 /* Also a handle that was created only in part. */
 static void release(clattn_weights *weights) {
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
-    if (weights->tensor[t] != NULL) clReleaseMemObject(weights->tensor[t]);
+    for (int i = 0; i < 2; ++i) {
+      const cl_mem buffer = (i == 0 ? weights->tensor : weights->panels)[t];
+      if (buffer != NULL) clReleaseMemObject(buffer);
+    }
   clattn_ledger_give(weights->device, weights->bytes);
   free(weights);
 }
@@ -174,13 +203,49 @@ static clattn_status check_match(const clattn_problem *has, const clattn_problem
   return status;
 }
 
-clattn_status clattn_weights_bind(const clattn_weights *weights, const clattn_device *device,
-                                  const clattn_problem *problem, cl_mem tensor[CLATTN_TENSOR_COUNT],
-                                  clattn_error *error) {
-  if (weights->device != device)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the weights were made for another device than the plan");
-  const clattn_status status = check_match(&weights->problem, problem, error);
-  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t)
-    if (weights->tensor[t] != NULL) tensor[t] = weights->tensor[t];
+/* A second copy of a matrix that is in panels, as the problem lays it out. */
+static clattn_status lay_out(clattn_weights *weights, clattn_tensor tensor, clattn_error *error) {
+  const clattn_problem *p = &weights->problem;
+  const size_t bytes = elements_of(p, tensor) * sizeof(float);
+  cl_mem buffer = NULL;
+  clattn_status status = clattn_ledger_take(weights->device, bytes, clattn_tensor_name(tensor), error);
+  if (status != CLATTN_OK) return status;
+  status = create_buffer(weights->device, tensor, bytes, &buffer, error);
+  if (status == CLATTN_OK)
+    status = clattn_panels_unpack(weights->device, p, tensor, weights->panels[tensor], buffer, error);
+  if (status == CLATTN_OK) {
+    weights->tensor[tensor] = buffer;
+    weights->bytes += bytes;
+    return CLATTN_OK;
+  }
+  if (buffer != NULL) clReleaseMemObject(buffer);
+  clattn_ledger_give(weights->device, bytes);
   return status;
+}
+
+static clattn_status bind_tensor(clattn_weights *weights, const clattn_plan *plan, clattn_tensor tensor, cl_mem *bound,
+                                 clattn_error *error) {
+  const cl_mem panels = weights->panels[tensor];
+  const bool read = panels != NULL && clattn_panels_fit(plan, tensor);
+  clattn_status status = CLATTN_OK;
+  if (panels != NULL && !read && weights->tensor[tensor] == NULL) status = lay_out(weights, tensor, error);
+  if (read)
+    *bound = panels;
+  else if (weights->tensor[tensor] != NULL)
+    *bound = weights->tensor[tensor];
+  return status;
+}
+
+clattn_status clattn_weights_bind(clattn_weights *weights, const clattn_plan *plan, cl_mem tensor[CLATTN_TENSOR_COUNT],
+                                  clattn_error *error) {
+  if (weights->device != plan->device)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the weights were made for another device than the plan");
+  clattn_status status = check_match(&weights->problem, &plan->problem, error);
+  for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t)
+    status = bind_tensor(weights, plan, (clattn_tensor)t, &tensor[t], error);
+  return status;
+}
+
+bool clattn_weights_in_panels(const clattn_weights *weights, clattn_tensor tensor, cl_mem buffer) {
+  return weights != NULL && buffer != NULL && buffer == weights->panels[tensor];
 }

@@ -64,11 +64,17 @@ typedef struct softmax_rows {
 } softmax_rows;
 
 /* Arguments of project: one launch computes up to three results out (rows, columns) = x (rows, model_dim) . w + bias
- * from the same x. w may be a part of a larger matrix. */
+ * from the same x. w may be a part of a larger matrix.
+ *
+ * w lies as the caller gave it, or, where in_panels is 1, in panels of PANEL_COLUMNS columns: panel 0 with its columns
+ * of term 0, of term 1 and so on, then panel 1. Behind the last column are zeros. The part begins with a panel. Only
+ * the kernel panel is given such matrices. */
+enum { PANEL_COLUMNS = 16 };
+
 typedef struct projection_part {
   kernel_ulong w_offset, w_row; /* in elements: where w begins, and the distance between its rows */
   kernel_ulong bias_offset;
-  kernel_int columns, pad;
+  kernel_int columns, in_panels;
 } projection_part;
 
 typedef struct projection {

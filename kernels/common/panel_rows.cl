@@ -2,9 +2,13 @@
  * local or global, and MULTIPLY_ROWS the function's name.
  *
  * sum[r][v] = sum over first <= k < end of a[r][k] * panel[v][k], where panel[v][k] are 16 columns of term k. What a[r]
- * and panel[v] point to is contiguous. */
-void MULTIPLY_ROWS(global const float *const a[ROWS], PANEL_SPACE const float16 *const panel[VECTORS], int first,
-                   int end, float16 sum[ROWS][VECTORS]) {
+ * and panel[v] point to is contiguous.
+ *
+ * PoCL inlines a function that is called once by itself. Of two it must be told, else sums go through memory, which
+ * takes three times as long. */
+static __attribute__((always_inline)) void MULTIPLY_ROWS(global const float *const a[ROWS],
+                                                         PANEL_SPACE const float16 *const panel[VECTORS], int first,
+                                                         int end, float16 sum[ROWS][VECTORS]) {
 #pragma unroll
   for (int r = 0; r < ROWS; ++r) {
 #pragma unroll

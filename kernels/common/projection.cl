@@ -10,7 +10,7 @@ typedef struct result {
   global const float *w, *bias; /* of column 0; bias NULL: no bias */
   global float *out;            /* (rows, columns) */
   size_t w_row;                 /* elements from one row of w to the next */
-  int columns;
+  int columns, in_panels;
 } result;
 
 /* Finds the result that the work-item's third dimension selects. */
@@ -25,6 +25,7 @@ void find_result(const projection p, global const float *wq, global const float 
   r->out = which == 0 ? q : which == 1 ? k : v;
   r->w_row = part.w_row;
   r->columns = part.columns;
+  r->in_panels = part.in_panels;
 }
 
 float bias_of(const result r, int column) {
