@@ -42,9 +42,9 @@ static size_t times_of(const clattn_kernel *row, kernel_sizes sizes) {
 }
 
 static int small_value(const clattn_tile *tile) {
-  int best = tile->standard;
+  int best = 0;
   for (size_t v = 0; v < valid_count(tile); ++v)
-    if (tile->valid[v] > 1 && tile->valid[v] < best) best = tile->valid[v];
+    if (tile->valid[v] > 1 && (best == 0 || tile->valid[v] < best)) best = tile->valid[v];
   return best;
 }
 
