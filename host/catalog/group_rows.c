@@ -1,4 +1,4 @@
-/* The rule by which fused kernels for CPUs divide a head's queries. */
+/* The rule by which kernels for CPUs divide rows. */
 #include "catalog/group_rows.h"
 
 #include "base/sizes.h"

@@ -1,11 +1,12 @@
-/* How many queries a work-group of a fused kernel for CPUs processes. */
+/* How many rows a work-group of a kernel for CPUs processes: queries of fused, rows of x of project. */
 #ifndef CLATTN_GROUP_ROWS_H
 #define CLATTN_GROUP_ROWS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A launch over `pairs` heads with `rows` queries each. */
+/* A launch over `pairs` heads with `rows` queries each. Of project a pair is the columns of a work-group in one of the
+ * results. */
 typedef struct clattn_row_work {
   size_t pairs, rows;
   size_t compute_units; /* of the device; 0 counts as 1 */

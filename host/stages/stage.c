@@ -81,11 +81,16 @@ double clattn_launch_flops(const clattn_work *work, clattn_stage stage) {
 
 clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
                                    size_t count, const size_t size[3], clattn_error *error) {
-  const clattn_choice *choice = &work->plan->choice[stage];
-  const clattn_status status = clattn_set_arguments(choice->kernel, arguments, count, error);
+  return clattn_launch_divided(work, stage, &work->plan->choice[stage].geometry, arguments, count, size, error);
+}
+
+clattn_status clattn_launch_divided(const clattn_work *work, clattn_stage stage, const clattn_geometry *geometry,
+                                    const clattn_argument *arguments, size_t count, const size_t size[3],
+                                    clattn_error *error) {
+  const cl_kernel kernel = work->plan->choice[stage].kernel;
+  const clattn_status status = clattn_set_arguments(kernel, arguments, count, error);
   if (status != CLATTN_OK) return status;
-  return clattn_launch(work->queue, (int)stage, choice->kernel, &choice->geometry, size,
-                       clattn_launch_flops(work, stage), error);
+  return clattn_launch(work->queue, (int)stage, kernel, geometry, size, clattn_launch_flops(work, stage), error);
 }
 
 bool clattn_next_heads(const clattn_work *work, clattn_heads *heads) {

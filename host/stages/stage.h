@@ -42,9 +42,13 @@ clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error 
  * launches are cut by this number. */
 double clattn_launch_flops(const clattn_work *work, clattn_stage stage);
 
-/* Sets the arguments of the stage's kernel and launches it over cols x rows x pairs results. */
+/* Sets the arguments of the stage's kernel and launches it over cols x rows x pairs results; in
+ * work-groups as its geometry defines, or as the given one does. */
 clattn_status clattn_launch_choice(const clattn_work *work, clattn_stage stage, const clattn_argument *arguments,
                                    size_t count, const size_t size[3], clattn_error *error);
+clattn_status clattn_launch_divided(const clattn_work *work, clattn_stage stage, const clattn_geometry *geometry,
+                                    const clattn_argument *arguments, size_t count, const size_t size[3],
+                                    clattn_error *error);
 
 /* The keys and values that scores and context read: this run's k and v, or the cache's. */
 cl_mem clattn_keys(const clattn_work *work);

@@ -1,5 +1,7 @@
 /* project: Q = X.Wq, K = X.Wk, V = X.Wv, each with its bias; those that share their x in one
  * launch. output = context.Wo, by the same kernels. */
+#include "base/sizes.h"
+#include "catalog/group_rows.h"
 #include "device/blas.h"
 #include "reference/linear.h"
 #include "stages/stage.h"
@@ -38,15 +40,31 @@ static void add_part(const clattn_work *work, clattn_tensor tensor, launch *l) {
   l->out[part] = work->tensor[tensor];
 }
 
+/* Work-groups of the kernel panel may have fewer rows than its geometry says: so few that the launch
+ * keeps all compute units busy. ROWS, of which they are a multiple, is the second of its sizes. */
+static clattn_geometry divide(const clattn_work *work, const launch *l, const size_t size[3]) {
+  const clattn_choice *choice = &work->plan->choice[l->stage];
+  const clattn_row_work rows = {.pairs = clattn_groups_of(size[0], choice->geometry.cols) * size[2],
+                                .rows = size[1],
+                                .compute_units = work->plan->device->info.compute_units};
+  clattn_geometry geometry = choice->geometry;
+  if (choice->row->reads_panels) geometry.rows = clattn_group_rows(&rows, (size_t)choice->value[1], geometry.rows);
+  return geometry;
+}
+
 static clattn_status with_kernel(const clattn_work *work, const launch *l, clattn_error *error) {
-  const clattn_argument arguments[] = {
-      CLATTN_ARGUMENT(l->in),      CLATTN_ARGUMENT(l->w[0]),    CLATTN_ARGUMENT(l->w[1]),    CLATTN_ARGUMENT(l->w[2]),
-      CLATTN_ARGUMENT(l->bias[0]), CLATTN_ARGUMENT(l->bias[1]), CLATTN_ARGUMENT(l->bias[2]), CLATTN_ARGUMENT(l->out[0]),
-      CLATTN_ARGUMENT(l->out[1]),  CLATTN_ARGUMENT(l->out[2]),  CLATTN_ARGUMENT(l->p)};
   size_t size[3] = {0, l->linear[0].rows, l->parts};
   for (size_t i = 0; i < l->parts; ++i)
     if (l->linear[i].columns.count > size[0]) size[0] = l->linear[i].columns.count;
-  return clattn_launch_choice(work, l->stage, arguments, sizeof arguments / sizeof arguments[0], size, error);
+  const clattn_geometry geometry = divide(work, l, size);
+  projection p = l->p;
+  p.item_rows = (cl_int)geometry.rows;
+  const clattn_argument arguments[] = {
+      CLATTN_ARGUMENT(l->in),      CLATTN_ARGUMENT(l->w[0]),    CLATTN_ARGUMENT(l->w[1]),    CLATTN_ARGUMENT(l->w[2]),
+      CLATTN_ARGUMENT(l->bias[0]), CLATTN_ARGUMENT(l->bias[1]), CLATTN_ARGUMENT(l->bias[2]), CLATTN_ARGUMENT(l->out[0]),
+      CLATTN_ARGUMENT(l->out[1]),  CLATTN_ARGUMENT(l->out[2]),  CLATTN_ARGUMENT(p)};
+  return clattn_launch_divided(work, l->stage, &geometry, arguments, sizeof arguments / sizeof arguments[0], size,
+                               error);
 }
 
 static clattn_status add_bias(const clattn_work *work, const launch *l, size_t part, clattn_error *error) {

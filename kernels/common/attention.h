@@ -80,6 +80,7 @@ typedef struct projection_part {
 typedef struct projection {
   projection_part part[3];
   kernel_int rows, model_dim;
+  kernel_int item_rows, pad; /* of the kernel panel: rows of a work-item, at most ITEM_ROWS in whole tiles */
 } projection;
 
 /* Arguments of convert. */

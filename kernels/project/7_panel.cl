@@ -1,8 +1,9 @@
 /* project, rung 7: packed panels and explicit vectors (target: CPU). Formula and arguments as in rung 1.
  *
- * One work-item, a work-group of its own, computes ITEM_ROWS x ITEM_COLS results. It packs a strip of w into panels
- * that stay in the cache and multiplies all its rows of x by the panels, ROWS at a time, before the next strip; see
- * common/product_panel.cl for the picture. A matrix of a clattn_weights comes in panels already, which are read in
+ * One work-item, a work-group of its own, computes up to ITEM_ROWS x ITEM_COLS results; fewer rows, where there would
+ * be too few work-items for all compute units (host/catalog/group_rows.h). It packs a strip of w into
+ * panels that stay in the cache and multiplies all its rows of x by the panels, ROWS at a time, before the next strip;
+ * see common/product_panel.cl for the picture. A matrix of a clattn_weights comes in panels already, which are read in
  * place.
  *
  * Wins on CPU devices by one to two orders of magnitude over rungs 1 to 6. Loses on GPUs: a work-group of one leaves
@@ -12,7 +13,7 @@
  * are 1.02, 1.05, 1.4 and 2 times as fast (AVX2: 1.01, 1.05, 1.25 and 1.6).
  */
 #ifndef ITEM_ROWS
-#define ITEM_ROWS 256 /* 64 ... 1024; more rows reuse packed panels more often, fewer make more work-items */
+#define ITEM_ROWS 256 /* 64 ... 1024: at most; more rows reuse packed panels more often, fewer make more work-items */
 #endif
 #include "common/projection.cl"
 #include "common/product_panel.cl"
@@ -34,10 +35,11 @@ project(global const float *x, global const float *wq, global const float *wk, g
         global const float *bq, global const float *bk, global const float *bv, global float *q, global float *k,
         global float *v, const projection p) {
   local float16 panels[STRIP * TILES * VECTORS];
-  const int column0 = get_global_id(0) * ITEM_COLS, row0 = get_global_id(1) * WHOLE_ROWS;
+  const int item_rows = min(p.item_rows, WHOLE_ROWS);
+  const int column0 = get_global_id(0) * ITEM_COLS, row0 = get_global_id(1) * item_rows;
   result r;
   find_result(p, wq, wk, wv, bq, bk, bv, q, k, v, &r);
-  const int row_end = min(row0 + WHOLE_ROWS, p.rows), columns = min(r.columns - column0, ITEM_COLS);
+  const int row_end = min(row0 + item_rows, p.rows), columns = min(r.columns - column0, ITEM_COLS);
   if (columns <= 0) return; /* with grouped queries q has more columns than k and v */
 
   for (int k0 = 0; k0 < p.model_dim; k0 += STRIP) {
