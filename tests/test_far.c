@@ -327,14 +327,24 @@ static void projections_far_away(void **state) {
 
 static void conversion_far_away(void **state) {
   (void)state;
+  const clattn_kernel *row;
   const clattn_problem p = projection_problem(CLATTN_F16);
   const size_t last = (size_t)TOKENS * WIDTH - 1;
-  const float value = 0.375f;
-  clattn_plan *plan = create(&p, NULL, false);
-  clattn_narrow(CLATTN_F16, &value, 1, plan->stored[CLATTN_X]->data + last * sizeof(uint16_t));
-  run_stage(plan, &p, NULL, clattn_stage_convert, "convert");
-  assert_close((double)floats(plan, CLATTN_X)[last], (double)value, "convert", "x");
-  clattn_plan_destroy(plan);
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
+    if (row->stage != CLATTN_STAGE_CONVERT) continue;
+    char name[64];
+    snprintf(name, sizeof name, "convert=%s", row->name);
+    clattn_plan *plan = create(&p, name, false);
+    for (size_t back = 0; back < 32; back += 16) { /* a whole vector, too */
+      const float value = 0.375f + (float)back;
+      clattn_narrow(CLATTN_F16, &value, 1, plan->stored[CLATTN_X]->data + (last - back) * sizeof(uint16_t));
+    }
+    run_stage(plan, &p, NULL, clattn_stage_convert, name);
+    assert_close((double)floats(plan, CLATTN_X)[last], 0.375, name, "x");
+    assert_close((double)floats(plan, CLATTN_X)[last - 16], 16.375, name, "x");
+    clattn_plan_destroy(plan);
+    print_message("%s\n", name);
+  }
 }
 
 /* ---- positions, cache -------------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ static size_t way_count;
 static const char *kernels_of(const way *w) {
   if (w->kernels[0] != '\0') return w->kernels;
   if (w->pipeline == CLATTN_PIPELINE_BLAS) return "project=clblast,scores=clblast,context=clblast";
-  return w->trace ? "products=naive,exps=naive" : "convert=naive,rotary=naive";
+  return w->trace ? "products=naive,exps=naive" : "convert=naive,convert=vector,rotary=naive";
 }
 
 static void add_way(const char *name, const char *kernels, clattn_pipeline pipeline, uint64_t block_bytes, bool trace) {

@@ -66,6 +66,9 @@ staged() {
     under_oclgrind "${shape[@]}" --layout xwt --causal --kernel "$kernels"
   done
   for kernels in "${families[@]}"; do in_pieces "${shape[@]}" --causal --kernel "${kernels%,output=*}"; done
+  # The kernel that converts on CPUs; a plan does not select it on the simulator.
+  under_oclgrind "${shape[@]}" --type f16 --positions sinusoidal --kernel "${families[0]},convert=vector"
+  in_pieces "${shape[@]}" --type bf16 --kernel "${families[0]%,output=*},convert=vector"
   # More keys than a work-group has work-items, and more terms than a strip: of project and context,
   # then of scores.
   for i in "${!families[@]}"; do

@@ -32,6 +32,7 @@ expect "doctor: the loader, folders, limits, every kernel" 0 '^loader +/.*OpenCL
 self-test results.*can be written to
 ^    .* compute units; .* GiB of memory
 ^    convert +1 naive +right
+^    convert +2 vector +(right|cannot run)
 ^    cache +1 naive +right
 ^    project +7 panel +(right|cannot run)
 ^    fused +7 stream +(right|cannot run)

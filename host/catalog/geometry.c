@@ -16,6 +16,12 @@ void clattn_geometry_by_rows(const int *value, const clattn_extent *e, clattn_ge
   g->rows_first = true;
 }
 
+/* A work-item has 16 neighbouring columns. */
+void clattn_geometry_by_16(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_naive(value, e, g);
+  g->cols = 16;
+}
+
 /* value: TILE */
 void clattn_geometry_tiled(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t tile = (size_t)value[0];

@@ -10,7 +10,7 @@
 typedef struct clattn_geometry {
   size_t local[2];         /* work-items of a work-group: columns, rows; 0: the launch chooses a shape */
   size_t items;            /* local 0: work-items of a work-group, a power of two; 0 before the kernel is built */
-  size_t cols, rows;       /* results of one work-group; for softmax, cols counts whole rows */
+  size_t cols, rows;       /* results of one work-group, local 0: of one work-item; for softmax, cols are whole rows */
   size_t local_bytes;      /* local memory of one work-group */
   size_t longest_addition; /* summation depth: most additions one after the other into one sum */
   bool rows_first;         /* rows run along the launch's first dimension, columns along its second */
@@ -29,6 +29,7 @@ typedef struct clattn_extent {
 typedef void clattn_geometry_formula(const int *value, const clattn_extent *extent, clattn_geometry *geometry);
 clattn_geometry_formula clattn_geometry_naive;
 clattn_geometry_formula clattn_geometry_by_rows;
+clattn_geometry_formula clattn_geometry_by_16;
 clattn_geometry_formula clattn_geometry_tiled;
 clattn_geometry_formula clattn_geometry_column;
 clattn_geometry_formula clattn_geometry_registers;

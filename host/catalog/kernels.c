@@ -24,6 +24,10 @@ const clattn_kernel clattn_kernels[] = {
      .target = CLATTN_TARGET_ANY, .priority = 10, .plain = true,
      .file = "convert/1_naive.cl", .function = "convert", .idea = "one work-item per element",
      .geometry = clattn_geometry_naive},
+    {.stage = CLATTN_STAGE_CONVERT, .rung = 2, .name = "vector",
+     .target = CLATTN_TARGET_CPU, .priority = 20,
+     .file = "convert/2_vector.cl", .function = "convert", .idea = "16 elements per work-item",
+     .geometry = clattn_geometry_by_16},
 
     {.stage = CLATTN_STAGE_PROJECT, .rung = 1, .name = "naive",
      .target = CLATTN_TARGET_ANY, .priority = 10, .plain = true,

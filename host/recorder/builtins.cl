@@ -356,6 +356,14 @@ ushort to_half(float x) {
     RECORD(bits, 2 * n, 0);                                                                                            \
     for (int i = 0; i < n; ++i) r[i] = from_half(bits[i]);                                                             \
     return r;                                                                                                          \
+  }                                                                                                                    \
+  HALF_VECTOR_STORE(vstore_half##n, space, n)                                                                          \
+  HALF_VECTOR_STORE(vstore_half##n##_rte, space, n)
+#define HALF_VECTOR_STORE(name, space, n)                                                                              \
+  void BUILTIN name(float##n x, size_t at, space half *to) {                                                           \
+    space ushort *bits = (space ushort *)to + at * n;                                                                  \
+    RECORD(bits, 2 * n, 1);                                                                                            \
+    for (int i = 0; i < n; ++i) bits[i] = to_half(x[i]);                                                               \
   }
 HALF_IN(global)
 HALF_IN(local)

@@ -20,6 +20,12 @@ ushort float_to_bfloat16(float value) {
   return (ushort)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* The same for 16 floats. */
+ushort16 floats_to_bfloat16(float16 values) {
+  const uint16 bits = as_uint16(values), upper = bits >> 16;
+  return convert_ushort16(select((bits + 0x7fff + (upper & 1)) >> 16, upper | 0x40, isnan(values)));
+}
+
 float load_stored(int type, global const void *from, size_t i) {
   if (type == STORED_F16) return vload_half(i, (global const half *)from);
   if (type == STORED_BF16) return bfloat16_to_float(((global const ushort *)from)[i]);
@@ -47,4 +53,14 @@ void store_stored(int type, float value, global void *to, size_t i) {
     ((global ushort *)to)[i] = float_to_bfloat16(value);
   else
     ((global float *)to)[i] = value;
+}
+
+/* Stores 16 contiguous elements, starting at i. */
+void store_stored16(int type, float16 values, global void *to, size_t i) {
+  if (type == STORED_F16)
+    vstore_half16_rte(values, 0, (global half *)to + i);
+  else if (type == STORED_BF16)
+    vstore16(floats_to_bfloat16(values), 0, (global ushort *)to + i);
+  else
+    vstore16(values, 0, (global float *)to + i);
 }

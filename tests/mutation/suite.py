@@ -67,7 +67,8 @@ def recorder(stages, build):
 def tests_for(kernels, build):
     """Commands: those that take seconds, and those that take minutes, for what the first have not noticed."""
     stages = {kernel.split("=")[0] for kernel in kernels}
-    soon = [] if stages == {"cache"} else ["test_features"]
+    soon = ["test_convert"] if "convert" in stages else []
+    soon += [] if stages == {"cache"} else ["test_features"]
     soon += ["test_cache"] if stages & {"cache", "rotary"} else []
     soon += ["test_trace"] if stages & {"products", "exps"} else []
     late = ["test_fused"] if "fused" in stages else []
