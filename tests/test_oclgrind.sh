@@ -30,10 +30,13 @@ under_oclgrind() { # ARGUMENTS of clattn run
 }
 
 under_oclgrind_alone() { # ARGUMENTS of clattn
-  local code=0
+  local code=0 options=("${build_options[@]}")
   mine || return 0
   rm -f "$work/log"
-  oclgrind --data-races --uninitialized --check-api "${build_options[@]}" --log "$work/log" \
+  # oclgrind 21.10 takes what its optimiser's shuffles make for uninitialised, where a panel's blocks
+  # are transposed.
+  case "$*" in *project=panel* | *scores=panel*) options=(--build-options -cl-opt-disable) ;; esac
+  oclgrind --data-races --uninitialized --check-api "${options[@]}" --log "$work/log" \
     "$program" "$@" >"$work/out" 2>&1 || code=$?
   if [ $code -eq 0 ] && [ -f "$work/log" ] && [ ! -s "$work/log" ] && grep -q 'Oclgrind Simulator' "$work/out"; then
     passed=$((passed + 1))

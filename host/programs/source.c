@@ -151,10 +151,12 @@ static clattn_status expand(const char *folder, const char *file, int depth, tex
 
 /* Without AVX-512, clang warns that a function with a float16 argument has a calling convention
  * that depends on the processor. That is harmless, because a program is never linked with code for
- * another processor, and it would hide kernel authors' own warnings. */
+ * another processor, and it would hide kernel authors' own warnings. So would a loop that is asked
+ * to be unrolled and, on this processor, cannot be. */
 static const char head[] = "#ifdef __clang__\n"
                            "#pragma clang diagnostic ignored \"-Wunknown-warning-option\"\n"
                            "#pragma clang diagnostic ignored \"-Wpsabi\"\n"
+                           "#pragma clang diagnostic ignored \"-Wpass-failed\"\n"
                            "#endif\n";
 
 /* PoCL 3.1, as Debian builds it for 64-bit ARM, compiles kernels for a processor without the two

@@ -24,7 +24,7 @@ KERNELS = {  # by pipeline; None: the plan's own choice
     "staged": (None, all_stages("naive"), all_stages("tiled"), all_stages("register"), PANELS),
     "blas": (None,),
     "fused": (None, "fused=row", "fused=online", "fused=tiled", "fused=register", "fused=vector:STRIP=64",
-              "fused=split:LOCAL_X=16:PART_KEYS=16", "fused=stream:HEADS=2:PARTS=8")}
+              "fused=split:LOCAL_X=16:PART_KEYS=16", "fused=stream:HEADS=2:UNIT_GROUPS=2")}
 
 
 # ---- a case
