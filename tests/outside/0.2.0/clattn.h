@@ -213,13 +213,18 @@ CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_probl
 /* Uploads the projection matrices and biases, wq ... bo of `inputs`, once for many runs, and converts f16 and bf16 to
  * float. Runs take them with projection_weights. They fit every plan of the device whose problem has the same type,
  * layout, fused_qkv, biases and shapes of matrices; a run refuses others with CLATTN_INVALID_ARGUMENT. The device must
- * outlive the weights, the weights the runs that use them. */
+ * outlive the weights, the weights the runs that use them.
+ *
+ * On a CPU, where plans select the kernel panel for projections, a matrix is kept in the order in which that kernel
+ * reads it, so that runs pack nothing; its columns are rounded up to 16. The first run of a plan with another kernel
+ * for the matrix makes a second copy, in the problem's layout, and waits for it: CLATTN_OUT_OF_DEVICE_MEMORY where
+ * that does not fit. */
 CLATTN_API clattn_status clattn_weights_create(clattn_device *device, const clattn_problem *problem,
                                                const clattn_inputs *inputs, clattn_weights **weights,
                                                clattn_error *error);
 CLATTN_API void clattn_weights_destroy(clattn_weights *weights); /* NULL is fine; waits for enqueued runs */
 
-/* Bytes on the device. */
+/* Bytes on the device, with the second copies that were made so far. */
 CLATTN_API uint64_t clattn_weights_bytes(const clattn_weights *weights);
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,8 @@
  *
  * Enqueueing does not wait. Other calls do, also for what the caller has enqueued before on an in-order queue, and must
  * not be made while that depends on an event which the same thread has yet to set: clattn_plan_create, clattn_plan_run,
- * clattn_plan_destroy (for the plan's last run), clattn_weights_create and clattn_weights_destroy.
+ * clattn_plan_destroy (for the plan's last run), clattn_weights_create and clattn_weights_destroy; and
+ * clattn_plan_enqueue where it makes a second copy of weights (clattn_weights_create says when).
  */
 #ifndef CLATTN_CL_H
 #define CLATTN_CL_H
