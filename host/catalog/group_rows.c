@@ -23,7 +23,12 @@ static double launch_cost(const clattn_row_work *work, size_t rows) {
 size_t clattn_group_rows(const clattn_row_work *work, size_t block, size_t most) {
   const size_t most_blocks = clattn_larger(most / block, 1), all_blocks = clattn_groups_of(work->rows, block);
   size_t best = block;
-  for (size_t blocks = 1; blocks <= clattn_smaller(most_blocks, all_blocks); ++blocks)
-    if (launch_cost(work, blocks * block) <= launch_cost(work, best)) best = blocks * block;
+  double least = launch_cost(work, block);
+  for (size_t blocks = 2; blocks <= clattn_smaller(most_blocks, all_blocks); ++blocks) {
+    const double cost = launch_cost(work, blocks * block);
+    if (cost > least) continue;
+    least = cost;
+    best = blocks * block;
+  }
   return best;
 }

@@ -10,6 +10,7 @@
 #include "plan/plan.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
+#include "base/unwritten.h"
 #include "base/status.h"
 #include "problem/tensors.h"
 #include "problem/facts.h"
@@ -262,15 +263,13 @@ bool clattn_next_block(const clattn_plan *plan, clattn_block *block) {
 }
 
 /* Fills new memory with NaN. It often holds the right results of an earlier run, so a kernel that
- * fails to write some elements could pass every check. As a float the NaN is a signalling one:
- * arithmetic never returns it, so an element that still holds it was not written. As a half or a
- * bfloat16 it is a NaN too. (Written, because oclgrind treats memory from clEnqueueFillBuffer as
- * uninitialised.) */
+ * fails to write some elements could pass every check. (Written, because oclgrind treats memory
+ * from clEnqueueFillBuffer as uninitialised.) */
 static clattn_status fill_with_nan(const clattn_plan *plan, cl_mem buffer, size_t bytes, clattn_error *error) {
   const size_t piece_bytes = bytes < NAN_PIECE_BYTES ? bytes : NAN_PIECE_BYTES;
   unsigned char *piece = malloc(piece_bytes);
   if (piece == NULL) return clattn_fail_malloc(error, piece_bytes, "filling a buffer");
-  const uint32_t unwritten = 0x7FBFFFFF;
+  const uint32_t unwritten = CLATTN_UNWRITTEN_BITS;
   for (size_t i = 0; i < piece_bytes; ++i) piece[i] = ((const unsigned char *)&unwritten)[i % sizeof unwritten];
   cl_int code = CL_SUCCESS;
   for (size_t done = 0; done < bytes && code == CL_SUCCESS; done += piece_bytes) {

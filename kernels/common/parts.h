@@ -1,7 +1,10 @@
-/* How rungs 6 and 7 of fused divide rows and keys. Host and device share this file: both must divide alike. The number
- * of parts of rung 7 is for the host to say (host/catalog/fused.c). */
+/* How rungs 5, 6 and 7 of fused divide rows and keys. Host and device share this file: both must divide alike. The
+ * number of parts of rung 7 is for the host to say (host/catalog/fused.c). */
 #ifndef CLATTN_KERNEL_PARTS_H
 #define CLATTN_KERNEL_PARTS_H
+
+/* Rung 5: from this many vectors a block on, float keys and values are read in place. Smaller blocks use a copy. */
+#define IN_PLACE_VECTORS 4
 
 /* Rung 6: work-items along y. */
 #define SPLIT_LOCAL_Y 4

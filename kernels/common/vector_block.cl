@@ -9,13 +9,13 @@
 #include "common/exp2.cl"
 #include "common/fused.cl"
 #include "common/lanes.cl"
+#include "common/parts.h"
 
 #define BLOCK_ROWS (VECTORS * 16)
 #define STRIP_KEYS (STRIP / TILE_KEYS * TILE_KEYS)
 
-/* Also host/catalog/geometry.c computes local memory from these. */
-#define KEYS_COPIED (QK_TYPE != 0 || VECTORS < 4)
-#define VALUES_COPIED (V_TYPE != 0 || VECTORS < 4)
+#define KEYS_COPIED (QK_TYPE != 0 || VECTORS < IN_PLACE_VECTORS)
+#define VALUES_COPIED (V_TYPE != 0 || VECTORS < IN_PLACE_VECTORS)
 
 #if KEYS_COPIED
 #define KEYS_IN local

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/unwritten.h"
+
 #define TOLERANCE 1e-3f
 
 view view_of(const clattn_problem *p, clattn_tensor tensor) {
@@ -55,12 +57,11 @@ static bool same_bits(float a, float b) {
   return a == b || (isnan(a) && isnan(b));
 }
 
-/* The library fills its buffers with this signalling NaN, which arithmetic never returns, and `got`
- * comes from the first run of a plan. */
+/* `got` comes from the first run of a plan. */
 static bool is_unwritten(float got) {
   uint32_t bits = 0;
   memcpy(&bits, &got, sizeof bits);
-  return bits == 0x7FBFFFFF;
+  return bits == CLATTN_UNWRITTEN_BITS;
 }
 
 static void take_in(facts *f, const view *v, place at, size_t i) {
