@@ -7,6 +7,7 @@
 
 #include "catalog/fused.h"
 #include "plan/plan.h"
+#include "problem/facts.h"
 #include "support.h"
 
 typedef char name[KERNEL_LIST_TEXT];
@@ -289,6 +290,34 @@ static void keys_that_hardly_count(void **state) {
     for (size_t e = 0; e < sizeof slopes / sizeof slopes[0]; ++e) check_slope(&slopes[e], names[i]);
 }
 
+/* ---- far rows ---------------------------------------------------------------------------------------------------- */
+
+/* Queries for two blocks of the largest size. Head dimensions are those of the other tests, so that
+ * most kernels are built already. */
+static void far_rows(void **state) {
+  (void)state;
+  name names[NAMES_MOST];
+  const size_t count = fused_kernels(names);
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.query_len = 70;
+  p.key_len = 11500;
+  p.heads = 2;
+  p.head_dim = 5;
+  p.value_dim = 18;
+  p.source = CLATTN_SOURCE_QKV;
+  p.causal = true;
+  p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
+  assert_true(clattn_has_far_rows(&p));
+  support_case c;
+  support_allocate(&c, &p, 97);
+  for (size_t i = 0; i < count; ++i) {
+    const clattn_plan_options options = options_of(names[i]);
+    const clattn_check_report report = support_run(support_opened, &c, &options);
+    assert_passed(&report, names[i]);
+  }
+  support_free(&c);
+}
+
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(workspace_is_linear),
@@ -296,6 +325,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(stored_types_are_read_in_place),
       cmocka_unit_test(extreme_numbers),
       cmocka_unit_test(keys_that_hardly_count),
+      cmocka_unit_test(far_rows),
   };
   return support_run_group("fused", tests, sizeof tests / sizeof tests[0], support_open, support_close, argc, argv);
 }

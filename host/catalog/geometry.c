@@ -114,9 +114,9 @@ void clattn_geometry_vector_rows(const int *value, const clattn_extent *e, clatt
 void clattn_geometry_fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t block = (size_t)value[0] * 16, strip = (size_t)value[3] / (size_t)value[1] * (size_t)value[1];
   const size_t most = clattn_larger((size_t)value[4], block);
-  const bool small = value[0] < IN_PLACE_VECTORS;
-  const size_t k_copy = e->k_stored || small ? strip * clattn_groups_of(e->head_dim, 16) : 1;
-  const size_t v_copy = e->v_stored || small ? strip * clattn_groups_of(e->value_dim, 16) : 1;
+  const bool copied = value[0] < IN_PLACE_VECTORS || e->far_rows;
+  const size_t k_copy = e->k_stored || copied ? strip * clattn_groups_of(e->head_dim, 16) : 1;
+  const size_t v_copy = e->v_stored || copied ? strip * clattn_groups_of(e->value_dim, 16) : 1;
   const size_t floats = most * (e->head_dim + e->value_dim + 5) + strip * block + 16 * (k_copy + v_copy);
   *g = (clattn_geometry){.local = {1, 1},
                          .cols = 1,

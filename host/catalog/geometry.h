@@ -22,6 +22,7 @@ typedef struct clattn_extent {
   size_t terms;               /* length of the stage's sums: model_dim, head_dim or key_len */
   size_t head_dim, value_dim; /* fused only */
   bool k_stored, v_stored;    /* the kernel reads keys, or values, that are not float */
+  bool far_rows;              /* clattn_has_far_rows() */
   clattn_row_work work;       /* fused only */
 } clattn_extent;
 

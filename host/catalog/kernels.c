@@ -203,6 +203,7 @@ const clattn_kernel clattn_kernels[] = {
      .geometry = clattn_geometry_fused_block, .traffic = clattn_traffic_fused_register},
     {.stage = CLATTN_STAGE_FUSED, .rung = 5, .name = "vector",
      .target = CLATTN_TARGET_CPU, .priority = 50, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
+     .copies_far_rows = true,
      .file = "fused/5_vector.cl", .function = "fused",
      .idea = "one query per lane, strips of keys for many queries, float16, no barriers",
      .tile = {{"VECTORS", 4, {1, 2, 4}}, {"TILE_KEYS", 4, {4, 6, 8}}, {"TILE_DIMS", 6, {4, 6, 8}},

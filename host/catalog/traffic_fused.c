@@ -139,8 +139,8 @@ void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn
   const double strips = tiles_of(s->terms, (size_t)value[3] / tile_keys * tile_keys);
   const double tiles = tiles_of(s->terms, tile_keys), scores = tiles * (double)tile_keys;
   const double dim_tiles = tiles_of(s->columns, (size_t)value[2]);
-  const bool small = value[0] < IN_PLACE_VECTORS;
-  const bool k_copied = small || s->qk_floats < 1.0, v_copied = small || s->v_floats < 1.0;
+  const bool copied = value[0] < IN_PLACE_VECTORS || s->far_rows;
+  const bool k_copied = copied || s->qk_floats < 1.0, v_copied = copied || s->v_floats < 1.0;
   t->flops += lanes * d + live * (scores * 2.0 * d + keys * (1.0 + EXP2_FLOPS + 2.0 * e) + e);
   t->global_read += lanes * d * s->qk_floats;
   t->global_read += (k_copied ? groups * keys : blocks * scores) * d * s->qk_floats;

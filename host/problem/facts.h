@@ -10,6 +10,10 @@ size_t clattn_rows_of_kv_head(const clattn_problem *problem);
 /* Whether a KV head has few query rows, as when a sequence is continued token by token. */
 bool clattn_has_few_rows(const clattn_problem *problem);
 
+/* Whether the keys and values of a head are more than a core's own caches hold, and its rows do not
+ * follow each other in memory, because those of other heads lie between them. */
+bool clattn_has_far_rows(const clattn_problem *problem);
+
 /* Whether the problem has projection matrices. */
 bool clattn_has_weights(const clattn_problem *problem);
 

@@ -3,7 +3,7 @@
 #ifndef CLATTN_KERNEL_PARTS_H
 #define CLATTN_KERNEL_PARTS_H
 
-/* Rung 5: from this many vectors a block on, float keys and values are read in place. Smaller blocks use a copy. */
+/* Rung 5: from this many vectors a block on, float keys and values that are near are read in place. */
 #define IN_PLACE_VECTORS 4
 
 /* Rung 6: work-items along y. */
