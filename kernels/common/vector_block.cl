@@ -30,7 +30,9 @@
 #define VALUES_IN global
 #endif
 
-/* Functions whose loops must be unrolled: loop bounds that are arguments become constants only by inlining. */
+/* Functions whose arguments must be constants, which inlining makes them. Loops are unrolled before that: their bounds
+ * are macros, and a condition leaves out the vectors that a segment lacks. With an argument as bound they would remain
+ * loops, whose sums go through memory. */
 #define INLINE static __attribute__((always_inline))
 
 /* A block of queries. They fill the last lanes. Lanes before the first query repeat it, and vectors that hold only
@@ -82,29 +84,33 @@ INLINE void score_tile(const block b, const strip s, int at, const int vectors, 
 #pragma unroll
   for (int i = 0; i < TILE_KEYS; ++i)
 #pragma unroll
-    for (int v = 0; v < vectors; ++v) sum[i][v] = 0.0f;
+    for (int v = 0; v < VECTORS; ++v)
+      if (v < vectors) sum[i][v] = 0.0f;
   for (int c = 0; c < HEAD_DIM; ++c) {
     float16 q[VECTORS];
 #pragma unroll
-    for (int v = 0; v < vectors; ++v) q[v] = b.queries[c * VECTORS + v0 + v];
+    for (int v = 0; v < VECTORS; ++v)
+      if (v < vectors) q[v] = b.queries[c * VECTORS + v0 + v];
 #pragma unroll
     for (int i = 0; i < TILE_KEYS; ++i)
 #pragma unroll
-      for (int v = 0; v < vectors; ++v) sum[i][v] = fma((float16)from[i][c], q[v], sum[i][v]);
+      for (int v = 0; v < VECTORS; ++v)
+        if (v < vectors) sum[i][v] = fma((float16)from[i][c], q[v], sum[i][v]);
   }
 #pragma unroll
-  for (int v = 0; v < vectors; ++v) {
-    float16 most = b.most[v0 + v];
+  for (int v = 0; v < VECTORS; ++v)
+    if (v < vectors) {
+      float16 most = b.most[v0 + v];
 #pragma unroll
-    for (int i = 0; i < TILE_KEYS; ++i) {
-      const int key = s.key0 + at + i;
-      const int16 is_seen = key >= b.first[v0 + v] && key < b.end[v0 + v];
-      const float16 seen = is_seen ? sum[i][v] : -INFINITY, score = masked ? seen : sum[i][v];
-      most = larger16(score, most);
-      b.scores[(at + i) * VECTORS + v0 + v] = score;
+      for (int i = 0; i < TILE_KEYS; ++i) {
+        const int key = s.key0 + at + i;
+        const int16 is_seen = key >= b.first[v0 + v] && key < b.end[v0 + v];
+        const float16 seen = is_seen ? sum[i][v] : -INFINITY, score = masked ? seen : sum[i][v];
+        most = larger16(score, most);
+        b.scores[(at + i) * VECTORS + v0 + v] = score;
+      }
+      b.most[v0 + v] = most;
     }
-    b.most[v0 + v] = most;
-  }
 }
 
 INLINE void score_tiles(const block b, const strip s, const segment part, int all_from, int all_end,
@@ -216,22 +222,25 @@ INLINE void weigh_keys(const block b, const segment s, const int vectors, const 
   const float headroom = b.headroom;
   float16 largest[VECTORS], sum[VECTORS];
 #pragma unroll
-  for (int v = 0; v < vectors; ++v) {
-    largest[v] = b.largest[v0 + v] == -INFINITY ? 0.0f : b.largest[v0 + v];
-    sum[v] = b.sums[v0 + v];
-  }
+  for (int v = 0; v < VECTORS; ++v)
+    if (v < vectors) {
+      largest[v] = b.largest[v0 + v] == -INFINITY ? 0.0f : b.largest[v0 + v];
+      sum[v] = b.sums[v0 + v];
+    }
   for (int at = s.from; at < s.to; ++at) {
 #pragma unroll
-    for (int v = 0; v < vectors; ++v) {
-      const float16 score = b.scores[at * VECTORS + v0 + v];
-      const float16 part = weight16(score, largest[v], headroom, plain);
-      const float16 weight = !plain && score == -INFINITY ? MASKED_WEIGHT : part;
-      sum[v] += weight;
-      b.scores[at * VECTORS + v0 + v] = weight;
-    }
+    for (int v = 0; v < VECTORS; ++v)
+      if (v < vectors) {
+        const float16 score = b.scores[at * VECTORS + v0 + v];
+        const float16 part = weight16(score, largest[v], headroom, plain);
+        const float16 weight = !plain && score == -INFINITY ? MASKED_WEIGHT : part;
+        sum[v] += weight;
+        b.scores[at * VECTORS + v0 + v] = weight;
+      }
   }
 #pragma unroll
-  for (int v = 0; v < vectors; ++v) b.sums[v0 + v] = sum[v];
+  for (int v = 0; v < VECTORS; ++v)
+    if (v < vectors) b.sums[v0 + v] = sum[v];
 }
 
 INLINE void weigh(const block b, const segment s, const int plain) {
@@ -259,22 +268,29 @@ INLINE void add_tile(const block b, const strip s, const segment part, int c, co
   VALUES_IN const float *values = s.v + part.from * s.v_row + c;
   float16 sum[TILE_DIMS][VECTORS];
 #pragma unroll
-  for (int i = 0; i < dims; ++i)
+  for (int i = 0; i < TILE_DIMS; ++i)
+    if (i < dims)
 #pragma unroll
-    for (int v = 0; v < vectors; ++v) sum[i][v] = b.values[(c + i) * VECTORS + v0 + v];
+      for (int v = 0; v < VECTORS; ++v)
+        if (v < vectors) sum[i][v] = b.values[(c + i) * VECTORS + v0 + v];
   for (int at = part.from; at < part.to; ++at, values += s.v_row) {
     float16 weight[VECTORS];
 #pragma unroll
-    for (int v = 0; v < vectors; ++v) weight[v] = b.scores[at * VECTORS + v0 + v];
+    for (int v = 0; v < VECTORS; ++v)
+      if (v < vectors) weight[v] = b.scores[at * VECTORS + v0 + v];
 #pragma unroll
-    for (int i = 0; i < dims; ++i)
+    for (int i = 0; i < TILE_DIMS; ++i)
+      if (i < dims)
 #pragma unroll
-      for (int v = 0; v < vectors; ++v) sum[i][v] = fma((float16)values[i], weight[v], sum[i][v]);
+        for (int v = 0; v < VECTORS; ++v)
+          if (v < vectors) sum[i][v] = fma((float16)values[i], weight[v], sum[i][v]);
   }
 #pragma unroll
-  for (int i = 0; i < dims; ++i)
+  for (int i = 0; i < TILE_DIMS; ++i)
+    if (i < dims)
 #pragma unroll
-    for (int v = 0; v < vectors; ++v) b.values[(c + i) * VECTORS + v0 + v] = sum[i][v];
+      for (int v = 0; v < VECTORS; ++v)
+        if (v < vectors) b.values[(c + i) * VECTORS + v0 + v] = sum[i][v];
 }
 
 INLINE void add_tiles(const block b, const strip s, const segment part, const int vectors) {
