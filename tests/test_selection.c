@@ -7,6 +7,8 @@
 #include "catalog/fused.h"
 #include "catalog/selection.h"
 #include "catalog/tiles.h"
+#include "plan/choice.h"
+#include "problem/facts.h"
 #include "support.h"
 #include "base/sizes.h"
 
@@ -91,12 +93,12 @@ static void what_a_device_would_get(void **state) {
       {AVX512, CLATTN_STAGE_PROJECT, 512, "panel:ITEM_ROWS=256:ROWS=4:VECTORS=4:STRIP=512:TILES=1"},
       {AVX512, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=4:VECTORS=4:STRIP=256"},
       {AVX512, CLATTN_STAGE_SOFTMAX, 512, "vector:ITEM_ROWS=16"},
-      {AVX512, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=4:TILE_KEYS=4:TILE_DIMS=6:STRIP=128:QUERIES=256"},
+      {AVX512, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=4:TILE_KEYS=4:TILE_DIMS=6:STRIP=128:QUERIES=256:KEYS_FROM=1"},
       {AVX512, CLATTN_STAGE_FUSED, 1, "stream:HEADS=8:UNIT_GROUPS=1"},
       {AVX2, CLATTN_STAGE_PROJECT, 512, "panel:ITEM_ROWS=256:ROWS=6:VECTORS=1:STRIP=512:TILES=2"},
       {AVX2, CLATTN_STAGE_SCORES, 512, "panel:ITEM_ROWS=256:ROWS=6:VECTORS=1:STRIP=256"},
       {AVX2, CLATTN_STAGE_CONTEXT, 512, "panel:ITEM_ROWS=128:ROWS=6:VECTORS=1:STRIP=256"},
-      {AVX2, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=1:TILE_KEYS=6:TILE_DIMS=6:STRIP=128:QUERIES=256"},
+      {AVX2, CLATTN_STAGE_FUSED, 512, "vector:VECTORS=1:TILE_KEYS=6:TILE_DIMS=6:STRIP=128:QUERIES=256:KEYS_FROM=2"},
       {LLVMPIPE, CLATTN_STAGE_CONTEXT, 512, "register:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
       {LLVMPIPE, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
       {SMALL, CLATTN_STAGE_PROJECT, 512, "wide:LOCAL_X=16:LOCAL_Y=8:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
@@ -114,6 +116,35 @@ static void what_a_device_would_get(void **state) {
     if (strcmp(text, cases[i].expected) != 0)
       fail_msg("%s of %s, %zu queries: %s instead of %s", clattn_stage_name(cases[i].stage), device.name,
                cases[i].queries, text, cases[i].expected);
+  }
+}
+
+/* Far rows: 1 MiB of keys and values of a head, and other heads between them. */
+static void far_rows_are_copied(void **state) {
+  (void)state;
+  static const struct {
+    size_t heads, head_dim, keys;
+    clattn_order order;
+    bool is_far;
+  } cases[] = {{8, 64, 2047, CLATTN_ORDER_TOKENS, false},
+               {8, 64, 2048, CLATTN_ORDER_TOKENS, true},
+               {8, 128, 1024, CLATTN_ORDER_TOKENS, true},
+               {1, 64, 65536, CLATTN_ORDER_TOKENS, false},
+               {8, 64, 65536, CLATTN_ORDER_HEADS, false}};
+  const clattn_device_info device = known(AVX512);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    clattn_problem p = problem_of(512);
+    p.source = CLATTN_SOURCE_QKV;
+    p.heads = cases[i].heads;
+    p.head_dim = p.value_dim = cases[i].head_dim;
+    p.key_len = cases[i].keys;
+    p.order = cases[i].order;
+    assert_int_equal(clattn_has_far_rows(&p), cases[i].is_far);
+    const clattn_extent extent = clattn_extent_of(&p, CLATTN_STAGE_FUSED, &device);
+    const clattn_kernel *vector = clattn_catalog_find(CLATTN_STAGE_FUSED, "vector", 6);
+    int value[CLATTN_TILES_MOST];
+    clattn_standard_tiles(vector, &extent, &device, value);
+    assert_int_equal(value[5], cases[i].is_far ? 2 : 1);
   }
 }
 
@@ -232,7 +263,7 @@ static void rows_agree_with_their_geometry(void **state) {
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
     int value[CLATTN_TILES_MOST];
     clattn_geometry geometry;
-    clattn_standard_tiles(row, &device, value);
+    clattn_standard_tiles(row, &small_extent, &device, value);
     row->geometry(value, &small_extent, &geometry);
     if ((geometry.local_bytes > 0) != ((row->needs & CLATTN_NEEDS_LOCAL_MEMORY) != 0))
       fail_msg("%s %s takes %zu bytes of local memory", clattn_stage_name(row->stage), row->name, geometry.local_bytes);
@@ -368,6 +399,7 @@ static void needs_are_met_or_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_a_device_would_get),
+      cmocka_unit_test(far_rows_are_copied),
       cmocka_unit_test(queries_are_divided),
       cmocka_unit_test(units_are_busy),
       cmocka_unit_test(candidates_descend),

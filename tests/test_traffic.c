@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "catalog/catalog.h"
+#include "../kernels/common/parts.h"
 #include "cli/ladder/prediction.h"
 #include "support.h"
 #include "catalog/traffic.h"
@@ -186,7 +187,7 @@ static const counted by_hand[] = {
      * each lane, and the lane's other values */
     {CLATTN_STAGE_FUSED,
      "vector",
-     {1, 4, 4, 64, 16},
+     {1, 4, 4, 64, 16, KEYS_FROM_COPY},
      16,
      8,
      1,
@@ -237,23 +238,21 @@ static void split(void **state) {
   assert_true(t.global_strided == 0.0 && t.local_read > 0.0 && t.local_written > 0.0);
 }
 
-/* Blocks of 64 queries read keys and values in place, each block for itself. Where those of a head
- * fill more than a core's caches and lie apart, a group of 128 queries copies them once. */
-static void far_rows(void **state) {
+/* Two blocks of 64 queries read keys and values each for themselves, or both from the copy that their
+ * work-group has made. */
+static void copies(void **state) {
   (void)state;
-  enum { QUERIES = 128, NEAR = 256, FAR = 512, DIM = 256 };
-  static const int value[] = {4, 4, 4, 64, QUERIES};
+  enum { QUERIES = 128, KEYS = 256, DIM = 32 };
+  int value[] = {4, 4, 4, 64, QUERIES, KEYS_FROM_PLACE};
   const clattn_kernel *vector = row_of(CLATTN_STAGE_FUSED, "vector");
-  const clattn_problem near = attention(QUERIES, NEAR, 2, DIM, DIM), far = attention(QUERIES, FAR, 2, DIM, DIM),
-                       contiguous = attention(QUERIES, FAR, 1, DIM, DIM);
-  clattn_traffic t = clattn_stage_traffic(vector, value, &near, CLATTN_STAGE_FUSED, QUERIES, 0);
-  assert_close(t.global_read / 4.0, 2.0 * (QUERIES * DIM + 2.0 * NEAR * 2.0 * DIM));
-  t = clattn_stage_traffic(vector, value, &contiguous, CLATTN_STAGE_FUSED, QUERIES, 0);
-  assert_close(t.global_read / 4.0, QUERIES * DIM + 2.0 * FAR * 2.0 * DIM);
-  const double written = t.local_written;
-  t = clattn_stage_traffic(vector, value, &far, CLATTN_STAGE_FUSED, QUERIES, 0);
-  assert_close(t.global_read / 4.0, 2.0 * (QUERIES * DIM + FAR * 2.0 * DIM));
-  assert_close(t.local_written / 4.0, 2.0 * (written / 4.0 + FAR * 2.0 * DIM));
+  const clattn_problem p = attention(QUERIES, KEYS, 2, DIM, DIM);
+  const clattn_traffic place = clattn_stage_traffic(vector, value, &p, CLATTN_STAGE_FUSED, QUERIES, 0);
+  value[5] = KEYS_FROM_COPY;
+  const clattn_traffic copy = clattn_stage_traffic(vector, value, &p, CLATTN_STAGE_FUSED, QUERIES, 0);
+  assert_close(place.global_read / 4.0, 2.0 * (QUERIES * DIM + 2.0 * KEYS * 2.0 * DIM));
+  assert_close(copy.global_read / 4.0, 2.0 * (QUERIES * DIM + KEYS * 2.0 * DIM));
+  assert_close((copy.local_written - place.local_written) / 4.0, 2.0 * KEYS * 2.0 * DIM);
+  assert_close((copy.local_read - place.local_read) / 4.0, 2.0 * 2.0 * KEYS * 2.0 * DIM);
 }
 
 /* Three results from the same x. Work-items that are neighbours in a column read and write rows far
@@ -399,7 +398,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counted_by_hand),
       cmocka_unit_test(split),
-      cmocka_unit_test(far_rows),
+      cmocka_unit_test(copies),
       cmocka_unit_test(projections),
       cmocka_unit_test(tiles_side_by_side),
       cmocka_unit_test(blocks_of_rows),

@@ -8,13 +8,13 @@
 #include "catalog/needs.h"
 #include "catalog/traffic.h"
 
-#define CLATTN_TILES_MOST 5
+#define CLATTN_TILES_MOST 6
 #define CLATTN_VALID_MOST 6
 
 /* A size that a kernel is compiled with; its name is the macro's. */
 typedef struct clattn_tile {
   const char *name;             /* NULL ends the list */
-  int standard;                 /* unless the device's family has its own (families.h) */
+  int standard;                 /* unless the family of device and problem has its own (families.h) */
   int valid[CLATTN_VALID_MOST]; /* 0 ends the list */
 } clattn_tile;
 
@@ -36,7 +36,6 @@ typedef struct clattn_kernel {
   bool few_rows;        /* plans take it only for problems with clattn_has_few_rows() */
   bool plain;           /* the formula: reads its operands from memory again for each result */
   bool reads_panels;    /* of project: also takes matrices in panels (projection_part.in_panels) */
-  bool copies_far_rows; /* of fused: has a form for problems with clattn_has_far_rows() */
   bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */
   const char *file;     /* below kernels/; for a library row: its GEMM's post-process */
   const char *function; /* the kernel's name in the file */

@@ -1,23 +1,33 @@
-/* The table of device families: tile sizes that differ from a kernel's standard ones. `clattn
- * tune` finds the best sizes for one device; sizes that are better for a whole family belong
- * here. */
+/* The table of families: tile sizes that differ from a kernel's standard ones. `clattn tune` finds the
+ * best sizes for one device and length; sizes that are better for a whole family of devices or
+ * problems belong here. */
 #include "catalog/families.h"
 
 #include <string.h>
+
+#include "../../kernels/common/parts.h"
 
 /* CPU kernels are written with vectors of 16 floats. Where the device's own are shorter, the
  * compiler splits each into several, and sums that fit 32 registers of 16 floats fit neither 16
  * of 8 nor 32 of 4. */
 #define WIDE_VECTOR 16
 
-static bool has_short_vectors(const clattn_device_info *device) {
+static bool has_short_vectors(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)extent;
   return device->native_float_width < WIDE_VECTOR;
 }
 
 /* AVX2: 6 sums of 16 floats, the 16 floats that they are multiplied by, and a broadcast one take 15
  * of 16 registers. */
-static bool has_vectors_of_8(const clattn_device_info *device) {
+static bool has_vectors_of_8(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)extent;
   return device->native_float_width == 8;
+}
+
+/* Measured on a Zen 4 with AVX-512: docs/performance.md, "How a CPU divides queries". */
+static bool has_far_rows(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)device;
+  return extent->far_rows;
 }
 
 const clattn_family_tile clattn_family_tiles[] = {
@@ -30,15 +40,18 @@ const clattn_family_tile clattn_family_tiles[] = {
     {has_short_vectors, CLATTN_STAGE_CONTEXT, "panel", "VECTORS", 1},
     {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "VECTORS", 1},
     {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "TILE_KEYS", 6},
+    {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "KEYS_FROM", KEYS_FROM_COPY},
+    {has_far_rows, CLATTN_STAGE_FUSED, "vector", "KEYS_FROM", KEYS_FROM_COPY},
 };
 
 const size_t clattn_family_tiles_count = sizeof clattn_family_tiles / sizeof clattn_family_tiles[0];
 
-int clattn_default_tile(const clattn_kernel *row, const clattn_tile *tile, const clattn_device_info *device) {
+int clattn_default_tile(const clattn_kernel *row, const clattn_tile *tile, const clattn_extent *extent,
+                        const clattn_device_info *device) {
   for (size_t i = 0; i < clattn_family_tiles_count; ++i) {
     const clattn_family_tile *f = &clattn_family_tiles[i];
     if (f->stage == row->stage && strcmp(f->kernel, row->name) == 0 && strcmp(f->tile, tile->name) == 0 &&
-        f->family(device))
+        f->family(device, extent))
       return f->value;
   }
   return tile->standard;

@@ -108,13 +108,14 @@ void clattn_geometry_vector_rows(const int *value, const clattn_extent *e, clatt
       .local = {1, 1}, .cols = (size_t)value[0], .rows = 1, .longest_addition = e->terms / 16 + 4 + e->terms % 16};
 }
 
-/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP, QUERIES. Local memory for each query: itself, its sums
- * of values and five numbers. For the group: the scores of a block for a strip of keys, and copies of
- * the strip's keys and values where kernels/common/vector_block.cl makes them, else one vector. */
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP, QUERIES, KEYS_FROM. Local memory for each query: itself,
+ * its sums of values and five numbers. For the group: the scores of a block for a strip of keys, and
+ * copies of the strip's keys and values where kernels/common/vector_block.cl makes them, else one
+ * vector. */
 void clattn_geometry_fused_vector(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t block = (size_t)value[0] * 16, strip = (size_t)value[3] / (size_t)value[1] * (size_t)value[1];
   const size_t most = clattn_larger((size_t)value[4], block);
-  const bool copied = value[0] < IN_PLACE_VECTORS || e->far_rows;
+  const bool copied = value[5] == KEYS_FROM_COPY;
   const size_t k_copy = e->k_stored || copied ? strip * clattn_groups_of(e->head_dim, 16) : 1;
   const size_t v_copy = e->v_stored || copied ? strip * clattn_groups_of(e->value_dim, 16) : 1;
   const size_t floats = most * (e->head_dim + e->value_dim + 5) + strip * block + 16 * (k_copy + v_copy);

@@ -44,7 +44,7 @@ bool clattn_next_candidate(const clattn_selection *s, clattn_candidate *candidat
   const clattn_kernel *kernel = next_kernel(s->stage, candidate->kernel);
   if (kernel == NULL) return false;
   *candidate = (clattn_candidate){.kernel = kernel, .against = clattn_unsuited(kernel, s->device, s->problem)};
-  clattn_standard_tiles(kernel, s->device, candidate->value);
+  clattn_standard_tiles(kernel, &s->extent, s->device, candidate->value);
   if (candidate->against == NULL &&
       clattn_fit_tiles(kernel, &s->extent, s->device, candidate->value, error) != CLATTN_OK)
     candidate->against = error->message;

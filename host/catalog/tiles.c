@@ -33,9 +33,10 @@ clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, c
   return check_limits(&geometry, device, error);
 }
 
-void clattn_standard_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST]) {
+void clattn_standard_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
+                           int value[CLATTN_TILES_MOST]) {
   for (size_t i = 0; i < CLATTN_TILES_MOST; ++i)
-    value[i] = row->tile[i].name != NULL ? clattn_default_tile(row, &row->tile[i], device) : 0;
+    value[i] = row->tile[i].name != NULL ? clattn_default_tile(row, &row->tile[i], extent, device) : 0;
 }
 
 /* The largest valid value below the present one; false if there is none. */
@@ -53,14 +54,14 @@ static void restore_tiles(const clattn_kernel *row, const clattn_extent *extent,
                           int value[CLATTN_TILES_MOST]) {
   for (size_t t = 0; row->tile[t].name != NULL; ++t) {
     const int smaller = value[t];
-    value[t] = clattn_default_tile(row, &row->tile[t], device);
+    value[t] = clattn_default_tile(row, &row->tile[t], extent, device);
     if (clattn_row_supported(row, value, extent, device, NULL) != CLATTN_OK) value[t] = smaller;
   }
 }
 
 clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
                                int value[CLATTN_TILES_MOST], clattn_error *error) {
-  clattn_standard_tiles(row, device, value);
+  clattn_standard_tiles(row, extent, device, value);
   if (clattn_row_supported(row, value, extent, device, error) == CLATTN_OK) return CLATTN_OK;
   /* The last sizes of a row, those of the depth, cost least when they are made smaller. */
   for (int t = CLATTN_TILES_MOST - 1; t >= 0; --t)

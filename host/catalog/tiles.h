@@ -10,8 +10,9 @@ clattn_status clattn_row_supported(const clattn_kernel *row, const int *value, c
                                    const clattn_device_info *device, clattn_error *error);
 
 /* The sizes that plans take without a tuning record, as long as they fit: those of the device
- * family. */
-void clattn_standard_tiles(const clattn_kernel *row, const clattn_device_info *device, int value[CLATTN_TILES_MOST]);
+ * and problem's family. */
+void clattn_standard_tiles(const clattn_kernel *row, const clattn_extent *extent, const clattn_device_info *device,
+                           int value[CLATTN_TILES_MOST]);
 
 /* The sizes of clattn_standard_tiles, made smaller as far as the device needs it. If no valid
  * values fit: CLATTN_UNSUPPORTED, with what those of clattn_standard_tiles lack. */

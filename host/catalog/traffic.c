@@ -221,7 +221,6 @@ static clattn_sizes attention_sizes(const clattn_problem *p, clattn_stage stage,
                     .head_dim = p->head_dim,
                     .qk_floats = floats_of(p, stage, CLATTN_Q),
                     .v_floats = floats_of(p, stage, CLATTN_V),
-                    .far_rows = clattn_has_far_rows(p),
                     .b_along_depth = stage == CLATTN_STAGE_SCORES,
                     .a_is_weights = stage == CLATTN_STAGE_CONTEXT};
   if (stage == CLATTN_STAGE_SCORES) s.terms = p->head_dim;

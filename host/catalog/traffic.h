@@ -16,7 +16,6 @@ typedef struct clattn_sizes {
   size_t group_rows;    /* fused: rows of a work-group (clattn_geometry.rows) */
   double qk_floats;     /* fused: size of a stored element of q and k, and of v, in floats: 1 or 1/2 */
   double v_floats;
-  bool far_rows;      /* fused: clattn_has_far_rows() */
   bool b_along_depth; /* products: whether B is contiguous along the terms */
   bool a_is_weights;  /* products: whether A holds weights, whose masked keys are left out */
 } clattn_sizes;

@@ -126,7 +126,7 @@ void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_
 
 /* ---- for CPUs ---------------------------------------------------------------------------------------------------- */
 
-/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP, QUERIES. Assumes that the scale is folded into the
+/* value: VECTORS, TILE_KEYS, TILE_DIMS, STRIP, QUERIES, KEYS_FROM. Assumes that the scale is folded into the
  * queries, as with all but a very small head_dim. The queries are read from local memory as vectors,
  * again for each tile. A float of keys or values serves all queries of a block. It is read in place,
  * or from a copy that a work-group makes for all its blocks (kernels/common/vector_block.cl). */
@@ -139,7 +139,7 @@ void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn
   const double strips = tiles_of(s->terms, (size_t)value[3] / tile_keys * tile_keys);
   const double tiles = tiles_of(s->terms, tile_keys), scores = tiles * (double)tile_keys;
   const double dim_tiles = tiles_of(s->columns, (size_t)value[2]);
-  const bool copied = value[0] < IN_PLACE_VECTORS || s->far_rows;
+  const bool copied = value[5] == KEYS_FROM_COPY;
   const bool k_copied = copied || s->qk_floats < 1.0, v_copied = copied || s->v_floats < 1.0;
   t->flops += lanes * d + live * (scores * 2.0 * d + keys * (1.0 + EXP2_FLOPS + 2.0 * e) + e);
   t->global_read += lanes * d * s->qk_floats;

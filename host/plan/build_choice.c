@@ -23,7 +23,7 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                          .value_dim = problem->value_dim,
                          .k_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_K),
                          .v_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_V),
-                         .far_rows = facts->reads_stored && clattn_has_far_rows(problem),
+                         .far_rows = clattn_has_far_rows(problem),
                          .work = {.pairs = problem->batch * problem->heads,
                                   .rows = problem->query_len,
                                   .compute_units = device->compute_units,
@@ -36,8 +36,6 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_choice *c
   size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, options + used, size - used);
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
-  if (choice->row->copies_far_rows)
-    used += (size_t)snprintf(options + used, size - used, " -DFAR_ROWS=%d", clattn_has_far_rows(problem));
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }

@@ -100,7 +100,7 @@ clattn_status clattn_parse_choice(const clattn_plan *plan, clattn_stage stage, c
   const clattn_extent extent = clattn_extent_of(&plan->problem, stage, &plan->device->info);
   const bool sized = text.length > 0;
   if (sized || clattn_fit_tiles(row, &extent, &plan->device->info, choice->value, NULL) != CLATTN_OK)
-    clattn_standard_tiles(row, &plan->device->info, choice->value);
+    clattn_standard_tiles(row, &extent, &plan->device->info, choice->value);
   clattn_status status = CLATTN_OK;
   while (status == CLATTN_OK && text.length > 0) status = set_tile(choice, cut(&text, ':'), error);
   return status;

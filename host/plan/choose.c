@@ -18,7 +18,8 @@ bool clattn_self_test_wanted(const clattn_plan_options *options) {
 
 static clattn_status note_chosen(clattn_plan *plan, const clattn_choice *choice, clattn_error *error) {
   int standard[CLATTN_TILES_MOST];
-  clattn_standard_tiles(choice->row, &plan->device->info, standard);
+  const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage, &plan->device->info);
+  clattn_standard_tiles(choice->row, &extent, &plan->device->info, standard);
   const bool smaller = memcmp(standard, choice->value, sizeof standard) != 0;
   return clattn_reason_add(plan, CLATTN_REASON_CHOSEN, choice, error, "highest priority of the kernels that suit%s",
                            smaller ? "; sizes made smaller for this device" : "");

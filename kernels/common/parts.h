@@ -3,8 +3,9 @@
 #ifndef CLATTN_KERNEL_PARTS_H
 #define CLATTN_KERNEL_PARTS_H
 
-/* Rung 5: from this many vectors a block on, float keys and values that are near are read in place. */
-#define IN_PLACE_VECTORS 4
+/* Rung 5: float keys and values are read in place, or from copies of each strip. */
+#define KEYS_FROM_PLACE 1
+#define KEYS_FROM_COPY 2
 
 /* Rung 6: work-items along y. */
 #define SPLIT_LOCAL_Y 4

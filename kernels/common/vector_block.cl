@@ -1,11 +1,11 @@
 /* Rung 5 of fused, one block of queries: scores, weights and sums of values for a strip of keys. The kernel file sets
- * VECTORS, TILE_KEYS, TILE_DIMS and STRIP, and explains the layout.
+ * VECTORS, TILE_KEYS, TILE_DIMS, STRIP and KEYS_FROM, and explains the layout.
  *
  * Numbers of k and v are broadcast from where the strip is. A block of 64 queries uses each number that it reads 64
- * times, so that keys and values stay in place. A smaller block would read them from distant rows too often: a strip is
- * first copied to local memory, as contiguous floats, and all blocks of the work-item use the copy. So it is where rows
- * come from beyond a core's own caches (FAR_ROWS): copying waits for several rows at once, a product for each by
- * itself. half and bfloat16 values cannot be broadcast from memory, so that these are always copied.
+ * times, so that keys and values may stay in place. A smaller block would read them from distant rows too often: with
+ * KEYS_FROM 2 a strip is first copied to local memory, as contiguous floats, and all blocks of the work-item use the
+ * copy. That also pays where rows come from beyond a core's own caches: copying waits for several rows at once, a
+ * product for each by itself. half and bfloat16 values cannot be broadcast from memory; these are always copied.
  */
 #include "common/exp2.cl"
 #include "common/fused.cl"
@@ -15,9 +15,8 @@
 #define BLOCK_ROWS (VECTORS * 16)
 #define STRIP_KEYS (STRIP / TILE_KEYS * TILE_KEYS)
 
-#define STRIPS_COPIED (VECTORS < IN_PLACE_VECTORS || FAR_ROWS)
-#define KEYS_COPIED (QK_TYPE != 0 || STRIPS_COPIED)
-#define VALUES_COPIED (V_TYPE != 0 || STRIPS_COPIED)
+#define KEYS_COPIED (QK_TYPE != 0 || KEYS_FROM == KEYS_FROM_COPY)
+#define VALUES_COPIED (V_TYPE != 0 || KEYS_FROM == KEYS_FROM_COPY)
 
 #if KEYS_COPIED
 #define KEYS_IN local

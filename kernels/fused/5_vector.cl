@@ -41,8 +41,8 @@
 #ifndef QUERIES
 #define QUERIES 256 /* 16, 32, 64, 128, 256: the most that a work-item processes, but at least one block */
 #endif
-#ifndef FAR_ROWS
-#define FAR_ROWS 0 /* 1: a head's keys and values fill more than a core's caches, and lie apart */
+#ifndef KEYS_FROM
+#define KEYS_FROM 1 /* 1, 2: common/parts.h */
 #endif
 #include "common/group.cl"
 #include "common/transpose.cl"
