@@ -3,8 +3,8 @@
 
 usage: kernels.py WRITE_SOURCES [--clang CLANG] [--keep FOLDER]
 
-WRITE_SOURCES is tests/arm/write_sources of the build folder. A hot loop is an innermost loop that calls nothing and
-does little but multiply and add vectors (fmla). If it touches the stack, its sums did not fit the registers. Exits with
+WRITE_SOURCES is tests/write_sources of the build folder. A hot loop is an innermost loop that calls nothing and does
+little but multiply and add vectors (fmla). If it touches the stack, its sums did not fit the registers. Exits with
 1 if one does, or if a kernel has no hot loop; with 77 (skipped) or CLATTN_SKIPPED where no clang compiles for ARM."""
 
 import argparse
@@ -17,6 +17,10 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import loops  # noqa: E402
+
 PROCESSORS = ("cortex-a76", "neoverse-n1", "neoverse-v1")
 LANGUAGE = ["-x", "cl", "-D__OPENCL_VERSION__=120", "-Xclang", "-finclude-default-header", "-Xclang", "-fdeclare-opencl-builtins",
             "-Xclang", "-cl-ext=+cl_khr_fp16", "-include", str(HERE / "builtins.h")]
@@ -35,18 +39,6 @@ def compiled(clang, source, options, processor):
     return subprocess.run(second, check=True, capture_output=True, text=True, input=code).stdout
 
 
-def innermost_loops(lines):
-    """(first, last) line of each loop that has none within: from a label to the last branch back to it."""
-    at = {m[1]: i for i, line in enumerate(lines) if (m := LABEL.match(line))}
-    last = {}
-    for i, line in enumerate(lines):
-        branch = BRANCH.match(line)
-        if branch and at.get(branch[1], i) < i:
-            last[at[branch[1]]] = i
-    loops = sorted(last.items())
-    return [(a, b) for a, b in loops if not any((c, d) != (a, b) and a <= c and d <= b for c, d in loops)]
-
-
 def counted(lines):
     """What the loop does: multiply-adds of vectors, all instructions, loads and stores of the stack, calls."""
     count = {"fmla": 0, "all": 0, "stack": 0, "calls": 0}
@@ -63,7 +55,7 @@ def hot_loops(assembly):
     """(function, what it does) of each."""
     for function in re.finditer(r"^(\w+):\s+// @.*?\n(.*?)^\.Lfunc_end", assembly, re.M | re.S):
         lines = function[2].split("\n")
-        for first, last in innermost_loops(lines):
+        for first, last in loops.innermost(loops.loops(lines, LABEL, BRANCH)):
             count = counted(lines[first:last + 1])
             if count["calls"] == 0 and count["fmla"] > HOT * (count["all"] - count["stack"]):
                 yield function[1], count
@@ -94,8 +86,9 @@ def main():
     good = True
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or pathlib.Path(temporary)
-        listed = subprocess.run([options.write_sources, folder], check=True, capture_output=True, text=True).stdout
-        for name, *macros in map(str.split, listed.splitlines()):
+        command = [options.write_sources, "arm", folder]
+        listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        for name, _, *macros in map(str.split, listed.splitlines()):
             for processor in PROCESSORS:
                 assembly = compiled(options.clang, folder / f"{name}.cl", macros, processor)
                 (folder / f"{name}-{processor}.s").write_text(assembly, encoding="utf-8")

@@ -25,7 +25,7 @@ for tool in apt-get dpkg-deb; do
 done
 mkdir -p "$folder"
 packages=(libjansson-dev libpopt-dev libcmocka-dev ocl-icd-opencl-dev)
-"$here/fetch" "$debian" "$folder/root" "${packages[@]}" >"$folder/fetch.log" 2>&1 || {
+"$here/../fetch" "$debian" "$folder/root" "${packages[@]}" >"$folder/fetch.log" 2>&1 || {
   cat "$folder/fetch.log"
   echo "skipped: apt-get finds no libraries for $debian (no network, or package sources without ARM)"
   exit 77 # also in CI: which architectures a mirror has is not ours to install

@@ -17,7 +17,7 @@ skip() {
 [ -x "$program" ] || skip "the test arm-aarch64 has built nothing"
 mkdir -p "$folder"
 cd "$folder"
-"$here/fetch" arm64 root pocl-opencl-icd ocl-icd-libopencl1 libjansson4 libpopt0 >fetch.log 2>&1 || {
+"$here/../fetch" arm64 root pocl-opencl-icd ocl-icd-libopencl1 libjansson4 libpopt0 >fetch.log 2>&1 || {
   cat fetch.log
   echo "skipped: apt-get finds no PoCL for arm64 (no network, or package sources without ARM)"
   exit 77 # also in CI: which architectures a mirror has is not ours to install

@@ -1,0 +1,170 @@
+/* Writes kernels of the catalogue as plans have a device's driver compile them: each file with what
+ * it includes, and its options. The device need not be here.
+ *
+ * usage: write_sources arm|nvidia|amd|intel FOLDER
+ *
+ * Writes FOLDER/NAME.cl and prints a line "NAME first|other OPTIONS" for each: first where a plan
+ * tries this kernel first. For arm these are the kernels that plans take; for a GPU all that may
+ * run there, with every head_dim and type for which they are compiled. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/selection.h"
+#include "plan/choice.h"
+#include "problem/stages.h"
+#include "programs/program.h"
+
+/* ---- devices, as their drivers describe them --------------------------------------------------------------------- */
+
+/* PoCL, of a processor with NEON. */
+static const clattn_device_info arm = {.type = CLATTN_DEVICE_CPU,
+                                       .name = "ARM",
+                                       .compute_units = 4,
+                                       .native_float_width = 4,
+                                       .local_memory_bytes = 1 << 20,
+                                       .max_work_group = 4096,
+                                       .max_work_item_sizes = {4096, 4096, 4096}};
+
+static clattn_device_info gpu_of(const char *name, uint64_t local_memory_bytes, uint64_t max_work_group,
+                                 const char *extensions) {
+  clattn_device_info d = {.type = CLATTN_DEVICE_GPU,
+                          .compute_units = 64,
+                          .native_float_width = 1,
+                          .local_memory_bytes = local_memory_bytes,
+                          .max_work_group = max_work_group,
+                          .max_work_item_sizes = {max_work_group, max_work_group, max_work_group}};
+  snprintf(d.name, sizeof d.name, "%s", name);
+  snprintf(d.extensions, sizeof d.extensions, "%s", extensions);
+  return d;
+}
+
+/* ---- builds ------------------------------------------------------------------------------------------------------ */
+
+typedef struct source_case {
+  const char *name;
+  clattn_stage stage;
+  size_t queries, dim;
+  clattn_type type;
+} source_case;
+
+/* Without softmax: what its loops do is the driver's exp. */
+static const source_case arm_cases[] = {{"project", CLATTN_STAGE_PROJECT, 512, 64, CLATTN_F32},
+                                        {"scores", CLATTN_STAGE_SCORES, 512, 64, CLATTN_F32},
+                                        {"context", CLATTN_STAGE_CONTEXT, 512, 64, CLATTN_F32},
+                                        {"fused-64", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F32},
+                                        {"fused-64-f16", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F16},
+                                        {"fused-128", CLATTN_STAGE_FUSED, 512, 128, CLATTN_F32},
+                                        {"one-query-64", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F32},
+                                        {"one-query-128", CLATTN_STAGE_FUSED, 1, 128, CLATTN_F32},
+                                        {"one-query-64-f16", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F16}};
+
+static const size_t dims[] = {64, 80, 128, 256};
+static const clattn_type types[] = {CLATTN_F32, CLATTN_F16};
+
+static clattn_problem problem_of(const source_case *c) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.query_len = c->queries;
+  p.key_len = 512;
+  p.heads = 8;
+  p.model_dim = 8 * c->dim;
+  p.head_dim = c->dim;
+  p.value_dim = c->dim;
+  p.type = c->type;
+  if (c->type != CLATTN_F32) p.source = CLATTN_SOURCE_QKV; /* else keys and values are this run's, in float */
+  return p;
+}
+
+/* The kernel `row` with the sizes that a plan gives it; NULL: the kernel that a plan tries first.
+ * *first tells whether it is that one. false: no such kernel runs on the device. */
+static bool choose(const source_case *c, const clattn_problem *p, const clattn_device_info *device,
+                   const clattn_kernel *row, clattn_choice *choice, bool *first) {
+  const clattn_selection s = {
+      .stage = c->stage, .device = device, .problem = p, .extent = clattn_extent_of(p, c->stage, device)};
+  clattn_candidate candidate = {.kernel = NULL};
+  clattn_error error;
+  *first = true;
+  while (clattn_next_candidate(&s, &candidate, &error)) {
+    if (candidate.against != NULL) continue;
+    if (row == NULL || row == candidate.kernel) {
+      *choice = (clattn_choice){.stage = c->stage, .row = candidate.kernel};
+      memcpy(choice->value, candidate.value, sizeof choice->value);
+      return true;
+    }
+    *first = false;
+  }
+  return false;
+}
+
+static bool write_source(const char *folder, const char *name, const clattn_choice *choice, bool first,
+                         const char *options) {
+  clattn_error error;
+  char path[1024], *text = NULL;
+  if (clattn_source_read(NULL, choice->row->file, &text, &error) != CLATTN_OK) return false;
+  snprintf(path, sizeof path, "%s/%s.cl", folder, name);
+  FILE *to = fopen(path, "wb");
+  const bool good = to != NULL && fputs(text, to) >= 0;
+  free(text);
+  if (to == NULL || fclose(to) != 0 || !good) return false;
+  return printf("%s %s %s\n", name, first ? "first" : "other", options) > 0;
+}
+
+static bool write_case(const char *folder, const source_case *c) {
+  const clattn_problem p = problem_of(c);
+  clattn_choice choice;
+  char options[CLATTN_OPTIONS_TEXT];
+  bool first;
+  if (!choose(c, &p, &arm, NULL, &choice, &first)) return false;
+  clattn_choice_options(&p, &choice, NULL, options, sizeof options);
+  return write_source(folder, c->name, &choice, first, options);
+}
+
+/* All builds of the kernel for the device. Only stages that read what is stored are compiled for a
+ * head_dim and a type. */
+static bool write_kernel(const char *folder, const clattn_kernel *row, const clattn_device_info *device) {
+  const bool stored = clattn_stage_facts_of(row->stage)->reads_stored;
+  for (size_t d = 0; d < (stored ? sizeof dims / sizeof dims[0] : 1); ++d)
+    for (size_t t = 0; t < (stored ? sizeof types / sizeof types[0] : 1); ++t) {
+      const source_case c = {NULL, row->stage, row->few_rows ? 1 : 512, dims[d], types[t]};
+      const clattn_problem p = problem_of(&c);
+      clattn_choice choice;
+      char name[128], options[CLATTN_OPTIONS_TEXT];
+      bool first;
+      if (!choose(&c, &p, device, row, &choice, &first)) continue;
+      clattn_choice_options(&p, &choice, NULL, options, sizeof options);
+      const int used = snprintf(name, sizeof name, "%s=%s", clattn_stage_name(row->stage), row->name);
+      if (stored) snprintf(name + used, sizeof name - (size_t)used, "-%zu-%s", c.dim, clattn_type_name(c.type));
+      if (!write_source(folder, name, &choice, first, options)) return false;
+    }
+  return true;
+}
+
+static int failed(const char *name) {
+  fprintf(stderr, "write_sources: %s: there is no kernel, or its file cannot be written\n", name);
+  return 1;
+}
+
+static int write_gpu(const char *folder, const clattn_device_info *device) {
+  const clattn_kernel *row;
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
+    if (!write_kernel(folder, row, device)) return failed(row->name);
+  return 0;
+}
+
+static int write_arm(const char *folder) {
+  for (size_t i = 0; i < sizeof arm_cases / sizeof arm_cases[0]; ++i)
+    if (!write_case(folder, &arm_cases[i])) return failed(arm_cases[i].name);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  const clattn_device_info gpus[] = {
+      gpu_of("nvidia", 48 << 10, 1024, ""), gpu_of("amd", 64 << 10, 256, "cl_khr_fp16 cl_khr_subgroups"),
+      gpu_of("intel", 64 << 10, 256,
+             "cl_khr_fp16 cl_khr_subgroups cl_intel_subgroups cl_intel_required_subgroup_size")};
+  if (argc == 3 && strcmp(argv[1], "arm") == 0) return write_arm(argv[2]);
+  for (size_t g = 0; argc == 3 && g < sizeof gpus / sizeof gpus[0]; ++g)
+    if (strcmp(argv[1], gpus[g].name) == 0) return write_gpu(argv[2], &gpus[g]);
+  fputs("usage: write_sources arm|nvidia|amd|intel FOLDER\n", stderr);
+  return 2;
+}
