@@ -3,7 +3,7 @@
 # given, a script in it.
 #
 # usage: venv.sh NAME FOLDER [SCRIPT ARGUMENTS...]
-#   NAME    onnx, torch, model, files, numpy or intel for the tests; bench, onnxruntime, openvino or torch for bench/run
+#   NAME    onnx, torch, model, files, numpy, intel or nvidia for the tests; bench, onnxruntime, openvino or torch for bench/run
 #   FOLDER  where the environment is, or will be; it is not moved afterwards
 #
 # Exits with 77 (skipped), or CLATTN_SKIPPED, where Python, its venv or the packages are not to be had; with 1 where
@@ -12,7 +12,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 name=${1:-} folder=${2:-}
-[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|intel|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
+[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|intel|nvidia|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
 shift 2
 
 numpy="numpy==2.4.6"
@@ -54,8 +54,13 @@ intel)
             "tcmlib==1.6.0")
   imports="ctypes, sys; ctypes.CDLL(sys.prefix + '/lib/libintelocl.so')"
   ;;
+nvidia)
+  # Compilers for its GPUs: programs and libraries, no module.
+  packages=("nvidia-cuda-nvcc==13.5.37" "nvidia-nvvm==13.5.37" "nvidia-cuda-nvdisasm==13.5.37")
+  imports="ctypes, nvidia; ctypes.CDLL(nvidia.__path__[0] + '/cu13/lib/libnvvm.so.4')"
+  ;;
 *)
-  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, intel, bench, onnxruntime, openvino)" >&2
+  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, intel, nvidia, bench, onnxruntime, openvino)" >&2
   exit 2
   ;;
 esac
