@@ -118,13 +118,12 @@ halves() { # TOKENS COLUMNS
 }
 
 every_way() { # N KERNEL: the N-th fused kernel
-  local number=$1
-  shift
-  for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$1"; done
-  in_pieces "${shape[@]}" --causal --pipeline fused --kernel "project=naive,$1"
-  with_features "$number" --pipeline fused --kernel "$1"
+  local number=$1 kernel=project=naive,output=naive,$2 # the staged pipeline has the others
+  for causal in "" --causal; do under_oclgrind "${shape[@]}" $causal --pipeline fused --kernel "$kernel"; done
+  in_pieces "${shape[@]}" --causal --pipeline fused --kernel "project=naive,$2"
+  with_features "$number" --pipeline fused --kernel "$kernel"
   # Halves that are read without widening.
-  under_oclgrind --q "$work/q.npy" --k "$work/k.npy" --v "$work/v.npy" --heads 2 --type f16 --pipeline fused --kernel "$1"
+  under_oclgrind --q "$work/q.npy" --k "$work/k.npy" --v "$work/v.npy" --heads 2 --type f16 --pipeline fused --kernel "$2"
 }
 
 # Fused attention: every feature, in several tiles and blocks; also the standard sizes, with several
@@ -143,13 +142,15 @@ fused() {
     for kernel in "${kernels[@]}"; do
       every_way $number "$kernel"
       number=$((number + 1))
-      under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
+      under_oclgrind --random --tokens 70 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
+        --kernel "project=naive,$kernel"
     done
   done
   build_options=()
   mapfile -t kernels < <("$list" fused planned gpu)
   for kernel in "${kernels[@]}"; do
-    under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused --kernel "$kernel"
+    under_oclgrind --random --tokens 40 --model-dim 9 --heads 1 --head-dim 18 --causal --pipeline fused \
+      --kernel "project=naive,$kernel"
   done
 }
 
