@@ -5,8 +5,8 @@
 # python3 without packages. With the path of a Python that has NumPy, it also exchanges files with
 # NumPy.
 #
-# The cases hold on any device: what depends on it (its name, the kernels it selects, whether
-# CLBlast was built in) is asked of the program first.
+# The cases hold on any device: what depends on it (its name, the kernels it selects) is asked of the
+# program first.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
@@ -116,21 +116,6 @@ same "--check off gives the same context" "$folder/odd.npy" "$folder/odd-off.npy
 
 examine 0 '' "$clattn" devices
 judge "devices lists a device"
-if grep -q 'built without CLBlast' "$folder/out"; then
-  reject 2 'CLBlast' "${odd[@]}" --pipeline blas
-  reject 2 'CLBlast' --kernel scores=clblast
-else
-  expect "--pipeline blas" 0 '^passed: all 198 rows were checked$
-^plan +pipeline blas;
-^project .*clblast
-^scores .*clblast
-^context .*clblast' -- "$clattn" run "${odd[@]}" --pipeline blas --out "$folder/odd-blas.npy"
-  same "--pipeline blas gives the same context" "$folder/odd.npy" "$folder/odd-blas.npy" 1e-5
-  expect "--pipeline blas --causal --layout xwt" 0 '^passed: all 198 rows were checked$' -- \
-    "$clattn" run "${odd[@]}" --pipeline blas --causal --layout xwt
-  expect "--kernel scores=clblast" 0 '^passed: 
-^scores .*clblast' -- "$clattn" run "${odd[@]}" --kernel scores=clblast
-fi
 ladder=(
   "project=1 naive,scores=1 naive,softmax=1 naive,context=1 naive"
   "project=2 coalesced,scores=2 tiled,softmax=2 online,context=2 tiled"
