@@ -13,19 +13,22 @@ typedef struct result {
   int columns, in_panels;
 } result;
 
+/* A member of p.part[which]. An index that is not constant would make AMD's and Intel's compilers copy the array to
+ * memory of each work-item. */
+#define OF_PART(member) (which == 0 ? p.part[0].member : which == 1 ? p.part[1].member : p.part[2].member)
+
 /* Finds the result that the work-item's third dimension selects. */
 void find_result(const projection p, global const float *wq, global const float *wk, global const float *wv,
                  global const float *bq, global const float *bk, global const float *bv, global float *q,
                  global float *k, global float *v, result *r) {
   const int which = get_global_id(2);
-  const projection_part part = p.part[which];
   global const float *bias = which == 0 ? bq : which == 1 ? bk : bv;
-  r->w = (which == 0 ? wq : which == 1 ? wk : wv) + part.w_offset;
-  r->bias = bias ? bias + part.bias_offset : 0;
+  r->w = (which == 0 ? wq : which == 1 ? wk : wv) + OF_PART(w_offset);
+  r->bias = bias ? bias + OF_PART(bias_offset) : 0;
   r->out = which == 0 ? q : which == 1 ? k : v;
-  r->w_row = part.w_row;
-  r->columns = part.columns;
-  r->in_panels = part.in_panels;
+  r->w_row = OF_PART(w_row);
+  r->columns = OF_PART(columns);
+  r->in_panels = OF_PART(in_panels);
 }
 
 float bias_of(const result r, int column) {
