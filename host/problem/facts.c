@@ -24,6 +24,10 @@ bool clattn_has_far_rows(const clattn_problem *problem) {
   return k.row > problem->head_dim && clattn_most_keys(problem) >= NEAR_BYTES / row_bytes;
 }
 
+bool clattn_has_plain_scores(const clattn_problem *problem) {
+  return problem->softcap == 0.0f && problem->mask == CLATTN_MASK_NONE && !problem->alibi;
+}
+
 bool clattn_has_weights(const clattn_problem *problem) {
   return problem->source != CLATTN_SOURCE_QKV || problem->output_dim != 0;
 }

@@ -23,8 +23,8 @@ static size_t shortened(size_t size) {
   return size <= WIDTH ? size : WIDTH - 16 + size % 16;
 }
 
-/* Programs depend only on head_dim, value_dim and the types that they read. The rest is chosen to
- * cover more: two heads share a KV head, and the mask is causal. */
+/* Programs depend only on head_dim, value_dim, the types that they read, and whether scores are
+ * plain. The rest is chosen to cover more: two heads share a KV head, and the mask is causal. */
 clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   const bool few = clattn_has_few_rows(real);
@@ -37,6 +37,7 @@ clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   p.value_dim = real->value_dim;
   p.causal = true;
   p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
+  if (!clattn_has_plain_scores(real)) p.softcap = 4.0f;
   if (!clattn_fused_reads_stored(real, CLATTN_K) && !clattn_fused_reads_stored(real, CLATTN_V)) return p;
   p.type = real->type;
   p.rotary = real->rotary;

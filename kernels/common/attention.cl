@@ -6,6 +6,12 @@
  */
 #include "common/attention.h"
 
+/* 1: no softcap, mask or ALiBi; causality and window may still apply. Kernels for GPUs that finish many scores in each
+ * work-item are then compiled without what is not needed, because it takes registers all the same. */
+#ifndef PLAIN_SCORES
+#define PLAIN_SCORES 0
+#endif
+
 /* The sequence that a pair belongs to. All sequences are alike unless the `sequences` array gives lengths for each. */
 typedef struct sequence {
   int batch, head;
@@ -66,7 +72,7 @@ int all_are_seen(const attention a, const sequence s, int row0, int row_end, int
 
 /* Whether a score is just the scaled product, with no softcap, mask or ALiBi; causality and window may still apply. */
 int is_plain(const attention a, global const float *slopes) {
-  return a.until == UNTIL_SCALED || (a.softcap == 0.0f && a.mask_kind == NO_MASK && !slopes);
+  return PLAIN_SCORES || a.until == UNTIL_SCALED || (a.softcap == 0.0f && a.mask_kind == NO_MASK && !slopes);
 }
 
 /* What all keys of a row have in common. */
@@ -99,11 +105,12 @@ float softcapped(float x, float softcap) {
  * for 16 rows). A masked score is replaced by -infinity, not added to: even a NaN of a masked key is gone. */
 float finish_score(const attention a, const row_view view, int key, float scaled) {
   if (a.until == UNTIL_SCALED) return scaled;
-  float score = a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled;
+  float score = !PLAIN_SCORES && a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled;
   if (a.until == UNTIL_SOFTCAPPED) return score;
   /* exercise mask: a key outside view.first ... view.end - 1 is masked */
   if (key < view.first || key >= view.end) return -INFINITY;
   /* end of exercise */
+#if !PLAIN_SCORES
   if (a.mask_kind != NO_MASK && key >= a.mask_len) return -INFINITY;
   if (view.allowed && !view.allowed[key * a.mask_key]) return -INFINITY;
   if (view.bias) {
@@ -112,5 +119,6 @@ float finish_score(const attention a, const row_view view, int key, float scaled
     score += bias;
   }
   if (view.slope != 0.0f) score -= view.slope * fabs((float)view.position - (float)key);
+#endif
   return score;
 }
