@@ -34,8 +34,10 @@ typedef float tile_row[TILE + 1];
 void product_column(const matrix a, const matrix b, int depth, local tile_row *a_tile, local tile_row *b_tile,
                     float sum[ITEM_ROWS]) {
   const int x = get_local_id(0), y = get_local_id(1);
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) sum[r] = 0.0f;
   for (int k0 = 0; k0 < depth; k0 += TILE) {
+#pragma unroll
     for (int r = 0; r < ITEM_ROWS; ++r) {
       const int row = y + r * TILE;
       a_tile[row][x] = row < a.count && k0 + x < depth ? a.at[row * a.row + k0 + x] : 0.0f;
@@ -49,6 +51,7 @@ void product_column(const matrix a, const matrix b, int depth, local tile_row *a
     const int terms = min(TILE, depth - k0);
     for (int k = 0; k < terms; ++k) {
       const float b_value = b_tile[k][x];
+#pragma unroll
       for (int r = 0; r < ITEM_ROWS; ++r) sum[r] = fma(a_tile[y + r * TILE][k], b_value, sum[r]);
     }
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */

@@ -87,7 +87,9 @@ int load_tiles(const matrix a, const matrix b, int k0, int end, const product_ti
 void product_register(const matrix a, const matrix b, int first, int end, const product_tiles tiles,
                       float sum[ITEM_ROWS][ITEM_COLS]) {
   const int x = get_local_id(0), y = get_local_id(1);
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
+#pragma unroll
     for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = 0.0f;
 #if A_IS_WEIGHTS
   if (x == 0 && y == 0) *tiles.nonfinite = 0;
@@ -101,10 +103,13 @@ void product_register(const matrix a, const matrix b, int first, int end, const 
     /* exercise register-block: add the products of the tiles; read each word of local memory once for several sums */
     for (int k = 0; k < TILE_DEPTH; ++k) {
       float b_value[ITEM_COLS];
+#pragma unroll
       for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];
+#pragma unroll
       for (int r = 0; r < ITEM_ROWS; ++r) {
         const float a_value = tiles.a[k][y + r * LOCAL_Y];
         if (careful && is_masked(a_value)) continue;
+#pragma unroll
         for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = fma(a_value, b_value[c], sum[r][c]);
       }
     }

@@ -113,7 +113,9 @@ void load_straight(const matrix b, int k0, int depth, local float4 *tile) {
 void product_wide(const matrix a, const matrix b, int depth, const product_tiles tiles,
                   float4 sum[ITEM_ROWS][ITEM_COLS / 4]) {
   const int x = get_local_id(0), y = get_local_id(1);
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
+#pragma unroll
     for (int c = 0; c < ITEM_COLS / 4; ++c) sum[r][c] = 0.0f;
   for (int k0 = 0; k0 < depth; k0 += TILE_DEPTH) {
     load_turned(a, BLOCK_ROWS, k0, depth, tiles.a);
@@ -125,9 +127,12 @@ void product_wide(const matrix a, const matrix b, int depth, const product_tiles
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
     for (int k = 0; k < TILE_DEPTH; ++k) {
       float4 b_value[ITEM_COLS / 4];
+#pragma unroll
       for (int c = 0; c < ITEM_COLS / 4; ++c) b_value[c] = tiles.b[k * B_TILE_ROW + x + c * LOCAL_X];
+#pragma unroll
       for (int r = 0; r < ITEM_ROWS; r += 4) {
         const float4 a_value = tiles.a[k * A_TILE_ROW + y + r / 4 * LOCAL_Y];
+#pragma unroll
         for (int c = 0; c < ITEM_COLS / 4; ++c) {
           sum[r][c] = fma((float4)a_value.x, b_value[c], sum[r][c]);
           sum[r + 1][c] = fma((float4)a_value.y, b_value[c], sum[r + 1][c]);

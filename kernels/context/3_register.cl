@@ -30,7 +30,9 @@ kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void context(g
   const product_tiles tiles = {weights_tile, v_tile, &nonfinite};
   product_register(weights_part, v_part, first_key(a, s, row0), end_key(a, s, row0 + BLOCK_ROWS - 1), tiles, sum);
 
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
+#pragma unroll
     for (int c = 0; c < ITEM_COLS; ++c) {
       const int row = row0 + get_local_id(1) + r * LOCAL_Y, column = c0 + get_local_id(0) + c * LOCAL_X;
       if (row < rows && column < a.value_dim) to[row * a.context.row + column] = sum[r][c];

@@ -62,6 +62,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
 
   float largest = head_sink(sinks, s), sum = sink_part(largest, headroom);
   float out[ITEM_VALUES];
+#pragma unroll
   for (int i = 0; i < ITEM_VALUES; ++i) out[i] = 0.0f;
   load_vectors(q, query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);
 
@@ -85,6 +86,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
     /* exercise rescale: the row's maximum has grown from largest to larger: what must shrink? */
     largest = larger;
     sum *= factor;
+#pragma unroll
     for (int i = 0; i < ITEM_VALUES; ++i) out[i] *= factor;
     /* end of exercise */
     barrier(CLK_LOCAL_MEM_FENCE); /* the weights of the row are stored */
@@ -93,6 +95,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
       const float weight = weights[y][key];
       if (is_masked(weight)) continue;
       sum += weight;
+#pragma unroll
       for (int i = 0; i < ITEM_VALUES; ++i) {
         const int c = x + i * TILE;
         if (c < VALUE_DIM) out[i] = fma(weight, v_tile[key][c], out[i]);
@@ -102,6 +105,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   }
 
   global float *to = context + query_offset(a, a.context, s) + row * a.context.row;
+#pragma unroll
   for (int i = 0; i < ITEM_VALUES; ++i) {
     const int c = x + i * TILE;
     if (row < row_end && c < VALUE_DIM) to[c] = sum == 0.0f ? 0.0f : out[i] / sum;

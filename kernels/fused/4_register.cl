@@ -53,10 +53,12 @@ fused(global const void *q, global const void *k, global const void *v, global f
   sum_block(a, block, in, sink, headroom, memory, &sums);
   join_sums(memory, &sums);
 
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     const int row = row0 + row_in_block(r), exists = row < row_end;
     const float sum = exists ? sums.sum[r] : no_sum, largest = exists ? sums.largest[r] : sink;
     if (row >= a.query_len) continue;
+#pragma unroll
     for (int i = 0; i < VALUE_VECTORS; ++i) sums.context[r][i] /= sum == 0.0f ? 1.0f : sum;
     if (exists) store_context(sums.context[r], context + query_offset(a, a.context, s) + row * a.context.row);
     if (get_local_id(0) == 0) store_fused_lse(a, lse, pair, row, largest, sum, headroom);

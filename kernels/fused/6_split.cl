@@ -76,6 +76,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
   sum_block(a, block, in, -INFINITY, headroom_of(s.key_len), memory, &sums);
   join_sums(memory, &sums);
 
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     sequence of_row;
     const int row = place_row(a, block, row_in_block(r), &of_row);

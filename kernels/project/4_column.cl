@@ -28,6 +28,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
   product_column(x_part, w_part, p.model_dim, x_tile, w_tile, sum);
 
   const int column = get_global_id(0);
+#pragma unroll
   for (int i = 0; i < ITEM_ROWS; ++i) {
     const int row = row0 + get_local_id(1) + i * TILE;
     if (column < r.columns && row < p.rows) r.out[(size_t)row * r.columns + column] = sum[i] + bias_of(r, column);

@@ -27,7 +27,9 @@ project(global const float *x, global const float *wq, global const float *wk, g
   const product_tiles tiles = {x_tile, w_tile, 0};
   product_register(x_part, w_part, 0, p.model_dim, tiles, sum);
 
+#pragma unroll
   for (int i = 0; i < ITEM_ROWS; ++i) {
+#pragma unroll
     for (int c = 0; c < ITEM_COLS; ++c) {
       const int row = row0 + get_local_id(1) + i * LOCAL_Y, column = column0 + get_local_id(0) + c * LOCAL_X;
       if (row < p.rows && column < r.columns) r.out[(size_t)row * r.columns + column] = sum[i][c] + bias_of(r, column);

@@ -28,9 +28,11 @@ project(global const float *x, global const float *wq, global const float *wk, g
   const product_tiles tiles = {x_tile, w_tile};
   product_wide(x_part, w_part, p.model_dim, tiles, sum);
 
+#pragma unroll
   for (int c = 0; c < ITEM_COLS / 4; ++c) {
     const int column = column0 + column_in_block(c), left = r.columns - column;
     const float4 bias = r.bias ? load4(r.bias + column, left) : (float4)0.0f;
+#pragma unroll
     for (int i = 0; i < ITEM_ROWS; ++i) {
       const int row = row0 + row_in_block(i);
       if (row < p.rows) store4(sum[i][c] + bias, left, r.out + (size_t)row * r.columns + column);

@@ -29,6 +29,7 @@ scores(global const float *q, global const float *k, global float *scores, const
   float sum[ITEM_ROWS];
   product_column(q_part, k_part, depth, q_tile, k_tile, sum);
 
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     const int row = row0 + get_local_id(1) + r * TILE;
     if (key >= a.key_len || row >= a.rows) continue;

@@ -28,11 +28,13 @@ scores(global const float *q, global const float *k, global float *scores, const
   const product_tiles tiles = {q_tile, k_tile, 0};
   product_register(q_part, k_part, 0, depth, tiles, sum);
 
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     const int row = row0 + get_local_id(1) + r * LOCAL_Y;
     if (row >= a.rows) continue;
     row_view view;
     view_row(a, s, row, mask, slopes, &view);
+#pragma unroll
     for (int c = 0; c < ITEM_COLS; ++c) {
       const int key = key0 + get_local_id(0) + c * LOCAL_X;
       if (key >= a.key_len) continue;

@@ -36,11 +36,13 @@ scores(global const float *q, global const float *k, global float *scores, const
   const product_tiles tiles = {q_tile, k_tile};
   product_wide(q_part, k_part, depth, tiles, sum);
 
+#pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     const int row = row0 + row_in_block(r);
     if (row >= a.rows) continue;
     row_view view;
     view_row(a, s, row, mask, slopes, &view);
+#pragma unroll
     for (int c = 0; c < ITEM_COLS / 4; ++c) {
       const int key = key0 + column_in_block(c), key_len = row < rows ? s.key_len : 0;
       store4(finish4(a, view, key_len, key, sum[r][c] * a.scale), a.key_len - key,
