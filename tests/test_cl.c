@@ -722,6 +722,40 @@ static cl_mem part_of(cl_mem whole, size_t start, size_t bytes) {
   return part;
 }
 
+/* Kernels that read four elements at once need the caller's own memory at a multiple of 16 bytes. */
+static void unaligned_memory(void **state) {
+  (void)state;
+  static float memory[4096];
+  const size_t bytes = sizeof memory - 64;
+  clattn_problem p = problem();
+  p.source = CLATTN_SOURCE_QKV;
+  p.model_dim = 0;
+  p.head_dim = p.value_dim = 8;
+  enqueued e;
+  clattn_error error;
+  set_up_plan(&e, &p);
+  clattn_plan_destroy(e.plan);
+  clattn_plan_options options = support_options();
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  options.kernels = "fused=register";
+  options.io = CLATTN_IO_DEVICE;
+  assert_ok(clattn_plan_create(e.device, &p, &options, &e.plan, &error), &error);
+  float *const aligned = memory + (16 - (uintptr_t)memory / 4 % 16) % 16;
+  const cl_mem_flags flags = CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR;
+  refused_as(&e, CLATTN_K, clCreateBuffer(e.o.context, flags, bytes, aligned + 1, NULL),
+             "(allowed: a multiple of 16 bytes)");
+  clattn_buffers buffers = CLATTN_BUFFERS_INIT;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t)
+    if (clattn_input_bytes(&p, (clattn_tensor)t) > 0 || t == CLATTN_CONTEXT)
+      clattn_buffers_set(&buffers, (clattn_tensor)t, e.o.buffer[t]);
+  buffers.k = clCreateBuffer(e.o.context, flags, bytes, aligned, NULL);
+  assert_non_null(buffers.k);
+  assert_ok(clattn_plan_enqueue(e.plan, &buffers, 0, NULL, NULL, &error), &error);
+  assert_int_equal(clFinish(e.o.queue), CL_SUCCESS);
+  clReleaseMemObject(buffers.k);
+  tear_down_plan(&e);
+}
+
 /* Results must not overlap anything; inputs may share memory. Adjacent parts of one buffer are
  * allowed. */
 static void overlapping_buffers(void **state) {
@@ -774,6 +808,7 @@ int main(void) {
       cmocka_unit_test(fused_reads_the_callers_halves),
       cmocka_unit_test(context_by_heads),
       cmocka_unit_test(foreign_buffers),
+      cmocka_unit_test(unaligned_memory),
       cmocka_unit_test(overlapping_buffers),
       cmocka_unit_test(plain_queue),
       cmocka_unit_test(out_of_order_queue),

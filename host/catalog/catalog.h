@@ -4,6 +4,7 @@
 #define CLATTN_CATALOG_H
 
 #include "clattn_inspect.h"
+#include "catalog/forms.h"
 #include "catalog/geometry.h"
 #include "catalog/needs.h"
 #include "catalog/traffic.h"
@@ -36,7 +37,7 @@ typedef struct clattn_kernel {
   bool few_rows;        /* plans take it only for problems with clattn_has_few_rows() */
   bool plain;           /* the formula: reads its operands from memory again for each result */
   bool reads_panels;    /* of project: also takes matrices in panels (projection_part.in_panels) */
-  bool plain_form;      /* compiled with PLAIN_SCORES 1 for problems with clattn_has_plain_scores() */
+  unsigned forms;       /* bits of clattn_form: what its file is compiled for besides tile sizes */
   bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */
   const char *file;     /* below kernels/; for a library row: its GEMM's post-process */
   const char *function; /* the kernel's name in the file */

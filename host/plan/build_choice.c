@@ -36,8 +36,7 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_choice *c
   size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, options + used, size - used);
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
-  if (choice->row->plain_form)
-    used += (size_t)snprintf(options + used, size - used, " -DPLAIN_SCORES=%d", clattn_has_plain_scores(problem));
+  used += (size_t)clattn_form_macros(choice->row->forms, problem, options + used, size - used);
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }

@@ -28,6 +28,16 @@ bool clattn_has_plain_scores(const clattn_problem *problem) {
   return problem->softcap == 0.0f && problem->mask == CLATTN_MASK_NONE && !problem->alibi;
 }
 
+bool clattn_has_wide_rows(const clattn_problem *problem) {
+  static const clattn_tensor read[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+  size_t all = problem->head_dim | problem->value_dim;
+  for (size_t i = 0; i < sizeof read / sizeof read[0]; ++i) {
+    const clattn_strides s = clattn_tensor_strides(problem, read[i]);
+    all |= s.batch | s.head | s.row;
+  }
+  return all % 4 == 0;
+}
+
 bool clattn_has_weights(const clattn_problem *problem) {
   return problem->source != CLATTN_SOURCE_QKV || problem->output_dim != 0;
 }

@@ -18,6 +18,10 @@ bool clattn_has_far_rows(const clattn_problem *problem);
  * may still hide keys. */
 bool clattn_has_plain_scores(const clattn_problem *problem);
 
+/* Whether each row of q, k and v that attention reads begins at a multiple of four elements and has a
+ * multiple of four, so that kernels may read four at once. */
+bool clattn_has_wide_rows(const clattn_problem *problem);
+
 /* Whether the problem has projection matrices. */
 bool clattn_has_weights(const clattn_problem *problem);
 

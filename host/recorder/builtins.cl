@@ -357,6 +357,9 @@ ushort to_half(float x) {
     for (int i = 0; i < n; ++i) r[i] = from_half(bits[i]);                                                             \
     return r;                                                                                                          \
   }                                                                                                                    \
+  float##n BUILTIN vloada_half##n(size_t at, const space half *from) {                                                 \
+    return vload_half##n(0, from + at * (n == 3 ? 4 : n));                                                             \
+  }                                                                                                                    \
   HALF_VECTOR_STORE(vstore_half##n, space, n)                                                                          \
   HALF_VECTOR_STORE(vstore_half##n##_rte, space, n)
 #define HALF_VECTOR_STORE(name, space, n)                                                                              \

@@ -1,8 +1,10 @@
 /* Checks the caller's buffers before anything is enqueued, and assigns a buffer to each tensor. */
 #include "run/bind.h"
 
+#include <stdint.h>
 #include <string.h>
 
+#include "problem/facts.h"
 #include "problem/shape.h"
 #include "base/status.h"
 #include "problem/tensors.h"
@@ -75,6 +77,26 @@ static clattn_status check_flags(clattn_tensor tensor, bool input, cl_mem_flags 
   return CLATTN_OK;
 }
 
+/* Kernels with wide rows read four elements of q, k or v at once. OpenCL aligns all memory for that
+ * but the caller's own (CL_MEM_USE_HOST_PTR). */
+enum { WIDE_BYTES = 16 };
+
+static bool is_read_wide(const clattn_plan *plan, clattn_tensor tensor) {
+  const clattn_kernel *row = plan->choice[CLATTN_STAGE_FUSED].row;
+  return clattn_is_given_or_made(tensor) && row != NULL && (row->forms & CLATTN_FORM_WIDE_ROWS) != 0 &&
+         clattn_has_wide_rows(&plan->problem);
+}
+
+static clattn_status check_alignment(clattn_tensor tensor, cl_mem buffer, clattn_error *error) {
+  void *at = NULL;
+  const cl_int code = clGetMemObjectInfo(buffer, CL_MEM_HOST_PTR, sizeof at, &at, NULL);
+  if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking where buffer %s is", clattn_tensor_name(tensor));
+  if ((uintptr_t)at % WIDE_BYTES == 0) return CLATTN_OK;
+  return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                     "buffer %s uses the caller's memory at %p (allowed: a multiple of %d bytes)",
+                     clattn_tensor_name(tensor), at, WIDE_BYTES);
+}
+
 static clattn_status check_buffer(const clattn_plan *plan, clattn_tensor tensor, cl_mem buffer, clattn_error *error) {
   place is;
   clattn_status status = ask(tensor, buffer, &is, error);
@@ -90,7 +112,10 @@ static clattn_status check_buffer(const clattn_plan *plan, clattn_tensor tensor,
                        clattn_tensor_name(tensor));
   const bool later = clattn_grows_with_cache(tensor); /* clattn_check_seen_buffers knows how large */
   status = check_size(tensor, is.bytes, later ? 0 : bytes_of(&plan->problem, tensor), error);
-  return status == CLATTN_OK ? check_flags(tensor, clattn_is_input(&plan->problem, tensor), is.flags, error) : status;
+  if (status == CLATTN_OK) status = check_flags(tensor, clattn_is_input(&plan->problem, tensor), is.flags, error);
+  if (status == CLATTN_OK && (is.flags & CL_MEM_USE_HOST_PTR) != 0 && is_read_wide(plan, tensor))
+    status = check_alignment(tensor, buffer, error);
+  return status;
 }
 
 /* ---- all buffers ------------------------------------------------------------------------------------------------- */

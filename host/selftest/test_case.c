@@ -23,8 +23,18 @@ static size_t shortened(size_t size) {
   return size <= WIDTH ? size : WIDTH - 16 + size % 16;
 }
 
-/* Programs depend only on head_dim, value_dim, the types that they read, and whether scores are
- * plain. The rest is chosen to cover more: two heads share a KV head, and the mask is causal. */
+/* Rows that begin anywhere. */
+static void spread_rows(clattn_problem *p) {
+  const size_t q = p->heads * p->head_dim + 1, k = p->head_dim + 1, v = p->value_dim + 1;
+  p->order = CLATTN_ORDER_STRIDES;
+  p->q_strides = (clattn_strides){.batch = p->query_len * q, .head = p->head_dim, .row = q};
+  p->k_strides = (clattn_strides){.batch = p->key_len * k, .head = p->head_dim, .row = k};
+  p->v_strides = (clattn_strides){.batch = p->key_len * v, .head = p->value_dim, .row = v};
+}
+
+/* Programs depend only on head_dim, value_dim, the types that they read, and forms
+ * (host/catalog/forms.c). The rest is chosen to cover more: two heads share a KV head, and the mask
+ * is causal. */
 clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   const bool few = clattn_has_few_rows(real);
@@ -38,6 +48,7 @@ clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   p.causal = true;
   p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
   if (!clattn_has_plain_scores(real)) p.softcap = 4.0f;
+  if (!clattn_has_wide_rows(real)) spread_rows(&p);
   if (!clattn_fused_reads_stored(real, CLATTN_K) && !clattn_fused_reads_stored(real, CLATTN_V)) return p;
   p.type = real->type;
   p.rotary = real->rotary;

@@ -109,7 +109,7 @@ float finish_score(const attention a, const row_view view, int key, float scaled
   if (a.until == UNTIL_SOFTCAPPED) return score;
   /* exercise mask: a key outside view.first ... view.end - 1 is masked */
   if (key < view.first || key >= view.end) return -INFINITY;
-  /* end of exercise */
+    /* end of exercise */
 #if !PLAIN_SCORES
   if (a.mask_kind != NO_MASK && key >= a.mask_len) return -INFINITY;
   if (view.allowed && !view.allowed[key * a.mask_key]) return -INFINITY;

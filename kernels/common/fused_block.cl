@@ -25,10 +25,23 @@
 #ifndef HEADS_TOGETHER
 #define HEADS_TOGETHER 0
 #endif
+#ifndef WIDE_ROWS
+#define WIDE_ROWS 0 /* 1: rows of q, k and v begin and end at multiples of four elements */
+#endif
+
+/* Floats that a work-item fetches at a time, and how many such fetches are in flight. With single floats, the addresses
+ * of several would take more registers than that gains. */
+#if WIDE_ROWS
+#define CHUNK 4
+#define FETCHES 4
+#else
+#define CHUNK 1
+#define FETCHES 1
+#endif
+
 #define BLOCK_ROWS (LOCAL_Y * ITEM_ROWS)
 #define BLOCK_KEYS (LOCAL_X * ITEM_KEYS) /* a multiple of 4 */
 #define ITEMS (LOCAL_X * LOCAL_Y)
-#define LANES 32 /* neighbouring work-items that fetch a row; ITEMS is a multiple */
 
 /* Lengths of rows in local memory, in float4s. */
 #if TILE_DEPTH < HEAD_DIM
@@ -109,43 +122,40 @@ int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* LANES work-items load one row, stored as `type`: `columns` values, then 0 up to `width`. True if this work-item found
- * a value that is not finite. */
-int load_row(int type, global const void *from, size_t at, int columns, int width, local float4 *to) {
-  const int lane = item_number() % LANES;
-  int nonfinite = 0;
-  for (int c0 = 0; c0 < width; c0 += LANES) {
-    const int c = c0 + lane;
-    if (c >= width) continue;
-    const float value = c < columns ? load_stored(type, from, at + c) : 0.0f;
-    ((local float *)to)[c] = value;
-    if (!isfinite(value)) nonfinite = 1;
-  }
-  return nonfinite;
+/* Loads CHUNK floats of a row stored as `type`, from column c on: its first `columns` values, then 0. True if this
+ * work-item found a value that is not finite. */
+int load_chunk(int type, global const void *from, size_t at, int columns, int c, local float4 *to) {
+#if WIDE_ROWS
+  const float4 values = c < columns ? load_stored4(type, from, at + c) : 0.0f;
+  to[c / 4] = values;
+  return any(isfinite(values) == 0);
+#else
+  const float value = c < columns ? load_stored(type, from, at + c) : 0.0f;
+  ((local float *)to)[c] = value;
+  return !isfinite(value);
+#endif
 }
 
 /* Loads DEPTH columns of the block's queries, from column depth0 on. */
 void load_queries(const attention a, const fused_block b, global const void *q, int depth0, local float4 *tile) {
-#pragma unroll
-  for (int r0 = 0; r0 < BLOCK_ROWS; r0 += ITEMS / LANES) {
-    const int r = r0 + item_number() / LANES;
-    if (r >= BLOCK_ROWS) continue;
+#pragma unroll FETCHES
+  for (int i = item_number(); i < BLOCK_ROWS * (DEPTH / CHUNK); i += ITEMS) {
+    const int r = i / (DEPTH / CHUNK), c = (i - r * (DEPTH / CHUNK)) * CHUNK;
     sequence s;
     const int row = place_row(a, b, r, &s);
     const size_t at = query_offset(a, a.q, s) + row * a.q.row + depth0;
-    load_row(QK_TYPE, q, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, DEPTH, tile + r * DEPTH_ROW);
+    load_chunk(QK_TYPE, q, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
   }
 }
 
-/* Loads a tile of K or V; `keys` of its rows exist, and the first of them is at `at`. */
-int load_keys(int type, global const void *from, size_t at, size_t stride, int keys, int columns, int width,
+/* Loads a tile of K or V; `keys` of its rows exist, and the first of them is at `at`. Each gets `width` floats. */
+int load_keys(int type, global const void *from, size_t at, size_t stride, int keys, int columns, const int width,
               local float4 *tile, int tile_row) {
   int nonfinite = 0;
-#pragma unroll
-  for (int r0 = 0; r0 < BLOCK_KEYS; r0 += ITEMS / LANES) {
-    const int r = r0 + item_number() / LANES;
-    if (r < BLOCK_KEYS)
-      nonfinite |= load_row(type, from, at + r * stride, r < keys ? columns : 0, width, tile + r * tile_row);
+#pragma unroll FETCHES
+  for (int i = item_number(); i < BLOCK_KEYS * (width / CHUNK); i += ITEMS) {
+    const int r = i / (width / CHUNK), c = (i - r * (width / CHUNK)) * CHUNK;
+    nonfinite |= load_chunk(type, from, at + r * stride, r < keys ? columns : 0, c, tile + r * tile_row);
   }
   return nonfinite;
 }
