@@ -9,6 +9,7 @@
 #include "catalog/tiles.h"
 #include "plan/choice.h"
 #include "problem/facts.h"
+#include "selftest/test_case.h"
 #include "support.h"
 #include "base/sizes.h"
 
@@ -145,6 +146,85 @@ static void far_rows_are_copied(void **state) {
     int value[CLATTN_TILES_MOST];
     clattn_standard_tiles(vector, &extent, &device, value);
     assert_int_equal(value[5], cases[i].is_far ? 2 : 1);
+  }
+}
+
+/* GPUs whose compilers or local memory want other tiles of fused register: docs/compilers.md. */
+static void gpu_families(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *vendor;
+    size_t value_dim;
+    int local_x, item_keys;
+  } cases[] = {{"NVIDIA A100", "NVIDIA Corporation", 128, 8, 4},
+               {"gfx90a:sramecc+", "Advanced Micro Devices, Inc.", 64, 16, 2},
+               {"gfx1030", "Advanced Micro Devices, Inc.", 64, 8, 4},
+               {"Intel(R) Arc(TM) A770 Graphics", "Intel(R) Corporation", 64, 8, 4},
+               {"Intel(R) Arc(TM) A770 Graphics", "Intel(R) Corporation", 65, 16, 2}};
+  const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_FUSED, "register", 8);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    clattn_device_info device = device_of(CLATTN_DEVICE_GPU, cases[i].name, 1, 65536, 256);
+    clattn_extent extent = small_extent;
+    int value[CLATTN_TILES_MOST];
+    snprintf(device.vendor, sizeof device.vendor, "%s", cases[i].vendor);
+    extent.value_dim = cases[i].value_dim;
+    clattn_standard_tiles(row, &extent, &device, value);
+    assert_int_equal(value[0], cases[i].local_x);
+    assert_int_equal(value[3], cases[i].item_keys);
+  }
+}
+
+/* The macros of a kernel's forms follow from the problem. */
+static void expect_forms(const clattn_problem *p, const char *expected) {
+  char text[80] = "";
+  clattn_form_macros(CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS, p, text, sizeof text);
+  assert_string_equal(text, expected);
+}
+
+static void forms_follow_the_problem(void **state) {
+  (void)state;
+  clattn_problem p = problem_of(512);
+  expect_forms(&p, " -DPLAIN_SCORES=1 -DWIDE_ROWS=1");
+  p.causal = true;
+  p.window_left = 5;
+  expect_forms(&p, " -DPLAIN_SCORES=1 -DWIDE_ROWS=1");
+  p.softcap = 1.0f;
+  expect_forms(&p, " -DPLAIN_SCORES=0 -DWIDE_ROWS=1");
+  p.softcap = 0.0f;
+  p.alibi = true;
+  expect_forms(&p, " -DPLAIN_SCORES=0 -DWIDE_ROWS=1");
+  p.alibi = false;
+  p.mask = CLATTN_MASK_BOOL;
+  expect_forms(&p, " -DPLAIN_SCORES=0 -DWIDE_ROWS=1");
+  p.mask = CLATTN_MASK_NONE;
+  p.value_dim = 66;
+  expect_forms(&p, " -DPLAIN_SCORES=1 -DWIDE_ROWS=0");
+  p.value_dim = 64;
+  p.source = CLATTN_SOURCE_QKV;
+  p.order = CLATTN_ORDER_STRIDES;
+  const clattn_strides rows = {512 * 68, 64, 68};
+  p.q_strides = p.k_strides = p.v_strides = rows;
+  expect_forms(&p, " -DPLAIN_SCORES=1 -DWIDE_ROWS=1");
+  p.k_strides.row = 67;
+  expect_forms(&p, " -DPLAIN_SCORES=1 -DWIDE_ROWS=0");
+  char none[8] = "";
+  assert_int_equal(clattn_form_macros(0, &p, none, sizeof none), 0);
+}
+
+/* The self-test of a plan runs the forms that the plan takes. */
+static void self_tests_run_the_same_forms(void **state) {
+  (void)state;
+  for (int i = 0; i < 8; ++i) {
+    clattn_problem p = problem_of(i % 2 == 0 ? 512 : 1);
+    if ((i & 2) != 0) p.alibi = true;
+    if ((i & 4) != 0) {
+      p.source = CLATTN_SOURCE_QKV;
+      p.order = CLATTN_ORDER_STRIDES;
+      p.q_strides = p.k_strides = p.v_strides = (clattn_strides){512 * 67, 64, 67};
+    }
+    const clattn_problem test = clattn_test_case_attention(&p);
+    assert_int_equal(clattn_has_plain_scores(&test), clattn_has_plain_scores(&p));
+    assert_int_equal(clattn_has_wide_rows(&test), clattn_has_wide_rows(&p));
   }
 }
 
@@ -400,6 +480,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_a_device_would_get),
       cmocka_unit_test(far_rows_are_copied),
+      cmocka_unit_test(gpu_families),
+      cmocka_unit_test(forms_follow_the_problem),
+      cmocka_unit_test(self_tests_run_the_same_forms),
       cmocka_unit_test(queries_are_divided),
       cmocka_unit_test(units_are_busy),
       cmocka_unit_test(candidates_descend),

@@ -1,7 +1,8 @@
 /* Writes kernels of the catalogue as plans have a device's driver compile them: each file with what
  * it includes, and its options. The device need not be here.
  *
- * usage: write_sources arm|nvidia|amd|intel FOLDER
+ * usage: write_sources arm FOLDER
+ *        write_sources nvidia|amd|intel FOLDER DEVICE     its name, as the driver gives it
  *
  * Writes FOLDER/NAME.cl and prints a line "NAME first|other OPTIONS" for each: first where a plan
  * tries this kernel first. For arm these are the kernels that plans take; for a GPU all that may
@@ -26,16 +27,29 @@ static const clattn_device_info arm = {.type = CLATTN_DEVICE_CPU,
                                        .max_work_group = 4096,
                                        .max_work_item_sizes = {4096, 4096, 4096}};
 
-static clattn_device_info gpu_of(const char *name, uint64_t local_memory_bytes, uint64_t max_work_group,
-                                 const char *extensions) {
+/* What all GPUs of a vendor have in common. */
+typedef struct gpu_vendor {
+  const char *word, *name, *extensions;
+  uint64_t local_memory_bytes, max_work_group;
+} gpu_vendor;
+
+static const gpu_vendor vendors[] = {
+    {"nvidia", "NVIDIA Corporation", "", 48 << 10, 1024},
+    {"amd", "Advanced Micro Devices, Inc.", "cl_khr_fp16 cl_khr_subgroups", 64 << 10, 256},
+    {"intel", "Intel(R) Corporation", "cl_khr_fp16 cl_khr_subgroups cl_intel_subgroups cl_intel_required_subgroup_size",
+     64 << 10, 256}};
+
+static clattn_device_info gpu_of(const gpu_vendor *v, const char *name) {
+  const uint64_t most = v->max_work_group;
   clattn_device_info d = {.type = CLATTN_DEVICE_GPU,
                           .compute_units = 64,
                           .native_float_width = 1,
-                          .local_memory_bytes = local_memory_bytes,
-                          .max_work_group = max_work_group,
-                          .max_work_item_sizes = {max_work_group, max_work_group, max_work_group}};
+                          .local_memory_bytes = v->local_memory_bytes,
+                          .max_work_group = most,
+                          .max_work_item_sizes = {most, most, most}};
   snprintf(d.name, sizeof d.name, "%s", name);
-  snprintf(d.extensions, sizeof d.extensions, "%s", extensions);
+  snprintf(d.vendor, sizeof d.vendor, "%s", v->name);
+  snprintf(d.extensions, sizeof d.extensions, "%s", v->extensions);
   return d;
 }
 
@@ -144,10 +158,11 @@ static int failed(const char *name) {
   return 1;
 }
 
-static int write_gpu(const char *folder, const clattn_device_info *device) {
+static int write_gpu(const char *folder, const gpu_vendor *vendor, const char *name) {
+  const clattn_device_info device = gpu_of(vendor, name);
   const clattn_kernel *row;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
-    if (!write_kernel(folder, row, device)) return failed(row->name);
+    if (!write_kernel(folder, row, &device)) return failed(row->name);
   return 0;
 }
 
@@ -158,13 +173,9 @@ static int write_arm(const char *folder) {
 }
 
 int main(int argc, char **argv) {
-  const clattn_device_info gpus[] = {
-      gpu_of("nvidia", 48 << 10, 1024, ""), gpu_of("amd", 64 << 10, 256, "cl_khr_fp16 cl_khr_subgroups"),
-      gpu_of("intel", 64 << 10, 256,
-             "cl_khr_fp16 cl_khr_subgroups cl_intel_subgroups cl_intel_required_subgroup_size")};
   if (argc == 3 && strcmp(argv[1], "arm") == 0) return write_arm(argv[2]);
-  for (size_t g = 0; argc == 3 && g < sizeof gpus / sizeof gpus[0]; ++g)
-    if (strcmp(argv[1], gpus[g].name) == 0) return write_gpu(argv[2], &gpus[g]);
-  fputs("usage: write_sources arm|nvidia|amd|intel FOLDER\n", stderr);
+  for (size_t i = 0; argc == 4 && i < sizeof vendors / sizeof vendors[0]; ++i)
+    if (strcmp(argv[1], vendors[i].word) == 0) return write_gpu(argv[2], &vendors[i], argv[3]);
+  fputs("usage: write_sources arm FOLDER, or write_sources nvidia|amd|intel FOLDER DEVICE\n", stderr);
   return 2;
 }

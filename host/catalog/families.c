@@ -30,6 +30,18 @@ static bool has_far_rows(const clattn_device_info *device, const clattn_extent *
   return extent->far_rows;
 }
 
+/* gfx9: a work-group's local memory leaves room for so few groups that each must have four waves of
+ * 64, for two waves a SIMD unit. */
+static bool is_gfx9(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)extent;
+  return strncmp(device->name, "gfx9", 4) == 0;
+}
+
+/* Intel's compiler keeps 4 x 2 float4 of context in registers, but puts 4 x 4 of them into memory. */
+static bool is_intel_with_wide_values(const clattn_device_info *device, const clattn_extent *extent) {
+  return device->type != CLATTN_DEVICE_CPU && strstr(device->vendor, "Intel") != NULL && extent->value_dim > 64;
+}
+
 const clattn_family_tile clattn_family_tiles[] = {
     {has_short_vectors, CLATTN_STAGE_PROJECT, "panel", "VECTORS", 1},
     {has_short_vectors, CLATTN_STAGE_PROJECT, "panel", "TILES", 2},
@@ -42,6 +54,10 @@ const clattn_family_tile clattn_family_tiles[] = {
     {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "TILE_KEYS", 6},
     {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "KEYS_FROM", KEYS_FROM_COPY},
     {has_far_rows, CLATTN_STAGE_FUSED, "vector", "KEYS_FROM", KEYS_FROM_COPY},
+    {is_gfx9, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
+    {is_gfx9, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
+    {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
+    {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
 };
 
 const size_t clattn_family_tiles_count = sizeof clattn_family_tiles / sizeof clattn_family_tiles[0];

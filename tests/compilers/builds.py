@@ -21,9 +21,9 @@ class Build:
         return not any(f"-{dim}-" in self.name for dim in (80, 256))
 
 
-def builds(write_sources, vendor, folder):
+def builds(write_sources, vendor, target, folder):
     """Writes the sources into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    listed = subprocess.run([write_sources, vendor, folder], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run([write_sources, vendor, folder, target], check=True, capture_output=True, text=True).stdout
     return [Build(name, order == "first", tuple(options), folder / f"{name}.cl")
             for name, order, *options in map(str.split, listed.splitlines())]

@@ -57,8 +57,8 @@ def main():
     options = parser.parse_args()
     build, rows, wrong = options.build.resolve(), [], []
     targets = options.target or (SHORT if options.short else list(VENDOR_OF))
-    found = {vendor: builds.builds(build / "tests" / "write_sources", vendor, build / "compilers" / "out" / vendor)
-             for vendor in VENDORS if options.record or vendor in map(VENDOR_OF.get, targets)}
+    found = {target: builds.builds(build / "tests" / "write_sources", vendor, target, build / "compilers" / "out" / target)
+             for target, vendor in VENDOR_OF.items() if options.record or target in targets}
     for target in targets:
         vendor = VENDOR_OF[target]
         try:
@@ -66,14 +66,14 @@ def main():
         except tools.NotHere as why:
             print(f"skipped: {why}")
             sys.exit(int(os.environ.get("CLATTN_SKIPPED", tools.CANNOT_BE_HAD)))
-        chosen = [one for one in found[vendor] if wanted(one, options)]
-        made, refused = compile_all(compiler, target, chosen, build / "compilers" / "out" / vendor)
+        chosen = [one for one in found[target] if wanted(one, options)]
+        made, refused = compile_all(compiler, target, chosen, build / "compilers" / "out" / target)
         print(f"{target}: {len(made)} kernels of {len(chosen)} builds, {len(refused)} refused", flush=True)
         rows, wrong = rows + made, wrong + refused
     if options.record:
         recorded = judge.merged(judge.read(), rows, whole=not options.short and not options.kernel)
         judge.write(recorded)
-        first = {one.name for of_vendor in found.values() for one in of_vendor if one.first}
+        first = {one.name for of_target in found.values() for one in of_target if one.first}
         table.write(PAGE, recorded, VENDORS, first)
     else:
         wrong += judge.compared(rows, judge.read(), whole=not options.short and not options.kernel)
