@@ -264,8 +264,9 @@ static const broken cases[] = {
      "if (a.until == UNTIL_SOFTCAPPED) return score;\n"
      "  if (view.bias) return a.softcap * tanh((scaled + view.bias[key * a.mask_key]) / a.softcap);",
      "scores=naive", CLATTN_SCORES, softcapped_and_masked, NULL},
-    {"softcap forgotten", "common/attention.cl", "a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled", "scaled",
-     "scores=naive", CLATTN_SOFTCAPPED, softcapped, NULL},
+    {"softcap forgotten", "common/attention.cl",
+     "!PLAIN_SCORES && a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled", "scaled", "scores=naive",
+     CLATTN_SOFTCAPPED, softcapped, NULL},
     {"sign of ALiBi wrong", "common/attention.cl", "score -= view.slope", "score += view.slope", "scores=naive",
      CLATTN_SCORES, with_alibi, NULL},
     {"left side of the window off by one", "common/attention.cl", "s.position - a.left", "s.position - a.left + 1",
