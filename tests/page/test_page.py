@@ -321,7 +321,7 @@ def main():
                 print("ok  ", case.__name__, flush=True)
             except (AssertionError, RuntimeError, subprocess.CalledProcessError) as error:
                 failed += 1
-                print("FAIL", case.__name__, type(error).__name__, str(error)[:2000], flush=True)
+                print("FAIL", case.__name__, type(error).__name__, str(error)[:2000], getattr(error, "stderr", ""), flush=True)
         chromium.close()
     return 1 if failed else 0
 
