@@ -194,9 +194,8 @@ void clattn_traffic_softmax_vector(const int *value, const clattn_sizes *s, clat
 /* ---- a stage's launches ------------------------------------------------------------------------------------------ */
 
 static bool is_plain(const clattn_problem *p) {
-  return p->cache.capacity == 0 && p->lengths == CLATTN_LENGTHS_FULL && !p->causal &&
-         p->window_left == CLATTN_UNBOUNDED && p->window_right == CLATTN_UNBOUNDED && p->mask == CLATTN_MASK_NONE &&
-         p->softcap == 0.0f && !p->alibi && !p->sinks;
+  return p->cache.capacity == 0 && p->lengths == CLATTN_LENGTHS_FULL && !clattn_hides_keys(p) &&
+         clattn_has_plain_scores(p) && !p->sinks;
 }
 
 static clattn_sizes projection_sizes(const clattn_problem *p, clattn_tensor result) {

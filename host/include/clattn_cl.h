@@ -36,11 +36,10 @@ CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_devi
  * cached_v, and scores and their like are copied, so CL_MEM_WRITE_ONLY will do for these. Inputs that the
  * problem has, context, and output where the problem has one are required; but context may be NULL where there is an
  * output. The others may be NULL: not wanted. q, k and v are inputs when the problem's source is CLATTN_SOURCE_QKV,
- * else results. A result must not overlap with another tensor; inputs may. q, k and v in
- * the caller's own memory (CL_MEM_USE_HOST_PTR) begin at a multiple of 16 bytes where kernels read four elements at
- * once. All this is checked by each
- * clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths are host memory, read during the
- * call.
+ * else results. A result must not overlap with another tensor; inputs may. q, k and v in the caller's own memory
+ * (CL_MEM_USE_HOST_PTR) begin at a multiple of 16 bytes where kernels read four elements at once. All this is checked
+ * by each clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths are host memory, read during
+ * the call.
  *
  * In the buffer `weights` a masked key's weight is -0, which equals 0; only its bits tell it from the weight of a key
  * that is seen but has underflowed to 0. */

@@ -12,8 +12,7 @@
 
 /* Whether some queries see fewer keys than others. */
 static bool is_uneven(const clattn_problem *p) {
-  return p->causal || p->window_left != CLATTN_UNBOUNDED || p->window_right != CLATTN_UNBOUNDED ||
-         p->lengths != CLATTN_LENGTHS_FULL;
+  return clattn_hides_keys(p) || p->lengths != CLATTN_LENGTHS_FULL;
 }
 
 clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage, const clattn_device_info *device) {

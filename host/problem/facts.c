@@ -24,6 +24,10 @@ bool clattn_has_far_rows(const clattn_problem *problem) {
   return k.row > problem->head_dim && clattn_most_keys(problem) >= NEAR_BYTES / row_bytes;
 }
 
+bool clattn_hides_keys(const clattn_problem *problem) {
+  return problem->causal || problem->window_left != CLATTN_UNBOUNDED || problem->window_right != CLATTN_UNBOUNDED;
+}
+
 bool clattn_has_plain_scores(const clattn_problem *problem) {
   return problem->softcap == 0.0f && problem->mask == CLATTN_MASK_NONE && !problem->alibi;
 }

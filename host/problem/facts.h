@@ -14,6 +14,9 @@ bool clattn_has_few_rows(const clattn_problem *problem);
  * follow each other in memory, because those of other heads lie between them. */
 bool clattn_has_far_rows(const clattn_problem *problem);
 
+/* Whether causality or a window hides keys from some queries. */
+bool clattn_hides_keys(const clattn_problem *problem);
+
 /* Whether a score is nothing but the scaled product: no softcap, mask or ALiBi. Causality and window
  * may still hide keys. */
 bool clattn_has_plain_scores(const clattn_problem *problem);

@@ -77,8 +77,7 @@ static bool has_output_bias(const clattn_problem *p) {
 
 /* Scores that are more than a scaled product: masked, capped, or with something added. */
 static bool changes_scores(const clattn_problem *p) {
-  return p->causal || p->window_left != CLATTN_UNBOUNDED || p->window_right != CLATTN_UNBOUNDED ||
-         p->mask != CLATTN_MASK_NONE || clattn_has_sequences(p) || p->softcap > 0.0f || p->alibi;
+  return clattn_hides_keys(p) || clattn_has_sequences(p) || !clattn_has_plain_scores(p);
 }
 
 /* ---- macros ------------------------------------------------------------------------------------------------------ */
