@@ -21,12 +21,17 @@
   SPOIL_TYPE(float)                                                                                                    \
   SPOIL_TYPE(float4) SPOIL_TYPE(float16) "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"
 
+/* This one makes the output wrong that a fused kernel stores as f16, and nothing else. */
+#define TRUNCATE                                                                                                       \
+  "#define vstore_half_rte vstore_half_rtz\n#define vstore_half4_rte vstore_half4_rtz\n"                               \
+  "#define vstore_half8_rte vstore_half8_rtz\n#define vstore_half16_rte vstore_half16_rtz\n"
+
 static void run_shell(const char *command) {
   assert_int_equal(system(command), 0);
 }
 
-/* Copies the library's own file to the folder, spoiled. */
-static void spoil(const char *file) {
+/* Copies the library's own file to the folder, with `before` before its text. */
+static void copy_after(const char *before, const char *file) {
   char path[256], command[300];
   size_t bytes = 0;
   const char *text = clattn_kernel_source(file, &bytes);
@@ -36,8 +41,12 @@ static void spoil(const char *file) {
   run_shell(command);
   FILE *to = fopen(path, "wb");
   assert_non_null(to);
-  assert_true(fputs(SPOIL, to) >= 0 && fwrite(text, 1, bytes, to) == bytes);
+  assert_true(fputs(before, to) >= 0 && fwrite(text, 1, bytes, to) == bytes);
   assert_int_equal(fclose(to), 0);
+}
+
+static void spoil(const char *file) {
+  copy_after(SPOIL, file);
 }
 
 static void spoil_stage(clattn_stage stage) {
@@ -124,6 +133,29 @@ static void a_wrong_kernel_is_passed_over(void **state) {
     assert_passed(&report, best);
     support_free(&c);
   }
+}
+
+/* Without asking for the context, which the fused kernel leaves in floats. */
+static void a_wrong_stored_output_is_noticed(void **state) {
+  (void)state;
+  clattn_problem p = clattn_problem_qkv(1, 2, 37, 37, 24);
+  clattn_plan_options options = options_of(true);
+  clattn_reason wrong = CLATTN_REASON_INIT;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  char best[32];
+  run_shell("rm -rf " KERNELS);
+  best_of(support_opened, CLATTN_STAGE_FUSED, best, sizeof best);
+  copy_after(TRUNCATE, file_of(CLATTN_STAGE_FUSED, best));
+  options.kernel_dir = KERNELS;
+  options.self_test = CLATTN_SELF_TEST_ALL;
+  p.type = CLATTN_F16;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  assert_string_not_equal(chosen(plan, CLATTN_STAGE_FUSED, &wrong), best);
+  assert_non_null(wrong.kernel);
+  assert_string_equal(wrong.kernel, best);
+  assert_non_null(strstr(wrong.text, "differs from the converted context"));
+  clattn_plan_destroy(plan);
 }
 
 static void untested_kernels_are_taken(void **state) {
@@ -340,6 +372,7 @@ static void every_row_has_an_answer(void **state) {
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_wrong_kernel_is_passed_over),
+      cmocka_unit_test(a_wrong_stored_output_is_noticed),
       cmocka_unit_test(untested_kernels_are_taken),
       cmocka_unit_test(where_all_are_wrong_the_plan_is_refused),
       cmocka_unit_test(where_all_fused_are_wrong_staged_runs),

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "catalog/fused.h"
@@ -155,6 +156,67 @@ static void stored_types_are_read_in_place(void **state) {
       const uint64_t floats = rotated ? (q + k) * 4 : 0;
       assert_int_equal(info.total_bytes, (q + k + v) * 2 + floats + outputs + angles + info.workspace_bytes);
       clattn_plan_destroy(plan);
+      support_free(&c);
+    }
+}
+
+static bool stores_types(const clattn_plan *plan) {
+  return plan->choice[CLATTN_STAGE_FUSED].row->stores_types;
+}
+
+/* Without memory from the caller a plan has room for the context in floats only where its kernel needs it. */
+static void assert_no_floats_of_context(const clattn_problem *p, const char *kernel, uint64_t context_bytes) {
+  clattn_plan_options options = options_of(kernel);
+  clattn_plan *plan = NULL;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+  clattn_error error;
+  options.io = CLATTN_IO_DEVICE;
+  assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  assert_int_equal(info.total_bytes - info.workspace_bytes, stores_types(plan) ? 0 : context_bytes);
+  clattn_plan_destroy(plan);
+}
+
+/* A run that does not ask for the context stores the output without a launch of convert, with the bits that convert
+ * makes of the context. */
+static void stored_types_are_written_in_place(void **state) {
+  (void)state;
+  enum { TOKENS = 150, HEAD_DIM = 38, VALUE_DIM = 53 };
+  static const int32_t key_lengths[] = {150, 0}; /* the second sequence's context is 0 */
+  name names[NAMES_MOST];
+  const size_t count = fused_kernels(names);
+  for (size_t i = 0; i < count; ++i)
+    for (int variant = 0; variant < 4; ++variant) {
+      const clattn_plan_options options = options_of(names[i]);
+      clattn_problem p = clattn_problem_qkv(2, 4, TOKENS, TOKENS, HEAD_DIM);
+      p.kv_heads = 2;
+      p.value_dim = VALUE_DIM;
+      p.type = variant % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
+      if (variant < 2) p.context_order = CLATTN_ORDER_TOKENS;
+      if (variant == 1) p.query_len = 1; /* parts of the keys, joined */
+      if (variant == 2) p.lengths = CLATTN_LENGTHS_KEYS;
+      support_case c;
+      clattn_plan *plan = NULL;
+      clattn_timings timings = CLATTN_TIMINGS_INIT;
+      clattn_error error;
+      support_allocate(&c, &p, 41 + (uint32_t)variant);
+      if (variant == 2) c.inputs.key_lengths = key_lengths;
+      const size_t bytes = clattn_output_bytes(&p, CLATTN_OUTPUT);
+      void *converted = malloc(bytes);
+      assert_non_null(converted);
+      assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+      support_want(&c, plan);
+      assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+      memcpy(converted, c.outputs.output, bytes);
+      support_poison(&c);
+      const clattn_outputs alone = {.size = sizeof alone, .output = c.outputs.output, .lse = c.outputs.lse};
+      assert_ok(clattn_plan_run(plan, &c.inputs, &alone, &timings, &error), &error);
+      assert_memory_equal(c.outputs.output, converted, bytes);
+      support_check_guards(&c);
+      assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT], stores_types(plan) ? 0 : 1);
+      clattn_plan_destroy(plan);
+      assert_no_floats_of_context(&p, names[i], clattn_output_bytes(&p, CLATTN_CONTEXT));
+      free(converted);
       support_free(&c);
     }
 }
@@ -323,6 +385,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(workspace_is_linear),
       cmocka_unit_test(launches_and_bits),
       cmocka_unit_test(stored_types_are_read_in_place),
+      cmocka_unit_test(stored_types_are_written_in_place),
       cmocka_unit_test(extreme_numbers),
       cmocka_unit_test(keys_that_hardly_count),
       cmocka_unit_test(far_rows),

@@ -220,6 +220,7 @@ static clattn_sizes attention_sizes(const clattn_problem *p, clattn_stage stage,
                     .head_dim = p->head_dim,
                     .qk_floats = floats_of(p, stage, CLATTN_Q),
                     .v_floats = floats_of(p, stage, CLATTN_V),
+                    .context_floats = 1.0,
                     .b_along_depth = stage == CLATTN_STAGE_SCORES,
                     .a_is_weights = stage == CLATTN_STAGE_CONTEXT};
   if (stage == CLATTN_STAGE_SCORES) s.terms = p->head_dim;
@@ -253,6 +254,7 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
     for (size_t row0 = 0; row0 < p->query_len; row0 += step) {
       clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(step, p->query_len - row0));
       sizes.group_rows = group_rows;
+      if (row->stores_types && clattn_fused_stores_output(p)) sizes.context_floats = sizes.v_floats;
       row->traffic(value, &sizes, &t);
     }
   }

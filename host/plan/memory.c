@@ -64,7 +64,7 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
                                                                  clattn_tensor_columns(p, tensor) * sizeof(float)
                                                            : 0};
   case CLATTN_CONTEXT:
-    return (tensor_memory){.floats = ours || clattn_has_output(p) ? floats : 0};
+    return (tensor_memory){.floats = ours || (clattn_has_output(p) && !clattn_plan_stores_output(plan)) ? floats : 0};
   case CLATTN_OUTPUT:
     return (tensor_memory){.floats = p->output_dim != 0 && (ours || typed) ? floats : 0,
                            .stored = ours && typed ? clattn_output_bytes(p, tensor) : 0};

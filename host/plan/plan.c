@@ -5,6 +5,7 @@
 
 #include "plan/choice.h"
 #include "problem/costs.h"
+#include "problem/facts.h"
 #include "problem/kernel_arguments.h"
 #include "device/ledger.h"
 #include "problem/problem.h"
@@ -45,6 +46,12 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, cla
     info->stages[stage].bytes = clattn_stage_bytes(problem, stage, clattn_plan_is_fused(plan));
   }
   info->stages[CLATTN_STAGE_CACHE].bytes += clattn_gather_bytes(seen);
+  if (clattn_plan_stores_output(plan)) {
+    const double elements = (double)clattn_tensor_elements(&plan->problem, CLATTN_OUTPUT);
+    info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_narrowing_bytes(&plan->problem);
+    info->stages[CLATTN_STAGE_FUSED].bytes -=
+        elements * (double)(sizeof(float) - clattn_type_bytes(plan->problem.type));
+  }
   if (plan->weights_kept) info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_weights_convert_bytes(&plan->problem);
 }
 
@@ -161,6 +168,11 @@ void clattn_plan_destroy(clattn_plan *plan) {
   clattn_tables_release(&plan->tables);
   free(plan->sequences_host);
   free(plan);
+}
+
+bool clattn_plan_stores_output(const clattn_plan *plan) {
+  return clattn_plan_is_fused(plan) && plan->choice[CLATTN_STAGE_FUSED].row->stores_types &&
+         clattn_fused_stores_output(&plan->problem);
 }
 
 bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor) {

@@ -64,6 +64,10 @@ struct clattn_plan {
 /* Whether scores, softmax and context are one kernel, so that the plan holds no scores. */
 bool clattn_plan_is_fused(const clattn_plan *plan);
 
+/* Whether the fused kernel stores the output itself, in the problem's type, where a run does not ask
+ * for the context in floats. Otherwise a launch of the stage convert narrows the context. */
+bool clattn_plan_stores_output(const clattn_plan *plan);
+
 /* Whether kernels that the plan selects by itself must first pass their self-test. */
 bool clattn_self_test_wanted(const clattn_plan_options *options);
 

@@ -83,11 +83,17 @@ double clattn_stage_flops(const clattn_problem *problem, clattn_stage stage) {
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
+double clattn_narrowing_bytes(const clattn_problem *problem) {
+  if (problem->type == CLATTN_F32) return 0.0;
+  return (double)clattn_tensor_elements(problem, CLATTN_OUTPUT) *
+         (double)(sizeof(float) + clattn_type_bytes(problem->type));
+}
+
 /* Inputs that are widened and the output that is narrowed: each is read in one type and written in
  * the other. */
 double clattn_convert_bytes(const clattn_problem *problem, bool fused) {
   if (problem->type == CLATTN_F32) return 0.0;
-  double bytes = (double)clattn_tensor_elements(problem, CLATTN_OUTPUT) * 6.0;
+  double bytes = clattn_narrowing_bytes(problem);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const bool converted = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;

@@ -12,6 +12,9 @@ double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, boo
 /* The part of convert's bytes that widening the projection matrices and biases takes. */
 double clattn_weights_convert_bytes(const clattn_problem *problem);
 
+/* Bytes of convert that narrowing the output takes. */
+double clattn_narrowing_bytes(const clattn_problem *problem);
+
 /* Bytes that bringing the cache into plain floats costs, for the problem with all keys in the
  * cache. */
 double clattn_gather_bytes(const clattn_problem *seen);

@@ -54,3 +54,7 @@ bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tens
   return clattn_is_given_or_made(tensor) && problem->source == CLATTN_SOURCE_QKV && problem->type != CLATTN_F32 &&
          problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);
 }
+
+bool clattn_fused_stores_output(const clattn_problem *problem) {
+  return problem->output_dim == 0 && clattn_fused_reads_stored(problem, CLATTN_V);
+}

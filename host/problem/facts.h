@@ -36,4 +36,8 @@ bool clattn_has_sequences(const clattn_problem *problem);
  * it is given, and no earlier stage changes it. Every other tensor is converted to float first. */
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor);
 
+/* Whether a fused kernel can store the output in the problem's type: it is the context, and the
+ * kernel reads values of that type. */
+bool clattn_fused_stores_output(const clattn_problem *problem);
+
 #endif

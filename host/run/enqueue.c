@@ -84,6 +84,7 @@ static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, c
                             .stored = bound.stored,
                             .inputs = &lengths,
                             .sequences = sequences,
+                            .context_wanted = buffers->context != NULL,
                             .lse_wanted = buffers->lse != NULL,
                             .row_max_wanted = buffers->row_max != NULL,
                             .row_sum_wanted = buffers->row_sum != NULL};

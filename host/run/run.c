@@ -220,6 +220,7 @@ static clattn_status run_plan(clattn_plan *plan, const clattn_inputs *inputs, co
                             .stored = plan->stored,
                             .inputs = inputs,
                             .sequences = plan->sequences,
+                            .context_wanted = outputs->context != NULL,
                             .lse_wanted = outputs->lse != NULL,
                             .row_max_wanted = outputs->row_max != NULL,
                             .row_sum_wanted = outputs->row_sum != NULL};

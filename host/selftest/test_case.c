@@ -122,12 +122,24 @@ static void cut_launches(clattn_launch_limit *limit) {
   if (limit->groups_least > 0) *limit = (clattn_launch_limit){.flops = 1.0, .groups_least = GROUPS};
 }
 
+/* Runs once more without asking for the context, so that the fused kernel stores the output. */
+static clattn_status run_for_output_alone(clattn_test_case *e, clattn_error *error) {
+  const size_t bytes = clattn_output_bytes(&e->problem, CLATTN_OUTPUT);
+  void *output = e->output_alone = malloc(bytes);
+  if (output == NULL) return clattn_fail_malloc(error, bytes, "the output of a test case");
+  memset(output, 0xFF, bytes);
+  const clattn_outputs outputs = {.size = sizeof outputs, .output = output};
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
+  return clattn_plan_run(e->plan, &e->inputs, &outputs, &timings, error);
+}
+
 clattn_status clattn_test_case_run(clattn_test_case *e, clattn_error *error) {
   /* With timings the run waits for each launch, so a failure is reported for the right stage. */
   clattn_timings timings = CLATTN_TIMINGS_INIT;
   clattn_status status = prepare(e, error);
   cut_launches(&e->plan->limit);
   if (status == CLATTN_OK) status = clattn_plan_run(e->plan, &e->inputs, &e->outputs, &timings, error);
+  if (status == CLATTN_OK && clattn_plan_stores_output(e->plan)) status = run_for_output_alone(e, error);
   if (status == CLATTN_OK) status = clattn_check(e->plan, &e->inputs, &e->outputs, NULL, &e->report, error);
   return status;
 }
@@ -135,6 +147,7 @@ clattn_status clattn_test_case_run(clattn_test_case *e, clattn_error *error) {
 void clattn_test_case_finish(clattn_test_case *e) {
   clattn_cache_destroy(e->inputs.cache);
   clattn_plan_destroy(e->plan);
+  free(e->output_alone);
   for (size_t i = 0; i < sizeof e->memory / sizeof e->memory[0]; ++i) free(e->memory[i]);
 }
 
@@ -150,6 +163,12 @@ static void write_worst(const clattn_problem *problem, const clattn_tensor_check
            clattn_tensor_name(c->tensor), c->failed, c->elements, index, c->got, c->expected);
 }
 
+/* The output has the same elements whether the fused kernel stores it or a conversion does. */
+static bool stores_output(const clattn_test_case *e) {
+  return e->output_alone == NULL ||
+         memcmp(e->output_alone, e->outputs.output, clattn_output_bytes(&e->problem, CLATTN_OUTPUT)) == 0;
+}
+
 clattn_case_result clattn_test_case_result(const clattn_test_case *e, clattn_stage stage) {
   const clattn_tensor *made = clattn_stage_facts_of(stage)->makes;
   clattn_case_result result = {.passed = true};
@@ -162,6 +181,10 @@ clattn_case_result clattn_test_case_result(const clattn_test_case *e, clattn_sta
       result.passed = result.passed && c->passed;
       if (!c->passed) write_worst(&e->problem, c, result.text, sizeof result.text);
     }
+  }
+  if (result.passed && stage == CLATTN_STAGE_FUSED && !stores_output(e)) {
+    result.passed = false;
+    snprintf(result.text, sizeof result.text, "the output that the kernel stores differs from the converted context");
   }
   if (result.passed)
     snprintf(result.text, sizeof result.text, "%zu result%s of a small problem", compared, compared == 1 ? "" : "s");

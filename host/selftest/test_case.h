@@ -10,6 +10,7 @@ typedef struct clattn_test_case {
   clattn_plan *plan; /* NULL until it is created */
   clattn_inputs inputs;
   clattn_outputs outputs;
+  void *output_alone; /* of a run without context, where the fused kernel stores the output; else NULL */
   void *memory[2 * CLATTN_TENSOR_COUNT];
   clattn_check_report report;
 } clattn_test_case;

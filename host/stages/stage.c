@@ -55,6 +55,10 @@ softmax_rows clattn_kernel_rows(const clattn_work *work) {
                         .heads = (cl_int)p->heads};
 }
 
+bool clattn_output_is_stored(const clattn_work *work) {
+  return clattn_plan_stores_output(work->plan) && !work->context_wanted;
+}
+
 cl_mem clattn_keys(const clattn_work *work) {
   return work->tensor[work->seen->cache.capacity != 0 ? CLATTN_CACHED_K : CLATTN_K];
 }

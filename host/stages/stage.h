@@ -16,7 +16,7 @@ typedef struct clattn_work {
   const cl_mem *stored;        /* inputs and output in the problem's type, by clattn_tensor, unless it is float */
   const clattn_inputs *inputs; /* stages use the lengths, the cache and projection_weights */
   cl_mem sequences;            /* the bounds of each sequence; NULL: all have full length */
-  bool lse_wanted, row_max_wanted, row_sum_wanted;
+  bool context_wanted, lse_wanted, row_max_wanted, row_sum_wanted;
   clattn_block block; /* the scores that the step works on; only for steps in CLATTN_SCOPE_BLOCK */
   int until;          /* how far scores are taken: UNTIL_... */
 } clattn_work;
@@ -53,6 +53,9 @@ clattn_status clattn_launch_divided(const clattn_work *work, clattn_stage stage,
 /* The keys and values that scores and context read: this run's k and v, or the cache's. */
 cl_mem clattn_keys(const clattn_work *work);
 cl_mem clattn_values(const clattn_work *work);
+
+/* Whether the fused kernel stores this run's output, so that nothing is left to convert. */
+bool clattn_output_is_stored(const clattn_work *work);
 
 /* Whether CLBlast computes the stage's product. */
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage);

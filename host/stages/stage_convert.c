@@ -65,5 +65,6 @@ clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error 
                         .add_offset = NO_ADDITION,
                         .from_type = STORED_F32,
                         .to_type = clattn_kernel_type(p->type)};
-  return p->type == CLATTN_F32 ? CLATTN_OK : convert(work, from, work->stored[CLATTN_OUTPUT], &c, error);
+  if (p->type == CLATTN_F32 || clattn_output_is_stored(work)) return CLATTN_OK;
+  return convert(work, from, work->stored[CLATTN_OUTPUT], &c, error);
 }

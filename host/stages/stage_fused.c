@@ -26,8 +26,11 @@ static size_t units_of(const clattn_work *work) {
 static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   const clattn_post_process *post_process = clattn_post_process_of(choice->row);
+  const bool stored = clattn_output_is_stored(work);
+  const cl_mem context = stored ? work->stored[CLATTN_OUTPUT] : work->tensor[CLATTN_CONTEXT];
   attention a = clattn_kernel_attention(work);
   a.group_rows = (cl_int)l->geometry->rows;
+  a.context_type = stored ? clattn_kernel_type(work->seen->type) : STORED_F32;
   if (post_process != NULL && post_process->tell != NULL)
     post_process->tell(choice->value, work->seen, units_of(work), &a);
   const cl_mem queries = input(work, CLATTN_Q, work->tensor[CLATTN_Q]);
@@ -36,7 +39,7 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(queries),
                                        CLATTN_ARGUMENT(keys),
                                        CLATTN_ARGUMENT(values),
-                                       CLATTN_ARGUMENT(work->tensor[CLATTN_CONTEXT]),
+                                       CLATTN_ARGUMENT(context),
                                        CLATTN_ARGUMENT(a),
                                        CLATTN_ARGUMENT(work->sequences),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_MASK]),

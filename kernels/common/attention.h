@@ -41,7 +41,7 @@ typedef struct attention {
   kernel_int group_rows;       /* fused: rows of a work-group */
   /* Only of fused, rung 7: parts of the keys, and KV heads that a work-item processes. */
   kernel_int parts, kv_heads_together;
-  kernel_int pad;
+  kernel_int context_type; /* fused: STORED_...; rungs 1 and 2 write floats only */
 } attention;
 
 /* One row of the sequences array, for batches whose sequences differ. "New" keys are those of this run; with a cache,

@@ -359,17 +359,17 @@ void join_sums(const block_memory memory, block_sums *sums) {
   }
 }
 
-/* Stores this work-item's columns of a row. */
-void store_context(const float4 context[VALUE_VECTORS], global float *to) {
+/* Stores this work-item's columns of a row that begins at an element of `to`. */
+void store_context(const float4 context[VALUE_VECTORS], int type, global void *to, size_t at) {
 #pragma unroll
   for (int i = 0; i < VALUE_VECTORS; ++i) {
     const int c = 4 * (get_local_id(0) + i * LOCAL_X);
     if (c + 4 <= VALUE_DIM) {
-      vstore4(context[i], 0, to + c);
+      store_stored4(type, context[i], to, at + c);
     } else {
-      if (c < VALUE_DIM) to[c] = context[i].x;
-      if (c + 1 < VALUE_DIM) to[c + 1] = context[i].y;
-      if (c + 2 < VALUE_DIM) to[c + 2] = context[i].z;
+      if (c < VALUE_DIM) store_stored(type, context[i].x, to, at + c);
+      if (c + 1 < VALUE_DIM) store_stored(type, context[i].y, to, at + c + 1);
+      if (c + 2 < VALUE_DIM) store_stored(type, context[i].z, to, at + c + 2);
     }
   }
 }

@@ -62,7 +62,27 @@ void store_stored(int type, float value, global void *to, size_t i) {
     ((global float *)to)[i] = value;
 }
 
-/* Stores 16 contiguous elements, starting at i. */
+/* Store 4, 8 and 16 contiguous elements, starting at i. */
+void store_stored4(int type, float4 values, global void *to, size_t i) {
+  if (type == STORED_F16)
+    vstore_half4_rte(values, 0, (global half *)to + i);
+  else if (type == STORED_BF16)
+    vstore4((ushort4)(float_to_bfloat16(values.x), float_to_bfloat16(values.y), float_to_bfloat16(values.z),
+                      float_to_bfloat16(values.w)),
+            0, (global ushort *)to + i);
+  else
+    vstore4(values, 0, (global float *)to + i);
+}
+
+void store_stored8(int type, float8 values, global void *to, size_t i) {
+  if (type == STORED_F16)
+    vstore_half8_rte(values, 0, (global half *)to + i);
+  else if (type == STORED_BF16)
+    vstore8(floats_to_bfloat16((float16)(values, values)).lo, 0, (global ushort *)to + i);
+  else
+    vstore8(values, 0, (global float *)to + i);
+}
+
 void store_stored16(int type, float16 values, global void *to, size_t i) {
   if (type == STORED_F16)
     vstore_half16_rte(values, 0, (global half *)to + i);

@@ -46,7 +46,7 @@ void load_values(global const void *from, size_t at, size_t stride, int first, i
 }
 
 kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void
-fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float q_tile[TILE][HEAD_DIM + 1], k_tile[TILE][HEAD_DIM + 1], v_tile[TILE][VALUE_DIM];
@@ -104,11 +104,12 @@ fused(global const void *q, global const void *k, global const void *v, global f
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read the tiles before they are overwritten */
   }
 
-  global float *to = context + query_offset(a, a.context, s) + row * a.context.row;
+  const size_t at = query_offset(a, a.context, s) + row * a.context.row;
 #pragma unroll
   for (int i = 0; i < ITEM_VALUES; ++i) {
     const int c = x + i * TILE;
-    if (row < row_end && c < VALUE_DIM) to[c] = sum == 0.0f ? 0.0f : out[i] / sum;
+    if (row < row_end && c < VALUE_DIM)
+      store_stored(a.context_type, sum == 0.0f ? 0.0f : out[i] / sum, context, at + c);
   }
   if (x == 0 && row < a.query_len) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
 }

@@ -33,7 +33,7 @@
 #include "common/group.cl"
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
-fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
@@ -60,7 +60,8 @@ fused(global const void *q, global const void *k, global const void *v, global f
     if (row >= a.query_len) continue;
 #pragma unroll
     for (int i = 0; i < VALUE_VECTORS; ++i) sums.context[r][i] /= sum == 0.0f ? 1.0f : sum;
-    if (exists) store_context(sums.context[r], context + query_offset(a, a.context, s) + row * a.context.row);
+    if (exists)
+      store_context(sums.context[r], a.context_type, context, query_offset(a, a.context, s) + row * a.context.row);
     if (get_local_id(0) == 0) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
   }
 }

@@ -178,7 +178,8 @@ float16 whole_sum(const block b, int v, float sink) {
   return b.sums[v] + (sink == -INFINITY ? 0.0f : weight16(sink, b.largest[v], b.headroom, b.plain));
 }
 
-void store_context(const attention a, const block b, float sink, global float *context) {
+/* `at`: the element at which the pair's context begins. */
+void store_context(const attention a, const block b, float sink, global void *context, size_t at) {
   float16 inverse[VECTORS];
   for (int v = 0; v < VECTORS; ++v) {
     const float16 sum = whole_sum(b, v, sink);
@@ -188,24 +189,26 @@ void store_context(const attention a, const block b, float sink, global float *c
     const int hidden = max(b.lead - lane, 0); /* lanes before the first query */
     const float8 factor = ((const float8 *)inverse)[lane / 8];
     local const float *from = (local const float *)b.values + lane;
-    global float *to = context + row_of_lane(b, lane + hidden) * a.context.row;
+    const size_t to = at + row_of_lane(b, lane + hidden) * a.context.row;
     for (int c0 = 0; c0 + 8 <= VALUE_DIM; c0 += 8) {
       float8 rows[8];
 #pragma unroll
       for (int i = 0; i < 8; ++i) rows[i] = *(local const float8 *)(from + (c0 + i) * BLOCK_ROWS) * factor;
       transpose8(rows);
-      for (int i = hidden; i < 8; ++i) vstore8(rows[i], 0, to + (i - hidden) * a.context.row + c0);
+      for (int i = hidden; i < 8; ++i)
+        store_stored8(a.context_type, rows[i], context, to + (i - hidden) * a.context.row + c0);
     }
     for (int c = VALUE_DIM / 8 * 8; c < VALUE_DIM; ++c)
       for (int i = hidden; i < 8; ++i)
-        to[(i - hidden) * a.context.row + c] = from[c * BLOCK_ROWS + i] * ((const float *)&factor)[i];
+        store_stored(a.context_type, from[c * BLOCK_ROWS + i] * ((const float *)&factor)[i], context,
+                     to + (i - hidden) * a.context.row + c);
   }
 }
 
 /* Stores a block's context, and log-sum-exp unless lse is NULL. */
-void store_block(const attention a, const sequence s, const block b, int pair, float sink, global float *context,
+void store_block(const attention a, const sequence s, const block b, int pair, float sink, global void *context,
                  global float *lse) {
-  store_context(a, b, sink, context + query_offset(a, a.context, s));
+  store_context(a, b, sink, context, query_offset(a, a.context, s));
   for (int lane = b.lead; lse && lane < BLOCK_ROWS; ++lane) {
     const float16 sum = whole_sum(b, lane / 16, sink);
     const float largest = ((local const float *)b.largest)[lane];
@@ -224,7 +227,7 @@ int item_of(int group, int groups) {
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float16 queries[HEAD_DIM * ALL_VECTORS], values[VALUE_DIM * ALL_VECTORS], scores[STRIP_KEYS * VECTORS];

@@ -51,7 +51,7 @@ int parts_here(attention a) {
 }
 
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
-fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
@@ -83,7 +83,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
     if (!is_row(of_row, row)) continue;
     const size_t line = (size_t)(pair0 + of_row.head - s.head) * a.query_len + row;
     global float *to = workspace + (line * parts + number) * PART_FLOATS;
-    store_context(sums.context[r], to);
+    store_context(sums.context[r], STORED_F32, to, 0);
     if (get_local_id(0) > 0) continue;
     to[VALUE_DIM] = sums.largest[r];
     to[VALUE_DIM + 1] = sums.sum[r];
@@ -91,7 +91,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
 }
 
 /* The post-process. The first dimension numbers all work-items (pair, row, value column). */
-kernel void join(global const void *q, global const void *k, global const void *v, global float *context,
+kernel void join(global const void *q, global const void *k, global const void *v, global void *context,
                  const attention a, global const int *sequences, global const void *mask, global const float *slopes,
                  global const float *sinks, global float *lse, global const float *workspace) {
   const size_t line = get_global_id(0) / VALUE_DIM;
@@ -117,6 +117,7 @@ kernel void join(global const void *q, global const void *k, global const void *
     sum = fma(factor, o[VALUE_DIM + 1], sum);
     out = fma(factor, o[c], out);
   }
-  context[query_offset(a, a.context, s) + row * a.context.row + c] = sum == 0.0f ? 0.0f : out / sum;
+  store_stored(a.context_type, sum == 0.0f ? 0.0f : out / sum, context,
+               query_offset(a, a.context, s) + row * a.context.row + c);
   if (c == 0) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
 }

@@ -295,9 +295,15 @@ void begin_line(const lines b, int line, size_t k_from, global const void *q, si
   b.weights[line] = 0.0f;
 }
 
+/* Stores sums / sum. */
+void store_row(int type, const float sums[VALUE_DIM], float sum, global void *to, size_t at) {
+  for (int c = 0; c + 16 <= VALUE_DIM; c += 16) store_stored16(type, vload16(0, sums + c) / sum, to, at + c);
+  for (int c = VALUE_DIM / 16 * 16; c < VALUE_DIM; ++c) store_stored(type, sums[c] / sum, to, at + c);
+}
+
 /* Makes one result of all parts of a row. */
 void join_parts(const attention a, global const int *sequences, global const float *sinks, int pair, int row,
-                global float *workspace, global float *context, global float *lse) {
+                global float *workspace, global void *context, global float *lse) {
   sequence s;
   find_sequence(a, sequences, pair, &s);
   const int exists = row < s.query_len, headroom = headroom_of(s.key_len), len = part_len(a.key_len, a.parts);
@@ -315,14 +321,15 @@ void join_parts(const attention a, global const int *sequences, global const flo
     sum += partial[1] * factor;
     for (int c = 0; c < VALUE_DIM; ++c) sums[c] += partial[2 + c] * factor;
   }
-  global float *to = context + query_offset(a, a.context, s) + row * a.context.row;
-  for (int c = 0; c < VALUE_DIM && exists; ++c) to[c] = sum == 0.0f ? 0.0f : sums[c] / sum;
+  if (exists)
+    store_row(a.context_type, sums, sum == 0.0f ? 1.0f : sum, context,
+              query_offset(a, a.context, s) + row * a.context.row);
   store_fused_lse(a, lse, pair, row, largest, sum, headroom);
 }
 
 /* The work-item's number is (batch and a.kv_heads_together of its KV heads, part, ROWS of their rows). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-fused(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
   local float queries[LINES * HEAD_DIM], largest[LINES], weights[LINES];
@@ -373,7 +380,7 @@ fused(global const void *q, global const void *k, global const void *v, global f
 
 /* The post-process, if there are several parts. The work-item's number is (pair, row). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-join(global const void *q, global const void *k, global const void *v, global float *context, const attention a,
+join(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
      global float *lse, global float *workspace) {
   join_parts(a, sequences, sinks, get_global_id(0), get_global_id(1), workspace, context, lse);
