@@ -174,6 +174,34 @@ static void gpu_families(void **state) {
   }
 }
 
+/* A group's tile of 64 x 64 results has 8 x 8 or 16 x 16 work-items. */
+static void gpus_with_many_registers(void **state) {
+  (void)state;
+  static const struct {
+    clattn_device_type type;
+    const char *vendor;
+    int local, item;
+  } cases[] = {{CLATTN_DEVICE_GPU, "NVIDIA Corporation", 8, 8},
+               {CLATTN_DEVICE_GPU, "Advanced Micro Devices, Inc.", 8, 8},
+               {CLATTN_DEVICE_GPU, "Intel(R) Corporation", 16, 4},
+               {CLATTN_DEVICE_GPU, "ARM", 16, 4},
+               {CLATTN_DEVICE_CPU, "AuthenticAMD", 16, 4}};
+  static const struct {
+    clattn_stage stage;
+    const char *name;
+  } rows[] = {{CLATTN_STAGE_PROJECT, "wide"}, {CLATTN_STAGE_SCORES, "wide"}, {CLATTN_STAGE_CONTEXT, "register"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i)
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; ++k) {
+      clattn_device_info device = device_of(cases[i].type, "a device", 1, 65536, 256);
+      const clattn_kernel *row = clattn_catalog_find(rows[k].stage, rows[k].name, strlen(rows[k].name));
+      const int expected[] = {cases[i].local, cases[i].local, cases[i].item, cases[i].item};
+      int value[CLATTN_TILES_MOST];
+      snprintf(device.vendor, sizeof device.vendor, "%s", cases[i].vendor);
+      clattn_standard_tiles(row, &small_extent, &device, value);
+      assert_memory_equal(value, expected, sizeof expected);
+    }
+}
+
 /* The macros of a kernel's forms follow from the problem. */
 static void expect_forms(const clattn_problem *p, const char *expected) {
   char text[80] = "";
@@ -481,6 +509,7 @@ int main(void) {
       cmocka_unit_test(what_a_device_would_get),
       cmocka_unit_test(far_rows_are_copied),
       cmocka_unit_test(gpu_families),
+      cmocka_unit_test(gpus_with_many_registers),
       cmocka_unit_test(forms_follow_the_problem),
       cmocka_unit_test(self_tests_run_the_same_forms),
       cmocka_unit_test(queries_are_divided),

@@ -37,10 +37,28 @@ static bool is_gfx9(const clattn_device_info *device, const clattn_extent *exten
   return strncmp(device->name, "gfx9", 4) == 0;
 }
 
+/* With 4 x 4 results a work-item, reading local memory takes twice as long as the multiply-adds on most
+ * GPUs. With 8 x 8 it takes as long, and these vendors' GPUs have the registers (docs/compilers.md); on
+ * Intel's they spill. 8 x 8 work-items then have the tile of 64 x 64 results that 16 x 16 have
+ * elsewhere, so small matrices are divided into as many work-groups. */
+static bool has_many_registers(const clattn_device_info *device, const clattn_extent *extent) {
+  static const char *const vendors[] = {"NVIDIA", "Advanced Micro Devices", "AMD"};
+  (void)extent;
+  for (size_t i = 0; i < sizeof vendors / sizeof vendors[0] && device->type != CLATTN_DEVICE_CPU; ++i)
+    if (strstr(device->vendor, vendors[i]) != NULL) return true;
+  return false;
+}
+
 /* Intel's compiler keeps 4 x 2 float4 of context in registers, but puts 4 x 4 of them into memory. */
 static bool is_intel_with_wide_values(const clattn_device_info *device, const clattn_extent *extent) {
   return device->type != CLATTN_DEVICE_CPU && strstr(device->vendor, "Intel") != NULL && extent->value_dim > 64;
 }
+
+/* clang-format off */
+#define EIGHT_BY_EIGHT(stage, kernel) \
+  {has_many_registers, stage, kernel, "LOCAL_X", 8}, {has_many_registers, stage, kernel, "LOCAL_Y", 8}, \
+  {has_many_registers, stage, kernel, "ITEM_ROWS", 8}, {has_many_registers, stage, kernel, "ITEM_COLS", 8}
+/* clang-format on */
 
 const clattn_family_tile clattn_family_tiles[] = {
     {has_short_vectors, CLATTN_STAGE_PROJECT, "panel", "VECTORS", 1},
@@ -54,6 +72,9 @@ const clattn_family_tile clattn_family_tiles[] = {
     {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "TILE_KEYS", 6},
     {has_short_vectors, CLATTN_STAGE_FUSED, "vector", "KEYS_FROM", KEYS_FROM_COPY},
     {has_far_rows, CLATTN_STAGE_FUSED, "vector", "KEYS_FROM", KEYS_FROM_COPY},
+    EIGHT_BY_EIGHT(CLATTN_STAGE_PROJECT, "wide"),
+    EIGHT_BY_EIGHT(CLATTN_STAGE_SCORES, "wide"),
+    EIGHT_BY_EIGHT(CLATTN_STAGE_CONTEXT, "register"),
     {is_gfx9, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
     {is_gfx9, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},

@@ -82,6 +82,42 @@ int load_tiles(const matrix a, const matrix b, int k0, int end, const product_ti
   return nonfinite;
 }
 
+/* Adds the products of the tiles. */
+void add_products(const product_tiles tiles, float sum[ITEM_ROWS][ITEM_COLS]) {
+  const int x = get_local_id(0), y = get_local_id(1);
+  /* exercise register-block: add the products of the tiles; read each word of local memory once for several sums */
+#pragma unroll 4
+  for (int k = 0; k < TILE_DEPTH; ++k) {
+    float b_value[ITEM_COLS];
+#pragma unroll
+    for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; ++r) {
+      const float a_value = tiles.a[k][y + r * LOCAL_Y];
+#pragma unroll
+      for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = fma(a_value, b_value[c], sum[r][c]);
+    }
+  }
+  /* end of exercise */
+}
+
+/* The same without the terms of masked keys. */
+void add_live_products(const product_tiles tiles, float sum[ITEM_ROWS][ITEM_COLS]) {
+  const int x = get_local_id(0), y = get_local_id(1);
+  for (int k = 0; k < TILE_DEPTH; ++k) {
+    float b_value[ITEM_COLS];
+#pragma unroll
+    for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; ++r) {
+      const float a_value = tiles.a[k][y + r * LOCAL_Y];
+      if (is_masked(a_value)) continue;
+#pragma unroll
+      for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = fma(a_value, b_value[c], sum[r][c]);
+    }
+  }
+}
+
 /* Computes the sums over first <= k < end for this work-item's elements of the output tile. a and b start at the tile's
  * first row and column. first and end are the same in the whole work-group. */
 void product_register(const matrix a, const matrix b, int first, int end, const product_tiles tiles,
@@ -99,21 +135,10 @@ void product_register(const matrix a, const matrix b, int first, int end, const 
     const int found = load_tiles(a, b, k0, end, tiles);
     if (A_IS_WEIGHTS && found) *tiles.nonfinite = 1; /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE);                    /* the tiles are complete before anyone reads them */
-    const int careful = A_IS_WEIGHTS ? *tiles.nonfinite : 0;
-    /* exercise register-block: add the products of the tiles; read each word of local memory once for several sums */
-    for (int k = 0; k < TILE_DEPTH; ++k) {
-      float b_value[ITEM_COLS];
-#pragma unroll
-      for (int c = 0; c < ITEM_COLS; ++c) b_value[c] = tiles.b[k][x + c * LOCAL_X];
-#pragma unroll
-      for (int r = 0; r < ITEM_ROWS; ++r) {
-        const float a_value = tiles.a[k][y + r * LOCAL_Y];
-        if (careful && is_masked(a_value)) continue;
-#pragma unroll
-        for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = fma(a_value, b_value[c], sum[r][c]);
-      }
-    }
-    /* end of exercise */
+    if (A_IS_WEIGHTS && *tiles.nonfinite)
+      add_live_products(tiles, sum);
+    else
+      add_products(tiles, sum);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
   }
 }
