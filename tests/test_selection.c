@@ -84,10 +84,10 @@ static void what_a_device_would_get(void **state) {
       {NVIDIA, CLATTN_STAGE_PROJECT, 512, "wide:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
       {NVIDIA, CLATTN_STAGE_OUTPUT, 512, "wide:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
       {NVIDIA, CLATTN_STAGE_SOFTMAX, 512, "register:LOCAL_X=128:ITEM_KEYS=16"},
-      {NVIDIA, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32"},
+      {NVIDIA, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32:SUMS=1"},
       {NVIDIA, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
       {INTEL, CLATTN_STAGE_SCORES, 512, "wide:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
-      {INTEL, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32"},
+      {INTEL, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32:SUMS=1"},
       {NVIDIA, CLATTN_STAGE_CONVERT, 512, "naive"},
       {AVX512, CLATTN_STAGE_CONVERT, 512, "vector"},
       {LLVMPIPE, CLATTN_STAGE_CONVERT, 512, "naive"},
@@ -103,7 +103,7 @@ static void what_a_device_would_get(void **state) {
       {LLVMPIPE, CLATTN_STAGE_CONTEXT, 512, "register:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
       {LLVMPIPE, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
       {SMALL, CLATTN_STAGE_PROJECT, 512, "wide:LOCAL_X=16:LOCAL_Y=8:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
-      {SMALL, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=2:TILE_DEPTH=16"},
+      {SMALL, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=2:TILE_DEPTH=16:SUMS=1"},
       {POOR, CLATTN_STAGE_PROJECT, 512, "coalesced"},
       {POOR, CLATTN_STAGE_SCORES, 512, "naive"},
       {POOR, CLATTN_STAGE_SOFTMAX, 512, "online"},
@@ -155,12 +155,13 @@ static void gpu_families(void **state) {
   static const struct {
     const char *name, *vendor;
     size_t value_dim;
-    int local_x, item_keys;
-  } cases[] = {{"NVIDIA A100", "NVIDIA Corporation", 128, 8, 4},
-               {"gfx90a:sramecc+", "Advanced Micro Devices, Inc.", 64, 16, 2},
-               {"gfx1030", "Advanced Micro Devices, Inc.", 64, 8, 4},
-               {"Intel(R) Arc(TM) A770 Graphics", "Intel(R) Corporation", 64, 8, 4},
-               {"Intel(R) Arc(TM) A770 Graphics", "Intel(R) Corporation", 65, 16, 2}};
+    int local_x, item_keys, sums;
+  } cases[] = {{"NVIDIA A100", "NVIDIA Corporation", 128, 8, 4, 1},
+               {"gfx90a:sramecc+", "Advanced Micro Devices, Inc.", 64, 16, 2, 2},
+               {"gfx906", "Advanced Micro Devices, Inc.", 64, 16, 2, 1},
+               {"gfx1030", "Advanced Micro Devices, Inc.", 64, 8, 4, 1},
+               {"Intel(R) Arc(TM) A770 Graphics", "Intel(R) Corporation", 64, 8, 4, 1},
+               {"Intel(R) Arc(TM) A770 Graphics", "Intel(R) Corporation", 65, 16, 2, 1}};
   const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_FUSED, "register", 8);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     clattn_device_info device = device_of(CLATTN_DEVICE_GPU, cases[i].name, 1, 65536, 256);
@@ -171,6 +172,7 @@ static void gpu_families(void **state) {
     clattn_standard_tiles(row, &extent, &device, value);
     assert_int_equal(value[0], cases[i].local_x);
     assert_int_equal(value[3], cases[i].item_keys);
+    assert_int_equal(value[5], cases[i].sums);
   }
 }
 

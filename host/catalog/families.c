@@ -37,6 +37,14 @@ static bool is_gfx9(const clattn_device_info *device, const clattn_extent *exten
   return strncmp(device->name, "gfx9", 4) == 0;
 }
 
+/* gfx90a and later multiply two floats in one instruction; the compiler finds it for two sums. With one
+ * it moves two floats for each such instruction. */
+static bool multiplies_pairs(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)extent;
+  return strncmp(device->name, "gfx90a", 6) == 0 || strncmp(device->name, "gfx94", 5) == 0 ||
+         strncmp(device->name, "gfx95", 5) == 0;
+}
+
 /* With 4 x 4 results a work-item, reading local memory takes twice as long as the multiply-adds on most
  * GPUs. With 8 x 8 it takes as long, and these vendors' GPUs have the registers (docs/compilers.md); on
  * Intel's they spill. 8 x 8 work-items then have the tile of 64 x 64 results that 16 x 16 have
@@ -77,6 +85,7 @@ const clattn_family_tile clattn_family_tiles[] = {
     EIGHT_BY_EIGHT(CLATTN_STAGE_CONTEXT, "register"),
     {is_gfx9, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
     {is_gfx9, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
+    {multiplies_pairs, CLATTN_STAGE_FUSED, "register", "SUMS", 2},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
 };

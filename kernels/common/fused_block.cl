@@ -29,6 +29,11 @@
 #define WIDE_ROWS 0 /* 1: rows of q, k and v begin and end at multiples of four elements */
 #endif
 
+/* Sums of a product of a query and a key; added up at the end. */
+#ifndef SUMS
+#define SUMS 1 /* 1, 2 */
+#endif
+
 /* Floats that a work-item fetches at a time, and how many such fetches are in flight. With single floats, the addresses
  * of several would take more registers than that gains. */
 #if WIDE_ROWS
@@ -162,8 +167,25 @@ int load_keys(int type, global const void *from, size_t at, size_t stride, int k
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-/* score += Q . K^T over the columns in local memory. */
-void add_products(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) {
+/* Two sums, of even and of odd columns, are for GPUs that multiply two neighbouring floats in one instruction. */
+#if SUMS == 2
+typedef float2 product_sum;
+#define TOTAL(product) ((product).x + (product).y)
+#else
+typedef float product_sum;
+#define TOTAL(product) (product)
+#endif
+
+product_sum add_product(float4 query, float4 key, product_sum sum) {
+#if SUMS == 2
+  return fma(query.zw, key.zw, fma(query.xy, key.xy, sum));
+#else
+  return fma(query.w, key.w, fma(query.z, key.z, fma(query.y, key.y, fma(query.x, key.x, sum))));
+#endif
+}
+
+/* product += Q . K^T over the columns in local memory. */
+void add_products(const block_memory memory, product_sum product[ITEM_ROWS][ITEM_KEYS]) {
   local const float4 *q = memory.tile + get_local_id(1) * DEPTH_ROW;
   local const float4 *k = memory.tile + KEYS_AT + get_local_id(0) * DEPTH_ROW;
 #pragma unroll 4
@@ -175,12 +197,7 @@ void add_products(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) 
     for (int r = 0; r < ITEM_ROWS; ++r) {
       const float4 query = q[r * LOCAL_Y * DEPTH_ROW + d];
 #pragma unroll
-      for (int c = 0; c < ITEM_KEYS; ++c) {
-        score[r][c] = fma(query.x, key[c].x, score[r][c]);
-        score[r][c] = fma(query.y, key[c].y, score[r][c]);
-        score[r][c] = fma(query.z, key[c].z, score[r][c]);
-        score[r][c] = fma(query.w, key[c].w, score[r][c]);
-      }
+      for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = add_product(query, key[c], product[r][c]);
     }
   }
 }
@@ -188,19 +205,24 @@ void add_products(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) 
 /* Computes the products for a tile of keys, from key0 on. */
 void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
+  product_sum product[ITEM_ROWS][ITEM_KEYS];
   const size_t k_at = key_offset(a, a.k, b.s) + key0 * a.k.row;
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
-    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = 0.0f;
+    for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = 0.0f;
   for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
     if (DEPTH < HEAD_DIM) load_queries(a, b, in.q, depth0, memory.tile);
     load_keys(QK_TYPE, in.k, k_at + depth0, a.k.row, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory.tile + KEYS_AT,
               DEPTH_ROW);
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
-    add_products(memory, score);
+    add_products(memory, product);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
   }
+#pragma unroll
+  for (int r = 0; r < ITEM_ROWS; ++r)
+#pragma unroll
+    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = TOTAL(product[r][c]);
 }
 
 /* From products to scores. Where all rows see all keys and nothing else changes a score, only the scale is applied. */
