@@ -103,4 +103,10 @@ for page in LICENSE README.md docs/class.md kernels/README.md kernels/common/att
 done
 echo "ok   the licence, the pages and the kernels"
 passed=$((passed + 1))
+mkdir "$work/report"
+(cd "$work" && PATH="$work/usr/bin:$PATH" usr/share/doc/clattn/bench/gpu --minutes 0.2 --output report) >"$work/table"
+grep -q '"format": "clattn gpu report 1"' "$work"/report/*.json
+[ ! -e "$work/usr/share/doc/clattn/bench/__pycache__" ]
+echo "ok   the installed bench/gpu reports on the installed program"
+passed=$((passed + 1))
 echo "$passed passed, 0 failed"
