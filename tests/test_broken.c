@@ -176,6 +176,11 @@ static void cached_bfloat16(clattn_problem *p) {
   p->cache.type = CLATTN_CACHE_BF16;
 }
 
+static void cached_halves(clattn_problem *p) {
+  cached(p);
+  p->cache.type = CLATTN_CACHE_F16;
+}
+
 static void bfloat16(clattn_problem *p) {
   p->type = CLATTN_BF16;
 }
@@ -432,7 +437,8 @@ static const broken cases[] = {
     {"fused: every row is the first query", "fused/7_stream.cl", "*query = r - member * a.query_len", "*query = 0",
      "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
     {"fused: values' columns that fill no vector are left out", "fused/7_stream.cl",
-     "keys && WHOLE_VECTORS * 16 < VALUE_DIM", "0", "fused=stream:UNIT_GROUPS=8", CLATTN_CONTEXT, NULL, NULL},
+     "key < from.keys && WHOLE_VECTORS * 16 < VALUE_DIM", "0", "fused=stream:UNIT_GROUPS=8", CLATTN_CONTEXT, NULL,
+     NULL},
     {"fused: sums of earlier strips do not shrink with the total", "fused/7_stream.cl", "b.weights[line] * factor",
      "b.weights[line]", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, large_scale, NULL},
     {"fused: sums of a strip are counted again in the next", "fused/7_stream.cl", "b.sums[i] = 0.0f;", "",
@@ -441,6 +447,14 @@ static const broken cases[] = {
      "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
     {"fused: two lanes of a tile change places", "common/lanes.cl", "ab.s4, ab.s5, cd.s4, cd.s5",
      "cd.s4, cd.s5, ab.s4, ab.s5", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
+    {"fused: a strip's keys stay in their page for too long", "fused/7_stream.cl", "if (++token < page_len)",
+     "if (++token <= page_len)", "fused=stream", CLATTN_LSE, paged, NULL},
+    {"fused: values come from another key's row", "fused/7_stream.cl", "row_of(b, from.key0 + key)",
+     "row_of(b, from.key0)", "fused=stream", CLATTN_CONTEXT, paged, NULL},
+    {"fused: a tile has the places of the one before", "common/fused_block.cl", "key0 + BLOCK_KEYS, memory.places",
+     "key0, memory.places", "fused=split", CLATTN_LSE, paged, NULL},
+    {"fused: a cache of halves read as floats", "common/stored.cl", "if (type == STORED_F16) return vload_half16",
+     "if (0) return vload_half16", "fused=stream", CLATTN_LSE, cached_halves, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };

@@ -248,6 +248,153 @@ static void other_sources(void **state) {
   prefill_and_decode(p, NULL, "given in f16, heads first");
 }
 
+/* ---- read in place ----------------------------------------------------------------------------------------------- */
+
+/* Rows of a KV head: 1, 2, 3, 4, 5 and 8. Kernels share what they read among rows in different ways. */
+static const struct {
+  size_t heads, kv_heads, queries;
+} groups[] = {{1, 1, 1}, {5, 5, 1}, {4, 2, 1}, {9, 3, 1}, {8, 2, 1}, {5, 1, 1}, {8, 2, 2}};
+
+/* One new token for sequences of 131 and 67 keys: parts, strips and pages end anywhere. */
+static clattn_problem reading(size_t group, size_t head_dim, size_t value_dim) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.source = CLATTN_SOURCE_QKV;
+  p.batch = 2;
+  p.heads = groups[group].heads;
+  p.kv_heads = groups[group].kv_heads;
+  p.query_len = p.key_len = groups[group].queries;
+  p.head_dim = head_dim;
+  p.value_dim = value_dim;
+  p.causal = true;
+  p.lengths = CLATTN_LENGTHS_KEYS;
+  p.cache.capacity = 140;
+  return p;
+}
+
+static clattn_cache *filled_cache(const clattn_problem *step) {
+  static const float scale[] = {0.02f, 0.05f, 0.03f, 0.02f, 0.01f};
+  static const int32_t before[] = {131, 67};
+  const bool scaled = step->cache.type == CLATTN_CACHE_I8_HEAD;
+  clattn_problem p = *step;
+  clattn_cache *cache = NULL;
+  clattn_error error;
+  p.query_len = p.key_len = 131;
+  assert_ok(clattn_cache_create(support_opened, &p, scaled ? scale : NULL, scaled ? scale : NULL, &cache, &error),
+            &error);
+  run(&p, cache, &(clattn_inputs){.size = sizeof(clattn_inputs), .key_lengths = before}, "the keys before");
+  return cache;
+}
+
+static clattn_plan *plan_with(const clattn_problem *p, const char *kernel) {
+  clattn_plan_options options = support_options();
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  options.kernels = kernel;
+  return new_plan(p, &options);
+}
+
+/* One step, which must be right, and appends nothing in the end. The caller frees the case. */
+static void try_step(const clattn_problem *p, clattn_cache *cache, const char *kernel, support_case *c,
+                     clattn_timings *timings, const char *what) {
+  static const int32_t all[2][2] = {{1, 1}, {2, 2}};
+  clattn_plan *plan = plan_with(p, kernel);
+  clattn_error error;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  allocate(c, p, cache,
+           &(clattn_inputs){.size = sizeof(clattn_inputs), .cache = cache, .key_lengths = all[p->key_len - 1]});
+  *timings = (clattn_timings)CLATTN_TIMINGS_INIT;
+  support_want(c, plan);
+  assert_ok(clattn_plan_run(plan, &c->inputs, &c->outputs, timings, &error), &error);
+  support_check_guards(c);
+  assert_ok(clattn_check(plan, &c->inputs, &c->outputs, NULL, &report, &error), &error);
+  assert_passed(&report, what);
+  clattn_plan_destroy(plan);
+  for (size_t b = 0; b < 2; ++b)
+    assert_ok(clattn_cache_truncate(cache, b, clattn_cache_length(cache, b) - p->key_len, &error), &error);
+}
+
+/* A kernel that reads the cache in place, and one that has it gathered: the same cached numbers to
+ * the last bit, the same context but for rounding, and two launches less. */
+static void compare_with_gathered(const clattn_problem *p, const char *kernel, const char *what) {
+  static const clattn_tensor cached[] = {CLATTN_CACHED_K, CLATTN_CACHED_V};
+  support_case own, gathered;
+  clattn_timings own_timings, gathered_timings;
+  clattn_cache *cache = filled_cache(p);
+  try_step(p, cache, kernel, &own, &own_timings, what);
+  try_step(p, cache, "fused=online", &gathered, &gathered_timings, what);
+  for (size_t i = 0; i < 2; ++i) {
+    const clattn_tensor t = cached[i];
+    const size_t columns = own.bytes[t] / (2 * own.seen.key_len);
+    for (size_t b = 0; b < 2; ++b) /* the rows behind the shorter sequence are not written */
+      assert_memory_equal((char *)support_tensor(&own, t) + b * own.seen.key_len * columns,
+                          (char *)support_tensor(&gathered, t) + b * own.seen.key_len * columns,
+                          (clattn_cache_length(cache, b) + p->key_len) * columns);
+  }
+  for (size_t i = 0; i < own.bytes[CLATTN_CONTEXT] / sizeof(float); ++i)
+    if (!(fabsf(own.outputs.context[i] - gathered.outputs.context[i]) <= 1e-4f))
+      fail_msg("%s: context[%zu] is %.9g in place, %.9g gathered", what, i, (double)own.outputs.context[i],
+               (double)gathered.outputs.context[i]);
+  const bool plain = p->cache.type == CLATTN_CACHE_F32 && p->cache.page_len == 0;
+  assert_int_equal(own_timings.launches[CLATTN_STAGE_CACHE], 2);
+  assert_int_equal(gathered_timings.launches[CLATTN_STAGE_CACHE], plain ? 2 : 4);
+  support_free(&own);
+  support_free(&gathered);
+  clattn_cache_destroy(cache);
+}
+
+static bool reads_caches(const clattn_kernel *row) {
+  return support_runs(row) && row->reads_cache;
+}
+
+static void read_in_place(void **state) {
+  (void)state;
+  static const kernel_filter filter = {reads_caches, SIZES_PLANNED};
+  static const size_t page_lens[] = {0, 1, 5, 16};
+  char kernel[KERNEL_LIST_TEXT], what[KERNEL_LIST_TEXT + 128];
+  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &filter, kernel); ++n)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type)
+      for (size_t group = 0; group < sizeof groups / sizeof groups[0]; ++group) {
+        const size_t page_len = page_lens[(group + (size_t)type) % 4];
+        clattn_problem p = group % 4 == 3 ? reading(group, 10, 7) : reading(group, 32, 96);
+        p.cache.type = (clattn_cache_type)type;
+        p.cache.page_len = page_len;
+        if (group == 2) p.type = CLATTN_F16;
+        snprintf(what, sizeof what, "%s, cache type %d, pages of %zu, group %zu", kernel, type, page_len, group);
+        compare_with_gathered(&p, kernel, what);
+      }
+}
+
+/* A plan that gathers has memory for all keys and values in float, and moves them. */
+static void no_memory_for_what_is_read_in_place(void **state) {
+  (void)state;
+  static const kernel_filter filter = {reads_caches, SIZES_PLANNED};
+  char kernel[KERNEL_LIST_TEXT];
+  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &filter, kernel); ++n)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type)
+      for (size_t page_len = 0; page_len <= 16; page_len += 16) {
+        clattn_problem p = reading(4, 32, 64), floats = p;
+        p.cache.type = (clattn_cache_type)type;
+        p.cache.page_len = page_len;
+        const uint64_t room = 2 * 140 * 2 * (32 + 64) * sizeof(float);
+        const struct {
+          clattn_problem *problem;
+          const char *kernel;
+        } made[] = {{&p, kernel}, {&floats, kernel}, {&p, "fused=online"}, {&floats, "fused=online"}};
+        clattn_plan_info info[4];
+        for (size_t i = 0; i < 4; ++i) {
+          clattn_plan *plan = plan_with(made[i].problem, made[i].kernel);
+          info[i] = (clattn_plan_info)CLATTN_PLAN_INFO_INIT;
+          clattn_plan_get_info(plan, &info[i]);
+          clattn_plan_destroy(plan);
+        }
+        const bool plain = type == CLATTN_CACHE_F32 && page_len == 0;
+        assert_int_equal(info[0].total_bytes, info[1].total_bytes);
+        assert_int_equal(info[2].total_bytes, info[3].total_bytes + (plain ? 0 : room));
+        const double moved = info[0].stages[CLATTN_STAGE_CACHE].bytes + info[0].stages[CLATTN_STAGE_FUSED].bytes;
+        const double before = info[2].stages[CLATTN_STAGE_CACHE].bytes + info[2].stages[CLATTN_STAGE_FUSED].bytes;
+        assert_true(before - moved == (plain ? 0.0 : 2.0 * (double)room));
+      }
+}
+
 /* ---- room -------------------------------------------------------------------------------------------------------- */
 
 static void full(void **state) {
@@ -671,6 +818,8 @@ int main(void) {
       cmocka_unit_test(decoding_with_all_features),
       cmocka_unit_test(every_type_and_way),
       cmocka_unit_test(other_sources),
+      cmocka_unit_test(read_in_place),
+      cmocka_unit_test(no_memory_for_what_is_read_in_place),
       cmocka_unit_test(full),
       cmocka_unit_test(pool_exhausted),
       cmocka_unit_test(truncated),

@@ -520,6 +520,48 @@ static void runs_on_a_cache(void **state) {
     }
 }
 
+/* A fused kernel that reads the cache in place: what is cached goes to the caller's buffers all the
+ * same, with the same bits as to host memory. */
+static void a_cache_read_in_place(void **state) {
+  (void)state;
+  static const clattn_tensor compared[] = {CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  for (cl_uint type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type)
+    for (size_t page_len = 0; page_len <= 3; page_len += 3) {
+      const clattn_problem p = decoder(type, page_len);
+      clattn_plan_options options = {.size = sizeof options, .kernels = "fused=stream"};
+      clattn_plan *in_buffers = NULL, *in_host = NULL;
+      cached_runs r;
+      clattn_error error;
+      set_up_runs(&r, &p);
+      assert_ok(clattn_plan_create(r.device, &p, &options, &in_host, &error), &error);
+      options.io = CLATTN_IO_DEVICE;
+      assert_ok(clattn_plan_create(r.device, &p, &options, &in_buffers, &error), &error);
+      clattn_cache *cache = cache_for(&r, &p), *again = cache_for(&r, &p);
+      for (size_t i = 0; i < RUNS; ++i) {
+        clattn_buffers buffers = buffers_of(&r.o[i]);
+        buffers.cache = cache;
+        buffers.scaled = buffers.softcapped = buffers.scores = buffers.weights = NULL;
+        assert_ok(clattn_plan_enqueue(in_buffers, &buffers, 0, NULL, NULL, &error), &error);
+        assert_int_equal(clFinish(r.o[0].queue), CL_SUCCESS);
+        download(&r.o[i], &r.c[i]);
+        support_case host;
+        support_allocate_seen(&host, &r.c[i].problem, &r.c[i].seen, 11 + (uint32_t)i);
+        host.inputs.cache = again;
+        support_want(&host, in_host);
+        assert_ok(clattn_plan_run(in_host, &host.inputs, &host.outputs, NULL, &error), &error);
+        for (size_t t = 0; t < sizeof compared / sizeof compared[0]; ++t)
+          assert_memory_equal(support_tensor(&host, compared[t]), support_tensor(&r.c[i], compared[t]),
+                              host.bytes[compared[t]]);
+        support_free(&host);
+      }
+      clattn_plan_destroy(in_buffers);
+      clattn_plan_destroy(in_host);
+      clattn_cache_destroy(cache);
+      clattn_cache_destroy(again);
+      tear_down_runs(&r);
+    }
+}
+
 /* Scores grow with the cache: a buffer too small for the second run is refused, and nothing is
  * appended. */
 static void buffers_too_small_for_the_cache(void **state) {
@@ -814,6 +856,7 @@ int main(void) {
       cmocka_unit_test(out_of_order_queue),
       cmocka_unit_test(run_on_an_adopted_queue),
       cmocka_unit_test(runs_on_a_cache),
+      cmocka_unit_test(a_cache_read_in_place),
       cmocka_unit_test(buffers_too_small_for_the_cache),
       cmocka_unit_test(output_required),
       cmocka_unit_test(refusals),

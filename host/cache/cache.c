@@ -81,15 +81,14 @@ static clattn_status allocate_pages(clattn_cache *cache, clattn_error *error) {
 static clattn_status allocate_all(clattn_cache *cache, const float *k_scale, const float *v_scale,
                                   clattn_error *error) {
   const clattn_problem *p = &cache->problem;
-  const size_t element = clattn_cache_element_bytes(p->cache.type), rows = rows_of(cache);
+  const size_t vectors = rows_of(cache) * clattn_kv_heads(p);
+  const size_t k_bytes = clattn_cache_vector_bytes(p->cache.type, p->head_dim);
+  const size_t v_bytes = clattn_cache_vector_bytes(p->cache.type, p->value_dim);
   cache->lengths.sequences = calloc(p->batch, sizeof *cache->lengths.sequences);
   if (cache->lengths.sequences == NULL)
     return clattn_fail_malloc(error, p->batch * sizeof *cache->lengths.sequences, "a cache");
-  clattn_status status =
-      allocate(cache, "the cached keys", rows * clattn_tensor_columns(p, CLATTN_K) * element, NULL, &cache->k, error);
-  if (status == CLATTN_OK)
-    status = allocate(cache, "the cached values", rows * clattn_tensor_columns(p, CLATTN_V) * element, NULL, &cache->v,
-                      error);
+  clattn_status status = allocate(cache, "the cached keys", vectors * k_bytes, NULL, &cache->k, error);
+  if (status == CLATTN_OK) status = allocate(cache, "the cached values", vectors * v_bytes, NULL, &cache->v, error);
   if (status == CLATTN_OK) status = keep_scales(cache, k_scale, v_scale, error);
   if (status == CLATTN_OK) status = allocate_scales(cache, cache->k_scale_host, cache->v_scale_host, error);
   return status == CLATTN_OK ? allocate_pages(cache, error) : status;

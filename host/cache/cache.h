@@ -3,6 +3,7 @@
 #define CLATTN_CACHE_H
 
 #include "device/device.h"
+#include "device/queue.h"
 #include "problem/kernel_arguments.h"
 #include "problem/sequence.h"
 
@@ -29,6 +30,11 @@ clattn_status clattn_cache_begin(clattn_cache *cache, const clattn_problem *prob
 
 /* The problem that the scores stage computed in the last run. */
 clattn_problem clattn_cache_seen(const clattn_cache *cache, const clattn_problem *problem);
+
+/* Reads the keys or values of a sequence into host memory, as floats (keys, kv_heads, dim). Waits for
+ * them. */
+clattn_status clattn_cache_read(const clattn_cache *cache, clattn_queue *queue, clattn_tensor keys_or_values,
+                                size_t sequence, float *to, clattn_error *error);
 
 /* Undoes clattn_cache_begin after a run that failed. */
 void clattn_cache_undo(clattn_cache *cache);

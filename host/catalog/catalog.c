@@ -38,6 +38,11 @@ const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or
   return NULL;
 }
 
+bool clattn_kernel_reads_cache(const clattn_kernel *row, const clattn_problem *problem) {
+  const clattn_cache_layout *c = &problem->cache;
+  return row->reads_cache && c->capacity != 0 && c->type <= CLATTN_CACHE_BF16;
+}
+
 /* ---- the public view --------------------------------------------------------------------------------------------- */
 
 bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {

@@ -38,6 +38,7 @@ typedef struct clattn_kernel {
   bool plain;           /* the formula: reads its operands from memory again for each result */
   bool reads_panels;    /* of project: also takes matrices in panels (projection_part.in_panels) */
   bool stores_types;    /* of fused: also stores the context as f16 or bf16 (attention.context_type) */
+  bool reads_cache;     /* of fused: reads caches in place; has one more argument, the table of pages */
   unsigned forms;       /* bits of clattn_form: what its file is compiled for besides tile sizes */
   bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */
   const char *file;     /* below kernels/; for a library row: its GEMM's post-process */
@@ -59,5 +60,8 @@ const clattn_kernel *clattn_catalog_at(size_t index);
 
 /* The row of this stage with this rung (decimal digits) or name; NULL if there is none. */
 const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or_name, size_t length);
+
+/* Whether the kernel reads this problem's cache in place. */
+bool clattn_kernel_reads_cache(const clattn_kernel *row, const clattn_problem *problem);
 
 #endif

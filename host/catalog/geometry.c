@@ -167,6 +167,7 @@ void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clatt
   const int same[] = {value[0], SPLIT_LOCAL_Y, value[1], 1, value[2]};
   clattn_geometry_fused_block(same, e, g);
   g->rows = 1;
+  if (e->pages) g->local_bytes += (size_t)value[0] * sizeof(uint64_t);
 }
 
 /* value: HEADS, UNIT_GROUPS; host/catalog/fused.c computes the launch size from them. Each strip is
@@ -174,13 +175,13 @@ void clattn_geometry_fused_split(const int *value, const clattn_extent *e, clatt
  * strips. */
 void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const size_t lines = (size_t)value[0] * STREAM_ROWS, strips = clattn_groups_of(e->terms, STREAM_STRIP);
-  const size_t line_floats = e->head_dim + 3 + STREAM_STRIP + 2 * clattn_groups_of(e->value_dim, 16) * 16;
-  *g = (clattn_geometry){.local = {1, 1},
-                         .cols = 1,
-                         .rows = 1,
-                         .local_bytes = lines * line_floats * sizeof(float),
-                         .longest_addition =
-                             clattn_larger(e->terms < STREAM_STRIP ? e->terms : STREAM_STRIP, 2 * strips)};
+  const size_t line_floats = e->head_dim + 4 + STREAM_STRIP + 2 * clattn_groups_of(e->value_dim, 16) * 16;
+  *g = (clattn_geometry){
+      .local = {1, 1},
+      .cols = 1,
+      .rows = 1,
+      .local_bytes = lines * line_floats * sizeof(float) + (e->pages ? STREAM_STRIP * sizeof(uint64_t) : 0),
+      .longest_addition = clattn_larger(e->terms < STREAM_STRIP ? e->terms : STREAM_STRIP, 2 * strips)};
 }
 
 /* CLBlast does not document its order of additions: assume the worst, one after the other. */

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "catalog/group_rows.h"
 
@@ -23,6 +24,7 @@ typedef struct clattn_extent {
   size_t head_dim, value_dim; /* fused only */
   bool k_stored, v_stored;    /* the kernel reads keys, or values, that are not float */
   bool far_rows;              /* clattn_has_far_rows() */
+  bool pages;                 /* keys and values are in the pages of a cache */
   clattn_row_work work;       /* fused only */
 } clattn_extent;
 

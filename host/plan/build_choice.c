@@ -22,6 +22,7 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                          .value_dim = problem->value_dim,
                          .k_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_K),
                          .v_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_V),
+                         .pages = problem->cache.page_len != 0,
                          .far_rows = clattn_has_far_rows(problem),
                          .work = {.pairs = problem->batch * problem->heads,
                                   .rows = problem->query_len,
@@ -32,8 +33,9 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
 void clattn_choice_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder,
                            char *options, size_t size) {
   const clattn_stage_facts *facts = clattn_stage_facts_of(choice->stage);
+  const bool in_place = clattn_kernel_reads_cache(choice->row, problem);
   size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
-  if (facts->macros != NULL) used += (size_t)facts->macros(problem, options + used, size - used);
+  if (facts->macros != NULL) used += (size_t)facts->macros(problem, in_place, options + used, size - used);
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   used += (size_t)clattn_form_macros(choice->row->forms, problem, options + used, size - used);
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)

@@ -60,9 +60,9 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
     return (tensor_memory){.floats = ours ? floats : 0};
   case CLATTN_CACHED_K:
   case CLATTN_CACHED_V:
-    return (tensor_memory){.floats = clattn_is_gathered(p) ? (uint64_t)p->batch * p->cache.capacity *
-                                                                 clattn_tensor_columns(p, tensor) * sizeof(float)
-                                                           : 0};
+    return (tensor_memory){.floats = clattn_plan_gathers(plan) ? (uint64_t)p->batch * p->cache.capacity *
+                                                                     clattn_tensor_columns(p, tensor) * sizeof(float)
+                                                               : 0};
   case CLATTN_CONTEXT:
     return (tensor_memory){.floats = ours || (clattn_has_output(p) && !clattn_plan_stores_output(plan)) ? floats : 0};
   case CLATTN_OUTPUT:

@@ -45,13 +45,16 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, cla
     info->stages[stage].flops = clattn_stage_flops(problem, stage);
     info->stages[stage].bytes = clattn_stage_bytes(problem, stage, clattn_plan_is_fused(plan));
   }
-  info->stages[CLATTN_STAGE_CACHE].bytes += clattn_gather_bytes(seen);
   if (clattn_plan_stores_output(plan)) {
     const double elements = (double)clattn_tensor_elements(&plan->problem, CLATTN_OUTPUT);
     info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_narrowing_bytes(&plan->problem);
     info->stages[CLATTN_STAGE_FUSED].bytes -=
         elements * (double)(sizeof(float) - clattn_type_bytes(plan->problem.type));
   }
+  const double floats = clattn_cached_bytes(seen, CLATTN_CACHE_F32),
+               stored = clattn_cached_bytes(seen, seen->cache.type);
+  if (clattn_plan_gathers(plan)) info->stages[CLATTN_STAGE_CACHE].bytes += stored + floats;
+  if (clattn_plan_reads_cache(plan)) info->stages[CLATTN_STAGE_FUSED].bytes += stored - floats;
   if (plan->weights_kept) info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_weights_convert_bytes(&plan->problem);
 }
 
@@ -173,6 +176,16 @@ void clattn_plan_destroy(clattn_plan *plan) {
 bool clattn_plan_stores_output(const clattn_plan *plan) {
   return clattn_plan_is_fused(plan) && plan->choice[CLATTN_STAGE_FUSED].row->stores_types &&
          clattn_fused_stores_output(&plan->problem);
+}
+
+bool clattn_plan_reads_cache(const clattn_plan *plan) {
+  const clattn_kernel *row = plan->choice[CLATTN_STAGE_FUSED].row;
+  return row != NULL && clattn_kernel_reads_cache(row, &plan->problem);
+}
+
+bool clattn_plan_gathers(const clattn_plan *plan) {
+  const clattn_problem *p = &plan->problem;
+  return p->cache.capacity != 0 && !clattn_has_plain_cache(p) && !clattn_plan_reads_cache(plan);
 }
 
 bool clattn_plan_has(const clattn_plan *plan, clattn_tensor tensor) {

@@ -68,6 +68,11 @@ bool clattn_plan_is_fused(const clattn_plan *plan);
  * for the context in floats. Otherwise a launch of the stage convert narrows the context. */
 bool clattn_plan_stores_output(const clattn_plan *plan);
 
+/* Whether the fused kernel reads the problem's cache in place, whatever its type; and whether each run
+ * must first bring the whole cache into plain floats, because the plan's kernels can read nothing else. */
+bool clattn_plan_reads_cache(const clattn_plan *plan);
+bool clattn_plan_gathers(const clattn_plan *plan);
+
 /* Whether kernels that the plan selects by itself must first pass their self-test. */
 bool clattn_self_test_wanted(const clattn_plan_options *options);
 

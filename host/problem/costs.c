@@ -110,22 +110,23 @@ double clattn_weights_convert_bytes(const clattn_problem *problem) {
   return bytes;
 }
 
-static double cached_columns(const clattn_problem *problem) {
-  return (double)(clattn_tensor_columns(problem, CLATTN_K) + clattn_tensor_columns(problem, CLATTN_V));
+/* Bytes of the keys and values of one token, with their scales, as a cache of this type holds them. */
+static double token_bytes(const clattn_problem *problem, clattn_cache_type type) {
+  const size_t vectors = clattn_cache_vector_bytes(type, problem->head_dim) +
+                         clattn_cache_vector_bytes(type, problem->value_dim) + 2 * clattn_cache_scale_bytes(type);
+  return (double)clattn_kv_heads(problem) * (double)vectors;
 }
 
 /* New keys and values are read as floats and written in the cache's type. */
 double clattn_append_bytes(const clattn_problem *problem, bool fused) {
   (void)fused;
   if (problem->cache.capacity == 0) return 0.0;
-  const double element = (double)clattn_cache_element_bytes(problem->cache.type);
-  return cached_columns(problem) * (double)clattn_key_tokens(problem) * (sizeof(float) + element);
+  return (double)clattn_key_tokens(problem) *
+         (token_bytes(problem, CLATTN_CACHE_F32) + token_bytes(problem, problem->cache.type));
 }
 
-double clattn_gather_bytes(const clattn_problem *seen) {
-  if (!clattn_is_gathered(seen)) return 0.0;
-  const double element = (double)clattn_cache_element_bytes(seen->cache.type);
-  return cached_columns(seen) * (double)seen->batch * (double)seen->key_len * (sizeof(float) + element);
+double clattn_cached_bytes(const clattn_problem *seen, clattn_cache_type type) {
+  return (double)seen->batch * (double)seen->key_len * token_bytes(seen, type);
 }
 
 double clattn_stage_bytes(const clattn_problem *problem, clattn_stage stage, bool fused) {

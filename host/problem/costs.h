@@ -15,9 +15,8 @@ double clattn_weights_convert_bytes(const clattn_problem *problem);
 /* Bytes of convert that narrowing the output takes. */
 double clattn_narrowing_bytes(const clattn_problem *problem);
 
-/* Bytes that bringing the cache into plain floats costs, for the problem with all keys in the
- * cache. */
-double clattn_gather_bytes(const clattn_problem *seen);
+/* Bytes of all keys and values, with their scales, as a cache of this type holds them. */
+double clattn_cached_bytes(const clattn_problem *seen, clattn_cache_type type);
 
 /* The entries of single stages, for their rows in the table of stages. */
 double clattn_project_flops(const clattn_problem *problem);

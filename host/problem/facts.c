@@ -52,7 +52,7 @@ bool clattn_has_sequences(const clattn_problem *problem) {
 
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor) {
   return clattn_is_given_or_made(tensor) && problem->source == CLATTN_SOURCE_QKV && problem->type != CLATTN_F32 &&
-         problem->cache.capacity == 0 && !clattn_is_rotated(problem, tensor);
+         (tensor == CLATTN_Q || problem->cache.capacity == 0) && !clattn_is_rotated(problem, tensor);
 }
 
 bool clattn_fused_stores_output(const clattn_problem *problem) {

@@ -33,7 +33,8 @@ bool clattn_has_weights(const clattn_problem *problem);
 bool clattn_has_sequences(const clattn_problem *problem);
 
 /* Whether fused kernels read this tensor, q, k or v, as it is stored, in another type than float:
- * it is given, and no earlier stage changes it. Every other tensor is converted to float first. */
+ * it is given, and no earlier stage changes it. Every other tensor is converted to float first; so
+ * are new keys and values that go into a cache. */
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor);
 
 /* Whether a fused kernel can store the output in the problem's type: it is the context, and the

@@ -12,5 +12,6 @@
 /* Converts strides and storage types to the kernels' types. */
 kernel_strides clattn_kernel_strides(clattn_strides strides);
 cl_int clattn_kernel_type(clattn_type type);
+cl_int clattn_kernel_cache_type(clattn_cache_type type);
 
 #endif

@@ -58,9 +58,13 @@ clattn_problem clattn_unscaled(const clattn_problem *problem) {
   return unscaled;
 }
 
-size_t clattn_cache_element_bytes(clattn_cache_type type) {
-  static const size_t bytes[] = {4, 2, 2, 1, 1};
-  return bytes[type];
+size_t clattn_cache_vector_bytes(clattn_cache_type type, size_t dim) {
+  static const size_t element[] = {4, 2, 2, 1, 1};
+  return dim * element[type];
+}
+
+size_t clattn_cache_scale_bytes(clattn_cache_type type) {
+  return type == CLATTN_CACHE_I8_TOKEN ? sizeof(float) : 0;
 }
 
 /* ---- strides ----------------------------------------------------------------------------------------------------- */
@@ -117,8 +121,8 @@ bool clattn_is_rotated(const clattn_problem *problem, clattn_tensor tensor) {
   return problem->rotary != CLATTN_ROTARY_NONE && clattn_tensor_facts_of(tensor)->turned;
 }
 
-bool clattn_is_gathered(const clattn_problem *problem) {
-  return problem->cache.capacity != 0 && (problem->cache.type != CLATTN_CACHE_F32 || problem->cache.page_len != 0);
+bool clattn_has_plain_cache(const clattn_problem *problem) {
+  return problem->cache.capacity != 0 && problem->cache.type == CLATTN_CACHE_F32 && problem->cache.page_len == 0;
 }
 
 bool clattn_is_separate(const clattn_problem *problem, clattn_tensor tensor) {

@@ -36,9 +36,11 @@ bool clattn_is_separate(const clattn_problem *problem, clattn_tensor tensor);
 /* The most keys that a row of scores can have. */
 size_t clattn_most_keys(const clattn_problem *problem);
 
-/* Whether scores cannot read the cache in place, so that it is first brought into plain floats. */
-bool clattn_is_gathered(const clattn_problem *problem);
-size_t clattn_cache_element_bytes(clattn_cache_type type);
+/* Whether there is a cache that all kernels can read in place: contiguous floats. */
+bool clattn_has_plain_cache(const clattn_problem *problem);
+/* Bytes of a vector of dim elements in a cache, without its scale; and of its scale, if it has one of its own. */
+size_t clattn_cache_vector_bytes(clattn_cache_type type, size_t dim);
+size_t clattn_cache_scale_bytes(clattn_cache_type type);
 
 /* Whether there is an output besides the context. */
 bool clattn_has_output(const clattn_problem *problem);

@@ -82,7 +82,8 @@ static bool changes_scores(const clattn_problem *p) {
 
 /* ---- macros ------------------------------------------------------------------------------------------------------ */
 
-static int layout_macros(const clattn_problem *p, char *text, size_t size) {
+static int layout_macros(const clattn_problem *p, bool in_place, char *text, size_t size) {
+  (void)in_place;
   return snprintf(text, size, " -DW_TRANSPOSED=%d", p->layout == CLATTN_LAYOUT_XWT);
 }
 
@@ -91,9 +92,11 @@ static int type_read(const clattn_problem *p, clattn_tensor tensor) {
   return clattn_fused_reads_stored(p, tensor) ? (int)clattn_kernel_type(p->type) : STORED_F32;
 }
 
-static int fused_macros(const clattn_problem *p, char *text, size_t size) {
-  return snprintf(text, size, " -DHEAD_DIM=%zu -DVALUE_DIM=%zu -DQK_TYPE=%d -DV_TYPE=%d", p->head_dim, p->value_dim,
-                  type_read(p, CLATTN_K), type_read(p, CLATTN_V));
+static int fused_macros(const clattn_problem *p, bool in_place, char *text, size_t size) {
+  const int cached = clattn_kernel_cache_type(p->cache.type);
+  return snprintf(text, size, " -DHEAD_DIM=%zu -DVALUE_DIM=%zu -DQ_TYPE=%d -DK_TYPE=%d -DV_TYPE=%d -DPAGES=%d",
+                  p->head_dim, p->value_dim, type_read(p, CLATTN_Q), in_place ? cached : type_read(p, CLATTN_K),
+                  in_place ? cached : type_read(p, CLATTN_V), in_place && p->cache.page_len != 0);
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */

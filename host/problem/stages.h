@@ -41,8 +41,9 @@ typedef struct clattn_stage_facts {
    * cannot. */
   bool (*needs_post_process)(const clattn_problem *problem);
   /* Writes the macros that its kernels are compiled with besides tile sizes, each with a space
-   * before it, and returns their length as snprintf does. NULL: none. */
-  int (*macros)(const clattn_problem *problem, char *text, size_t size);
+   * before it, and returns their length as snprintf does. in_place: whether the kernel reads the
+   * problem's cache in place. NULL: none. */
+  int (*macros)(const clattn_problem *problem, bool in_place, char *text, size_t size);
 } clattn_stage_facts;
 
 const clattn_stage_facts *clattn_stage_facts_of(clattn_stage stage);

@@ -76,7 +76,7 @@ clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inp
   if (status != CLATTN_OK) return status;
   status = check_positions(p, inputs, error);
   if (status != CLATTN_OK) clattn_cache_undo(inputs->cache);
-  if (clattn_is_gathered(p)) return status;
+  if (clattn_plan_gathers(plan)) return status;
   tensor[CLATTN_CACHED_K] = inputs->cache->k;
   tensor[CLATTN_CACHED_V] = inputs->cache->v;
   return status;

@@ -45,12 +45,28 @@ static clattn_status deliver_block(const clattn_work *work, clattn_tensor tensor
   return clattn_queue_read(work->queue, scores, 0, bytes, host + start, error);
 }
 
+/* Keys or values of a cache that the plan's kernels read in place: no floats of them are on the
+ * device. Handed over as (batch, keys, columns). */
+static clattn_status deliver_stored(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
+                                    clattn_error *error) {
+  const clattn_problem *p = work->seen;
+  const size_t elements = p->key_len * clattn_tensor_columns(p, tensor);
+  clattn_status status = CLATTN_OK;
+  if (to->device != NULL)
+    return clattn_gather_cached(work, tensor, clattn_buffers_get(to->device, tensor), p->key_len, error);
+  float *const floats = clattn_outputs_get(to->host, tensor);
+  for (size_t b = 0; b < p->batch && status == CLATTN_OK; ++b)
+    status = clattn_cache_read(work->inputs->cache, work->queue, tensor, b, floats + b * elements, error);
+  return status;
+}
+
 /* Keys or values in the cache, sequence by sequence: on the device (batch, capacity, columns),
  * handed over as (batch, keys, columns). */
 static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tensor, const clattn_destination *to,
                                     clattn_error *error) {
   const clattn_problem *p = work->seen;
   const size_t row_bytes = clattn_tensor_columns(p, tensor) * sizeof(float);
+  if (!clattn_has_plain_cache(p) && !clattn_plan_gathers(work->plan)) return deliver_stored(work, tensor, to, error);
   clattn_status status = CLATTN_OK;
   for (size_t b = 0; b < p->batch && status == CLATTN_OK; ++b) {
     const size_t bytes = clattn_sequence_of(p, work->inputs, b).key_len * row_bytes;

@@ -109,7 +109,7 @@ static clattn_problem problem_for(const clattn_kernel *row) {
       clattn_is_of_scores(row->stage) ? clattn_test_case_attention(&real) : clattn_test_case_projection(&real);
   if (row->stage == CLATTN_STAGE_CACHE)
     p.cache = (clattn_cache_layout){
-        .capacity = (size_t)2 * CLATTN_TEST_CASE_TOKENS, .type = CLATTN_CACHE_F16, .page_len = 16};
+        .capacity = (size_t)2 * CLATTN_TEST_CASE_TOKENS, .type = CLATTN_CACHE_F16, .page_len = CLATTN_TEST_CASE_PAGE};
   return p;
 }
 
@@ -126,10 +126,7 @@ static clattn_status open_row(clattn_device *device, const clattn_kernel *row, c
   own.program_dir = options->program_dir;
   own.trace = clattn_stage_is_traced(row->stage);
   own.self_test = CLATTN_SELF_TEST_NONE;
-  clattn_status status = clattn_plan_create(device, &e->problem, &own, &e->plan, error);
-  if (status == CLATTN_OK && e->problem.cache.capacity != 0)
-    status = clattn_cache_create(device, &e->problem, NULL, NULL, &e->inputs.cache, error);
-  return status;
+  return clattn_plan_create(device, &e->problem, &own, &e->plan, error);
 }
 
 static bool is_refusal(clattn_status status) {

@@ -32,9 +32,9 @@ static void spread_rows(clattn_problem *p) {
   p->v_strides = (clattn_strides){.batch = p->key_len * v, .head = p->value_dim, .row = v};
 }
 
-/* Programs depend only on head_dim, value_dim, the types that they read, and forms
- * (host/catalog/forms.c). The rest is chosen to cover more: two heads share a KV head, and the mask
- * is causal. */
+/* Programs depend only on head_dim, value_dim, the types that they read, whether they read the pages
+ * of a cache, and forms (host/catalog/forms.c). The rest is chosen to cover more: two heads share a KV head, and the
+ * mask is causal. */
 clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   const bool few = clattn_has_few_rows(real);
@@ -49,10 +49,15 @@ clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
   if (!clattn_has_plain_scores(real)) p.softcap = 4.0f;
   if (!clattn_has_wide_rows(real)) spread_rows(&p);
-  if (!clattn_fused_reads_stored(real, CLATTN_K) && !clattn_fused_reads_stored(real, CLATTN_V)) return p;
-  p.type = real->type;
-  p.rotary = real->rotary;
-  p.rotary_dim = real->rotary_dim;
+  if (clattn_fused_reads_stored(real, CLATTN_Q) || clattn_fused_reads_stored(real, CLATTN_V)) {
+    p.type = real->type;
+    p.rotary = real->rotary;
+    p.rotary_dim = real->rotary_dim;
+  }
+  if (real->cache.capacity != 0)
+    p.cache = (clattn_cache_layout){.capacity = p.key_len,
+                                    .type = real->cache.type,
+                                    .page_len = real->cache.page_len != 0 ? CLATTN_TEST_CASE_PAGE : 0};
   return p;
 }
 
@@ -100,9 +105,17 @@ clattn_test_case clattn_test_case_of(clattn_problem problem) {
                             .report = CLATTN_CHECK_REPORT_INIT};
 }
 
+/* Cached numbers are between -1 and 1. */
+static clattn_status create_cache(clattn_test_case *e, clattn_error *error) {
+  static const float scale[] = {1.0f / 127.0f, 1.0f / 127.0f};
+  const float *given = e->problem.cache.type == CLATTN_CACHE_I8_HEAD ? scale : NULL;
+  if (e->problem.cache.capacity == 0) return CLATTN_OK;
+  return clattn_cache_create(e->plan->device, &e->problem, given, given, &e->inputs.cache, error);
+}
+
 static clattn_status prepare(clattn_test_case *e, clattn_error *error) {
   uint64_t state = SEED;
-  clattn_status status = CLATTN_OK;
+  clattn_status status = create_cache(e, error);
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     if (clattn_input_bytes(&e->problem, tensor) > 0) status = draw(e, tensor, &state, error);

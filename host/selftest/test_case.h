@@ -20,8 +20,9 @@ typedef struct clattn_case_result {
   char text[CLATTN_TEST_TEXT]; /* one line: what was compared, or what was wrong */
 } clattn_case_result;
 
-/* Sequence length of the small problems, long enough that clattn_has_few_rows() is false, and columns of x. */
-enum { CLATTN_TEST_CASE_TOKENS = 70, CLATTN_TEST_CASE_WIDTH = 80 };
+/* Sequence length of the small problems, long enough that clattn_has_few_rows() is false, columns of x, and
+ * tokens of a page. */
+enum { CLATTN_TEST_CASE_TOKENS = 70, CLATTN_TEST_CASE_WIDTH = 80, CLATTN_TEST_CASE_PAGE = 16 };
 
 /* Small problems for the kernels of a real problem: q, k and v are given for the stages that work
  * on scores, x for the others. head_dim, value_dim and types, on which programs depend, are the
@@ -32,7 +33,7 @@ clattn_problem clattn_test_case_projection(const clattn_problem *real);
 /* A case without a plan and memory. */
 clattn_test_case clattn_test_case_of(clattn_problem problem);
 
-/* Draws the inputs, runs and compares. CLATTN_OK: clattn_test_case_result can be called. */
+/* Draws the inputs, makes the cache, runs and compares. CLATTN_OK: clattn_test_case_result can be called. */
 clattn_status clattn_test_case_run(clattn_test_case *e, clattn_error *error);
 
 /* Whether this stage's results are right, given the device's own input of the stage. */

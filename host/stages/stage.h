@@ -50,12 +50,17 @@ clattn_status clattn_launch_divided(const clattn_work *work, clattn_stage stage,
                                     const clattn_argument *arguments, size_t count, const size_t size[3],
                                     clattn_error *error);
 
-/* The keys and values that scores and context read: this run's k and v, or the cache's. */
+/* The keys and values that scores and context read: this run's k and v, or the cache's, gathered or in
+ * place. */
 cl_mem clattn_keys(const clattn_work *work);
 cl_mem clattn_values(const clattn_work *work);
 
 /* Whether the fused kernel stores this run's output, so that nothing is left to convert. */
 bool clattn_output_is_stored(const clattn_work *work);
+
+/* Brings all cached keys or values into floats (batch, rows, heads, dim). */
+clattn_status clattn_gather_cached(const clattn_work *work, clattn_tensor cached, cl_mem floats, size_t rows,
+                                   clattn_error *error);
 
 /* Whether CLBlast computes the stage's product. */
 bool clattn_uses_library(const clattn_work *work, clattn_stage stage);

@@ -1,5 +1,6 @@
 /* fused: scores, softmax and context of all pairs in one kernel, and the post-process that some
  * kernels launch after it. */
+#include "cache/cache.h"
 #include "catalog/fused.h"
 #include "device/launch.h"
 #include "stages/stage.h"
@@ -13,6 +14,9 @@ typedef struct launch {
   size_t size[3];
   double flops;
 } launch;
+
+/* The last arguments, which only kernels that read caches in place have. */
+enum { OF_CACHES = 1 };
 
 /* The stored tensor if the kernel reads it, else these floats. */
 static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats) {
@@ -36,6 +40,12 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
   const cl_mem queries = input(work, CLATTN_Q, work->tensor[CLATTN_Q]);
   const cl_mem keys = input(work, CLATTN_K, clattn_keys(work)), values = input(work, CLATTN_V, clattn_values(work));
   const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;
+  const clattn_cache *cache = work->seen->cache.capacity != 0 ? work->inputs->cache : NULL;
+  const cl_mem table = cache != NULL ? cache->table_buffer : NULL;
+  if (table != NULL) {
+    a.page_len = (cl_int)work->seen->cache.page_len;
+    a.table_width = (cl_int)cache->table_width;
+  }
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(queries),
                                        CLATTN_ARGUMENT(keys),
                                        CLATTN_ARGUMENT(values),
@@ -46,9 +56,10 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_SLOPES]),
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_SINKS]),
                                        CLATTN_ARGUMENT(lse),
-                                       CLATTN_ARGUMENT(work->plan->workspace)};
-  const clattn_status status =
-      clattn_set_arguments(l->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+                                       CLATTN_ARGUMENT(work->plan->workspace),
+                                       CLATTN_ARGUMENT(table)};
+  const size_t count = sizeof arguments / sizeof arguments[0] - (choice->row->reads_cache ? 0 : OF_CACHES);
+  const clattn_status status = clattn_set_arguments(l->kernel, arguments, count, error);
   return status == CLATTN_OK
              ? clattn_launch(work->queue, CLATTN_STAGE_FUSED, l->kernel, l->geometry, l->size, l->flops, error)
              : status;

@@ -12,11 +12,11 @@
  * number is (head, token, batch).
  */
 #include "common/stored.cl"
+#include "common/cached.cl"
 
 size_t place_of(const cache_move c, global const int *table, int batch, int token) {
   if (c.page_len == 0) return batch * c.capacity + token;
-  const int page = token / c.page_len;
-  return (size_t)table[batch * c.table_width + page] * c.page_len + (token - page * c.page_len);
+  return place_in_pages(table + batch * c.table_width, c.page_len, token);
 }
 
 /* The scale that maps the largest element to 127. A vector of zeros may have any scale; NaN or infinity gives NaN. */
@@ -32,7 +32,7 @@ float scale_of(global const float *from, int dim) {
 
 void append(global const float *from, size_t at, global void *stored, float scale, const cache_move c) {
   for (int i = 0; i < c.dim; ++i) {
-    if (c.type >= CACHE_I8_TOKEN)
+    if (c.type >= STORED_I8_TOKEN)
       ((global char *)stored)[at + i] = convert_char_sat_rte(clamp(from[i] / scale, -127.0f, 127.0f));
     else
       store_stored(c.type, from[i], stored, at + i);
@@ -41,8 +41,8 @@ void append(global const float *from, size_t at, global void *stored, float scal
 
 void gather(global float *to, size_t at, global const void *stored, float scale, const cache_move c) {
   for (int i = 0; i < c.dim; ++i)
-    to[i] = c.type >= CACHE_I8_TOKEN ? (float)((global const char *)stored)[at + i] * scale
-                                     : load_stored(c.type, stored, at + i);
+    to[i] = c.type >= STORED_I8_TOKEN ? (float)((global const char *)stored)[at + i] * scale
+                                      : load_stored(c.type, stored, at + i);
 }
 
 kernel void cache(global float *floats, global void *stored, global float *scales, const cache_move c,
@@ -56,9 +56,9 @@ kernel void cache(global float *floats, global void *stored, global float *scale
   global float *vector = floats + batch * c.floats.batch + head * c.floats.head + float_row * c.floats.row;
 
   float scale = 1.0f;
-  if (c.type == CACHE_I8_HEAD) scale = scales[head];
-  if (c.type == CACHE_I8_TOKEN && c.append) scales[place * c.heads + head] = scale_of(vector, c.dim);
-  if (c.type == CACHE_I8_TOKEN) scale = scales[place * c.heads + head];
+  if (c.type == STORED_I8_HEAD) scale = scales[head];
+  if (c.type == STORED_I8_TOKEN && c.append) scales[place * c.heads + head] = scale_of(vector, c.dim);
+  if (c.type == STORED_I8_TOKEN) scale = scales[place * c.heads + head];
   if (c.append)
     append(vector, at, stored, scale, c);
   else

@@ -42,6 +42,8 @@ typedef struct attention {
   /* Only of fused, rung 7: parts of the keys, and KV heads that a work-item processes. */
   kernel_int parts, kv_heads_together;
   kernel_int context_type; /* fused: STORED_...; rungs 1 and 2 write floats only */
+  /* Only of a cache with pages that fused reads in place. */
+  kernel_int page_len, table_width;
 } attention;
 
 /* One row of the sequences array, for batches whose sequences differ. "New" keys are those of this run; with a cache,
@@ -83,9 +85,10 @@ typedef struct projection {
   kernel_int item_rows, pad; /* of the kernel panel: rows of a work-item, at most ITEM_ROWS in whole tiles */
 } projection;
 
-/* Arguments of convert. */
-enum { STORED_F32, STORED_F16, STORED_BF16 };
+/* Types of given tensors and of caches; the last two only of caches. */
+enum { STORED_F32, STORED_F16, STORED_BF16, STORED_I8_TOKEN, STORED_I8_HEAD };
 
+/* Arguments of convert. */
 typedef struct conversion {
   kernel_ulong count;
   kernel_ulong offset, add_offset; /* of the first element in from and to, and in add */
@@ -100,8 +103,6 @@ typedef struct rotation {
   kernel_int rows;                /* rows of each sequence, if all sequences have the same number */
   kernel_int table_by_token, pad; /* 1: the table has a row for each token; 0: for each row of a sequence */
 } rotation;
-
-enum { CACHE_F32, CACHE_F16, CACHE_BF16, CACHE_I8_TOKEN, CACHE_I8_HEAD };
 
 /* Arguments of cache, which moves vectors of keys or values between float tensors and the cache. */
 typedef struct cache_move {

@@ -18,15 +18,29 @@
 #include "common/attention.cl"
 #include "common/masked.cl"
 #include "common/stored.cl"
+#include "common/cached.cl"
 
-/* Storage types of q and k, and of v: 0 float, 1 half, 2 bfloat16, as in common/attention.h. Kernels read the stored
- * type and convert each element to float as they load it. */
-#ifndef QK_TYPE
-#define QK_TYPE 0
+/* Storage types of q, k and v: STORED_... of common/attention.h; 0 is float. Kernels read the stored type and convert
+ * each element to float as they load it. Kernels that read caches in place are compiled for the cache's type. */
+#ifndef Q_TYPE
+#define Q_TYPE 0
+#endif
+#ifndef K_TYPE
+#define K_TYPE 0
 #endif
 #ifndef V_TYPE
 #define V_TYPE 0
 #endif
+
+/* 1: keys and values are in the pages of a cache. Only kernels that read caches in place know this. */
+#ifndef PAGES
+#define PAGES 0
+#endif
+
+/* Where a head's first key or value is; of a head in pages, which share their rows: where row 0 is. */
+size_t rows_offset(const attention a, const kernel_strides stride, const sequence s) {
+  return PAGES ? (size_t)(s.head / a.group) * stride.head : key_offset(a, stride, s);
+}
 
 /* 0 ... 31: 2^headroom is at least the number of keys. */
 int headroom_of(int keys) {

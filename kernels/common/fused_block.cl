@@ -69,9 +69,10 @@
 #define TILE_VECTORS (KEYS_END > VALUES_END ? KEYS_END : VALUES_END)
 
 typedef struct fused_inputs {
-  global const void *q, *k, *v; /* stored as QK_TYPE and V_TYPE */
+  global const void *q, *k, *v; /* stored as Q_TYPE, K_TYPE and V_TYPE */
   global const void *mask;
   global const float *slopes;
+  global const int *table; /* with pages: the numbers of those of the sequence */
 } fused_inputs;
 
 /* The rows and keys of a work-group. */
@@ -88,6 +89,7 @@ typedef struct block_memory {
   local float4 *weights; /* [BLOCK_ROWS * WEIGHT_ROW] */
   local float4 *part;    /* [BLOCK_ROWS * PART_ROW]: for each row, one value of each of its work-items */
   local int *nonfinite;
+  local ulong *places; /* with pages, [BLOCK_KEYS]: the rows of a tile of keys in the cache */
 } block_memory;
 
 /* The running results of a work-item. */
@@ -149,18 +151,28 @@ void load_queries(const attention a, const fused_block b, global const void *q, 
     sequence s;
     const int row = place_row(a, b, r, &s);
     const size_t at = query_offset(a, a.q, s) + row * a.q.row + depth0;
-    load_chunk(QK_TYPE, q, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
+    load_chunk(Q_TYPE, q, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
   }
 }
 
-/* Loads a tile of K or V; `keys` of its rows exist, and the first of them is at `at`. Each gets `width` floats. */
+#if PAGES
+/* Finds the rows of a tile of keys in the pages of a cache. */
+void find_places(const attention a, const fused_block b, const fused_inputs in, int key0, local ulong *places) {
+  for (int i = item_number(); i < BLOCK_KEYS; i += ITEMS)
+    places[i] = place_in_pages(in.table, a.page_len, clamp(key0 + i, 0, max(b.key_end - 1, 0)));
+}
+#endif
+
+/* Loads a tile of K or V; `keys` of its rows exist, and the first of them, or with pages row 0 of the cache, is at
+ * `at`. Each gets `width` floats. */
 int load_keys(int type, global const void *from, size_t at, size_t stride, int keys, int columns, const int width,
-              local float4 *tile, int tile_row) {
+              const block_memory memory, local float4 *tile, int tile_row) {
   int nonfinite = 0;
 #pragma unroll FETCHES
   for (int i = item_number(); i < BLOCK_KEYS * (width / CHUNK); i += ITEMS) {
     const int r = i / (width / CHUNK), c = (i - r * (width / CHUNK)) * CHUNK;
-    nonfinite |= load_chunk(type, from, at + r * stride, r < keys ? columns : 0, c, tile + r * tile_row);
+    nonfinite |= load_chunk(type, from, at + (PAGES ? memory.places[r] : r) * stride, r < keys ? columns : 0, c,
+                            tile + r * tile_row);
   }
   return nonfinite;
 }
@@ -206,15 +218,15 @@ void add_products(const block_memory memory, product_sum product[ITEM_ROWS][ITEM
 void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   product_sum product[ITEM_ROWS][ITEM_KEYS];
-  const size_t k_at = key_offset(a, a.k, b.s) + key0 * a.k.row;
+  const size_t k_at = rows_offset(a, a.k, b.s) + (PAGES ? 0 : key0) * a.k.row;
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = 0.0f;
   for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
     if (DEPTH < HEAD_DIM) load_queries(a, b, in.q, depth0, memory.tile);
-    load_keys(QK_TYPE, in.k, k_at + depth0, a.k.row, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory.tile + KEYS_AT,
-              DEPTH_ROW);
+    load_keys(K_TYPE, in.k, k_at + depth0, a.k.row, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory,
+              memory.tile + KEYS_AT, DEPTH_ROW);
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
     add_products(memory, product);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
@@ -337,7 +349,7 @@ void add_live_values(const block_memory memory, block_sums *sums) {
 /* Processes all keys of the block. `sink` is the first maximum (-infinity: no sink), and its term starts the sum. */
 void sum_block(const attention a, const fused_block b, const fused_inputs in, float sink, int headroom,
                const block_memory memory, block_sums *sums) {
-  const size_t v_at = key_offset(a, a.v, b.s);
+  const size_t v_at = rows_offset(a, a.v, b.s);
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     sums->largest[r] = sink;
@@ -346,18 +358,25 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
     for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] = 0.0f;
   }
   if (DEPTH >= HEAD_DIM) load_queries(a, b, in.q, 0, memory.tile);
+#if PAGES
+  find_places(a, b, in, b.first_key, memory.places);
+  barrier(CLK_LOCAL_MEM_FENCE); /* the places are stored */
+#endif
   for (int key0 = b.first_key; key0 < b.key_end; key0 += BLOCK_KEYS) {
     float score[ITEM_ROWS][ITEM_KEYS];
     if (item_number() == 0) *memory.nonfinite = 0; /* reset before the product's barriers, set after them */
     multiply_keys(a, b, in, key0, memory, score);
     finish_scores(a, b, in, key0, score);
     store_maxima(memory, score);
-    if (load_keys(V_TYPE, in.v, v_at + key0 * a.v.row, a.v.row, b.key_end - key0, VALUE_DIM, 4 * VALUE_ROW,
-                  memory.tile + VALUES_AT, VALUE_ROW))
+    if (load_keys(V_TYPE, in.v, v_at + (PAGES ? 0 : key0) * a.v.row, a.v.row, b.key_end - key0, VALUE_DIM,
+                  4 * VALUE_ROW, memory, memory.tile + VALUES_AT, VALUE_ROW))
       *memory.nonfinite = 1;      /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are stored */
     const int careful = *memory.nonfinite;
     store_weights(memory, headroom, score, sums);
+#if PAGES
+    find_places(a, b, in, key0 + BLOCK_KEYS, memory.places); /* of the next tile; this one's keys and values are read */
+#endif
     barrier(CLK_LOCAL_MEM_FENCE); /* the weights are stored */
     if (careful)
       add_live_values(memory, sums);

@@ -30,7 +30,7 @@ static __attribute__((always_inline)) float score_of(const attention a, const ro
   const size_t k_row = in.k_head + key * a.k.row;
   float sum = 0.0f;
   for (int c = 0; c < a.head_dim; ++c)
-    sum = fma(load_stored(QK_TYPE, in.q, in.q_row + c), load_stored(QK_TYPE, in.k, k_row + c), sum);
+    sum = fma(load_stored(Q_TYPE, in.q, in.q_row + c), load_stored(K_TYPE, in.k, k_row + c), sum);
   return finish_score(a, in.view, key, sum * a.scale);
 }
 

@@ -36,7 +36,7 @@ kernel void fused(global const void *q, global const void *k, global const void 
     const size_t k_row = key_offset(a, a.k, s) + key * a.k.row, v_row = key_offset(a, a.v, s) + key * a.v.row;
     float dot_product = 0.0f;
     for (int c = 0; c < a.head_dim; ++c)
-      dot_product += load_stored(QK_TYPE, q, q_row + c) * load_stored(QK_TYPE, k, k_row + c);
+      dot_product += load_stored(Q_TYPE, q, q_row + c) * load_stored(K_TYPE, k, k_row + c);
     const float score = finish_score(a, view, key, dot_product * a.scale);
     if (score == -INFINITY) continue;
     /* exercise online-maximum: add this score to largest, sum and out; a larger score first shrinks sum and out */

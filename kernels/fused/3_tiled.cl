@@ -32,11 +32,13 @@
 typedef float vector_row[HEAD_DIM + 1];
 typedef float value_row[VALUE_DIM];
 
-/* Loads rows first ... first + TILE - 1 of q or k, whose row 0 is at `at`; rows from `end` on are 0. */
-void load_vectors(global const void *from, size_t at, size_t stride, int first, int end, local vector_row *tile) {
+/* Loads rows first ... first + TILE - 1 of q or k, stored as `type`, whose row 0 is at `at`; rows from `end` on are 0.
+ */
+void load_vectors(int type, global const void *from, size_t at, size_t stride, int first, int end,
+                  local vector_row *tile) {
   const int x = get_local_id(0), y = get_local_id(1);
   for (int c = x; c < HEAD_DIM; c += TILE)
-    tile[y][c] = first + y < end ? load_stored(QK_TYPE, from, at + (first + y) * stride + c) : 0.0f;
+    tile[y][c] = first + y < end ? load_stored(type, from, at + (first + y) * stride + c) : 0.0f;
 }
 
 void load_values(global const void *from, size_t at, size_t stride, int first, int end, local value_row *tile) {
@@ -64,12 +66,12 @@ fused(global const void *q, global const void *k, global const void *v, global v
   float out[ITEM_VALUES];
 #pragma unroll
   for (int i = 0; i < ITEM_VALUES; ++i) out[i] = 0.0f;
-  load_vectors(q, query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);
+  load_vectors(Q_TYPE, q, query_offset(a, a.q, s), a.q.row, row0, row_end, q_tile);
 
   /* The tile's first row gives the first visible key, its last row the last. */
   const int end = row0 < row_end ? end_key(a, s, row_end - 1) : 0;
   for (int key0 = first_key(a, s, row0); key0 < end; key0 += TILE) {
-    load_vectors(k, k_head, a.k.row, key0, end, k_tile);
+    load_vectors(K_TYPE, k, k_head, a.k.row, key0, end, k_tile);
     load_values(v, v_head, a.v.row, key0, end, v_tile);
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
 

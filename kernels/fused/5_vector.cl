@@ -68,13 +68,13 @@ void load_queries(const attention a, const block b, global const void *q, size_t
     for (int c0 = 0; c0 + 8 <= HEAD_DIM; c0 += 8) {
       float8 rows[8];
 #pragma unroll
-      for (int i = 0; i < 8; ++i) rows[i] = load_stored8(QK_TYPE, q, from[i] + c0) * factor;
+      for (int i = 0; i < 8; ++i) rows[i] = load_stored8(Q_TYPE, q, from[i] + c0) * factor;
       transpose8(rows);
 #pragma unroll
       for (int i = 0; i < 8; ++i) *(local float8 *)(to + (c0 + i) * BLOCK_ROWS) = rows[i];
     }
     for (int c = HEAD_DIM / 8 * 8; c < HEAD_DIM; ++c)
-      for (int i = 0; i < 8; ++i) to[c * BLOCK_ROWS + i] = load_stored(QK_TYPE, q, from[i] + c) * factor;
+      for (int i = 0; i < 8; ++i) to[c * BLOCK_ROWS + i] = load_stored(Q_TYPE, q, from[i] + c) * factor;
   }
 }
 
@@ -154,7 +154,7 @@ void attend(const attention a, const sequence s, const block all, int from, int 
   for (int key0 = ((local const int *)front.first)[front.lead]; key0 < key_end; key0 += STRIP_KEYS) {
     strip keys = {key0, min(STRIP_KEYS, key_end - key0), 0, 0, ROW_OF(HEAD_DIM), ROW_OF(VALUE_DIM)};
 #if KEYS_COPIED
-    copy_rows(QK_TYPE, k, k_at + key0 * a.k.row, a.k.row, keys.keys, HEAD_DIM, k_copy);
+    copy_rows(K_TYPE, k, k_at + key0 * a.k.row, a.k.row, keys.keys, HEAD_DIM, k_copy);
     keys.k = k_copy;
 #else
     keys.k = (global const float *)k + k_at + key0 * a.k.row;

@@ -10,6 +10,10 @@
  *              key   1   | head 0 | head 1 | ...  ->                           weights, row by row;
  *     part 1   key 2048  | head 0 | head 1 | ...                               sums of values, key by key
  *
+ * A cache is read in place, too; with pages, `table` (batch, a.table_width) has the numbers of those of each sequence.
+ * A strip's keys are looked up once. What is asked for ahead lies in the page that follows in memory, which is the next
+ * one of the sequence if the sequence got them one after the other.
+ *
  * It serves up to ROWS queries per KV head (with GQA, those of all its query heads). TILE products are computed side by
  * side, so that additions of lanes are shared and no product waits for another. Where a head's keys follow each other
  * in memory, or there are fewer than TILE lines, a tile has TILE keys of one line instead.
@@ -44,7 +48,7 @@
 #define WHOLE_VECTORS (VALUE_DIM / 16)
 #define LAST_COLUMNS (WHOLE_VECTORS / COLUMNS * COLUMNS)
 #define PARTIAL_FLOATS (VALUE_DIM + 2) /* maximum, sum, sums of values */
-#define QK_BYTES (QK_TYPE == 0 ? 4 : 2)
+#define K_BYTES (K_TYPE == 0 ? 4 : 2)
 #define V_BYTES (V_TYPE == 0 ? 4 : 2)
 
 /* Functions whose loops must be unrolled: loop bounds that are arguments become constants only by inlining. */
@@ -64,7 +68,26 @@ typedef struct lines {
   local float16 *sums;       /* (LINES, VALUE_VECTORS): of values times weights, of this strip */
   local float16 *totals;     /* (LINES, VALUE_VECTORS): of earlier strips */
   local float *largest, *weights;
+  local ulong *places; /* with pages, (STRIP): the rows of a strip's keys in the cache */
 } lines;
+
+/* The row of a strip's key: counted from the strip's first, or with pages from row 0 of the cache. */
+INLINE size_t row_of(const lines b, int key) {
+  return PAGES ? b.places[key] : key;
+}
+
+#if PAGES
+/* Finds the rows of a strip's keys; `table` has the numbers of the sequence's pages. */
+void find_places(const lines b, global const int *table, int page_len, int key0, int keys) {
+  int page = key0 / page_len, token = key0 - page * page_len;
+  for (int key = 0; key < keys; ++key) {
+    b.places[key] = (size_t)table[page] * page_len + token;
+    if (++token < page_len) continue;
+    token = 0;
+    ++page;
+  }
+}
+#endif
 
 /* The query head and query of row r of KV head kv_head. */
 void find_row(const attention a, int kv_head, int r, sequence *s, int *query) {
@@ -100,7 +123,7 @@ INLINE void multiply_tile(local const float *const q[TILE], global const void *k
     for (int i = 0; i < TILE; ++i)
 #pragma unroll
       for (int c = c0; c < c0 + columns; ++c)
-        sum[i] = fma(vload16(c, q[i]), load_stored16(QK_TYPE, k, at[i] + c * 16), sum[i]);
+        sum[i] = fma(vload16(c, q[i]), load_stored16(K_TYPE, k, at[i] + c * 16), sum[i]);
   if (HEAD_DIM >= 16) {
     const float4 all = sums_of_lanes(sum[0], sum[1], sum[2], sum[3]);
     product[0] = all.x, product[1] = all.y, product[2] = all.z, product[3] = all.w;
@@ -111,7 +134,7 @@ INLINE void multiply_tile(local const float *const q[TILE], global const void *k
 #pragma unroll
   for (int i = 0; i < TILE; ++i)
     for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c)
-      product[i] = fma(q[i][c], load_stored(QK_TYPE, k, at[i] + c), product[i]);
+      product[i] = fma(q[i][c], load_stored(K_TYPE, k, at[i] + c), product[i]);
 }
 
 /* One key at a time, for TILE lines. The last tile has lines that nobody reads. ONE_ROW: each line has a head of its
@@ -120,7 +143,7 @@ enum { ANY_LINES, ONE_ROW, ONE_HEAD };
 
 INLINE void score_by_key(const attention a, const lines b, global const void *k, size_t k_at, int keys,
                          const int kind) {
-  const int bytes = TILE * HEAD_DIM * QK_BYTES, fetched = kind == ONE_ROW ? bytes : bytes / b.rows;
+  const int bytes = TILE * HEAD_DIM * K_BYTES, fetched = kind == ONE_ROW ? bytes : bytes / b.rows;
   for (int key = 0; key < keys; ++key)
     for (int line = 0; line < b.count; line += TILE) {
       local const float *q[TILE];
@@ -129,9 +152,9 @@ INLINE void score_by_key(const attention a, const lines b, global const void *k,
 #pragma unroll
       for (int i = 0; i < TILE; ++i) {
         q[i] = b.queries + (line + i) * HEAD_DIM;
-        at[i] = k_at + key * a.k.row + b.k_from[line + (kind == ONE_HEAD ? 0 : i)];
+        at[i] = k_at + row_of(b, key) * a.k.row + b.k_from[line + (kind == ONE_HEAD ? 0 : i)];
       }
-      fetch(k, QK_BYTES, at[0], fetched);
+      fetch(k, K_BYTES, at[0], fetched);
       multiply_tile(q, k, at, kind == ONE_HEAD ? 1 : HEAD_DIM / 16, product);
 #pragma unroll
       for (int i = 0; i < TILE; ++i) ((local float *)b.scores)[(line + i) * STRIP + key] = product[i];
@@ -149,9 +172,9 @@ void score_by_line(const attention a, const lines b, global const void *k, size_
 #pragma unroll
       for (int i = 0; i < TILE; ++i) {
         q[i] = b.queries + line * HEAD_DIM;
-        at[i] = head_at + min(key + i, keys - 1) * a.k.row;
+        at[i] = head_at + row_of(b, min(key + i, keys - 1)) * a.k.row;
       }
-      fetch(k, QK_BYTES, at[0], TILE * HEAD_DIM * QK_BYTES);
+      fetch(k, K_BYTES, at[0], TILE * HEAD_DIM * K_BYTES);
       multiply_tile(q, k, at, HEAD_DIM / 16, product);
       vstore4((float4)(product[0], product[1], product[2], product[3]), 0,
               (local float *)b.scores + line * STRIP + key);
@@ -200,37 +223,50 @@ INLINE void weigh_keys(const attention a, const row_view view, int plain, const 
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-/* Adds weights times `vectors` vectors of each value. A masked key is skipped, whatever its value holds. */
-INLINE void add_columns(local const float *weights, global const void *v, size_t at, size_t row, int keys,
-                        local float16 *to, const int vectors) {
+/* Values of a head, from one of a strip's keys on. */
+typedef struct head_values {
+  global const void *v;
+  size_t at, row; /* where the head's values begin in row 0, and elements from one row to the next */
+  int key0, keys;
+} head_values;
+
+INLINE float load_value(const lines b, const head_values from, int key, int c) {
+  return load_stored(V_TYPE, from.v, from.at + row_of(b, from.key0 + key) * from.row + c);
+}
+
+INLINE float16 load_value16(const lines b, const head_values from, int key, int c) {
+  return load_stored16(V_TYPE, from.v, from.at + row_of(b, from.key0 + key) * from.row + c);
+}
+
+/* Adds weights times `vectors` vectors of each value, from column c on. A masked key is skipped, whatever its value
+ * holds. */
+INLINE void add_columns(const lines b, local const float *weights, const head_values from, int c, local float16 *to,
+                        const int vectors) {
   float16 sum[COLUMNS];
 #pragma unroll
   for (int i = 0; i < vectors; ++i) sum[i] = to[i];
-  for (int key = 0; key < keys; ++key) {
+  for (int key = 0; key < from.keys; ++key) {
     const float weight = weights[key];
     if (is_masked(weight)) continue;
 #pragma unroll
-    for (int i = 0; i < vectors; ++i)
-      sum[i] = fma((float16)weight, load_stored16(V_TYPE, v, at + key * row + i * 16), sum[i]);
+    for (int i = 0; i < vectors; ++i) sum[i] = fma((float16)weight, load_value16(b, from, key, c + i * 16), sum[i]);
   }
 #pragma unroll
   for (int i = 0; i < vectors; ++i) to[i] = sum[i];
 }
 
-INLINE void add_values(local const float *weights, global const void *v, size_t at, size_t row, const int keys,
-                       local float16 *to) {
-  for (int i = 0; i + COLUMNS <= WHOLE_VECTORS; i += COLUMNS)
-    add_columns(weights, v, at + i * 16, row, keys, to + i, COLUMNS);
+INLINE void add_values(const lines b, local const float *weights, const head_values from, local float16 *to) {
+  for (int i = 0; i + COLUMNS <= WHOLE_VECTORS; i += COLUMNS) add_columns(b, weights, from, i * 16, to + i, COLUMNS);
   if (WHOLE_VECTORS % COLUMNS > 0)
-    add_columns(weights, v, at + LAST_COLUMNS * 16, row, keys, to + LAST_COLUMNS, WHOLE_VECTORS % COLUMNS);
-  for (int key = 0; key < keys && WHOLE_VECTORS * 16 < VALUE_DIM; ++key)
+    add_columns(b, weights, from, LAST_COLUMNS * 16, to + LAST_COLUMNS, WHOLE_VECTORS % COLUMNS);
+  for (int key = 0; key < from.keys && WHOLE_VECTORS * 16 < VALUE_DIM; ++key)
     for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM && !is_masked(weights[key]); ++c)
-      ((local float *)to)[c] = fma(weights[key], load_stored(V_TYPE, v, at + key * row + c), ((local float *)to)[c]);
+      ((local float *)to)[c] = fma(weights[key], load_value(b, from, key, c), ((local float *)to)[c]);
 }
 
 /* As add_values() for STEP keys and TILE rows of a head, so that each value is loaded once for all of them. Does
  * nothing and returns 0 if a row does not see one of the keys. */
-INLINE int add_rows(local const float *weights, global const void *v, size_t at, size_t row, local float16 *to) {
+INLINE int add_rows(const lines b, local const float *weights, const head_values from, local float16 *to) {
   float weight[TILE][STEP];
   int masked = 0;
 #pragma unroll
@@ -244,7 +280,7 @@ INLINE int add_rows(local const float *weights, global const void *v, size_t at,
   for (int i = 0; i < WHOLE_VECTORS; ++i) {
     float16 value[STEP];
 #pragma unroll
-    for (int key = 0; key < STEP; ++key) value[key] = load_stored16(V_TYPE, v, at + key * row + i * 16);
+    for (int key = 0; key < STEP; ++key) value[key] = load_value16(b, from, key, i * 16);
 #pragma unroll
     for (int r = 0; r < TILE; ++r) {
       float16 sum = to[r * VALUE_VECTORS + i];
@@ -259,15 +295,14 @@ INLINE int add_rows(local const float *weights, global const void *v, size_t at,
 INLINE void add_heads(const attention a, const lines b, global const void *v, size_t v_at, int key, const int keys,
                       const int rows) {
   for (int h = 0; h < b.kv_heads; ++h) {
-    const size_t at = v_at + h * a.v.head + key * a.v.row;
-    fetch(v, V_BYTES, v_at + key * a.v.row + h * keys * VALUE_DIM, keys * VALUE_DIM * V_BYTES);
+    const head_values from = {v, v_at + h * a.v.head, a.v.row, key, keys};
+    local const float *weights = (local const float *)b.scores + key;
+    fetch(v, V_BYTES, v_at + row_of(b, key) * a.v.row + h * keys * VALUE_DIM, keys * VALUE_DIM * V_BYTES);
     int line = h * rows;
     while (keys == STEP && VALUE_DIM % 16 == 0 && line + TILE <= (h + 1) * rows &&
-           add_rows((local const float *)b.scores + line * STRIP + key, v, at, a.v.row, b.sums + line * VALUE_VECTORS))
+           add_rows(b, weights + line * STRIP, from, b.sums + line * VALUE_VECTORS))
       line += TILE;
-    for (; line < (h + 1) * rows; ++line)
-      add_values((local const float *)b.scores + line * STRIP + key, v, at, a.v.row, keys,
-                 b.sums + line * VALUE_VECTORS);
+    for (; line < (h + 1) * rows; ++line) add_values(b, weights + line * STRIP, from, b.sums + line * VALUE_VECTORS);
   }
 }
 
@@ -289,7 +324,7 @@ void add_strip(const attention a, const lines b, global const void *v, size_t v_
 
 void begin_line(const lines b, int line, size_t k_from, global const void *q, size_t at) {
   b.k_from[line] = k_from;
-  for (int c = 0; c < HEAD_DIM; ++c) b.queries[line * HEAD_DIM + c] = load_stored(QK_TYPE, q, at + c);
+  for (int c = 0; c < HEAD_DIM; ++c) b.queries[line * HEAD_DIM + c] = load_stored(Q_TYPE, q, at + c);
   for (int i = 0; i < VALUE_VECTORS; ++i) b.sums[line * VALUE_VECTORS + i] = b.totals[line * VALUE_VECTORS + i] = 0.0f;
   b.largest[line] = -INFINITY;
   b.weights[line] = 0.0f;
@@ -331,22 +366,28 @@ void join_parts(const attention a, global const int *sequences, global const flo
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
-      global float *lse, global float *workspace) {
+      global float *lse, global float *workspace, global const int *table) {
   local float queries[LINES * HEAD_DIM], largest[LINES], weights[LINES];
   local float16 scores[LINES * STRIP / 16], sums[LINES * VALUE_VECTORS], totals[LINES * VALUE_VECTORS];
   local ulong k_from[LINES];
+#if PAGES
+  local ulong places[STRIP];
+#else
+  local ulong *const places = 0;
+#endif
   const int heads = a.kv_heads_together, kv_heads = a.heads / a.group, head_blocks = (kv_heads + heads - 1) / heads;
   const int batch = get_global_id(0) / head_blocks, kv_head0 = (get_global_id(0) - batch * head_blocks) * heads;
   const int part = get_global_id(1), row0 = get_global_id(2) * ROWS, plain = is_plain(a, slopes);
   const int own_heads = min(heads, kv_heads - kv_head0), rows = min(ROWS, a.group * a.query_len - row0);
   const int by_key = a.k.head <= a.k.row && own_heads * rows >= TILE;
-  const lines b = {own_heads, rows, own_heads * rows, by_key, k_from, queries, scores, sums, totals, largest, weights};
+  const lines b = {own_heads, rows, own_heads * rows, by_key,  k_from,  queries,
+                   scores,    sums, totals,           largest, weights, places};
   sequence s;
   int query;
   find_sequence(a, sequences, batch * a.heads + kv_head0 * a.group, &s);
   const int len = part_len(a.key_len, a.parts), begin = part * len, end = min(begin + len, s.key_len);
   const int headroom = headroom_of(s.key_len);
-  const size_t k_at = key_offset(a, a.k, s), v_at = key_offset(a, a.v, s);
+  const size_t k_at = rows_offset(a, a.k, s), v_at = rows_offset(a, a.v, s);
 
   for (int h = 0; h < b.kv_heads; ++h)
     for (int r = 0; r < b.rows; ++r) {
@@ -356,15 +397,18 @@ fused(global const void *q, global const void *k, global const void *v, global v
     }
   for (int line = b.count; line % TILE > 0; ++line) begin_line(b, line, (b.kv_heads - 1) * a.k.head, q, 0);
   for (int key0 = begin; key0 < end; key0 += STRIP) {
-    const int keys = min(STRIP, end - key0);
-    score_strip(a, b, k, k_at + key0 * a.k.row, keys);
+    const int keys = min(STRIP, end - key0), first = PAGES ? 0 : key0;
+#if PAGES
+    find_places(b, table + s.batch * a.table_width, a.page_len, key0, keys);
+#endif
+    score_strip(a, b, k, k_at + first * a.k.row, keys);
     for (int line = 0; line < b.count; ++line) {
       row_view view;
       find_row(a, kv_head0 + line / b.rows, row0 + line - line / b.rows * b.rows, &s, &query);
       view_row(a, s, query, mask, slopes, &view);
       weigh_keys(a, view, plain, b, line, key0, keys, headroom);
     }
-    add_strip(a, b, v, v_at + key0 * a.v.row, keys);
+    add_strip(a, b, v, v_at + first * a.v.row, keys);
   }
   for (int line = 0; line < b.count; ++line) {
     find_row(a, kv_head0 + line / b.rows, row0 + line - line / b.rows * b.rows, &s, &query);
@@ -382,6 +426,6 @@ fused(global const void *q, global const void *k, global const void *v, global v
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 join(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
-     global float *lse, global float *workspace) {
+     global float *lse, global float *workspace, global const int *table) {
   join_parts(a, sequences, sinks, get_global_id(0), get_global_id(1), workspace, context, lse);
 }
