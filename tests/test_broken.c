@@ -171,6 +171,11 @@ static void cached_bytes(clattn_problem *p) {
   p->cache.type = CLATTN_CACHE_I8_TOKEN;
 }
 
+static void grouped_bytes(clattn_problem *p) {
+  cached_bytes(p);
+  grouped(p);
+}
+
 static void cached_bfloat16(clattn_problem *p) {
   cached(p);
   p->cache.type = CLATTN_CACHE_BF16;
@@ -301,8 +306,8 @@ static const broken cases[] = {
     {"page table ignored", "cache/1_naive.cl", "place = place_of(c, table, batch, token)",
      "place = c.append ? place_of(c, table, batch, token) : batch * c.capacity + token", "cache=naive", CLATTN_CACHED_K,
      paged, NULL},
-    {"scale of the bytes off by 1 %", "cache/1_naive.cl", "stored)[at + i] * scale",
-     "stored)[at + i] * (scale * 1.01f)", "cache=naive", CLATTN_CACHED_K, cached_bytes, NULL},
+    {"scale of the bytes off by 1 %", "common/cached.cl", "from)[i] * scale", "from)[i] * (scale * 1.01f)",
+     "cache=naive", CLATTN_CACHED_K, cached_bytes, NULL},
     {"bytes truncated instead of rounded", "cache/1_naive.cl", "convert_char_sat_rte(", "convert_char_sat_rtz(",
      "cache=naive", CLATTN_CACHED_K, cached_bytes, NULL},
     {"bfloat16 truncated in the cache", "common/stored.cl", "bits + 0x7fff + (bits >> 16 & 1)", "bits", "cache=naive",
@@ -455,6 +460,12 @@ static const broken cases[] = {
      "key0, memory.places", "fused=split", CLATTN_LSE, paged, NULL},
     {"fused: a cache of halves read as floats", "common/stored.cl", "if (type == STORED_F16) return vload_half16",
      "if (0) return vload_half16", "fused=stream", CLATTN_LSE, cached_halves, NULL},
+    {"fused: a byte has its neighbour's scale", "common/cached.cl", "scales)[vector]", "scales)[vector ^ 1]",
+     "fused=stream", CLATTN_LSE, cached_bytes, NULL},
+    {"fused: a tile's bytes have the first key's scale", "common/fused_block.cl", "vector + place * vector_stride",
+     "vector", "fused=split", CLATTN_LSE, cached_bytes, NULL},
+    {"fused: the last two rows of a head are one", "fused/7_stream.cl", "add_rows(b, weights, from, to, 2)",
+     "add_rows(b, weights, from, to, 1)", "fused=stream", CLATTN_CONTEXT, grouped_bytes, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };

@@ -351,7 +351,7 @@ static void read_in_place(void **state) {
   static const size_t page_lens[] = {0, 1, 5, 16};
   char kernel[KERNEL_LIST_TEXT], what[KERNEL_LIST_TEXT + 128];
   for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &filter, kernel); ++n)
-    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
       for (size_t group = 0; group < sizeof groups / sizeof groups[0]; ++group) {
         const size_t page_len = page_lens[(group + (size_t)type) % 4];
         clattn_problem p = group % 4 == 3 ? reading(group, 10, 7) : reading(group, 32, 96);
@@ -369,7 +369,7 @@ static void no_memory_for_what_is_read_in_place(void **state) {
   static const kernel_filter filter = {reads_caches, SIZES_PLANNED};
   char kernel[KERNEL_LIST_TEXT];
   for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &filter, kernel); ++n)
-    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
       for (size_t page_len = 0; page_len <= 16; page_len += 16) {
         clattn_problem p = reading(4, 32, 64), floats = p;
         p.cache.type = (clattn_cache_type)type;

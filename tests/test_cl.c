@@ -525,7 +525,7 @@ static void runs_on_a_cache(void **state) {
 static void a_cache_read_in_place(void **state) {
   (void)state;
   static const clattn_tensor compared[] = {CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_CONTEXT, CLATTN_OUTPUT};
-  for (cl_uint type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_BF16; ++type)
+  for (cl_uint type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_TOKEN; ++type)
     for (size_t page_len = 0; page_len <= 3; page_len += 3) {
       const clattn_problem p = decoder(type, page_len);
       clattn_plan_options options = {.size = sizeof options, .kernels = "fused=stream"};

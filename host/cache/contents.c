@@ -10,7 +10,8 @@
 
 /* The keys or values of a sequence. */
 typedef struct contents {
-  cl_mem stored;
+  cl_mem stored, scales;
+  const float *scale_of_head; /* for CLATTN_CACHE_I8_HEAD */
   size_t heads, dim, length;
 } contents;
 
@@ -18,6 +19,8 @@ static contents contents_of(const clattn_cache *cache, clattn_tensor tensor, siz
   const clattn_problem *p = &cache->problem;
   const bool keys = tensor == CLATTN_CACHED_K;
   return (contents){.stored = keys ? cache->k : cache->v,
+                    .scales = keys ? cache->k_scale : cache->v_scale,
+                    .scale_of_head = keys ? cache->k_scale_host : cache->v_scale_host,
                     .heads = clattn_kv_heads(p),
                     .dim = keys ? p->head_dim : p->value_dim,
                     .length = cache->lengths.sequences[sequence].length};
@@ -47,23 +50,52 @@ static clattn_status read_rows(const clattn_cache *cache, clattn_queue *queue, c
   return status;
 }
 
-static void widen(clattn_cache_type type, const unsigned char *from, size_t count, float *to) {
-  static const clattn_type types[] = {CLATTN_F32, CLATTN_F16, CLATTN_BF16};
-  clattn_widen(types[type], from, count, to);
+static void widen_numbers(const contents *c, clattn_type type, const void *stored, float *to) {
+  clattn_widen(type, stored, c->length * c->heads * c->dim, to);
+}
+
+/* scales: of each vector; NULL: of each head. */
+static void widen_bytes(const contents *c, const void *stored, const float *scales, float *to) {
+  const signed char *from = stored;
+  for (size_t vector = 0; vector < c->length * c->heads; ++vector) {
+    const float scale = scales != NULL ? scales[vector] : c->scale_of_head[vector % c->heads];
+    for (size_t i = 0; i < c->dim; ++i) *to++ = (float)*from++ * scale;
+  }
+}
+
+static void widen(const contents *c, clattn_cache_type type, const void *stored, const void *scales, float *to) {
+  switch (type) {
+  case CLATTN_CACHE_F32:
+    widen_numbers(c, CLATTN_F32, stored, to);
+    return;
+  case CLATTN_CACHE_F16:
+    widen_numbers(c, CLATTN_F16, stored, to);
+    return;
+  case CLATTN_CACHE_BF16:
+    widen_numbers(c, CLATTN_BF16, stored, to);
+    return;
+  case CLATTN_CACHE_I8_TOKEN:
+  case CLATTN_CACHE_I8_HEAD:
+    widen_bytes(c, stored, scales, to);
+  }
 }
 
 clattn_status clattn_cache_read(const clattn_cache *cache, clattn_queue *queue, clattn_tensor keys_or_values,
                                 size_t sequence, float *to, clattn_error *error) {
   const contents c = contents_of(cache, keys_or_values, sequence);
   const clattn_cache_type type = cache->problem.cache.type;
-  const size_t row_bytes = c.heads * clattn_cache_vector_bytes(type, c.dim);
+  const size_t stored_bytes = c.heads * clattn_cache_vector_bytes(type, c.dim);
+  const size_t scale_bytes = c.heads * clattn_cache_scale_bytes(type, c.dim), row_bytes = stored_bytes + scale_bytes;
   if (c.length == 0) return CLATTN_OK;
   unsigned char *stored = malloc(c.length * row_bytes);
   if (stored == NULL) return clattn_fail_malloc(error, c.length * row_bytes, "what a cache holds");
-  clattn_status status = read_rows(cache, queue, c.stored, sequence, c.length, row_bytes, stored, error);
+  unsigned char *scales = scale_bytes != 0 ? stored + c.length * stored_bytes : NULL;
+  clattn_status status = read_rows(cache, queue, c.stored, sequence, c.length, stored_bytes, stored, error);
+  if (status == CLATTN_OK && scales != NULL)
+    status = read_rows(cache, queue, c.scales, sequence, c.length, scale_bytes, scales, error);
   const clattn_status finished = clattn_queue_finish(queue, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
-  if (status == CLATTN_OK) widen(type, stored, c.length * c.heads * c.dim, to);
+  if (status == CLATTN_OK) widen(&c, type, stored, scales, to);
   free(stored);
   return status;
 }

@@ -39,8 +39,7 @@ const clattn_kernel *clattn_catalog_find(clattn_stage stage, const char *rung_or
 }
 
 bool clattn_kernel_reads_cache(const clattn_kernel *row, const clattn_problem *problem) {
-  const clattn_cache_layout *c = &problem->cache;
-  return row->reads_cache && c->capacity != 0 && c->type <= CLATTN_CACHE_BF16;
+  return row->reads_cache && problem->cache.capacity != 0;
 }
 
 /* ---- the public view --------------------------------------------------------------------------------------------- */

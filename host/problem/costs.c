@@ -112,9 +112,10 @@ double clattn_weights_convert_bytes(const clattn_problem *problem) {
 
 /* Bytes of the keys and values of one token, with their scales, as a cache of this type holds them. */
 static double token_bytes(const clattn_problem *problem, clattn_cache_type type) {
-  const size_t vectors = clattn_cache_vector_bytes(type, problem->head_dim) +
-                         clattn_cache_vector_bytes(type, problem->value_dim) + 2 * clattn_cache_scale_bytes(type);
-  return (double)clattn_kv_heads(problem) * (double)vectors;
+  const size_t k = problem->head_dim, v = problem->value_dim;
+  const size_t bytes = clattn_cache_vector_bytes(type, k) + clattn_cache_scale_bytes(type, k) +
+                       clattn_cache_vector_bytes(type, v) + clattn_cache_scale_bytes(type, v);
+  return (double)clattn_kv_heads(problem) * (double)bytes;
 }
 
 /* New keys and values are read as floats and written in the cache's type. */

@@ -63,7 +63,8 @@ size_t clattn_cache_vector_bytes(clattn_cache_type type, size_t dim) {
   return dim * element[type];
 }
 
-size_t clattn_cache_scale_bytes(clattn_cache_type type) {
+size_t clattn_cache_scale_bytes(clattn_cache_type type, size_t dim) {
+  (void)dim;
   return type == CLATTN_CACHE_I8_TOKEN ? sizeof(float) : 0;
 }
 

@@ -40,7 +40,7 @@ size_t clattn_most_keys(const clattn_problem *problem);
 bool clattn_has_plain_cache(const clattn_problem *problem);
 /* Bytes of a vector of dim elements in a cache, without its scale; and of its scale, if it has one of its own. */
 size_t clattn_cache_vector_bytes(clattn_cache_type type, size_t dim);
-size_t clattn_cache_scale_bytes(clattn_cache_type type);
+size_t clattn_cache_scale_bytes(clattn_cache_type type, size_t dim);
 
 /* Whether there is an output besides the context. */
 bool clattn_has_output(const clattn_problem *problem);

@@ -16,7 +16,7 @@ typedef struct launch {
 } launch;
 
 /* The last arguments, which only kernels that read caches in place have. */
-enum { OF_CACHES = 1 };
+enum { OF_CACHES = 3 };
 
 /* The stored tensor if the kernel reads it, else these floats. */
 static cl_mem input(const clattn_work *work, clattn_tensor tensor, cl_mem floats) {
@@ -41,6 +41,7 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
   const cl_mem keys = input(work, CLATTN_K, clattn_keys(work)), values = input(work, CLATTN_V, clattn_values(work));
   const cl_mem lse = work->lse_wanted ? work->tensor[CLATTN_LSE] : NULL;
   const clattn_cache *cache = work->seen->cache.capacity != 0 ? work->inputs->cache : NULL;
+  const cl_mem k_scales = cache != NULL ? cache->k_scale : NULL, v_scales = cache != NULL ? cache->v_scale : NULL;
   const cl_mem table = cache != NULL ? cache->table_buffer : NULL;
   if (table != NULL) {
     a.page_len = (cl_int)work->seen->cache.page_len;
@@ -57,6 +58,8 @@ static clattn_status run(const clattn_work *work, const launch *l, clattn_error 
                                        CLATTN_ARGUMENT(work->tensor[CLATTN_SINKS]),
                                        CLATTN_ARGUMENT(lse),
                                        CLATTN_ARGUMENT(work->plan->workspace),
+                                       CLATTN_ARGUMENT(k_scales),
+                                       CLATTN_ARGUMENT(v_scales),
                                        CLATTN_ARGUMENT(table)};
   const size_t count = sizeof arguments / sizeof arguments[0] - (choice->row->reads_cache ? 0 : OF_CACHES);
   const clattn_status status = clattn_set_arguments(l->kernel, arguments, count, error);

@@ -40,9 +40,7 @@ void append(global const float *from, size_t at, global void *stored, float scal
 }
 
 void gather(global float *to, size_t at, global const void *stored, float scale, const cache_move c) {
-  for (int i = 0; i < c.dim; ++i)
-    to[i] = c.type >= STORED_I8_TOKEN ? (float)((global const char *)stored)[at + i] * scale
-                                      : load_stored(c.type, stored, at + i);
+  for (int i = 0; i < c.dim; ++i) to[i] = load_cached(c.type, stored, scale, at + i);
 }
 
 kernel void cache(global float *floats, global void *stored, global float *scales, const cache_move c,

@@ -72,8 +72,16 @@ typedef struct fused_inputs {
   global const void *q, *k, *v; /* stored as Q_TYPE, K_TYPE and V_TYPE */
   global const void *mask;
   global const float *slopes;
-  global const int *table; /* with pages: the numbers of those of the sequence */
+  global const void *k_scales, *v_scales; /* of a cache whose type has some */
+  global const int *table;                /* with pages: the numbers of those of the sequence */
 } fused_inputs;
+
+/* Rows of keys or values in global memory. */
+typedef struct key_rows {
+  global const void *from, *scales;
+  size_t at, stride; /* where the first row, or with pages row 0 of the cache, begins; from one row to the next */
+  int dim, head;     /* elements of a vector; KV head */
+} key_rows;
 
 /* The rows and keys of a work-group. */
 typedef struct fused_block {
@@ -131,13 +139,13 @@ int item_number(void) {
 
 /* Loads CHUNK floats of a row stored as `type`, from column c on: its first `columns` values, then 0. True if this
  * work-item found a value that is not finite. */
-int load_chunk(int type, global const void *from, size_t at, int columns, int c, local float4 *to) {
+int load_chunk(int type, global const void *from, float scale, size_t at, int columns, int c, local float4 *to) {
 #if WIDE_ROWS
-  const float4 values = c < columns ? load_stored4(type, from, at + c) : 0.0f;
+  const float4 values = c < columns ? load_cached4(type, from, scale, at + c) : 0.0f;
   to[c / 4] = values;
   return any(isfinite(values) == 0);
 #else
-  const float value = c < columns ? load_stored(type, from, at + c) : 0.0f;
+  const float value = c < columns ? load_cached(type, from, scale, at + c) : 0.0f;
   ((local float *)to)[c] = value;
   return !isfinite(value);
 #endif
@@ -151,7 +159,7 @@ void load_queries(const attention a, const fused_block b, global const void *q, 
     sequence s;
     const int row = place_row(a, b, r, &s);
     const size_t at = query_offset(a, a.q, s) + row * a.q.row + depth0;
-    load_chunk(Q_TYPE, q, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
+    load_chunk(Q_TYPE, q, 1.0f, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
   }
 }
 
@@ -163,16 +171,19 @@ void find_places(const attention a, const fused_block b, const fused_inputs in, 
 }
 #endif
 
-/* Loads a tile of K or V; `keys` of its rows exist, and the first of them, or with pages row 0 of the cache, is at
- * `at`. Each gets `width` floats. */
-int load_keys(int type, global const void *from, size_t at, size_t stride, int keys, int columns, const int width,
-              const block_memory memory, local float4 *tile, int tile_row) {
+/* Loads a tile of K or V, of which `keys` rows exist. Each gets `width` floats. */
+int load_keys(int type, const key_rows rows, int keys, int columns, const int width, const block_memory memory,
+              local float4 *tile, int tile_row) {
+  const size_t vector = rows.at / rows.dim, vector_stride = rows.stride / rows.dim; /* only caches count vectors */
   int nonfinite = 0;
 #pragma unroll FETCHES
   for (int i = item_number(); i < BLOCK_KEYS * (width / CHUNK); i += ITEMS) {
     const int r = i / (width / CHUNK), c = (i - r * (width / CHUNK)) * CHUNK;
-    nonfinite |= load_chunk(type, from, at + (PAGES ? memory.places[r] : r) * stride, r < keys ? columns : 0, c,
-                            tile + r * tile_row);
+    const size_t place = PAGES ? memory.places[r] : r;
+    const int exists = r < keys;
+    const float scale = exists ? vector_scale(type, rows.scales, vector + place * vector_stride, rows.head) : 1.0f;
+    nonfinite |=
+        load_chunk(type, rows.from, scale, rows.at + place * rows.stride, exists ? columns : 0, c, tile + r * tile_row);
   }
   return nonfinite;
 }
@@ -225,8 +236,8 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
     for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = 0.0f;
   for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
     if (DEPTH < HEAD_DIM) load_queries(a, b, in.q, depth0, memory.tile);
-    load_keys(K_TYPE, in.k, k_at + depth0, a.k.row, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory,
-              memory.tile + KEYS_AT, DEPTH_ROW);
+    const key_rows rows = {in.k, in.k_scales, k_at + depth0, a.k.row, HEAD_DIM, b.s.head / a.group};
+    load_keys(K_TYPE, rows, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory, memory.tile + KEYS_AT, DEPTH_ROW);
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
     add_products(memory, product);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
@@ -368,8 +379,9 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
     multiply_keys(a, b, in, key0, memory, score);
     finish_scores(a, b, in, key0, score);
     store_maxima(memory, score);
-    if (load_keys(V_TYPE, in.v, v_at + (PAGES ? 0 : key0) * a.v.row, a.v.row, b.key_end - key0, VALUE_DIM,
-                  4 * VALUE_ROW, memory, memory.tile + VALUES_AT, VALUE_ROW))
+    const key_rows rows = {in.v,    in.v_scales, v_at + (PAGES ? 0 : key0) * a.v.row,
+                           a.v.row, VALUE_DIM,   b.s.head / a.group};
+    if (load_keys(V_TYPE, rows, b.key_end - key0, VALUE_DIM, 4 * VALUE_ROW, memory, memory.tile + VALUES_AT, VALUE_ROW))
       *memory.nonfinite = 1;      /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are stored */
     const int careful = *memory.nonfinite;

@@ -14,8 +14,9 @@
  * work-groups, but no part has fewer than PART_KEYS keys (common/parts.h). Only keys that a row of the sequence can see
  * are divided; parts that get none are empty.
  *
- * A cache is read in place, as it is stored; with pages, `table` (batch, a.table_width) has the numbers of those of
- * each sequence.
+ * A cache is read in place, as it is stored, and unpacked once for all rows of a work-group. k_scales and v_scales are
+ * the scales of its vectors, for types that have some; with pages, `table` (batch, a.table_width) has the numbers of
+ * those of each sequence.
  *
  * Workspace: for each row and part, VALUE_DIM values of o, then m and s. A part whose keys are all masked has s = 0.
  *
@@ -56,7 +57,8 @@ int parts_here(attention a) {
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
-      global float *lse, global float *workspace, global const int *table) {
+      global float *lse, global float *workspace, global const void *k_scales, global const void *v_scales,
+      global const int *table) {
   local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
   local int nonfinite;
 #if PAGES
@@ -78,7 +80,7 @@ fused(global const void *q, global const void *k, global const void *v, global v
                              s.query_len,
                              key0,
                              min(key0 + part_tiles * BLOCK_KEYS, end)};
-  const fused_inputs in = {q, k, v, mask, slopes, table + s.batch * a.table_width};
+  const fused_inputs in = {q, k, v, mask, slopes, k_scales, v_scales, table + s.batch * a.table_width};
   const block_memory memory = {tile, weights, part, &nonfinite, places};
   block_sums sums;
   sum_block(a, block, in, -INFINITY, headroom_of(s.key_len), memory, &sums);
@@ -101,7 +103,8 @@ fused(global const void *q, global const void *k, global const void *v, global v
 /* The post-process. The first dimension numbers all work-items (pair, row, value column). */
 kernel void join(global const void *q, global const void *k, global const void *v, global void *context,
                  const attention a, global const int *sequences, global const void *mask, global const float *slopes,
-                 global const float *sinks, global float *lse, global const float *workspace, global const int *table) {
+                 global const float *sinks, global float *lse, global const float *workspace,
+                 global const void *k_scales, global const void *v_scales, global const int *table) {
   const size_t line = get_global_id(0) / VALUE_DIM;
   const int c = get_global_id(0) - line * VALUE_DIM, pair = line / a.query_len, row = line - (size_t)pair * a.query_len;
   if (pair >= a.all_pairs) return;

@@ -10,9 +10,10 @@
  *              key   1   | head 0 | head 1 | ...  ->                           weights, row by row;
  *     part 1   key 2048  | head 0 | head 1 | ...                               sums of values, key by key
  *
- * A cache is read in place, too; with pages, `table` (batch, a.table_width) has the numbers of those of each sequence.
- * A strip's keys are looked up once. What is asked for ahead lies in the page that follows in memory, which is the next
- * one of the sequence if the sequence got them one after the other.
+ * A cache is read in place, too, as it is stored; k_scales and v_scales are the scales of its vectors, for types that
+ * have some. Bytes are unpacked once for up to TILE rows of a KV head. With pages, `table` (batch, a.table_width) has
+ * the numbers of those of each sequence. A strip's keys are looked up once. What is asked for ahead lies in the page
+ * that follows in memory, which is the next one of the sequence if the sequence got them one after the other.
  *
  * It serves up to ROWS queries per KV head (with GQA, those of all its query heads). TILE products are computed side by
  * side, so that additions of lanes are shared and no product waits for another. Where a head's keys follow each other
@@ -48,8 +49,8 @@
 #define WHOLE_VECTORS (VALUE_DIM / 16)
 #define LAST_COLUMNS (WHOLE_VECTORS / COLUMNS * COLUMNS)
 #define PARTIAL_FLOATS (VALUE_DIM + 2) /* maximum, sum, sums of values */
-#define K_BYTES (K_TYPE == 0 ? 4 : 2)
-#define V_BYTES (V_TYPE == 0 ? 4 : 2)
+#define BITS(type) (type == STORED_F32 ? 32 : type < STORED_I8_TOKEN ? 16 : 8)
+#define IS_PACKED(type) (type >= STORED_I8_TOKEN) /* unpacking an element takes longer than multiplying it */
 
 /* Functions whose loops must be unrolled: loop bounds that are arguments become constants only by inlining. */
 #define INLINE static __attribute__((always_inline))
@@ -61,14 +62,16 @@ global float *partial_of(const attention a, global float *workspace, int pair, i
 /* A work-item's lines: the rows of its first KV head, then those of the next. */
 typedef struct lines {
   int kv_heads, rows, count; /* count = kv_heads * rows */
-  int by_key;                /* whether the heads of a key lie side by side, and there are enough lines for a tile */
-  local ulong *k_from;       /* (LINES): where the keys of each line's head begin, from those of the first */
-  local float *queries;      /* (LINES, HEAD_DIM) */
-  local float16 *scores;     /* (LINES, STRIP / 16), then weights */
-  local float16 *sums;       /* (LINES, VALUE_VECTORS): of values times weights, of this strip */
-  local float16 *totals;     /* (LINES, VALUE_VECTORS): of earlier strips */
+  int kv_head0;
+  int by_key;            /* whether the heads of a key lie side by side, and there are enough lines for a tile */
+  local ulong *k_from;   /* (LINES): where the keys of each line's head begin, from those of the first */
+  local float *queries;  /* (LINES, HEAD_DIM) */
+  local float16 *scores; /* (LINES, STRIP / 16), then weights */
+  local float16 *sums;   /* (LINES, VALUE_VECTORS): of values times weights, of this strip */
+  local float16 *totals; /* (LINES, VALUE_VECTORS): of earlier strips */
   local float *largest, *weights;
-  local ulong *places; /* with pages, (STRIP): the rows of a strip's keys in the cache */
+  local ulong *places;                    /* with pages, (STRIP): the rows of a strip's keys in the cache */
+  global const void *k_scales, *v_scales; /* of a cache whose type has some */
 } lines;
 
 /* The row of a strip's key: counted from the strip's first, or with pages from row 0 of the cache. */
@@ -96,34 +99,44 @@ void find_row(const attention a, int kv_head, int r, sequence *s, int *query) {
   *query = r - member * a.query_len;
 }
 
-/* Asks for `bytes` bytes, AHEAD bytes after this element. Compilers that make code for a processor have the built-in.
+/* Asks for so many elements, AHEAD bytes after this one. Compilers that make code for a processor have the built-in.
  */
 #define AHEAD 8192
 #if defined(__x86_64__) || defined(__aarch64__)
-INLINE void fetch(global const void *from, size_t element_bytes, size_t at, int bytes) {
+INLINE void fetch(global const void *from, int bits, size_t at, int elements) {
 #pragma unroll 4
-  for (int i = 0; i < bytes; i += 64)
-    __builtin_prefetch((const void *)(size_t)((global const char *)from + at * element_bytes + AHEAD + i), 0, 3);
+  for (int i = 0; i < elements * bits / 8; i += 64)
+    __builtin_prefetch((const void *)(size_t)((global const char *)from + at * bits / 8 + AHEAD + i), 0, 3);
 }
 #else
-#define fetch(from, element_bytes, at, bytes)
+#define fetch(from, bits, at, elements)
 #endif
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
+/* What a tile multiplies: queries, and where the keys begin; for a scale by head also the keys' KV heads. */
+typedef struct tile {
+  local const float *q[TILE];
+  size_t at[TILE];
+  int head[TILE];
+} tile;
+
 /* TILE products of a query and a key, `columns` vectors of one after those of another. */
-INLINE void multiply_tile(local const float *const q[TILE], global const void *k, const size_t at[TILE],
-                          const int columns, float product[TILE]) {
+INLINE void multiply_tile(const lines b, const tile t, global const void *k, const int columns, float product[TILE]) {
   float16 sum[TILE];
+  float scale[TILE];
 #pragma unroll
-  for (int i = 0; i < TILE; ++i) sum[i] = 0.0f;
+  for (int i = 0; i < TILE; ++i) {
+    sum[i] = 0.0f;
+    scale[i] = vector_scale(K_TYPE, b.k_scales, t.at[i] / HEAD_DIM, t.head[i]);
+  }
 #pragma unroll
   for (int c0 = 0; c0 < HEAD_DIM / 16; c0 += columns)
 #pragma unroll
     for (int i = 0; i < TILE; ++i)
 #pragma unroll
       for (int c = c0; c < c0 + columns; ++c)
-        sum[i] = fma(vload16(c, q[i]), load_stored16(K_TYPE, k, at[i] + c * 16), sum[i]);
+        sum[i] = fma(vload16(c, t.q[i]), load_cached16(K_TYPE, k, scale[i], t.at[i] + c * 16), sum[i]);
   if (HEAD_DIM >= 16) {
     const float4 all = sums_of_lanes(sum[0], sum[1], sum[2], sum[3]);
     product[0] = all.x, product[1] = all.y, product[2] = all.z, product[3] = all.w;
@@ -134,7 +147,12 @@ INLINE void multiply_tile(local const float *const q[TILE], global const void *k
 #pragma unroll
   for (int i = 0; i < TILE; ++i)
     for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c)
-      product[i] = fma(q[i][c], load_stored(K_TYPE, k, at[i] + c), product[i]);
+      product[i] = fma(t.q[i][c], load_cached(K_TYPE, k, scale[i], t.at[i] + c), product[i]);
+}
+
+/* The KV head whose keys begin at k_from. */
+INLINE int head_at(const lines b, size_t k_from) {
+  return b.kv_head0 + k_from / HEAD_DIM;
 }
 
 /* One key at a time, for TILE lines. The last tile has lines that nobody reads. ONE_ROW: each line has a head of its
@@ -143,39 +161,61 @@ enum { ANY_LINES, ONE_ROW, ONE_HEAD };
 
 INLINE void score_by_key(const attention a, const lines b, global const void *k, size_t k_at, int keys,
                          const int kind) {
-  const int bytes = TILE * HEAD_DIM * K_BYTES, fetched = kind == ONE_ROW ? bytes : bytes / b.rows;
+  const int elements = TILE * HEAD_DIM, fetched = kind == ONE_ROW ? elements : elements / b.rows;
   for (int key = 0; key < keys; ++key)
     for (int line = 0; line < b.count; line += TILE) {
-      local const float *q[TILE];
-      size_t at[TILE];
+      tile t;
       float product[TILE];
 #pragma unroll
       for (int i = 0; i < TILE; ++i) {
-        q[i] = b.queries + (line + i) * HEAD_DIM;
-        at[i] = k_at + row_of(b, key) * a.k.row + b.k_from[line + (kind == ONE_HEAD ? 0 : i)];
+        const size_t from = b.k_from[line + (kind == ONE_HEAD ? 0 : i)];
+        t.q[i] = b.queries + (line + i) * HEAD_DIM;
+        t.at[i] = k_at + row_of(b, key) * a.k.row + from;
+        t.head[i] = head_at(b, from);
       }
-      fetch(k, K_BYTES, at[0], fetched);
-      multiply_tile(q, k, at, kind == ONE_HEAD ? 1 : HEAD_DIM / 16, product);
+      fetch(k, BITS(K_TYPE), t.at[0], fetched);
+      multiply_tile(b, t, k, kind == ONE_HEAD ? 1 : HEAD_DIM / 16, product);
 #pragma unroll
       for (int i = 0; i < TILE; ++i) ((local float *)b.scores)[(line + i) * STRIP + key] = product[i];
     }
 }
 
+/* As score_by_key(), for keys that are unpacked: all lines of a tile have the same head, so that its key is unpacked
+ * once for them. The head's last line fills up its last tile. */
+INLINE void score_packed(const attention a, const lines b, global const void *k, size_t k_at, int keys) {
+  for (int key = 0; key < keys; ++key)
+    for (int line0 = 0; line0 < b.count; line0 += b.rows)
+      for (int row = 0; row < b.rows; row += TILE) {
+        const size_t from = b.k_from[line0];
+        tile t;
+        float product[TILE];
+#pragma unroll
+        for (int i = 0; i < TILE; ++i) {
+          t.q[i] = b.queries + (line0 + min(row + i, b.rows - 1)) * HEAD_DIM;
+          t.at[i] = k_at + row_of(b, key) * a.k.row + from;
+          t.head[i] = head_at(b, from);
+        }
+        if (row == 0) fetch(k, BITS(K_TYPE), t.at[0], HEAD_DIM);
+        multiply_tile(b, t, k, 1, product);
+        for (int i = 0; i < min(TILE, b.rows - row); ++i)
+          ((local float *)b.scores)[(line0 + row + i) * STRIP + key] = product[i];
+      }
+}
+
 /* TILE keys at a time, for one line; the last key fills up the last tile. */
 void score_by_line(const attention a, const lines b, global const void *k, size_t k_at, int keys) {
   for (int line = 0; line < b.count; ++line) {
-    const size_t head_at = k_at + b.k_from[line];
     for (int key = 0; key < keys; key += TILE) {
-      local const float *q[TILE];
-      size_t at[TILE];
+      tile t;
       float product[TILE];
 #pragma unroll
       for (int i = 0; i < TILE; ++i) {
-        q[i] = b.queries + line * HEAD_DIM;
-        at[i] = head_at + row_of(b, min(key + i, keys - 1)) * a.k.row;
+        t.q[i] = b.queries + line * HEAD_DIM;
+        t.at[i] = k_at + b.k_from[line] + row_of(b, min(key + i, keys - 1)) * a.k.row;
+        t.head[i] = head_at(b, b.k_from[line]);
       }
-      fetch(k, K_BYTES, at[0], TILE * HEAD_DIM * K_BYTES);
-      multiply_tile(q, k, at, HEAD_DIM / 16, product);
+      fetch(k, BITS(K_TYPE), t.at[0], TILE * HEAD_DIM);
+      multiply_tile(b, t, k, HEAD_DIM / 16, product);
       vstore4((float4)(product[0], product[1], product[2], product[3]), 0,
               (local float *)b.scores + line * STRIP + key);
     }
@@ -187,6 +227,8 @@ void score_strip(const attention a, const lines b, global const void *k, size_t 
     score_by_line(a, b, k, k_at, keys);
   else if (b.rows == 1)
     score_by_key(a, b, k, k_at, keys, ONE_ROW);
+  else if (IS_PACKED(K_TYPE))
+    score_packed(a, b, k, k_at, keys);
   else if (b.rows % TILE == 0)
     score_by_key(a, b, k, k_at, keys, ONE_HEAD);
   else
@@ -227,15 +269,17 @@ INLINE void weigh_keys(const attention a, const row_view view, int plain, const 
 typedef struct head_values {
   global const void *v;
   size_t at, row; /* where the head's values begin in row 0, and elements from one row to the next */
-  int key0, keys;
+  int head, key0, keys;
 } head_values;
 
 INLINE float load_value(const lines b, const head_values from, int key, int c) {
-  return load_stored(V_TYPE, from.v, from.at + row_of(b, from.key0 + key) * from.row + c);
+  const size_t at = from.at + row_of(b, from.key0 + key) * from.row;
+  return load_cached(V_TYPE, from.v, vector_scale(V_TYPE, b.v_scales, at / VALUE_DIM, from.head), at + c);
 }
 
 INLINE float16 load_value16(const lines b, const head_values from, int key, int c) {
-  return load_stored16(V_TYPE, from.v, from.at + row_of(b, from.key0 + key) * from.row + c);
+  const size_t at = from.at + row_of(b, from.key0 + key) * from.row;
+  return load_cached16(V_TYPE, from.v, vector_scale(V_TYPE, b.v_scales, at / VALUE_DIM, from.head), at + c);
 }
 
 /* Adds weights times `vectors` vectors of each value, from column c on. A masked key is skipped, whatever its value
@@ -264,13 +308,14 @@ INLINE void add_values(const lines b, local const float *weights, const head_val
       ((local float *)to)[c] = fma(weights[key], load_value(b, from, key, c), ((local float *)to)[c]);
 }
 
-/* As add_values() for STEP keys and TILE rows of a head, so that each value is loaded once for all of them. Does
+/* As add_values() for STEP keys and up to TILE rows of a head, so that each value is loaded once for all of them. Does
  * nothing and returns 0 if a row does not see one of the keys. */
-INLINE int add_rows(const lines b, local const float *weights, const head_values from, local float16 *to) {
+INLINE int add_rows(const lines b, local const float *weights, const head_values from, local float16 *to,
+                    const int rows) {
   float weight[TILE][STEP];
   int masked = 0;
 #pragma unroll
-  for (int r = 0; r < TILE; ++r)
+  for (int r = 0; r < rows; ++r)
 #pragma unroll
     for (int key = 0; key < STEP; ++key) {
       weight[r][key] = weights[r * STRIP + key];
@@ -282,7 +327,7 @@ INLINE int add_rows(const lines b, local const float *weights, const head_values
 #pragma unroll
     for (int key = 0; key < STEP; ++key) value[key] = load_value16(b, from, key, i * 16);
 #pragma unroll
-    for (int r = 0; r < TILE; ++r) {
+    for (int r = 0; r < rows; ++r) {
       float16 sum = to[r * VALUE_VECTORS + i];
 #pragma unroll
       for (int key = 0; key < STEP; ++key) sum = fma((float16)weight[r][key], value[key], sum);
@@ -292,16 +337,26 @@ INLINE int add_rows(const lines b, local const float *weights, const head_values
   return 1;
 }
 
+/* As add_rows() for the rows of a head that do not fill a tile. Returns how many it has added: all or none. */
+INLINE int add_last_rows(const lines b, local const float *weights, const head_values from, local float16 *to,
+                         int rows) {
+  if (rows == 2) return rows * add_rows(b, weights, from, to, 2);
+  if (rows == 3) return rows * add_rows(b, weights, from, to, 3);
+  return 0;
+}
+
 INLINE void add_heads(const attention a, const lines b, global const void *v, size_t v_at, int key, const int keys,
                       const int rows) {
   for (int h = 0; h < b.kv_heads; ++h) {
-    const head_values from = {v, v_at + h * a.v.head, a.v.row, key, keys};
+    const head_values from = {v, v_at + h * a.v.head, a.v.row, b.kv_head0 + h, key, keys};
     local const float *weights = (local const float *)b.scores + key;
-    fetch(v, V_BYTES, v_at + row_of(b, key) * a.v.row + h * keys * VALUE_DIM, keys * VALUE_DIM * V_BYTES);
+    fetch(v, BITS(V_TYPE), v_at + row_of(b, key) * a.v.row + h * keys * VALUE_DIM, keys * VALUE_DIM);
     int line = h * rows;
     while (keys == STEP && VALUE_DIM % 16 == 0 && line + TILE <= (h + 1) * rows &&
-           add_rows(b, weights + line * STRIP, from, b.sums + line * VALUE_VECTORS))
+           add_rows(b, weights + line * STRIP, from, b.sums + line * VALUE_VECTORS, TILE))
       line += TILE;
+    if (IS_PACKED(V_TYPE) && keys == STEP && VALUE_DIM % 16 == 0)
+      line += add_last_rows(b, weights + line * STRIP, from, b.sums + line * VALUE_VECTORS, (h + 1) * rows - line);
     for (; line < (h + 1) * rows; ++line) add_values(b, weights + line * STRIP, from, b.sums + line * VALUE_VECTORS);
   }
 }
@@ -366,7 +421,8 @@ void join_parts(const attention a, global const int *sequences, global const flo
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
-      global float *lse, global float *workspace, global const int *table) {
+      global float *lse, global float *workspace, global const void *k_scales, global const void *v_scales,
+      global const int *table) {
   local float queries[LINES * HEAD_DIM], largest[LINES], weights[LINES];
   local float16 scores[LINES * STRIP / 16], sums[LINES * VALUE_VECTORS], totals[LINES * VALUE_VECTORS];
   local ulong k_from[LINES];
@@ -380,8 +436,8 @@ fused(global const void *q, global const void *k, global const void *v, global v
   const int part = get_global_id(1), row0 = get_global_id(2) * ROWS, plain = is_plain(a, slopes);
   const int own_heads = min(heads, kv_heads - kv_head0), rows = min(ROWS, a.group * a.query_len - row0);
   const int by_key = a.k.head <= a.k.row && own_heads * rows >= TILE;
-  const lines b = {own_heads, rows, own_heads * rows, by_key,  k_from,  queries,
-                   scores,    sums, totals,           largest, weights, places};
+  const lines b = {own_heads, rows,   own_heads * rows, kv_head0, by_key, k_from,   queries, scores,
+                   sums,      totals, largest,          weights,  places, k_scales, v_scales};
   sequence s;
   int query;
   find_sequence(a, sequences, batch * a.heads + kv_head0 * a.group, &s);
@@ -426,6 +482,7 @@ fused(global const void *q, global const void *k, global const void *v, global v
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 join(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
      global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
-     global float *lse, global float *workspace, global const int *table) {
+     global float *lse, global float *workspace, global const void *k_scales, global const void *v_scales,
+     global const int *table) {
   join_parts(a, sequences, sinks, get_global_id(0), get_global_id(1), workspace, context, lse);
 }
