@@ -174,6 +174,14 @@ static void cached_bytes(clattn_problem *p) {
 static void grouped_bytes(clattn_problem *p) {
   cached_bytes(p);
   grouped(p);
+  p->value_dim = 64; /* whole vectors */
+}
+
+static void cached_nibbles(clattn_problem *p) {
+  cached(p);
+  p->head_dim = 96;
+  p->value_dim = 64;
+  p->cache.type = CLATTN_CACHE_Q4;
 }
 
 static void cached_bfloat16(clattn_problem *p) {
@@ -306,7 +314,7 @@ static const broken cases[] = {
     {"page table ignored", "cache/1_naive.cl", "place = place_of(c, table, batch, token)",
      "place = c.append ? place_of(c, table, batch, token) : batch * c.capacity + token", "cache=naive", CLATTN_CACHED_K,
      paged, NULL},
-    {"scale of the bytes off by 1 %", "common/cached.cl", "from)[i] * scale", "from)[i] * (scale * 1.01f)",
+    {"scale of the bytes off by 1 %", "common/cached.cl", "v.at + c] * v.scale", "v.at + c] * (v.scale * 1.01f)",
      "cache=naive", CLATTN_CACHED_K, cached_bytes, NULL},
     {"bytes truncated instead of rounded", "cache/1_naive.cl", "convert_char_sat_rte(", "convert_char_sat_rtz(",
      "cache=naive", CLATTN_CACHED_K, cached_bytes, NULL},
@@ -460,12 +468,20 @@ static const broken cases[] = {
      "key0, memory.places", "fused=split", CLATTN_LSE, paged, NULL},
     {"fused: a cache of halves read as floats", "common/stored.cl", "if (type == STORED_F16) return vload_half16",
      "if (0) return vload_half16", "fused=stream", CLATTN_LSE, cached_halves, NULL},
-    {"fused: a byte has its neighbour's scale", "common/cached.cl", "scales)[vector]", "scales)[vector ^ 1]",
+    {"fused: a byte has its neighbour's scale", "common/cached.cl", "scales)[at / dim]", "scales)[at / dim ^ 1]",
      "fused=stream", CLATTN_LSE, cached_bytes, NULL},
-    {"fused: a tile's bytes have the first key's scale", "common/fused_block.cl", "vector + place * vector_stride",
-     "vector", "fused=split", CLATTN_LSE, cached_bytes, NULL},
     {"fused: the last two rows of a head are one", "fused/7_stream.cl", "add_rows(b, weights, from, to, 2)",
      "add_rows(b, weights, from, to, 1)", "fused=stream", CLATTN_CONTEXT, grouped_bytes, NULL},
+    {"largest nibble taken as 7", "cache/1_naive.cl", "largest / -8.0f", "largest / -7.0f", "cache=naive",
+     CLATTN_CACHED_K, cached_nibbles, NULL},
+    {"nibbles truncated instead of rounded", "cache/1_naive.cl", "8.0f) + 8.5f", "8.0f) + 8.0f", "cache=naive",
+     CLATTN_CACHED_K, cached_nibbles, NULL},
+    {"halves of a group change places", "common/cached.cl", "byte >> (uint)c / 16 % 2 * 4",
+     "byte >> (1 - (uint)c / 16 % 2) * 4", "cache=naive", CLATTN_CACHED_K, cached_nibbles, NULL},
+    {"fused: halves of a group change places", "common/cached.cl", "bytes >> (uint)c / 16 % 2 * 4",
+     "bytes >> (1 - (uint)c / 16 % 2) * 4", "fused=stream", CLATTN_LSE, cached_nibbles, NULL},
+    {"fused: a group has the first one's scale", "common/cached.cl", "vload_half((uint)c / GROUP, v.scales)",
+     "vload_half(0, v.scales)", "fused=split", CLATTN_LSE, cached_nibbles, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };

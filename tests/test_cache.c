@@ -198,9 +198,15 @@ static void gpu_kernels(size_t n, char text[KERNEL_LIST_TEXT]) {
   if (count > 0) kernel_list_staged(n % count, &filter, text);
 }
 
+/* Sizes that groups of 32 elements allow. */
+static void in_groups(clattn_problem *p) {
+  p->head_dim = 64;
+  p->value_dim = 32;
+}
+
 static void every_type_and_way(void **state) {
   (void)state;
-  static const char *const types[] = {"f32", "f16", "bf16", "i8 by token", "i8 by head"};
+  static const char *const types[] = {"f32", "f16", "bf16", "i8 by token", "i8 by head", "q4"};
   static const struct {
     const char *name;
     clattn_pipeline pipeline;
@@ -209,7 +215,7 @@ static void every_type_and_way(void **state) {
               {"blas", CLATTN_PIPELINE_BLAS, false},
               {"kernels for GPUs", CLATTN_PIPELINE_STAGED, true}};
   for (size_t w = 0; w < sizeof ways / sizeof ways[0]; ++w)
-    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_Q4; ++type)
       for (size_t page_len = 0; page_len <= 3; page_len += 3) {
         clattn_plan_options options = support_options();
         char kernels[KERNEL_LIST_TEXT];
@@ -219,6 +225,7 @@ static void every_type_and_way(void **state) {
         clattn_problem p = decoder(7);
         p.cache.type = (clattn_cache_type)type;
         p.cache.page_len = page_len;
+        if (type == CLATTN_CACHE_Q4) in_groups(&p);
         char what[128];
         snprintf(what, sizeof what, "%s, %s, pages of %zu", types[type], ways[w].name, page_len);
         prefill_and_decode(p, &options, what);
@@ -351,13 +358,14 @@ static void read_in_place(void **state) {
   static const size_t page_lens[] = {0, 1, 5, 16};
   char kernel[KERNEL_LIST_TEXT], what[KERNEL_LIST_TEXT + 128];
   for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &filter, kernel); ++n)
-    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_Q4; ++type)
       for (size_t group = 0; group < sizeof groups / sizeof groups[0]; ++group) {
         const size_t page_len = page_lens[(group + (size_t)type) % 4];
-        clattn_problem p = group % 4 == 3 ? reading(group, 10, 7) : reading(group, 32, 96);
+        const bool odd = group == 3 && (type == CLATTN_CACHE_BF16 || type == CLATTN_CACHE_I8_TOKEN);
+        clattn_problem p = odd ? reading(group, 10, 7) : reading(group, 32, 96);
         p.cache.type = (clattn_cache_type)type;
         p.cache.page_len = page_len;
-        if (group == 2) p.type = CLATTN_F16;
+        if (group == 2 && type == CLATTN_CACHE_F16) p.type = CLATTN_F16;
         snprintf(what, sizeof what, "%s, cache type %d, pages of %zu, group %zu", kernel, type, page_len, group);
         compare_with_gathered(&p, kernel, what);
       }
@@ -369,7 +377,7 @@ static void no_memory_for_what_is_read_in_place(void **state) {
   static const kernel_filter filter = {reads_caches, SIZES_PLANNED};
   char kernel[KERNEL_LIST_TEXT];
   for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &filter, kernel); ++n)
-    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
+    for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_Q4; ++type)
       for (size_t page_len = 0; page_len <= 16; page_len += 16) {
         clattn_problem p = reading(4, 32, 64), floats = p;
         p.cache.type = (clattn_cache_type)type;
@@ -584,6 +592,61 @@ static void ties_go_to_the_even_one(void **state) {
   }
 }
 
+/* Runs prompts of these keys, groups of one head's vectors, through a cache of nibbles. */
+static void through_groups(const float *keys, size_t count, float *back) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.source = CLATTN_SOURCE_QKV;
+  p.query_len = p.key_len = count / 32;
+  p.head_dim = p.value_dim = 32;
+  p.cache.capacity = p.key_len;
+  p.cache.type = CLATTN_CACHE_Q4;
+  clattn_cache *cache = new_cache(&p);
+  clattn_plan *plan = new_plan(&p, NULL);
+  support_case c;
+  clattn_error error;
+  allocate(&c, &p, cache, NULL);
+  memcpy(support_tensor(&c, CLATTN_K), keys, count * sizeof *keys);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+  memcpy(back, support_tensor(&c, CLATTN_CACHED_K), count * sizeof *back);
+  support_free(&c);
+  clattn_plan_destroy(plan);
+  clattn_cache_destroy(cache);
+}
+
+/* Numbers that ggml's Q4_0 gives: the largest element is -8 steps, whatever its sign; of two the first
+ * counts, and the other saturates at 7 steps; halves are rounded away from the largest's sign. */
+static void groups_as_in_q4_0(void **state) {
+  (void)state;
+  enum { GROUPS = 4 };
+  float keys[GROUPS * 32] = {0}, expected[GROUPS * 32] = {0}, back[GROUPS * 32];
+  keys[0] = -8.0f, expected[0] = -8.0f; /* a step of 1 */
+  keys[1] = 8.0f, expected[1] = 7.0f;
+  keys[2] = 2.5f, expected[2] = 3.0f;
+  keys[3] = -2.5f, expected[3] = -2.0f;
+  keys[15] = 1.0f, expected[15] = 1.0f;
+  keys[16] = -7.0f, expected[16] = -7.0f;
+  keys[31] = 6.0f, expected[31] = 6.0f;
+  keys[32 + 5] = 4.0f, expected[32 + 5] = 4.0f; /* a step of -1/2 */
+  keys[32 + 6] = -4.0f, expected[32 + 6] = -3.5f;
+  keys[32 + 30] = 0.3f, expected[32 + 30] = 0.5f;
+  for (size_t i = 0; i < 32; ++i) keys[96 + i] = 1e30f, expected[96 + i] = 524032.0f; /* 8 times f16's largest */
+  through_groups(keys, GROUPS * 32, back);
+  for (size_t i = 0; i < GROUPS * 32; ++i)
+    if (back[i] != expected[i])
+      fail_msg("element %zu: %g becomes %g instead of %g", i, (double)keys[i], (double)back[i], (double)expected[i]);
+}
+
+/* A NaN or an infinity makes its own group NaN, and no other. */
+static void a_nan_takes_its_group(void **state) {
+  (void)state;
+  float keys[3 * 32], back[3 * 32];
+  for (size_t i = 0; i < 3 * 32; ++i) keys[i] = 1.0f;
+  keys[7] = NAN;
+  keys[2 * 32 + 31] = -INFINITY;
+  through_groups(keys, 3 * 32, back);
+  for (size_t i = 0; i < 3 * 32; ++i) assert_true(i / 32 == 1 ? back[i] == 1.0f : isnan(back[i]));
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void problems_refused(void **state) {
@@ -599,8 +662,11 @@ static void problems_refused(void **state) {
   REFUSED(p.cache = (clattn_cache_layout){.page_len = 3}, "cache.page_len is 3, but");
   REFUSED(p.cache = (clattn_cache_layout){.pages = 3}, "cache.pages is 3, but");
   REFUSED(p.cache = (clattn_cache_layout){.type = CLATTN_CACHE_F16}, "cache.type is 1, but");
-  REFUSED(p.cache.type = (clattn_cache_type)5, "cache.type is 5");
+  REFUSED(p.cache.type = (clattn_cache_type)6, "cache.type is 6");
   REFUSED(p.cache.type = (clattn_cache_type)-1, "cache.type is -1");
+  REFUSED(p.cache.type = CLATTN_CACHE_Q4, "head_dim 10, value_dim 7 (allowed with it: multiples of 32)");
+  REFUSED(p.cache.type = CLATTN_CACHE_Q4; p.head_dim = 64, "head_dim 64, value_dim 7");
+  REFUSED(p.cache.type = CLATTN_CACHE_Q4; p.value_dim = 32, "head_dim 10, value_dim 32");
   REFUSED(p.cache.capacity = 6, "from key_len, 7, on");
   REFUSED(p.cache.capacity = SIZE_MAX, "cache.capacity is");
   REFUSED(p.cache.page_len = 21, "cache.page_len is 21");
@@ -677,7 +743,8 @@ static void cuts_refused(void **state) {
 }
 
 /* Keys and values take 2 x 20 x 2 x (10 + 7); in pages, 2 x 7 pages of 3 and a table. Then the
- * scales of each row and head. */
+ * scales of each row and head. With groups a vector has 64 or 32 elements: 3 groups for both, each of
+ * 16 bytes and a scale of 2. */
 static void bytes(void **state) {
   (void)state;
   clattn_problem p = decoder(7);
@@ -686,10 +753,12 @@ static void bytes(void **state) {
                                   {elements * 2, in_pages * 2 + 2 * 7 * 4},
                                   {elements * 2, in_pages * 2 + 2 * 7 * 4},
                                   {elements + 2 * 20 * 2 * 2 * 4, in_pages + rows * 2 * 2 * 4 + 2 * 7 * 4},
-                                  {elements + 2 * 2 * 4, in_pages + 2 * 2 * 4 + 2 * 7 * 4}};
-  for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_HEAD; ++type)
+                                  {elements + 2 * 2 * 4, in_pages + 2 * 2 * 4 + 2 * 7 * 4},
+                                  {2 * 20 * 2 * 3 * (16 + 2), rows * 2 * 3 * (16 + 2) + 2 * 7 * 4}};
+  for (int type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_Q4; ++type)
     for (size_t i = 0; i < 2; ++i) {
       p.cache.type = (clattn_cache_type)type;
+      if (type == CLATTN_CACHE_Q4) in_groups(&p);
       p.cache.page_len = 3 * i;
       clattn_cache *cache = new_cache(&p);
       assert_int_equal(clattn_cache_bytes(cache), expected[type][i]);
@@ -829,6 +898,8 @@ int main(void) {
       cmocka_unit_test(keys_after_the_offset),
       cmocka_unit_test(a_nan_stays_one),
       cmocka_unit_test(ties_go_to_the_even_one),
+      cmocka_unit_test(groups_as_in_q4_0),
+      cmocka_unit_test(a_nan_takes_its_group),
       cmocka_unit_test(problems_refused),
       cmocka_unit_test(caches_refused),
       cmocka_unit_test(cuts_refused),

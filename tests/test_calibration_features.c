@@ -507,10 +507,90 @@ static void bytes(void **state) {
   report(&t);
 }
 
+/* ---- groups of nibbles ------------------------------------------------------------------------------------------- */
+
+enum {
+  NIBBLES_RIGHT,
+  NIBBLES_CUT,
+  HALVES_CHANGED,
+  NIBBLES_SCALE_1_PERCENT,
+  OF_9,
+  UNSIGNED_SCALE,
+  NEXT_GROUPS_SCALE,
+  NIBBLES_MISTAKES
+};
+static const char *const nibbles_names[MISTAKES_MOST] = {"",
+                                                         "truncated instead of rounded",
+                                                         "halves of a group changed",
+                                                         "scale 1 % too large when read",
+                                                         "largest as 9",
+                                                         "the scale's sign lost",
+                                                         "scale of the next group"};
+
+enum { GROUP = 32 };
+
+/* The first element of the largest magnitude. */
+static float first_largest(const float *group) {
+  float largest = 0.0f;
+  for (size_t i = 0; i < GROUP; ++i)
+    if (fabsf(group[i]) > fabsf(largest)) largest = group[i];
+  return largest;
+}
+
+static float group_scale(const float *group, int wrong) {
+  const float scale = first_largest(group) / (wrong == OF_9 ? -9.0f : -8.0f);
+  return wrong == UNSIGNED_SCALE ? fabsf(scale) : scale;
+}
+
+static float as_half(float value) {
+  uint16_t half;
+  clattn_narrow(CLATTN_F16, &value, 1, &half);
+  clattn_widen(CLATTN_F16, &half, 1, &value);
+  return value;
+}
+
+/* To 4 bits and back. by_reciprocal: as for bytes. */
+static float through_nibble(const float *groups, size_t i, bool by_reciprocal, int wrong) {
+  const float *group = groups + i / GROUP * GROUP, *next = group + GROUP;
+  const size_t at = wrong == HALVES_CHANGED ? (i + GROUP / 2) % GROUP : i % GROUP;
+  const float scale = group_scale(group, wrong);
+  const float quotient = scale == 0.0f ? 0.0f : by_reciprocal ? group[at] * (1.0f / scale) : group[at] / scale;
+  const float nibble = fminf(15.0f, fmaxf(0.0f, floorf(quotient + (wrong == NIBBLES_CUT ? 8.0f : 8.5f))));
+  const float read = as_half(wrong == NEXT_GROUPS_SCALE ? group_scale(next, wrong) : scale);
+  return (nibble - 8.0f) * (wrong == NIBBLES_SCALE_1_PERCENT ? read * 1.01f : read);
+}
+
+static void nibbles_tensor(tally *t, const float *values, size_t groups, bool by_reciprocal, int wrong) {
+  tensor made = {.comparison = {.check = {.tensor = CLATTN_CACHED_K}}};
+  for (size_t i = 0; i < groups * GROUP; ++i) {
+    const double scale = (double)first_largest(values + i / GROUP * GROUP) / -8.0;
+    double bound;
+    const double value = clattn_nibble(scale, (double)values[i], &bound);
+    const float got = through_nibble(values, i, by_reciprocal, wrong);
+    const float right = through_nibble(values, i, by_reciprocal, NIBBLES_RIGHT);
+    bound += clattn_bound_product(0.0, 1, 1);
+    add(&made, &(clattn_element){got, value, got, bound, fabs(value)}, right, 0.0);
+  }
+  judge(t, &made, wrong);
+}
+
+static void nibbles(void **state) {
+  (void)state;
+  enum { GROUPS = 8 };
+  tally t = {.family = "nibbles", .names = nibbles_names};
+  for (size_t i = 0; i < 40 * USED_KINDS; ++i) {
+    float values[(GROUPS + 1) * GROUP];
+    fill(values, sizeof values / sizeof values[0], kinds[i / 40]);
+    for (int way = 0; way < 2; ++way)
+      for (int wrong = 0; wrong < NIBBLES_MISTAKES; ++wrong) nibbles_tensor(&t, values, GROUPS, way != 0, wrong);
+  }
+  report(&t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(scores),   cmocka_unit_test(log_sum_exp), cmocka_unit_test(narrowing),
-      cmocka_unit_test(rotation), cmocka_unit_test(bytes),
+      cmocka_unit_test(rotation), cmocka_unit_test(bytes),       cmocka_unit_test(nibbles),
   };
   return cmocka_run_group_tests_name("calibration_features", tests, NULL, NULL);
 }

@@ -525,9 +525,10 @@ static void runs_on_a_cache(void **state) {
 static void a_cache_read_in_place(void **state) {
   (void)state;
   static const clattn_tensor compared[] = {CLATTN_CACHED_K, CLATTN_CACHED_V, CLATTN_CONTEXT, CLATTN_OUTPUT};
-  for (cl_uint type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_I8_TOKEN; ++type)
-    for (size_t page_len = 0; page_len <= 3; page_len += 3) {
-      const clattn_problem p = decoder(type, page_len);
+  for (cl_uint type = CLATTN_CACHE_F32; type <= CLATTN_CACHE_Q4; ++type)
+    for (size_t page_len = 0; page_len <= 3 && type != CLATTN_CACHE_I8_HEAD; page_len += 3) {
+      clattn_problem p = decoder(type, page_len);
+      if (type == CLATTN_CACHE_Q4) p.head_dim = p.value_dim = 32;
       clattn_plan_options options = {.size = sizeof options, .kernels = "fused=stream"};
       clattn_plan *in_buffers = NULL, *in_host = NULL;
       cached_runs r;

@@ -266,6 +266,12 @@ scales=(--cache-capacity 9 --cache-type i8-head --cache-k-scale "$folder/scales.
   --cache-v-scale "$folder/scales.npy")
 shows ', cache of 9 keys, 0 before, bytes scaled by head$' 'p["cache"]["type"] == "i8-head"' \
   "${separate[@]}" "${scales[@]}"
+in_groups=(--random --tokens 1 --model-dim 8 --heads 2 --head-dim 64 --value-dim 32 --cache-capacity 40 --past-tokens 30)
+shows ', cache of 40 keys, 30 before, 4 bits scaled by group, pages of 8$' 'p["cache"]["type"] == "q4"' \
+  "${in_groups[@]}" --cache-page 8 --cache-type q4
+expect "the same in f32" 0 '^passed: ' -- "$clattn" run "${in_groups[@]}" --out "$folder/f32.npy"
+expect "--cache-type q4: a file" 0 '^passed: ' -- "$clattn" run "${in_groups[@]}" --cache-type q4 --out "$folder/out.npy"
+same "--cache-type q4: about as float" "$folder/f32.npy" "$folder/out.npy" 5e-1
 shows ', stored as f16$' 'p["type"] == "f16"' "${separate[@]}" --type f16
 shows ', stored as bf16$' 'p["type"] == "bf16"' "${separate[@]}" --type bf16
 sizes=(--random --tokens 4 --model-dim 8 --heads 4)
@@ -281,7 +287,9 @@ wrong '--type fp16 \(allowed: f32, f16, bf16\)$' --type fp16
 wrong '--positions learned \(allowed: none, sinusoidal\)$' --positions learned
 wrong '--context-order strides \(allowed: tokens, heads\)$' --context-order strides
 wrong '--rotary half \(allowed: none, halves, interleaved\)$' --rotary half
-wrong '--cache-type int8 \(allowed: f32, f16, bf16, i8-token, i8-head\)$' --cache-type int8
+wrong '--cache-type q4: head_dim 8, value_dim 8 \(allowed with it: multiples of 32\)$' --random --tokens 1 --head-dim 8 \
+  --cache-capacity 8 --cache-type q4
+wrong '--cache-type int8 \(allowed: f32, f16, bf16, i8-token, i8-head, q4\)$' --cache-type int8
 for option in type positions rotary cache-type layout; do
   wrong "--$option  \(allowed: " "--$option="
   wrong "--$option F16 \(allowed: " "--$option" F16

@@ -13,6 +13,7 @@
 
 #include "catalog/selection.h"
 #include "plan/choice.h"
+#include "problem/kernel_arguments.h"
 #include "problem/stages.h"
 #include "programs/program.h"
 
@@ -60,21 +61,35 @@ typedef struct source_case {
   clattn_stage stage;
   size_t queries, dim;
   clattn_type type;
+  clattn_cache_layout cache;
 } source_case;
 
+#define NO_CACHE                                                                                                       \
+  { .capacity = 0 }
+
 /* Without softmax: what its loops do is the driver's exp. */
-static const source_case arm_cases[] = {{"project", CLATTN_STAGE_PROJECT, 512, 64, CLATTN_F32},
-                                        {"scores", CLATTN_STAGE_SCORES, 512, 64, CLATTN_F32},
-                                        {"context", CLATTN_STAGE_CONTEXT, 512, 64, CLATTN_F32},
-                                        {"fused-64", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F32},
-                                        {"fused-64-f16", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F16},
-                                        {"fused-128", CLATTN_STAGE_FUSED, 512, 128, CLATTN_F32},
-                                        {"one-query-64", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F32},
-                                        {"one-query-128", CLATTN_STAGE_FUSED, 1, 128, CLATTN_F32},
-                                        {"one-query-64-f16", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F16}};
+static const source_case arm_cases[] = {{"project", CLATTN_STAGE_PROJECT, 512, 64, CLATTN_F32, NO_CACHE},
+                                        {"scores", CLATTN_STAGE_SCORES, 512, 64, CLATTN_F32, NO_CACHE},
+                                        {"context", CLATTN_STAGE_CONTEXT, 512, 64, CLATTN_F32, NO_CACHE},
+                                        {"fused-64", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F32, NO_CACHE},
+                                        {"fused-64-f16", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F16, NO_CACHE},
+                                        {"fused-128", CLATTN_STAGE_FUSED, 512, 128, CLATTN_F32, NO_CACHE},
+                                        {"one-query-64", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F32, NO_CACHE},
+                                        {"one-query-128", CLATTN_STAGE_FUSED, 1, 128, CLATTN_F32, NO_CACHE},
+                                        {"one-query-64-f16", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F16, NO_CACHE}};
 
 static const size_t dims[] = {64, 80, 128, 256};
-static const clattn_type types[] = {CLATTN_F32, CLATTN_F16};
+
+/* How q, k and v are stored. Only kernels that read caches in place are compiled for caches. */
+static const struct {
+  const char *name;
+  clattn_type type;
+  clattn_cache_layout cache;
+} storages[] = {{.name = "f32"},
+                {.name = "f16", .type = CLATTN_F16},
+                {.name = "f16-pages", .cache = {.capacity = 512, .type = CLATTN_CACHE_F16, .page_len = 16}},
+                {.name = "i8", .cache = {.capacity = 512, .type = CLATTN_CACHE_I8_TOKEN}},
+                {.name = "q4", .cache = {.capacity = 512, .type = CLATTN_CACHE_Q4}}};
 
 static clattn_problem problem_of(const source_case *c) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
@@ -85,6 +100,7 @@ static clattn_problem problem_of(const source_case *c) {
   p.head_dim = c->dim;
   p.value_dim = c->dim;
   p.type = c->type;
+  p.cache = c->cache;
   if (c->type != CLATTN_F32) p.source = CLATTN_SOURCE_QKV; /* else keys and values are this run's, in float */
   return p;
 }
@@ -133,13 +149,21 @@ static bool write_case(const char *folder, const source_case *c) {
   return write_source(folder, c->name, &choice, first, options);
 }
 
+/* Whether the kernel is compiled for this storage and head_dim. */
+static bool has_build(const clattn_kernel *row, size_t storage, size_t dim) {
+  const clattn_cache_layout *cache = &storages[storage].cache;
+  if (cache->capacity == 0) return true;
+  return row->reads_cache && (cache->type != CLATTN_CACHE_Q4 || dim % Q4_GROUP == 0);
+}
+
 /* All builds of the kernel for the device. Only stages that read what is stored are compiled for a
- * head_dim and a type. */
+ * head_dim and a storage. */
 static bool write_kernel(const char *folder, const clattn_kernel *row, const clattn_device_info *device) {
   const bool stored = clattn_stage_facts_of(row->stage)->reads_stored;
   for (size_t d = 0; d < (stored ? sizeof dims / sizeof dims[0] : 1); ++d)
-    for (size_t t = 0; t < (stored ? sizeof types / sizeof types[0] : 1); ++t) {
-      const source_case c = {NULL, row->stage, row->few_rows ? 1 : 512, dims[d], types[t]};
+    for (size_t t = 0; t < (stored ? sizeof storages / sizeof storages[0] : 1); ++t) {
+      const source_case c = {NULL, row->stage, row->few_rows ? 1 : 512, dims[d], storages[t].type, storages[t].cache};
+      if (!has_build(row, t, dims[d])) continue;
       const clattn_problem p = problem_of(&c);
       clattn_choice choice;
       char name[128], options[CLATTN_OPTIONS_TEXT];
@@ -147,7 +171,7 @@ static bool write_kernel(const char *folder, const clattn_kernel *row, const cla
       if (!choose(&c, &p, device, row, &choice, &first)) continue;
       clattn_choice_options(&p, &choice, NULL, options, sizeof options);
       const int used = snprintf(name, sizeof name, "%s=%s", clattn_stage_name(row->stage), row->name);
-      if (stored) snprintf(name + used, sizeof name - (size_t)used, "-%zu-%s", c.dim, clattn_type_name(c.type));
+      if (stored) snprintf(name + used, sizeof name - (size_t)used, "-%zu-%s", c.dim, storages[t].name);
       if (!write_source(folder, name, &choice, first, options)) return false;
     }
   return true;

@@ -38,15 +38,18 @@ static clattn_status allocate(clattn_cache *cache, const char *what, size_t byte
   return CLATTN_OK;
 }
 
+/* k_scale and v_scale: those of the heads, with CLATTN_CACHE_I8_HEAD; else NULL. */
 static clattn_status allocate_scales(clattn_cache *cache, const float *k_scale, const float *v_scale,
                                      clattn_error *error) {
-  const size_t heads = clattn_kv_heads(&cache->problem), bytes = heads * sizeof(float);
-  const clattn_cache_type type = cache->problem.cache.type;
-  if (type != CLATTN_CACHE_I8_TOKEN && type != CLATTN_CACHE_I8_HEAD) return CLATTN_OK;
-  const size_t all = type == CLATTN_CACHE_I8_TOKEN ? rows_of(cache) * bytes : bytes;
-  const clattn_status status = allocate(cache, "the scales of cached keys", all, k_scale, &cache->k_scale, error);
+  const clattn_problem *p = &cache->problem;
+  const size_t heads = clattn_kv_heads(p), vectors = rows_of(cache) * heads, of_heads = heads * sizeof(float);
+  const bool given = k_scale != NULL;
+  const size_t k_bytes = given ? of_heads : vectors * clattn_cache_scale_bytes(p->cache.type, p->head_dim);
+  const size_t v_bytes = given ? of_heads : vectors * clattn_cache_scale_bytes(p->cache.type, p->value_dim);
+  if (k_bytes == 0) return CLATTN_OK;
+  const clattn_status status = allocate(cache, "the scales of cached keys", k_bytes, k_scale, &cache->k_scale, error);
   if (status != CLATTN_OK) return status;
-  return allocate(cache, "the scales of cached values", all, v_scale, &cache->v_scale, error);
+  return allocate(cache, "the scales of cached values", v_bytes, v_scale, &cache->v_scale, error);
 }
 
 static clattn_status keep_scales(clattn_cache *cache, const float *k_scale, const float *v_scale, clattn_error *error) {

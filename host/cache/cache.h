@@ -10,9 +10,9 @@
 struct clattn_cache {
   clattn_cached_lengths lengths; /* must come first: host/problem knows only this part of a cache */
   clattn_device *device;
-  clattn_problem problem;             /* the problem that it was created for; only sizes and cache layout are used */
-  cl_mem k, v;                        /* (rows, kv_heads, dim) of the cache's type; each row belongs to one token */
-  cl_mem k_scale, v_scale;            /* only for 8-bit types: (rows, kv_heads) or (kv_heads) */
+  clattn_problem problem;  /* the problem that it was created for; only sizes and cache layout are used */
+  cl_mem k, v;             /* (rows, kv_heads, dim) of the cache's type; each row belongs to one token */
+  cl_mem k_scale, v_scale; /* of types with scales: (rows, kv_heads), (kv_heads) or, in f16, (rows, kv_heads, groups) */
   float *k_scale_host, *v_scale_host; /* for CLATTN_CACHE_I8_HEAD; otherwise NULL */
   cl_int *table;       /* (batch, table_width): page numbers; entries after a sequence's last page are unused */
   cl_mem table_buffer; /* the table on the device; NULL if the cache is contiguous */

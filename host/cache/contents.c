@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cache/cache.h"
+#include "problem/kernel_arguments.h"
 #include "problem/shape.h"
 #include "base/sizes.h"
 #include "base/status.h"
@@ -63,6 +64,20 @@ static void widen_bytes(const contents *c, const void *stored, const float *scal
   }
 }
 
+/* scales: a half for each group. */
+static void widen_groups(const contents *c, const unsigned char *stored, const unsigned char *scales, float *to) {
+  const size_t groups = c->length * c->heads * c->dim / Q4_GROUP, half = Q4_GROUP / 2;
+  for (size_t g = 0; g < groups; ++g) {
+    float scale;
+    clattn_widen(CLATTN_F16, scales + g * sizeof(uint16_t), 1, &scale);
+    for (size_t i = 0; i < half; ++i) {
+      const int byte = stored[g * half + i];
+      to[g * Q4_GROUP + i] = (float)(byte % 16 - 8) * scale;
+      to[g * Q4_GROUP + half + i] = (float)(byte / 16 - 8) * scale;
+    }
+  }
+}
+
 static void widen(const contents *c, clattn_cache_type type, const void *stored, const void *scales, float *to) {
   switch (type) {
   case CLATTN_CACHE_F32:
@@ -77,6 +92,9 @@ static void widen(const contents *c, clattn_cache_type type, const void *stored,
   case CLATTN_CACHE_I8_TOKEN:
   case CLATTN_CACHE_I8_HEAD:
     widen_bytes(c, stored, scales, to);
+    return;
+  case CLATTN_CACHE_Q4:
+    widen_groups(c, stored, scales, to);
   }
 }
 
@@ -87,15 +105,15 @@ clattn_status clattn_cache_read(const clattn_cache *cache, clattn_queue *queue, 
   const size_t stored_bytes = c.heads * clattn_cache_vector_bytes(type, c.dim);
   const size_t scale_bytes = c.heads * clattn_cache_scale_bytes(type, c.dim), row_bytes = stored_bytes + scale_bytes;
   if (c.length == 0) return CLATTN_OK;
-  unsigned char *stored = malloc(c.length * row_bytes);
-  if (stored == NULL) return clattn_fail_malloc(error, c.length * row_bytes, "what a cache holds");
-  unsigned char *scales = scale_bytes != 0 ? stored + c.length * stored_bytes : NULL;
+  unsigned char *scales = malloc(c.length * row_bytes); /* first, as they need the alignment */
+  if (scales == NULL) return clattn_fail_malloc(error, c.length * row_bytes, "what a cache holds");
+  unsigned char *stored = scales + c.length * scale_bytes;
   clattn_status status = read_rows(cache, queue, c.stored, sequence, c.length, stored_bytes, stored, error);
-  if (status == CLATTN_OK && scales != NULL)
+  if (status == CLATTN_OK && scale_bytes != 0)
     status = read_rows(cache, queue, c.scales, sequence, c.length, scale_bytes, scales, error);
   const clattn_status finished = clattn_queue_finish(queue, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
-  if (status == CLATTN_OK) widen(&c, type, stored, scales, to);
-  free(stored);
+  if (status == CLATTN_OK) widen(&c, type, stored, scale_bytes != 0 ? scales : NULL, to);
+  free(scales);
   return status;
 }

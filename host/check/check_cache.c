@@ -21,20 +21,56 @@ static double byte_step(const float *vector, size_t dim) {
   return (double)largest / 127.0;
 }
 
-/* Rounding to int8 is off by at most half a step; the step is per vector or per head. */
-static double bound_of(clattn_cache_type type, double value, double step) {
+/* The first element of the largest magnitude becomes -8; the scale, which may be negative, is at most f16's largest
+ * number. NaN where an element is NaN or infinite. */
+static double group_scale(const float *group) {
+  float largest = 0.0f;
+  for (size_t i = 0; i < Q4_GROUP; ++i) {
+    if (!isfinite(group[i])) return (double)NAN;
+    if (fabsf(group[i]) > fabsf(largest)) largest = group[i];
+  }
+  return fmax(-65504.0, fmin(65504.0, (double)largest / -8.0));
+}
+
+/* The scale of `count` elements that share one; 0 for types without. given: that of their head, with
+ * CLATTN_CACHE_I8_HEAD. */
+static double scale_of(clattn_cache_type type, const float *elements, size_t count, const float *given) {
   switch (type) {
-  case CLATTN_CACHE_F16:
-    return clattn_bound_narrowing(CLATTN_F16, value);
-  case CLATTN_CACHE_BF16:
-    return clattn_bound_narrowing(CLATTN_BF16, value);
   case CLATTN_CACHE_I8_TOKEN:
+    return byte_step(elements, count);
   case CLATTN_CACHE_I8_HEAD:
-    return clattn_bound_bytes(step, value);
+    return (double)*given;
+  case CLATTN_CACHE_Q4:
+    return group_scale(elements);
+  default:
+    return 0.0;
+  }
+}
+
+/* What an element is when it is read back, and its bound. Rounding to int8 is off by at most half a
+ * step. */
+static double expected_of(clattn_cache_type type, double scale, double value, double *bound) {
+  *bound = 0.0;
+  switch (type) {
   case CLATTN_CACHE_F32:
     break;
+  case CLATTN_CACHE_F16:
+    *bound = clattn_bound_narrowing(CLATTN_F16, value);
+    break;
+  case CLATTN_CACHE_BF16:
+    *bound = clattn_bound_narrowing(CLATTN_BF16, value);
+    break;
+  case CLATTN_CACHE_I8_HEAD:
+    value = fmax(-127.0 * scale, fmin(127.0 * scale, value)); /* larger values saturate */
+    *bound = clattn_bound_bytes(scale, value);
+    break;
+  case CLATTN_CACHE_I8_TOKEN:
+    *bound = clattn_bound_bytes(scale, value);
+    break;
+  case CLATTN_CACHE_Q4:
+    return clattn_nibble(scale, value, bound);
   }
-  return 0.0;
+  return value;
 }
 
 static void check_vector(const clattn_checker *c, const cached *t, size_t token, size_t place, size_t head,
@@ -44,14 +80,14 @@ static void check_vector(const clattn_checker *c, const cached *t, size_t token,
   const float *truth = t->truth + token * t->columns + head * t->dim,
               *got = t->got + place * t->columns + head * t->dim;
   const float *given = t->fresh == CLATTN_K ? cache->k_scale_host : cache->v_scale_host;
-  const double step = type == CLATTN_CACHE_I8_HEAD ? (double)given[head] : byte_step(truth, t->dim);
+  const size_t together = type == CLATTN_CACHE_Q4 ? Q4_GROUP : t->dim; /* elements that may share a scale */
+  double scale = 0.0;
   for (size_t i = 0; i < t->dim; ++i) {
     const size_t at = head * t->dim + i;
-    double value = (double)truth[i];
-    if (type == CLATTN_CACHE_I8_HEAD) value = fmax(-127.0 * step, fmin(127.0 * step, value));
-    b->expected[at] = value;
-    b->magnitude[at] = fabs(value);
-    b->bound[at] = bound_of(type, value, step) + clattn_bound_product(0.0, 1, 1);
+    if (i % together == 0) scale = scale_of(type, truth + i, together, given != NULL ? given + head : NULL);
+    b->expected[at] = expected_of(type, scale, (double)truth[i], &b->bound[at]);
+    b->magnitude[at] = fabs(b->expected[at]);
+    b->bound[at] += clattn_bound_product(0.0, 1, 1);
     b->naive[at] = got[i]; /* gate 2 does not model this rounding: count it as the reference's error too */
   }
 }

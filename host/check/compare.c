@@ -46,6 +46,20 @@ double clattn_bound_bytes(double step, double value) {
   return 0.5001 * step + clattn_bound_product(fabs(value), 1, 1);
 }
 
+/* A quotient so close to the border of two nibbles that the rounding of a float decides: reciprocal and product are off
+ * by less than 10 u, for quotients up to 8. */
+#define NIBBLE_TIE 1e-5
+
+/* The scale is rounded to f16 when it is stored, and multiplied by up to 8. */
+double clattn_nibble(double scale, double value, double *bound) {
+  const double place = scale != 0.0 ? fmax(-8.0, fmin(8.0, value / scale)) + 8.5 : 8.5;
+  const double nibble = fmin(floor(place), 15.0), read = (nibble - 8.0) * scale;
+  const bool tied = fabs(place - rint(place)) < NIBBLE_TIE && rint(place) < 16.0;
+  *bound = 8.0 * clattn_bound_narrowing(CLATTN_F16, scale) + clattn_bound_product(fabs(read), 1, 1) +
+           (tied ? fabs(scale) : 0.0);
+  return read;
+}
+
 /* One rounding of the table's entry and one of the sum. */
 double clattn_bound_positioned(double x, double position) {
   return 1.01 * UNIT_ROUNDOFF * (fabs(x) + 2.0 * fabs(position)) + SMALLEST_NORMAL;

@@ -41,6 +41,10 @@ double clattn_bound_narrowing(clattn_type type, double value);
 /* Bound of one rounding to int8, in multiples of `step`. */
 double clattn_bound_bytes(double step, double value);
 
+/* What an element becomes as a nibble of a group with this scale, and the bound of what is read back.
+ * A group without a scale (NaN) is NaN. */
+double clattn_nibble(double scale, double value, double *bound);
+
 /* Gate 1 of x with its position added. */
 double clattn_bound_positioned(double x, double position);
 

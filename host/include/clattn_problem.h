@@ -166,8 +166,15 @@ typedef enum clattn_cache_type {
   CLATTN_CACHE_F16,
   CLATTN_CACHE_BF16,
   CLATTN_CACHE_I8_TOKEN, /* one byte per element; one scale per token and head: its largest element / 127 */
-  CLATTN_CACHE_I8_HEAD   /* one byte per element; one scale per head, given by the caller; larger values saturate */
+  CLATTN_CACHE_I8_HEAD,  /* one byte per element; one scale per head, given by the caller; larger values saturate */
+  CLATTN_CACHE_Q4        /* four bits per element, and one half as scale for each group of 32 elements; see below */
 } clattn_cache_type;
+
+/* CLATTN_CACHE_Q4 keeps the numbers of Q4_0 in ggml (llama.cpp: quantize_row_q4_0_ref in ggml-quants.c). The scale of a
+ * group is its first element of the largest magnitude / -8; element / scale is rounded to -8 ... 7 and stored as
+ * 0 ... 15. A group takes 16 bytes: byte j holds element j in its low four bits and element j + 16 in its high ones.
+ * Unlike ggml's, a cache keeps the scales, in f16, in an array of their own. head_dim and value_dim must be multiples
+ * of 32. A group that has a NaN or an infinity is read back as NaN. */
 
 /* A cache of keys and values, on the device: each run appends its own and attends to all of them. */
 typedef struct clattn_cache_layout {

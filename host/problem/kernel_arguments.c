@@ -11,6 +11,6 @@ cl_int clattn_kernel_type(clattn_type type) {
 }
 
 cl_int clattn_kernel_cache_type(clattn_cache_type type) {
-  static const cl_int types[] = {STORED_F32, STORED_F16, STORED_BF16, STORED_I8_TOKEN, STORED_I8_HEAD};
+  static const cl_int types[] = {STORED_F32, STORED_F16, STORED_BF16, STORED_I8_TOKEN, STORED_I8_HEAD, STORED_Q4};
   return types[type];
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "problem/kernel_arguments.h"
 #include "problem/problem.h"
 #include "problem/tensors.h"
 
@@ -59,12 +60,12 @@ clattn_problem clattn_unscaled(const clattn_problem *problem) {
 }
 
 size_t clattn_cache_vector_bytes(clattn_cache_type type, size_t dim) {
-  static const size_t element[] = {4, 2, 2, 1, 1};
-  return dim * element[type];
+  static const size_t bits[] = {32, 16, 16, 8, 8, 4};
+  return dim * bits[type] / 8;
 }
 
 size_t clattn_cache_scale_bytes(clattn_cache_type type, size_t dim) {
-  (void)dim;
+  if (type == CLATTN_CACHE_Q4) return dim / Q4_GROUP * sizeof(uint16_t);
   return type == CLATTN_CACHE_I8_TOKEN ? sizeof(float) : 0;
 }
 

@@ -38,7 +38,7 @@ size_t clattn_most_keys(const clattn_problem *problem);
 
 /* Whether there is a cache that all kernels can read in place: contiguous floats. */
 bool clattn_has_plain_cache(const clattn_problem *problem);
-/* Bytes of a vector of dim elements in a cache, without its scale; and of its scale, if it has one of its own. */
+/* Bytes of a vector of dim elements in a cache, without its scales; and of the scales that it has of its own. */
 size_t clattn_cache_vector_bytes(clattn_cache_type type, size_t dim);
 size_t clattn_cache_scale_bytes(clattn_cache_type type, size_t dim);
 

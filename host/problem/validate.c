@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "problem/problem.h"
+#include "problem/kernel_arguments.h"
 #include "problem/shape.h"
 #include "problem/sized.h"
 #include "base/status.h"
@@ -103,7 +104,7 @@ static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
       {"mask", (int)p->mask, CLATTN_MASK_BOOL, "CLATTN_MASK_NONE, CLATTN_MASK_FLOAT, CLATTN_MASK_BOOL"},
       {"lengths", (int)p->lengths, CLATTN_LENGTHS_PACKED,
        "CLATTN_LENGTHS_FULL, CLATTN_LENGTHS_KEYS, CLATTN_LENGTHS_PACKED"},
-      {"cache.type", (int)p->cache.type, CLATTN_CACHE_I8_HEAD, "CLATTN_CACHE_F32, _F16, _BF16, _I8_TOKEN, _I8_HEAD"},
+      {"cache.type", (int)p->cache.type, CLATTN_CACHE_Q4, "CLATTN_CACHE_F32, _F16, _BF16, _I8_TOKEN, _I8_HEAD, _Q4"},
       {"context_order", (int)p->context_order, CLATTN_ORDER_HEADS, "CLATTN_ORDER_TOKENS, CLATTN_ORDER_HEADS"},
   };
   for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i)
@@ -244,6 +245,9 @@ static clattn_status check_cache(const clattn_problem *p, clattn_error *error) {
         "cache.page_len is %zu and cache.pages %zu (allowed: pages of up to %zu keys, the capacity, or 0 and "
         "0 for none)",
         c->page_len, c->pages, c->capacity);
+  if (c->type == CLATTN_CACHE_Q4 && (p->head_dim % Q4_GROUP != 0 || p->value_dim % Q4_GROUP != 0))
+    return INVALID("cache.type is CLATTN_CACHE_Q4 and head_dim %zu, value_dim %zu (allowed with it: multiples of %d)",
+                   p->head_dim, p->value_dim, Q4_GROUP);
   if (!clattn_multiply(keys, (clattn_tensor_columns(p, CLATTN_K) + clattn_tensor_columns(p, CLATTN_V)) * sizeof(float),
                        &bytes) ||
       (c->page_len != 0 && c->pages > SIZE_MAX / 64 / c->page_len))

@@ -85,8 +85,11 @@ typedef struct projection {
   kernel_int item_rows, pad; /* of the kernel panel: rows of a work-item, at most ITEM_ROWS in whole tiles */
 } projection;
 
-/* Types of given tensors and of caches; the last two only of caches. */
-enum { STORED_F32, STORED_F16, STORED_BF16, STORED_I8_TOKEN, STORED_I8_HEAD };
+/* Types of given tensors and of caches; the last three only of caches. */
+enum { STORED_F32, STORED_F16, STORED_BF16, STORED_I8_TOKEN, STORED_I8_HEAD, STORED_Q4 };
+
+/* Elements of STORED_Q4 that share a scale. */
+enum { Q4_GROUP = 32 };
 
 /* Arguments of convert. */
 typedef struct conversion {

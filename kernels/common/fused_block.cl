@@ -137,15 +137,15 @@ int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* Loads CHUNK floats of a row stored as `type`, from column c on: its first `columns` values, then 0. True if this
- * work-item found a value that is not finite. */
-int load_chunk(int type, global const void *from, float scale, size_t at, int columns, int c, local float4 *to) {
+/* Loads CHUNK floats of a vector stored as `type` from column first + c on: the first `columns` from `first` on, then
+ * 0. True if this work-item found a value that is not finite. */
+int load_chunk(int type, const stored_vector from, int first, int columns, int c, local float4 *to) {
 #if WIDE_ROWS
-  const float4 values = c < columns ? load_cached4(type, from, scale, at + c) : 0.0f;
+  const float4 values = c < columns ? load_elements4(type, from, first + c) : 0.0f;
   to[c / 4] = values;
   return any(isfinite(values) == 0);
 #else
-  const float value = c < columns ? load_cached(type, from, scale, at + c) : 0.0f;
+  const float value = c < columns ? load_element(type, from, first + c) : 0.0f;
   ((local float *)to)[c] = value;
   return !isfinite(value);
 #endif
@@ -157,9 +157,10 @@ void load_queries(const attention a, const fused_block b, global const void *q, 
   for (int i = item_number(); i < BLOCK_ROWS * (DEPTH / CHUNK); i += ITEMS) {
     const int r = i / (DEPTH / CHUNK), c = (i - r * (DEPTH / CHUNK)) * CHUNK;
     sequence s;
+    stored_vector query;
     const int row = place_row(a, b, r, &s);
-    const size_t at = query_offset(a, a.q, s) + row * a.q.row + depth0;
-    load_chunk(Q_TYPE, q, 1.0f, at, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
+    find_vector(q, query_offset(a, a.q, s) + row * a.q.row, &query);
+    load_chunk(Q_TYPE, query, depth0, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
   }
 }
 
@@ -171,19 +172,18 @@ void find_places(const attention a, const fused_block b, const fused_inputs in, 
 }
 #endif
 
-/* Loads a tile of K or V, of which `keys` rows exist. Each gets `width` floats. */
-int load_keys(int type, const key_rows rows, int keys, int columns, const int width, const block_memory memory,
+/* Loads columns of a tile of K or V, from column `first` on; `keys` of its rows exist. Each gets `width` floats. */
+int load_keys(int type, const key_rows rows, int keys, int first, const int width, const block_memory memory,
               local float4 *tile, int tile_row) {
-  const size_t vector = rows.at / rows.dim, vector_stride = rows.stride / rows.dim; /* only caches count vectors */
   int nonfinite = 0;
 #pragma unroll FETCHES
   for (int i = item_number(); i < BLOCK_KEYS * (width / CHUNK); i += ITEMS) {
     const int r = i / (width / CHUNK), c = (i - r * (width / CHUNK)) * CHUNK;
-    const size_t place = PAGES ? memory.places[r] : r;
-    const int exists = r < keys;
-    const float scale = exists ? vector_scale(type, rows.scales, vector + place * vector_stride, rows.head) : 1.0f;
-    nonfinite |=
-        load_chunk(type, rows.from, scale, rows.at + place * rows.stride, exists ? columns : 0, c, tile + r * tile_row);
+    const int known = type < STORED_I8_TOKEN ? r : min(r, keys - 1); /* a row that does not exist has no scale */
+    const size_t place = PAGES ? memory.places[r] : known;
+    stored_vector vector;
+    find_cached(type, rows.from, rows.scales, rows.at + place * rows.stride, rows.dim, rows.head, &vector);
+    nonfinite |= load_chunk(type, vector, first, r < keys ? rows.dim - first : 0, c, tile + r * tile_row);
   }
   return nonfinite;
 }
@@ -230,14 +230,14 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   product_sum product[ITEM_ROWS][ITEM_KEYS];
   const size_t k_at = rows_offset(a, a.k, b.s) + (PAGES ? 0 : key0) * a.k.row;
+  const key_rows rows = {in.k, in.k_scales, k_at, a.k.row, HEAD_DIM, b.s.head / a.group};
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = 0.0f;
   for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
     if (DEPTH < HEAD_DIM) load_queries(a, b, in.q, depth0, memory.tile);
-    const key_rows rows = {in.k, in.k_scales, k_at + depth0, a.k.row, HEAD_DIM, b.s.head / a.group};
-    load_keys(K_TYPE, rows, b.key_end - key0, HEAD_DIM - depth0, DEPTH, memory, memory.tile + KEYS_AT, DEPTH_ROW);
+    load_keys(K_TYPE, rows, b.key_end - key0, depth0, DEPTH, memory, memory.tile + KEYS_AT, DEPTH_ROW);
     barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
     add_products(memory, product);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
@@ -381,7 +381,7 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
     store_maxima(memory, score);
     const key_rows rows = {in.v,    in.v_scales, v_at + (PAGES ? 0 : key0) * a.v.row,
                            a.v.row, VALUE_DIM,   b.s.head / a.group};
-    if (load_keys(V_TYPE, rows, b.key_end - key0, VALUE_DIM, 4 * VALUE_ROW, memory, memory.tile + VALUES_AT, VALUE_ROW))
+    if (load_keys(V_TYPE, rows, b.key_end - key0, 0, 4 * VALUE_ROW, memory, memory.tile + VALUES_AT, VALUE_ROW))
       *memory.nonfinite = 1;      /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are stored */
     const int careful = *memory.nonfinite;

@@ -49,7 +49,7 @@
 #define WHOLE_VECTORS (VALUE_DIM / 16)
 #define LAST_COLUMNS (WHOLE_VECTORS / COLUMNS * COLUMNS)
 #define PARTIAL_FLOATS (VALUE_DIM + 2) /* maximum, sum, sums of values */
-#define BITS(type) (type == STORED_F32 ? 32 : type < STORED_I8_TOKEN ? 16 : 8)
+#define BITS(type) (type == STORED_F32 ? 32 : type < STORED_I8_TOKEN ? 16 : type < STORED_Q4 ? 8 : 4)
 #define IS_PACKED(type) (type >= STORED_I8_TOKEN) /* unpacking an element takes longer than multiplying it */
 
 /* Functions whose loops must be unrolled: loop bounds that are arguments become constants only by inlining. */
@@ -124,11 +124,11 @@ typedef struct tile {
 /* TILE products of a query and a key, `columns` vectors of one after those of another. */
 INLINE void multiply_tile(const lines b, const tile t, global const void *k, const int columns, float product[TILE]) {
   float16 sum[TILE];
-  float scale[TILE];
+  stored_vector key[TILE];
 #pragma unroll
   for (int i = 0; i < TILE; ++i) {
     sum[i] = 0.0f;
-    scale[i] = vector_scale(K_TYPE, b.k_scales, t.at[i] / HEAD_DIM, t.head[i]);
+    find_cached(K_TYPE, k, b.k_scales, t.at[i], HEAD_DIM, t.head[i], &key[i]);
   }
 #pragma unroll
   for (int c0 = 0; c0 < HEAD_DIM / 16; c0 += columns)
@@ -136,7 +136,7 @@ INLINE void multiply_tile(const lines b, const tile t, global const void *k, con
     for (int i = 0; i < TILE; ++i)
 #pragma unroll
       for (int c = c0; c < c0 + columns; ++c)
-        sum[i] = fma(vload16(c, t.q[i]), load_cached16(K_TYPE, k, scale[i], t.at[i] + c * 16), sum[i]);
+        sum[i] = fma(vload16(c, t.q[i]), load_elements16(K_TYPE, key[i], c * 16), sum[i]);
   if (HEAD_DIM >= 16) {
     const float4 all = sums_of_lanes(sum[0], sum[1], sum[2], sum[3]);
     product[0] = all.x, product[1] = all.y, product[2] = all.z, product[3] = all.w;
@@ -147,7 +147,7 @@ INLINE void multiply_tile(const lines b, const tile t, global const void *k, con
 #pragma unroll
   for (int i = 0; i < TILE; ++i)
     for (int c = HEAD_DIM / 16 * 16; c < HEAD_DIM; ++c)
-      product[i] = fma(t.q[i][c], load_cached(K_TYPE, k, scale[i], t.at[i] + c), product[i]);
+      product[i] = fma(t.q[i][c], load_element(K_TYPE, key[i], c), product[i]);
 }
 
 /* The KV head whose keys begin at k_from. */
@@ -272,14 +272,9 @@ typedef struct head_values {
   int head, key0, keys;
 } head_values;
 
-INLINE float load_value(const lines b, const head_values from, int key, int c) {
+INLINE void find_value(const lines b, const head_values from, int key, stored_vector *value) {
   const size_t at = from.at + row_of(b, from.key0 + key) * from.row;
-  return load_cached(V_TYPE, from.v, vector_scale(V_TYPE, b.v_scales, at / VALUE_DIM, from.head), at + c);
-}
-
-INLINE float16 load_value16(const lines b, const head_values from, int key, int c) {
-  const size_t at = from.at + row_of(b, from.key0 + key) * from.row;
-  return load_cached16(V_TYPE, from.v, vector_scale(V_TYPE, b.v_scales, at / VALUE_DIM, from.head), at + c);
+  find_cached(V_TYPE, from.v, b.v_scales, at, VALUE_DIM, from.head, value);
 }
 
 /* Adds weights times `vectors` vectors of each value, from column c on. A masked key is skipped, whatever its value
@@ -291,9 +286,11 @@ INLINE void add_columns(const lines b, local const float *weights, const head_va
   for (int i = 0; i < vectors; ++i) sum[i] = to[i];
   for (int key = 0; key < from.keys; ++key) {
     const float weight = weights[key];
+    stored_vector value;
     if (is_masked(weight)) continue;
+    find_value(b, from, key, &value);
 #pragma unroll
-    for (int i = 0; i < vectors; ++i) sum[i] = fma((float16)weight, load_value16(b, from, key, c + i * 16), sum[i]);
+    for (int i = 0; i < vectors; ++i) sum[i] = fma((float16)weight, load_elements16(V_TYPE, value, c + i * 16), sum[i]);
   }
 #pragma unroll
   for (int i = 0; i < vectors; ++i) to[i] = sum[i];
@@ -303,9 +300,13 @@ INLINE void add_values(const lines b, local const float *weights, const head_val
   for (int i = 0; i + COLUMNS <= WHOLE_VECTORS; i += COLUMNS) add_columns(b, weights, from, i * 16, to + i, COLUMNS);
   if (WHOLE_VECTORS % COLUMNS > 0)
     add_columns(b, weights, from, LAST_COLUMNS * 16, to + LAST_COLUMNS, WHOLE_VECTORS % COLUMNS);
-  for (int key = 0; key < from.keys && WHOLE_VECTORS * 16 < VALUE_DIM; ++key)
-    for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM && !is_masked(weights[key]); ++c)
-      ((local float *)to)[c] = fma(weights[key], load_value(b, from, key, c), ((local float *)to)[c]);
+  for (int key = 0; key < from.keys && WHOLE_VECTORS * 16 < VALUE_DIM; ++key) {
+    stored_vector value;
+    if (is_masked(weights[key])) continue;
+    find_value(b, from, key, &value);
+    for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM; ++c)
+      ((local float *)to)[c] = fma(weights[key], load_element(V_TYPE, value, c), ((local float *)to)[c]);
+  }
 }
 
 /* As add_values() for STEP keys and up to TILE rows of a head, so that each value is loaded once for all of them. Does
@@ -313,6 +314,7 @@ INLINE void add_values(const lines b, local const float *weights, const head_val
 INLINE int add_rows(const lines b, local const float *weights, const head_values from, local float16 *to,
                     const int rows) {
   float weight[TILE][STEP];
+  stored_vector found[STEP];
   int masked = 0;
 #pragma unroll
   for (int r = 0; r < rows; ++r)
@@ -322,10 +324,12 @@ INLINE int add_rows(const lines b, local const float *weights, const head_values
       masked |= is_masked(weight[r][key]);
     }
   if (masked) return 0;
+#pragma unroll
+  for (int key = 0; key < STEP; ++key) find_value(b, from, key, &found[key]);
   for (int i = 0; i < WHOLE_VECTORS; ++i) {
     float16 value[STEP];
 #pragma unroll
-    for (int key = 0; key < STEP; ++key) value[key] = load_value16(b, from, key, i * 16);
+    for (int key = 0; key < STEP; ++key) value[key] = load_elements16(V_TYPE, found[key], i * 16);
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
       float16 sum = to[r * VALUE_VECTORS + i];

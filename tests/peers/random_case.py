@@ -9,8 +9,9 @@ import numpy as np
 from whole_run import Sequence
 
 STORAGES = ("f32", "f16", "bf16")
-CACHE_TYPES = ("f32", "f16", "bf16", "i8-token", "i8-head")
+CACHE_TYPES = ("f32", "f16", "bf16", "i8-token", "i8-head", "q4")
 DIMS = ((16, 16), (10, 6))  # of keys and values: in whole vectors, and not
+GROUP_DIMS = ((32, 64), (64, 32))  # of a cache in q4, whose groups have 32 elements
 HEADS = ((1, 1), (2, 2), (4, 2), (6, 3), (3, 1))
 BEHIND_31_BITS = 2**31 - 1
 
@@ -178,6 +179,9 @@ def draw_cache(case, rng):
     most = max(case.key_len, *(s.keys for s in case.sequences))
     capacity = most + pick(rng, 0, 0, 1, 30)
     case.cache = {"type": pick(rng, *CACHE_TYPES), "capacity": capacity, "page": 0, "pages": 0}
+    if case.cache["type"] == "q4":
+        case.head_dim, value_dim = pick(rng, *GROUP_DIMS)
+        case.value_dim = case.head_dim if case.source == "wqkv" else value_dim
     if chance(rng, 0.5):
         page = min(capacity, pick(rng, 1, 4, 7))
         case.cache["page"] = page

@@ -97,6 +97,20 @@ def turn(vectors, error, positions, rotary):
 # ---- the cache
 
 
+def stored_in_groups(values):
+    """The same for q4: of each 32 elements the first one of the largest magnitude becomes -8, the others -8 to 7. Where
+    a float decides between two steps, the bound allows both."""
+    groups = values.reshape(*values.shape[:2], values.shape[2] // 32, 32)
+    first = np.argmax(abs(groups), axis=3, keepdims=True)
+    scale = np.take_along_axis(groups, first, axis=3) / -8
+    place = np.divide(groups, scale, out=np.zeros(groups.shape), where=scale != 0) + 8.5
+    kept = (np.minimum(np.floor(place), 15) - 8) * scale
+    tied = (abs(place - np.rint(place)) < 1e-5) & (np.rint(place) < 16)
+    bound = 8 * (1.01 * formula.TYPE_ROUNDING["f16"] * abs(scale) + 2.0**-25) + 12 * U * abs(kept) + EXACT
+    bound = bound + np.where(tied, abs(scale), 0)
+    return kept.reshape(values.shape), bound.reshape(values.shape)
+
+
 def stored_in_cache(values, cache_type, scales):
     """(tokens, heads, dim) as the cache gives them back, and the bounds."""
     size = abs(values)
@@ -104,6 +118,8 @@ def stored_in_cache(values, cache_type, scales):
         return values, np.full(values.shape, EXACT)
     if cache_type in ("f16", "bf16"):
         return values, 1.01 * formula.TYPE_ROUNDING[cache_type] * size + (2.0**-25 if cache_type == "f16" else EXACT)
+    if cache_type == "q4":
+        return stored_in_groups(values)
     step = scales.reshape(1, -1, 1) if cache_type == "i8-head" else size.max(axis=2, keepdims=True) / 127
     kept = np.clip(values, -127 * step, 127 * step)
     return kept, 0.5001 * step + 12 * U * abs(kept) + EXACT

@@ -57,6 +57,7 @@ int input_complain_of(const clattn_error *error) {
                {"offset is", "--align is"},
                {"rotary_dim is", "--rotary-dim is"},
                {"cache.capacity is", "--cache-capacity is"},
+               {"cache.type is CLATTN_CACHE_Q4 and", "--cache-type q4:"},
                {"positions are", "--positions: they are"}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
     const size_t length = strlen(names[i].field);

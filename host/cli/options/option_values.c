@@ -149,7 +149,7 @@ static bool parse_alignment(meaning_options *m) {
 static bool parse_meaning_words(meaning_options *m) {
   static const char *const layouts[] = {"xw", "xwt"};
   static const char *const positions[] = {"none", "sinusoidal"}, *const rotary[] = {"none", "halves", "interleaved"};
-  static const char *const cache_types[] = {"f32", "f16", "bf16", "i8-token", "i8-head"};
+  static const char *const cache_types[] = {"f32", "f16", "bf16", "i8-token", "i8-head", "q4"};
   int layout = 0, position = 0, turned = 0, cache_type = 0;
   const struct {
     const char *option, *text;
@@ -158,7 +158,7 @@ static bool parse_meaning_words(meaning_options *m) {
   } all[] = {{"--layout", m->layout_text, layouts, 2, &layout},
              {"--positions", m->positions_text, positions, 2, &position},
              {"--rotary", m->rotary_text, rotary, 3, &turned},
-             {"--cache-type", m->cache_type_text, cache_types, 5, &cache_type}};
+             {"--cache-type", m->cache_type_text, cache_types, 6, &cache_type}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     if (all[i].text != NULL && !parse_word(all[i].option, all[i].text, all[i].words, all[i].count, all[i].value))
       return false;

@@ -322,7 +322,7 @@ static void fill_positions(option_table *table, run_options *o) {
   add_text(table, "--rotary-base", &m->rotary_base_text, "(10000)", "B");
   add_number(table, o, NUMBER_ROTARY_DIM);
   for (int i = NUMBER_CACHE_CAPACITY; i <= NUMBER_CACHE_PAGES; ++i) add_number(table, o, (number_option)i);
-  add_text(table, "--cache-type", &m->cache_type_text, "f32 (default), f16, bf16, i8-token or i8-head", "TYPE");
+  add_text(table, "--cache-type", &m->cache_type_text, "f32 (default), f16, bf16, i8-token, i8-head or q4", "TYPE");
   for (int i = 0; i < CACHE_FILES; ++i)
     add_text(table, cache_files[i].name, &o->cache_file[i], cache_files[i].help, "FILE");
 }

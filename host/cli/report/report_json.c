@@ -6,7 +6,7 @@
 #include "cli/report/report.h"
 
 static json_t *cache_json(const input *in) {
-  static const char *const types[] = {"f32", "f16", "bf16", "i8-token", "i8-head"};
+  static const char *const types[] = {"f32", "f16", "bf16", "i8-token", "i8-head", "q4"};
   const clattn_cache_layout *c = &in->problem.cache;
   if (c->capacity == 0) return json_null();
   return json_pack("{s:o, s:s, s:o, s:o, s:o}", "capacity", json_count(c->capacity), "type", types[c->type], "page_len",

@@ -26,7 +26,8 @@ double report_cpu_seconds(const report *r) {
 }
 
 static void print_cache(const report *r) {
-  static const char *const types[] = {"f32", "f16", "bf16", "bytes scaled by token", "bytes scaled by head"};
+  static const char *const types[] = {
+      "f32", "f16", "bf16", "bytes scaled by token", "bytes scaled by head", "4 bits scaled by group"};
   const clattn_cache_layout *c = &r->input->problem.cache;
   printf(", cache of %zu keys, %zu before, %s", c->capacity, r->input->past_len, types[c->type]);
   if (c->page_len != 0) printf(", pages of %zu", c->page_len);
