@@ -1,7 +1,6 @@
 /* The contents of a cache, read into host memory and widened there. The kernels that read caches do
  * not take part. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cache/cache.h"
 #include "problem/kernel_arguments.h"

@@ -301,11 +301,12 @@ INLINE void add_values(const lines b, local const float *weights, const head_val
   if (WHOLE_VECTORS % COLUMNS > 0)
     add_columns(b, weights, from, LAST_COLUMNS * 16, to + LAST_COLUMNS, WHOLE_VECTORS % COLUMNS);
   for (int key = 0; key < from.keys && WHOLE_VECTORS * 16 < VALUE_DIM; ++key) {
+    const float weight = weights[key];
     stored_vector value;
-    if (is_masked(weights[key])) continue;
+    if (is_masked(weight)) continue;
     find_value(b, from, key, &value);
     for (int c = WHOLE_VECTORS * 16; c < VALUE_DIM; ++c)
-      ((local float *)to)[c] = fma(weights[key], load_element(V_TYPE, value, c), ((local float *)to)[c]);
+      ((local float *)to)[c] = fma(weight, load_element(V_TYPE, value, c), ((local float *)to)[c]);
   }
 }
 
