@@ -74,9 +74,8 @@ class Compiler:
         self.clang = tools.Clang(build)
         self.libraries = tools.debian(build, "rocm", PACKAGES) / "usr/lib/x86_64-linux-gnu/amdgcn/bitcode"
 
-    def compile(self, build, target, folder):
-        """As the driver does: exact denormals and square roots, all functions inlined."""
-        what = TARGETS[target]
+    def assembly(self, build, target, what, folder):
+        """Compiles as the driver does: exact denormals and square roots, all functions inlined. `what` is a Target."""
         wide = "on" if what.lanes == 64 else "off"
         names = ("opencl", "ocml", "ockl", f"oclc_isa_version_{what.isa}", f"oclc_wavefrontsize64_{wide}",
                  "oclc_daz_opt_off", "oclc_finite_only_off", "oclc_unsafe_math_off", "oclc_correctly_rounded_sqrt_off")
@@ -85,4 +84,7 @@ class Compiler:
                    *build.options, *tools.bitcode(self.libraries / f"{name}.bc" for name in names),
                    "-mllvm", "-amdgpu-internalize-symbols", "-mllvm", "-amdgpu-early-inline-all",
                    "-S", build.source, "-o", assembly)
-        return list(figures_of(assembly.read_text(encoding="utf-8")))
+        return assembly
+
+    def compile(self, build, target, folder):
+        return list(figures_of(self.assembly(build, target, TARGETS[target], folder).read_text(encoding="utf-8")))

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Runs every kernel for GPUs as machine code of an AMD GPU, on tinygrad's emulator of its instructions.
+
+usage: emulate.py BUILD_FOLDER --emulator FOLDER [--cpu TARGET] [--kernel STAGE=NAME]... [--problem NAME]... [--reverse]
+
+FOLDER is a checkout of tinygrad. TARGET is gfx1100 (the default), gfx1201 or gfx942. Without --kernel it is every
+kernel of the catalogue that may run on a GPU. `clattn run` computes small problems on an OpenCL device that device.c
+makes, and checks its results itself, with its own reference and bounds. --reverse runs the last work-group of a launch
+first, and in it the last wave. CLATTN_KERNEL_DIR takes edited kernels, as for the program.
+
+Prints a line for each run. Exits with 1 if one fails or, without --kernel and --problem, if a kernel has not run.
+docs/emulator.md says what this sees."""
+import argparse
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import problems
+
+HERE = pathlib.Path(__file__).resolve().parent
+STARTS_WITHIN = 120  # seconds
+
+
+def lines_of(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+class Catalogue:
+    """The kernels that may run on a GPU."""
+
+    def __init__(self, build, target):
+        with tempfile.TemporaryDirectory() as folder:
+            lines = lines_of(build / "tests" / "write_sources", "amd", folder, target)
+        self.all = sorted({re.match(r"\w+=\w+", line)[0] for line in lines})
+        # Pairs of a pipeline and kernels, as `clattn run --kernel` takes them: each at least once.
+        self.ways = [(pipeline, kernels) for pipeline in (problems.STAGED, problems.FUSED)
+                     for kernels in lines_of(build / "tests" / "list_kernels", pipeline, "planned", "any", "gpu")]
+        chosen = {kernel for _, kernels in self.ways for kernel in kernels.split(",")}
+        self.planned = [kernel for kernel in self.all if kernel not in chosen]  # which only a plan takes
+
+
+class Machine:
+    """machine.py, started anew when a launch has ended it."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder, self.process, self.starts = options, folder, None, 0
+        self.record, self.log = folder / "record", folder / "log"
+        self.record.touch()
+
+    def is_dead(self):
+        return self.process is None or self.process.poll() is not None
+
+    def start(self):
+        """Where it listens."""
+        if self.is_dead():
+            self.starts += 1
+            order = "reverse" if self.options.reverse else "forward"
+            path = os.pathsep.join([str(self.options.emulator), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+            cache = self.options.build / "emulator"
+            cache.mkdir(exist_ok=True)
+            with open(self.log, "a", encoding="utf-8") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-B", HERE / "machine.py", self.options.build, self.options.cpu, self.socket,
+                     self.record, order], stderr=log,
+                    env={**os.environ, "PYTHONPATH": path, "CACHEDB": str(cache / "instructions.db")})
+            until = time.monotonic() + STARTS_WITHIN
+            while not self.socket.exists():
+                if self.is_dead() or time.monotonic() > until:
+                    sys.exit(f"machine.py does not start: {self.log.read_text(encoding='utf-8')}")
+                time.sleep(0.1)
+        return self.socket
+
+    @property
+    def socket(self):
+        return self.folder / f"socket-{self.starts}"
+
+    def end(self):
+        """Why it has ended."""
+        if self.process.returncode == -signal.SIGSEGV:
+            return "a launch touched memory outside of its buffers (or the emulator is wrong)"
+        return f"machine.py: {self.log.read_text(encoding='utf-8').strip()[-300:]}"
+
+    def launches(self, since):
+        """What it has recorded from this byte on."""
+        with open(self.record, encoding="utf-8") as file:
+            file.seek(since)
+            return [json.loads(line) for line in file]
+
+    def stop(self):
+        if not self.is_dead():
+            self.process.terminate()
+            self.process.wait()
+
+
+@dataclasses.dataclass
+class Run:
+    """What a run of the program gave."""
+    report: dict  # {}: none
+    launches: list
+    faults: list
+    seconds: float
+
+    def tensors(self):
+        return self.report.get("check", {}).get("tensors", [])
+
+    def ratios(self):
+        """How much of its bound each tensor's error takes."""
+        return {tensor["tensor"]: float(tensor["ratio"]) for tensor in self.tensors()}  # a text where it is no number
+
+    def kernels(self):
+        return [f"{stage['stage']}={stage['kernel']}" for stage in self.report.get("stages", [])]
+
+
+def run(machine, options, command, kernels, environment=()):
+    """Runs a program with these kernels."""
+    exchanged = machine.folder / "launches"
+    exchanged.mkdir()
+    whole = {**os.environ, "LD_PRELOAD": str(options.build / "tests" / "emulator" / "libclattn_emulated.so"),
+             "EMULATED_DEVICE": options.cpu, "EMULATED_SOCKET": str(machine.start()), "EMULATED_FOLDER": str(exchanged),
+             "CLATTN_PROGRAM_DIR": "", "CLATTN_TUNING_FILE": "", **dict(environment)}
+    begin, since = time.monotonic(), machine.record.stat().st_size
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=whole)
+    finally:
+        shutil.rmtree(exchanged)
+    report = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+    result = Run(report, machine.launches(since), [], time.monotonic() - begin)
+    result.faults = list(dict.fromkeys(faults(result, done, kernels, machine)))
+    return result
+
+
+def run_problem(machine, options, way, problem, paths):
+    pipeline, kernels = way
+    command = [options.build / "clattn", "run", "--json", "--repeat", "1", "--check", "full", "--pipeline", pipeline,
+               "--kernel", kernels, *problem.options.format(**paths).split()]
+    return run(machine, options, command, kernels.split(","))
+
+
+def run_test(machine, options, test, kernels):
+    """Runs a test of test_features.c with kernels that a plan takes."""
+    command = [options.build / "tests" / "test_features", test]
+    return run(machine, options, command, [], {"CLATTN_TEST_KERNELS": ",".join(kernels)}.items())
+
+
+def faults(result, done, kernels, machine):
+    """What is wrong with a run."""
+    if machine.is_dead():
+        yield machine.end()
+    for launch in result.launches:
+        if "failed" in launch:
+            yield launch["failed"]
+        yield from (f"{launch['kernel']}: {fault}" for fault in launch.get("faults", []))
+    if done.returncode != 0:
+        failed = [tensor for tensor in result.tensors() if not tensor["passed"]]
+        yield from (f"{tensor['tensor']}: {tensor['failed']} elements outside of the bound" for tensor in failed)
+        if not failed:
+            yield done.stderr.strip()[-300:] or f"exit code {done.returncode}"
+    if result.report:
+        idle = ["output="] + (["project="] if result.report["problem"]["source"] == "q, k and v" else [])
+        missing = [one for one in kernels if one not in result.kernels() and not one.startswith(tuple(idle))]
+        if missing:
+            yield f"not launched: {', '.join(missing)}"
+
+
+@dataclasses.dataclass
+class Total:
+    """What all runs gave."""
+    runs: int = 0
+    wrong: int = 0
+    counts: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    kernels: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # how often each has run
+    functions: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # how often launched
+    worst: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # of a tensor's bound
+    difference: float = 0.0
+
+    def add(self, kernels, problem, result):
+        """Prints a line for it, too."""
+        self.runs += 1
+        self.wrong += bool(result.faults)
+        self.counts["launches"] += len(result.launches)
+        self.functions.update(launch["kernel"] for launch in result.launches if "kernel" in launch)
+        for launch in result.launches:
+            self.counts.update({key: launch.get(key, 0) for key in ("instructions", "words", "equal")})
+        self.kernels.update(result.kernels())
+        ratios = result.ratios()
+        for tensor, ratio in ratios.items():
+            self.worst[tensor] = max(self.worst[tensor], ratio)
+        apart = max((launch.get("difference", 0.0) for launch in result.launches), default=0.0)
+        self.difference = max(self.difference, apart)
+        worst = f"{max(ratios.values()):.0%} of the bound, " if ratios else ""
+        print(f"{'WRONG' if result.faults else 'right'} {kernels}: {problem}: {len(result.launches)} launches, "
+              f"{worst}{apart:.1e} from PoCL, {result.seconds:.0f} s",
+              *(f"\n      {fault}" for fault in result.faults), flush=True)
+
+    def left_out(self, kernels):
+        """Those of the kernels that have not run. Reports do not name the kernels that trace, of which each stage has
+        one: its launches show that it ran."""
+        reported = {kernel.split("=")[0] for kernel in self.kernels}
+        traced = set(self.functions) - reported
+        return [kernel for kernel in kernels if kernel not in self.kernels and kernel.split("=")[0] not in traced]
+
+    def tell(self, target):
+        counts = self.counts
+        print(f"{target}: {self.runs} runs, {self.wrong} wrong, {counts['launches']} launches, "
+              f"{counts['instructions']} instructions; {counts['equal']} of {counts['words']} words that were written "
+              f"are PoCL's bit for bit, the others differ by {self.difference:.1e} of their buffer's largest at most")
+        print("worst, of the bound:", ", ".join(f"{name} {ratio:.0%}" for name, ratio in sorted(self.worst.items())))
+        print("launches:", ", ".join(f"{name} {count}" for name, count in sorted(self.functions.items())))
+        print("runs with:", ", ".join(f"{kernel} {count}" for kernel, count in sorted(self.kernels.items())))
+
+
+def run_all(options, catalogue):
+    total, wanted = Total(), set(options.kernel or catalogue.all)
+    with tempfile.TemporaryDirectory(prefix="clattn-emulator-") as name:
+        machine = Machine(options, pathlib.Path(name))
+        paths = problems.write_files(pathlib.Path(name))
+        try:
+            for way in catalogue.ways:
+                for problem in problems.PROBLEMS if wanted & set(way[1].split(",")) else ():
+                    if way[0] in problem.pipelines and problem.name in (options.problem or [problem.name]):
+                        total.add(way[1], problem.name, run_problem(machine, options, way, problem, paths))
+            planned = [kernel for kernel in catalogue.planned if kernel in wanted]
+            for test in problems.TESTS if planned and not options.problem else ():
+                total.add(",".join(planned), f"test {test}", run_test(machine, options, test, planned))
+        finally:
+            machine.stop()
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("build", type=pathlib.Path, metavar="BUILD_FOLDER")
+    parser.add_argument("--emulator", type=pathlib.Path, required=True, metavar="FOLDER", help="a checkout of tinygrad")
+    parser.add_argument("--cpu", default="gfx1100", choices=("gfx1100", "gfx1201", "gfx942"))
+    parser.add_argument("--kernel", action="append", metavar="STAGE=NAME")
+    parser.add_argument("--problem", action="append", choices=[one.name for one in problems.PROBLEMS], metavar="NAME")
+    parser.add_argument("--reverse", action="store_true", help="the last work-group first, and in it the last wave")
+    options = parser.parse_args()
+    options.build, options.emulator = options.build.resolve(), options.emulator.resolve()
+    catalogue = Catalogue(options.build, options.cpu)
+    for kernel in set(options.kernel or []) - set(catalogue.all):
+        parser.error(f"no kernel {kernel} may run on this GPU (allowed: {', '.join(catalogue.all)})")
+    total = run_all(options, catalogue)
+    total.tell(options.cpu)
+    left_out = total.left_out(catalogue.all) if not options.kernel and not options.problem else []
+    for kernel in left_out:
+        print(f"not run: {kernel}")
+    sys.exit(1 if total.wrong or left_out else 0)
+
+
+if __name__ == "__main__":
+    main()
