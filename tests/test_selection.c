@@ -207,7 +207,8 @@ static void gpus_with_many_registers(void **state) {
 /* The macros of a kernel's forms follow from the problem. */
 static void expect_forms(const clattn_problem *p, const char *expected) {
   char text[80] = "";
-  clattn_form_macros(CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS, p, text, sizeof text);
+  const clattn_device_info gpu = device_of(CLATTN_DEVICE_GPU, "a device", 1, 65536, 256);
+  clattn_form_macros(CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS, p, &gpu, text, sizeof text);
   assert_string_equal(text, expected);
 }
 
@@ -238,7 +239,30 @@ static void forms_follow_the_problem(void **state) {
   p.k_strides.row = 67;
   expect_forms(&p, " -DPLAIN_SCORES=1 -DWIDE_ROWS=0");
   char none[8] = "";
-  assert_int_equal(clattn_form_macros(0, &p, none, sizeof none), 0);
+  const clattn_device_info gpu = device_of(CLATTN_DEVICE_GPU, "a device", 1, 65536, 256);
+  assert_int_equal(clattn_form_macros(0, &p, &gpu, none, sizeof none), 0);
+}
+
+/* Sub-groups of 16 are asked for where a kernel may choose the width, and 16 is the least. */
+static void sub_groups_follow_the_device(void **state) {
+  (void)state;
+  static const struct {
+    const char *extensions;
+    uint32_t least;
+    bool of_16;
+  } cases[] = {{"cl_khr_subgroups cl_intel_required_subgroup_size", 16, true},
+               {"cl_khr_subgroups cl_intel_required_subgroup_size", 8, false},
+               {"cl_khr_subgroups cl_intel_required_subgroup_size", 0, false},
+               {"cl_khr_subgroups", 16, false}};
+  const clattn_problem p = problem_of(512);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    clattn_device_info gpu = device_of(CLATTN_DEVICE_GPU, "a device", 1, 65536, 256);
+    char text[80] = "";
+    snprintf(gpu.extensions, sizeof gpu.extensions, "%s", cases[i].extensions);
+    gpu.least_sub_group = cases[i].least;
+    clattn_form_macros(CLATTN_FORM_SUB_GROUPS_OF_16, &p, &gpu, text, sizeof text);
+    assert_string_equal(text, cases[i].of_16 ? " -DSUB_GROUPS_OF_16=1" : " -DSUB_GROUPS_OF_16=0");
+  }
 }
 
 /* The self-test of a plan runs the forms that the plan takes. */
@@ -513,6 +537,7 @@ int main(void) {
       cmocka_unit_test(gpu_families),
       cmocka_unit_test(gpus_with_many_registers),
       cmocka_unit_test(forms_follow_the_problem),
+      cmocka_unit_test(sub_groups_follow_the_device),
       cmocka_unit_test(self_tests_run_the_same_forms),
       cmocka_unit_test(queries_are_divided),
       cmocka_unit_test(units_are_busy),

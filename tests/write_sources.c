@@ -51,6 +51,7 @@ static clattn_device_info gpu_of(const gpu_vendor *v, const char *name) {
   snprintf(d.name, sizeof d.name, "%s", name);
   snprintf(d.vendor, sizeof d.vendor, "%s", v->name);
   snprintf(d.extensions, sizeof d.extensions, "%s", v->extensions);
+  if (strstr(d.extensions, "required_subgroup_size") != NULL) d.least_sub_group = strcmp(name, "pvc") == 0 ? 16 : 8;
   return d;
 }
 
@@ -145,7 +146,7 @@ static bool write_case(const char *folder, const source_case *c) {
   char options[CLATTN_OPTIONS_TEXT];
   bool first;
   if (!choose(c, &p, &arm, NULL, &choice, &first)) return false;
-  clattn_choice_options(&p, &choice, NULL, options, sizeof options);
+  clattn_choice_options(&p, &arm, &choice, NULL, options, sizeof options);
   return write_source(folder, c->name, &choice, first, options);
 }
 
@@ -169,7 +170,7 @@ static bool write_kernel(const char *folder, const clattn_kernel *row, const cla
       char name[128], options[CLATTN_OPTIONS_TEXT];
       bool first;
       if (!choose(&c, &p, device, row, &choice, &first)) continue;
-      clattn_choice_options(&p, &choice, NULL, options, sizeof options);
+      clattn_choice_options(&p, device, &choice, NULL, options, sizeof options);
       const int used = snprintf(name, sizeof name, "%s=%s", clattn_stage_name(row->stage), row->name);
       if (stored) snprintf(name + used, sizeof name - (size_t)used, "-%zu-%s", c.dim, storages[t].name);
       if (!write_source(folder, name, &choice, first, options)) return false;

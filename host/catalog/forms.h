@@ -1,4 +1,4 @@
-/* Forms of a kernel: macros with which its file is compiled for problems of some kind. */
+/* Forms of a kernel: macros with which its file is compiled for problems or devices of some kind. */
 #ifndef CLATTN_FORMS_H
 #define CLATTN_FORMS_H
 
@@ -8,12 +8,14 @@
 
 /* Bits of clattn_kernel.forms. */
 typedef enum clattn_form {
-  CLATTN_FORM_PLAIN_SCORES = 1 << 0, /* clattn_has_plain_scores() */
-  CLATTN_FORM_WIDE_ROWS = 1 << 1     /* clattn_has_wide_rows() */
+  CLATTN_FORM_PLAIN_SCORES = 1 << 0,    /* clattn_has_plain_scores() */
+  CLATTN_FORM_WIDE_ROWS = 1 << 1,       /* clattn_has_wide_rows() */
+  CLATTN_FORM_SUB_GROUPS_OF_16 = 1 << 2 /* the device has none that are narrower */
 } clattn_form;
 
-/* Writes the macros of these forms, 0 or 1 for this problem, each with a space before it. Returns
- * their length. */
-int clattn_form_macros(unsigned forms, const clattn_problem *problem, char *text, size_t size);
+/* Writes the macros of these forms, 0 or 1 for this problem and device, each with a space before it.
+ * Returns their length. */
+int clattn_form_macros(unsigned forms, const clattn_problem *problem, const clattn_device_info *device, char *text,
+                       size_t size);
 
 #endif

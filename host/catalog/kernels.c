@@ -199,7 +199,7 @@ const clattn_kernel clattn_kernels[] = {
      .traffic = clattn_traffic_fused_tiled},
     {.stage = CLATTN_STAGE_FUSED, .rung = 4, .name = "register",
      .target = CLATTN_TARGET_GPU, .priority = 40, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
-     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS,
+     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS | CLATTN_FORM_SUB_GROUPS_OF_16,
      .stores_types = true,
      .file = "fused/4_register.cl", .function = "fused",
      .idea = "scores, weights and context of a block of rows in registers",

@@ -123,6 +123,16 @@ static unsigned compute_capability(cl_device_id id) {
   return major * 10 + minor;
 }
 
+/* From cl_intel_required_subgroup_size. */
+static uint32_t least_sub_group(cl_device_id id) {
+  enum { SIZES = 0x4108, SIZES_MOST = 16 };
+  size_t sizes[SIZES_MOST], bytes = 0, least = 0;
+  if (clGetDeviceInfo(id, SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS) return 0;
+  for (size_t i = 0; i < bytes / sizeof sizes[0]; ++i)
+    if (least == 0 || sizes[i] < least) least = sizes[i];
+  return (uint32_t)least;
+}
+
 /* Missing texts are allowed, missing numbers are not. */
 cl_int clattn_device_describe(cl_platform_id platform, cl_device_id id, clattn_device_info *info) {
   cl_int code = CL_SUCCESS;
@@ -152,5 +162,6 @@ cl_int clattn_device_describe(cl_platform_id platform, cl_device_id id, clattn_d
   list_extensions(id, info->extensions, sizeof info->extensions, &code);
   info->integration = integration_of(id);
   info->unit_lanes = clattn_unit_lanes(info, compute_capability(id));
+  info->least_sub_group = least_sub_group(id);
   return code;
 }

@@ -30,14 +30,14 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                                   .uneven = is_uneven(problem)}};
 }
 
-void clattn_choice_options(const clattn_problem *problem, const clattn_choice *choice, const char *folder,
-                           char *options, size_t size) {
+void clattn_choice_options(const clattn_problem *problem, const clattn_device_info *device, const clattn_choice *choice,
+                           const char *folder, char *options, size_t size) {
   const clattn_stage_facts *facts = clattn_stage_facts_of(choice->stage);
   const bool in_place = clattn_kernel_reads_cache(choice->row, problem);
   size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, in_place, options + used, size - used);
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
-  used += (size_t)clattn_form_macros(choice->row->forms, problem, options + used, size - used);
+  used += (size_t)clattn_form_macros(choice->row->forms, problem, device, options + used, size - used);
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }
@@ -132,7 +132,7 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
 
   const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
   char macros[CLATTN_OPTIONS_TEXT];
-  clattn_choice_options(&plan->problem, choice, options->kernel_dir, macros, sizeof macros);
+  clattn_choice_options(&plan->problem, &plan->device->info, choice, options->kernel_dir, macros, sizeof macros);
   const clattn_program_source source = {
       .folder = options->kernel_dir,
       .file = row->file,

@@ -48,6 +48,8 @@ typedef struct clattn_device_info {
   char extensions[256]; /* those that matter to attention kernels, separated by spaces */
   clattn_integration integration;
   uint32_t unit_lanes; /* float multiply-adds of a compute unit in each clock, by vendor; 0 if not known */
+  /* The fewest work-items of a sub-group whose width a kernel may choose; 0: it may not, or the driver does not say. */
+  uint32_t least_sub_group;
 } clattn_device_info;
 
 typedef struct clattn_device_list clattn_device_list;
