@@ -43,6 +43,8 @@ expect "no tokens" 2 '^clattn-access: --tokens 0 \(allowed: 1 to 1024\)$' -- "$c
 expect "too many tokens" 2 '^clattn-access: --tokens 2000 \(allowed: 1 to 1024\)$' -- \
   "$clattn" scores=1 --tokens 2000
 expect "an odd rotary dimension" 2 '^clattn-access: rotary_dim is 17' -- "$clattn" rotary=1 --head-dim 17
+expect "too wide a sub-group" 2 '^clattn-access: --sub-group 129 \(allowed: 1 to 128\)$' -- \
+  "$clattn" scores=1 --sub-group 129
 expect "an unknown option" 2 '^clattn-access: --wrong: ' -- "$clattn" scores=1 --wrong
 expect "an option twice" 2 '^clattn-access: --heads is given twice \(allowed: once\)$' -- \
   "$clattn" scores=1 --heads 1 --heads=2

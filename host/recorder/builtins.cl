@@ -13,6 +13,9 @@ float expf(float), exp2f(float), exp10f(float), logf(float), log2f(float), log10
     ldexpf(float, int), fmaf(float, float, float), copysignf(float, float);
 size_t clattn_access_item(uint question, uint dimension);
 void clattn_access_barrier(uint fences);
+void clattn_access_exchange(uint bits, ulong from);
+void clattn_access_sub_group_barrier(uint fences, ulong from);
+uint clattn_access_lane(uint lane);
 void clattn_access_vector(ulong address, ulong bytes, uint store, ulong from);
 
 /* ---- work-items -------------------------------------------------------------------------------------------------- */
@@ -28,16 +31,16 @@ size_t BUILTIN get_global_id(uint d) {
   return clattn_access_item(3, d);
 }
 size_t BUILTIN get_local_size(uint d) {
-  return clattn_access_item(4, d);
-}
-size_t BUILTIN get_num_groups(uint d) {
-  return clattn_access_item(5, d);
-}
-size_t BUILTIN get_global_size(uint d) {
   return clattn_access_item(6, d);
 }
+size_t BUILTIN get_num_groups(uint d) {
+  return clattn_access_item(7, d);
+}
+size_t BUILTIN get_global_size(uint d) {
+  return clattn_access_item(8, d);
+}
 uint BUILTIN get_work_dim(void) {
-  return (uint)clattn_access_item(7, 0);
+  return (uint)clattn_access_item(9, 0);
 }
 size_t BUILTIN get_global_offset(uint d) {
   return 0;
@@ -47,6 +50,51 @@ void BUILTIN barrier(cl_mem_fence_flags fences) {
 }
 void BUILTIN mem_fence(cl_mem_fence_flags fences) {
 }
+
+/* ---- sub-groups -------------------------------------------------------------------------------------------------- */
+
+uint BUILTIN get_sub_group_local_id(void) {
+  return (uint)clattn_access_item(4, 0);
+}
+uint BUILTIN get_sub_group_id(void) {
+  return (uint)clattn_access_item(5, 0);
+}
+uint BUILTIN get_sub_group_size(void) {
+  return (uint)clattn_access_item(10, 0);
+}
+uint BUILTIN get_max_sub_group_size(void) {
+  return (uint)clattn_access_item(11, 0);
+}
+uint BUILTIN get_num_sub_groups(void) {
+  return (uint)clattn_access_item(12, 0);
+}
+
+#define FROM ((ulong)__builtin_return_address(0))
+void BUILTIN sub_group_barrier(cl_mem_fence_flags fences) {
+  clattn_access_sub_group_barrier(fences, FROM);
+}
+
+/* The standard leaves the order of the joins open; here it is that of the lanes. */
+#define SUB_GROUP_REDUCE(name, type, joined)                                                                           \
+  type BUILTIN name(type mine) {                                                                                       \
+    clattn_access_exchange(as_uint(mine), FROM);                                                                       \
+    type x = as_##type(clattn_access_lane(0));                                                                         \
+    for (uint i = 1; i < get_sub_group_size(); ++i) {                                                                  \
+      const type y = as_##type(clattn_access_lane(i));                                                                 \
+      x = joined;                                                                                                      \
+    }                                                                                                                  \
+    return x;                                                                                                          \
+  }
+#define SUB_GROUP(type)                                                                                                \
+  SUB_GROUP_REDUCE(sub_group_reduce_add, type, x + y)                                                                  \
+  SUB_GROUP_REDUCE(sub_group_reduce_max, type, x < y ? y : x)                                                          \
+  type BUILTIN sub_group_broadcast(type mine, uint lane) {                                                             \
+    clattn_access_exchange(as_uint(mine), FROM);                                                                       \
+    return as_##type(clattn_access_lane(lane));                                                                        \
+  }
+SUB_GROUP(int)
+SUB_GROUP(uint)
+SUB_GROUP(float)
 
 /* ---- float functions --------------------------------------------------------------------------------------------- */
 

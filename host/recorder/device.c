@@ -38,6 +38,18 @@ bool device_looks_far(void) {
   return looks_far;
 }
 
+/* ---- sub-groups -------------------------------------------------------------------------------------------------- */
+
+static size_t sub_group = NEIGHBOURS;
+
+void device_set_sub_group(size_t items) {
+  sub_group = items;
+}
+
+size_t device_sub_group(void) {
+  return sub_group;
+}
+
 /* ---- queries ----------------------------------------------------------------------------------------------------- */
 
 cl_int device_answer(const void *value, size_t bytes, size_t room, void *to, size_t *needed) {
@@ -60,7 +72,7 @@ cl_int clGetPlatformIDs(cl_uint entries, cl_platform_id *platforms, cl_uint *cou
 
 cl_int clGetPlatformInfo(cl_platform_id platform, cl_platform_info what, size_t room, void *to, size_t *needed) {
   (void)platform;
-  return answer_text(what == CL_PLATFORM_NAME ? "clattn-access" : "OpenCL 1.2 clattn-access " CLATTN_VERSION, room, to,
+  return answer_text(what == CL_PLATFORM_NAME ? "clattn-access" : "OpenCL 3.0 clattn-access " CLATTN_VERSION, room, to,
                      needed);
 }
 
@@ -126,13 +138,13 @@ cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t room, vo
   case CL_DEVICE_VENDOR:
     return answer_text("clattn", room, to, needed);
   case CL_DEVICE_VERSION:
-    return answer_text("OpenCL 1.2 clattn-access", room, to, needed);
+    return answer_text("OpenCL 3.0 clattn-access", room, to, needed);
   case CL_DRIVER_VERSION:
     return answer_text(CLATTN_VERSION, room, to, needed);
   case CL_DEVICE_OPENCL_C_VERSION:
     return answer_text("OpenCL C 1.2", room, to, needed);
   case CL_DEVICE_EXTENSIONS:
-    return answer_text("", room, to, needed);
+    return answer_text("cl_khr_subgroups", room, to, needed);
   case CL_DEVICE_PLATFORM:
     return device_answer(&platform, sizeof platform, room, to, needed);
   case CL_DEVICE_MAX_WORK_ITEM_SIZES:

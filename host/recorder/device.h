@@ -1,4 +1,4 @@
-/* A separate OpenCL 1.2 implementation with just what the library needs: one platform and one
+/* A separate OpenCL implementation with just what the library needs: one platform and one
  * device, which runs a kernel one work-item at a time and records its memory accesses. The program
  * defines OpenCL's entry points itself instead of linking a loader. */
 #ifndef CLATTN_ACCESS_DEVICE_H
@@ -51,6 +51,10 @@ void device_forget(void);
  * that are too large to fill. */
 void device_look_far(void);
 bool device_looks_far(void);
+
+/* From now on, sub-groups have this many work-items; before, NEIGHBOURS. */
+void device_set_sub_group(size_t items);
+size_t device_sub_group(void);
 
 /* Answers a query: copies the value if there is room, and tells the size, as OpenCL defines for
  * clGet...Info. */

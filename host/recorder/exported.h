@@ -14,13 +14,24 @@ enum {
   ASK_LOCAL_ID,
   ASK_GROUP_ID,
   ASK_GLOBAL_ID,
+  ASK_SUB_GROUP_LOCAL_ID,
+  ASK_SUB_GROUP_ID,
   ASK_LOCAL_SIZE,
   ASK_GROUPS,
   ASK_GLOBAL_SIZE,
-  ASK_DIMENSIONS
+  ASK_DIMENSIONS,
+  ASK_SUB_GROUP_SIZE,
+  ASK_SUB_GROUP_MOST,
+  ASK_SUB_GROUPS
 };
 EXPORTED size_t clattn_access_item(unsigned question, unsigned dimension);
 EXPORTED void clattn_access_barrier(unsigned fences);
+
+/* Both wait until the whole sub-group has called them from the same place. The first then lets the
+ * work-item read what each lane brought along; the second orders the accesses that it fences. */
+EXPORTED void clattn_access_exchange(uint32_t bits, uintptr_t from);
+EXPORTED void clattn_access_sub_group_barrier(unsigned fences, uintptr_t from);
+EXPORTED uint32_t clattn_access_lane(unsigned lane);
 
 /* Called from `from` before vloadN, vstoreN and similar functions access a vector. */
 EXPORTED void clattn_access_vector(uintptr_t address, uintptr_t bytes, unsigned store, uintptr_t from);

@@ -252,8 +252,11 @@ static bool run(launch *l, cl_kernel kernel) {
   const compiled *c = kernel->program->compiled;
   const recorded_program program = {.path = c->path, .base = c->base, .constants_end = c->constants_end};
   uint64_t arguments[PARAMETERS_MOST];
-  execution e = {
-      .call = kernel->kernel->call, .arguments = arguments, .dimensions = 3, .last_alone = device_looks_far()};
+  execution e = {.call = kernel->kernel->call,
+                 .arguments = arguments,
+                 .dimensions = 3,
+                 .sub_group = l->sub_group,
+                 .last_alone = device_looks_far()};
   for (size_t i = 0; i < kernel->kernel->signature.count; ++i)
     arguments[i] = !kernel->kernel->signature.parameter[i].pointer ? (uint64_t)(uintptr_t)kernel->argument[i].value
                    : kernel->argument[i].buffer != NULL ? (uint64_t)(uintptr_t)kernel->argument[i].buffer->data
@@ -289,6 +292,7 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
     return l == NULL ? CL_OUT_OF_HOST_MEMORY : CL_INVALID_WORK_GROUP_SIZE;
   }
   name_launch(l, kernel);
+  l->sub_group = device_sub_group();
   const size_t before = kept.count;
   const bool good = run(l, kernel) && keep(l);
   if (good && kept.count > before)

@@ -43,6 +43,7 @@ enum { FINDING_TEXT = 700, FINDINGS_MOST = 16 };
 typedef struct launch {
   char file[128], function[64]; /* "kernels/scores/2_tiled.cl" */
   size_t groups[3], local[3];
+  size_t sub_group; /* most work-items of a sub-group */
   place *place;
   size_t places;
   tally *tally; /* (phases, places) */

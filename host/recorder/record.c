@@ -9,7 +9,8 @@
  * For each byte the recorder knows the last load and the last store, with work-item and phase. Two
  * accesses to a byte race if at least one is a store, and they come from two work-items of a group
  * in the same phase, or from two work-groups, which nothing orders during the launch. Stores of the
- * same value do not count as a race.
+ * same value do not count as a race. In a phase, a barrier of a sub-group orders what its own work-items
+ * did before and do after it. Reductions and broadcasts order nothing: OpenCL does not say that they do.
  *
  * A barrier that fences only local memory does not start a new phase for global memory. */
 #include "recorder/record.h"
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sizes.h"
 #include "recorder/count.h"
 #include "recorder/execute.h"
 #include "recorder/exported.h"
@@ -27,12 +29,14 @@
 enum { FENCE_LOCAL = 1, FENCE_GLOBAL = 2 }; /* CLK_LOCAL_MEM_FENCE and CLK_GLOBAL_MEM_FENCE, as in clang's header */
 enum { LARGEST_STORE = 64 };
 #define SEVERAL UINT32_MAX
+#define SEVERAL_OF(sub_group) (SEVERAL - 1 - (uint32_t)(sub_group))
 
 /* Last accesses of one byte. A stamp is a phase's number, counted from 1 over all work-groups; 0:
- * no access. */
+ * no access. `passed`: how many barriers of its sub-group the work-item had passed. The item of a load
+ * may be SEVERAL or, if all are in one sub-group, SEVERAL_OF it. */
 typedef struct history {
-  uint32_t store_stamp, store_item, store_at;
-  uint32_t load_stamp, load_item, load_at;
+  uint32_t store_stamp, store_item, store_passed, store_at;
+  uint32_t load_stamp, load_item, load_passed, load_at;
 } history;
 
 /* A store to a byte that another work-item stored to in the same phase. It is a race only if it
@@ -44,6 +48,8 @@ typedef struct doubtful_store {
   history earlier;
 } doubtful_store;
 
+typedef enum finding_kind { RACE, OUTSIDE, DIVERGENCE } finding_kind;
+
 static struct {
   launch *launch;
   const recorded_program *program;
@@ -54,11 +60,12 @@ static struct {
   size_t group[3];
   uint32_t item, phase;
   uint32_t stamp[2],
-      group_stamp[2]; /* for global and local memory: stamp of this phase, and of the work-group's first phase */
+      group_stamp[2];  /* for global and local memory: stamp of this phase, and of the work-group's first phase */
+  uint32_t *passed[2]; /* for global and local memory: barriers that each sub-group has passed */
   const char *stack, *stack_end;
   doubtful_store doubtful;
   struct {
-    bool outside;
+    finding_kind kind;
     uint32_t at;
   } known[FINDINGS_MOST]; /* the findings so far */
   size_t known_count;
@@ -68,7 +75,7 @@ static struct {
 
 static const char *item_text(uint32_t item, char text[64]) {
   const size_t *local = recorder.launch->local;
-  if (item == SEVERAL)
+  if (item >= local[0] * local[1] * local[2])
     snprintf(text, 64, "several others");
   else
     snprintf(text, 64, "(%zu, %zu, %zu)", item % local[0], item / local[0] % local[1], item / local[0] / local[1]);
@@ -84,11 +91,11 @@ static void add_finding(const char *text) {
 
 /* Reports only one finding of each kind per instruction, because all work-items make the same
  * mistake. */
-static bool is_known(bool outside, uint32_t at) {
+static bool is_known(finding_kind kind, uint32_t at) {
   for (size_t i = 0; i < recorder.known_count; ++i)
-    if (recorder.known[i].outside == outside && recorder.known[i].at == at) return true;
+    if (recorder.known[i].kind == kind && recorder.known[i].at == at) return true;
   if (recorder.known_count == FINDINGS_MOST) return true;
-  recorder.known[recorder.known_count].outside = outside;
+  recorder.known[recorder.known_count].kind = kind;
   recorder.known[recorder.known_count++].at = at;
   return false;
 }
@@ -96,7 +103,7 @@ static bool is_known(bool outside, uint32_t at) {
 static void find_race(const touch *t, bool stored, const history *h, bool by_store, bool other_group) {
   const place *p = &recorder.launch->place[t->place];
   char line[SOURCE_LINE_TEXT], other_line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64], other[64];
-  if (is_known(false, t->at)) return;
+  if (is_known(RACE, t->at)) return;
   source_line(recorder.program->path, t->at, recorder.launch->file, line);
   source_line(recorder.program->path, by_store ? h->store_at : h->load_at, recorder.launch->file, other_line);
   snprintf(text, sizeof text, "%s: work-item %s %s %s%s + %" PRIu64 ", which %s%s %s at %s%s", line,
@@ -127,7 +134,7 @@ static void find_outside(uintptr_t address, size_t bytes, bool store, uint32_t a
   char line[SOURCE_LINE_TEXT], text[FINDING_TEXT], mine[64];
   uint64_t distance = 0;
   bool after = false;
-  if (is_known(true, at)) return;
+  if (is_known(OUTSIDE, at)) return;
   source_line(recorder.program->path, at, recorder.launch->file, line);
   const place *p = nearest(address, &distance, &after);
   int used = snprintf(text, sizeof text,
@@ -145,6 +152,17 @@ void record_divergence(size_t waiting, size_t finished) {
   char text[FINDING_TEXT];
   snprintf(text, sizeof text, "%s: %zu work-items of a work-group wait at a barrier that %zu never reached",
            recorder.launch->file, waiting, finished);
+  add_finding(text);
+}
+
+void record_sub_group_divergence(uintptr_t from, size_t present, size_t absent) {
+  char line[SOURCE_LINE_TEXT], text[FINDING_TEXT];
+  const uint32_t at = (uint32_t)(from - (uintptr_t)recorder.program->base);
+  if (is_known(DIVERGENCE, at)) return;
+  source_line(recorder.program->path, at, recorder.launch->file, line);
+  snprintf(text, sizeof text,
+           "%s: %zu work-items of a sub-group call a function of the whole sub-group, and %zu do not", line, present,
+           absent);
   add_finding(text);
 }
 
@@ -173,31 +191,53 @@ static void doubt(const touch *t, const history *h) {
   memcpy(d->before, recorder.launch->place[t->place].data + t->offset, t->bytes);
 }
 
-/* Whether nothing orders the access with this stamp and item relative to the current one. */
-static bool unordered(uint32_t stamp, uint32_t item, bool local) {
+static uint32_t sub_group_of(uint32_t item) {
+  return item / (uint32_t)recorder.launch->sub_group;
+}
+
+/* Whether a load's item, or all of its several ones, are in the current work-item's sub-group. */
+static bool is_of_my_sub_group(uint32_t item) {
+  const uint32_t mine = sub_group_of(recorder.item);
+  return item == SEVERAL_OF(mine) || sub_group_of(item) == mine;
+}
+
+/* Whether nothing orders the access with this stamp, item and count relative to the current one. */
+static bool unordered(uint32_t stamp, uint32_t item, uint32_t passed, bool local) {
   if (stamp == 0) return false;
   if (stamp < recorder.group_stamp[local]) return !local; /* another work-group's */
-  return stamp == recorder.stamp[local] && item != recorder.item;
+  if (stamp != recorder.stamp[local] || item == recorder.item) return false;
+  return !is_of_my_sub_group(item) || passed == recorder.passed[local][sub_group_of(recorder.item)];
+}
+
+/* Adds the current load to those of the same byte that nothing orders before it. */
+static void note_load(history *h, uint32_t at, bool local) {
+  const bool joins =
+      h->load_stamp == recorder.stamp[local] && unordered(h->load_stamp, h->load_item, h->load_passed, local);
+  if (!joins)
+    h->load_item = recorder.item;
+  else
+    h->load_item = is_of_my_sub_group(h->load_item) ? SEVERAL_OF(sub_group_of(recorder.item)) : SEVERAL;
+  h->load_stamp = recorder.stamp[local];
+  h->load_passed = recorder.passed[local][sub_group_of(recorder.item)];
+  h->load_at = at;
 }
 
 static void check_races(const touch *t) {
   const bool local = recorder.launch->place[t->place].local;
-  const uint32_t stamp = recorder.stamp[local];
   history *h = history_of(t);
   for (uint32_t i = 0; i < t->bytes; ++i, ++h) {
-    const bool after_store = unordered(h->store_stamp, h->store_item, local);
+    const bool after_store = unordered(h->store_stamp, h->store_item, h->store_passed, local);
     if (after_store && t->store) doubt(t, h);
     if (after_store && !t->store) find_race(t, false, h, true, h->store_stamp < recorder.group_stamp[local]);
-    if (t->store && unordered(h->load_stamp, h->load_item, local))
+    if (t->store && unordered(h->load_stamp, h->load_item, h->load_passed, local))
       find_race(t, true, h, false, h->load_stamp < recorder.group_stamp[local]);
     if (t->store) {
       h->store_item = recorder.item;
-      h->store_stamp = stamp;
+      h->store_stamp = recorder.stamp[local];
+      h->store_passed = recorder.passed[local][sub_group_of(recorder.item)];
       h->store_at = t->at;
     } else {
-      h->load_item = h->load_stamp == stamp && h->load_item != recorder.item ? SEVERAL : recorder.item;
-      h->load_stamp = stamp;
-      h->load_at = t->at;
+      note_load(h, t->at, local);
     }
   }
 }
@@ -259,6 +299,11 @@ bool record_begin(launch *l, const recorded_program *program, bool bounds_alone)
   recorder.launch = l;
   recorder.program = program;
   recorder.complete = true;
+  const size_t sub_groups = clattn_groups_of(l->local[0] * l->local[1] * l->local[2], l->sub_group);
+  for (int local = 0; local < 2; ++local) {
+    recorder.passed[local] = calloc(sub_groups, sizeof *recorder.passed[local]);
+    if (recorder.passed[local] == NULL) return false;
+  }
   if (bounds_alone) return true;
   recorder.history = calloc(l->places > 0 ? l->places : 1, sizeof *recorder.history);
   if (recorder.history == NULL) return false;
@@ -294,6 +339,12 @@ void record_barrier(unsigned fences) {
   if (fences & FENCE_GLOBAL) ++recorder.stamp[false];
 }
 
+void record_sub_group_barrier(size_t sub_group, unsigned fences) {
+  settle();
+  if (fences & FENCE_LOCAL) ++recorder.passed[true][sub_group];
+  if (fences & FENCE_GLOBAL) ++recorder.passed[false][sub_group];
+}
+
 void record_group_end(void) {
   settle();
   if (!count_group(recorder.launch, recorder.touch, recorder.count, recorder.phase + 1)) recorder.complete = false;
@@ -302,6 +353,7 @@ void record_group_end(void) {
 void record_end(void) {
   for (size_t i = 0; recorder.history != NULL && i < recorder.launch->places; ++i) free(recorder.history[i]);
   free(recorder.history);
+  for (int local = 0; local < 2; ++local) free(recorder.passed[local]);
   free(recorder.touch);
   recorder.history = NULL;
   recorder.touch = NULL;

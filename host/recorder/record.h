@@ -26,4 +26,9 @@ bool record_complete(void);
 /* Some work-items of a work-group wait at a barrier that others never reach. */
 void record_divergence(size_t waiting, size_t finished);
 
+/* A whole sub-group has reached a barrier of its own. */
+void record_sub_group_barrier(size_t sub_group, unsigned fences);
+/* Only some work-items of a sub-group have called its function, from `from`. */
+void record_sub_group_divergence(uintptr_t from, size_t present, size_t absent);
+
 #endif

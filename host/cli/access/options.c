@@ -11,20 +11,25 @@
 /* A page cannot show more. */
 #define LARGEST 1024
 
-enum { TOKENS, KEY_TOKENS, HEADS, HEAD_DIM, MODEL_DIM, NUMBERS };
+/* No device has wider sub-groups. */
+#define WIDEST 128
+
+enum { TOKENS, KEY_TOKENS, HEADS, HEAD_DIM, MODEL_DIM, SUB_GROUP, NUMBERS };
 
 static bool parse_numbers(access_options *o) {
   sizes *z = &o->sizes;
   const struct {
     const char *option;
     int64_t *value;
-  } all[NUMBERS] = {[TOKENS] = {"--tokens", &z->tokens},
-                    [KEY_TOKENS] = {"--key-tokens", &z->key_tokens},
-                    [HEADS] = {"--heads", &z->heads},
-                    [HEAD_DIM] = {"--head-dim", &z->head_dim},
-                    [MODEL_DIM] = {"--model-dim", &z->model_dim}};
+    int most;
+  } all[NUMBERS] = {[TOKENS] = {"--tokens", &z->tokens, LARGEST},
+                    [KEY_TOKENS] = {"--key-tokens", &z->key_tokens, LARGEST},
+                    [HEADS] = {"--heads", &z->heads, LARGEST},
+                    [HEAD_DIM] = {"--head-dim", &z->head_dim, LARGEST},
+                    [MODEL_DIM] = {"--model-dim", &z->model_dim, LARGEST},
+                    [SUB_GROUP] = {"--sub-group", &z->sub_group, WIDEST}};
   for (int i = 0; i < NUMBERS; ++i)
-    if (o->text[i] != NULL && !parse_integer(all[i].option, o->text[i], (number_range){1, LARGEST}, all[i].value))
+    if (o->text[i] != NULL && !parse_integer(all[i].option, o->text[i], (number_range){1, all[i].most}, all[i].value))
       return false;
   return true;
 }
@@ -42,7 +47,8 @@ static bool check(const access_options *o) {
 }
 
 int access_options_read(int argc, const char **argv, access_options *o) {
-  *o = (access_options){.sizes = {.tokens = 20, .key_tokens = 32, .heads = 1, .head_dim = 16, .model_dim = 16}};
+  *o = (access_options){
+      .sizes = {.tokens = 20, .key_tokens = 32, .heads = 1, .head_dim = 16, .model_dim = 16, .sub_group = NEIGHBOURS}};
   const struct poptOption table[] = {
       {"tokens", 0, POPT_ARG_STRING, &o->text[TOKENS], 0, "queries (20)", "N"},
       {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (32); project has as many keys as queries",
@@ -51,6 +57,7 @@ int access_options_read(int argc, const char **argv, access_options *o) {
       {"head-dim", 0, POPT_ARG_STRING, &o->text[HEAD_DIM], 0, "of queries, keys and values (16)", "N"},
       {"model-dim", 0, POPT_ARG_STRING, &o->text[MODEL_DIM], 0, "of the input of project and the result of output (16)",
        "N"},
+      {"sub-group", 0, POPT_ARG_STRING, &o->text[SUB_GROUP], 0, "most work-items of a sub-group, 1 to 128 (32)", "N"},
       {"causal", 0, POPT_ARG_NONE, &o->sizes.causal, 0, "a query at position p sees keys 0 ... p only", NULL},
       {"svg", 0, POPT_ARG_STRING, &o->svg, 0,
        "draw which work-items of the first work-group access what, phase by phase", "FILE"},

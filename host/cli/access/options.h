@@ -9,7 +9,7 @@
 typedef struct access_options {
   poptContext context; /* owns the words */
   const char **word;   /* kernels, ended by NULL */
-  char *text[5], *svg;
+  char *text[6], *svg;
   int json;
   sizes sizes;
 } access_options;

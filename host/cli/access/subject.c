@@ -234,6 +234,7 @@ int subject_run(const char *word, const sizes *z, subject *s) {
   s->problem = describe(s, z);
   device_forget();
   device_keep(clattn_stage_name(clattn_stage_kernels(s->stage)));
+  device_set_sub_group((size_t)z->sub_group);
   clattn_status status = plan(&w, s, kernels, &error);
   int code = GO_ON;
   if (status == CLATTN_OK) {

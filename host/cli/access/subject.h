@@ -8,6 +8,7 @@
 /* The sizes of the problem, from the options. */
 typedef struct sizes {
   int64_t tokens, key_tokens, heads, head_dim, model_dim;
+  int64_t sub_group; /* work-items of a sub-group */
   int causal;
 } sizes;
 
