@@ -12,8 +12,12 @@ bool kernel_has_tiles(const clattn_kernel *row) {
   return !row->library && row->tile[0].name != NULL;
 }
 
+bool kernel_needs_little(const clattn_kernel *row) {
+  return !row->library && (row->needs & ~(unsigned)CLATTN_NEEDS_LOCAL_MEMORY) == 0;
+}
+
 static bool is_for_gpus(const clattn_kernel *row) {
-  return row->target == CLATTN_TARGET_GPU && !row->few_rows;
+  return row->target == CLATTN_TARGET_GPU && !row->few_rows && kernel_needs_little(row);
 }
 
 bool kernel_is_default_of_gpus(const clattn_kernel *row) {

@@ -34,6 +34,7 @@ bool kernel_list_staged(size_t n, const kernel_filter *filter, char text[KERNEL_
 /* Reasons to leave a kernel out. */
 bool kernel_is_ours(const clattn_kernel *row);            /* not CLBlast's */
 bool kernel_has_tiles(const clattn_kernel *row);          /* not CLBlast's, and it has tile sizes */
-bool kernel_is_default_of_gpus(const clattn_kernel *row); /* what a plan takes on a GPU, for many rows */
+bool kernel_needs_little(const clattn_kernel *row);       /* not CLBlast's, and it needs no more than local memory */
+bool kernel_is_default_of_gpus(const clattn_kernel *row); /* what a plan takes on such a GPU, for many rows */
 
 #endif

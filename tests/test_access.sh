@@ -32,6 +32,12 @@ expect "--svg, naive" 0 '^the results are right$' -- "${access[@]}" project=naiv
 expect "loads that waste their cache lines are red" 0 'class="bad".*loads.*lines' -- cat "$folder/picture.svg"
 expect "--help" 0 '--key-tokens' -- "$clattn" --help
 
+# Kernels for sub-groups are right with any size of them, also with one that does not divide the work-group.
+for size in 1 5 8 16 32 64; do
+  expect "sub-groups of $size" 0 '^the results are right$' -- \
+    "$clattn" --tokens 7 --key-tokens 300 --heads 2 --causal --sub-group "$size" softmax=subgroup
+done
+
 # ---- wrong use
 
 expect "no kernel" 2 '^clattn-access: no kernel is given' -- "$clattn"
@@ -91,6 +97,17 @@ broken "two work-groups store to one element" 1 \
 broken "a barrier that only some work-items reach" 1 \
   'softmax/3_tiled.cl: 28 work-items of a work-group wait at a barrier that 4 never reached' \
   softmax/3_tiled.cl '  sum = join_sum(part, sum);' '  if (me > 3) sum = join_sum(part, sum);' softmax=tiled
+broken "sub-groups that race" 1 \
+  'softmax/7_subgroup.cl:[0-9]+: work-item .* loads local maxima .*stored at .*; there is no barrier' \
+  softmax/7_subgroup.cl 'barrier(CLK_LOCAL_MEM_FENCE); /* the maxima' '/* the maxima' softmax=subgroup:LOCAL_X=64
+broken "a barrier of the sub-group is not enough" 1 \
+  'softmax/7_subgroup.cl:[0-9]+: work-item .* loads local sums .*stored at .*; there is no barrier' \
+  softmax/7_subgroup.cl 'barrier(CLK_LOCAL_MEM_FENCE); /* the sums' 'sub_group_barrier(CLK_LOCAL_MEM_FENCE); /* the sums' \
+  softmax=subgroup:LOCAL_X=64
+broken "a reduction that only some lanes reach" 1 \
+  'softmax/7_subgroup.cl:[0-9]+: 16 work-items of a sub-group call a function of the whole sub-group, and 16 do not' \
+  softmax/7_subgroup.cl '  largest = join_max(maxima, largest);' '  if (me % 32 < 16) largest = join_max(maxima, largest);' \
+  softmax=subgroup:LOCAL_X=32
 broken "an undeclared type" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
   softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
 broken "a function that the recorder lacks" 3 'lacks a built-in function .*erf' \

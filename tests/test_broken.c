@@ -274,6 +274,13 @@ static const broken cases[] = {
      "barrier(CLK_LOCAL_MEM_FENCE); /* a level", "/* a level", "softmax=pairs", CLATTN_WEIGHTS, NULL, NULL},
     {"every work-item adds the sink", "softmax/4_pairs.cl", "if (me == 0) pair", "pair", "softmax=pairs",
      CLATTN_WEIGHTS, with_sinks, NULL},
+    {"sub-groups: the last one's maximum is forgotten", "softmax/7_subgroup.cl",
+     "i < (int)get_num_sub_groups(); ++i) joined = fmax", "i < (int)get_num_sub_groups() - 1; ++i) joined = fmax",
+     "softmax=subgroup", CLATTN_WEIGHTS, large_scale, NULL},
+    {"sub-groups: the first one's sum counts for all", "softmax/7_subgroup.cl", "joined += part[i]",
+     "joined += part[0]", "softmax=subgroup:LOCAL_X=256", CLATTN_WEIGHTS, NULL, NULL},
+    {"sub-groups: every work-item adds the sink", "softmax/7_subgroup.cl", "me == 0 ? sink_exp(sink, largest) : 0.0f",
+     "sink_exp(sink, largest)", "softmax=subgroup", CLATTN_WEIGHTS, with_sinks, NULL},
     {"a strip replaces instead of adding", "context/4_panel.cl", "key0 > begin", "0", "context=panel:STRIP=64",
      CLATTN_CONTEXT, NULL, NULL},
     {"products rounded to half", "context/1_naive.cl", "sum = fma(weights_row[key]",
@@ -566,11 +573,30 @@ static bool is_rejected(clattn_device *device, const broken *b) {
   return false;
 }
 
+/* Whether the device has what the kernel needs: sub-groups. */
+static bool has_needs(const clattn_device *device, const broken *b) {
+  const char *equals = strchr(b->kernels, '=');
+  for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
+    const char *stage = clattn_stage_name((clattn_stage)s);
+    if (strlen(stage) != (size_t)(equals - b->kernels) || strncmp(stage, b->kernels, strlen(stage)) != 0) continue;
+    const clattn_kernel *row = clattn_catalog_find((clattn_stage)s, equals + 1, strcspn(equals + 1, ":,"));
+    assert_non_null(row);
+    return clattn_needs_met(row->needs, clattn_device_get_info(device), NULL) == CLATTN_OK;
+  }
+  fail_msg("'%s' names no stage", b->kernels);
+  return false;
+}
+
 /* The unchanged kernel must pass with the same problem, so that the check does not reject
  * everything. */
 static void is_noticed(void **state) {
   const broken *b = *state;
   clattn_device *device = support_device();
+  if (!has_needs(device, b)) {
+    print_message("%-45s skipped: the device cannot run %s\n", b->name, b->kernels);
+    clattn_device_close(device);
+    skip();
+  }
   copy_kernels();
   const clattn_check_report unbroken = run(device, b);
   assert_passed(&unbroken, b->name);

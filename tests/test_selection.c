@@ -501,6 +501,29 @@ static void fewer_keys_need_no_more_workspace(void **state) {
 
 /* ---- needs ------------------------------------------------------------------------------------------------------- */
 
+/* The version of the device decides only where the extension adds nothing to OpenCL C 1.2. */
+static void languages_follow_needs(void **state) {
+  (void)state;
+  static const struct {
+    unsigned needs;
+    const char *version, *extensions, *language;
+  } cases[] = {
+      {0, "OpenCL 3.0 CUDA", "cl_khr_subgroups", "-cl-std=CL1.2"},
+      {CLATTN_NEEDS_LOCAL_MEMORY, "OpenCL 2.0 AMD-APP", "cl_khr_subgroups", "-cl-std=CL1.2"},
+      {CLATTN_NEEDS_SUB_GROUPS, "OpenCL 2.0 AMD-APP", "cl_khr_subgroups", "-cl-std=CL2.0"},
+      {CLATTN_NEEDS_SUB_GROUPS, "OpenCL 3.0 v1.r38p1", "cl_khr_subgroups", "-cl-std=CL3.0"},
+      {CLATTN_NEEDS_SUB_GROUPS, "OpenCL 3.1 ", "cl_khr_subgroups cl_intel_subgroups", "-cl-std=CL1.2"},
+      {CLATTN_NEEDS_SUB_GROUPS, "OpenCL 1.2 beignet", "cl_intel_subgroups", "-cl-std=CL1.2"},
+      {CLATTN_NEEDS_SUB_GROUPS, "", "cl_khr_subgroups", "-cl-std=CL1.2"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    clattn_device_info device = known(NVIDIA);
+    snprintf(device.version, sizeof device.version, "%s", cases[i].version);
+    snprintf(device.extensions, sizeof device.extensions, "%s", cases[i].extensions);
+    assert_string_equal(clattn_needs_language(cases[i].needs, &device), cases[i].language);
+  }
+}
+
 static void needs_are_met_or_named(void **state) {
   (void)state;
   static const struct {
@@ -549,6 +572,7 @@ int main(void) {
       cmocka_unit_test(all_units_get_work),
       cmocka_unit_test(fewer_keys_need_no_more_workspace),
       cmocka_unit_test(needs_are_met_or_named),
+      cmocka_unit_test(languages_follow_needs),
   };
   return cmocka_run_group_tests_name("selection", tests, NULL, NULL);
 }

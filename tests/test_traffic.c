@@ -152,6 +152,16 @@ static const counted by_hand[] = {
      1,
      1,
      {.flops = 384 + 128 + 192, .read = 128 + 96, .written = 160, .local_read = 188, .local_written = 126}},
+    /* the same registers; each of two sub-groups writes two floats, which all 64 work-items read */
+    {CLATTN_STAGE_SOFTMAX,
+     "subgroup",
+     {64, 4},
+     1,
+     288,
+     1,
+     1,
+     1,
+     {.flops = 768 + 256 + 192, .read = 256 + 96, .written = 288, .local_read = 256, .local_written = 4}},
     {CLATTN_STAGE_SOFTMAX, "vector", {16}, 3, 32, 1, 1, 1, {.flops = 384, .read = 288, .written = 192}},
     /* for each of 2 keys q and the result (3 + 5), then k and v; then the result once more */
     {CLATTN_STAGE_FUSED, "online", {0}, 1, 2, 2, 3, 5, {108, 74, 74, 40, 40, 0, 0}},

@@ -30,15 +30,15 @@ static const clattn_device_info arm = {.type = CLATTN_DEVICE_CPU,
 
 /* What all GPUs of a vendor have in common. */
 typedef struct gpu_vendor {
-  const char *word, *name, *extensions;
+  const char *word, *name, *version, *extensions;
   uint64_t local_memory_bytes, max_work_group;
 } gpu_vendor;
 
 static const gpu_vendor vendors[] = {
-    {"nvidia", "NVIDIA Corporation", "", 48 << 10, 1024},
-    {"amd", "Advanced Micro Devices, Inc.", "cl_khr_fp16 cl_khr_subgroups", 64 << 10, 256},
-    {"intel", "Intel(R) Corporation", "cl_khr_fp16 cl_khr_subgroups cl_intel_subgroups cl_intel_required_subgroup_size",
-     64 << 10, 256}};
+    {"nvidia", "NVIDIA Corporation", "OpenCL 3.0", "", 48 << 10, 1024},
+    {"amd", "Advanced Micro Devices, Inc.", "OpenCL 2.0", "cl_khr_fp16 cl_khr_subgroups", 64 << 10, 256},
+    {"intel", "Intel(R) Corporation", "OpenCL 3.0",
+     "cl_khr_fp16 cl_khr_subgroups cl_intel_subgroups cl_intel_required_subgroup_size", 64 << 10, 256}};
 
 static clattn_device_info gpu_of(const gpu_vendor *v, const char *name) {
   const uint64_t most = v->max_work_group;
@@ -50,6 +50,7 @@ static clattn_device_info gpu_of(const gpu_vendor *v, const char *name) {
                           .max_work_item_sizes = {most, most, most}};
   snprintf(d.name, sizeof d.name, "%s", name);
   snprintf(d.vendor, sizeof d.vendor, "%s", v->name);
+  snprintf(d.version, sizeof d.version, "%s", v->version);
   snprintf(d.extensions, sizeof d.extensions, "%s", v->extensions);
   if (strstr(d.extensions, "required_subgroup_size") != NULL) d.least_sub_group = strcmp(name, "pvc") == 0 ? 16 : 8;
   return d;

@@ -102,6 +102,15 @@ void clattn_geometry_online_group(const int *value, const clattn_extent *e, clat
   g->longest_addition *= 2;
 }
 
+/* value: LOCAL_X, ITEM_KEYS. How a sub-group joins its lanes and how many sub-groups there are is
+ * unknown: at worst all work-items are joined one after the other. */
+void clattn_geometry_sub_groups(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const size_t lanes = (size_t)value[0];
+  clattn_geometry_row_group(value, e, g);
+  g->local_bytes *= 2;
+  g->longest_addition = clattn_larger(clattn_groups_of(e->terms, lanes), lanes);
+}
+
 /* value: ITEM_ROWS */
 void clattn_geometry_vector_rows(const int *value, const clattn_extent *e, clattn_geometry *g) {
   *g = (clattn_geometry){

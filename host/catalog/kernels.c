@@ -152,6 +152,13 @@ const clattn_kernel clattn_kernels[] = {
      .file = "softmax/6_vector.cl", .function = "softmax", .idea = "float16, no barriers",
      .tile = {{"ITEM_ROWS", 16, {1, 4, 16, 64}}}, .geometry = clattn_geometry_vector_rows,
      .traffic = clattn_traffic_softmax_vector},
+    {.stage = CLATTN_STAGE_SOFTMAX, .rung = 7, .name = "subgroup",
+     .target = CLATTN_TARGET_GPU, .priority = 45,
+     .needs = CLATTN_NEEDS_LOCAL_MEMORY | CLATTN_NEEDS_SUB_GROUPS,
+     .file = "softmax/7_subgroup.cl", .function = "softmax",
+     .idea = "sub-groups join maxima and sums: two barriers a row",
+     .tile = {{"LOCAL_X", 128, {32, 64, 128, 256}}, {"ITEM_KEYS", 16, {4, 8, 16, 32}}},
+     .geometry = clattn_geometry_sub_groups, .traffic = clattn_traffic_softmax_subgroup},
 
     {.stage = CLATTN_STAGE_CONTEXT, .rung = 1, .name = "naive",
      .target = CLATTN_TARGET_ANY, .priority = 10, .plain = true,

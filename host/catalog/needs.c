@@ -3,6 +3,7 @@
  * whether a device has one. */
 #include "catalog/needs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -49,4 +50,16 @@ clattn_status clattn_needs_met(unsigned needs, const clattn_device_info *device,
       return clattn_fail(error, CLATTN_UNSUPPORTED, "needs %s; '%s' has %s", needs_table[i].name, device->name,
                          needs_table[i].lacking);
   return CLATTN_OK;
+}
+
+/* Not always the newest one: with 3.0, Intel's compiler of 2022 fails on its own header on GPUs without
+ * images. */
+const char *clattn_needs_language(unsigned needs, const clattn_device_info *device) {
+  static const char begin[] = "OpenCL ";
+  const char *version = device->version;
+  if ((needs & CLATTN_NEEDS_SUB_GROUPS) == 0 || has_extension(device, "cl_intel_subgroups") ||
+      strncmp(version, begin, sizeof begin - 1) != 0)
+    return "-cl-std=CL1.2";
+  const long number = strtol(version + sizeof begin - 1, NULL, 10);
+  return number >= 3 ? "-cl-std=CL3.0" : number == 2 ? "-cl-std=CL2.0" : "-cl-std=CL1.2";
 }

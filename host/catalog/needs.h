@@ -17,4 +17,8 @@ typedef enum clattn_need {
  * lacks, and why. */
 clattn_status clattn_needs_met(unsigned needs, const clattn_device_info *device, clattn_error *error);
 
+/* The option that tells the compiler which language a kernel with these needs is written in. It is
+ * OpenCL C 1.2, but for the functions of sub-groups: only cl_intel_subgroups adds them to 1.2. */
+const char *clattn_needs_language(unsigned needs, const clattn_device_info *device);
+
 #endif

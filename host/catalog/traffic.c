@@ -12,6 +12,9 @@
  * saves over reading one float for each operation. A float that one expression uses twice counts
  * once: a compiler reads it once. */
 
+/* A typical GPU's. */
+#define SUB_GROUP_ITEMS 32.0
+
 static double tiles_of(size_t elements, size_t tile) {
   const size_t tiles = (elements + tile - 1) / tile;
   return (double)tiles;
@@ -171,15 +174,29 @@ void clattn_traffic_softmax_pairs(const int *value, const clattn_sizes *s, clatt
   join_row((size_t)value[0], (double)s->pairs * (double)s->rows, t);
 }
 
-/* value: LOCAL_X, ITEM_KEYS. One read and one exp for each score kept in registers; the
- * other scores are read and computed as in tiled. */
-void clattn_traffic_softmax_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+/* One read and one exp for each score kept in registers; the other scores are read and computed as in
+ * tiled. */
+static void add_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const size_t places = (size_t)value[0] * (size_t)value[1], kept = clattn_smaller(s->columns, places);
   const double rows = (double)s->pairs * (double)s->rows, behind = (double)(s->columns - kept);
   t->flops += rows * (3.0 * (double)places + (double)kept + 6.0 * behind);
   t->global_read += rows * ((double)kept + 3.0 * behind);
   t->global_written += rows * (double)s->columns;
-  join_row((size_t)value[0], rows, t);
+}
+
+/* value: LOCAL_X, ITEM_KEYS */
+void clattn_traffic_softmax_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  add_register(value, s, t);
+  join_row((size_t)value[0], (double)s->pairs * (double)s->rows, t);
+}
+
+/* value: LOCAL_X, ITEM_KEYS. Each sub-group writes two numbers, and each work-item reads those of all
+ * sub-groups, which are taken to have SUB_GROUP_ITEMS. */
+void clattn_traffic_softmax_subgroup(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const double rows = (double)s->pairs * (double)s->rows, lanes = (double)value[0];
+  add_register(value, s, t);
+  t->local_written += rows * 2.0 * lanes / SUB_GROUP_ITEMS;
+  t->local_read += rows * 2.0 * lanes * lanes / SUB_GROUP_ITEMS;
 }
 
 /* value: ITEM_ROWS. Three passes; two of them write, because the result holds exp in between. */

@@ -30,7 +30,8 @@ clattn_traffic_formula clattn_traffic_by_rows, clattn_traffic_naive, clattn_traf
     clattn_traffic_register, clattn_traffic_panel;
 /* softmax */
 clattn_traffic_formula clattn_traffic_softmax_naive, clattn_traffic_softmax_online, clattn_traffic_softmax_tiled,
-    clattn_traffic_softmax_pairs, clattn_traffic_softmax_register, clattn_traffic_softmax_vector;
+    clattn_traffic_softmax_pairs, clattn_traffic_softmax_register, clattn_traffic_softmax_vector,
+    clattn_traffic_softmax_subgroup;
 /* fused */
 clattn_traffic_formula clattn_traffic_fused_row, clattn_traffic_fused_online, clattn_traffic_fused_tiled,
     clattn_traffic_fused_register, clattn_traffic_fused_vector, clattn_traffic_fused_split, clattn_traffic_fused_stream;

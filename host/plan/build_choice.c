@@ -34,7 +34,8 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_device_in
                            const char *folder, char *options, size_t size) {
   const clattn_stage_facts *facts = clattn_stage_facts_of(choice->stage);
   const bool in_place = clattn_kernel_reads_cache(choice->row, problem);
-  size_t used = (size_t)snprintf(options, size, "%s", clattn_standard_options(folder));
+  size_t used = (size_t)snprintf(options, size, "%s%s", clattn_needs_language(choice->row->needs, device),
+                                 clattn_standard_options(folder));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, in_place, options + used, size - used);
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   used += (size_t)clattn_form_macros(choice->row->forms, problem, device, options + used, size - used);

@@ -11,7 +11,7 @@
 #include "base/text.h"
 
 const char *clattn_standard_options(const char *folder) {
-  return folder == NULL ? "-cl-std=CL1.2 -w" : "-cl-std=CL1.2";
+  return folder == NULL ? " -w" : "";
 }
 
 /* A log begins with the first error, so a long log is cut at its end. */
