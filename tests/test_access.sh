@@ -36,7 +36,14 @@ expect "--help" 0 '--key-tokens' -- "$clattn" --help
 for size in 1 5 8 16 32 64; do
   expect "sub-groups of $size" 0 '^the results are right$' -- \
     "$clattn" --tokens 7 --key-tokens 300 --heads 2 --causal --sub-group "$size" softmax=subgroup
+  expect "fused, sub-groups of $size" 0 '^the results are right$' -- \
+    "$clattn" --tokens 19 --key-tokens 70 --heads 2 --causal --sub-group "$size" fused=subgroup
+  expect "fused in parts, sub-groups of $size" 0 '^the results are right$' -- \
+    "$clattn" --tokens 3 --key-tokens 70 --heads 2 --sub-group "$size" fused=subsplit
 done
+expect "rows that are sub-groups exchange nothing through local memory" 1 '' -- \
+  sh -c '"$@" --sub-group 8 fused=subgroup | grep "^part "' - "${access[@]}"
+expect "other rows do" 0 '^part ' -- "${access[@]}" --sub-group 16 fused=subgroup
 
 # ---- wrong use
 
@@ -108,6 +115,11 @@ broken "a reduction that only some lanes reach" 1 \
   'softmax/7_subgroup.cl:[0-9]+: 16 work-items of a sub-group call a function of the whole sub-group, and 16 do not' \
   softmax/7_subgroup.cl '  largest = join_max(maxima, largest);' '  if (me % 32 < 16) largest = join_max(maxima, largest);' \
   softmax=subgroup:LOCAL_X=32
+broken "the weights of a row that is a sub-group, without its barrier" 1 \
+  'fused_block.cl:[0-9]+: work-item .* loads local weights .*stored at .*; there is no barrier' \
+  common/exchange_sub_groups.cl '  sub_group_barrier(CLK_LOCAL_MEM_FENCE);' '' fused=subgroup:LOCAL_X=32
+broken "rows taken for sub-groups that are none" 1 '^the results are wrong' common/exchange_sub_groups.cl \
+  'get_sub_group_size() != LOCAL_X || get_sub_group_local_id() != x || first_y != y' 0 fused=subgroup:LOCAL_X=16
 broken "an undeclared type" 3 "softmax/1_naive.cl:[0-9]+:[0-9]+: error: .*'jon'" \
   softmax/1_naive.cl 'float sum =' 'jon sum =' softmax=naive
 broken "a function that the recorder lacks" 3 'lacks a built-in function .*erf' \

@@ -60,7 +60,8 @@ expect "ladder --csv: whole lines, and with a mask nothing is predicted" 0 '' --
   'import csv, sys
 rows = list(csv.DictReader(open(sys.argv[1])))
 assert all("spread" in row and None not in row and len({row["disturbed"] for row in rows}) == 1 for row in rows), rows
-assert len(rows) >= 4 and all(row["state"] == "timed" and None not in row and float(row["seconds"]) > 0 for row in rows)
+able = [row for row in rows if "needs sub-groups" not in row["reason"]]
+assert len(able) >= 4 and all(row["state"] == "timed" and None not in row and float(row["seconds"]) > 0 for row in able)
 assert all(row["predicted_seconds"] == "" == row["limit"] for row in rows)' "$folder/ladder.csv"
 
 expect "ladder --type" 0 '^\{$' -- "$clattn" ladder softmax --type f16 --json "${small[@]}"

@@ -193,6 +193,20 @@ static const counted by_hand[] = {
       .written = 256,
       .local_read = 2048 + 512 + 64 + 2560 + 512,
       .local_written = 128 + 128 + 256 + 64 + 1 + 64 + 64}},
+    /* as register, but neither maxima nor sums pass through local memory */
+    {CLATTN_STAGE_FUSED,
+     "subgroup",
+     {8, 8, 1, 1, 16},
+     8,
+     8,
+     1,
+     16,
+     32,
+     {.flops = 64 * (32 + 2 + 3 + 1 + 4 + 64 + 8),
+      .read = 128 + 128 + 256,
+      .written = 256,
+      .local_read = 2048 + 64 + 2560,
+      .local_written = 128 + 128 + 256 + 1 + 64}},
     /* 2 key tiles for 16 queries: Q and copies of K and V, then scores, maxima, weights and sums of
      * each lane, and the lane's other values */
     {CLATTN_STAGE_FUSED,

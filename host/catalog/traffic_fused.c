@@ -68,6 +68,7 @@ void clattn_traffic_fused_tiled(const int *value, const clattn_sizes *s, clattn_
 
 typedef struct block {
   size_t local[2], item_rows, item_keys, tile_depth;
+  bool in_step; /* a row's work-items are a sub-group: maxima and sums take no local memory */
 } block;
 
 /* Adds the traffic of `blocks` blocks that share `rows` rows and go through all keys in `parts`
@@ -92,27 +93,36 @@ static void add_blocks(const block *b, const clattn_sizes *s, double blocks, dou
   t->local_written += q_loads * blocks * (double)block_rows * depths;
   t->local_written += tiles * (double)block_keys * (depths + vectors * lanes * 4.0);
   t->local_read += tiles * items * depths * (item_rows + item_keys);
-  /* maxima, the flag for NaN, weights */
-  t->local_written += tiles * (items * item_rows + 1.0) + places;
-  t->local_read += tiles * items * (item_rows * lanes + 1.0);
+  /* the flag for NaN, weights */
+  t->local_written += tiles + places;
+  t->local_read += tiles * items;
   t->local_read += tiles * items * (double)block_keys * (item_rows + 4.0 * vectors);
-  /* sums, joined at the end */
-  t->local_written += blocks * parts * items * item_rows;
-  t->local_read += blocks * parts * items * item_rows * lanes;
+  if (b->in_step) return;
+  /* maxima, and sums, joined at the end */
+  t->local_written += (tiles + blocks * parts) * items * item_rows;
+  t->local_read += (tiles + blocks * parts) * items * item_rows * lanes;
 }
 
 /* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_KEYS, TILE_DEPTH */
-void clattn_traffic_fused_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
-  const block b = {{(size_t)value[0], (size_t)value[1]}, (size_t)value[2], (size_t)value[3], (size_t)value[4]};
+static void add_block_kernel(const int *value, bool in_step, const clattn_sizes *s, clattn_traffic *t) {
+  const block b = {{(size_t)value[0], (size_t)value[1]}, (size_t)value[2], (size_t)value[3], (size_t)value[4], in_step};
   add_blocks(&b, s, (double)s->pairs * tiles_of(s->rows, b.local[1] * b.item_rows), all_rows(s), 1.0, t);
   t->global_written += all_rows(s) * (double)s->columns * s->context_floats;
+}
+
+void clattn_traffic_fused_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  add_block_kernel(value, false, s, t);
+}
+
+void clattn_traffic_fused_subgroup(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  add_block_kernel(value, true, s, t);
 }
 
 /* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS. A block has rows of all heads that
  * share a KV head. Each part writes its sums of values, a maximum and a sum of weights to the
  * workspace; for an empty part the join reads only the last two. */
-void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_traffic *t) {
-  const block b = {{(size_t)value[0], SPLIT_LOCAL_Y}, (size_t)value[1], 1, (size_t)value[2]};
+static void add_split_kernel(const int *value, bool in_step, const clattn_sizes *s, clattn_traffic *t) {
+  const block b = {{(size_t)value[0], SPLIT_LOCAL_Y}, (size_t)value[1], 1, (size_t)value[2], in_step};
   const size_t block_rows = b.local[1] * b.item_rows, lines = s->group * s->rows;
   const size_t blocks = s->pairs / s->group * ((lines + block_rows - 1) / block_rows);
   const size_t parts = (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)s->terms, value[4], value[3]);
@@ -122,6 +132,14 @@ void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_
   t->flops += results * 6.0 * full; /* the join: difference, exp, two multiply-adds */
   t->global_read += results * (2.0 * (double)parts + 2.0 * full);
   t->global_written += all_rows(s) * (double)parts * (double)(s->columns + 2) + results * s->context_floats;
+}
+
+void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  add_split_kernel(value, false, s, t);
+}
+
+void clattn_traffic_fused_subsplit(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  add_split_kernel(value, true, s, t);
 }
 
 /* ---- for CPUs ---------------------------------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@
 #include "programs/source.h"
 #include "base/status.h"
 
-#define INCLUDES_DEEPEST 4
+#define INCLUDES_DEEPEST 6
 #define LARGEST_FILE (1024L * 1024L)
 #define PATH_LONGEST 4096
 

@@ -111,20 +111,24 @@ static int call(const command *c, const char *log) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-/* The OpenCL C version that the kernels use. */
-static const char *const language[] = {"clang",
-                                       "-x",
-                                       "cl",
-                                       "-cl-std=CL1.2",
-                                       "-D__OPENCL_VERSION__=120",
-                                       "-Xclang",
-                                       "-finclude-default-header",
-                                       "-Xclang",
-                                       "-fdeclare-opencl-builtins",
-                                       "-fno-builtin",
-                                       "-fPIC",
-                                       "-Wno-psabi",
-                                       NULL};
+/* The OpenCL C version that the kernels use; those for sub-groups are built with an option for 3.0. Of
+ * that they get nothing with generic pointers, for which builtins.cl has no functions. */
+static const char *const language[] = {
+    "clang",
+    "-x",
+    "cl",
+    "-cl-std=CL1.2",
+    "-Xclang",
+    "-cl-ext=-__opencl_c_generic_address_space,-__opencl_c_device_enqueue,-__opencl_c_pipes",
+    "-D__OPENCL_VERSION__=120",
+    "-Xclang",
+    "-finclude-default-header",
+    "-Xclang",
+    "-fdeclare-opencl-builtins",
+    "-fno-builtin",
+    "-fPIC",
+    "-Wno-psabi",
+    NULL};
 /* -fwrapv makes int overflow wrap, as on a device. Without it clang would compute int offsets in 64
  * bits. */
 static const char *const first_step[] = {"-O1",        "-fwrapv", "-fsanitize=kernel-address", "-gline-tables-only",

@@ -14,8 +14,8 @@
  * Q and K pass through local memory TILE_DEPTH columns at a time, so any head_dim fits. If head_dim is at most
  * TILE_DEPTH, Q stays there. V then overwrites what the scores no longer need.
  *
- * The LOCAL_X work-items of a row join their maxima through local memory for each tile, but their sums only at the end.
- * Until then each work-item holds the sum over its own keys.
+ * The LOCAL_X work-items of a row join their maxima for each tile, but their sums only at the end. Until then each
+ * work-item holds the sum over its own keys. common/exchange.cl says how they join them.
  *
  * A masked key's value needs care only if it is not finite, since its weight is 0. If a work-item has found a NaN or an
  * infinity in a tile of V, a slower loop skips masked keys one by one.
@@ -47,6 +47,7 @@
 #define BLOCK_ROWS (LOCAL_Y * ITEM_ROWS)
 #define BLOCK_KEYS (LOCAL_X * ITEM_KEYS) /* a multiple of 4 */
 #define ITEMS (LOCAL_X * LOCAL_Y)
+#include "common/exchange.cl"
 
 /* Lengths of rows in local memory, in float4s. */
 #if TILE_DEPTH < HEAD_DIM
@@ -61,7 +62,6 @@
 #define VALUE_VECTORS ((VALUE_DIM + 4 * LOCAL_X - 1) / (4 * LOCAL_X))
 #define VALUE_ROW (VALUE_VECTORS * LOCAL_X)
 #define WEIGHT_ROW (BLOCK_KEYS / 4 | 1)
-#define PART_ROW (LOCAL_X / 4)
 
 #define KEYS_AT (BLOCK_ROWS * DEPTH_ROW) /* after Q */
 #define KEYS_END (KEYS_AT + BLOCK_KEYS * DEPTH_ROW)
@@ -95,9 +95,10 @@ typedef struct fused_block {
 typedef struct block_memory {
   local float4 *tile;    /* [TILE_VECTORS] */
   local float4 *weights; /* [BLOCK_ROWS * WEIGHT_ROW] */
-  local float4 *part;    /* [BLOCK_ROWS * PART_ROW]: for each row, one value of each of its work-items */
+  local float4 *part;    /* [BLOCK_ROWS * PART_ROW], of common/exchange.cl */
   local int *nonfinite;
   local ulong *places; /* with pages, [BLOCK_KEYS]: the rows of a tile of keys in the cache */
+  int in_step; /* of common/exchange.cl */
 } block_memory;
 
 /* The running results of a work-item. */
@@ -271,37 +272,24 @@ void finish_scores(const attention a, const fused_block b, const fused_inputs in
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/* Stores one value for a row, where the row's other work-items can read it. */
-void store_part(const block_memory memory, int r, float value) {
-  ((local float *)memory.part)[row_in_block(r) * LOCAL_X + get_local_id(0)] = value;
-}
-
-void store_maxima(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS]) {
+/* Finds the largest of this work-item's scores in each row, for the row's other work-items. */
+void find_maxima(const block_memory memory, float score[ITEM_ROWS][ITEM_KEYS], float largest[ITEM_ROWS]) {
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
-    float largest = score[r][0];
+    largest[r] = score[r][0];
 #pragma unroll
-    for (int c = 1; c < ITEM_KEYS; ++c) largest = fmax(largest, score[r][c]);
-    store_part(memory, r, largest);
+    for (int c = 1; c < ITEM_KEYS; ++c) largest[r] = fmax(largest[r], score[r][c]);
+    offer_value(memory.part, memory.in_step, row_in_block(r), largest[r]);
   }
-}
-
-/* The largest of the values stored for a row, and of `largest`. */
-float join_maxima(const block_memory memory, int r, float largest) {
-#pragma unroll
-  for (int i = 0; i < PART_ROW; ++i) {
-    const float4 part = memory.part[row_in_block(r) * PART_ROW + i];
-    largest = fmax(largest, fmax(fmax(part.x, part.y), fmax(part.z, part.w)));
-  }
-  return largest;
 }
 
 /* Turns scores into weights in local memory. Where a maximum has grown, the row's sums so far shrink. */
-void store_weights(const block_memory memory, int headroom, float score[ITEM_ROWS][ITEM_KEYS], block_sums *sums) {
+void store_weights(const block_memory memory, int headroom, float score[ITEM_ROWS][ITEM_KEYS], float mine[ITEM_ROWS],
+                   block_sums *sums) {
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     local float *weights = (local float *)(memory.weights + row_in_block(r) * WEIGHT_ROW) + get_local_id(0);
-    const float larger = join_maxima(memory, r, sums->largest[r]);
+    const float larger = join_max(memory.part, memory.in_step, row_in_block(r), mine[r], sums->largest[r]);
     const float factor = larger > sums->largest[r] ? shrink(sums->largest[r], larger) : 1.0f;
     sums->largest[r] = larger;
     sums->sum[r] *= factor;
@@ -374,22 +362,22 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
   barrier(CLK_LOCAL_MEM_FENCE); /* the places are stored */
 #endif
   for (int key0 = b.first_key; key0 < b.key_end; key0 += BLOCK_KEYS) {
-    float score[ITEM_ROWS][ITEM_KEYS];
+    float score[ITEM_ROWS][ITEM_KEYS], largest[ITEM_ROWS];
     if (item_number() == 0) *memory.nonfinite = 0; /* reset before the product's barriers, set after them */
     multiply_keys(a, b, in, key0, memory, score);
     finish_scores(a, b, in, key0, score);
-    store_maxima(memory, score);
+    find_maxima(memory, score, largest);
     const key_rows rows = {in.v,    in.v_scales, v_at + (PAGES ? 0 : key0) * a.v.row,
                            a.v.row, VALUE_DIM,   b.s.head / a.group};
     if (load_keys(V_TYPE, rows, b.key_end - key0, 0, 4 * VALUE_ROW, memory, memory.tile + VALUES_AT, VALUE_ROW))
       *memory.nonfinite = 1;      /* all writers write the same value */
-    barrier(CLK_LOCAL_MEM_FENCE); /* V and the maxima are stored */
+    barrier(CLK_LOCAL_MEM_FENCE); /* V is stored, and what was offered */
     const int careful = *memory.nonfinite;
-    store_weights(memory, headroom, score, sums);
+    store_weights(memory, headroom, score, largest, sums);
 #if PAGES
     find_places(a, b, in, key0 + BLOCK_KEYS, memory.places); /* of the next tile; this one's keys and values are read */
 #endif
-    barrier(CLK_LOCAL_MEM_FENCE); /* the weights are stored */
+    row_barrier(memory.in_step); /* the row's weights are stored */
     if (careful)
       add_live_values(memory, sums);
     else
@@ -401,15 +389,11 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
 /* Joins the sums of a row's work-items; each gets the total. */
 void join_sums(const block_memory memory, block_sums *sums) {
 #pragma unroll
-  for (int r = 0; r < ITEM_ROWS; ++r) store_part(memory, r, sums->sum[r]);
-  barrier(CLK_LOCAL_MEM_FENCE); /* all partial sums are stored */
+  for (int r = 0; r < ITEM_ROWS; ++r) offer_value(memory.part, memory.in_step, row_in_block(r), sums->sum[r]);
+  row_barrier(memory.in_step); /* all partial sums are offered */
 #pragma unroll
-  for (int r = 0; r < ITEM_ROWS; ++r) {
-    float sum = 0.0f;
-#pragma unroll
-    for (int i = 0; i < LOCAL_X; ++i) sum += ((local const float *)memory.part)[row_in_block(r) * LOCAL_X + i];
-    sums->sum[r] = sum;
-  }
+  for (int r = 0; r < ITEM_ROWS; ++r)
+    sums->sum[r] = join_sum(memory.part, memory.in_step, row_in_block(r), sums->sum[r]);
 }
 
 /* Stores this work-item's columns of a row that begins at an element of `to`. */

@@ -40,7 +40,7 @@
 #include "common/fused_block.cl"
 #include "common/group.cl"
 
-kernel SUB_GROUP __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
+kernel SUB_GROUP __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1) ASK_FOR_STEP)) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
@@ -55,7 +55,7 @@ fused(global const void *q, global const void *k, global const void *v, global v
   const fused_block block = {
       s, row0, a.query_len, row0, row_end, first_key(a, s, row0), row0 < row_end ? end_key(a, s, row_end - 1) : 0};
   const fused_inputs in = {q, k, v, mask, slopes};
-  const block_memory memory = {tile, weights, part, &nonfinite};
+  const block_memory memory = {tile, weights, part, &nonfinite, 0, rows_in_step(&nonfinite)};
   const float sink = head_sink(sinks, s), no_sum = sink_part(sink, headroom);
   block_sums sums;
   sum_block(a, block, in, sink, headroom, memory, &sums);

@@ -54,7 +54,7 @@ int parts_here(attention a) {
   return parts_of(a.all_pairs / a.group * blocks, a.key_len, GROUPS, PART_KEYS);
 }
 
-kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
+kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1) ASK_FOR_STEP)) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace, global const void *k_scales, global const void *v_scales,
@@ -81,7 +81,7 @@ fused(global const void *q, global const void *k, global const void *v, global v
                              key0,
                              min(key0 + part_tiles * BLOCK_KEYS, end)};
   const fused_inputs in = {q, k, v, mask, slopes, k_scales, v_scales, table + s.batch * a.table_width};
-  const block_memory memory = {tile, weights, part, &nonfinite, places};
+  const block_memory memory = {tile, weights, part, &nonfinite, places, rows_in_step(&nonfinite)};
   block_sums sums;
   sum_block(a, block, in, -INFINITY, headroom_of(s.key_len), memory, &sums);
   join_sums(memory, &sums);
