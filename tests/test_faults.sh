@@ -2,13 +2,14 @@
 # The program in a broken environment: drivers, cache folders, disks, and many starts at the same
 # time.
 #
-# usage: test_faults.sh PROGRAM drivers|hangs|folders|disks|links|starts|texts [SHIM] SHIM is
+# usage: test_faults.sh PROGRAM drivers|hangs|folders|disks|links|starts|texts|crashes [SHIM] SHIM is
 # libclattn_faults.so from tests/faults. FAULTS=all runs 20 times 8 starts instead of 2.
 
 # shellcheck source=tests/program_helpers.sh
 . "$(dirname "$0")/program_helpers.sh"
 unset CLATTN_DEVICE
 shim=${3:-}
+kernels_folder=$(cd "$(dirname "$0")/../kernels" && pwd)
 kernels=(--kernel "project=1,scores=1,softmax=1,context=1") # the quickest to build
 run=("$clattn" run --example please-study-man --repeat 1 "${kernels[@]}")
 right='^passed: all 3 rows were checked$'
@@ -289,6 +290,41 @@ links() {
   fi
 }
 
+# ---- crashes
+
+# A compiler that crashes with kernels for sub-groups, of a device that says that it has them.
+crashes() {
+  local device words last
+  local fault=(env "LD_PRELOAD=$shim" FAULT_EXTENSIONS=cl_khr_subgroups "CLATTN_PROGRAM_DIR=$folder/programs")
+  local run=("$clattn" run --random --tokens 16 --model-dim 32 --heads 2 --repeat 1 --kernel softmax=subgroup)
+  local refused="^clattn: kernel softmax=subgroup: on '.*' a process that built or tested it crashed .*programs/.*trial"
+  local builds="^clattn: device '.*' cannot build kernel file 'softmax/7_subgroup.cl'"
+  refuse "the compiler crashes: the program does not" 2 "$refused" -- "${fault[@]}" FAULT_CRASH=sub_group_reduce "${run[@]}"
+  refuse "the crash is remembered" 2 "$refused" -- "${fault[@]}" "${run[@]}"
+  expect "doctor says so, and goes on" 0 "^    softmax +7 subgroup +cannot run .*crashed
+^    fused +1 row +right" -- "${fault[@]}" FAULT_CRASH=subgroup.cl "$clattn" doctor
+  refuse "another device is tried" 3 "$builds" -- "${fault[@]}" FAULT_DEVICE=another "${run[@]}"
+  refuse "kernels from a folder are not" 3 "$builds" -- "${fault[@]}" CLATTN_KERNEL_DIR="$kernels_folder" "${run[@]}"
+  rm "$folder"/programs/*.trial
+  refuse "without the file, the kernel is tried again" 3 "$builds" -- "${fault[@]}" "${run[@]}"
+
+  # What the library does without a program to start is what it does within the one that it has started.
+  rm "$folder"/programs/*.trial
+  python3 -c 'import json, sys
+d = json.load(sys.stdin)["device"]
+print(d["platform"], d["name"], d["driver_version"], sep="\n")' \
+    < <("$clattn" run --random --tokens 4 --model-dim 8 --heads 1 --repeat 1 --json) >"$folder/device"
+  mapfile -t device <"$folder/device"
+  words=("$clattn" try "$folder/programs" "${device[@]}" softmax=subgroup)
+  for last in first second; do
+    expect "without another process, the $last crash is its own" 134 '' -- \
+      "${fault[@]}" FAULT_CRASH=sub_group_reduce "${words[@]}"
+  done
+  expect "the third time the kernel is refused" 0 '' -- "${fault[@]}" FAULT_CRASH=sub_group_reduce "${words[@]}"
+  expect "the file says so" 0 '^trial 1 crashed$' -- cat "$folder"/programs/*.trial
+  refuse "'try' by hand" 2 "^clattn: 'try' is for the library alone" -- "$clattn" try
+}
+
 # ---- texts
 
 # Byte AE is the registered sign in Latin-1 and invalid in UTF-8; 80 is invalid in both. reads NAME
@@ -353,9 +389,9 @@ starts() {
 }
 
 case ${2:-} in
-drivers | hangs | folders | disks | links | starts | texts) "$2" ;;
+drivers | hangs | folders | disks | links | starts | texts | crashes) "$2" ;;
 *)
-  echo "usage: $(basename "$0") PROGRAM drivers|hangs|folders|disks|links|starts|texts [SHIM]" >&2
+  echo "usage: $(basename "$0") PROGRAM drivers|hangs|folders|disks|links|starts|texts|crashes [SHIM]" >&2
   exit 2
   ;;
 esac

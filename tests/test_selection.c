@@ -29,7 +29,7 @@ static clattn_device_info device_of(clattn_device_type type, const char *name, u
   return d;
 }
 
-typedef enum known_device { NVIDIA, INTEL, AVX512, AVX2, LLVMPIPE, SMALL, POOR, DEVICES } known_device;
+typedef enum known_device { NVIDIA, INTEL, SUB_GROUPS, AVX512, AVX2, LLVMPIPE, SMALL, POOR, DEVICES } known_device;
 
 static clattn_device_info known(known_device which) {
   switch (which) {
@@ -37,6 +37,11 @@ static clattn_device_info known(known_device which) {
     return device_of(CLATTN_DEVICE_GPU, "discrete GPU", 1, 49152, 1024);
   case INTEL:
     return device_of(CLATTN_DEVICE_GPU, "integrated GPU", 1, 65536, 256);
+  case SUB_GROUPS: {
+    clattn_device_info d = device_of(CLATTN_DEVICE_GPU, "GPU with sub-groups", 1, 65536, 256);
+    snprintf(d.extensions, sizeof d.extensions, "cl_khr_subgroups");
+    return d;
+  }
   case AVX512:
     return device_of(CLATTN_DEVICE_CPU, "CPU with AVX-512", 16, 1 << 20, 4096);
   case AVX2:
@@ -88,6 +93,10 @@ static void what_a_device_would_get(void **state) {
       {NVIDIA, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
       {INTEL, CLATTN_STAGE_SCORES, 512, "wide:LOCAL_X=16:LOCAL_Y=16:ITEM_ROWS=4:ITEM_COLS=4:TILE_DEPTH=16"},
       {INTEL, CLATTN_STAGE_FUSED, 512, "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32:SUMS=1"},
+      {SUB_GROUPS, CLATTN_STAGE_SOFTMAX, 512, "subgroup:LOCAL_X=128:ITEM_KEYS=16"},
+      {SUB_GROUPS, CLATTN_STAGE_FUSED, 512,
+       "register:LOCAL_X=8:LOCAL_Y=16:ITEM_ROWS=4:ITEM_KEYS=4:TILE_DEPTH=32:SUMS=1"},
+      {SUB_GROUPS, CLATTN_STAGE_FUSED, 1, "split:LOCAL_X=32:ITEM_ROWS=2:TILE_DEPTH=128:PART_KEYS=128:GROUPS=512"},
       {NVIDIA, CLATTN_STAGE_CONVERT, 512, "naive"},
       {AVX512, CLATTN_STAGE_CONVERT, 512, "vector"},
       {LLVMPIPE, CLATTN_STAGE_CONVERT, 512, "naive"},

@@ -153,7 +153,7 @@ const clattn_kernel clattn_kernels[] = {
      .tile = {{"ITEM_ROWS", 16, {1, 4, 16, 64}}}, .geometry = clattn_geometry_vector_rows,
      .traffic = clattn_traffic_softmax_vector},
     {.stage = CLATTN_STAGE_SOFTMAX, .rung = 7, .name = "subgroup",
-     .target = CLATTN_TARGET_GPU, .priority = 45,
+     .target = CLATTN_TARGET_GPU, .priority = 55,
      .needs = CLATTN_NEEDS_LOCAL_MEMORY | CLATTN_NEEDS_SUB_GROUPS,
      .file = "softmax/7_subgroup.cl", .function = "softmax",
      .idea = "sub-groups join maxima and sums: two barriers a row",

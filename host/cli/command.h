@@ -32,6 +32,9 @@ int command_explain(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 int command_doctor(int argc, const char **argv);
 
+/* What the library starts as clattn_plan_options.try_program; not for users. */
+int command_try(int argc, const char **argv);
+
 /* Prints "clattn: ", the message and a line break to standard error. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))

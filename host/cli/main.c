@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/doctor/doctor.h"
+#include "cli/files/user_files.h"
 #include "cli/report/json_values.h"
 
 static const struct {
@@ -114,6 +115,7 @@ static int help(FILE *to) {
 }
 
 static int dispatch(int argc, const char **argv) {
+  if (strcmp(argv[0], "try") == 0) return command_try(argc, argv);
   for (int i = 0; i < COMMANDS; ++i)
     if (strcmp(argv[0], commands[i].name) == 0) {
       if (!options_are_once(argc, argv)) return EXIT_BAD_INPUT;
@@ -150,6 +152,7 @@ static int run_command(int argc, const char **argv) {
 
 int main(int argc, char **argv) {
   json_watch_memory();
+  set_own_program(argv[0]);
   const int code = run_command(argc, (const char **)argv);
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
   complain("cannot write to standard output");

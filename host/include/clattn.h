@@ -176,6 +176,10 @@ typedef struct clattn_plan_options {
                             does not have is CLATTN_UNSUPPORTED */
   size_t guard_bytes;    /* NaN behind the last element of each buffer, so that a kernel which reads past it gives NaN
                             instead of what lies there; for tests of kernels. 0 to 1 MiB */
+  const char *try_program; /* NULL, or the path of the program clattn, which first builds and tests, in a process of its
+                              own, kernels with which some drivers' compilers crash. Only with program_dir, which
+                              remembers a crash; without try_program the first two crashes end this process. Not on
+                              Windows */
 } clattn_plan_options;
 
 CLATTN_SIZED(clattn_plan_options)

@@ -404,8 +404,8 @@ CLATTN_SIZED(clattn_self_test_result)
 #define CLATTN_SELF_TEST_RESULT_INIT CLATTN_INIT(clattn_self_test_result, .size = sizeof(clattn_self_test_result))
 
 /* Tests one kernel of the catalogue, with its standard tile sizes and heads of 64 elements, whatever is known of it.
- * Of the options (may be NULL) only kernel_dir and program_dir count. An error means that the device or memory failed;
- * what the kernel does wrong is an outcome. */
+ * Of the options (may be NULL) only kernel_dir, program_dir and try_program count. An error means that the device or
+ * memory failed; what the kernel does wrong is an outcome. */
 CLATTN_API clattn_status clattn_kernel_self_test(clattn_device *device, size_t index,
                                                  const clattn_plan_options *options, clattn_self_test_result *result,
                                                  clattn_error *error);

@@ -4,6 +4,7 @@
 #include "plan/choice.h"
 #include "catalog/fused.h"
 #include "programs/program.h"
+#include "programs/trial.h"
 #include "problem/stages.h"
 #include "base/sizes.h"
 #include "base/status.h"
@@ -119,6 +120,18 @@ static clattn_status build_post_process(clattn_device *device, const clattn_prog
   return CLATTN_OK;
 }
 
+/* Compilers of Qualcomm before E031.38.11 crash with reductions of sub-groups. Kernels from a folder are
+ * their author's affair. */
+static clattn_status begin_trial(clattn_trial *trial, const clattn_device *device, const clattn_kernel *row,
+                                 const clattn_plan_options *options, clattn_error *error) {
+  char kernel[64];
+  if ((row->needs & CLATTN_NEEDS_SUB_GROUPS) == 0 || options->kernel_dir != NULL) return CLATTN_OK;
+  snprintf(kernel, sizeof kernel, "%s=%s", clattn_stage_name(row->stage), row->name);
+  const clattn_trial_of of = {
+      .kernel = kernel, .file = row->file, .folder = options->program_dir, .program = options->try_program};
+  return clattn_trial_begin(trial, device, &of, error);
+}
+
 clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice, const clattn_plan_options *options,
                                   clattn_error *error) {
   const clattn_kernel *row = choice->row;
@@ -140,8 +153,12 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
       .options = macros,
       .store = stored ? options->program_dir : NULL,
       .kernels = {row->function, post_process != NULL ? post_process->function : NULL}};
-  clattn_status status = clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->program,
-                                             &choice->kernel, error);
+  clattn_trial trial = {.pending = false};
+  clattn_status status = begin_trial(&trial, plan->device, row, options, error);
+  if (status != CLATTN_OK) return status;
+  status = clattn_kernel_build(plan->device, &source, row->function, choice->origin, &choice->program, &choice->kernel,
+                               error);
+  clattn_trial_end(&trial);
   if (status == CLATTN_OK) status = check_built(plan->device, choice, error);
   if (status == CLATTN_OK && post_process != NULL)
     status = build_post_process(plan->device, &source, post_process, choice, error);

@@ -48,6 +48,7 @@ static clattn_status open_case(const clattn_plan *plan, const clattn_plan_option
   own.pipeline = clattn_plan_is_fused(plan) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   own.kernel_dir = options->kernel_dir;
   own.program_dir = options->program_dir;
+  own.try_program = options->try_program;
   own.trace = plan->trace;
   own.self_test = CLATTN_SELF_TEST_NONE;
   return clattn_plan_create(plan->device, &e->problem, &own, &e->plan, error);
@@ -124,6 +125,7 @@ static clattn_status open_row(clattn_device *device, const clattn_kernel *row, c
   own.pipeline = staged ? CLATTN_PIPELINE_STAGED : CLATTN_PIPELINE_FUSED;
   own.kernel_dir = options->kernel_dir;
   own.program_dir = options->program_dir;
+  own.try_program = options->try_program;
   own.trace = clattn_stage_is_traced(row->stage);
   own.self_test = CLATTN_SELF_TEST_NONE;
   return clattn_plan_create(device, &e->problem, &own, &e->plan, error);

@@ -98,7 +98,7 @@ typedef struct block_memory {
   local float4 *part;    /* [BLOCK_ROWS * PART_ROW], of common/exchange.cl */
   local int *nonfinite;
   local ulong *places; /* with pages, [BLOCK_KEYS]: the rows of a tile of keys in the cache */
-  int in_step; /* of common/exchange.cl */
+  int in_step;         /* of common/exchange.cl */
 } block_memory;
 
 /* The running results of a work-item. */

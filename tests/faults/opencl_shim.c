@@ -86,8 +86,12 @@ CALL(clGetDeviceIDs, 0, (cl_platform_id platform, cl_device_type type, cl_uint r
      (platform, type, room, ids, count), NOTHING)
 ASK_BUT(clGetPlatformInfo, CL_PLATFORM_NAME, "FAULT_PLATFORM",
         (cl_platform_id of, cl_platform_info what, size_t room, void *to, size_t *size), (of, what, room, to, size))
-ASK_BUT(clGetDeviceInfo, CL_DEVICE_NAME, "FAULT_DEVICE",
-        (cl_device_id of, cl_device_info what, size_t room, void *to, size_t *size), (of, what, room, to, size))
+cl_int CL_API_CALL clGetDeviceInfo(cl_device_id of, cl_device_info what, size_t room, void *to, size_t *size) {
+  if (FAILS(clGetDeviceInfo, what)) return shim_code();
+  if (what == CL_DEVICE_NAME && tells_instead("FAULT_DEVICE", room, to, size)) return CL_SUCCESS;
+  if (what == CL_DEVICE_EXTENSIONS && tells_instead("FAULT_EXTENSIONS", room, to, size)) return CL_SUCCESS;
+  return BEHIND(clGetDeviceInfo)(of, what, room, to, size);
+}
 
 /* ---- contexts and queues ----------------------------------------------------------------------------------------- */
 
@@ -126,10 +130,25 @@ CREATE(clCreateProgramWithBinary, cl_program, PROGRAM,
        (context, count, devices, lengths, binaries, states, code))
 RETAIN(clRetainProgram, cl_program, PROGRAM)
 RELEASE(clReleaseProgram, cl_program, PROGRAM)
-CALL(clBuildProgram, 0,
-     (cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
-      void(CL_CALLBACK *told)(cl_program, void *), void *data),
-     (program, count, devices, options, told, data), NOTHING)
+/* A compiler that crashes where the program's text has the word in FAULT_CRASH. */
+static void crash_at_word(cl_program program) {
+  const char *word = getenv("FAULT_CRASH");
+  char *text = NULL;
+  size_t bytes = 0;
+  if (word == NULL || BEHIND(clGetProgramInfo)(program, CL_PROGRAM_SOURCE, 0, NULL, &bytes) != CL_SUCCESS) return;
+  text = calloc(bytes + 1, 1);
+  if (text == NULL) return;
+  BEHIND(clGetProgramInfo)(program, CL_PROGRAM_SOURCE, bytes, text, NULL);
+  if (strstr(text, word) != NULL) abort();
+  free(text);
+}
+
+cl_int CL_API_CALL clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
+                                  void(CL_CALLBACK *told)(cl_program, void *), void *data) {
+  if (FAILS(clBuildProgram, 0)) return shim_code();
+  crash_at_word(program);
+  return BEHIND(clBuildProgram)(program, count, devices, options, told, data);
+}
 ASK(clGetProgramInfo, (cl_program of, cl_program_info what, size_t room, void *to, size_t *size),
     (of, what, room, to, size))
 ASK_BUT(clGetProgramBuildInfo, CL_PROGRAM_BUILD_LOG, "FAULT_LOG",

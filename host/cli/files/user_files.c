@@ -78,9 +78,19 @@ const char *kernel_dir_path(void) {
   return folder != NULL && folder[0] != '\0' ? folder : NULL;
 }
 
+static const char *own_program;
+
+void set_own_program(const char *name) {
+  static const char of_this_process[] = "/proc/self/exe"; /* Linux; right also after a change of folder */
+  FILE *file = fopen(of_this_process, "rb");
+  own_program = file != NULL ? of_this_process : name;
+  if (file != NULL) fclose(file);
+}
+
 clattn_plan_options user_plan_options(char *programs, size_t size) {
   clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
   options.kernel_dir = kernel_dir_path();
   options.program_dir = program_dir_path(programs, size);
+  options.try_program = own_program;
   return options;
 }

@@ -19,8 +19,11 @@ const char *program_dir_path(char *path, size_t size);
 /* CLATTN_KERNEL_DIR; NULL if it is not set or empty. */
 const char *kernel_dir_path(void);
 
-/* Plan options with kernel_dir from CLATTN_KERNEL_DIR, and with program_dir, for which
- * `programs` is memory. */
+/* How this program was started, by the name that it was given; for the options below. */
+void set_own_program(const char *name);
+
+/* Plan options with kernel_dir from CLATTN_KERNEL_DIR, with program_dir, for which `programs` is memory,
+ * and with this program as try_program. */
 clattn_plan_options user_plan_options(char *programs, size_t size);
 
 #endif
