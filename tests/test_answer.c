@@ -16,10 +16,13 @@
 #define SPOIL_TYPE(type)                                                                                               \
 #type " __attribute__((overloadable)) off_fma(" #type " a, " #type " b, " #type                                      \
         " c) { return 1.001f * fma(a, b, c); }\n" #type " __attribute__((overloadable)) off_exp(" #type                \
-        " x) { return exp(1.01f * x); }\n"
+        " x) { return exp(1.01f * x); }\n" #type " __attribute__((overloadable)) off_exp2(" #type                      \
+        " x) { return exp2(1.01f * x); }\n"
 #define SPOIL                                                                                                          \
   SPOIL_TYPE(float)                                                                                                    \
-  SPOIL_TYPE(float4) SPOIL_TYPE(float16) "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"
+  SPOIL_TYPE(float4)                                                                                                   \
+  SPOIL_TYPE(float16) "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"                             \
+                      "#undef exp2\n#define exp2 off_exp2\n"
 
 /* This one makes the output wrong that a fused kernel stores as f16, and nothing else. */
 #define TRUNCATE                                                                                                       \

@@ -65,8 +65,10 @@ static float *floats(const clattn_plan *plan, clattn_tensor tensor) {
   return (float *)(void *)buffer->data;
 }
 
-static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const clattn_inputs *inputs,
-                      clattn_status (*stage)(const clattn_work *, clattn_error *), const char *name) {
+typedef clattn_status stage_function(const clattn_work *work, clattn_error *error);
+
+static void run_stage_for(bool context_wanted, const clattn_plan *plan, const clattn_problem *seen,
+                          const clattn_inputs *inputs, stage_function *stage, const char *name) {
   cl_mem tensor[CLATTN_TENSOR_COUNT];
   clattn_queue queue = {.commands = plan->device->queue};
   const clattn_inputs none = CLATTN_INPUTS_INIT;
@@ -79,6 +81,7 @@ static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const
                             .stored = plan->stored,
                             .inputs = inputs != NULL ? inputs : &none,
                             .sequences = plan->sequences,
+                            .context_wanted = context_wanted,
                             .lse_wanted = true,
                             .row_max_wanted = true,
                             .row_sum_wanted = true,
@@ -92,6 +95,11 @@ static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const
   for (size_t i = 0; i < launches; ++i)
     if (all[i].findings > 0) fail_msg("%s: %s", name, all[i].finding[0]);
   device_forget();
+}
+
+static void run_stage(const clattn_plan *plan, const clattn_problem *seen, const clattn_inputs *inputs,
+                      stage_function *stage, const char *name) {
+  run_stage_for(true, plan, seen, inputs, stage, name);
 }
 
 static void assert_close(double got, double expected, const char *name, const char *what) {
@@ -232,9 +240,13 @@ static void check_exps(const clattn_plan *plan, const char *name) {
   assert_close((double)floats(plan, CLATTN_ROW_SUM)[last], expected.sum, name, "a sum");
 }
 
+/* Where the last head's context of the last sequence's query begins. */
+static size_t context_at(const clattn_plan *plan) {
+  return (((BATCH - 1) * plan->problem.query_len + expected.query) * HEADS + HEADS - 1) * VALUE_DIM;
+}
+
 static void check_context(const clattn_plan *plan, const char *name) {
-  const float *row = floats(plan, CLATTN_CONTEXT) +
-                     (((BATCH - 1) * plan->problem.query_len + expected.query) * HEADS + HEADS - 1) * VALUE_DIM;
+  const float *row = floats(plan, CLATTN_CONTEXT) + context_at(plan);
   for (int i = 0; i < VALUE_DIM; ++i) assert_close((double)row[i], expected.context[i], name, "the context");
 }
 
@@ -244,6 +256,15 @@ static void check_fused(const clattn_plan *plan, const char *name) {
                name, "a log-sum-exp");
 }
 
+/* The output that the kernel stores in the problem's type is the context in floats, narrowed. */
+static void check_stored(const clattn_plan *plan, const clattn_problem *p, stage_function *run, const char *name) {
+  uint16_t narrowed[VALUE_DIM];
+  clattn_narrow(p->type, floats(plan, CLATTN_CONTEXT) + context_at(plan), VALUE_DIM, narrowed);
+  run_stage_for(false, plan, p, NULL, run, name);
+  assert_memory_equal(plan->stored[CLATTN_OUTPUT]->data + context_at(plan) * sizeof narrowed[0], narrowed,
+                      sizeof narrowed);
+}
+
 static void set_row(const clattn_plan *plan, const double *row) {
   for (size_t j = 0; j < KEYS; ++j) last_row(plan)[j] = (float)row[j];
 }
@@ -251,7 +272,7 @@ static void set_row(const clattn_plan *plan, const double *row) {
 static void attention_kernel(const clattn_kernel *row) {
   static const struct {
     clattn_stage stage;
-    clattn_status (*run)(const clattn_work *, clattn_error *);
+    stage_function *run;
     void (*check)(const clattn_plan *, const char *);
     const double *before; /* what the row of scores contains before; NULL: nothing */
   } stages[] = {{CLATTN_STAGE_SCORES, clattn_stage_scores, check_scores, NULL},
@@ -273,6 +294,7 @@ static void attention_kernel(const clattn_kernel *row) {
     if (stages[s].before != NULL) set_row(plan, stages[s].before);
     run_stage(plan, &p, NULL, stages[s].run, name);
     stages[s].check(plan, name);
+    if (clattn_plan_stores_output(plan)) check_stored(plan, &p, stages[s].run, name);
     clattn_plan_destroy(plan);
     print_message("%s %s\n", name, clattn_type_name(p.type));
   }
