@@ -21,8 +21,9 @@
 #define SPOIL                                                                                                          \
   SPOIL_TYPE(float)                                                                                                    \
   SPOIL_TYPE(float4)                                                                                                   \
-  SPOIL_TYPE(float16) "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"                             \
-                      "#undef exp2\n#define exp2 off_exp2\n"
+  SPOIL_TYPE(float16)                                                                                                  \
+  "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"                                                 \
+  "#undef exp2\n#define exp2 off_exp2\n"
 
 /* This one makes the output wrong that a fused kernel stores as f16, and nothing else. */
 #define TRUNCATE                                                                                                       \
