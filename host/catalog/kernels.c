@@ -226,7 +226,7 @@ const clattn_kernel clattn_kernels[] = {
     {.stage = CLATTN_STAGE_FUSED, .rung = 6, .name = "split",
      .target = CLATTN_TARGET_GPU, .priority = 60, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
      .few_rows = true, .reads_cache = true,
-     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS,
+     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS | CLATTN_FORM_SUB_GROUPS_OF_16,
      .stores_types = true,
      .file = "fused/6_split.cl", .function = "fused",
      .idea = "a row's keys in parts, for few rows and many keys",

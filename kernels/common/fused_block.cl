@@ -34,6 +34,15 @@
 #define SUMS 1 /* 1, 2 */
 #endif
 
+#ifndef SUB_GROUPS_OF_16
+#define SUB_GROUPS_OF_16 0 /* 1: for Intel's compiler, which may take 32 work-items and so halve their registers */
+#endif
+#if SUB_GROUPS_OF_16
+#define SUB_GROUP __attribute__((intel_reqd_sub_group_size(16)))
+#else
+#define SUB_GROUP
+#endif
+
 /* Floats that a work-item fetches at a time, and how many such fetches are in flight. With single floats, the addresses
  * of several would take more registers than that gains. */
 #if WIDE_ROWS

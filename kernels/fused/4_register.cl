@@ -28,14 +28,6 @@
 #ifndef TILE_DEPTH
 #define TILE_DEPTH 32 /* 16 ... 256 */
 #endif
-#ifndef SUB_GROUPS_OF_16
-#define SUB_GROUPS_OF_16 0 /* 1: for Intel's compiler, which may take 32 work-items and so halve their registers */
-#endif
-#if SUB_GROUPS_OF_16
-#define SUB_GROUP __attribute__((intel_reqd_sub_group_size(16)))
-#else
-#define SUB_GROUP
-#endif
 #include "common/fused.cl"
 #include "common/fused_block.cl"
 #include "common/group.cl"

@@ -54,7 +54,7 @@ int parts_here(attention a) {
   return parts_of(a.all_pairs / a.group * blocks, a.key_len, GROUPS, PART_KEYS);
 }
 
-kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1) ASK_FOR_STEP)) void
+kernel SUB_GROUP __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1) ASK_FOR_STEP)) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace, global const void *k_scales, global const void *v_scales,
