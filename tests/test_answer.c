@@ -1,11 +1,14 @@
 /* The self-test: a kernel that computes wrong results on this device is rejected, and the result is
  * stored. */
+#include <malloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "catalog/catalog.h"
 #include "programs/program_file.h"
+#include "selftest/test_case.h"
 #include "support.h"
 
 #define KERNELS "answer_kernels"
@@ -107,6 +110,33 @@ static void best_of(clattn_device *device, clattn_stage stage, char *name, size_
   snprintf(name, size, "%s", chosen(plan, stage, &wrong));
   assert_null(wrong.kernel);
   clattn_plan_destroy(plan);
+}
+
+/* Rows with gaps between them take more memory than they have elements; nothing of it may hold what was there before.
+ */
+static void every_input_is_drawn(void **state) {
+  (void)state;
+  static const clattn_tensor inputs[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+  const clattn_problem real = clattn_problem_qkv(1, 2, 37, 37, 6);
+  clattn_test_case e = clattn_test_case_of(clattn_test_case_attention(&real));
+  clattn_plan_options options = options_of(false);
+  clattn_error error;
+  options.self_test = CLATTN_SELF_TEST_NONE;
+  assert_int_equal(e.problem.order, CLATTN_ORDER_STRIDES);
+  assert_ok(clattn_plan_create(support_opened, &e.problem, &options, &e.plan, &error), &error);
+#ifdef M_PERTURB
+  mallopt(M_PERTURB, 0xA5); /* malloc fills memory with large floats */
+#endif
+  assert_ok(clattn_test_case_run(&e, &error), &error);
+#ifdef M_PERTURB
+  mallopt(M_PERTURB, 0);
+#endif
+  for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; ++i) {
+    const float *drawn = e.memory[inputs[i]];
+    for (size_t j = 0; j < clattn_input_bytes(&e.problem, inputs[i]) / sizeof *drawn; ++j)
+      if (!(fabsf(drawn[j]) <= 1.0f)) fail_msg("%s[%zu] is %g", clattn_tensor_name(inputs[i]), j, (double)drawn[j]);
+  }
+  clattn_test_case_finish(&e);
 }
 
 static void a_wrong_kernel_is_passed_over(void **state) {
@@ -375,6 +405,7 @@ static void every_row_has_an_answer(void **state) {
 
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_input_is_drawn),
       cmocka_unit_test(a_wrong_kernel_is_passed_over),
       cmocka_unit_test(a_wrong_stored_output_is_noticed),
       cmocka_unit_test(untested_kernels_are_taken),

@@ -84,7 +84,8 @@ clattn_problem clattn_test_case_projection(const clattn_problem *real) {
 
 static clattn_status draw(clattn_test_case *e, clattn_tensor tensor, uint64_t *state, clattn_error *error) {
   const bool stored = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
-  const size_t count = clattn_tensor_elements(&e->problem, tensor), bytes = clattn_input_bytes(&e->problem, tensor);
+  const size_t bytes = clattn_input_bytes(&e->problem, tensor); /* with strides more than the elements have */
+  const size_t count = bytes / clattn_type_bytes(stored ? e->problem.type : CLATTN_F32);
   float *drawn = malloc(count * sizeof *drawn);
   void *input = e->memory[tensor] = malloc(bytes);
   if (drawn == NULL || input == NULL) {
