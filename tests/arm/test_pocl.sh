@@ -58,5 +58,6 @@ export CLATTN_KERNEL_DIR
 passes "project=panel scores=panel softmax=vector context=panel" --pipeline staged --tokens 70
 passes "fused=stream" --pipeline fused --tokens 1 --key-tokens 300
 
-calls=$(find cache -name '*.so' -exec $triple-objdump -d {} + | grep -cE '\sbl\s.*_cl_(fma|v(load|store))' || true)
+# One may be called: PoCL rounds two floats to halves in a hundred integer instructions, where results are stored in f16.
+calls=$(find cache -name '*.so' -exec $triple-objdump -d {} + | grep -E '\sbl\s.*_cl_(fma|v(load|store))' | grep -cv '_cl_vstore_half2_rte' || true)
 [ "$calls" -eq 0 ] || { echo "FAIL: $calls calls of built-in functions that the compiler should have inlined" && exit 1; }
