@@ -70,9 +70,9 @@ static void widen_groups(const contents *c, const unsigned char *stored, const u
     float scale;
     clattn_widen(CLATTN_F16, scales + g * sizeof(uint16_t), 1, &scale);
     for (size_t i = 0; i < half; ++i) {
-      const int byte = stored[g * half + i];
-      to[g * Q4_GROUP + i] = (float)(byte % 16 - 8) * scale;
-      to[g * Q4_GROUP + half + i] = (float)(byte / 16 - 8) * scale;
+      const int low = stored[g * half + i] & 15, high = stored[g * half + i] >> 4;
+      to[g * Q4_GROUP + i] = (float)(low - 8) * scale;
+      to[g * Q4_GROUP + half + i] = (float)(high - 8) * scale;
     }
   }
 }
