@@ -43,6 +43,12 @@ ACCESS(float, 16)
 ACCESS(int, 4)
 ACCESS(int, 8)
 ACCESS(int, 16)
+ACCESS(char, 4)
+ACCESS(char, 8)
+ACCESS(char, 16)
+ACCESS(uchar, 4)
+ACCESS(uchar, 8)
+ACCESS(uchar, 16)
 ACCESS(ushort, 4)
 ACCESS(ushort, 8)
 ACCESS(ushort, 16)
@@ -72,6 +78,9 @@ ACCESS_HALVES(16)
 /* ---- conversions ------------------------------------------------------------------------------------------------- */
 
 BUILTIN uint16 inlined_convert_uint16(ushort16 x) {
+  return __builtin_convertvector(x, uint16);
+}
+BUILTIN uint16 inlined_convert_uint16(uchar16 x) {
   return __builtin_convertvector(x, uint16);
 }
 #define convert_uint16 inlined_convert_uint16

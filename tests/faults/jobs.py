@@ -72,6 +72,7 @@ class Survivor:
     what: tuple = ()  # the properties asked for
     jobs: tuple = ()
     last: bool = False  # the last such call alone
+    from_there: bool = False  # with it, all from the same place in the code as the last
     says: bool = False  # standard output must tell of the failure
     warns: bool = False  # standard error must
 
@@ -79,7 +80,11 @@ class Survivor:
         call = calls[n - 1]
         return (not self.calls or call.name in self.calls) and (not self.what or call.what in self.what) \
             and (not self.jobs or job.name in self.jobs) \
-            and not (self.last and any(later.name == call.name for later in calls[n:]))
+            and not (self.last and not self.is_last(calls, n))
+
+    def is_last(self, calls, n):
+        same = [later for later in calls[n - 1:] if later.name == calls[n - 1].name]
+        return len(same) == 1 or self.from_there and (same[-1].object, same[-1].site) == (same[0].object, same[0].site)
 
 
 RELEASES = tuple("clRelease" + kind for kind in "Context CommandQueue MemObject Program Kernel Event".split())
@@ -88,17 +93,20 @@ TEXTS = (0x102B, 0x102C, 0x102D, 0x102F, 0x103D, 0x1030, 0x0902)
 # CL_DEVICE_HOST_UNIFIED_MEMORY, and NVIDIA's compute capability, which other drivers do not know.
 RANKS = (0x1035, 0x4000, 0x4001)
 PLATFORM, PLATFORM_VERSION = 0x1031, 0x0901
+SUB_GROUP_SIZES = 0x4108
 
 SURVIVORS = [
     Survivor("nothing is left to do about it", RELEASES),
     Survivor("a text of a device or platform may be lacking", ("clGetDeviceInfo", "clGetPlatformInfo"), TEXTS),
     Survivor("what only decides which of several devices is taken may be unknown", ("clGetDeviceInfo",), RANKS),
+    Survivor("no kernel asks for a size of sub-groups that is unknown", ("clGetDeviceInfo",), (SUB_GROUP_SIZES,)),
     Survivor("another platform has a device", ("clGetDeviceIDs",)),
     Survivor("a build that fails is tried once more, or another kernel of the stage is built", ("clBuildProgram",)),
     Survivor("a kernel that fails its self-test is rejected, with a warning",
              ("clSetKernelArg", "clEnqueueNDRangeKernel", "clWaitForEvents"), warns=True),
     Survivor("the wall clock stands in", ("clGetEventProfilingInfo",)),
-    Survivor("the end of a cache: nothing is left to do about it", ("clFinish",), jobs=("cache",), last=True),
+    Survivor("the end of a cache: nothing is left to do about it", ("clFinish",), jobs=("cache",), last=True,
+             from_there=True),
     Survivor("what cannot be stored is built again the next time", ("clGetProgramInfo",), jobs=("store",)),
     Survivor("a key without the platform's version is another key", ("clGetDeviceInfo", "clGetPlatformInfo"),
              (PLATFORM, PLATFORM_VERSION), jobs=("store", "stored")),
