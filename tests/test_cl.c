@@ -237,6 +237,7 @@ static void every_kernel_keeps_within_its_buffers(void **state) {
  * memory. */
 static void fused_reads_the_callers_halves(void **state) {
   (void)state;
+  static const kernel_filter running = {support_runs, SIZES_SMALL};
   char kernels[KERNEL_LIST_TEXT];
   clattn_problem p = problem();
   p.source = CLATTN_SOURCE_QKV;
@@ -249,7 +250,8 @@ static void fused_reads_the_callers_halves(void **state) {
   support_allocate(&c, &p, 5);
   set_up(&o, 0, &c);
   assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
-  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &small, kernels); ++n) {
+  support_opened = device; /* for support_runs() */
+  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_FUSED, n, &running, kernels); ++n) {
     clattn_plan_options options = SUPPORT_STAGED;
     options.pipeline = CLATTN_PIPELINE_FUSED;
     options.kernels = kernels;
@@ -272,6 +274,7 @@ static void fused_reads_the_callers_halves(void **state) {
     clattn_plan_destroy(plan);
     free(expected);
   }
+  support_opened = NULL;
   clattn_device_close(device);
   tear_down(&o);
   support_free(&c);
