@@ -52,7 +52,8 @@ static bool multiplies_pairs(const clattn_device_info *device, const clattn_exte
 static bool has_many_registers(const clattn_device_info *device, const clattn_extent *extent) {
   static const char *const vendors[] = {"NVIDIA", "Advanced Micro Devices", "AMD"};
   (void)extent;
-  for (size_t i = 0; i < sizeof vendors / sizeof vendors[0] && device->type != CLATTN_DEVICE_CPU; ++i)
+  if (device->type == CLATTN_DEVICE_CPU) return false;
+  for (size_t i = 0; i < sizeof vendors / sizeof vendors[0]; ++i)
     if (strstr(device->vendor, vendors[i]) != NULL) return true;
   return false;
 }

@@ -122,13 +122,12 @@ void add_live_products(const product_tiles tiles, float sum[ITEM_ROWS][ITEM_COLS
  * first row and column. first and end are the same in the whole work-group. */
 void product_register(const matrix a, const matrix b, int first, int end, const product_tiles tiles,
                       float sum[ITEM_ROWS][ITEM_COLS]) {
-  const int x = get_local_id(0), y = get_local_id(1);
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
     for (int c = 0; c < ITEM_COLS; ++c) sum[r][c] = 0.0f;
 #if A_IS_WEIGHTS
-  if (x == 0 && y == 0) *tiles.nonfinite = 0;
+  if (get_local_id(0) == 0 && get_local_id(1) == 0) *tiles.nonfinite = 0;
   barrier(CLK_LOCAL_MEM_FENCE); /* it is 0 before any work-item sets it */
 #endif
   for (int k0 = first; k0 < end; k0 += TILE_DEPTH) {
