@@ -491,7 +491,7 @@ static const broken cases[] = {
      "byte >> (1 - (uint)c / 16 % 2) * 4", "cache=naive", CLATTN_CACHED_K, cached_nibbles, NULL},
     {"fused: halves of a group change places", "common/cached.cl", "bytes >> (uint)c / 16 % 2 * 4",
      "bytes >> (1 - (uint)c / 16 % 2) * 4", "fused=stream", CLATTN_LSE, cached_nibbles, NULL},
-    {"fused: a group has the first one's scale", "common/cached.cl", "vload_half((uint)c / GROUP, v.scales)",
+    {"fused: a group has the first one's scale", "common/cached.cl", "vload_half((uint)c / Q4_GROUP, v.scales)",
      "vload_half(0, v.scales)", "fused=split", CLATTN_LSE, cached_nibbles, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
