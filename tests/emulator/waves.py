@@ -70,7 +70,7 @@ LACKING = {"S_GETPC_B64": get_pc, "V_MOVRELS_B32_E32": move_from_chosen, "V_MOVR
 CACHE_ORDERS = {0xe0ac0000, 0xe0b00000}  # buffer_gl0_inv and buffer_gl1_inv of RDNA 3, which it cannot even read
 
 
-# ---- an instruction that it has wrong --------------------------------------------------------------------------------
+# ---- instructions that it has wrong ----------------------------------------------------------------------------------
 
 # With the emulator's own text 6e-32 / 5 is 0: a tiny numerator scales both operands, after which the quotient must not
 # be scaled back; and where only the quotient is tiny, the numerator must be scaled. This is the text of AMD's documents
@@ -101,6 +101,29 @@ D0.f32 = S0.f32
 endif"""
 _own_text = emu.get_pcode
 emu.get_pcode = lambda op: DIVISION_SCALE if op.name == "V_DIV_SCALE_F32" else _own_text(op)
+
+
+# RDNA 3 names the upper half of register n of an instruction of 16 bits n + 128, if n is below 128. CDNA has no names of
+# halves: there it is register n + 128 itself. The emulator takes CDNA's for halves, too.
+HALVES_BEGIN_AT = {128: 256, 384: 512}  # what its compiler compares a register's number with, to a number that none has
+
+
+def with_whole_registers(compile_instruction):
+    """The emulator's own compiler of an instruction, for CDNA."""
+    def compiled(inst, context):
+        constant, widths = emu._c, inst.canonical_op_bits.values()
+        if 16 not in widths or 64 in widths:
+            return compile_instruction(inst, context)
+        emu._c = lambda value, *of: constant(HALVES_BEGIN_AT.get(value, value), *of)
+        try:
+            return compile_instruction(inst, context)
+        finally:
+            emu._c = constant
+    return compiled
+
+
+for _kind in (emu.irc.VOP1, emu.irc.VOP1_DPP16, emu.irc.VOP2, emu.irc.VOP2_DPP16, emu.irc.VOPC):
+    emu._INST_HANDLERS[_kind] = with_whole_registers(emu._INST_HANDLERS[_kind])
 
 
 # ---- waves -----------------------------------------------------------------------------------------------------------
