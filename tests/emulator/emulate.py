@@ -28,10 +28,22 @@ import problems
 
 HERE = pathlib.Path(__file__).resolve().parent
 STARTS_WITHIN = 120  # seconds
+# Tile sizes with which a row's work-items are a sub-group, besides those of a plan. With waves of 64 there are none.
+ROW_IS_SUB_GROUP = {(target, kernel): (sizes,) for target in ("gfx1100", "gfx1201") for kernel, sizes in (
+    ("fused=subgroup", ":LOCAL_X=32:LOCAL_Y=8"), ("fused=subsplit", ":LOCAL_X=32"))}
 
 
 def lines_of(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def stage_of(kernel):
+    return kernel.split("=")[0]
+
+
+def named(kernels):
+    """The kernels in a list, without sizes of tiles."""
+    return [kernel.split(":")[0] for kernel in kernels.split(",")]
 
 
 class Catalogue:
@@ -44,8 +56,14 @@ class Catalogue:
         # Pairs of a pipeline and kernels, as `clattn run --kernel` takes them: each at least once.
         self.ways = [(pipeline, kernels) for pipeline in (problems.STAGED, problems.FUSED)
                      for kernels in lines_of(build / "tests" / "list_kernels", pipeline, "planned", "any", "gpu")]
-        chosen = {kernel for _, kernels in self.ways for kernel in kernels.split(",")}
-        self.planned = [kernel for kernel in self.all if kernel not in chosen]  # which only a plan takes
+        listed = {kernel for _, kernels in self.ways for kernel in kernels.split(",")}
+        others = [kernel for kernel in self.all if kernel not in listed]
+        stages = {stage_of(kernel) for kernel in listed}
+        # The list is for simulators, which lack sub-groups: it leaves out what needs them.
+        self.ways += [(problems.FUSED if stage_of(kernel) == "fused" else problems.STAGED, kernel + sizes)
+                      for kernel in others if stage_of(kernel) in stages
+                      for sizes in ("", *ROW_IS_SUB_GROUP.get((target, kernel), ()))]
+        self.planned = [kernel for kernel in others if stage_of(kernel) not in stages]  # which only a plan takes
 
 
 class Machine:
@@ -142,7 +160,7 @@ def run_problem(machine, options, way, problem, paths):
     pipeline, kernels = way
     command = [options.build / "clattn", "run", "--json", "--repeat", "1", "--check", "full", "--pipeline", pipeline,
                "--kernel", kernels, *problem.options.format(**paths).split()]
-    return run(machine, options, command, kernels.split(","))
+    return run(machine, options, command, named(kernels))
 
 
 def run_test(machine, options, test, kernels):
@@ -204,9 +222,9 @@ class Total:
     def left_out(self, kernels):
         """Those of the kernels that have not run. Reports do not name the kernels that trace, of which each stage has
         one: its launches show that it ran."""
-        reported = {kernel.split("=")[0] for kernel in self.kernels}
+        reported = {stage_of(kernel) for kernel in self.kernels}
         traced = set(self.functions) - reported
-        return [kernel for kernel in kernels if kernel not in self.kernels and kernel.split("=")[0] not in traced]
+        return [kernel for kernel in kernels if kernel not in self.kernels and stage_of(kernel) not in traced]
 
     def tell(self, target):
         counts = self.counts
@@ -225,7 +243,7 @@ def run_all(options, catalogue):
         paths = problems.write_files(pathlib.Path(name))
         try:
             for way in catalogue.ways:
-                for problem in problems.PROBLEMS if wanted & set(way[1].split(",")) else ():
+                for problem in problems.PROBLEMS if wanted & set(named(way[1])) else ():
                     if way[0] in problem.pipelines and problem.name in (options.problem or [problem.name]):
                         total.add(way[1], problem.name, run_problem(machine, options, way, problem, paths))
             planned = [kernel for kernel in catalogue.planned if kernel in wanted]

@@ -69,6 +69,22 @@ LACKING = {"S_GETPC_B64": get_pc, "V_MOVRELS_B32_E32": move_from_chosen, "V_MOVR
            "GLOBAL_INV": nothing, "GLOBAL_WB": nothing, "GLOBAL_WBINV": nothing}
 CACHE_ORDERS = {0xe0ac0000, 0xe0b00000}  # buffer_gl0_inv and buffer_gl1_inv of RDNA 3, which it cannot even read
 
+ROW_SHARE, ROW_MIRROR, LANES_OF_ROW = 0x150, 0x140, 16  # where the lanes of a source come from
+_own_lanes = emu._dpp16_ctrl
+
+
+def source_lanes(lane, control, *masks):
+    """The lane that a lane reads of its source, whether it takes part, and whether there is such a lane. Knows
+    row_share, too, which CDNA calls row_newbcast: all of a row read the same lane of it."""
+    if control & ~(LANES_OF_ROW - 1) != ROW_SHARE:
+        return _own_lanes(lane, control, *masks)
+    number = lane.cast(emu.dtypes.int)
+    first = number & emu._c(-LANES_OF_ROW, emu.dtypes.int)
+    return first + emu._c(control - ROW_SHARE, emu.dtypes.int), *_own_lanes(lane, ROW_MIRROR, *masks)[1:]
+
+
+emu._dpp16_ctrl = source_lanes
+
 
 # ---- instructions that it has wrong ----------------------------------------------------------------------------------
 
