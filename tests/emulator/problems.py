@@ -20,6 +20,7 @@ CROSS = f"{ODD} --key-tokens 83 --kv-model-dim 19"
 WIDE = "--random --tokens 70 --heads 2 --head-dim 36 --model-dim 20"
 GIVEN = "--q {q} --k {k} --v {v} --heads 2 --kv-heads 1"
 FEW = "--random --batch 2 --key-tokens 300 --heads 4 --kv-heads 2 --model-dim 16"
+PAST = f"{FEW.replace('--key-tokens 300', '')} --causal --align bottom-right --cache-capacity 304 --past-tokens 280"
 
 PROBLEMS = (
     Problem("wide rows, plain scores", WIDE),
@@ -53,8 +54,11 @@ PROBLEMS = (
             "--key-lengths 131,300", (FUSED,)),
     Problem("three queries, window, softcap", f"{FEW} --tokens 3 --head-dim 20 --causal --align bottom-right "
             "--window-left 200 --softcap 5", (FUSED,)),
-    Problem("one query, cache in f16", f"{FEW.replace('--key-tokens 300', '')} --tokens 1 --head-dim 64 --causal "
-            "--align bottom-right --cache-capacity 300 --past-tokens 280 --cache-type f16", (FUSED,)),
+    Problem("one query, cache in f16", f"{PAST} --tokens 1 --head-dim 64 --cache-type f16", (FUSED,)),
+    Problem("one query, cache in q4, pages", f"{PAST} --tokens 1 --head-dim 64 --cache-type q4 --cache-page 16",
+            (FUSED,)),
+    Problem("three queries, cache in i8", f"{PAST} --tokens 3 --head-dim 20 --cache-type i8-token", (FUSED,)),
+    Problem("three queries, cache in bf16", f"{PAST} --tokens 3 --head-dim 36 --cache-type bf16", (FUSED,)),
 )
 
 # Tests of test_features.c, for kernels that no run can choose: they run with those that a plan takes, traced and not.
