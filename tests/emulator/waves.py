@@ -1,8 +1,9 @@
 """Runs work-groups of machine code on tinygrad's emulator of AMD's instructions, which must be on Python's path.
 
-The emulator knows single instructions. The loop around them is here: it gives a group local memory that is NaN, follows the kernel's descriptor in denormals, can go in reverse, and notices waves that do not meet
-at a barrier. Where a wave ends or waits at a barrier, the next one runs. This uses parts of the emulator that are not
-meant for others: it was written for the commit a9069c177a9d of 22 August 2026."""
+The emulator knows single instructions. The loop around them is here: it gives a group local memory that is NaN, follows
+the kernel's descriptor in denormals, can go in reverse, and notices waves that do not meet at a barrier. Where a wave
+ends or waits at a barrier, the next one runs. This uses parts of the emulator that are not meant for others: it was
+written for the commit a9069c177a9d of 22 August 2026."""
 import contextlib
 import ctypes
 import itertools
@@ -119,8 +120,8 @@ _own_text = emu.get_pcode
 emu.get_pcode = lambda op: DIVISION_SCALE if op.name == "V_DIV_SCALE_F32" else _own_text(op)
 
 
-# RDNA 3 names the upper half of register n of an instruction of 16 bits n + 128, if n is below 128. CDNA has no names of
-# halves: there it is register n + 128 itself. The emulator takes CDNA's for halves, too.
+# In a short instruction of 16 bits, RDNA 3 names the upper half of register n by n + 128, for n below 128. CDNA has no
+# names for halves: n + 128 is that register. The emulator takes CDNA's for halves, too.
 HALVES_BEGIN_AT = {128: 256, 384: 512}  # what its compiler compares a register's number with, to a number that none has
 
 
