@@ -28,7 +28,7 @@
   "#undef fma\n#define fma off_fma\n#undef exp\n#define exp off_exp\n"                                                 \
   "#undef exp2\n#define exp2 off_exp2\n"
 
-/* This one makes the output wrong that a fused kernel stores as f16, and nothing else. */
+/* This one makes the output wrong that a kernel stores as f16, and nothing else. */
 #define TRUNCATE                                                                                                       \
   "#define vstore_half_rte vstore_half_rtz\n#define vstore_half4_rte vstore_half4_rtz\n"                               \
   "#define vstore_half8_rte vstore_half8_rtz\n#define vstore_half16_rte vstore_half16_rtz\n"
@@ -169,27 +169,66 @@ static void a_wrong_kernel_is_passed_over(void **state) {
   }
 }
 
-/* Without asking for the context, which the fused kernel leaves in floats. */
-static void a_wrong_stored_output_is_noticed(void **state) {
-  (void)state;
-  clattn_problem p = clattn_problem_qkv(1, 2, 37, 37, 24);
+static size_t times_wrong(const clattn_plan *plan, clattn_stage stage) {
+  clattn_reason reason = CLATTN_REASON_INIT;
+  size_t count = 0;
+  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
+    count += reason.stage == stage && reason.kind == CLATTN_REASON_WRONG;
+  return count;
+}
+
+/* With the best kernel of the stage truncating what it stores as f16, in a plan of floats and in one of f16, which must
+ * reject it. Returns its reason. */
+static clattn_reason stored_wrong(clattn_stage stage, const clattn_problem *floats, char best[32]) {
   clattn_plan_options options = options_of(true);
   clattn_reason wrong = CLATTN_REASON_INIT;
+  clattn_problem p = *floats;
   clattn_plan *plan = NULL;
   clattn_error error;
-  char best[32];
   run_shell("rm -rf " KERNELS);
-  best_of(support_opened, CLATTN_STAGE_FUSED, best, sizeof best);
-  copy_after(TRUNCATE, file_of(CLATTN_STAGE_FUSED, best));
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  snprintf(best, 32, "%s", chosen(plan, stage, &wrong));
+  clattn_plan_destroy(plan);
+  copy_after(TRUNCATE, file_of(stage, best));
   options.kernel_dir = KERNELS;
   options.self_test = CLATTN_SELF_TEST_ALL;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  assert_string_equal(chosen(plan, stage, &wrong), best);
+  clattn_plan_destroy(plan);
   p.type = CLATTN_F16;
   assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
-  assert_string_not_equal(chosen(plan, CLATTN_STAGE_FUSED, &wrong), best);
+  assert_string_not_equal(chosen(plan, stage, &wrong), best);
   assert_non_null(wrong.kernel);
   assert_string_equal(wrong.kernel, best);
-  assert_non_null(strstr(wrong.text, "differs from the converted context"));
+  assert_int_equal(times_wrong(plan, CLATTN_STAGE_CONVERT), 0);
   clattn_plan_destroy(plan);
+  return wrong;
+}
+
+/* The program of a problem from x is the same for floats and f16, so that a test with floats says nothing about what it
+ * stores as f16. */
+static void a_wrong_stored_output_is_noticed(void **state) {
+  (void)state;
+  char best[32];
+  for (int variant = 0; variant < 5; ++variant) {
+    clattn_problem p = variant == 0 ? clattn_problem_qkv(1, 2, 37, 37, 24) : problem_of(true);
+    if (variant == 2) p.head_dim = p.value_dim = 21; /* rows that are not wide */
+    if (variant == 3) p.query_len = p.key_len = 1;
+    if (variant == 4) p.cache.capacity = 50;
+    if (variant == 4) p.rotary = CLATTN_ROTARY_HALVES;
+    const clattn_reason wrong = stored_wrong(CLATTN_STAGE_FUSED, &p, best);
+    assert_non_null(strstr(wrong.text, "differs from the converted context"));
+  }
+}
+
+static void a_wrong_stored_projection_is_noticed(void **state) {
+  (void)state;
+  char best[32];
+  clattn_problem p = problem_of(true);
+  p.output_dim = 21;
+  const clattn_reason wrong = stored_wrong(CLATTN_STAGE_OUTPUT, &p, best);
+  assert_non_null(strstr(wrong.text, "output is wrong in"));
+  print_message("%s\n", wrong.text);
 }
 
 static void untested_kernels_are_taken(void **state) {
@@ -312,14 +351,6 @@ static void record(const clattn_device *device, const char *kernel) {
   assert_ok(clattn_tuning_store(RECORD, device, &p, &tuned, &error), &error);
 }
 
-static size_t times_wrong(const clattn_plan *plan, clattn_stage stage) {
-  clattn_reason reason = CLATTN_REASON_INIT;
-  size_t count = 0;
-  for (size_t i = 0; clattn_plan_get_reason(plan, i, &reason); ++i)
-    count += reason.stage == stage && reason.kind == CLATTN_REASON_WRONG;
-  return count;
-}
-
 /* A new device object simulates another process: it knows only what the folder holds. */
 static void answers_are_kept_beside_the_programs(void **state) {
   (void)state;
@@ -408,6 +439,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(every_input_is_drawn),
       cmocka_unit_test(a_wrong_kernel_is_passed_over),
       cmocka_unit_test(a_wrong_stored_output_is_noticed),
+      cmocka_unit_test(a_wrong_stored_projection_is_noticed),
       cmocka_unit_test(untested_kernels_are_taken),
       cmocka_unit_test(where_all_are_wrong_the_plan_is_refused),
       cmocka_unit_test(where_all_fused_are_wrong_staged_runs),

@@ -198,6 +198,16 @@ static void bfloat16(clattn_problem *p) {
   p->type = CLATTN_BF16;
 }
 
+static void projected_halves(clattn_problem *p) {
+  p->output_dim = 67;
+  p->type = CLATTN_F16;
+}
+
+static void projected_bfloat16(clattn_problem *p) {
+  p->output_dim = 67;
+  p->type = CLATTN_BF16;
+}
+
 /* ---- the ways to break a kernel ---------------------------------------------------------------------------------- */
 
 static const broken cases[] = {
@@ -493,6 +503,19 @@ static const broken cases[] = {
      "bytes >> (1 - (uint)c / 16 % 2) * 4", "fused=stream", CLATTN_LSE, cached_nibbles, NULL},
     {"fused: a group has the first one's scale", "common/cached.cl", "vload_half((uint)c / Q4_GROUP, v.scales)",
      "vload_half(0, v.scales)", "fused=split", CLATTN_LSE, cached_nibbles, NULL},
+    {"output: the sums of earlier strips are forgotten", "project/7_panel.cl", "if (before) sum[v] = kept[v] + sum[v]",
+     "if (!last) sum[v] = kept[v] + sum[v]", "output=panel:STRIP=64", CLATTN_OUTPUT, projected_halves, NULL},
+    {"output: tiles of rows share the place of their sums", "project/7_panel.cl", "((row - row0 + i) * TILES",
+     "(i * TILES", "output=panel:STRIP=64", CLATTN_OUTPUT, projected_halves, NULL},
+    {"output: the tail of a row of halves is not written", "project/7_panel.cl",
+     "column < columns; ++column) store_stored", "column < columns - 1; ++column) store_stored", "output=panel",
+     CLATTN_OUTPUT, projected_halves, NULL},
+    {"output: two halves in one place", "project/6_wide.cl", "four.y, out, at + 1", "four.y, out, at + 2",
+     "output=wide", CLATTN_OUTPUT, projected_halves, NULL},
+    {"output: halves truncated instead of rounded", "common/stored.cl", "vstore_half_rte(", "vstore_half_rtz(",
+     "output=tiled", CLATTN_OUTPUT, projected_halves, NULL},
+    {"output: bfloat16 truncated instead of rounded", "common/stored.cl", "(bits + 0x7fff + (upper & 1)) >> 16",
+     "upper", "output=panel", CLATTN_OUTPUT, projected_bfloat16, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };

@@ -1,7 +1,8 @@
 /* The kernels of convert: every half and bfloat16 is widened, and floats at, between and beside
  * these values are narrowed. Results have the bits that the host computes. Only a NaN may have
  * others: the device chooses those of halves; those of bfloat16 are the same with all kernels.
- * Nothing outside of the converted elements changes. */
+ * Nothing outside of the converted elements changes. The kernels of an output projection that narrow
+ * their results themselves must give the same bits. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,11 +241,118 @@ static void any_number_of_elements(void **state) {
   }
 }
 
+/* ---- outputs that need no conversion ----------------------------------------------------------------------------- */
+
+/* Each row of the context has one value that is not 0, in the first or in the last column, so that every product is
+ * exact; with more columns than the smallest strip has terms. */
+enum { ROWS = 133, CONTEXT_COLUMNS = 70, COLUMNS = 83 };
+
+static clattn_problem projected(clattn_type type) {
+  clattn_problem p = support_problem(1, 0, CONTEXT_COLUMNS);
+  p.source = CLATTN_SOURCE_QKV;
+  p.batch = ROWS;
+  p.output_dim = COLUMNS;
+  p.type = type;
+  return p;
+}
+
+/* Any stored value, of a bfloat16 with exponents that leave a product finite and normal; now and then a large or
+ * infinite one, or a NaN. */
+static float any_value(clattn_type type, uint32_t *seed) {
+  static const float large[] = {INFINITY, -INFINITY, NAN, 65504.0f};
+  *seed = *seed * 1664525u + 1013904223u;
+  if (*seed >> 27 == 0) return large[*seed >> 16 & 3];
+  uint16_t bits = (uint16_t)(*seed >> 12);
+  if (type == CLATTN_BF16) bits = (uint16_t)((bits & 0x9fff) | 0x2000);
+  float value;
+  clattn_widen(type, &bits, 1, &value);
+  return value;
+}
+
+static void fill_projected(support_case *c) {
+  const clattn_type type = c->problem.type;
+  float v[ROWS * CONTEXT_COLUMNS] = {0.0f}, w[CONTEXT_COLUMNS * COLUMNS] = {0.0f};
+  uint32_t seed = 7;
+  for (size_t row = 0; row < ROWS; ++row)
+    v[row * CONTEXT_COLUMNS + (row % 2 == 0 ? 0 : CONTEXT_COLUMNS - 1)] = any_value(type, &seed);
+  for (size_t i = 0; i < COLUMNS; ++i) w[i] = w[(CONTEXT_COLUMNS - 1) * COLUMNS + i] = any_value(type, &seed);
+  clattn_narrow(type, v, ROWS * CONTEXT_COLUMNS, support_tensor(c, CLATTN_V));
+  clattn_narrow(type, w, CONTEXT_COLUMNS * COLUMNS, support_tensor(c, CLATTN_WO));
+}
+
+static void assert_narrowed(support_case *c, const char *kernel) {
+  const clattn_type type = c->problem.type;
+  const float *context = support_tensor(c, CLATTN_CONTEXT);
+  const uint16_t *got = (const uint16_t *)(const void *)support_tensor(c, CLATTN_OUTPUT);
+  float w[CONTEXT_COLUMNS * COLUMNS];
+  clattn_widen(type, support_tensor(c, CLATTN_WO), CONTEXT_COLUMNS * COLUMNS, w);
+  for (size_t row = 0; row < ROWS; ++row)
+    for (size_t column = 0; column < COLUMNS; ++column) {
+      float sum = 0.0f;
+      uint16_t expected;
+      for (size_t i = 0; i < CONTEXT_COLUMNS; ++i) sum += context[row * CONTEXT_COLUMNS + i] * w[i * COLUMNS + column];
+      clattn_narrow(type, &sum, 1, &expected);
+      const size_t at = row * COLUMNS + column;
+      if (got[at] != expected && !(is_nan_at(type, got, at) && isnan(sum)))
+        fail_msg("%s: %a as %s is %#x instead of %#x", kernel, (double)sum, clattn_type_name(type), got[at], expected);
+    }
+}
+
+static uint64_t own_bytes(const clattn_problem *p, clattn_plan_options options) {
+  clattn_plan *plan = NULL;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+  clattn_error error;
+  options.io = CLATTN_IO_DEVICE;
+  assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  clattn_plan_destroy(plan);
+  return info.total_bytes;
+}
+
+/* Kernels that store types need neither a launch of convert for the output nor memory for it in floats. */
+static void run_projected(const char *kernel, clattn_type type) {
+  const clattn_problem p = projected(type);
+  clattn_plan_options options = support_options();
+  clattn_plan *plan = NULL;
+  clattn_timings timings = CLATTN_TIMINGS_INIT;
+  clattn_error error;
+  support_case c;
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  options.kernels = kernel;
+  support_allocate(&c, &p, 3);
+  fill_projected(&c);
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  const bool stores = plan->choice[CLATTN_STAGE_OUTPUT].row->stores_types;
+  support_want(&c, plan);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &timings, &error), &error);
+  support_check_guards(&c);
+  assert_narrowed(&c, kernel);
+  assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT], stores ? 1 : 2); /* Wo is widened */
+  clattn_plan_destroy(plan);
+  const uint64_t bytes = own_bytes(&p, options);
+  options.kernels = "output=naive";
+  assert_int_equal(own_bytes(&p, options) - bytes, stores ? ROWS * COLUMNS * sizeof(float) : 0);
+  support_free(&c);
+}
+
+static void outputs_are_stored_by_their_kernel(void **state) {
+  (void)state;
+  static const kernel_filter filters[] = {{support_runs, SIZES_PLANNED}, {support_runs_with_tiles, SIZES_SMALL}};
+  char text[KERNEL_LIST_TEXT], kernel[KERNEL_LIST_TEXT + 8];
+  for (size_t f = 0; f < sizeof filters / sizeof filters[0]; ++f)
+    for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_PROJECT, n, &filters[f], text); ++n) {
+      snprintf(kernel, sizeof kernel, "output%s", strchr(text, '='));
+      if (!support_is_wanted(text)) continue;
+      for (int s = 0; s < STORED_TYPES; ++s) run_projected(kernel, stored[s]);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(widened),
       cmocka_unit_test(narrowed),
       cmocka_unit_test(any_number_of_elements),
+      cmocka_unit_test(outputs_are_stored_by_their_kernel),
   };
   return cmocka_run_group_tests_name("convert", tests, support_open, support_close);
 }

@@ -347,6 +347,36 @@ static void projections_far_away(void **state) {
   }
 }
 
+/* The last element of an output projection. Kernels that store types narrow it themselves. */
+static void outputs_far_away(void **state) {
+  (void)state;
+  const clattn_kernel *row;
+  const size_t last = (size_t)(TOKENS - 1) * WIDTH;
+  for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
+    for (int type = CLATTN_F32; type <= CLATTN_BF16; ++type) {
+      if (row->stage != CLATTN_STAGE_PROJECT || !row->stores_types) continue;
+      clattn_problem p = projection_problem((clattn_type)type);
+      char name[64];
+      float value;
+      double sum = 0.0;
+      p.output_dim = WIDTH;
+      snprintf(name, sizeof name, "output=%s", row->name);
+      clattn_plan *plan = create(&p, name, false);
+      fill(floats(plan, CLATTN_CONTEXT) + last, WIDTH, 6);
+      fill(floats(plan, CLATTN_WO), WIDTH * WIDTH, 7);
+      run_stage(plan, &p, NULL, clattn_stage_output, name);
+      for (size_t j = 0; j < WIDTH; ++j)
+        sum += (double)floats(plan, CLATTN_CONTEXT)[last + j] * (double)floats(plan, CLATTN_WO)[j * WIDTH + WIDTH - 1];
+      const unsigned char *output = (const unsigned char *)(const void *)floats(plan, CLATTN_OUTPUT);
+      clattn_widen(p.type, output + (last + WIDTH - 1) * clattn_type_bytes(p.type), 1, &value);
+      const double rounding = type == CLATTN_F32 ? 0.0 : type == CLATTN_F16 ? 0x1p-11 : 0x1p-8;
+      if (!(fabs((double)value - sum) <= (rounding + 1e-6) * (1.0 + fabs(sum))))
+        fail_msg("%s: the output is %g instead of %g", name, (double)value, sum);
+      clattn_plan_destroy(plan);
+      print_message("%s %s\n", name, clattn_type_name(p.type));
+    }
+}
+
 static void conversion_far_away(void **state) {
   (void)state;
   const clattn_kernel *row;
@@ -452,9 +482,8 @@ static const char *no_room(void) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(attention_far_away),  cmocka_unit_test(projections_far_away),
-      cmocka_unit_test(conversion_far_away), cmocka_unit_test(rotation_far_away),
-      cmocka_unit_test(cache_far_away),
+      cmocka_unit_test(attention_far_away),  cmocka_unit_test(projections_far_away), cmocka_unit_test(outputs_far_away),
+      cmocka_unit_test(conversion_far_away), cmocka_unit_test(rotation_far_away),    cmocka_unit_test(cache_far_away),
   };
   const char *why = no_room() != NULL ? no_room() : compile_begin();
   const char *allowed = getenv("CLATTN_SKIPPED");

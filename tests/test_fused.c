@@ -164,8 +164,8 @@ static bool stores_types(const clattn_plan *plan) {
   return plan->choice[CLATTN_STAGE_FUSED].row->stores_types;
 }
 
-/* Without memory from the caller a plan has room for the context in floats only where its kernel needs it. */
-static void assert_no_floats_of_context(const clattn_problem *p, const char *kernel, uint64_t context_bytes) {
+/* Bytes of a plan that works on the caller's memory, without the workspace. */
+static uint64_t own_bytes(const clattn_problem *p, const char *kernel) {
   clattn_plan_options options = options_of(kernel);
   clattn_plan *plan = NULL;
   clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
@@ -173,51 +173,79 @@ static void assert_no_floats_of_context(const clattn_problem *p, const char *ker
   options.io = CLATTN_IO_DEVICE;
   assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
   clattn_plan_get_info(plan, &info);
-  assert_int_equal(info.total_bytes - info.workspace_bytes, stores_types(plan) ? 0 : context_bytes);
   clattn_plan_destroy(plan);
+  return info.total_bytes - info.workspace_bytes;
+}
+
+enum { WRITTEN_TOKENS = 150, WRITTEN_VARIANTS = 7 };
+
+/* q, k and v are given, or, from variant 4 on, projected; keys and values may come from a cache then. */
+static clattn_problem written_problem(int variant) {
+  clattn_problem p = clattn_problem_qkv(2, 4, WRITTEN_TOKENS, WRITTEN_TOKENS, 38);
+  p.kv_heads = 2;
+  p.value_dim = 53;
+  p.type = variant % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
+  if (variant < 2) p.context_order = CLATTN_ORDER_TOKENS;
+  if (variant == 1 || variant >= 5) p.query_len = 1; /* parts of the keys, joined */
+  if (variant == 2) p.lengths = CLATTN_LENGTHS_KEYS;
+  if (variant >= 4) {
+    p.source = variant == 4 ? CLATTN_SOURCE_X : CLATTN_SOURCE_XKV;
+    p.order = CLATTN_ORDER_TOKENS;
+    p.model_dim = 20;
+  }
+  if (variant == 6) p.cache = (clattn_cache_layout){.capacity = WRITTEN_TOKENS, .type = CLATTN_CACHE_F16};
+  return p;
+}
+
+static void forget(clattn_cache *cache) {
+  clattn_error error;
+  for (size_t b = 0; b < 2 && cache != NULL; ++b) assert_ok(clattn_cache_truncate(cache, b, 0, &error), &error);
 }
 
 /* A run that does not ask for the context stores the output without a launch of convert, with the bits that convert
- * makes of the context. */
+ * makes of the context. The plan has no memory for the context in floats then, unless the caller may ask for it. */
 static void stored_types_are_written_in_place(void **state) {
   (void)state;
-  enum { TOKENS = 150, HEAD_DIM = 38, VALUE_DIM = 53 };
-  static const int32_t key_lengths[] = {150, 0}; /* the second sequence's context is 0 */
+  static const int32_t key_lengths[] = {WRITTEN_TOKENS, 0}; /* the second sequence's context is 0 */
   name names[NAMES_MOST];
   const size_t count = fused_kernels(names);
   for (size_t i = 0; i < count; ++i)
-    for (int variant = 0; variant < 4; ++variant) {
+    for (int variant = 0; variant < WRITTEN_VARIANTS; ++variant) {
       const clattn_plan_options options = options_of(names[i]);
-      clattn_problem p = clattn_problem_qkv(2, 4, TOKENS, TOKENS, HEAD_DIM);
-      p.kv_heads = 2;
-      p.value_dim = VALUE_DIM;
-      p.type = variant % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
-      if (variant < 2) p.context_order = CLATTN_ORDER_TOKENS;
-      if (variant == 1) p.query_len = 1; /* parts of the keys, joined */
-      if (variant == 2) p.lengths = CLATTN_LENGTHS_KEYS;
+      const clattn_problem p = written_problem(variant);
       support_case c;
       clattn_plan *plan = NULL;
-      clattn_timings timings = CLATTN_TIMINGS_INIT;
+      clattn_cache *cache = NULL;
+      clattn_timings both = CLATTN_TIMINGS_INIT, timings = CLATTN_TIMINGS_INIT;
       clattn_error error;
+      if (p.cache.capacity != 0) assert_ok(clattn_cache_create(support_opened, &p, NULL, NULL, &cache, &error), &error);
       support_allocate(&c, &p, 41 + (uint32_t)variant);
+      c.inputs.cache = cache;
       if (variant == 2) c.inputs.key_lengths = key_lengths;
       const size_t bytes = clattn_output_bytes(&p, CLATTN_OUTPUT);
       void *converted = malloc(bytes);
       assert_non_null(converted);
       assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
       support_want(&c, plan);
-      assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+      assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, &both, &error), &error);
       memcpy(converted, c.outputs.output, bytes);
       support_poison(&c);
+      forget(cache);
       const clattn_outputs alone = {.size = sizeof alone, .output = c.outputs.output, .lse = c.outputs.lse};
       assert_ok(clattn_plan_run(plan, &c.inputs, &alone, &timings, &error), &error);
       assert_memory_equal(c.outputs.output, converted, bytes);
       support_check_guards(&c);
-      assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT], stores_types(plan) ? 0 : 1);
+      const int spared = stores_types(plan) ? 1 : 0;
+      assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT] + spared, both.launches[CLATTN_STAGE_CONVERT]);
+      if (p.source == CLATTN_SOURCE_QKV) assert_int_equal(timings.launches[CLATTN_STAGE_CONVERT], 1 - spared);
       clattn_plan_destroy(plan);
-      assert_no_floats_of_context(&p, names[i], clattn_output_bytes(&p, CLATTN_CONTEXT));
+      if (cache == NULL) { /* else kernels also differ in what they gather */
+        const uint64_t context_bytes = spared != 0 ? clattn_output_bytes(&p, CLATTN_CONTEXT) : 0;
+        assert_int_equal(own_bytes(&p, names[i]) + context_bytes, own_bytes(&p, "fused=row"));
+      }
       free(converted);
       support_free(&c);
+      clattn_cache_destroy(cache);
     }
 }
 

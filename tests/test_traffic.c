@@ -318,6 +318,33 @@ static void tiles_side_by_side(void **state) {
   assert_counts(&t, &expected);
 }
 
+/* An output in halves has no room for the sums of the first of two strips: they lie beside the panels, as wide as a
+ * tile. */
+static void stored_projection(void **state) {
+  (void)state;
+  static const int value[] = {64, 6, 2, 64, 2};
+  clattn_problem p = support_problem(7, 8, 65);
+  p.output_dim = 20;
+  const clattn_kernel *panel = row_of(CLATTN_STAGE_PROJECT, "panel"), *naive = row_of(CLATTN_STAGE_PROJECT, "naive");
+  counts expected = {.flops = 2 * 12 * 32 * 65,
+                     .read = 20 * 65 + 12 * 65 + 7 * 20,
+                     .written = 2 * 7 * 20,
+                     .local_read = 2 * 32 * 65,
+                     .local_written = 64 * 65};
+  const clattn_traffic floats = clattn_stage_traffic(panel, value, &p, CLATTN_STAGE_OUTPUT, 0, 0);
+  assert_counts(&floats, &expected);
+  const clattn_traffic plain = clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_OUTPUT, 0, 0);
+  p.type = CLATTN_BF16;
+  expected.read -= 7 * 20;
+  expected.written = 7 * 20 / 2.0;
+  expected.local_read += 7 * 32;
+  expected.local_written += 7 * 32;
+  const clattn_traffic halves = clattn_stage_traffic(panel, value, &p, CLATTN_STAGE_OUTPUT, 0, 0);
+  assert_counts(&halves, &expected);
+  assert_close(clattn_stage_traffic(naive, value, &p, CLATTN_STAGE_OUTPUT, 0, 0).global_written, plain.global_written);
+  assert_close(clattn_stage_traffic(panel, value, &p, CLATTN_STAGE_PROJECT, 0, 0).global_written, 3 * 7 * 65 * 4.0);
+}
+
 /* Scores in blocks of rows take several launches, each of which starts its tiles anew. */
 static void blocks_of_rows(void **state) {
   (void)state;
@@ -343,8 +370,8 @@ static void every_rung_has_a_formula(void **state) {
   }
 }
 
-/* Only fused kernels read halves as they are stored, and store them; where a kernel accumulates in the context, that
- * remains floats. */
+/* Only fused kernels read halves as they are stored; they store them, too. Where a kernel accumulates in the context,
+ * that remains floats. */
 static void halves(void **state) {
   (void)state;
   static const int value[] = {8};
@@ -426,6 +453,7 @@ int main(void) {
       cmocka_unit_test(copies),
       cmocka_unit_test(projections),
       cmocka_unit_test(tiles_side_by_side),
+      cmocka_unit_test(stored_projection),
       cmocka_unit_test(blocks_of_rows),
       cmocka_unit_test(every_rung_has_a_formula),
       cmocka_unit_test(halves),

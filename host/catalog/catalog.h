@@ -37,7 +37,7 @@ typedef struct clattn_kernel {
   bool few_rows;        /* plans take it only for problems with clattn_has_few_rows() */
   bool plain;           /* the formula: reads its operands from memory again for each result */
   bool reads_panels;    /* of project: also takes matrices in panels (projection_part.in_panels) */
-  bool stores_types;    /* of fused: also stores the context as f16 or bf16 (attention.context_type) */
+  bool stores_types;    /* of fused and project: also stores an output as f16 or bf16 (clattn_makes_stored_output) */
   bool reads_cache;     /* of fused: reads caches in place; has three more arguments: scales, and the table of pages */
   unsigned forms;       /* bits of clattn_form: what its file is compiled for besides tile sizes */
   bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */

@@ -71,11 +71,12 @@ void clattn_geometry_panel(const int *value, const clattn_extent *e, clattn_geom
                              clattn_larger(e->terms < strip ? e->terms : strip, clattn_groups_of(e->terms, strip))};
 }
 
-/* value: as panel, and TILES */
+/* value: as panel, and TILES. A stored output has no room for the sums of earlier strips, which are floats. */
 void clattn_geometry_panels(const int *value, const clattn_extent *e, clattn_geometry *g) {
   clattn_geometry_panel(value, e, g);
   g->cols *= (size_t)value[4];
   g->local_bytes *= (size_t)value[4];
+  if (e->makes_stored) g->local_bytes += g->rows * g->cols * sizeof(float);
 }
 
 /* value: LOCAL_X, and ITEM_KEYS of the register rung */

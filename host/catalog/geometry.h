@@ -25,6 +25,7 @@ typedef struct clattn_extent {
   bool k_stored, v_stored;    /* the kernel reads keys, or values, that are not float */
   bool far_rows;              /* clattn_has_far_rows() */
   bool pages;                 /* keys and values are in the pages of a cache */
+  bool makes_stored;          /* clattn_makes_stored_output() */
   clattn_row_work work;       /* fused only */
 } clattn_extent;
 

@@ -67,7 +67,7 @@ void clattn_traffic_tiled(const int *value, const clattn_sizes *s, clattn_traffi
   const double products = places * (double)s->terms;
   t->flops += 2.0 * products;
   t->global_read += read_by_tiles(s, tile, tile);
-  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns * s->result_floats;
   t->local_written += 2.0 * places * tiles_of(s->terms, tile);
   t->local_read += 2.0 * products;
 }
@@ -79,7 +79,7 @@ void clattn_traffic_column(const int *value, const clattn_sizes *s, clattn_traff
   const double items = (double)(tile * tile), item_rows = (double)value[1];
   t->flops += 2.0 * blocks * items * item_rows * (double)s->terms;
   t->global_read += read_by_tiles(s, rows, tile);
-  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns * s->result_floats;
   t->local_written += blocks * tiles_of(s->terms, tile) * items * (item_rows + 1.0);
   t->local_read += blocks * items * (double)s->terms * (1.0 + item_rows);
 }
@@ -94,7 +94,7 @@ void clattn_traffic_register(const int *value, const clattn_sizes *s, clattn_tra
   const double blocks = (double)s->pairs * tiles_of(s->rows, rows) * tiles_of(s->columns, columns);
   t->flops += 2.0 * blocks * (double)(rows * columns) * terms;
   t->global_read += read_by_tiles(s, rows, columns);
-  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns;
+  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns * s->result_floats;
   t->local_written += blocks * terms * (double)(rows + columns);
   t->local_read += blocks * terms * items * (double)(value[2] + value[3]);
   if (!s->a_is_weights) return;
@@ -115,10 +115,18 @@ void clattn_traffic_panel(const int *value, const clattn_sizes *s, clattn_traffi
   const double results = pairs * (double)s->rows * (double)s->columns;
   t->flops += 2.0 * places * all_rows * read;
   t->global_read += pairs * items * (double)s->columns * terms + places * all_rows * terms;
-  t->global_read += results * (strips - 1.0); /* sums of the earlier strips */
-  t->global_written += results * strips;
+  t->global_written += results * s->result_floats;
   t->local_written += packed;
   t->local_read += places * all_rows / (double)rows * read;
+  /* Sums of the earlier strips: in the result, or, if that is not of floats, beside the panels. */
+  if (s->result_floats == 1.0) {
+    t->global_read += results * (strips - 1.0);
+    t->global_written += results * (strips - 1.0);
+  } else {
+    const double sums = pairs * (double)s->rows * padded(s->columns, columns);
+    t->local_read += sums * (strips - 1.0);
+    t->local_written += sums * (strips - 1.0);
+  }
   if (s->a_is_weights) t->local_read += packed; /* the test for finite values */
 }
 
@@ -217,8 +225,12 @@ static bool is_plain(const clattn_problem *p) {
 
 static clattn_sizes projection_sizes(const clattn_problem *p, clattn_tensor result) {
   const clattn_linear l = clattn_linear_of(p, result);
-  return (clattn_sizes){
-      .pairs = 1, .rows = l.rows, .columns = l.columns.count, .terms = l.terms, .b_along_depth = l.transposed};
+  return (clattn_sizes){.pairs = 1,
+                        .rows = l.rows,
+                        .columns = l.columns.count,
+                        .terms = l.terms,
+                        .result_floats = 1.0,
+                        .b_along_depth = l.transposed};
 }
 
 /* Size of an element in floats. Most stages read floats, whatever the problem's type. */
@@ -237,7 +249,7 @@ static clattn_sizes attention_sizes(const clattn_problem *p, clattn_stage stage,
                     .head_dim = p->head_dim,
                     .qk_floats = floats_of(p, stage, CLATTN_Q),
                     .v_floats = floats_of(p, stage, CLATTN_V),
-                    .context_floats = 1.0,
+                    .result_floats = 1.0,
                     .b_along_depth = stage == CLATTN_STAGE_SCORES,
                     .a_is_weights = stage == CLATTN_STAGE_CONTEXT};
   if (stage == CLATTN_STAGE_SCORES) s.terms = p->head_dim;
@@ -256,6 +268,8 @@ static void in_bytes(clattn_traffic *t) {
 clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, const clattn_problem *p,
                                     clattn_stage stage, size_t group_rows, size_t block_rows) {
   clattn_traffic t = {.flops = 0.0};
+  const double type_floats = (double)clattn_type_bytes(p->type) / sizeof(float);
+  const bool typed = row->stores_types && clattn_makes_stored_output(p, stage);
   if (row->traffic == NULL || !is_plain(p)) return t;
   if (stage == CLATTN_STAGE_PROJECT) {
     static const clattn_tensor results[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
@@ -264,14 +278,15 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
       row->traffic(value, &sizes, &t);
     }
   } else if (stage == CLATTN_STAGE_OUTPUT) {
-    const clattn_sizes sizes = projection_sizes(p, CLATTN_OUTPUT);
+    clattn_sizes sizes = projection_sizes(p, CLATTN_OUTPUT);
+    if (typed) sizes.result_floats = type_floats;
     row->traffic(value, &sizes, &t);
   } else {
     const size_t step = block_rows != 0 ? block_rows : p->query_len;
     for (size_t row0 = 0; row0 < p->query_len; row0 += step) {
       clattn_sizes sizes = attention_sizes(p, stage, clattn_smaller(step, p->query_len - row0));
       sizes.group_rows = group_rows;
-      if (row->stores_types && clattn_fused_stores_output(p)) sizes.context_floats = sizes.v_floats;
+      if (typed) sizes.result_floats = type_floats;
       row->traffic(value, &sizes, &t);
     }
   }

@@ -16,9 +16,9 @@ typedef struct clattn_sizes {
   size_t group_rows;    /* fused: rows of a work-group (clattn_geometry.rows) */
   double qk_floats;     /* fused: size of a stored element of q and k, and of v, in floats: 1 or 1/2 */
   double v_floats;
-  double context_floats; /* fused: of the context, where the kernel stores the problem's type */
-  bool b_along_depth;    /* products: whether B is contiguous along the terms */
-  bool a_is_weights;     /* products: whether A holds weights, whose masked keys are left out */
+  double result_floats; /* fused, project: of a result, where the kernel stores the problem's type; else 1 */
+  bool b_along_depth;   /* products: whether B is contiguous along the terms */
+  bool a_is_weights;    /* products: whether A holds weights, whose masked keys are left out */
 } clattn_sizes;
 
 /* Adds the operations and memory traffic of such launches to *traffic, in floats, not bytes.

@@ -59,7 +59,7 @@ void clattn_traffic_fused_tiled(const int *value, const clattn_sizes *s, clattn_
   const double rows = all_rows(s), keys = rows * (double)s->terms, d = (double)s->head_dim, e = (double)s->columns;
   t->flops += places * (2.0 * d + 2.0 + tiles_of(s->columns, tile)) + keys * (3.0 + (double)tile + 2.0 * e);
   t->global_read += rows * d * s->qk_floats + groups * (double)s->terms * (d * s->qk_floats + e * s->v_floats);
-  t->global_written += rows * e * s->context_floats;
+  t->global_written += rows * e * s->result_floats;
   t->local_written += groups * (double)tile * d + places * ((d + e) / (double)tile + 2.0);
   t->local_read += places * 2.0 * (d + (double)tile) + keys * e;
 }
@@ -107,7 +107,7 @@ static void add_blocks(const block *b, const clattn_sizes *s, double blocks, dou
 static void add_block_kernel(const int *value, bool in_step, const clattn_sizes *s, clattn_traffic *t) {
   const block b = {{(size_t)value[0], (size_t)value[1]}, (size_t)value[2], (size_t)value[3], (size_t)value[4], in_step};
   add_blocks(&b, s, (double)s->pairs * tiles_of(s->rows, b.local[1] * b.item_rows), all_rows(s), 1.0, t);
-  t->global_written += all_rows(s) * (double)s->columns * s->context_floats;
+  t->global_written += all_rows(s) * (double)s->columns * s->result_floats;
 }
 
 void clattn_traffic_fused_register(const int *value, const clattn_sizes *s, clattn_traffic *t) {
@@ -131,7 +131,7 @@ static void add_split_kernel(const int *value, bool in_step, const clattn_sizes 
   add_blocks(&b, s, (double)blocks, all_rows(s), (double)parts, t);
   t->flops += results * 6.0 * full; /* the join: difference, exp, two multiply-adds */
   t->global_read += results * (2.0 * (double)parts + 2.0 * full);
-  t->global_written += all_rows(s) * (double)parts * (double)(s->columns + 2) + results * s->context_floats;
+  t->global_written += all_rows(s) * (double)parts * (double)(s->columns + 2) + results * s->result_floats;
 }
 
 void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_traffic *t) {
@@ -163,7 +163,7 @@ void clattn_traffic_fused_vector(const int *value, const clattn_sizes *s, clattn
   t->global_read += lanes * d * s->qk_floats;
   t->global_read += (k_copied ? groups * keys : blocks * scores) * d * s->qk_floats;
   t->global_read += (v_copied ? groups * keys : blocks * keys) * e * s->v_floats;
-  t->global_written += all_rows(s) * e * s->context_floats;
+  t->global_written += all_rows(s) * e * s->result_floats;
   if (k_copied) {
     t->local_written += groups * keys * d;
     t->local_read += blocks * scores * d;
@@ -198,7 +198,7 @@ void clattn_traffic_fused_stream(const int *value, const clattn_sizes *s, clattn
   t->flops += rows * (keys * (2.0 * d + 16.0 + 2.0 * e) + scores * (4.0 + EXP2_FLOPS)); /* 16: joins lanes, scale */
   t->flops += rows * (strips * wide + 4.0 + 2.0 * e);
   t->global_read += rows * ((1.0 + keys) * d * s->qk_floats + keys * e * s->v_floats + 3.0 + e);
-  t->global_written += rows * (e + 2.0 + e * s->context_floats);
+  t->global_written += rows * (e + 2.0 + e * s->result_floats);
   /* query, sums and totals; products, scores, weights; the totals once more for the first strip */
   t->local_written += rows * (d + 2.0 * wide + 2.0 + keys + 2.0 * scores + wide + sums + strips * (2.0 * wide + 2.0));
   t->local_read += rows * (keys * d + 3.0 * scores + keys + wide + sums + strips * (2.0 * wide + 2.0) + e + 2.0);

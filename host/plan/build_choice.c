@@ -6,6 +6,7 @@
 #include "programs/program.h"
 #include "programs/trial.h"
 #include "problem/stages.h"
+#include "problem/kernel_arguments.h"
 #include "base/sizes.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
@@ -25,6 +26,7 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                          .v_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_V),
                          .pages = problem->cache.page_len != 0,
                          .far_rows = clattn_has_far_rows(problem),
+                         .makes_stored = clattn_makes_stored_output(problem, stage),
                          .work = {.pairs = problem->batch * problem->heads,
                                   .rows = problem->query_len,
                                   .compute_units = device->compute_units,
@@ -38,6 +40,8 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_device_in
   size_t used = (size_t)snprintf(options, size, "%s%s", clattn_needs_language(choice->row->needs, device),
                                  clattn_standard_options(folder));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, in_place, options + used, size - used);
+  if (choice->stage == CLATTN_STAGE_OUTPUT && choice->row->stores_types && problem->type != CLATTN_F32)
+    used += (size_t)snprintf(options + used, size - used, " -DOUT_TYPE=%d", (int)clattn_kernel_type(problem->type));
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   used += (size_t)clattn_form_macros(choice->row->forms, problem, device, options + used, size - used);
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)

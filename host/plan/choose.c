@@ -31,7 +31,8 @@ static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, con
   const char *text = NULL;
   const clattn_status status = clattn_build_choice(plan, choice, options, error);
   *wrong = status == CLATTN_OK && choice->kernel != NULL && clattn_self_test_wanted(options) &&
-           clattn_program_test_of(plan->device, choice->program, options->program_dir, &text) == CLATTN_TEST_FAILED;
+           clattn_program_test_of(plan->device, choice->program, clattn_choice_type(choice, &plan->problem),
+                                  options->program_dir, &text) == CLATTN_TEST_FAILED;
   if (!*wrong) return status;
   clattn_release_choice(choice);
   return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s, on '%s': %s", choice->row->name,

@@ -46,7 +46,8 @@ static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor)
 static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
   const clattn_problem *p = &plan->problem;
   const uint64_t floats = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
-  const bool ours = plan->io == CLATTN_IO_HOST, typed = p->type != CLATTN_F32;
+  const bool ours = plan->io == CLATTN_IO_HOST, typed = p->type != CLATTN_F32, projected = p->output_dim != 0;
+  const bool converted = typed && !clattn_plan_stores_output(plan);
   if (clattn_is_input(p, tensor)) return input_memory(plan, tensor);
   switch (tensor) {
   case CLATTN_Q:
@@ -64,9 +65,9 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
                                                                      clattn_tensor_columns(p, tensor) * sizeof(float)
                                                                : 0};
   case CLATTN_CONTEXT:
-    return (tensor_memory){.floats = ours || (clattn_has_output(p) && !clattn_plan_stores_output(plan)) ? floats : 0};
+    return (tensor_memory){.floats = ours || projected || converted ? floats : 0};
   case CLATTN_OUTPUT:
-    return (tensor_memory){.floats = p->output_dim != 0 && (ours || typed) ? floats : 0,
+    return (tensor_memory){.floats = projected && (converted || (ours && !typed)) ? floats : 0,
                            .stored = ours && typed ? clattn_output_bytes(p, tensor) : 0};
   default:
     return (tensor_memory){0};

@@ -34,6 +34,11 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
   }
 }
 
+/* The stage that may store the output in the problem's type. */
+static clattn_stage maker_of_output(const clattn_plan *plan) {
+  return plan->problem.output_dim != 0 ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_FUSED;
+}
+
 /* Stages that work on scores see all keys in the cache; the others see the plan's own problem. */
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, clattn_plan_info *info) {
   clattn_problem room;
@@ -48,7 +53,7 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, cla
   if (clattn_plan_stores_output(plan)) {
     const double elements = (double)clattn_tensor_elements(&plan->problem, CLATTN_OUTPUT);
     info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_narrowing_bytes(&plan->problem);
-    info->stages[CLATTN_STAGE_FUSED].bytes -=
+    info->stages[maker_of_output(plan)].bytes -=
         elements * (double)(sizeof(float) - clattn_type_bytes(plan->problem.type));
   }
   const double floats = clattn_cached_bytes(seen, CLATTN_CACHE_F32),
@@ -174,8 +179,16 @@ void clattn_plan_destroy(clattn_plan *plan) {
 }
 
 bool clattn_plan_stores_output(const clattn_plan *plan) {
-  return clattn_plan_is_fused(plan) && plan->choice[CLATTN_STAGE_FUSED].row->stores_types &&
-         clattn_fused_stores_output(&plan->problem);
+  const clattn_kernel *row = plan->choice[maker_of_output(plan)].row;
+  return row != NULL && row->stores_types && clattn_makes_stored_output(&plan->problem, maker_of_output(plan));
+}
+
+clattn_type clattn_choice_type(const clattn_choice *choice, const clattn_problem *problem) {
+  if (choice->stage == CLATTN_STAGE_CONVERT) return problem->type;
+  return choice->stage == CLATTN_STAGE_FUSED && choice->row->stores_types &&
+                 clattn_makes_stored_output(problem, CLATTN_STAGE_FUSED)
+             ? problem->type
+             : CLATTN_F32;
 }
 
 bool clattn_plan_reads_cache(const clattn_plan *plan) {

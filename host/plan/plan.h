@@ -64,9 +64,14 @@ struct clattn_plan {
 /* Whether scores, softmax and context are one kernel, so that the plan holds no scores. */
 bool clattn_plan_is_fused(const clattn_plan *plan);
 
-/* Whether the fused kernel stores the output itself, in the problem's type, where a run does not ask
- * for the context in floats. Otherwise a launch of the stage convert narrows the context. */
+/* Whether the kernel of fused or output stores the output itself, in the problem's type; that of fused
+ * where a run does not ask for the context in floats. Otherwise a launch of the stage convert narrows
+ * what it made. */
 bool clattn_plan_stores_output(const clattn_plan *plan);
+
+/* The problem's type, if the choice's kernel is compiled for all types and learns from its arguments
+ * which one to store; else CLATTN_F32. Its self-test counts for this type only. */
+clattn_type clattn_choice_type(const clattn_choice *choice, const clattn_problem *problem);
 
 /* Whether the fused kernel reads the problem's cache in place, whatever its type; and whether each run
  * must first bring the whole cache into plain floats, because the plan's kernels can read nothing else. */

@@ -55,6 +55,6 @@ bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tens
          (tensor == CLATTN_Q || problem->cache.capacity == 0) && !clattn_is_rotated(problem, tensor);
 }
 
-bool clattn_fused_stores_output(const clattn_problem *problem) {
-  return problem->output_dim == 0 && clattn_fused_reads_stored(problem, CLATTN_V);
+bool clattn_makes_stored_output(const clattn_problem *problem, clattn_stage stage) {
+  return problem->type != CLATTN_F32 && stage == (problem->output_dim != 0 ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_FUSED);
 }

@@ -10,8 +10,10 @@ struct clattn_program {
   clattn_program *next;
   cl_program program;
   char *options, *text;
-  clattn_program_test test;
-  char test_text[CLATTN_TEST_TEXT];
+  struct {
+    clattn_program_test test;
+    char text[CLATTN_TEST_TEXT];
+  } tested[CLATTN_TESTED_TYPES]; /* by the type that its kernels store (program_test.h) */
 };
 
 /* Reads `file`, a path below `folder`, or below the library's embedded kernels/ if folder is NULL

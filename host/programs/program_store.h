@@ -18,7 +18,8 @@ typedef struct clattn_stored {
 } clattn_stored;
 
 /* Finds the place of `text`, built with `options` for the device; the strings must outlive *stored.
- * `what` is the file's extension: "program", or "answer" for a self-test result. False if the path
+ * `what` is the file's extension: "program", or "answer" for a self-test result, "f16.answer" and
+ * "bf16.answer" for those of stored types. False if the path
  * or the key is too long. */
 bool clattn_store_place(clattn_stored *stored, const clattn_device *device, const char *folder, const char *options,
                         const char *text, const char *what);

@@ -16,19 +16,21 @@
 #define RIGHT "answer 1 right"
 #define WRONG "answer 1 wrong: "
 
-static bool place(clattn_stored *stored, const clattn_device *device, const char *folder, const clattn_program *p) {
+static bool place(clattn_stored *stored, const clattn_device *device, const char *folder, const clattn_program *p,
+                  clattn_type type) {
+  static const char *const whats[CLATTN_TESTED_TYPES] = {"answer", "f16.answer", "bf16.answer"};
   return folder != NULL && folder[0] != '\0' &&
-         clattn_store_place(stored, device, folder, p->options, p->text, "answer") &&
+         clattn_store_place(stored, device, folder, p->options, p->text, whats[type]) &&
          clattn_store_prepare(stored) == NULL;
 }
 
-static void set(clattn_program *p, clattn_program_test test, const char *text) {
-  p->test = test;
-  snprintf(p->test_text, sizeof p->test_text, "%.*s", CLATTN_TEST_TEXT - 1, text);
+static void set(clattn_program *p, clattn_type type, clattn_program_test test, const char *text) {
+  p->tested[type].test = test;
+  snprintf(p->tested[type].text, sizeof p->tested[type].text, "%.*s", CLATTN_TEST_TEXT - 1, text);
 }
 
 /* Accepts only the exact texts that this code writes. */
-static void look_up(clattn_program *p, const clattn_stored *stored) {
+static void look_up(clattn_program *p, clattn_type type, const clattn_stored *stored) {
   unsigned char *bytes = NULL;
   char text[CLATTN_TEST_TEXT + sizeof WRONG];
   size_t size = 0;
@@ -37,27 +39,27 @@ static void look_up(clattn_program *p, const clattn_stored *stored) {
     memcpy(text, bytes, size);
     text[size] = '\0';
     if (strcmp(text, RIGHT) == 0)
-      set(p, CLATTN_TEST_PASSED, "");
+      set(p, type, CLATTN_TEST_PASSED, "");
     else if (strncmp(text, WRONG, strlen(WRONG)) == 0)
-      set(p, CLATTN_TEST_FAILED, text + strlen(WRONG));
+      set(p, type, CLATTN_TEST_FAILED, text + strlen(WRONG));
   }
   free(bytes);
 }
 
-clattn_program_test clattn_program_test_of(const clattn_device *device, clattn_program *p, const char *folder,
-                                           const char **text) {
+clattn_program_test clattn_program_test_of(const clattn_device *device, clattn_program *p, clattn_type type,
+                                           const char *folder, const char **text) {
   clattn_stored stored;
-  if (p->test == CLATTN_TEST_NOT_RUN && place(&stored, device, folder, p)) look_up(p, &stored);
-  if (text != NULL) *text = p->test_text;
-  return p->test;
+  if (p->tested[type].test == CLATTN_TEST_NOT_RUN && place(&stored, device, folder, p, type)) look_up(p, type, &stored);
+  if (text != NULL) *text = p->tested[type].text;
+  return p->tested[type].test;
 }
 
-void clattn_program_test_keep(const clattn_device *device, clattn_program *p, const char *folder,
+void clattn_program_test_keep(const clattn_device *device, clattn_program *p, clattn_type type, const char *folder,
                               clattn_program_test test, const char *text) {
   clattn_stored stored;
   char line[CLATTN_TEST_TEXT + sizeof WRONG] = RIGHT;
-  set(p, test, text);
-  if (!place(&stored, device, folder, p)) return;
-  if (test == CLATTN_TEST_FAILED) snprintf(line, sizeof line, "%s%s", WRONG, p->test_text);
+  set(p, type, test, text);
+  if (!place(&stored, device, folder, p, type)) return;
+  if (test == CLATTN_TEST_FAILED) snprintf(line, sizeof line, "%s%s", WRONG, p->tested[type].text);
   clattn_program_file_write(stored.path, stored.key, (const unsigned char *)line, strlen(line));
 }

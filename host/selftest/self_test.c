@@ -19,7 +19,8 @@ static bool is_untested(const clattn_plan *plan, const clattn_plan_options *opti
   const clattn_choice *choice = &plan->choice[stage];
   return choice->row != NULL && choice->kernel != NULL && !choice->by_hand &&
          clattn_stage_facts_of(stage)->self_tested &&
-         clattn_program_test_of(plan->device, choice->program, options->program_dir, NULL) == CLATTN_TEST_NOT_RUN;
+         clattn_program_test_of(plan->device, choice->program, clattn_choice_type(choice, &plan->problem),
+                                options->program_dir, NULL) == CLATTN_TEST_NOT_RUN;
 }
 
 /* Writes the plan's own selection for the plan of the test, with naive in place of library kernels,
@@ -37,13 +38,29 @@ static void write_choices(const clattn_plan *plan, char *text, size_t size) {
   }
 }
 
-static clattn_status open_case(const clattn_plan *plan, const clattn_plan_options *options, bool attention,
+/* The small problems of a plan. */
+typedef enum small_problem { PROJECTIONS, OUTPUT, ATTENTION, SMALL_PROBLEMS } small_problem;
+
+/* Where output stores its result itself, convert has none of its own there, so it is judged by another
+ * problem. */
+static small_problem tested_by(const clattn_plan *plan, clattn_stage stage) {
+  if (clattn_is_of_scores(stage)) return ATTENTION;
+  return stage == CLATTN_STAGE_OUTPUT && clattn_plan_stores_output(plan) ? OUTPUT : PROJECTIONS;
+}
+
+static clattn_problem problem_of(const clattn_plan *plan, small_problem small) {
+  clattn_problem real = plan->problem;
+  if (small == ATTENTION) return clattn_test_case_attention(&real);
+  if (small == PROJECTIONS && clattn_plan_stores_output(plan)) real.output_dim = 0;
+  return clattn_test_case_projection(&real);
+}
+
+static clattn_status open_case(const clattn_plan *plan, const clattn_plan_options *options, small_problem small,
                                clattn_test_case *e, clattn_error *error) {
   char kernels[CLATTN_STAGE_COUNT * (CLATTN_CHOICE_TEXT + 16)];
   clattn_plan_options own = CLATTN_PLAN_OPTIONS_INIT;
   write_choices(plan, kernels, sizeof kernels);
-  *e = clattn_test_case_of(attention ? clattn_test_case_attention(&plan->problem)
-                                     : clattn_test_case_projection(&plan->problem));
+  *e = clattn_test_case_of(problem_of(plan, small));
   own.kernels = kernels;
   own.pipeline = clattn_plan_is_fused(plan) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   own.kernel_dir = options->kernel_dir;
@@ -65,23 +82,25 @@ static void keep(const clattn_plan *plan, const clattn_plan_options *options, co
     snprintf(result.text, sizeof result.text, "fails: %.*s", (int)strcspn(message, "\n"), message);
   else
     return;
-  if (clattn_program_test_of(plan->device, plan->choice[stage].program, NULL, NULL) == CLATTN_TEST_FAILED)
+  const clattn_type type = clattn_choice_type(&plan->choice[stage], &plan->problem);
+  if (clattn_program_test_of(plan->device, plan->choice[stage].program, type, NULL, NULL) == CLATTN_TEST_FAILED)
     return; /* a test for another stage has failed it already */
   *again = *again || !result.passed;
-  clattn_program_test_keep(plan->device, plan->choice[stage].program, status == CLATTN_OK ? options->program_dir : NULL,
+  clattn_program_test_keep(plan->device, plan->choice[stage].program, type,
+                           status == CLATTN_OK ? options->program_dir : NULL,
                            result.passed ? CLATTN_TEST_PASSED : CLATTN_TEST_FAILED, result.text);
 }
 
-static clattn_status test_stages(clattn_plan *plan, const clattn_plan_options *options, bool attention, bool *again,
-                                 clattn_error *error) {
+static clattn_status test_stages(clattn_plan *plan, const clattn_plan_options *options, small_problem small,
+                                 bool *again, clattn_error *error) {
   bool untested[CLATTN_STAGE_COUNT], any = false;
   clattn_test_case e;
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
-    untested[s] = clattn_is_of_scores((clattn_stage)s) == attention && is_untested(plan, options, (clattn_stage)s);
+    untested[s] = tested_by(plan, (clattn_stage)s) == small && is_untested(plan, options, (clattn_stage)s);
     any = any || untested[s];
   }
   if (!any) return CLATTN_OK;
-  clattn_status status = open_case(plan, options, attention, &e, error);
+  clattn_status status = open_case(plan, options, small, &e, error);
   if (status == CLATTN_OK) {
     clattn_error own;
     const clattn_status taken = clattn_test_case_run(&e, &own);
@@ -187,7 +206,8 @@ clattn_status clattn_self_test_kernels(clattn_plan *plan, const clattn_plan_opti
                                        clattn_error *error) {
   *again = false;
   if (!clattn_self_test_wanted(options)) return CLATTN_OK;
-  clattn_status status = test_stages(plan, options, false, again, error);
-  if (status == CLATTN_OK && !*again) status = test_stages(plan, options, true, again, error);
+  clattn_status status = CLATTN_OK;
+  for (int i = 0; i < SMALL_PROBLEMS && status == CLATTN_OK && !*again; ++i)
+    status = test_stages(plan, options, (small_problem)i, again, error);
   return status;
 }

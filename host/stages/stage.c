@@ -56,7 +56,7 @@ softmax_rows clattn_kernel_rows(const clattn_work *work) {
 }
 
 bool clattn_output_is_stored(const clattn_work *work) {
-  return clattn_plan_stores_output(work->plan) && !work->context_wanted;
+  return clattn_plan_stores_output(work->plan) && (work->plan->problem.output_dim != 0 || !work->context_wanted);
 }
 
 cl_mem clattn_keys(const clattn_work *work) {

@@ -55,7 +55,7 @@ clattn_status clattn_launch_divided(const clattn_work *work, clattn_stage stage,
 cl_mem clattn_keys(const clattn_work *work);
 cl_mem clattn_values(const clattn_work *work);
 
-/* Whether the fused kernel stores this run's output, so that nothing is left to convert. */
+/* Whether the kernel that makes this run's output stores it in its type, so that nothing is left to convert. */
 bool clattn_output_is_stored(const clattn_work *work);
 
 /* Brings all cached keys or values into floats (batch, rows, heads, dim). */

@@ -30,7 +30,7 @@ static size_t units_of(const clattn_work *work) {
 static clattn_status run(const clattn_work *work, const launch *l, clattn_error *error) {
   const clattn_choice *choice = &work->plan->choice[CLATTN_STAGE_FUSED];
   const clattn_post_process *post_process = clattn_post_process_of(choice->row);
-  const bool stored = clattn_output_is_stored(work);
+  const bool stored = work->seen->output_dim == 0 && clattn_output_is_stored(work);
   const cl_mem context = stored ? work->stored[CLATTN_OUTPUT] : work->tensor[CLATTN_CONTEXT];
   attention a = clattn_kernel_attention(work);
   a.group_rows = (cl_int)l->geometry->rows;

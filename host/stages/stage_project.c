@@ -37,7 +37,8 @@ static void add_part(const clattn_work *work, clattn_tensor tensor, launch *l) {
   l->in = work->tensor[linear.in];
   l->w[part] = work->tensor[linear.w];
   l->bias[part] = linear.bias != CLATTN_TENSOR_COUNT ? work->tensor[linear.bias] : NULL;
-  l->out[part] = work->tensor[tensor];
+  const bool stored = tensor == CLATTN_OUTPUT && clattn_output_is_stored(work);
+  l->out[part] = (stored ? work->stored : work->tensor)[tensor];
 }
 
 /* Work-groups of the kernel panel may have fewer rows than its geometry says: so few that the launch

@@ -1,14 +1,19 @@
 /* What all rungs of project share. */
-#include "common/attention.h"
+#include "common/stored.cl"
 #ifndef W_TRANSPOSED
 #define W_TRANSPOSED 0
 #endif
 #define B_ALONG_DEPTH W_TRANSPOSED
+/* STORED_F16 or STORED_BF16 for an output projection whose kernel stores the output in that type. Rungs 1 and 2 store
+ * floats only. */
+#ifndef OUT_TYPE
+#define OUT_TYPE 0
+#endif
 
 /* One of the up to three results of a launch: q, k or v. */
 typedef struct result {
   global const float *w, *bias; /* of column 0; bias NULL: no bias */
-  global float *out;            /* (rows, columns) */
+  global float *out;            /* (rows, columns), of OUT_TYPE */
   size_t w_row;                 /* elements from one row of w to the next */
   int columns, in_panels;
 } result;

@@ -25,5 +25,6 @@ project(global const float *x, global const float *wq, global const float *wk, g
   const float sum = product_tiled(x_part, w_part, 0, p.model_dim, x_tile, w_tile);
 
   const int column = get_global_id(0), row = get_global_id(1);
-  if (column < r.columns && row < p.rows) r.out[(size_t)row * r.columns + column] = sum + bias_of(r, column);
+  if (column < r.columns && row < p.rows)
+    store_stored(OUT_TYPE, sum + bias_of(r, column), r.out, (size_t)row * r.columns + column);
 }

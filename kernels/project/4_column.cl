@@ -31,6 +31,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
 #pragma unroll
   for (int i = 0; i < ITEM_ROWS; ++i) {
     const int row = row0 + get_local_id(1) + i * TILE;
-    if (column < r.columns && row < p.rows) r.out[(size_t)row * r.columns + column] = sum[i] + bias_of(r, column);
+    if (column < r.columns && row < p.rows)
+      store_stored(OUT_TYPE, sum[i] + bias_of(r, column), r.out, (size_t)row * r.columns + column);
   }
 }

@@ -32,7 +32,8 @@ project(global const float *x, global const float *wq, global const float *wk, g
 #pragma unroll
     for (int c = 0; c < ITEM_COLS; ++c) {
       const int row = row0 + get_local_id(1) + i * LOCAL_Y, column = column0 + get_local_id(0) + c * LOCAL_X;
-      if (row < p.rows && column < r.columns) r.out[(size_t)row * r.columns + column] = sum[i][c] + bias_of(r, column);
+      if (row < p.rows && column < r.columns)
+        store_stored(OUT_TYPE, sum[i][c] + bias_of(r, column), r.out, (size_t)row * r.columns + column);
     }
   }
 }

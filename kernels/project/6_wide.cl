@@ -12,6 +12,21 @@
 #include "common/projection.cl"
 #include "common/product_wide.cl"
 
+/* Stores the first `left` of four results side by side, from element `at` on. */
+void store_results(float4 four, int left, global float *out, size_t at) {
+#if OUT_TYPE
+  if (left >= 4) {
+    store_stored4(OUT_TYPE, four, out, at);
+    return;
+  }
+  if (left > 0) store_stored(OUT_TYPE, four.x, out, at);
+  if (left > 1) store_stored(OUT_TYPE, four.y, out, at + 1);
+  if (left > 2) store_stored(OUT_TYPE, four.z, out, at + 2);
+#else
+  store4(four, left, out + at);
+#endif
+}
+
 kernel __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1))) void
 project(global const float *x, global const float *wq, global const float *wk, global const float *wv,
         global const float *bq, global const float *bk, global const float *bv, global float *q, global float *k,
@@ -35,7 +50,7 @@ project(global const float *x, global const float *wq, global const float *wk, g
 #pragma unroll
     for (int i = 0; i < ITEM_ROWS; ++i) {
       const int row = row0 + row_in_block(i);
-      if (row < p.rows) store4(sum[i][c] + bias, left, r.out + (size_t)row * r.columns + column);
+      if (row < p.rows) store_results(sum[i][c] + bias, left, r.out, (size_t)row * r.columns + column);
     }
   }
 }

@@ -6,6 +6,9 @@
  * see common/product_panel.cl for the picture. A matrix of a clattn_weights comes in panels already, which are read in
  * place.
  *
+ * Sums of a strip wait in out for the next strip. An output of f16 or bf16 has no room for them: then they wait beside
+ * the panels, and only the last strip writes to out.
+ *
  * Wins on CPU devices by one to two orders of magnitude over rungs 1 to 6. Loses on GPUs: a work-group of one leaves
  * all but one lane idle. Measured through PoCL on one core of a Zen 5, three products of 1024x512x512 (rows, terms,
  * columns): with AVX-512 242 GFLOP/s of 256 that the core can do, held to AVX2 122 of 128; of 128x512x512 235 and 118.
@@ -30,11 +33,33 @@ void find_kept(const result r, int column, int model_dim, int k0, global const f
   }
 }
 
+#if OUT_TYPE
+/* Of a tile's row, adds the sums of the strips before, which `kept` has, and stores the first `columns` results from
+ * element `at` on; with more strips to come it keeps the sums instead. The output has no room for floats. */
+void finish_row(float16 sum[VECTORS], int before, int last, local float16 *kept, int columns, global float *out,
+                size_t at) {
+#pragma unroll
+  for (int v = 0; v < VECTORS; ++v) {
+    if (before) sum[v] = kept[v] + sum[v];
+    if (!last) kept[v] = sum[v];
+    if (last && columns >= TILE_COLS) store_stored16(OUT_TYPE, sum[v], out, at + v * 16);
+  }
+  if (!last || columns >= TILE_COLS) return;
+  float values[TILE_COLS];
+#pragma unroll
+  for (int v = 0; v < VECTORS; ++v) vstore16(sum[v], v, values);
+  for (int column = 0; column < columns; ++column) store_stored(OUT_TYPE, values[column], out, at + column);
+}
+#endif
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 project(global const float *x, global const float *wq, global const float *wk, global const float *wv,
         global const float *bq, global const float *bk, global const float *bv, global float *q, global float *k,
         global float *v, const projection p) {
   local float16 panels[STRIP * TILES * VECTORS];
+#if OUT_TYPE
+  local float16 sums[WHOLE_ROWS * TILES * VECTORS];
+#endif
   const int item_rows = min(p.item_rows, WHOLE_ROWS);
   const int column0 = get_global_id(0) * ITEM_COLS, row0 = get_global_id(1) * item_rows;
   result r;
@@ -65,7 +90,13 @@ project(global const float *x, global const float *wq, global const float *wk, g
         for (int i = 0; i < ROWS; ++i) {
           if (row + i >= row_end) continue;
           for (int n = 0; n < VECTORS && last; ++n) sum[i][n] += bias16[n];
-          store_row(sum[i], columns - tile, k0 > 0, r.out + (size_t)(row + i) * r.columns + column0 + tile);
+          const size_t at = (size_t)(row + i) * r.columns + column0 + tile;
+#if OUT_TYPE
+          local float16 *kept_sums = sums + ((row - row0 + i) * TILES * VECTORS + tile / 16);
+          finish_row(sum[i], k0 > 0, last, kept_sums, columns - tile, r.out, at);
+#else
+          store_row(sum[i], columns - tile, k0 > 0, r.out + at);
+#endif
         }
       }
     }
