@@ -179,6 +179,21 @@ static bool write_kernel(const char *folder, const clattn_kernel *row, const cla
   return true;
 }
 
+/* Kernels of an output projection that store their result as halves are compiled for that. */
+static bool write_stored_output(const char *folder, const clattn_kernel *row, const clattn_device_info *device) {
+  const source_case c = {NULL, CLATTN_STAGE_OUTPUT, 512, 64, CLATTN_F16, NO_CACHE};
+  clattn_problem p = problem_of(&c);
+  clattn_choice choice;
+  char name[128], options[CLATTN_OPTIONS_TEXT];
+  bool first;
+  p.output_dim = 512;
+  if (row->stage != CLATTN_STAGE_PROJECT || !row->stores_types) return true;
+  if (!choose(&c, &p, device, row, &choice, &first)) return true;
+  clattn_choice_options(&p, device, &choice, NULL, options, sizeof options);
+  snprintf(name, sizeof name, "output=%s--f16", row->name); /* no head_dim */
+  return write_source(folder, name, &choice, first, options);
+}
+
 static int failed(const char *name) {
   fprintf(stderr, "write_sources: %s: there is no kernel, or its file cannot be written\n", name);
   return 1;
@@ -188,7 +203,7 @@ static int write_gpu(const char *folder, const gpu_vendor *vendor, const char *n
   const clattn_device_info device = gpu_of(vendor, name);
   const clattn_kernel *row;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
-    if (!write_kernel(folder, row, &device)) return failed(row->name);
+    if (!write_kernel(folder, row, &device) || !write_stored_output(folder, row, &device)) return failed(row->name);
   return 0;
 }
 
