@@ -274,6 +274,14 @@ expect "--cache-type q4: a file" 0 '^passed: ' -- "$clattn" run "${in_groups[@]}
 same "--cache-type q4: about as float" "$folder/f32.npy" "$folder/out.npy" 5e-1
 shows ', stored as f16$' 'p["type"] == "f16"' "${separate[@]}" --type f16
 shows ', stored as bf16$' 'p["type"] == "bf16"' "${separate[@]}" --type bf16
+# Each input takes a launch, the output one only where its kernel stores floats.
+for maker in "4 fused" "9 output --output-dim 5"; do
+  read -r inputs stage output <<<"$maker"
+  # shellcheck disable=SC2086 # $output is an option and its value, or nothing
+  report "--type f16: launches for $stage" 0 "(lambda s: s['convert']['launches'] == \
+    $inputs + (s['$stage']['rung'] < 3))({s['stage']: s for s in r['stages']})" -- \
+    "$clattn" run --random --tokens 20 --model-dim 8 --heads 2 --type f16 $output --json
+done
 sizes=(--random --tokens 4 --model-dim 8 --heads 4)
 shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4, kv_heads 1, head_dim 2,
 , K and V from xkv of 5 columns,

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+clattn_tensor outputs_result(const clattn_problem *problem) {
+  return clattn_output_bytes(problem, CLATTN_OUTPUT) > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT;
+}
+
 bool outputs_allocate(clattn_outputs *outputs, clattn_tensor tensor, size_t bytes) {
   void *memory = malloc(bytes);
   if (memory == NULL) return false;

@@ -104,7 +104,7 @@ static bool is_wanted(const run_job *job, clattn_tensor tensor) {
   if (!clattn_plan_has(job->plan, tensor)) return false;
   if (tensor == CLATTN_SOFTCAPPED) return save && p->softcap > 0.0f;
   if (tensor == CLATTN_SCALED) return save;
-  return save || check || tensor == CLATTN_OUTPUT || tensor == CLATTN_CONTEXT;
+  return save || check || tensor == outputs_result(p);
 }
 
 static int allocate_output(run_job *job, clattn_tensor tensor, size_t bytes) {
@@ -136,15 +136,16 @@ static int allocate_outputs(run_job *job) {
 /* ---- run and check ----------------------------------------------------------------------------------------------- */
 
 /* The first run warms up (drivers compile on first launch) and delivers everything that is
- * checked or saved. The others are timed, and deliver only context and output; the check uses
- * those of the last run. */
+ * checked or saved. The others are timed, and deliver only the output, or the context if there is
+ * none; the check uses that of the last run. */
 static int run_repeatedly(run_job *job) {
   const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
   const clattn_inputs *inputs = &job->input.inputs;
-  const clattn_outputs result = {
-      .size = sizeof(clattn_outputs), .context = job->outputs.context, .output = job->outputs.output};
+  const clattn_tensor tensor = outputs_result(&job->seen);
+  clattn_outputs result = CLATTN_OUTPUTS_INIT;
   clattn_error error;
   double spent = 0.0;
+  clattn_outputs_set(&result, tensor, clattn_outputs_get(&job->outputs, tensor));
   if (clattn_plan_run(job->plan, inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
   for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
     clattn_timings timings = CLATTN_TIMINGS_INIT;

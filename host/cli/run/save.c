@@ -10,6 +10,7 @@
 #include "base/file_system.h"
 #include "cli/input/input.h"
 #include "cli/input/input_names.h"
+#include "cli/input/outputs.h"
 #include "cli/files/npy.h"
 
 static bool can_write(const char *option, const char *path) {
@@ -142,7 +143,7 @@ static bool save(const saving *s, clattn_tensor tensor, const char *path, const 
 }
 
 int save_outputs(const saving *s, const clattn_outputs *outputs) {
-  const clattn_tensor result = clattn_output_bytes(s->problem, CLATTN_OUTPUT) > 0 ? CLATTN_OUTPUT : CLATTN_CONTEXT;
+  const clattn_tensor result = outputs_result(s->problem);
   const char *file = s->options->out;
   if (file != NULL && !save(s, result, file, outputs)) return EXIT_BAD_INPUT;
   return s->options->save == NULL || visit(s, save, outputs) ? GO_ON : EXIT_BAD_INPUT;
