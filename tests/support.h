@@ -16,6 +16,15 @@
 /* The device that CLATTN_DEVICE names, or else the best one. Fails the test if there is none. */
 clattn_device *support_device(void);
 
+/* What support_run_group does before and after its tests, and whether the kernels that have run since the last call did
+ * nothing wrong besides their results. on_loader.c has them for the devices of an OpenCL loader; on_recorder.c for the
+ * recorder's device, which may be missing (support_begin then says why, and the tests are skipped) and which reports
+ * work-items that race or leave their buffers. */
+const char *support_begin(void);
+void support_end(void);
+void support_assert_quiet(const char *what);
+extern const bool support_launches_in_pieces; /* as self-tests do; the recorder's device cannot */
+
 /* One device for all tests of a group, opened by its set-up and closed by its tear-down. */
 extern clattn_device *support_opened;
 int support_open(void **state);

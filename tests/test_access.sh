@@ -116,7 +116,7 @@ broken "a reduction that only some lanes reach" 1 \
   softmax/7_subgroup.cl '  largest = join_max(maxima, largest);' '  if (me % 32 < 16) largest = join_max(maxima, largest);' \
   softmax=subgroup:LOCAL_X=32
 broken "the weights of a row that is a sub-group, without its barrier" 1 \
-  'fused_block.cl:[0-9]+: work-item .* loads local weights .*stored at .*; there is no barrier' \
+  'products_float.cl:[0-9]+: work-item .* loads local weights .*stored at .*; there is no barrier' \
   common/exchange_sub_groups.cl '  sub_group_barrier(CLK_LOCAL_MEM_FENCE);' '' fused=subgroup:LOCAL_X=32
 broken "rows taken for sub-groups that are none" 1 '^the results are wrong' common/exchange_sub_groups.cl \
   'get_sub_group_size() != LOCAL_X || get_sub_group_local_id() != x || first_y != y' 0 fused=subgroup:LOCAL_X=16

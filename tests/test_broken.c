@@ -189,6 +189,49 @@ static void cached_bfloat16(clattn_problem *p) {
   p->cache.type = CLATTN_CACHE_BF16;
 }
 
+/* Half arithmetic. Scores are small, so that their errors do not hide those of the values. */
+static void half_products(clattn_problem *p) {
+  given_halves(p);
+  p->query_len = p->key_len = 37;
+  p->head_dim = 24;
+  p->value_dim = 12;
+  p->math = CLATTN_MATH_STORED;
+}
+
+static void half_products_masked(clattn_problem *p) {
+  half_products(p);
+  masked(p, CLATTN_MASK_BOOL);
+}
+
+static void set_halves(support_case *c, clattn_tensor tensor, uint16_t bits) {
+  uint16_t *half = (uint16_t *)(void *)support_tensor(c, tensor);
+  for (size_t i = 0; i < c->bytes[tensor] / sizeof *half; ++i) half[i] = (uint16_t)((half[i] & 0x8000) | bits);
+}
+
+static void operands_of_100(support_case *c) {
+  set_halves(c, CLATTN_Q, 0x5640);
+  set_halves(c, CLATTN_K, 0x5640);
+}
+
+/* Only keys are too large. */
+static void keys_of_2000(support_case *c) {
+  set_halves(c, CLATTN_Q, 0x5400); /* 64 */
+  set_halves(c, CLATTN_K, 0x67D0);
+}
+
+static void values_of_30000(support_case *c) {
+  set_halves(c, CLATTN_Q, 0);
+  set_halves(c, CLATTN_V, 0x7753);
+  memset(support_tensor(c, CLATTN_V), 0x77, c->bytes[CLATTN_V]); /* all alike, so that they add up */
+}
+
+static void half_nan_at_a_masked_key(support_case *c) {
+  const clattn_problem *p = &c->problem;
+  unsigned char *allowed = (unsigned char *)support_tensor(c, CLATTN_MASK);
+  for (size_t row = 0; row < p->batch * p->query_len; ++row) allowed[row * p->key_len + 7] = 0;
+  ((uint16_t *)(void *)support_tensor(c, CLATTN_V))[7 * p->heads * p->value_dim + 3] = 0x7E00;
+}
+
 static void cached_halves(clattn_problem *p) {
   cached(p);
   p->cache.type = CLATTN_CACHE_F16;
@@ -406,7 +449,7 @@ static const broken cases[] = {
     {"fused: every work-item of a row adds the sink", "common/fused_block.cl",
      "get_local_id(0) == 0 ? sink_part(sink, headroom) : 0.0f", "sink_part(sink, headroom)", "fused=register",
      CLATTN_LSE, with_sinks, NULL},
-    {"fused: masked weights multiplied", "common/fused_block.cl", "if (!is_masked(weight))", "", "fused=register",
+    {"fused: masked weights multiplied", "common/products_float.cl", "if (!is_masked(weight))", "", "fused=register",
      CLATTN_CONTEXT, masked_and_given, nan_at_a_masked_key},
     {"fused: weights have a floor", "common/fused.cl", "exp_below_0(score - largest) * ldexp(1.0f, -headroom)",
      "fmax(exp_below_0(score - largest) * ldexp(1.0f, -headroom), FLT_MIN)", "fused=online", CLATTN_CONTEXT, given,
@@ -516,6 +559,28 @@ static const broken cases[] = {
      "output=tiled", CLATTN_OUTPUT, projected_halves, NULL},
     {"output: bfloat16 truncated instead of rounded", "common/stored.cl", "(bits + 0x7fff + (upper & 1)) >> 16",
      "upper", "output=panel", CLATTN_OUTPUT, projected_bfloat16, NULL},
+    {"half: a chain without its odd columns", "common/products_half.cl", "(float)chain[r][c].y, scale", "0.0f, scale",
+     "fused=register", CLATTN_LSE, half_products, NULL},
+    {"half: the last chain of a row is lost", "common/products_half.cl", "d0 < DEPTH_VECTORS; d0 += CHAIN_VECTORS",
+     "d0 + CHAIN_VECTORS <= DEPTH_VECTORS; d0 += CHAIN_VECTORS", "fused=register", CLATTN_LSE, half_products, NULL},
+    {"half: a chain is not begun anew", "common/products_half.cl", "(float)chain[r][c].x, scale, product[r][c]",
+     "(float)chain[r][c].x, scale, 0.0f", "fused=subgroup", CLATTN_LSE, half_products, NULL},
+    {"half: large operands are multiplied in half", "common/products_half.cl", "LARGEST_OPERAND 90.0f",
+     "LARGEST_OPERAND 1000.0f", "fused=register", CLATTN_LSE, half_products, operands_of_100},
+    {"half: large operands are not noticed", "common/fused_block.cl", "if (HALF_PRODUCTS && care)", "if (0)",
+     "fused=register", CLATTN_LSE, half_products, keys_of_2000},
+    {"half: large values are multiplied in half", "common/products_half.cl", "LARGEST_VALUE 8000.0f",
+     "LARGEST_VALUE 60000.0f", "fused=register", CLATTN_CONTEXT, half_products, values_of_30000},
+    {"half: all keys have the weights of the first four", "common/products_half.cl", "(key0 + k) / 4]", "k / 4]",
+     "fused=split", CLATTN_CONTEXT, half_products, NULL},
+    {"half: the headroom is forgotten", "common/products_half.cl", "fma(in_float(chain[r]), (float4)(factor),",
+     "fma(in_float(chain[r]), (float4)(1.0f),", "fused=register", CLATTN_CONTEXT, half_products, NULL},
+    {"half: a key of a chain has its neighbour's weight", "common/products_half.cl", "(half4)(weight.z)",
+     "(half4)(weight.w)", "fused=register", CLATTN_CONTEXT, half_products, NULL},
+    {"half: a masked key's value is multiplied", "common/products_half.cl", "if (is_masked(weight)) continue;", "",
+     "fused=register", CLATTN_CONTEXT, half_products_masked, half_nan_at_a_masked_key},
+    {"half: a query in a tile has another scale", "common/products_half.cl", "(half)values.w",
+     "(half)(1.1f * values.w)", "fused=subsplit", CLATTN_LSE, half_products, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };
@@ -600,7 +665,7 @@ static bool is_rejected(clattn_device *device, const broken *b) {
   return false;
 }
 
-/* Whether the device has what the kernel needs: sub-groups. */
+/* Whether the device has what the kernel needs: sub-groups, and half arithmetic for some problems. */
 static bool has_needs(const clattn_device *device, const broken *b) {
   const char *equals = strchr(b->kernels, '=');
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
@@ -608,7 +673,9 @@ static bool has_needs(const clattn_device *device, const broken *b) {
     if (strlen(stage) != (size_t)(equals - b->kernels) || strncmp(stage, b->kernels, strlen(stage)) != 0) continue;
     const clattn_kernel *row = clattn_catalog_find((clattn_stage)s, equals + 1, strcspn(equals + 1, ":,"));
     assert_non_null(row);
-    return clattn_needs_met(row->needs, clattn_device_get_info(device), NULL) == CLATTN_OK;
+    const clattn_problem p = problem_for(b);
+    const unsigned needs = row->needs | (p.math == CLATTN_MATH_STORED ? (unsigned)CLATTN_NEEDS_HALF : 0);
+    return clattn_needs_met(needs, clattn_device_get_info(device), NULL) == CLATTN_OK;
   }
   fail_msg("'%s' names no stage", b->kernels);
   return false;

@@ -78,6 +78,8 @@ static void problems(void **state) {
   REFUSED(p.query_len = p.key_len = 2000000000; p.heads = 1000000000;
           p.head_dim = p.value_dim = 2, CLATTN_INVALID_PROBLEM, "the bytes of products");
   REFUSED(p.cache.type = (clattn_cache_type)5, CLATTN_INVALID_PROBLEM, "cache.type is 5");
+  REFUSED(p.math = CLATTN_MATH_STORED, CLATTN_INVALID_PROBLEM, "math is 1, but has an effect only where type is");
+  REFUSED(p.math = (clattn_math)2; p.type = CLATTN_F16, CLATTN_INVALID_PROBLEM, "math is 2");
   REFUSED(p.context_order = CLATTN_ORDER_STRIDES, CLATTN_INVALID_PROBLEM, "context_order is 2");
   REFUSED(p.context_order = CLATTN_ORDER_HEADS; p.output_dim = 6, CLATTN_UNSUPPORTED, "output_dim 6");
   REFUSED(p.context_order = CLATTN_ORDER_HEADS; p.lengths = CLATTN_LENGTHS_PACKED;

@@ -273,6 +273,7 @@ expect "the same in f32" 0 '^passed: ' -- "$clattn" run "${in_groups[@]}" --out 
 expect "--cache-type q4: a file" 0 '^passed: ' -- "$clattn" run "${in_groups[@]}" --cache-type q4 --out "$folder/out.npy"
 same "--cache-type q4: about as float" "$folder/f32.npy" "$folder/out.npy" 5e-1
 shows ', stored as f16$' 'p["type"] == "f16"' "${separate[@]}" --type f16
+shows ', stored as f16, products in float after all$' 'p["math"] == "stored"' "${separate[@]}" --type f16 --math stored
 shows ', stored as bf16$' 'p["type"] == "bf16"' "${separate[@]}" --type bf16
 # Each input takes a launch, the output one only where its kernel stores floats.
 for maker in "4 fused" "9 output --output-dim 5"; do
@@ -292,6 +293,8 @@ shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --p
 # ---- wrong words and numbers
 
 wrong '--type fp16 \(allowed: f32, f16, bf16\)$' --type fp16
+wrong '--math half \(allowed: float, stored\)$' --math half
+wrong 'math is 1, but has an effect only where type is CLATTN_F16 or CLATTN_BF16' --random --math stored
 wrong '--positions learned \(allowed: none, sinusoidal\)$' --positions learned
 wrong '--context-order strides \(allowed: tokens, heads\)$' --context-order strides
 wrong '--rotary half \(allowed: none, halves, interleaved\)$' --rotary half

@@ -274,6 +274,65 @@ static void sub_groups_follow_the_device(void **state) {
   }
 }
 
+/* Halves are multiplied where the problem lets kernels do it, q, k and v are halves, and the device can. */
+static void halves_follow_problem_and_device(void **state) {
+  (void)state;
+  static const struct {
+    clattn_math math;
+    clattn_type type;
+    clattn_source source;
+    clattn_rotary rotary;
+    clattn_cache_layout cache;
+    bool able, multiplies;
+  } cases[] = {
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_NONE, {.capacity = 0}, true, true},
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_NONE, {.capacity = 0}, false, false},
+      {CLATTN_MATH_FLOAT, CLATTN_F16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_NONE, {.capacity = 0}, true, false},
+      {CLATTN_MATH_STORED, CLATTN_BF16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_NONE, {.capacity = 0}, true, false},
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_X, CLATTN_ROTARY_NONE, {.capacity = 0}, true, false},
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_HALVES, {.capacity = 0}, true, false},
+      {CLATTN_MATH_STORED,
+       CLATTN_F16,
+       CLATTN_SOURCE_QKV,
+       CLATTN_ROTARY_NONE,
+       {.capacity = 9, .type = CLATTN_CACHE_F16},
+       true,
+       true},
+      {CLATTN_MATH_STORED,
+       CLATTN_F16,
+       CLATTN_SOURCE_QKV,
+       CLATTN_ROTARY_NONE,
+       {.capacity = 9, .type = CLATTN_CACHE_F32},
+       true,
+       false},
+      {CLATTN_MATH_STORED,
+       CLATTN_F16,
+       CLATTN_SOURCE_QKV,
+       CLATTN_ROTARY_NONE,
+       {.capacity = 9, .type = CLATTN_CACHE_I8_TOKEN},
+       true,
+       false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    clattn_device_info gpu = device_of(CLATTN_DEVICE_GPU, "a device", 1, 65536, 256);
+    clattn_problem p = problem_of(512);
+    char text[80] = "";
+    p.math = cases[i].math;
+    p.type = cases[i].type;
+    p.source = cases[i].source;
+    p.rotary = cases[i].rotary;
+    p.cache = cases[i].cache;
+    snprintf(gpu.extensions, sizeof gpu.extensions, "cl_khr_fp16");
+    gpu.exact_halves = cases[i].able;
+    clattn_form_macros(CLATTN_FORM_HALF_PRODUCTS, &p, &gpu, text, sizeof text);
+    assert_string_equal(text, cases[i].multiplies ? " -DHALF_PRODUCTS=1" : " -DHALF_PRODUCTS=0");
+    const clattn_problem test = clattn_test_case_attention(&p);
+    assert_int_equal(clattn_multiplies_halves(&test, &gpu), cases[i].multiplies); /* the self-test runs the same */
+    const clattn_extent extent = clattn_extent_of(&p, CLATTN_STAGE_FUSED, &gpu);
+    assert_int_equal(extent.half_products, cases[i].multiplies);
+  }
+}
+
 /* The self-test of a plan runs the forms that the plan takes. */
 static void self_tests_run_the_same_forms(void **state) {
   (void)state;
@@ -551,9 +610,14 @@ static void needs_are_met_or_named(void **state) {
     assert_int_equal(clattn_needs_met(cases[i].need, &device, &error), CLATTN_UNSUPPORTED);
     assert_says(&error, cases[i].lacking);
     snprintf(device.extensions, sizeof device.extensions, "%s", cases[i].extensions);
+    device.exact_halves = true;
     assert_ok(clattn_needs_met(cases[i].need | CLATTN_NEEDS_LOCAL_MEMORY, &device, &error), &error);
   }
   clattn_device_info device = known(POOR);
+  snprintf(device.extensions, sizeof device.extensions, "cl_khr_fp16");
+  assert_int_equal(clattn_needs_met(CLATTN_NEEDS_HALF, &device, &error), CLATTN_UNSUPPORTED);
+  assert_says(&error, "rounds to nearest");
+  device.exact_halves = true;
   snprintf(device.extensions, sizeof device.extensions, "cl_khr_subgroups_shuffle xcl_khr_fp16");
   assert_int_equal(clattn_needs_met(CLATTN_NEEDS_SUB_GROUPS, &device, &error), CLATTN_UNSUPPORTED);
   assert_int_equal(clattn_needs_met(CLATTN_NEEDS_HALF, &device, &error), CLATTN_UNSUPPORTED);
@@ -570,6 +634,7 @@ int main(void) {
       cmocka_unit_test(gpus_with_many_registers),
       cmocka_unit_test(forms_follow_the_problem),
       cmocka_unit_test(sub_groups_follow_the_device),
+      cmocka_unit_test(halves_follow_problem_and_device),
       cmocka_unit_test(self_tests_run_the_same_forms),
       cmocka_unit_test(queries_are_divided),
       cmocka_unit_test(units_are_busy),

@@ -52,6 +52,7 @@ static clattn_device_info gpu_of(const gpu_vendor *v, const char *name) {
   snprintf(d.vendor, sizeof d.vendor, "%s", v->name);
   snprintf(d.version, sizeof d.version, "%s", v->version);
   snprintf(d.extensions, sizeof d.extensions, "%s", v->extensions);
+  d.exact_halves = true;
   if (strstr(d.extensions, "required_subgroup_size") != NULL) d.least_sub_group = strcmp(name, "pvc") == 0 ? 16 : 8;
   return d;
 }
@@ -64,31 +65,35 @@ typedef struct source_case {
   size_t queries, dim;
   clattn_type type;
   clattn_cache_layout cache;
+  clattn_math math;
 } source_case;
 
 #define NO_CACHE                                                                                                       \
   { .capacity = 0 }
 
 /* Without softmax: what its loops do is the driver's exp. */
-static const source_case arm_cases[] = {{"project", CLATTN_STAGE_PROJECT, 512, 64, CLATTN_F32, NO_CACHE},
-                                        {"scores", CLATTN_STAGE_SCORES, 512, 64, CLATTN_F32, NO_CACHE},
-                                        {"context", CLATTN_STAGE_CONTEXT, 512, 64, CLATTN_F32, NO_CACHE},
-                                        {"fused-64", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F32, NO_CACHE},
-                                        {"fused-64-f16", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F16, NO_CACHE},
-                                        {"fused-128", CLATTN_STAGE_FUSED, 512, 128, CLATTN_F32, NO_CACHE},
-                                        {"one-query-64", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F32, NO_CACHE},
-                                        {"one-query-128", CLATTN_STAGE_FUSED, 1, 128, CLATTN_F32, NO_CACHE},
-                                        {"one-query-64-f16", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F16, NO_CACHE}};
+static const source_case arm_cases[] = {
+    {"project", CLATTN_STAGE_PROJECT, 512, 64, CLATTN_F32, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"scores", CLATTN_STAGE_SCORES, 512, 64, CLATTN_F32, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"context", CLATTN_STAGE_CONTEXT, 512, 64, CLATTN_F32, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"fused-64", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F32, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"fused-64-f16", CLATTN_STAGE_FUSED, 512, 64, CLATTN_F16, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"fused-128", CLATTN_STAGE_FUSED, 512, 128, CLATTN_F32, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"one-query-64", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F32, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"one-query-128", CLATTN_STAGE_FUSED, 1, 128, CLATTN_F32, NO_CACHE, CLATTN_MATH_FLOAT},
+    {"one-query-64-f16", CLATTN_STAGE_FUSED, 1, 64, CLATTN_F16, NO_CACHE, CLATTN_MATH_FLOAT}};
 
 static const size_t dims[] = {64, 80, 128, 256};
 
-/* How q, k and v are stored. Only kernels that read caches in place are compiled for caches. */
+/* How q, k and v are stored and multiplied. Only kernels that read caches in place are compiled for caches. */
 static const struct {
   const char *name;
   clattn_type type;
   clattn_cache_layout cache;
+  clattn_math math;
 } storages[] = {{.name = "f32"},
                 {.name = "f16", .type = CLATTN_F16},
+                {.name = "half", .type = CLATTN_F16, .math = CLATTN_MATH_STORED},
                 {.name = "f16-pages", .cache = {.capacity = 512, .type = CLATTN_CACHE_F16, .page_len = 16}},
                 {.name = "i8", .cache = {.capacity = 512, .type = CLATTN_CACHE_I8_TOKEN}},
                 {.name = "q4", .cache = {.capacity = 512, .type = CLATTN_CACHE_Q4}}};
@@ -103,6 +108,7 @@ static clattn_problem problem_of(const source_case *c) {
   p.value_dim = c->dim;
   p.type = c->type;
   p.cache = c->cache;
+  p.math = c->math;
   if (c->type != CLATTN_F32) p.source = CLATTN_SOURCE_QKV; /* else keys and values are this run's, in float */
   return p;
 }
@@ -151,11 +157,12 @@ static bool write_case(const char *folder, const source_case *c) {
   return write_source(folder, c->name, &choice, first, options);
 }
 
-/* Whether the kernel is compiled for this storage and head_dim. */
-static bool has_build(const clattn_kernel *row, size_t storage, size_t dim) {
-  const clattn_cache_layout *cache = &storages[storage].cache;
-  if (cache->capacity == 0) return true;
-  return row->reads_cache && (cache->type != CLATTN_CACHE_Q4 || dim % Q4_GROUP == 0);
+/* Whether the kernel is compiled for the problem's storage and math. */
+static bool has_build(const clattn_kernel *row, const clattn_problem *p, const clattn_device_info *device) {
+  if (p->math == CLATTN_MATH_STORED)
+    return (row->forms & CLATTN_FORM_HALF_PRODUCTS) != 0 && clattn_multiplies_halves(p, device);
+  if (p->cache.capacity == 0) return true;
+  return row->reads_cache && (p->cache.type != CLATTN_CACHE_Q4 || p->head_dim % Q4_GROUP == 0);
 }
 
 /* All builds of the kernel for the device. Only stages that read what is stored are compiled for a
@@ -164,9 +171,14 @@ static bool write_kernel(const char *folder, const clattn_kernel *row, const cla
   const bool stored = clattn_stage_facts_of(row->stage)->reads_stored;
   for (size_t d = 0; d < (stored ? sizeof dims / sizeof dims[0] : 1); ++d)
     for (size_t t = 0; t < (stored ? sizeof storages / sizeof storages[0] : 1); ++t) {
-      const source_case c = {NULL, row->stage, row->few_rows ? 1 : 512, dims[d], storages[t].type, storages[t].cache};
-      if (!has_build(row, t, dims[d])) continue;
+      const source_case c = {.stage = row->stage,
+                             .queries = row->few_rows ? 1 : 512,
+                             .dim = dims[d],
+                             .type = storages[t].type,
+                             .cache = storages[t].cache,
+                             .math = storages[t].math};
       const clattn_problem p = problem_of(&c);
+      if (!has_build(row, &p, device)) continue;
       clattn_choice choice;
       char name[128], options[CLATTN_OPTIONS_TEXT];
       bool first;

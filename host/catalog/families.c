@@ -60,7 +60,8 @@ static bool has_many_registers(const clattn_device_info *device, const clattn_ex
 
 /* Intel's compiler keeps 4 x 2 float4 of context in registers, but puts 4 x 4 of them into memory. */
 static bool is_intel_with_wide_values(const clattn_device_info *device, const clattn_extent *extent) {
-  return device->type != CLATTN_DEVICE_CPU && strstr(device->vendor, "Intel") != NULL && extent->value_dim > 64;
+  return device->type != CLATTN_DEVICE_CPU && strstr(device->vendor, "Intel") != NULL &&
+         (extent->value_dim > 64 || extent->half_products);
 }
 
 /* clang-format off */

@@ -25,13 +25,18 @@ static bool has_sub_groups_of_16(const clattn_problem *problem, const clattn_dev
   return clattn_needs_met(CLATTN_NEEDS_SUB_GROUP_WIDTH, device, NULL) == CLATTN_OK && device->least_sub_group == 16;
 }
 
+bool clattn_multiplies_halves(const clattn_problem *problem, const clattn_device_info *device) {
+  return clattn_has_half_products(problem) && clattn_needs_met(CLATTN_NEEDS_HALF, device, NULL) == CLATTN_OK;
+}
+
 static const struct {
   clattn_form form;
   const char *macro;
   bool (*holds)(const clattn_problem *problem, const clattn_device_info *device);
 } forms_of_kernels[] = {{CLATTN_FORM_PLAIN_SCORES, "PLAIN_SCORES", has_plain_scores},
                         {CLATTN_FORM_WIDE_ROWS, "WIDE_ROWS", has_wide_rows},
-                        {CLATTN_FORM_SUB_GROUPS_OF_16, "SUB_GROUPS_OF_16", has_sub_groups_of_16}};
+                        {CLATTN_FORM_SUB_GROUPS_OF_16, "SUB_GROUPS_OF_16", has_sub_groups_of_16},
+                        {CLATTN_FORM_HALF_PRODUCTS, "HALF_PRODUCTS", clattn_multiplies_halves}};
 
 int clattn_form_macros(unsigned forms, const clattn_problem *problem, const clattn_device_info *device, char *text,
                        size_t size) {

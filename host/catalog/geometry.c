@@ -146,18 +146,21 @@ void clattn_geometry_fused_tiled(const int *value, const clattn_extent *e, clatt
                          .longest_addition = e->terms};
 }
 
-/* A tile of rows of a fused kernel, counted in float4s as in kernels/common/fused_block.cl. */
+/* A tile of rows of a fused kernel, counted in vectors of 4 as in kernels/common/fused_block.cl. */
 typedef struct block {
   size_t local[2], item_rows, item_keys, tile_depth;
 } block;
 
-static size_t block_vectors(const block *b, const clattn_extent *e) {
+/* Bytes of its tiles, of the values that work-items exchange, and of its flags. */
+static size_t block_bytes(const block *b, const clattn_extent *e) {
   const size_t rows = b->local[1] * b->item_rows, keys = b->local[0] * b->item_keys;
   const bool q_stays = b->tile_depth >= e->head_dim;
   const size_t depth_row = (q_stays ? clattn_groups_of(e->head_dim, 4) : b->tile_depth / 4) | 1;
   const size_t value_row = clattn_groups_of(e->value_dim, 4 * b->local[0]) * b->local[0];
   const size_t q = rows * depth_row, tile = clattn_larger(q + keys * depth_row, (q_stays ? q : 0) + keys * value_row);
-  return tile + rows * ((keys / 4 | 1) + b->local[0] / 4);
+  const size_t element = e->half_products ? sizeof(uint16_t) : sizeof(float);
+  return (tile + rows * (keys / 4 | 1)) * 4 * element + rows * b->local[0] * sizeof(float) +
+         (e->half_products ? 2 : 1) * sizeof(int32_t);
 }
 
 /* value: LOCAL_X, LOCAL_Y, ITEM_ROWS, ITEM_KEYS, TILE_DEPTH */
@@ -166,8 +169,9 @@ void clattn_geometry_fused_block(const int *value, const clattn_extent *e, clatt
   *g = (clattn_geometry){.local = {b.local[0], b.local[1]},
                          .cols = 1,
                          .rows = b.local[1] * b.item_rows,
-                         .local_bytes = block_vectors(&b, e) * 4 * sizeof(float) + sizeof(int), /* flag for NaN */
+                         .local_bytes = block_bytes(&b, e),
                          .longest_addition = e->terms,
+                         .half_addition = e->half_products ? HALF_CHAIN : 0,
                          .longest_first = true};
 }
 

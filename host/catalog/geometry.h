@@ -14,6 +14,7 @@ typedef struct clattn_geometry {
   size_t cols, rows;       /* results of one work-group, local 0: of one work-item; for softmax, cols are whole rows */
   size_t local_bytes;      /* local memory of one work-group */
   size_t longest_addition; /* summation depth: most additions one after the other into one sum */
+  size_t half_addition;    /* most products added up in half; 0: sums are float from the first term on */
   bool rows_first;         /* rows run along the launch's first dimension, columns along its second */
   bool longest_first;      /* in a causal problem the first work-groups do the most work, not the last */
 } clattn_geometry;
@@ -23,6 +24,7 @@ typedef struct clattn_extent {
   size_t terms;               /* length of the stage's sums: model_dim, head_dim or key_len */
   size_t head_dim, value_dim; /* fused only */
   bool k_stored, v_stored;    /* the kernel reads keys, or values, that are not float */
+  bool half_products;         /* clattn_multiplies_halves() */
   bool far_rows;              /* clattn_has_far_rows() */
   bool pages;                 /* keys and values are in the pages of a cache */
   bool makes_stored;          /* clattn_makes_stored_output() */

@@ -29,7 +29,7 @@ static bool has_sub_group_width(const clattn_device_info *device) {
 }
 
 static bool has_half(const clattn_device_info *device) {
-  return has_extension(device, "cl_khr_fp16");
+  return has_extension(device, "cl_khr_fp16") && device->exact_halves;
 }
 
 static const struct {
@@ -41,7 +41,8 @@ static const struct {
     {CLATTN_NEEDS_SUB_GROUPS, "sub-groups", "neither cl_khr_subgroups nor cl_intel_subgroups", has_sub_groups},
     {CLATTN_NEEDS_SUB_GROUP_WIDTH, "sub-groups of a fixed width",
      "neither cl_intel_required_subgroup_size nor cl_qcom_reqd_sub_group_size", has_sub_group_width},
-    {CLATTN_NEEDS_HALF, "half arithmetic", "no cl_khr_fp16", has_half},
+    {CLATTN_NEEDS_HALF, "half arithmetic", "no cl_khr_fp16 that rounds to nearest and keeps numbers below 2^-14",
+     has_half},
 };
 
 clattn_status clattn_needs_met(unsigned needs, const clattn_device_info *device, clattn_error *error) {

@@ -8,10 +8,13 @@
 #include "problem/arguments.h"
 #include "cache/cache.h"
 #include "problem/costs.h"
+#include "problem/facts.h"
 #include "problem/problem.h"
 #include "problem/sized.h"
 #include "base/status.h"
 #include "problem/tensors.h"
+
+#include "../../kernels/common/parts.h"
 
 /* The computation to check: a plan's or other code's. */
 typedef struct judged {
@@ -111,13 +114,15 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
   return judge_given(&(judged){&plan->problem, &plan->info, plan}, inputs, outputs, rows, report, error);
 }
 
-/* Other code may add in any order: assume that the summation depth is the number of terms. */
+/* Other code may add in any order: assume that the summation depth is the number of terms. Where halves may be
+ * multiplied, it may add up as many products in half as the library's kernels. */
 static clattn_plan_info info_of_any_order(const clattn_problem *p) {
   const size_t kv_terms = clattn_kv_model_dim(p);
   clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
   info.stages[CLATTN_STAGE_PROJECT].longest_addition = p->model_dim > kv_terms ? p->model_dim : kv_terms;
   info.stages[CLATTN_STAGE_FUSED].kernel = "other code";
   info.stages[CLATTN_STAGE_FUSED].longest_addition = p->key_len;
+  info.stages[CLATTN_STAGE_FUSED].half_addition = clattn_has_half_products(p) ? HALF_CHAIN : 0;
   info.stages[CLATTN_STAGE_OUTPUT].longest_addition = p->heads * p->value_dim;
   return info;
 }

@@ -169,15 +169,27 @@ static void load_head(const clattn_checker *c, head *h, const clattn_score_row *
   }
 }
 
+/* Of a kernel that multiplies halves: the most products that it adds up in half. */
+static size_t half_chain(const clattn_checker *c) {
+  return (size_t)c->plan->stages[CLATTN_STAGE_FUSED].half_addition;
+}
+
 /* Error of a row of scores, caused by the projections and by the scores stage. */
 typedef struct score_error {
   double worst;   /* D */
   double typical; /* E, in units of one rounding */
 } score_error;
 
+/* The terms of the product of the query and key j. */
+static clattn_terms product_terms(const head *h, size_t j, size_t head_dim) {
+  clattn_terms terms = {0.0, 0.0, 0.0};
+  for (size_t d = 0; d < head_dim; ++d) clattn_terms_add(&terms, h->q[d] * h->k[j * head_dim + d]);
+  return terms;
+}
+
 static score_error score_row(const clattn_checker *c, head *h, const clattn_score_row *s) {
   const clattn_problem *p = c->seen;
-  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SCORES);
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SCORES), in_half = half_chain(c);
   const double scale = fabs((double)clattn_problem_scale(p)), one = bound_of_one(c, h);
   score_error error = {0.0, 0.0};
   const clattn_score_row_double truth = {NULL, NULL, h->scores, h->score_bound};
@@ -192,8 +204,11 @@ static score_error score_row(const clattn_checker *c, head *h, const clattn_scor
       passed_on += from_k + from_q + h->q_bound[d] * dk[d];
       squares += from_k * from_k + from_q * from_q;
     }
+    const clattn_terms products = in_half > 0 ? product_terms(h, j, p->head_dim) : (clattn_terms){0.0, 0.0, 0.0};
+    passed_on += clattn_bound_half_product(products.magnitude, p->head_dim, in_half);
     error.worst = fmax(error.worst, clattn_bound_score(p, h->score_bound[j], chain) + scale * passed_on);
-    error.typical = fmax(error.typical, scale * sqrt(squares) / one + h->score_bound[j]);
+    error.typical = fmax(error.typical, scale * sqrt(squares) / one + h->score_bound[j] +
+                                            scale * clattn_half_magnitude(&products, in_half));
   }
   return error;
 }
@@ -206,30 +221,39 @@ static double smallest_weight(const clattn_checker *c, const clattn_score_row *s
   return smallest;
 }
 
+/* The weight of the row's largest score, or of its sink: what the kernel's running weight of 1 becomes. */
+static double largest_weight(const head *h, const clattn_score_row *s, double lse) {
+  double largest = exp(s->sink - lse);
+  for (size_t j = s->keys.first; j < s->keys.end; ++j) largest = fmax(largest, h->weights[j]);
+  return largest;
+}
+
 /* Sets h->weight_error: how far off each weight of a row may be. */
 static void weight_errors(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse,
                           score_error error) {
   const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
-  const double smallest = smallest_weight(c, s);
+  const double smallest = smallest_weight(c, s), one = largest_weight(h, s, lse);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
     /* p_j exp(2 D), computed without p_j, which may be too small for a double; at most 1 */
     const double weight = h->weights[j], grown = exp(fmin(0.0, h->scores[j] - lse + 2.0 * error.worst));
     const double rounded = fmax(grown, weight) + clattn_bound_weight_rounding(weight, largest, keys, chain);
     h->weight_error[j] = rounded - weight + clattn_bound_underflow(rounded, smallest);
+    if (half_chain(c) > 0 && one > 0.0) h->weight_error[j] += one * clattn_bound_narrowing(CLATTN_F16, rounded / one);
   }
 }
 
 /* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. */
-static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, score_error error,
-                           clattn_row_buffers *b) {
+static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse,
+                           score_error error, clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
-  const double one = bound_of_one(c, h), smallest = smallest_weight(c, s);
+  const double one = bound_of_one(c, h), smallest = smallest_weight(c, s), largest = largest_weight(h, s, lse);
   const double flushed = clattn_checks_fused(c) ? 2.0 * (double)(p->key_len + 1) * smallest : 0.0;
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   for (size_t d = 0; d < p->value_dim; ++d) {
     double bound = clattn_bound_product(b->magnitude[d], p->key_len, chain) + flushed, magnitude = b->magnitude[d];
-    double lost = flushed;
+    double lost = flushed, weighed = b->magnitude[d]; /* of what is added up, with the errors of weights */
+    clattn_terms terms = {0.0, 0.0, 0.0};
     bool either = false;
     for (size_t j = s->keys.first; j < s->keys.end; ++j) {
       const size_t at = j * p->value_dim + d;
@@ -238,8 +262,12 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
       either = either || (isinf(v) && weight <= h->weight_error[j]);
       lost += clattn_bound_underflow(weight, smallest) * fabs(v);
       bound += fmin(1.0, weight + h->weight_error[j]) * v_bound + h->weight_error[j] * fabs(v);
+      weighed += h->weight_error[j] * fabs(v);
+      clattn_terms_add(&terms, weight * v);
       magnitude += weight * (v_bound / one + error.typical * fabs(v - b->expected[d]));
     }
+    if (largest > 0.0) bound += largest * clattn_bound_half_product(weighed / largest, p->key_len, half_chain(c));
+    magnitude += clattn_half_magnitude(&terms, half_chain(c));
     b->bound[d] = either ? CLATTN_NOT_FINITE : bound;
     b->magnitude[d] = magnitude + clattn_magnitude_of(lost);
   }
@@ -290,7 +318,7 @@ static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *
   clattn_context_double(keys, h->scores, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim,
                         b->expected, b->magnitude);
   weight_errors(c, h, &s, lse[0], error);
-  context_bounds(c, h, &s, error, b);
+  context_bounds(c, h, &s, lse[0], error, b);
   lse[1] = (double)run_naive(c, h, &s, b->naive, fused);
   if (fused && c->outputs->lse != NULL) compare_lse(c, h, i, &s, error, lse, to);
   if (exists) clattn_check_context(c, &s, b, &to->context);

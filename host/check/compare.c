@@ -19,6 +19,17 @@ double clattn_bound_product(double magnitude, size_t terms, size_t chain) {
          (double)terms * SMALLEST_NORMAL;
 }
 
+#define HALF_ROUNDOFF 0x1p-11 /* of a number of half's 11 bits */
+#define HALF_SMALLEST 0x1p-25 /* half of the smallest number that is not 0 */
+
+/* A product and the sums that it is part of are rounded once each, with fma as often as there are
+ * products in the chain. No partial sum exceeds the magnitude of the chain. The 1 % is for the
+ * products of errors. */
+double clattn_bound_half_product(double magnitude, size_t terms, size_t chain) {
+  if (chain == 0) return 0.0;
+  return 1.01 * HALF_ROUNDOFF * (double)chain * magnitude + (double)terms * HALF_SMALLEST;
+}
+
 /* Softcap divides, takes tanh (5 units by the OpenCL specification) and multiplies: 8 roundings of
  * a value that is at most the magnitude. ALiBi's product and the two additions after it: 4. */
 double clattn_bound_score(const clattn_problem *problem, double magnitude, size_t chain) {
@@ -123,8 +134,28 @@ static void update_gate2(clattn_comparison *c, const clattn_element *e) {
 /* Gate 2 allows 8 roundings of the magnitude. */
 #define GATE2_ROUNDINGS 8.0
 
+/* How far off a sum is whose terms are added up in half, chain by chain, in half roundings: errors of both
+ * signs grow as a random walk over the partial sums; where the terms have one sign, so have many errors; and
+ * neither exceeds what a single large term and small ones after it can lose. Calibrated by
+ * tests/test_calibration_half.c. */
+#define HALF_RANDOM 1.5
+#define HALF_DRIFT 2.0
+#define HALF_WORST 3.0
+
 double clattn_magnitude_of(double error) {
   return error / (GATE2_ROUNDINGS * UNIT_ROUNDOFF);
+}
+
+void clattn_terms_add(clattn_terms *terms, double term) {
+  terms->sum += term;
+  terms->magnitude += fabs(term);
+  terms->squares += term * term;
+}
+
+double clattn_half_magnitude(const clattn_terms *terms, size_t chain) {
+  if (chain == 0) return 0.0;
+  const double random = HALF_RANDOM * sqrt((double)chain * terms->squares), drift = HALF_DRIFT * fabs(terms->sum);
+  return clattn_magnitude_of(HALF_ROUNDOFF * fmin(random + drift, HALF_WORST * terms->magnitude));
 }
 
 void clattn_compare(clattn_comparison *c, const size_t *index, int rank, const clattn_element *e) {

@@ -32,6 +32,20 @@ void clattn_comparison_finish(clattn_comparison *comparison);
  * depth. */
 double clattn_bound_product(double magnitude, size_t terms, size_t chain);
 
+/* What such a sum may be off where its operands are halves and up to `chain` products are added up in
+ * half; 0 for a chain of 0. Add it to the above. */
+double clattn_bound_half_product(double magnitude, size_t terms, size_t chain);
+
+/* The terms of a sum: the sum, and those of their absolute values and of their squares. */
+typedef struct clattn_terms {
+  double sum, magnitude, squares;
+} clattn_terms;
+
+void clattn_terms_add(clattn_terms *terms, double term);
+
+/* The magnitude for which gate 2 allows what such a sum is off at most in practice. */
+double clattn_half_magnitude(const clattn_terms *terms, size_t chain);
+
 /* Gate 1 of a score: the same plus the roundings of softcap and bias. */
 double clattn_bound_score(const clattn_problem *problem, double magnitude, size_t chain);
 

@@ -133,6 +133,14 @@ static uint32_t least_sub_group(cl_device_id id) {
   return (uint32_t)least;
 }
 
+/* From cl_khr_fp16, whose devices may also truncate, or lose small numbers. */
+static bool has_exact_halves(cl_device_id id) {
+  enum { HALF_FP_CONFIG = 0x1033 };
+  const cl_device_fp_config needed = CL_FP_DENORM | CL_FP_INF_NAN | CL_FP_ROUND_TO_NEAREST;
+  cl_device_fp_config config = 0;
+  return clGetDeviceInfo(id, HALF_FP_CONFIG, sizeof config, &config, NULL) == CL_SUCCESS && (config & needed) == needed;
+}
+
 /* Missing texts are allowed, missing numbers are not. */
 cl_int clattn_device_describe(cl_platform_id platform, cl_device_id id, clattn_device_info *info) {
   cl_int code = CL_SUCCESS;
@@ -163,5 +171,6 @@ cl_int clattn_device_describe(cl_platform_id platform, cl_device_id id, clattn_d
   info->integration = integration_of(id);
   info->unit_lanes = clattn_unit_lanes(info, compute_capability(id));
   info->least_sub_group = least_sub_group(id);
+  info->exact_halves = has_exact_halves(id);
   return code;
 }

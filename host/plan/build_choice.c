@@ -24,6 +24,7 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                          .value_dim = problem->value_dim,
                          .k_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_K),
                          .v_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_V),
+                         .half_products = clattn_multiplies_halves(problem, device),
                          .pages = problem->cache.page_len != 0,
                          .far_rows = clattn_has_far_rows(problem),
                          .makes_stored = clattn_makes_stored_output(problem, stage),

@@ -73,6 +73,7 @@ static void fill_info(clattn_plan *plan) {
         .kernel = choice->row->name,
         .rung = choice->row->rung,
         .longest_addition = choice->geometry.longest_addition,
+        .half_addition = choice->geometry.half_addition,
         .traffic = clattn_stage_traffic(choice->row, choice->value, &plan->problem, (clattn_stage)stage,
                                         choice->geometry.rows, plan->largest.rows)};
   }

@@ -25,6 +25,10 @@ bool clattn_has_plain_scores(const clattn_problem *problem);
  * multiple of four, so that kernels may read four at once. */
 bool clattn_has_wide_rows(const clattn_problem *problem);
 
+/* Whether kernels may multiply halves: math is CLATTN_MATH_STORED, and q, k and v are halves where a
+ * fused kernel reads them. */
+bool clattn_has_half_products(const clattn_problem *problem);
+
 /* Whether the problem has projection matrices. */
 bool clattn_has_weights(const clattn_problem *problem);
 

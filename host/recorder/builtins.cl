@@ -380,6 +380,21 @@ ushort to_half(float x) {
   return (ushort)(sign | (rest + 0xfff + (rest >> 13 & 1) - 0x38000000) >> 13);
 }
 
+/* What clang calls for half arithmetic on a processor that has none. */
+ushort __gnu_f2h_ieee(float x) {
+  return to_half(x);
+}
+float __gnu_h2f_ieee(ushort bits) {
+  return from_half(bits);
+}
+
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+half BUILTIN fma(half x, half y, half z) {
+  const double sum = (double)from_half(as_ushort(x)) * from_half(as_ushort(y)) + from_half(as_ushort(z));
+  return as_half(to_half((float)sum));
+}
+WIDTHS(LANES_3, fma, half)
+
 #define HALF_IN(space)                                                                                                 \
   float BUILTIN vload_half(size_t at, const space half *from) {                                                        \
     const space ushort *bits = (const space ushort *)from + at;                                                        \

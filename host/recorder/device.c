@@ -92,6 +92,8 @@ static cl_int answer_sizes(size_t room, void *to, size_t *needed) {
 
 /* Numeric answers of 64 bits or fewer. On a little-endian machine the lower bytes are the smaller
  * number. */
+#define CL_DEVICE_HALF_FP_CONFIG 0x1033 /* of cl_khr_fp16 */
+
 static cl_ulong number_of(cl_device_info what) {
   switch (what) {
   case CL_DEVICE_TYPE:
@@ -99,6 +101,8 @@ static cl_ulong number_of(cl_device_info what) {
   case CL_DEVICE_MAX_COMPUTE_UNITS:
   case CL_DEVICE_ENDIAN_LITTLE:
     return 1;
+  case CL_DEVICE_HALF_FP_CONFIG:
+    return CL_FP_DENORM | CL_FP_INF_NAN | CL_FP_ROUND_TO_NEAREST;
   case CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT:
     return 16;
   case CL_DEVICE_ADDRESS_BITS:
@@ -118,6 +122,7 @@ static cl_ulong number_of(cl_device_info what) {
 static size_t bytes_of(cl_device_info what) {
   switch (what) {
   case CL_DEVICE_TYPE:
+  case CL_DEVICE_HALF_FP_CONFIG:
   case CL_DEVICE_MAX_WORK_GROUP_SIZE: /* size_t */
   case CL_DEVICE_LOCAL_MEM_SIZE:
   case CL_DEVICE_GLOBAL_MEM_SIZE:
@@ -144,7 +149,7 @@ cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t room, vo
   case CL_DEVICE_OPENCL_C_VERSION:
     return answer_text("OpenCL C 1.2", room, to, needed);
   case CL_DEVICE_EXTENSIONS:
-    return answer_text("cl_khr_subgroups", room, to, needed);
+    return answer_text("cl_khr_fp16 cl_khr_subgroups", room, to, needed);
   case CL_DEVICE_PLATFORM:
     return device_answer(&platform, sizeof platform, room, to, needed);
   case CL_DEVICE_MAX_WORK_ITEM_SIZES:

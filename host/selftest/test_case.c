@@ -63,6 +63,7 @@ clattn_problem clattn_test_case_attention(const clattn_problem *real) {
     spread_rows(&p);
   if (real->source == CLATTN_SOURCE_QKV && real->type != CLATTN_F32) {
     p.type = real->type;
+    p.math = real->math;
     p.rotary = real->rotary;
     p.rotary_dim = real->rotary_dim;
   }

@@ -20,6 +20,8 @@
  * A masked key's value needs care only if it is not finite, since its weight is 0. If a work-item has found a NaN or an
  * infinity in a tile of V, a slower loop skips masked keys one by one.
  *
+ * The two products are in common/products_float.cl and, with HALF_PRODUCTS, in common/products_half.cl.
+ *
  * HEADS_TOGETHER 1: the rows come from all query heads that share a KV head, head after head; 0: from one head.
  */
 #ifndef HEADS_TOGETHER
@@ -29,9 +31,18 @@
 #define WIDE_ROWS 0 /* 1: rows of q, k and v begin and end at multiples of four elements */
 #endif
 
-/* Sums of a product of a query and a key; added up at the end. */
-#ifndef SUMS
-#define SUMS 1 /* 1, 2 */
+#ifndef HALF_PRODUCTS
+#define HALF_PRODUCTS 0 /* 1: q, k and v are halves, and so are the tiles in local memory */
+#endif
+#if HALF_PRODUCTS
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+typedef half tile_element;
+typedef half4 tile_vector;
+#define FLAGS 2
+#else
+typedef float tile_element;
+typedef float4 tile_vector;
+#define FLAGS 1
 #endif
 
 #ifndef SUB_GROUPS_OF_16
@@ -58,7 +69,7 @@
 #define ITEMS (LOCAL_X * LOCAL_Y)
 #include "common/exchange.cl"
 
-/* Lengths of rows in local memory, in float4s. */
+/* Lengths of rows in local memory, in vectors of 4. */
 #if TILE_DEPTH < HEAD_DIM
 #define DEPTH_VECTORS (TILE_DEPTH / 4)
 #define VALUES_AT 0 /* where V's tile begins */
@@ -102,12 +113,12 @@ typedef struct fused_block {
 
 /* Local memory that a work-group shares. */
 typedef struct block_memory {
-  local float4 *tile;    /* [TILE_VECTORS] */
-  local float4 *weights; /* [BLOCK_ROWS * WEIGHT_ROW] */
-  local float4 *part;    /* [BLOCK_ROWS * PART_ROW], of common/exchange.cl */
-  local int *nonfinite;
-  local ulong *places; /* with pages, [BLOCK_KEYS]: the rows of a tile of keys in the cache */
-  int in_step;         /* of common/exchange.cl */
+  local tile_vector *tile;    /* [TILE_VECTORS] */
+  local tile_vector *weights; /* [BLOCK_ROWS * WEIGHT_ROW] */
+  local float4 *part;         /* [BLOCK_ROWS * PART_ROW], of common/exchange.cl */
+  local int *flags;           /* [FLAGS]: [0] a value needs care; [FLAGS - 1] with HALF_PRODUCTS: so does an operand */
+  local ulong *places;        /* with pages, [BLOCK_KEYS]: the rows of a tile of keys in the cache */
+  int in_step;                /* of common/exchange.cl */
 } block_memory;
 
 /* The running results of a work-item. */
@@ -116,12 +127,18 @@ typedef struct block_sums {
   float4 context[ITEM_ROWS][VALUE_VECTORS]; /* its own columns */
 } block_sums;
 
-/* ---- which row --------------------------------------------------------------------------------------------------- */
-
 /* This work-item's r-th row, counted within the block. */
 int row_in_block(int r) {
   return get_local_id(1) + r * LOCAL_Y;
 }
+
+#if HALF_PRODUCTS
+#include "common/products_half.cl"
+#else
+#include "common/products_float.cl"
+#endif
+
+/* ---- which row --------------------------------------------------------------------------------------------------- */
 
 /* Returns the row's number in its head and sets *s to that head. -1 if there is no such row. */
 int place_row(const attention a, const fused_block b, int row_in_block, sequence *s) {
@@ -147,22 +164,23 @@ int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* Loads CHUNK floats of a vector stored as `type` from column first + c on: the first `columns` from `first` on, then
- * 0. True if this work-item found a value that is not finite. */
-int load_chunk(int type, const stored_vector from, int first, int columns, int c, local float4 *to) {
+/* Loads CHUNK elements of a vector stored as `type` from column first + c on: the first `columns` from `first` on, then
+ * 0. True if this work-item found a value that needs care: it is not finite, or larger than `most`. */
+int load_chunk(int type, const stored_vector from, int first, int columns, int c, float most, local tile_vector *to) {
 #if WIDE_ROWS
   const float4 values = c < columns ? load_elements4(type, from, first + c) : 0.0f;
-  to[c / 4] = values;
-  return any(isfinite(values) == 0);
+  to[c / 4] = in_tile(values);
+  return need_care(values, most);
 #else
   const float value = c < columns ? load_element(type, from, first + c) : 0.0f;
-  ((local float *)to)[c] = value;
-  return !isfinite(value);
+  ((local tile_element *)to)[c] = (tile_element)value;
+  return need_care(value, most);
 #endif
 }
 
-/* Loads DEPTH columns of the block's queries, from column depth0 on. */
-void load_queries(const attention a, const fused_block b, global const void *q, int depth0, local float4 *tile) {
+/* Loads DEPTH columns of the block's queries, from column depth0 on. True as above. */
+int load_queries(const attention a, const fused_block b, global const void *q, int depth0, local tile_vector *tile) {
+  int care = 0;
 #pragma unroll FETCHES
   for (int i = item_number(); i < BLOCK_ROWS * (DEPTH / CHUNK); i += ITEMS) {
     const int r = i / (DEPTH / CHUNK), c = (i - r * (DEPTH / CHUNK)) * CHUNK;
@@ -170,8 +188,10 @@ void load_queries(const attention a, const fused_block b, global const void *q, 
     stored_vector query;
     const int row = place_row(a, b, r, &s);
     find_vector(q, query_offset(a, a.q, s) + row * a.q.row, &query);
-    load_chunk(Q_TYPE, query, depth0, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, tile + r * DEPTH_ROW);
+    care |= load_chunk(Q_TYPE, query, depth0, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, LARGEST_OPERAND,
+                       tile + r * DEPTH_ROW);
   }
+  return care;
 }
 
 #if PAGES
@@ -182,10 +202,11 @@ void find_places(const attention a, const fused_block b, const fused_inputs in, 
 }
 #endif
 
-/* Loads columns of a tile of K or V, from column `first` on; `keys` of its rows exist. Each gets `width` floats. */
-int load_keys(int type, const key_rows rows, int keys, int first, const int width, const block_memory memory,
-              local float4 *tile, int tile_row) {
-  int nonfinite = 0;
+/* Loads columns of a tile of K or V, from column `first` on; `keys` of its rows exist. Each gets `width` elements. True
+ * as above. */
+int load_keys(int type, const key_rows rows, int keys, int first, const int width, float most,
+              const block_memory memory, local tile_vector *tile, int tile_row) {
+  int care = 0;
 #pragma unroll FETCHES
   for (int i = item_number(); i < BLOCK_KEYS * (width / CHUNK); i += ITEMS) {
     const int r = i / (width / CHUNK), c = (i - r * (width / CHUNK)) * CHUNK;
@@ -193,49 +214,14 @@ int load_keys(int type, const key_rows rows, int keys, int first, const int widt
     const size_t place = PAGES ? memory.places[r] : known;
     stored_vector vector;
     find_cached(type, rows.from, rows.scales, rows.at + place * rows.stride, rows.dim, rows.head, &vector);
-    nonfinite |= load_chunk(type, vector, first, r < keys ? rows.dim - first : 0, c, tile + r * tile_row);
+    care |= load_chunk(type, vector, first, r < keys ? rows.dim - first : 0, c, most, tile + r * tile_row);
   }
-  return nonfinite;
+  return care;
 }
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-/* Two sums, of even and of odd columns, are for GPUs that multiply two neighbouring floats in one instruction. */
-#if SUMS == 2
-typedef float2 product_sum;
-#define TOTAL(product) ((product).x + (product).y)
-#else
-typedef float product_sum;
-#define TOTAL(product) (product)
-#endif
-
-product_sum add_product(float4 query, float4 key, product_sum sum) {
-#if SUMS == 2
-  return fma(query.zw, key.zw, fma(query.xy, key.xy, sum));
-#else
-  return fma(query.w, key.w, fma(query.z, key.z, fma(query.y, key.y, fma(query.x, key.x, sum))));
-#endif
-}
-
-/* product += Q . K^T over the columns in local memory. */
-void add_products(const block_memory memory, product_sum product[ITEM_ROWS][ITEM_KEYS]) {
-  local const float4 *q = memory.tile + get_local_id(1) * DEPTH_ROW;
-  local const float4 *k = memory.tile + KEYS_AT + get_local_id(0) * DEPTH_ROW;
-#pragma unroll 4
-  for (int d = 0; d < DEPTH_VECTORS; ++d) {
-    float4 key[ITEM_KEYS];
-#pragma unroll
-    for (int c = 0; c < ITEM_KEYS; ++c) key[c] = k[c * LOCAL_X * DEPTH_ROW + d];
-#pragma unroll
-    for (int r = 0; r < ITEM_ROWS; ++r) {
-      const float4 query = q[r * LOCAL_Y * DEPTH_ROW + d];
-#pragma unroll
-      for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = add_product(query, key[c], product[r][c]);
-    }
-  }
-}
-
-/* Computes the products for a tile of keys, from key0 on. */
+/* Computes the scaled products for a tile of keys, from key0 on. */
 void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   product_sum product[ITEM_ROWS][ITEM_KEYS];
@@ -246,26 +232,26 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = 0.0f;
   for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
-    if (DEPTH < HEAD_DIM) load_queries(a, b, in.q, depth0, memory.tile);
-    load_keys(K_TYPE, rows, b.key_end - key0, depth0, DEPTH, memory, memory.tile + KEYS_AT, DEPTH_ROW);
-    barrier(CLK_LOCAL_MEM_FENCE); /* the tiles are complete before anyone reads them */
-    add_products(memory, product);
+    int care = DEPTH < HEAD_DIM && load_queries(a, b, in.q, depth0, memory.tile);
+    care |= load_keys(K_TYPE, rows, b.key_end - key0, depth0, DEPTH, LARGEST_OPERAND, memory, memory.tile + KEYS_AT,
+                      DEPTH_ROW);
+    if (HALF_PRODUCTS && care) memory.flags[FLAGS - 1] = 1; /* all writers write the same value */
+    barrier(CLK_LOCAL_MEM_FENCE);                           /* the tiles are complete before anyone reads them */
+    add_products(memory, a.scale, product);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
   }
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
-    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = TOTAL(product[r][c]);
+    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = SCORE(product[r][c], a.scale);
 }
 
-/* From products to scores. Where all rows see all keys and nothing else changes a score, only the scale is applied. */
+/* From scaled products to scores. Where all rows see all keys and nothing else changes a score, they are the same. */
 void finish_scores(const attention a, const fused_block b, const fused_inputs in, int key0,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   const int all = is_plain(a, in.slopes) && all_are_seen(a, b.s, b.first_row, b.row_end, key0, BLOCK_KEYS);
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
-#pragma unroll
-    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] *= a.scale;
     if (all) continue;
     sequence s;
     row_view view;
@@ -297,7 +283,8 @@ void store_weights(const block_memory memory, int headroom, float score[ITEM_ROW
                    block_sums *sums) {
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
-    local float *weights = (local float *)(memory.weights + row_in_block(r) * WEIGHT_ROW) + get_local_id(0);
+    local tile_element *weights =
+        (local tile_element *)(memory.weights + row_in_block(r) * WEIGHT_ROW) + get_local_id(0);
     const float larger = join_max(memory.part, memory.in_step, row_in_block(r), mine[r], sums->largest[r]);
     const float factor = larger > sums->largest[r] ? shrink(sums->largest[r], larger) : 1.0f;
     sums->largest[r] = larger;
@@ -306,50 +293,28 @@ void store_weights(const block_memory memory, int headroom, float score[ITEM_ROW
     for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] *= factor;
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) {
-      const float weight = score[r][c] == -INFINITY ? MASKED_WEIGHT : live_part(score[r][c], larger, headroom);
-      sums->sum[r] += weight;
-      weights[c * LOCAL_X] = weight;
+      const float weight = score[r][c] == -INFINITY ? MASKED_WEIGHT : live_weight(score[r][c], larger, headroom);
+      sums->sum[r] += summed_weight(weight, headroom);
+      weights[c * LOCAL_X] = (tile_element)weight;
     }
   }
 }
 
-/* ---- context ----------------------------------------------------------------------------------------------------- */
-
-/* context += weights . V, four keys at a time. */
-void add_values(const block_memory memory, block_sums *sums) {
-  local const float4 *weights = memory.weights + get_local_id(1) * WEIGHT_ROW;
-  for (int step = 0; step < BLOCK_KEYS / 4; ++step) {
-    local const float4 *values = memory.tile + VALUES_AT + 4 * step * VALUE_ROW + get_local_id(0);
-    float4 weight[ITEM_ROWS];
-#pragma unroll
-    for (int r = 0; r < ITEM_ROWS; ++r) weight[r] = weights[r * LOCAL_Y * WEIGHT_ROW + step];
-#pragma unroll
-    for (int i = 0; i < VALUE_VECTORS; ++i) {
-      const float4 value0 = values[i * LOCAL_X], value1 = values[VALUE_ROW + i * LOCAL_X];
-      const float4 value2 = values[2 * VALUE_ROW + i * LOCAL_X], value3 = values[3 * VALUE_ROW + i * LOCAL_X];
-#pragma unroll
-      for (int r = 0; r < ITEM_ROWS; ++r) {
-        sums->context[r][i] = fma((float4)(weight[r].x), value0, sums->context[r][i]);
-        sums->context[r][i] = fma((float4)(weight[r].y), value1, sums->context[r][i]);
-        sums->context[r][i] = fma((float4)(weight[r].z), value2, sums->context[r][i]);
-        sums->context[r][i] = fma((float4)(weight[r].w), value3, sums->context[r][i]);
-      }
-    }
-  }
-}
-
-/* As add_values(), but skips the terms of masked keys. */
-void add_live_values(const block_memory memory, block_sums *sums) {
-  for (int key = 0; key < BLOCK_KEYS; ++key) {
-    local const float4 *values = memory.tile + VALUES_AT + key * VALUE_ROW + get_local_id(0);
-#pragma unroll
-    for (int r = 0; r < ITEM_ROWS; ++r) {
-      const float weight = ((local const float *)(memory.weights + row_in_block(r) * WEIGHT_ROW))[key];
-#pragma unroll
-      for (int i = 0; i < VALUE_VECTORS; ++i)
-        if (!is_masked(weight)) sums->context[r][i] = fma((float4)(weight), values[i * LOCAL_X], sums->context[r][i]);
-    }
-  }
+/* Loads what stays in local memory. With HALF_PRODUCTS true if a query there needs care. */
+int begin_products(const attention a, const fused_block b, const fused_inputs in, const block_memory memory) {
+  int care = 0;
+#if HALF_PRODUCTS
+  if (item_number() == 0) memory.flags[FLAGS - 1] = 0;
+  barrier(CLK_LOCAL_MEM_FENCE); /* it is 0 before any work-item sets it */
+#endif
+  if (DEPTH >= HEAD_DIM) care = load_queries(a, b, in.q, 0, memory.tile);
+#if HALF_PRODUCTS
+  if (care) memory.flags[FLAGS - 1] = 1; /* all writers write the same value */
+  barrier(CLK_LOCAL_MEM_FENCE);          /* it is known */
+  care = memory.flags[FLAGS - 1];
+  barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read it before a key sets it */
+#endif
+  return care;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
@@ -365,32 +330,34 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
 #pragma unroll
     for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] = 0.0f;
   }
-  if (DEPTH >= HEAD_DIM) load_queries(a, b, in.q, 0, memory.tile);
+  const int large_queries = begin_products(a, b, in, memory);
 #if PAGES
   find_places(a, b, in, b.first_key, memory.places);
   barrier(CLK_LOCAL_MEM_FENCE); /* the places are stored */
 #endif
   for (int key0 = b.first_key; key0 < b.key_end; key0 += BLOCK_KEYS) {
     float score[ITEM_ROWS][ITEM_KEYS], largest[ITEM_ROWS];
-    if (item_number() == 0) *memory.nonfinite = 0; /* reset before the product's barriers, set after them */
+    if (item_number() == 0) memory.flags[0] = 0; /* reset before the product's barriers, set after them */
     multiply_keys(a, b, in, key0, memory, score);
     finish_scores(a, b, in, key0, score);
     find_maxima(memory, score, largest);
     const key_rows rows = {in.v,    in.v_scales, v_at + (PAGES ? 0 : key0) * a.v.row,
                            a.v.row, VALUE_DIM,   b.s.head / a.group};
-    if (load_keys(V_TYPE, rows, b.key_end - key0, 0, 4 * VALUE_ROW, memory, memory.tile + VALUES_AT, VALUE_ROW))
-      *memory.nonfinite = 1;      /* all writers write the same value */
+    if (load_keys(V_TYPE, rows, b.key_end - key0, 0, 4 * VALUE_ROW, LARGEST_VALUE, memory, memory.tile + VALUES_AT,
+                  VALUE_ROW))
+      memory.flags[0] = 1;        /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE); /* V is stored, and what was offered */
-    const int careful = *memory.nonfinite;
+    const int careful = memory.flags[0];
+    if (HALF_PRODUCTS && item_number() == 0) memory.flags[FLAGS - 1] = large_queries; /* everyone has read it */
     store_weights(memory, headroom, score, largest, sums);
 #if PAGES
     find_places(a, b, in, key0 + BLOCK_KEYS, memory.places); /* of the next tile; this one's keys and values are read */
 #endif
     row_barrier(memory.in_step); /* the row's weights are stored */
     if (careful)
-      add_live_values(memory, sums);
+      add_live_values(memory, headroom, sums);
     else
-      add_values(memory, sums);
+      add_values(memory, headroom, sums);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read V and the weights before they are overwritten */
   }
 }

@@ -1,11 +1,14 @@
-/* How rungs 5, 6 and 7 of fused divide rows and keys. Host and device share this file: both must divide alike. The
- * number of parts of rung 7 is for the host to say (host/catalog/fused.c). */
+/* How rungs of fused divide rows, keys and sums. Host and device share this file: both must divide alike. The number of
+ * parts of rung 7 is for the host to say (host/catalog/fused.c). */
 #ifndef CLATTN_KERNEL_PARTS_H
 #define CLATTN_KERNEL_PARTS_H
 
 /* Rung 5: float keys and values are read in place, or from copies of each strip. */
 #define KEYS_FROM_PLACE 1
 #define KEYS_FROM_COPY 2
+
+/* Rungs 4, 6, 8 and 9: products that are added up in half where they are halves; a multiple of 4. */
+#define HALF_CHAIN 8
 
 /* Rung 6: work-items along y. */
 #define SPLIT_LOCAL_Y 4

@@ -36,8 +36,9 @@ kernel SUB_GROUP __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1) ASK_FO
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace) {
-  local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
-  local int nonfinite;
+  local tile_vector tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW];
+  local float4 part[BLOCK_ROWS * PART_ROW];
+  local int flags[FLAGS];
   const int blocks = (a.query_len + BLOCK_ROWS - 1) / BLOCK_ROWS;
   const int pair = group_id(0), row0 = (blocks - 1 - (int)group_id(1)) * BLOCK_ROWS;
   sequence s;
@@ -47,7 +48,7 @@ fused(global const void *q, global const void *k, global const void *v, global v
   const fused_block block = {
       s, row0, a.query_len, row0, row_end, first_key(a, s, row0), row0 < row_end ? end_key(a, s, row_end - 1) : 0};
   const fused_inputs in = {q, k, v, mask, slopes};
-  const block_memory memory = {tile, weights, part, &nonfinite, 0, rows_in_step(&nonfinite)};
+  const block_memory memory = {tile, weights, part, flags, 0, rows_in_step(flags)};
   const float sink = head_sink(sinks, s), no_sum = sink_part(sink, headroom);
   block_sums sums;
   sum_block(a, block, in, sink, headroom, memory, &sums);

@@ -59,8 +59,9 @@ fused(global const void *q, global const void *k, global const void *v, global v
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
       global float *lse, global float *workspace, global const void *k_scales, global const void *v_scales,
       global const int *table) {
-  local float4 tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW], part[BLOCK_ROWS * PART_ROW];
-  local int nonfinite;
+  local tile_vector tile[TILE_VECTORS], weights[BLOCK_ROWS * WEIGHT_ROW];
+  local float4 part[BLOCK_ROWS * PART_ROW];
+  local int flags[FLAGS];
 #if PAGES
   local ulong places[BLOCK_KEYS];
 #else
@@ -81,7 +82,7 @@ fused(global const void *q, global const void *k, global const void *v, global v
                              key0,
                              min(key0 + part_tiles * BLOCK_KEYS, end)};
   const fused_inputs in = {q, k, v, mask, slopes, k_scales, v_scales, table + s.batch * a.table_width};
-  const block_memory memory = {tile, weights, part, &nonfinite, places, rows_in_step(&nonfinite)};
+  const block_memory memory = {tile, weights, part, flags, places, rows_in_step(flags)};
   block_sums sums;
   sum_block(a, block, in, -INFINITY, headroom_of(s.key_len), memory, &sums);
   join_sums(memory, &sums);

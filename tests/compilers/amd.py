@@ -25,6 +25,7 @@ BRANCH = re.compile(r"^\s+s_c?branch\w*\s+(\.LBB\w+)")
 INSTRUCTION = re.compile(r"^\s+([a-z]\w+)")
 MULTIPLY_ADD = re.compile(r"\bv_(?:dual_)?(?:fma(?:c|mk|ak)?|mad|mac)_f32")
 PACKED = re.compile(r"\bv_pk_fma_f32")
+HALVES = re.compile(r"\bv_pk_(?:fma|mul)_f16")  # a product is the first of a sum
 LOCAL_READ = re.compile(r"^ds_(?:read|load)(2|_2addr)?(?:st64)?_\w*?(\d+)$")
 
 
@@ -36,11 +37,13 @@ def counted(lines):
         if not found:
             continue
         name = found[1]
-        products = len(MULTIPLY_ADD.findall(line)) + 2 * len(PACKED.findall(line))
+        halves = 2 * len(HALVES.findall(line))
+        products = len(MULTIPLY_ADD.findall(line)) + 2 * len(PACKED.findall(line)) + halves
         loop.instructions += 1
         loop.arithmetic += name.startswith("v_")
         loop.multiply_adds += products > 0
         loop.products += products
+        loop.half_products += halves
         loop.matrix += name.startswith(("v_wmma", "v_mfma", "v_swmmac"))
         if read := LOCAL_READ.match(name):
             loop.local_bytes += int(read[2]) // 8 * (2 if read[1] else 1)

@@ -86,13 +86,14 @@ def waves(target, kernel):
 def percent_of_peak(target, kernel, loop):
     """The clocks of one round of the loop, of one group of lanes: what its multiply-adds take at the peak, against what
     takes longest. A read of local memory counts with the bytes of all lanes, also where lanes read the same. Global and
-    private memory are not counted, nor is waiting."""
+    private memory are not counted, nor is waiting. Products of halves may exceed 100: the peak is that of floats."""
     unit = UNITS[target]
-    products = loop.products * kernel.lanes / unit.peak
+    products = (loop.products - loop.half_products) * kernel.lanes / unit.peak
     arithmetic = loop.arithmetic * kernel.lanes / unit.lanes
     local = loop.local_bytes * kernel.lanes / unit.local_bytes
     issue = loop.instructions / (unit.schedulers * min(unit.issue, max(waves(target, kernel), 1) * unit.issue_each))
-    return 100 * products / max(products, arithmetic, local, issue)
+    at_peak = loop.products * kernel.lanes / unit.peak
+    return 100 * at_peak / max(products, arithmetic, local, issue)
 
 
 def share(kernel):

@@ -12,9 +12,10 @@ class Loop:
     """One round of a loop. Counts are of instructions unless they say otherwise."""
     instructions: int = 0
     arithmetic: float = 0  # those for the units that multiply and add floats
-    multiply_adds: int = 0  # those that multiply and add floats
+    multiply_adds: int = 0  # those that multiply and add floats or halves
     matrix: int = 0  # those of matrix units
-    products: float = 0  # multiply-adds that a work-item computes
+    products: float = 0  # multiply-adds that a work-item computes, of floats and halves
+    half_products: float = 0  # those of halves
     local_bytes: float = 0  # that a work-item reads from local memory
     work_within: float = 0  # the most work of a loop within this one
 

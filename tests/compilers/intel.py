@@ -27,7 +27,7 @@ WRONG = re.compile(r"^(?!//).*\b(?:illegal|INVALID)\b.*", re.M)
 
 def counted(lines, lanes, width):
     """One round of a loop of these lines. An instruction of more lanes than the hardware has takes longer, and one of
-    fewer no less, so that arithmetic is counted in parts of an instruction of all lanes."""
+    fewer no less, so that arithmetic is counted in parts of an instruction of all lanes. Halves take half the time."""
     loop = figures.Loop()
     for line in lines:
         found = INSTRUCTION.match(line)
@@ -35,12 +35,15 @@ def counted(lines, lanes, width):
             continue
         name, active = found[1], int(found[2] or 1)
         loop.instructions += 1
-        is_float = ":f" in line.split("//")[0]
+        types = line.split("//")[0]
+        is_half = ":hf" in types and not re.search(r":f\b", types)
+        is_float = is_half or ":f" in types
         if is_float and not SENT.match(name):
-            loop.arithmetic += max(active, width) / lanes
-        if is_float and name in ("mad", "mac", "fma"):
+            loop.arithmetic += max(active, width) / lanes / (2 if is_half else 1)
+        if is_float and name in (("mad", "mac", "fma", "mul") if is_half else ("mad", "mac", "fma")):
             loop.multiply_adds += 1
             loop.products += active / lanes
+            loop.half_products += active / lanes if is_half else 0
         loop.matrix += name.startswith("dpas")
         if read := LOCAL_READ.match(name):
             loop.local_bytes += int(read[1]) // 8 * int(read[2] or 1) * active / lanes

@@ -29,7 +29,7 @@ def lines(rows):
     for row in rows:
         before, kind, after = cells(row)
         kinds.setdefault((before, after), []).append(kind)
-    return "".join(f"| {' | '.join(map(str, (*before, ', '.join(of_same), *after)))} |\n"
+    return "".join(f"| {' | '.join(map(str, (*before, ', '.join(dict.fromkeys(of_same)), *after)))} |\n"
                    for (before, after), of_same in kinds.items())
 
 

@@ -93,6 +93,15 @@ class Assembly(unittest.TestCase):
                             "\tds_load_b128 v[0:3], v4", "\ts_waitcnt lgkmcnt(0)", "; a comment"])
         self.assertEqual(loop, figures.Loop(5, arithmetic=2, multiply_adds=2, products=4, local_bytes=24))
 
+    def test_halves(self):
+        """A packed instruction has two products and takes as long as one; Intel's takes half as long as of floats."""
+        loop = amd.counted(["\tv_pk_fma_f16 v1, v2, v3, v1", "\tv_pk_mul_f16 v4, v2, v3", "\tv_pk_add_f16 v1, v1, v4"])
+        self.assertEqual(loop, figures.Loop(3, arithmetic=3, multiply_adds=2, products=4, half_products=4))
+        kernel = figures.Compiled("fused", 64, 128, 64, 0, 0, 0, 0, 4, [loop])
+        self.assertEqual(bound.bound("gfx906", kernel), 133)  # 4 products in 3 instructions
+        loop = intel.counted(["  mad (16|M0)  r1:hf  r2:hf  r3:hf  r4:hf", "  mov (16|M0)  r5:f  r1:hf"], 16, 8)
+        self.assertEqual(loop, figures.Loop(2, arithmetic=1.5, multiply_adds=1, products=1, half_products=1))
+
     def test_intel(self):
         loop = intel.counted(["  mad (16|M0)  r1:f  r2:f  r3:f  r4:f", "  load.slm.d32x4.a32 (16|M0)  r27:4  [r23:1]",
                               "  send (8|M0) r28:f r3 0xC 0x024060FE // wr:1+0, rd:4; hdc.dc1; untyped surface read",

@@ -141,6 +141,8 @@ cl_int CL_API_CALL clGetDeviceInfo(cl_device_id of, cl_device_info what, size_t 
     return WORDS("cl_khr_fp16 cl_khr_subgroups");
   case CL_DEVICE_MAX_COMPUTE_UNITS:
     return VALUE(cl_uint, UNITS);
+  case 0x1033: /* CL_DEVICE_HALF_FP_CONFIG */
+    return VALUE(cl_device_fp_config, CL_FP_DENORM | CL_FP_INF_NAN | CL_FP_ROUND_TO_NEAREST);
   case CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT:
     return VALUE(cl_uint, 1);
   case CL_DEVICE_LOCAL_MEM_SIZE:

@@ -94,12 +94,14 @@ TEXTS = (0x102B, 0x102C, 0x102D, 0x102F, 0x103D, 0x1030, 0x0902)
 RANKS = (0x1035, 0x4000, 0x4001)
 PLATFORM, PLATFORM_VERSION = 0x1031, 0x0901
 SUB_GROUP_SIZES = 0x4108
+HALF_FP_CONFIG = 0x1033
 
 SURVIVORS = [
     Survivor("nothing is left to do about it", RELEASES),
     Survivor("a text of a device or platform may be lacking", ("clGetDeviceInfo", "clGetPlatformInfo"), TEXTS),
     Survivor("what only decides which of several devices is taken may be unknown", ("clGetDeviceInfo",), RANKS),
     Survivor("no kernel asks for a size of sub-groups that is unknown", ("clGetDeviceInfo",), (SUB_GROUP_SIZES,)),
+    Survivor("products are float where half arithmetic is unknown", ("clGetDeviceInfo",), (HALF_FP_CONFIG,)),
     Survivor("another platform has a device", ("clGetDeviceIDs",)),
     Survivor("a build that fails is tried once more, or another kernel of the stage is built", ("clBuildProgram",)),
     Survivor("a kernel that fails its self-test is rejected, with a warning",

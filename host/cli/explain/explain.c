@@ -55,6 +55,7 @@ static const char *first_unused(const explain_options *o) {
              {m->causal != 0, "--causal"},
              {m->layout_text != NULL, "--layout"},
              {m->type_text != NULL, "--type"},
+             {m->math_text != NULL, "--math"},
              {m->scale_text != NULL, "--scale"},
              {m->softcap_text != NULL, "--softcap"},
              {m->align_text != NULL, "--align"},

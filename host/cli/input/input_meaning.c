@@ -185,6 +185,7 @@ bool input_set_meaning(const run_options *o, input *in) {
   const meaning_options *m = &o->meaning;
   clattn_problem *p = &in->problem;
   p->type = m->type;
+  p->math = m->math;
   p->scale_mode = m->scale_given ? CLATTN_SCALE_GIVEN : CLATTN_SCALE_DEFAULT;
   if (m->scale_given) p->scale = m->scale;
   p->softcap = m->softcap;

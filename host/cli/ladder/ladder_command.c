@@ -48,6 +48,7 @@ static clattn_problem problem_of(const ladder_options *o, clattn_stage stage) {
   p.head_dim = p.value_dim = o->number[LADDER_HEAD_DIM];
   p.causal = o->causal != 0;
   p.type = o->type;
+  p.math = o->math;
   p.source = stage == CLATTN_STAGE_PROJECT ? CLATTN_SOURCE_X : CLATTN_SOURCE_QKV;
   if (stage == CLATTN_STAGE_PROJECT) p.model_dim = o->number[LADDER_MODEL_DIM];
   return p;

@@ -21,10 +21,10 @@ static json_t *peaks_json(const ladder *l) {
 }
 
 static json_t *problem_json(const clattn_problem *p) {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:s}", "query_len", json_count(p->query_len), "key_len",
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:s, s:s}", "query_len", json_count(p->query_len), "key_len",
                    json_count(p->key_len), "model_dim", json_count(p->model_dim), "heads", json_count(p->heads),
                    "kv_heads", json_count(p->kv_heads), "head_dim", json_count(p->head_dim), "causal", (int)p->causal,
-                   "type", clattn_type_name(p->type));
+                   "type", clattn_type_name(p->type), "math", p->math == CLATTN_MATH_STORED ? "stored" : "float");
 }
 
 static json_t *traffic_json(const clattn_traffic *t) {

@@ -51,7 +51,8 @@ static bool parse(ladder_options *o) {
     complain("--csv does not go with --json");
     return false;
   }
-  return parse_tuned_stage("stage", o->word, &o->stage) && parse_type(o->type_text, &o->type) && parse_numbers(o);
+  return parse_tuned_stage("stage", o->word, &o->stage) && parse_type(o->type_text, &o->type) &&
+         parse_math(o->math_text, &o->math) && parse_numbers(o);
 }
 
 int ladder_options_read(int argc, const char **argv, ladder_options *o) {
@@ -67,6 +68,8 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
        NULL},
       {"type", 0, POPT_ARG_STRING, &o->type_text, 0,
        "storage type of the inputs: f32, f16 or bf16 (f32); only fused reads them in it", "T"},
+      {"math", 0, POPT_ARG_STRING, &o->math_text, 0,
+       "arithmetic of fused: float (default), or stored, half where --type f16, device and kernel allow it", "MATH"},
       {"csv", 0, POPT_ARG_NONE, &o->csv, 0, "print CSV", NULL},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
       {"plot", 0, POPT_ARG_STRING, &o->plot, 0, "write ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
@@ -81,7 +84,7 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
 }
 
 void ladder_options_free(ladder_options *o) {
-  char *const all[] = {o->platform, o->device, o->word, o->plot, o->type_text};
+  char *const all[] = {o->platform, o->device, o->word, o->plot, o->type_text, o->math_text};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
   for (int i = 0; i < LADDER_NUMBERS; ++i) free(o->number_text[i]);
 }

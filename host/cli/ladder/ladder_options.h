@@ -17,11 +17,12 @@ typedef enum ladder_number {
 } ladder_number;
 
 typedef struct ladder_options {
-  char *platform, *device, *word, *plot, *type_text;
+  char *platform, *device, *word, *plot, *type_text, *math_text;
   char *number_text[LADDER_NUMBERS];
   size_t number[LADDER_NUMBERS];
   int causal, csv, json;
   clattn_type type;
+  clattn_math math;
   clattn_stage stage; /* CLATTN_STAGE_COUNT: all */
 } ladder_options;
 

@@ -19,6 +19,7 @@ void ladder_text_head(const ladder *l) {
   if (p->kv_heads != p->heads) printf(", kv_heads %zu", p->kv_heads);
   if (p->causal) printf(", causal");
   if (p->type != CLATTN_F32) printf(", stored as %s", clattn_type_name(p->type));
+  if (p->math == CLATTN_MATH_STORED) printf(", products in half where kernels can");
   printf("\n");
   fflush(stdout);
 }

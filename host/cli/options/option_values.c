@@ -51,6 +51,14 @@ bool parse_type(const char *text, clattn_type *type) {
   return true;
 }
 
+bool parse_math(const char *text, clattn_math *math) {
+  static const char *const words[] = {"float", "stored"};
+  int value = CLATTN_MATH_FLOAT;
+  if (text != NULL && !parse_word("--math", text, words, 2, &value)) return false;
+  *math = (clattn_math)value;
+  return true;
+}
+
 bool has_tuned_kernels(clattn_stage stage) {
   return clattn_stage_is_tuned(stage) && clattn_stage_kernels(stage) == stage;
 }
@@ -167,7 +175,7 @@ static bool parse_meaning_words(meaning_options *m) {
   m->positions = (clattn_positions)position;
   m->rotary = (clattn_rotary)turned;
   m->cache_type = (clattn_cache_type)cache_type;
-  return parse_type(m->type_text, &m->type);
+  return parse_type(m->type_text, &m->type) && parse_math(m->math_text, &m->math);
 }
 
 bool parse_meaning(meaning_options *m) {

@@ -301,6 +301,10 @@ static void fill_meaning(option_table *table, run_options *o) {
            "not",
            "LAYOUT");
   add_text(table, "--type", &m->type_text, "how inputs and output are stored: f32 (default), f16 or bf16", "TYPE");
+  add_text(table, "--math", &m->math_text,
+           "arithmetic of Q.K^T and weights.V: float (default), or stored, half where --type f16, --q, --k and --v, "
+           "device and kernel allow it",
+           "MATH");
   add_text(table, "--scale", &m->scale_text, "factor of Q.K^T (1 / sqrt(head_dim))", "S");
   add_text(table, "--softcap", &m->softcap_text, "scores become C tanh(scores / C) (0: no softcap)", "C");
   add(table, "--causal", POPT_ARG_NONE, &m->causal, "a query at position p sees keys 0 ... p only", NULL);
@@ -422,6 +426,7 @@ void run_options_free(run_options *o) {
                        o->context_order_text,
                        m->layout_text,
                        m->type_text,
+                       m->math_text,
                        m->scale_text,
                        m->align_text,
                        m->window_left_text,

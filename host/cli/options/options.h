@@ -40,11 +40,13 @@ typedef struct number_list {
 
 /* Options that say what is computed. `..._text` fields hold the arguments as given. */
 typedef struct meaning_options {
-  char *layout_text, *type_text, *scale_text, *softcap_text, *align_text, *window_left_text, *window_right_text;
+  char *layout_text, *type_text, *math_text, *scale_text, *softcap_text, *align_text, *window_left_text,
+      *window_right_text;
   char *positions_text, *rotary_text, *rotary_base_text, *cache_type_text;
   bool layout_given, scale_given;
   clattn_weight_layout layout;
   clattn_type type;
+  clattn_math math;
   float scale, softcap;
   int causal;
   clattn_alignment alignment;

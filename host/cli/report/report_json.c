@@ -36,14 +36,15 @@ static json_t *problem_json(const input *in) {
   const clattn_problem *p = &in->problem;
   const size_t kv_model_dim = p->kv_model_dim != 0 ? p->kv_model_dim : p->model_dim;
   json_t *sizes =
-      json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:i}", "input",
+      json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "input",
                 in->name, "batch", json_count(p->batch), "query_len", json_count(p->query_len), "key_len",
                 json_count(p->key_len), "model_dim", json_count(p->model_dim), "kv_model_dim", json_count(kv_model_dim),
                 "heads", json_count(p->heads), "kv_heads", json_count(input_kv_heads(p)), "head_dim",
                 json_count(p->head_dim), "value_dim", json_count(p->value_dim), "output_dim", json_count(p->output_dim),
                 "source", sources[p->source], "layout", p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "type",
-                clattn_type_name(p->type), "context_order", p->context_order == CLATTN_ORDER_HEADS ? "heads" : "tokens",
-                "fused_qkv", (int)p->fused_qkv, "biases", (int)p->biases);
+                clattn_type_name(p->type), "math", p->math == CLATTN_MATH_STORED ? "stored" : "float", "context_order",
+                p->context_order == CLATTN_ORDER_HEADS ? "heads" : "tokens", "fused_qkv", (int)p->fused_qkv, "biases",
+                (int)p->biases);
   json_t *parts[] = {meaning_json(p), positions_json(in)};
   for (int i = 0; i < 2; ++i) {
     json_object_update(sizes, parts[i]);
@@ -53,8 +54,9 @@ static json_t *problem_json(const input *in) {
 }
 
 static json_t *plan_json(const report *r) {
-  return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline", clattn_pipeline_name(r->plan.pipeline),
-                   "pipeline_reason", r->plan.pipeline_reason, "tuned", (int)r->tuned, "blocks",
+  return json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "pipeline",
+                   clattn_pipeline_name(r->plan.pipeline), "pipeline_reason", r->plan.pipeline_reason, "half_products",
+                   (int)(r->plan.stages[CLATTN_STAGE_FUSED].half_addition > 0), "tuned", (int)r->tuned, "blocks",
                    json_count(r->plan.blocks), "block_heads", json_count(r->plan.block_heads), "block_rows",
                    json_count(r->plan.block_rows), "block_bytes", json_count((size_t)r->plan.block_bytes),
                    "workspace_bytes", json_count((size_t)r->plan.workspace_bytes), "total_bytes",

@@ -65,7 +65,11 @@ static void print_meaning(const report *r) {
   }
   if (p->cache.capacity != 0) print_cache(r);
   if (p->output_dim != 0) printf(", output %zu%s", p->output_dim, (p->biases & CLATTN_BIAS_O) != 0 ? " with bias" : "");
-  printf("%s\n", types[p->type]);
+  printf("%s", types[p->type]);
+  if (p->math == CLATTN_MATH_STORED)
+    printf(r->plan.stages[CLATTN_STAGE_FUSED].half_addition > 0 ? ", products in half"
+                                                                : ", products in float after all");
+  printf("\n");
 }
 
 static void print_problem(const report *r) {

@@ -50,6 +50,7 @@ typedef struct clattn_device_info {
   uint32_t unit_lanes; /* float multiply-adds of a compute unit in each clock, by vendor; 0 if not known */
   /* The fewest work-items of a sub-group whose width a kernel may choose; 0: it may not, or the driver does not say. */
   uint32_t least_sub_group;
+  bool exact_halves; /* half arithmetic rounds to nearest, and keeps infinities and numbers below 2^-14 */
 } clattn_device_info;
 
 typedef struct clattn_device_list clattn_device_list;
@@ -266,7 +267,8 @@ typedef struct clattn_stage_info {
   size_t longest_addition; /* longest chain of additions into one accumulator, for the error bound */
   clattn_traffic traffic;  /* for plain problems (float, full length, no cache, all keys visible, nothing added to
                               scores)  and kernels of the course that compute; else all 0 */
-  uint64_t reserved[4];    /* 0, for later versions */
+  uint64_t half_addition;  /* most products that are added up in half (CLATTN_MATH_STORED); 0: all sums are float */
+  uint64_t reserved[3];    /* 0, for later versions */
 } clattn_stage_info;
 
 typedef struct clattn_plan_info {

@@ -114,12 +114,22 @@ typedef struct clattn_strides {
   size_t batch, head, row;
 } clattn_strides;
 
-/* How inputs and the output are stored. Arithmetic is float throughout. */
+/* How inputs and the output are stored. */
 typedef enum clattn_type {
   CLATTN_F32, /* float */
   CLATTN_F16, /* IEEE half, 2 bytes */
   CLATTN_BF16 /* the upper half of a float, 2 bytes */
 } clattn_type;
+
+/* The arithmetic of Q.K^T and weights.V. Everything else is float: the maximum, the softmax, its sums, and the sums of
+ * both products but for a few terms. docs/correctness.md has the bounds of both. */
+typedef enum clattn_math {
+  CLATTN_MATH_FLOAT, /* products and sums in float */
+  CLATTN_MATH_STORED /* with CLATTN_F16: kernels may multiply in half, round the weights to half for that, and add up to
+                        8 products in half. It needs q, k and v that are given, without rotary, on a device with
+                        cl_khr_fp16, and a kernel that can (clattn_stage_info.half_addition); elsewhere, and with
+                        CLATTN_BF16, which has no arithmetic in OpenCL, it is CLATTN_MATH_FLOAT */
+} clattn_math;
 
 typedef enum clattn_scale {
   CLATTN_SCALE_DEFAULT, /* 1 / sqrt(head_dim) */
@@ -245,6 +255,7 @@ typedef struct clattn_problem {
 
   clattn_order context_order; /* of the context, and of an output that is the context. CLATTN_ORDER_HEADS with
                                  output_dim is CLATTN_UNSUPPORTED: wo reads rows of tokens */
+  clattn_math math;           /* CLATTN_MATH_STORED only with CLATTN_F16 and CLATTN_BF16 */
 } clattn_problem;
 
 CLATTN_FILLED(clattn_problem)

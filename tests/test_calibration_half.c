@@ -1,0 +1,258 @@
+/* Calibrates the bounds of half arithmetic (CLATTN_MATH_STORED): attention whose products are halves, in
+ * each order that a kernel may use, must never be rejected, and the same with one mistake must be
+ * rejected in nearly all cases. test_calibration.c does so for sums of floats.
+ *
+ * This test needs no device: it computes attention from q, k and v, rounds as a device does, and
+ * clattn_check_other judges the result. Mistakes that change no
+ * element by more than VISIBLE half roundings of what is added up do not count, because correct kernels
+ * differ by as much. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../kernels/common/parts.h"
+#include "sums.h"
+#include "support.h"
+
+enum { ROWS = 6, KEYS_MOST = 300, DIM_MOST = 128, VALUES = 4, TILE = 32 };
+
+#define VISIBLE (16.0 * 0x1p-11) /* relative to the magnitude */
+
+typedef enum error_kind {
+  RIGHT,
+  COLUMN_LOST,
+  SCALE_OFF,
+  KEY_LOST,
+  KEY_TWICE,
+  NEIGHBOURS_VALUE,
+  NOT_SHRUNK,
+  CHAIN_LOST,
+  SIGN_LOST,
+  ERRORS
+} error_kind;
+
+static const char *const error_names[ERRORS] = {"",
+                                                "a column of a key is lost",
+                                                "the scale is 5 % off",
+                                                "the last key is lost",
+                                                "a key counts twice",
+                                                "a key has its neighbour's value",
+                                                "the context does not shrink with the sum",
+                                                "a chain of a score is lost",
+                                                "a column loses its sign"};
+
+/* One way to add up products. */
+typedef struct form {
+  size_t sums;    /* of a chain of columns, side by side: even and odd ones, or one */
+  size_t chain;   /* products of one sum in half; as a rule HALF_CHAIN */
+  bool multiply;  /* the first product of a chain is rounded by itself, as all are without fma on 0 */
+  bool backwards; /* from the last column on */
+} form;
+
+static const form forms[] = {{2, HALF_CHAIN, false, false},
+                             {1, HALF_CHAIN, true, false},
+                             {1, HALF_CHAIN, false, true},
+                             {2, HALF_CHAIN / 2, true, true}};
+enum { FORMS = sizeof forms / sizeof forms[0] };
+
+typedef struct head {
+  size_t keys, dim;
+  float q[ROWS * DIM_MOST], k[KEYS_MOST * DIM_MOST], v[KEYS_MOST * VALUES]; /* halves */
+} head;
+
+static float rounded(double value) {
+  const float single = (float)value;
+  uint16_t half;
+  float back;
+  clattn_narrow(CLATTN_F16, &single, 1, &half);
+  clattn_widen(CLATTN_F16, &half, 1, &back);
+  return back;
+}
+
+static float half_fma(float a, float b, float c) {
+  return rounded((double)a * (double)b + (double)c);
+}
+
+static float product(const form *f, const head *h, size_t row, size_t key, error_kind wrong) {
+  const float *q = h->q + row * h->dim, *k = h->k + key * h->dim;
+  const size_t columns = f->sums * f->chain, lost = h->dim / 2;
+  float total = 0.0f;
+  for (size_t first = 0; first < h->dim; first += columns) {
+    float sum[2] = {0.0f, 0.0f};
+    for (size_t i = 0; i < columns && first + i < h->dim; ++i) {
+      const size_t c = f->backwards ? h->dim - 1 - first - i : first + i;
+      const float of_k = wrong == SIGN_LOST && c == lost ? fabsf(k[c]) : k[c];
+      if (wrong == COLUMN_LOST && c == lost) continue;
+      sum[i % f->sums] = half_fma(q[c], of_k, sum[i % f->sums]);
+    }
+    if (wrong == CHAIN_LOST && first == 0) continue;
+    total += sum[0] + sum[1];
+  }
+  return total;
+}
+
+static void attend_row(const form *f, const head *h, size_t row, error_kind wrong, float *out) {
+  const float scale = (wrong == SCALE_OFF ? 1.05f : 1.0f) / sqrtf((float)h->dim);
+  const size_t keys = h->keys - (wrong == KEY_LOST);
+  float largest = -INFINITY, sum = 0.0f, context[VALUES] = {0.0f};
+  for (size_t key0 = 0; key0 < keys; key0 += TILE) {
+    const size_t end = key0 + TILE < keys ? key0 + TILE : keys;
+    float score[TILE], larger = largest;
+    for (size_t j = key0; j < end; ++j) {
+      score[j - key0] = product(f, h, row, j, wrong) * scale;
+      larger = fmaxf(larger, score[j - key0]);
+    }
+    const float factor = largest == -INFINITY ? 0.0f : expf(largest - larger);
+    sum *= factor;
+    for (size_t c = 0; c < VALUES; ++c) context[c] *= wrong == NOT_SHRUNK ? 1.0f : factor;
+    float chain[VALUES] = {0.0f};
+    for (size_t j = key0; j < end; ++j) {
+      const float weight = expf(score[j - key0] - larger) * (wrong == KEY_TWICE && j == h->keys / 2 ? 2.0f : 1.0f);
+      const size_t from = wrong == NEIGHBOURS_VALUE && j == h->keys / 2 && j > 0 ? j - 1 : j;
+      sum += weight;
+      for (size_t c = 0; c < VALUES; ++c) {
+        chain[c] = half_fma(rounded((double)weight), h->v[from * VALUES + c], chain[c]);
+        if ((j - key0) % f->chain != f->chain - 1 && j + 1 < end) continue;
+        context[c] += chain[c];
+        chain[c] = 0.0f;
+      }
+    }
+    largest = larger;
+  }
+  for (size_t c = 0; c < VALUES; ++c) out[c] = context[c] / sum;
+}
+
+static void attend(const form *f, const head *h, error_kind wrong, float out[ROWS][VALUES]) {
+  for (size_t row = 0; row < ROWS; ++row) attend_row(f, h, row, wrong, out[row]);
+}
+
+static bool passes(const head *h, float context[ROWS][VALUES]) {
+  clattn_problem p = clattn_problem_qkv(1, 1, ROWS, h->keys, h->dim);
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  clattn_error error;
+  p.value_dim = VALUES;
+  p.type = CLATTN_F16;
+  p.math = CLATTN_MATH_STORED;
+  static head copy;
+  copy = *h;
+  uint16_t q[ROWS * DIM_MOST], k[KEYS_MOST * DIM_MOST], v[KEYS_MOST * VALUES], output[ROWS * VALUES];
+  clattn_narrow(CLATTN_F16, h->q, ROWS * h->dim, q);
+  clattn_narrow(CLATTN_F16, h->k, h->keys * h->dim, k);
+  clattn_narrow(CLATTN_F16, h->v, h->keys * VALUES, v);
+  clattn_narrow(CLATTN_F16, context[0], (size_t)ROWS * VALUES, output);
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .q = q, .k = k, .v = v};
+  const clattn_outputs outputs = {
+      .size = sizeof(clattn_outputs), .q = copy.q, .k = copy.k, .v = copy.v, .context = context[0], .output = output};
+  assert_ok(clattn_check_other(&p, &inputs, &outputs, NULL, &report, &error), &error);
+  return report.passed;
+}
+
+/* ---- inputs ------------------------------------------------------------------------------------------------------ */
+
+static void fill_halves(float *values, size_t count, input_kind kind, float factor) {
+  fill(values, count, kind);
+  for (size_t i = 0; i < count; ++i)
+    values[i] = rounded((double)(values[i] * factor * (kind == LARGE || kind == OUTLIER ? 0x1p-8f : 1.0f)));
+}
+
+static void make_head(head *h, size_t keys, size_t dim, input_kind kind, float factor) {
+  h->keys = keys;
+  h->dim = dim;
+  for (size_t row = 0; row < ROWS; ++row) fill_halves(h->q + row * dim, dim, kind, factor);
+  for (size_t j = 0; j < keys; ++j) fill_halves(h->k + j * dim, dim, kind, factor);
+  fill_halves(h->v, keys * VALUES, kind == ONE_HOT ? RANDOM : kind, 1.0f);
+}
+
+/* ---- the tally --------------------------------------------------------------------------------------------------- */
+
+typedef struct tally {
+  size_t right, false_alarms, injected[ERRORS], caught[ERRORS];
+} tally;
+
+/* What is added up for each element, in double: the weighted values, and for each key the terms of its score times what
+ * a change of its weight does to the result. */
+static void magnitudes(const head *h, double magnitude[ROWS][VALUES]) {
+  for (size_t row = 0; row < ROWS; ++row) {
+    double score[KEYS_MOST], terms[KEYS_MOST], largest = -INFINITY, sum = 0.0;
+    for (size_t j = 0; j < h->keys; ++j) {
+      score[j] = terms[j] = 0.0;
+      for (size_t c = 0; c < h->dim; ++c) {
+        const double of = (double)h->q[row * h->dim + c] * (double)h->k[j * h->dim + c] / sqrt((double)h->dim);
+        score[j] += of;
+        terms[j] += fabs(of);
+      }
+      largest = fmax(largest, score[j]);
+    }
+    for (size_t j = 0; j < h->keys; ++j) sum += exp(score[j] - largest);
+    for (size_t c = 0; c < VALUES; ++c) {
+      double context = 0.0;
+      for (size_t j = 0; j < h->keys; ++j) context += exp(score[j] - largest) / sum * (double)h->v[j * VALUES + c];
+      magnitude[row][c] = 0.0;
+      for (size_t j = 0; j < h->keys; ++j) {
+        const double v = (double)h->v[j * VALUES + c];
+        magnitude[row][c] += exp(score[j] - largest) / sum * (fabs(v) + terms[j] * fabs(v - context));
+      }
+    }
+  }
+}
+
+static bool is_visible(double magnitude[ROWS][VALUES], float right[ROWS][VALUES], float got[ROWS][VALUES]) {
+  for (size_t row = 0; row < ROWS; ++row)
+    for (size_t c = 0; c < VALUES; ++c)
+      if (!(fabs((double)got[row][c] - (double)right[row][c]) <= VISIBLE * magnitude[row][c])) return true;
+  return false;
+}
+
+static void judge(tally *t, const head *h, const char *what) {
+  float right[ROWS][VALUES], got[ROWS][VALUES];
+  double magnitude[ROWS][VALUES];
+  magnitudes(h, magnitude);
+  for (size_t f = 0; f < FORMS; ++f) {
+    attend(&forms[f], h, RIGHT, right);
+    ++t->right;
+    if (!passes(h, right)) {
+      ++t->false_alarms;
+      print_message("false alarm: form %zu, %s\n", f, what);
+    }
+    for (int wrong = 1; wrong < ERRORS; ++wrong) {
+      attend(&forms[f], h, (error_kind)wrong, got);
+      if (!is_visible(magnitude, right, got)) continue;
+      ++t->injected[wrong];
+      t->caught[wrong] += !passes(h, got);
+    }
+  }
+}
+
+static void products_in_half(void **state) {
+  (void)state;
+  static const size_t lengths[] = {1, 2, 7, 33, 70, 300}, dims[] = {8, 40, 128};
+  static const float factors[] = {0.02f, 1.0f, 4.0f};
+  static head h;
+  tally t = {0};
+  for (size_t i = 0; i < 6 * 3 * 3 * KINDS; ++i) {
+    char what[128];
+    const size_t keys = lengths[i % 6], dim = dims[i / 6 % 3];
+    const float factor = factors[i / 18 % 3];
+    const input_kind kind = (input_kind)(i / 54);
+    make_head(&h, keys, dim, kind, factor);
+    snprintf(what, sizeof what, "%zu keys of %zu, inputs %d times %g", keys, dim, (int)kind, (double)factor);
+    judge(&t, &h, what);
+  }
+  size_t injected = 0, caught = 0;
+  for (int wrong = 1; wrong < ERRORS; ++wrong) {
+    print_message("  %-42s %4zu of %4zu caught\n", error_names[wrong], t.caught[wrong], t.injected[wrong]);
+    assert_true(t.injected[wrong] > 0);
+    injected += t.injected[wrong];
+    caught += t.caught[wrong];
+  }
+  print_message("products in half: false alarms %zu of %zu, mistakes caught %zu of %zu (%.1f %%)\n", t.false_alarms,
+                t.right, caught, injected, 100.0 * (double)caught / (double)injected);
+  assert_int_equal(t.false_alarms, 0);
+  assert_true((double)caught >= 0.99 * (double)injected);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(products_in_half)};
+  return cmocka_run_group_tests_name("calibration_half", tests, NULL, NULL);
+}
