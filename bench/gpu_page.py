@@ -1,6 +1,8 @@
 """The page of bench/gpu: what the JSON file holds, for people. One file without scripts, fonts or addresses."""
 import html
 
+import gpu_steps
+
 # The share of the measured multiply-adds that fused attention in float is to reach, from this length on.
 GOAL, GOAL_TOKENS = 0.5, 2048
 
@@ -149,8 +151,7 @@ def attention_table(results):
     lengths = sorted({one["tokens"] for one in results})
     found = {}
     for one in results:
-        kind = f"heads of {one['head_dim']}, {one['type']}{', causal' if one['causal'] else ''}"
-        found.setdefault(kind, {})[one["tokens"]] = one
+        found.setdefault(gpu_steps.kind_name(one), {})[one["tokens"]] = one
     rows = []
     for kind, by_length in found.items():
         row = [kind, ", ".join(dict.fromkeys(one["kernel"] for one in by_length.values()))]

@@ -18,6 +18,8 @@ HANGS, LEAST_HANG = 1 / 8, 10
 
 HEAD_DIMS = (64, 128)
 TYPES = ("f32", "f16")
+# How attention is stored, and multiplied: --type and --math.
+KINDS = (("f32", "float"), ("f16", "float"), ("f16", "stored"))
 LENGTHS = (512, 1024, 2048, 4096, 8192)
 # Checking takes the processor seconds: the shortest runs are checked, and the longest, which are cut into pieces.
 CHECKED = (LENGTHS[0], LENGTHS[-1])
@@ -94,6 +96,7 @@ class Subject:
         self.folder, self.private, self.seconds = folder, private, seconds
         self.choice = []  # of the device, as the program's arguments
         self.name = None  # of the device
+        self.multiplies_halves = None  # not known yet
         self.version = None  # of clattn
         self.peaks = {"multiply_add": None, "local": None, "read": []}
         self.tuning = folder / "tuning.json"
@@ -209,10 +212,14 @@ def peaks(subject, step):
             step.results.append(result)
 
 
-def attention_case(tokens, head_dim, dtype, causal):
-    name = f"N {tokens}, heads of {head_dim}, {dtype}{', causal' if causal else ''}"
-    return {"name": name, "batch": 1, "heads": 8, "queries": tokens, "keys": tokens, "head_dim": head_dim,
-            "type": dtype, "causal": causal}
+def kind_name(case):
+    return f"heads of {case['head_dim']}, {case['type']}" + \
+        f"{' in half arithmetic' if case['math'] == 'stored' else ''}{', causal' if case['causal'] else ''}"
+
+
+def attention_case(tokens, head_dim, dtype, math, causal):
+    case = {"head_dim": head_dim, "type": dtype, "math": math, "causal": causal}
+    return {"name": f"N {tokens}, {kind_name(case)}", "batch": 1, "heads": 8, "queries": tokens, "keys": tokens, **case}
 
 
 def operations(case):
@@ -223,18 +230,23 @@ def operations(case):
 
 def result_file(subject, case):
     """Where clattn's result of a case is kept, which PyTorch's is held against; None for all but the shortest."""
-    name = f"{case['head_dim']}-{case['type']}-{case['causal']}.npy"
+    name = f"{case['head_dim']}-{case['type']}-{case['math']}-{case['causal']}.npy"
     return str(subject.folder / name) if case["queries"] == LENGTHS[0] else None
+
+
+NO_HALVES = "the device, or the kernel of the plan, has no half arithmetic"
 
 
 def attend(subject, step, case, seconds, tuned=False):
     """Times attention from q, k and v. seconds: what a run is expected to take."""
+    if case["math"] == "stored" and subject.multiplies_halves is False:
+        return step.leave_out(case["name"], NO_HALVES)
     repeats = 10 if seconds < 0.2 else 3
     if seconds * (repeats + 1) + 0.5 > step.left():
         return step.leave_out(case["name"])
     gpu_inputs.write_case(case, subject.folder)
-    arguments = ["run", "--pipeline", "fused", "--type", case["type"], "--repeat", str(repeats), "--check",
-                 "sample" if case["queries"] in CHECKED and not tuned else "off"]
+    arguments = ["run", "--pipeline", "fused", "--type", case["type"], "--math", case["math"], "--repeat", str(repeats),
+                 "--check", "sample" if case["queries"] in CHECKED and not tuned else "off"]
     for name in gpu_inputs.SEEDS:
         arguments += [f"--{name}", str(subject.folder / f"{name}.npy")]
     if case["causal"]:
@@ -242,26 +254,30 @@ def attend(subject, step, case, seconds, tuned=False):
     if result_file(subject, case):
         arguments += ["--context-order", "heads", "--out", result_file(subject, case)]
     result = subject.ask(step, case["name"], arguments, lambda answer: {
-        **timed(answer), "tuned": answer["plan"]["tuned"],
+        **timed(answer), "tuned": answer["plan"]["tuned"], "half_products": answer["plan"]["half_products"],
         "gflops": operations(case) / timed(answer)["seconds"] / 1e9}, tuned=tuned)
+    if result and case["math"] == "stored":
+        subject.multiplies_halves = result["half_products"]
+        if not result["half_products"]:
+            return step.leave_out(case["name"], NO_HALVES)
     if result:
         step.results.append({"name": case["name"], "tokens": case["queries"],
-                             **{name: case[name] for name in ("heads", "head_dim", "type", "causal")}, **result})
+                             **{name: case[name] for name in ("heads", "head_dim", "type", "math", "causal")}, **result})
     return result
 
 
-def attention_cases(lengths, types):
+def attention_cases(lengths, kinds):
     for tokens in lengths:
         for head_dim in HEAD_DIMS:
-            for dtype in types:
+            for dtype, math in kinds:
                 for causal in (False, True):
-                    yield attention_case(tokens, head_dim, dtype, causal)
+                    yield attention_case(tokens, head_dim, dtype, math, causal)
 
 
 def fused(subject, step):
     """Attention from q, k and v, in the pipeline that plans take, with default kernels."""
     rates = {}
-    for case in attention_cases(LENGTHS, TYPES):
+    for case in attention_cases(LENGTHS, KINDS):
         rate = rates.get(case["head_dim"])
         result = attend(subject, step, case, operations(case) / rate if rate else 0)
         if result:
@@ -274,7 +290,7 @@ def sdpa(subject, step, measured):
         step.note = "clattn measured no case to compare with"
         return
     names = [one["name"] for one in measured]
-    cases = [{**case, "result": result_file(subject, case)} for case in attention_cases(LENGTHS, TYPES)
+    cases = [{**case, "result": result_file(subject, case)} for case in attention_cases(LENGTHS, KINDS)
              if case["name"] in names]
     (subject.folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
     for place, backend in enumerate(BACKENDS):
@@ -395,7 +411,7 @@ def fused_tuned(subject, step, tuning, measured):
         step.note = "tuning found no faster fused kernel"
         return
     known = {one["name"]: one["seconds"] for one in measured}
-    for case in attention_cases(TUNED_LENGTHS, TYPES[:1]):
+    for case in attention_cases(TUNED_LENGTHS, KINDS[:1]):
         attend(subject, step, case, known.get(case["name"], 0), tuned=True)
 
 

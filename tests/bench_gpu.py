@@ -206,7 +206,7 @@ class Balanced(html.parser.HTMLParser):
 
 # What each step is asked for, where that does not depend on the device.
 ASKED = {"features": 2 * len(gpu_steps.FEATURES),
-         "fused": len(list(gpu_steps.attention_cases(gpu_steps.LENGTHS, gpu_steps.TYPES))),
+         "fused": len(list(gpu_steps.attention_cases(gpu_steps.LENGTHS, gpu_steps.KINDS))),
          "projections": len(gpu_steps.PROJECTIONS) * len(gpu_steps.TYPES),
          "decode": len(gpu_steps.DECODES) * len(gpu_steps.HEAD_DIMS) * len(gpu_steps.CACHE_BYTES)}
 
