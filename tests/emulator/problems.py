@@ -45,6 +45,9 @@ PROBLEMS = (
     Problem("every tensor", f"{CROSS} --softcap 2 --save {{folder}}", (STAGED,)),
     Problem("masked NaN", f"{GIVEN} --mask {{bool_mask_of_given}}"),
     Problem("f16 given", f"{GIVEN.replace('{', '{f16_')} --type f16 --causal --align 40", (FUSED,)),
+    *(Problem(f"half arithmetic{name}", f"{GIVEN.replace('{', '{f16_')} --type f16 --math stored{extra}", (FUSED,))
+      for name, extra in (("", ""), (", causal", " --causal --align 40"), (", mask, ALiBi", " --mask {bool_mask_of_given} "
+                                                                           "--alibi auto"), (", scale", " --scale -3"))),
     *(Problem(f"head_dim {dim}, {kind}", f"--random --tokens {tokens} --heads 2 --kv-heads 1 --head-dim {dim} "
               f"--model-dim 12 --causal{extra}", (FUSED,))
       for dim, tokens in ((64, 70), (80, 37), (128, 37), (256, 19))
