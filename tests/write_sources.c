@@ -193,7 +193,7 @@ static bool write_kernel(const char *folder, const clattn_kernel *row, const cla
 
 /* Kernels of an output projection that store their result as halves are compiled for that. */
 static bool write_stored_output(const char *folder, const clattn_kernel *row, const clattn_device_info *device) {
-  const source_case c = {NULL, CLATTN_STAGE_OUTPUT, 512, 64, CLATTN_F16, NO_CACHE};
+  const source_case c = {.stage = CLATTN_STAGE_OUTPUT, .queries = 512, .dim = 64, .type = CLATTN_F16};
   clattn_problem p = problem_of(&c);
   clattn_choice choice;
   char name[128], options[CLATTN_OPTIONS_TEXT];

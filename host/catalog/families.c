@@ -58,10 +58,11 @@ static bool has_many_registers(const clattn_device_info *device, const clattn_ex
   return false;
 }
 
-/* Intel's compiler keeps 4 x 2 float4 of context in registers, but puts 4 x 4 of them into memory. */
+/* Intel's compiler keeps 4 x 2 float4 of context in registers, but puts 4 x 4 of them into memory; where halves are
+ * multiplied, also 4 x 2 of them, except on GPUs whose sub-groups have 16 or more. */
 static bool is_intel_with_wide_values(const clattn_device_info *device, const clattn_extent *extent) {
   return device->type != CLATTN_DEVICE_CPU && strstr(device->vendor, "Intel") != NULL &&
-         (extent->value_dim > 64 || extent->half_products);
+         (extent->value_dim > 64 || (extent->half_products && device->least_sub_group != 16));
 }
 
 /* clang-format off */
