@@ -178,16 +178,17 @@ static size_t times_wrong(const clattn_plan *plan, clattn_stage stage) {
 }
 
 /* With the best kernel of the stage truncating what it stores as f16, in a plan of floats and in one of f16, which must
- * reject it. Returns its reason. */
-static clattn_reason stored_wrong(clattn_stage stage, const clattn_problem *floats, char best[32]) {
+ * reject it, and say this. */
+static void assert_stored_wrong(clattn_stage stage, const clattn_problem *floats, const char *says) {
   clattn_plan_options options = options_of(true);
+  char best[32];
   clattn_reason wrong = CLATTN_REASON_INIT;
   clattn_problem p = *floats;
   clattn_plan *plan = NULL;
   clattn_error error;
   run_shell("rm -rf " KERNELS);
   assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
-  snprintf(best, 32, "%s", chosen(plan, stage, &wrong));
+  snprintf(best, sizeof best, "%s", chosen(plan, stage, &wrong));
   clattn_plan_destroy(plan);
   copy_after(TRUNCATE, file_of(stage, best));
   options.kernel_dir = KERNELS;
@@ -200,35 +201,30 @@ static clattn_reason stored_wrong(clattn_stage stage, const clattn_problem *floa
   assert_string_not_equal(chosen(plan, stage, &wrong), best);
   assert_non_null(wrong.kernel);
   assert_string_equal(wrong.kernel, best);
+  assert_non_null(strstr(wrong.text, says)); /* the text lives as long as the plan */
   assert_int_equal(times_wrong(plan, CLATTN_STAGE_CONVERT), 0);
   clattn_plan_destroy(plan);
-  return wrong;
 }
 
 /* The program of a problem from x is the same for floats and f16, so that a test with floats says nothing about what it
  * stores as f16. */
 static void a_wrong_stored_output_is_noticed(void **state) {
   (void)state;
-  char best[32];
   for (int variant = 0; variant < 5; ++variant) {
     clattn_problem p = variant == 0 ? clattn_problem_qkv(1, 2, 37, 37, 24) : problem_of(true);
     if (variant == 2) p.head_dim = p.value_dim = 21; /* rows that are not wide */
     if (variant == 3) p.query_len = p.key_len = 1;
     if (variant == 4) p.cache.capacity = 50;
     if (variant == 4) p.rotary = CLATTN_ROTARY_HALVES;
-    const clattn_reason wrong = stored_wrong(CLATTN_STAGE_FUSED, &p, best);
-    assert_non_null(strstr(wrong.text, "differs from the converted context"));
+    assert_stored_wrong(CLATTN_STAGE_FUSED, &p, "differs from the converted context");
   }
 }
 
 static void a_wrong_stored_projection_is_noticed(void **state) {
   (void)state;
-  char best[32];
   clattn_problem p = problem_of(true);
   p.output_dim = 21;
-  const clattn_reason wrong = stored_wrong(CLATTN_STAGE_OUTPUT, &p, best);
-  assert_non_null(strstr(wrong.text, "output is wrong in"));
-  print_message("%s\n", wrong.text);
+  assert_stored_wrong(CLATTN_STAGE_OUTPUT, &p, "output is wrong in");
 }
 
 static void untested_kernels_are_taken(void **state) {
