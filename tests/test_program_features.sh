@@ -294,7 +294,7 @@ shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --p
 
 wrong '--type fp16 \(allowed: f32, f16, bf16\)$' --type fp16
 wrong '--math half \(allowed: float, stored\)$' --math half
-wrong 'math is 1, but has an effect only where type is CLATTN_F16 or CLATTN_BF16' --random --math stored
+wrong '--math stored does not go with --type f32 \(allowed with it: f16, bf16\)$' --random --math stored
 wrong '--positions learned \(allowed: none, sinusoidal\)$' --positions learned
 wrong '--context-order strides \(allowed: tokens, heads\)$' --context-order strides
 wrong '--rotary half \(allowed: none, halves, interleaved\)$' --rotary half

@@ -146,6 +146,7 @@ wrong '--tokens 0 \(allowed: 1 to ' --tokens 0
 wrong '--tokens 65537 \(allowed: 1 to 65536\)' --tokens 65537
 wrong '--model-dim 30 is not a multiple of 4 heads' --model-dim 30 --heads 4
 wrong '--kv-heads 3 \(allowed: a divisor of --heads, 8\)' --kv-heads 3
+wrong '--math stored does not go with --type f32 ' --math stored
 wrong '--type f8 \(allowed: f32, f16, bf16\)' --type f8
 wrong '--csv does not go with --json' --csv --json
 expect "help ladder" 0 '\[project \| scores \| softmax \| context \| fused\]' -- "$clattn" help ladder

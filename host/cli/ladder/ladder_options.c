@@ -52,7 +52,7 @@ static bool parse(ladder_options *o) {
     return false;
   }
   return parse_tuned_stage("stage", o->word, &o->stage) && parse_type(o->type_text, &o->type) &&
-         parse_math(o->math_text, &o->math) && parse_numbers(o);
+         parse_math(o->math_text, o->type, &o->math) && parse_numbers(o);
 }
 
 int ladder_options_read(int argc, const char **argv, ladder_options *o) {

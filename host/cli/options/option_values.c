@@ -51,12 +51,15 @@ bool parse_type(const char *text, clattn_type *type) {
   return true;
 }
 
-bool parse_math(const char *text, clattn_math *math) {
+bool parse_math(const char *text, clattn_type type, clattn_math *math) {
   static const char *const words[] = {"float", "stored"};
   int value = CLATTN_MATH_FLOAT;
   if (text != NULL && !parse_word("--math", text, words, 2, &value)) return false;
   *math = (clattn_math)value;
-  return true;
+  if (*math == CLATTN_MATH_FLOAT || type != CLATTN_F32) return true;
+  complain("--math %s does not go with --type %s (allowed with it: %s, %s)", words[value], clattn_type_name(type),
+           clattn_type_name(CLATTN_F16), clattn_type_name(CLATTN_BF16));
+  return false;
 }
 
 bool has_tuned_kernels(clattn_stage stage) {
@@ -175,7 +178,7 @@ static bool parse_meaning_words(meaning_options *m) {
   m->positions = (clattn_positions)position;
   m->rotary = (clattn_rotary)turned;
   m->cache_type = (clattn_cache_type)cache_type;
-  return parse_type(m->type_text, &m->type) && parse_math(m->math_text, &m->math);
+  return parse_type(m->type_text, &m->type) && parse_math(m->math_text, m->type, &m->math);
 }
 
 bool parse_meaning(meaning_options *m) {

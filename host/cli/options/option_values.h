@@ -14,8 +14,8 @@ bool parse_word(const char *option, const char *text, const char *const *words, 
 /* --type; NULL gives the default, f32. */
 bool parse_type(const char *text, clattn_type *type);
 
-/* --math; NULL gives the default, float. */
-bool parse_math(const char *text, clattn_math *math);
+/* --math, which goes with some of --type; NULL gives the default, float. */
+bool parse_math(const char *text, clattn_type type, clattn_math *math);
 
 /* A stage that has tuned kernels of its own; CLATTN_STAGE_COUNT, all of them, without text. */
 bool parse_tuned_stage(const char *option, const char *text, clattn_stage *stage);
