@@ -1,11 +1,11 @@
-/* Calibrates the bounds of half arithmetic (CLATTN_MATH_STORED): attention whose products are halves, in
- * each order that a kernel may use, must never be rejected, and the same with one mistake must be
+/* Calibrates the bounds of half arithmetic (CLATTN_MATH_STORED): attention whose products are halves, with
+ * scores added up in four orders, must never be rejected, and the same with one mistake must be
  * rejected in nearly all cases. test_calibration.c does so for sums of floats.
  *
  * This test needs no device: it computes attention from q, k and v, rounds as a device does, and
- * clattn_check_other judges the result. Mistakes that change no
- * element by more than VISIBLE half roundings of what is added up do not count, because correct kernels
- * differ by as much. */
+ * clattn_check_other judges the result. A mistake does not count if it changes every element by at most
+ * VISIBLE, which is 16 half roundings, times the magnitude of what is added up: correct kernels differ by
+ * as much. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,14 +46,11 @@ static const char *const error_names[ERRORS] = {"",
 typedef struct form {
   size_t sums;    /* of a chain of columns, side by side: even and odd ones, or one */
   size_t chain;   /* products of one sum in half; as a rule HALF_CHAIN */
-  bool multiply;  /* the first product of a chain is rounded by itself, as all are without fma on 0 */
   bool backwards; /* from the last column on */
 } form;
 
-static const form forms[] = {{2, HALF_CHAIN, false, false},
-                             {1, HALF_CHAIN, true, false},
-                             {1, HALF_CHAIN, false, true},
-                             {2, HALF_CHAIN / 2, true, true}};
+static const form forms[] = {
+    {2, HALF_CHAIN, false}, {1, HALF_CHAIN, false}, {1, HALF_CHAIN, true}, {2, HALF_CHAIN / 2, true}};
 enum { FORMS = sizeof forms / sizeof forms[0] };
 
 typedef struct head {

@@ -1,5 +1,6 @@
-/* Half arithmetic (CLATTN_MATH_STORED): fused kernels that multiply halves, with every feature, in each
- * of their tile sizes, with numbers at the ends of half's range; and when a plan keeps to floats.
+/* Half arithmetic (CLATTN_MATH_STORED): the fused kernels that multiply halves, in their planned and in small tile
+ * sizes: shapes, masks, heads, lengths, caches, and numbers at the ends of half's range; and when a plan keeps to
+ * floats.
  *
  * `half` runs on the default device, and skips what needs half arithmetic where that has none. `half-recorded` runs on
  * the recorder's device, which has it on every processor, and which reports work-items that race. */
@@ -193,7 +194,7 @@ static void large_operands(support_case *c) {
   multiply(c, CLATTN_K, 200.0f);
 }
 
-/* The same, in every other key: tiles differ. */
+/* Sums of 8 values exceed it. */
 static void large_values(support_case *c) {
   multiply(c, CLATTN_V, 30000.0f);
 }

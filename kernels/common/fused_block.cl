@@ -7,9 +7,10 @@
  *        . . . . . . . .        . . . . . . . . . . . . . .    rows y, y + LOCAL_Y ...; keys x, x + LOCAL_X ...;
  *        . x . x . x . x        . . x x x x . . . . x x x x    float4s x, x + LOCAL_X ... of the values
  *
- * Both products read float4s from local memory: ITEM_ROWS + ITEM_KEYS of them serve 4*ITEM_ROWS*ITEM_KEYS multiply-adds
- * of the scores, ITEM_ROWS + 4*VALUE_VECTORS serve 16*ITEM_ROWS*VALUE_VECTORS of the context. Rows in local memory are
- * an odd number of float4s long, so that work-items on neighbouring rows read different banks.
+ * Both products read vectors of 4 from local memory: ITEM_ROWS + ITEM_KEYS of them serve 4*ITEM_ROWS*ITEM_KEYS
+ * multiply-adds of the scores, ITEM_ROWS + 4*VALUE_VECTORS serve 16*ITEM_ROWS*VALUE_VECTORS of the context. Rows of Q,
+ * K and weights in local memory are an odd number of vectors long, so that work-items on neighbouring rows read
+ * different banks.
  *
  * Q and K pass through local memory TILE_DEPTH columns at a time, so any head_dim fits. If head_dim is at most
  * TILE_DEPTH, Q stays there. V then overwrites what the scores no longer need.
@@ -20,7 +21,8 @@
  * A masked key's value needs care only if it is not finite, since its weight is 0. If a work-item has found a NaN or an
  * infinity in a tile of V, a slower loop skips masked keys one by one.
  *
- * The two products are in common/products_float.cl and, with HALF_PRODUCTS, in common/products_half.cl.
+ * The two products are in common/products_float.cl and, with HALF_PRODUCTS, in common/products_half.cl. There, numbers
+ * that are too large for products in half need care, too: a slower loop computes that product of the tile in float.
  *
  * HEADS_TOGETHER 1: the rows come from all query heads that share a KV head, head after head; 0: from one head.
  */
@@ -54,8 +56,8 @@ typedef float4 tile_vector;
 #define SUB_GROUP
 #endif
 
-/* Floats that a work-item fetches at a time, and how many such fetches are in flight. With single floats, the addresses
- * of several would take more registers than that gains. */
+/* Elements that a work-item fetches at a time, and how many such fetches are in flight. With single elements, several
+ * fetches would need more registers for addresses than they gain. */
 #if WIDE_ROWS
 #define CHUNK 4
 #define FETCHES 4
@@ -164,8 +166,8 @@ int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* Loads CHUNK elements of a vector stored as `type` from column first + c on: the first `columns` from `first` on, then
- * 0. True if this work-item found a value that needs care: it is not finite, or larger than `most`. */
+/* Copies CHUNK elements of a vector stored as `type`, from column first + c on, to column c of `to`; those from column
+ * first + columns on become 0. True if one needs care: it is not finite or, with HALF_PRODUCTS, larger than `most`. */
 int load_chunk(int type, const stored_vector from, int first, int columns, int c, float most, local tile_vector *to) {
 #if WIDE_ROWS
   const float4 values = c < columns ? load_elements4(type, from, first + c) : 0.0f;
@@ -202,8 +204,8 @@ void find_places(const attention a, const fused_block b, const fused_inputs in, 
 }
 #endif
 
-/* Loads columns of a tile of K or V, from column `first` on; `keys` of its rows exist. Each gets `width` elements. True
- * as above. */
+/* Loads columns of a tile of K or V, from column `first` on; `keys` of its rows exist. Each row of the tile gets
+ * `width` elements. True as above. */
 int load_keys(int type, const key_rows rows, int keys, int first, const int width, float most,
               const block_memory memory, local tile_vector *tile, int tile_row) {
   int care = 0;

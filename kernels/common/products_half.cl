@@ -6,9 +6,9 @@
  *     half     q0 k0 + q2 k2 + ... + q14 k14        float     score += first sum + second sum
  *              q1 k1 + q3 k3 + ... + q15 k15
  *
- * A half is at most 65504. Tiles with an operand so large that HALF_CHAIN products could exceed that are multiplied in
- * float. Weights are at most 1 in local memory; the headroom (common/fused.cl), with which many would be too small for
- * a half, is applied to the sums.
+ * A half is at most 65504. If an operand of a tile is so large that HALF_CHAIN products could exceed that, that product
+ * of the tile is computed in float. Weights in local memory are exp(score - largest), at most 1. The headroom
+ * (common/fused.cl) is applied later, to the sums, because it would make many weights too small for a half.
  */
 #include "common/parts.h"
 
@@ -34,7 +34,8 @@ float4 in_float(half4 values) {
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-/* Already with the scale, because some GPUs multiply a half by a float and add it to another in one instruction. */
+/* Already with the scale, because some GPUs multiply a half by a float and add the product to a float in one
+ * instruction. */
 typedef float product_sum;
 #define SCORE(product, scale) (product)
 

@@ -121,13 +121,14 @@ typedef enum clattn_type {
   CLATTN_BF16 /* the upper half of a float, 2 bytes */
 } clattn_type;
 
-/* The arithmetic of Q.K^T and weights.V. Everything else is float: the maximum, the softmax, its sums, and the sums of
- * both products but for a few terms. docs/correctness.md has the bounds of both. */
+/* The arithmetic of Q.K^T and weights.V. The maximum, the softmax and its sums are float always. docs/correctness.md
+ * has the bounds. */
 typedef enum clattn_math {
   CLATTN_MATH_FLOAT, /* products and sums in float */
-  CLATTN_MATH_STORED /* with CLATTN_F16: kernels may multiply in half, round the weights to half for that, and add up to
-                        8 products in half. It needs q, k and v that are given, without rotary, on a device with
-                        cl_khr_fp16, and a kernel that can (clattn_stage_info.half_addition); elsewhere, and with
+  CLATTN_MATH_STORED /* with CLATTN_F16: kernels may multiply in half, round the weights to half for that, and add at
+                        most 8 products in half before a float takes over. It needs given q, k and v, no rotary, no
+                        cache or one of CLATTN_CACHE_F16, and cl_khr_fp16 with rounding to nearest, infinities and
+                        subnormal numbers; and a kernel that can (clattn_stage_info.half_addition). Elsewhere, and with
                         CLATTN_BF16, which has no arithmetic in OpenCL, it is CLATTN_MATH_FLOAT */
 } clattn_math;
 
