@@ -223,7 +223,7 @@ int load_keys(int type, const key_rows rows, int keys, int first, const int widt
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-/* Computes the scaled products for a tile of keys, from key0 on. */
+/* Computes the products for a tile of keys, from key0 on. */
 void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   product_sum product[ITEM_ROWS][ITEM_KEYS];
@@ -245,15 +245,17 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
-    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = SCORE(product[r][c], a.scale);
+    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = TOTAL(product[r][c]);
 }
 
-/* From scaled products to scores. Where all rows see all keys and nothing else changes a score, they are the same. */
+/* From products to scores. Where all rows see all keys and nothing else changes a score, only the scale is applied. */
 void finish_scores(const attention a, const fused_block b, const fused_inputs in, int key0,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   const int all = is_plain(a, in.slopes) && all_are_seen(a, b.s, b.first_row, b.row_end, key0, BLOCK_KEYS);
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
+#pragma unroll
+    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = scale_product(score[r][c], a.scale);
     if (all) continue;
     sequence s;
     row_view view;

@@ -28,10 +28,10 @@ float4 in_tile(float4 values) {
 /* Two sums, of even and of odd columns, are for GPUs that multiply two neighbouring floats in one instruction. */
 #if SUMS == 2
 typedef float2 product_sum;
-#define SCORE(product, scale) (((product).x + (product).y) * (scale))
+#define TOTAL(product) ((product).x + (product).y)
 #else
 typedef float product_sum;
-#define SCORE(product, scale) ((product) * (scale))
+#define TOTAL(product) (product)
 #endif
 
 product_sum add_product(float4 query, float4 key, product_sum sum) {
@@ -40,6 +40,11 @@ product_sum add_product(float4 query, float4 key, product_sum sum) {
 #else
   return fma(query.w, key.w, fma(query.z, key.z, fma(query.y, key.y, fma(query.x, key.x, sum))));
 #endif
+}
+
+/* From a product to a score. */
+float scale_product(float product, float scale) {
+  return product * scale;
 }
 
 /* product += Q . K^T over the columns in local memory. */

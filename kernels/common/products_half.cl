@@ -37,7 +37,11 @@ float4 in_float(half4 values) {
 /* Already with the scale, because some GPUs multiply a half by a float and add the product to a float in one
  * instruction. */
 typedef float product_sum;
-#define SCORE(product, scale) (product)
+#define TOTAL(product) (product)
+
+float scale_product(float product, float scale) {
+  return product;
+}
 
 /* Vectors of 4 columns that a chain covers: two sums, of even and of odd columns, of HALF_CHAIN products each. */
 #define CHAIN_VECTORS (HALF_CHAIN / 2)
