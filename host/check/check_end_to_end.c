@@ -221,33 +221,36 @@ static double smallest_weight(const clattn_checker *c, const clattn_score_row *s
   return smallest;
 }
 
-/* The weight of the row's largest score, or of its sink: what the kernel's running weight of 1 becomes. */
-static double largest_weight(const head *h, const clattn_score_row *s, double lse) {
+/* Where weights are rounded to half: the weight of the row's largest score, or of its sink, which is what the kernel's
+ * running weight of 1 becomes. Else 0. */
+static double largest_half_weight(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse) {
+  if (half_chain(c) == 0) return 0.0;
   double largest = exp(s->sink - lse);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) largest = fmax(largest, h->weights[j]);
   return largest;
 }
 
-/* Sets h->weight_error: how far off each weight of a row may be. */
-static void weight_errors(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse,
+/* Sets h->weight_error: how far off each weight of a row may be. `one`: largest_half_weight(). */
+static void weight_errors(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse, double one,
                           score_error error) {
   const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
   const double largest = clattn_largest_score(h->scores + s->keys.first, s->keys.end - s->keys.first, s->sink);
-  const double smallest = smallest_weight(c, s), one = largest_weight(h, s, lse);
+  const double smallest = smallest_weight(c, s);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
     /* p_j exp(2 D), computed without p_j, which may be too small for a double; at most 1 */
     const double weight = h->weights[j], grown = exp(fmin(0.0, h->scores[j] - lse + 2.0 * error.worst));
     const double rounded = fmax(grown, weight) + clattn_bound_weight_rounding(weight, largest, keys, chain);
     h->weight_error[j] = rounded - weight + clattn_bound_underflow(rounded, smallest);
-    if (half_chain(c) > 0 && one > 0.0) h->weight_error[j] += one * clattn_bound_narrowing(CLATTN_F16, rounded / one);
+    if (one > 0.0) h->weight_error[j] += one * clattn_bound_narrowing(CLATTN_F16, rounded / one);
   }
 }
 
-/* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. */
-static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse,
+/* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. `largest`:
+ * largest_half_weight(). */
+static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
                            score_error error, clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
-  const double one = bound_of_one(c, h), smallest = smallest_weight(c, s), largest = largest_weight(h, s, lse);
+  const double one = bound_of_one(c, h), smallest = smallest_weight(c, s);
   const double flushed = clattn_checks_fused(c) ? 2.0 * (double)(p->key_len + 1) * smallest : 0.0;
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
   for (size_t d = 0; d < p->value_dim; ++d) {
@@ -262,8 +265,10 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
       either = either || (isinf(v) && weight <= h->weight_error[j]);
       lost += clattn_bound_underflow(weight, smallest) * fabs(v);
       bound += fmin(1.0, weight + h->weight_error[j]) * v_bound + h->weight_error[j] * fabs(v);
-      weighed += h->weight_error[j] * fabs(v);
-      clattn_terms_add(&terms, weight * v);
+      if (largest > 0.0) {
+        weighed += h->weight_error[j] * fabs(v);
+        clattn_terms_add(&terms, weight * v);
+      }
       magnitude += weight * (v_bound / one + error.typical * fabs(v - b->expected[d]));
     }
     if (largest > 0.0) bound += largest * clattn_bound_half_product(weighed / largest, p->key_len, half_chain(c));
@@ -317,8 +322,9 @@ static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *
   double lse[2] = {clattn_softmax_double(h->scores, p->key_len, s.sink, h->weights)};
   clattn_context_double(keys, h->scores, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim,
                         b->expected, b->magnitude);
-  weight_errors(c, h, &s, lse[0], error);
-  context_bounds(c, h, &s, lse[0], error, b);
+  const double largest = largest_half_weight(c, h, &s, lse[0]);
+  weight_errors(c, h, &s, lse[0], largest, error);
+  context_bounds(c, h, &s, largest, error, b);
   lse[1] = (double)run_naive(c, h, &s, b->naive, fused);
   if (fused && c->outputs->lse != NULL) compare_lse(c, h, i, &s, error, lse, to);
   if (exists) clattn_check_context(c, &s, b, &to->context);

@@ -90,10 +90,10 @@ static cl_int answer_sizes(size_t room, void *to, size_t *needed) {
   return device_answer(sizes, sizeof sizes, room, to, needed);
 }
 
-/* Numeric answers of 64 bits or fewer. On a little-endian machine the lower bytes are the smaller
- * number. */
 #define CL_DEVICE_HALF_FP_CONFIG 0x1033 /* of cl_khr_fp16 */
 
+/* Numeric answers of 64 bits or fewer. On a little-endian machine the lower bytes are the smaller
+ * number. */
 static cl_ulong number_of(cl_device_info what) {
   switch (what) {
   case CL_DEVICE_TYPE:
