@@ -1,6 +1,7 @@
 /* The ladder as JSON. */
 #include <stdio.h>
 
+#include "cli/options/option_values.h"
 #include "cli/report/json_values.h"
 #include "cli/ladder/ladder.h"
 
@@ -24,7 +25,7 @@ static json_t *problem_json(const clattn_problem *p) {
   return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:s, s:s}", "query_len", json_count(p->query_len), "key_len",
                    json_count(p->key_len), "model_dim", json_count(p->model_dim), "heads", json_count(p->heads),
                    "kv_heads", json_count(p->kv_heads), "head_dim", json_count(p->head_dim), "causal", (int)p->causal,
-                   "type", clattn_type_name(p->type), "math", p->math == CLATTN_MATH_STORED ? "stored" : "float");
+                   "type", clattn_type_name(p->type), "math", math_name(p->math));
 }
 
 static json_t *traffic_json(const clattn_traffic *t) {

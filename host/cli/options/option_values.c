@@ -51,13 +51,17 @@ bool parse_type(const char *text, clattn_type *type) {
   return true;
 }
 
+const char *math_name(clattn_math math) {
+  return math == CLATTN_MATH_STORED ? "stored" : "float";
+}
+
 bool parse_math(const char *text, clattn_type type, clattn_math *math) {
-  static const char *const words[] = {"float", "stored"};
+  const char *const words[] = {math_name(CLATTN_MATH_FLOAT), math_name(CLATTN_MATH_STORED)};
   int value = CLATTN_MATH_FLOAT;
   if (text != NULL && !parse_word("--math", text, words, 2, &value)) return false;
   *math = (clattn_math)value;
   if (*math == CLATTN_MATH_FLOAT || type != CLATTN_F32) return true;
-  complain("--math %s does not go with --type %s (allowed with it: %s, %s)", words[value], clattn_type_name(type),
+  complain("--math %s does not go with --type %s (allowed with it: %s, %s)", math_name(*math), clattn_type_name(type),
            clattn_type_name(CLATTN_F16), clattn_type_name(CLATTN_BF16));
   return false;
 }

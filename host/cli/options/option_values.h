@@ -14,6 +14,9 @@ bool parse_word(const char *option, const char *text, const char *const *words, 
 /* --type; NULL gives the default, f32. */
 bool parse_type(const char *text, clattn_type *type);
 
+/* "float" or "stored": the words of --math. */
+const char *math_name(clattn_math math);
+
 /* --math, which goes with some of --type; NULL gives the default, float. */
 bool parse_math(const char *text, clattn_type type, clattn_math *math);
 
