@@ -34,11 +34,6 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
   }
 }
 
-/* The stage that may store the output in the problem's type. */
-static clattn_stage maker_of_output(const clattn_plan *plan) {
-  return plan->problem.output_dim != 0 ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_FUSED;
-}
-
 /* Stages that work on scores see all keys in the cache; the others see the plan's own problem. */
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, clattn_plan_info *info) {
   clattn_problem room;
@@ -53,7 +48,7 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, cla
   if (clattn_plan_stores_output(plan)) {
     const double elements = (double)clattn_tensor_elements(&plan->problem, CLATTN_OUTPUT);
     info->stages[CLATTN_STAGE_CONVERT].bytes -= clattn_narrowing_bytes(&plan->problem);
-    info->stages[maker_of_output(plan)].bytes -=
+    info->stages[clattn_stage_of_output(&plan->problem)].bytes -=
         elements * (double)(sizeof(float) - clattn_type_bytes(plan->problem.type));
   }
   const double floats = clattn_cached_bytes(seen, CLATTN_CACHE_F32),
@@ -180,8 +175,9 @@ void clattn_plan_destroy(clattn_plan *plan) {
 }
 
 bool clattn_plan_stores_output(const clattn_plan *plan) {
-  const clattn_kernel *row = plan->choice[maker_of_output(plan)].row;
-  return row != NULL && row->stores_types && clattn_makes_stored_output(&plan->problem, maker_of_output(plan));
+  const clattn_stage stage = clattn_stage_of_output(&plan->problem);
+  const clattn_kernel *row = plan->choice[stage].row;
+  return row != NULL && row->stores_types && clattn_makes_stored_output(&plan->problem, stage);
 }
 
 clattn_type clattn_choice_type(const clattn_choice *choice, const clattn_problem *problem) {

@@ -66,6 +66,10 @@ bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tens
          (tensor == CLATTN_Q || problem->cache.capacity == 0) && !clattn_is_rotated(problem, tensor);
 }
 
+clattn_stage clattn_stage_of_output(const clattn_problem *problem) {
+  return problem->output_dim != 0 ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_FUSED;
+}
+
 bool clattn_makes_stored_output(const clattn_problem *problem, clattn_stage stage) {
-  return problem->type != CLATTN_F32 && stage == (problem->output_dim != 0 ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_FUSED);
+  return problem->type != CLATTN_F32 && stage == clattn_stage_of_output(problem);
 }

@@ -41,8 +41,12 @@ bool clattn_has_sequences(const clattn_problem *problem);
  * are new keys and values that go into a cache. */
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor);
 
-/* Whether the problem stores the output in another type than float and this stage makes it: output, or
- * fused where there is no output projection. A kernel may then store that type itself. */
+/* The stage whose kernel can make the output in the problem's type: output, or fused where there is no
+ * output projection. */
+clattn_stage clattn_stage_of_output(const clattn_problem *problem);
+
+/* Whether the problem stores the output in another type than float and this stage makes it. A kernel may
+ * then store that type itself. */
 bool clattn_makes_stored_output(const clattn_problem *problem, clattn_stage stage);
 
 #endif
