@@ -291,6 +291,16 @@ void support_want(support_case *c, const clattn_plan *plan) {
   }
 }
 
+clattn_plan_info support_plan_info(const clattn_problem *problem, const clattn_plan_options *options) {
+  clattn_plan *plan = NULL;
+  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+  clattn_error error;
+  assert_ok(clattn_plan_create(support_opened, problem, options, &plan, &error), &error);
+  clattn_plan_get_info(plan, &info);
+  clattn_plan_destroy(plan);
+  return info;
+}
+
 clattn_check_report support_run(clattn_device *device, support_case *c, const clattn_plan_options *options) {
   clattn_plan *plan = NULL;
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;

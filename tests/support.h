@@ -103,6 +103,9 @@ void support_want(support_case *c, const clattn_plan *plan);
  * check. */
 clattn_check_report support_run(clattn_device *device, support_case *c, const clattn_plan_options *options);
 
+/* What a plan on the opened device says of itself, but for strings, which end with it. */
+clattn_plan_info support_plan_info(const clattn_problem *problem, const clattn_plan_options *options);
+
 /* Fails the test with the error's message unless status is CLATTN_OK. */
 #define assert_ok(status, error) support_assert_ok(status, error, __FILE__, __LINE__)
 void support_assert_ok(clattn_status status, const clattn_error *error, const char *file, int line);

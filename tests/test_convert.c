@@ -299,14 +299,8 @@ static void assert_narrowed(support_case *c, const char *kernel) {
 }
 
 static uint64_t own_bytes(const clattn_problem *p, clattn_plan_options options) {
-  clattn_plan *plan = NULL;
-  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
-  clattn_error error;
   options.io = CLATTN_IO_DEVICE;
-  assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
-  clattn_plan_get_info(plan, &info);
-  clattn_plan_destroy(plan);
-  return info.total_bytes;
+  return support_plan_info(p, &options).total_bytes;
 }
 
 /* Kernels that store types need neither a launch of convert for the output nor memory for it in floats. */

@@ -45,13 +45,7 @@ static clattn_plan_options options_of(const char *kernel) {
 
 static clattn_plan_info info_of(const clattn_problem *p, const char *kernel) {
   const clattn_plan_options options = options_of(kernel);
-  clattn_plan *plan = NULL;
-  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
-  clattn_error error;
-  assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
-  clattn_plan_get_info(plan, &info);
-  clattn_plan_destroy(plan);
-  return info;
+  return support_plan_info(p, &options);
 }
 
 /* Memory grows linearly: from N to 2 N by as much as from 2 N to 3 N. */
@@ -167,13 +161,8 @@ static bool stores_types(const clattn_plan *plan) {
 /* Bytes of a plan that works on the caller's memory, without the workspace. */
 static uint64_t own_bytes(const clattn_problem *p, const char *kernel) {
   clattn_plan_options options = options_of(kernel);
-  clattn_plan *plan = NULL;
-  clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
-  clattn_error error;
   options.io = CLATTN_IO_DEVICE;
-  assert_ok(clattn_plan_create(support_opened, p, &options, &plan, &error), &error);
-  clattn_plan_get_info(plan, &info);
-  clattn_plan_destroy(plan);
+  const clattn_plan_info info = support_plan_info(p, &options);
   return info.total_bytes - info.workspace_bytes;
 }
 
