@@ -14,8 +14,11 @@
 #include "catalog/selection.h"
 #include "plan/choice.h"
 #include "problem/kernel_arguments.h"
+#include "probe/matrix.h"
 #include "problem/stages.h"
 #include "programs/program.h"
+
+#include "../kernels/common/matrix_units.h"
 
 /* ---- devices, as their drivers describe them --------------------------------------------------------------------- */
 
@@ -134,11 +137,10 @@ static bool choose(const source_case *c, const clattn_problem *p, const clattn_d
   return false;
 }
 
-static bool write_source(const char *folder, const char *name, const clattn_choice *choice, bool first,
-                         const char *options) {
+static bool write_source(const char *folder, const char *name, const char *file, bool first, const char *options) {
   clattn_error error;
   char path[1024], *text = NULL;
-  if (clattn_source_read(NULL, choice->row->file, &text, &error) != CLATTN_OK) return false;
+  if (clattn_source_read(NULL, file, &text, &error) != CLATTN_OK) return false;
   snprintf(path, sizeof path, "%s/%s.cl", folder, name);
   FILE *to = fopen(path, "wb");
   const bool good = to != NULL && fputs(text, to) >= 0;
@@ -154,7 +156,7 @@ static bool write_case(const char *folder, const source_case *c) {
   bool first;
   if (!choose(c, &p, &arm, NULL, &choice, &first)) return false;
   clattn_choice_options(&p, &arm, &choice, NULL, options, sizeof options);
-  return write_source(folder, c->name, &choice, first, options);
+  return write_source(folder, c->name, choice.row->file, first, options);
 }
 
 /* Whether the kernel is compiled for the problem's storage and math. */
@@ -186,7 +188,7 @@ static bool write_kernel(const char *folder, const clattn_kernel *row, const cla
       clattn_choice_options(&p, device, &choice, NULL, options, sizeof options);
       const int used = snprintf(name, sizeof name, "%s=%s", clattn_stage_name(row->stage), row->name);
       if (stored) snprintf(name + used, sizeof name - (size_t)used, "-%zu-%s", c.dim, storages[t].name);
-      if (!write_source(folder, name, &choice, first, options)) return false;
+      if (!write_source(folder, name, choice.row->file, first, options)) return false;
     }
   return true;
 }
@@ -203,7 +205,36 @@ static bool write_stored_output(const char *folder, const clattn_kernel *row, co
   if (!choose(&c, &p, device, row, &choice, &first)) return true;
   clattn_choice_options(&p, device, &choice, NULL, options, sizeof options);
   snprintf(name, sizeof name, "output=%s--f16", row->name); /* no head_dim */
-  return write_source(folder, name, &choice, first, options);
+  return write_source(folder, name, choice.row->file, first, options);
+}
+
+/* ---- matrix units ------------------------------------------------------------------------------------------------ */
+
+/* The units that a GPU has, as its vendor's documents say; on the device itself the probe tells. */
+static const struct {
+  const char *gpu, *name;
+  int unit;
+  bool bfloat16;
+} matrix_units[] = {{"sm_75", "mma8", MATRIX_MMA_8, false},      {"sm_80", "mma8", MATRIX_MMA_8, false},
+                    {"sm_80", "mma16", MATRIX_MMA_16, true},     {"sm_90", "mma8", MATRIX_MMA_8, false},
+                    {"sm_90", "mma16", MATRIX_MMA_16, true},     {"dg2", "dpas8", MATRIX_DPAS_8, true},
+                    {"pvc", "dpas16", MATRIX_DPAS_16, true},     {"gfx908", "mfma", MATRIX_MFMA, false},
+                    {"gfx90a", "mfma", MATRIX_MFMA, true},       {"gfx942", "mfma", MATRIX_MFMA, true},
+                    {"gfx1100", "wmma11", MATRIX_WMMA_11, true}, {"gfx1200", "wmma12", MATRIX_WMMA_12, true}};
+
+/* The probe of each unit of the device, which uses all of its interface. */
+static bool write_probes(const char *folder, const clattn_device_info *device) {
+  for (size_t i = 0; i < sizeof matrix_units / sizeof matrix_units[0]; ++i)
+    for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
+      const clattn_matrix_form form = {.unit = matrix_units[i].unit, .type = (clattn_type)type};
+      char name[128], options[CLATTN_MATRIX_OPTIONS];
+      if (strcmp(matrix_units[i].gpu, device->name) != 0 || (type == CLATTN_BF16 && !matrix_units[i].bfloat16))
+        continue;
+      snprintf(name, sizeof name, "matrix=%s--%s", matrix_units[i].name, clattn_type_name(form.type));
+      clattn_matrix_options(&form, device, NULL, options, sizeof options);
+      if (!write_source(folder, name, CLATTN_MATRIX_FILE, true, options)) return false;
+    }
+  return true;
 }
 
 static int failed(const char *name) {
@@ -216,6 +247,7 @@ static int write_gpu(const char *folder, const gpu_vendor *vendor, const char *n
   const clattn_kernel *row;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
     if (!write_kernel(folder, row, &device) || !write_stored_output(folder, row, &device)) return failed(row->name);
+  if (!write_probes(folder, &device)) return failed("matrix");
   return 0;
 }
 

@@ -1,6 +1,5 @@
 /* The table of needs: for each its name, and whether a device has it. A row belongs here once
- * clattn_device_info can answer it; a matrix unit, say, can join when the library can find out
- * whether a device has one. */
+ * clattn_device_info can answer it. */
 #include "catalog/needs.h"
 
 #include <stdlib.h>

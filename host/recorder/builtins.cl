@@ -433,3 +433,4 @@ WIDTHS(LANES_3, fma, half)
   }
 HALF_IN(global)
 HALF_IN(local)
+HALF_IN(private)

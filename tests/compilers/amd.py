@@ -16,7 +16,7 @@ class Target:
     isa: str  # of the device libraries
 
 
-# The libraries are older than gfx1100, for which they do the same as for gfx1030.
+# The libraries are older than gfx942 and gfx1100, for which they do the same as for gfx90a and gfx1030.
 TARGETS = {"gfx906": Target(64, "906"), "gfx90a": Target(64, "90a"), "gfx1030": Target(32, "1030"),
            "gfx1100": Target(32, "1030")}
 
@@ -69,7 +69,7 @@ def figures_of(assembly):
             scalar_spills=figure(described, "sgpr_spill_count"),
             scratch=figure(described, "private_segment_fixed_size"),
             local=figure(described, "group_segment_fixed_size"), occupancy=int(code[2]),
-            loops=figures.found(lines, LABEL, BRANCH, counted))
+            matrix=counted(lines).matrix, loops=figures.found(lines, LABEL, BRANCH, counted))
 
 
 class Compiler:

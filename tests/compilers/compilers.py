@@ -41,7 +41,10 @@ def compile_all(compiler, target, builds_of_target, folder):
     rows, refused = [], []
     for build in builds_of_target:
         try:
-            rows += [judge.row_of(target, build.name, kernel) for kernel in compiler.compile(build, target, folder)]
+            kernels = compiler.compile(build, target, folder)
+            if build.kernel.startswith("matrix=") and not all(kernel.matrix for kernel in kernels):
+                raise tools.Refused("no instruction of a matrix unit")
+            rows += [judge.row_of(target, build.name, kernel) for kernel in kernels]
         except tools.Refused as why:
             refused.append(f"{build.name} on {target}: {why}")
     return rows, refused

@@ -105,6 +105,7 @@ def figures_of(target, function, described, assembly):
         function=function, lanes=lanes, items=math.prod(map(int, sizes.groups())) if sizes else figures.ANY_GROUP,
         registers=number(described, r"grf_count:\s+(\d+)"), spills=number(assembly, r"//\.spill size (\d+)") // lanes,
         scalar_spills=0, scratch=of_item + of_thread // lanes, local=number(described, r"slm_size:\s+(\d+)"),
+        matrix=counted(assembly.split("\n"), lanes, width).matrix,
         loops=figures.found(assembly.split("\n"), LABEL, BRANCH, lambda own: counted(own, lanes, width)))
     most = bound.PARTS_OF_INTEL[target][-1] * bound.KIB
     if kernel.local > most:  # the driver says so only when the kernel is launched

@@ -79,6 +79,7 @@ def figures_of(target, told, assembly, sizes):
             registers=number(r"Used (\d+) registers"),
             spills=number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"), scalar_spills=0,
             scratch=number(r"(\d+) bytes stack frame"), local=number(r"(\d+) bytes smem"),
+            matrix=counted(lines).matrix,
             loops=figures.found(lines, LABEL, BRANCH, counted))
         kernel.occupancy = bound.warps_of_nvidia(target, kernel)
         yield kernel

@@ -7,6 +7,7 @@ written for the commit a9069c177a9d of 22 August 2026."""
 import contextlib
 import ctypes
 import itertools
+import struct
 
 import memory
 from test.mockgpu.amd import emu  # of tinygrad
@@ -16,6 +17,7 @@ EXACT_DENORMALS = 3  # of floats, in the kernel's descriptor
 # The emulator also reads for lanes that are not active. Behind the kernel's own local memory such a read finds NaN, as
 # does one that counts.
 LOCAL_BYTES = 64 << 10
+LOCAL = 3  # its place among the emulator's arguments
 MOST_INSTRUCTIONS = 100_000_000  # of one launch; none here needs a tenth of it
 
 
@@ -27,9 +29,9 @@ class Unknown(Exception):
     """The emulator does not know an instruction; says which."""
 
 
-# ---- instructions that the emulator lacks ----------------------------------------------------------------------------
+# ---- instructions that the emulator lacks, or has wrong ---------------------------------------------------------------
 
-def get_pc(wave, word, pc, _kind):
+def get_pc(wave, word, pc, *_):
     register = word >> 16 & 0x7f
     for half in range(2):
         wave._write_sgpr(register + half, pc + 4 >> 32 * half)
@@ -48,25 +50,47 @@ def shift_of(wave, kind):
     return wave._read_sgpr(124 if kind == "cdna" else 125)
 
 
-def move_from_chosen(wave, word, _pc, kind):
+def move_from_chosen(wave, word, _pc, kind, _local):
     source, target = (word & 0x1ff) - 256 + shift_of(wave, kind), word >> 17 & 0xff
     for lane in lanes_of(wave):
         wave._write_vgpr(target, lane, wave._read_vgpr(source, lane))
 
 
-def move_to_chosen(wave, word, _pc, kind):
+def move_to_chosen(wave, word, _pc, kind, _local):
     source, target = word & 0x1ff, (word >> 17 & 0xff) + shift_of(wave, kind)
     for lane in lanes_of(wave):
         value = wave._read_vgpr(source - 256, lane) if source >= 256 else wave._read_sgpr(source)
         wave._write_vgpr(target, lane, value)
 
 
-def nothing(_wave, _word, _pc, _kind):
+def load_half(wave, word, pc, local, upper):
+    """Loads 16 bits of local memory into a half of a register; the other half stays. The emulator loses that one."""
+    rest, = struct.unpack("<I", memory.read(pc + 4, 4))
+    address, target = rest & 0xff, rest >> 24
+    for lane in lanes_of(wave):
+        at = wave._read_vgpr(address, lane) + (word & 0xffff)
+        if at + 2 > LOCAL_BYTES:
+            raise Fault("a read outside of local memory")
+        value, = struct.unpack("<H", memory.read(local + at, 2))
+        before = wave._read_vgpr(target, lane)
+        wave._write_vgpr(target, lane, value << 16 | before & 0xffff if upper else before & 0xffff0000 | value)
+
+
+def load_lower(wave, word, pc, _kind, local):
+    load_half(wave, word, pc, local, False)
+
+
+def load_upper(wave, word, pc, _kind, local):
+    load_half(wave, word, pc, local, True)
+
+
+def nothing(*_):
     """Orders about caches, which the emulator does not have."""
 
 
 LACKING = {"S_GETPC_B64": get_pc, "V_MOVRELS_B32_E32": move_from_chosen, "V_MOVRELD_B32_E32": move_to_chosen,
-           "BUFFER_GL0_INV": nothing, "BUFFER_GL1_INV": nothing, "BUFFER_INV": nothing, "BUFFER_WBL2": nothing,
+           "DS_LOAD_U16_D16": load_lower, "DS_LOAD_U16_D16_HI": load_upper, "DS_READ_U16_D16": load_lower,
+           "DS_READ_U16_D16_HI": load_upper, "BUFFER_GL0_INV": nothing, "BUFFER_GL1_INV": nothing, "BUFFER_INV": nothing, "BUFFER_WBL2": nothing,
            "GLOBAL_INV": nothing, "GLOBAL_WB": nothing, "GLOBAL_WBINV": nothing}
 CACHE_ORDERS = {0xe0ac0000, 0xe0b00000}  # buffer_gl0_inv and buffer_gl1_inv of RDNA 3, which it cannot even read
 
@@ -190,7 +214,7 @@ class Machine:
             if step.own is None:
                 step.function(*[buffers[i] for i in step.arguments])
             else:
-                step.own(wave, step.word, pc, self.kind)
+                step.own(wave, step.word, pc, self.kind, buffers[LOCAL].value)
                 wave.pc = step.next
             if step.is_barrier:
                 return True

@@ -29,6 +29,7 @@ static int ask_device(const clattn_device_list *list, size_t i, size_t *wrong) {
     if (words != NULL) fprintf(stderr, "%s\n", words);
     return code;
   }
+  doctor_matrix(device);
   const int code = doctor_kernels(device, wrong);
   clattn_device_close(device);
   return code;

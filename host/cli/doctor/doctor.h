@@ -24,6 +24,9 @@ const char *doctor_words(int code);
 /* Prints what may help if no device was found and the driver or loader returned this code. */
 void doctor_advise(int code, FILE *to);
 
+/* Prints the matrix unit for each type of operand, after a test of it. */
+void doctor_matrix(clattn_device *device);
+
 /* Runs the self-test of every kernel in the catalogue. Adds to *wrong those that failed although
  * plans would choose them. Returns GO_ON, or the exit code after a complaint. */
 int doctor_kernels(clattn_device *device, size_t *wrong);

@@ -1,0 +1,117 @@
+/* For common/matrix_unit.cl: NVIDIA's mma.sync and ldmatrix as inline PTX, which NVIDIA's drivers take in OpenCL C. A
+ * register has two operands; the one with the lower depth is in its lower half.
+ *
+ * ldmatrix loads matrices of 8 rows of 8 elements. Lane 8 m + r gives the address of row r of matrix m, and receives
+ * two elements of row lane / 4 of each matrix: what a fragment needs.
+ */
+#define LEFT_WORDS (LEFT_VALUES / 2)
+#define RIGHT_WORDS (RIGHT_VALUES / 2)
+
+typedef struct left_fragment {
+  uint word[LEFT_WORDS];
+} left_fragment;
+
+typedef struct right_fragment {
+  uint word[RIGHT_WORDS];
+} right_fragment;
+
+uint shared_address(local const ushort *at) {
+  return (uint)(size_t)at;
+}
+
+#if MATRIX_UNIT == MATRIX_MMA_16
+#define LEFT_NUMBER ".x4"
+#define RIGHT_NUMBER ".x2"
+#define SHAPE "m16n8k16"
+#else
+#define LEFT_NUMBER ".x2"
+#define RIGHT_NUMBER ".x1"
+#define SHAPE "m16n8k8"
+#endif
+
+#if BFLOAT16
+#define OPERAND "bf16"
+#else
+#define OPERAND "f16"
+#endif
+
+left_fragment load_left(const matrix_unit unit, local const ushort *from, int row) {
+  left_fragment left;
+  /* Lanes beyond the last matrix give an address that is not used. */
+  const uint at = shared_address(from + unit.lane % 16 * row + unit.lane / 16 % (UNIT_DEPTH / 8) * 8);
+#if MATRIX_UNIT == MATRIX_MMA_16
+  __asm volatile("ldmatrix.sync.aligned.m8n8" LEFT_NUMBER ".shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(left.word[0]), "=r"(left.word[1]), "=r"(left.word[2]), "=r"(left.word[3])
+                 : "r"(at)
+                 : "memory");
+#else
+  __asm volatile("ldmatrix.sync.aligned.m8n8" LEFT_NUMBER ".shared.b16 {%0,%1}, [%2];"
+                 : "=r"(left.word[0]), "=r"(left.word[1])
+                 : "r"(at)
+                 : "memory");
+#endif
+  return left;
+}
+
+#if MATRIX_UNIT == MATRIX_MMA_16
+#define LOAD_RIGHT(right, at, transposed)                                                                              \
+  __asm volatile("ldmatrix.sync.aligned.m8n8" RIGHT_NUMBER transposed ".shared.b16 {%0,%1}, [%2];"                     \
+                 : "=r"((right).word[0]), "=r"((right).word[1])                                                        \
+                 : "r"(at)                                                                                             \
+                 : "memory")
+#else
+#define LOAD_RIGHT(right, at, transposed)                                                                              \
+  __asm volatile("ldmatrix.sync.aligned.m8n8" RIGHT_NUMBER transposed ".shared.b16 {%0}, [%1];"                        \
+                 : "=r"((right).word[0])                                                                               \
+                 : "r"(at)                                                                                             \
+                 : "memory")
+#endif
+
+right_fragment load_right(const matrix_unit unit, local const ushort *from, int row) {
+  right_fragment right;
+  const uint at = shared_address(from + unit.lane % 8 * row + unit.lane / 8 % (UNIT_DEPTH / 8) * 8);
+  LOAD_RIGHT(right, at, "");
+  return right;
+}
+
+right_fragment load_right_across(const matrix_unit unit, local const ushort *from, int row) {
+  right_fragment right;
+  const uint at = shared_address(from + unit.lane % UNIT_DEPTH * row);
+  LOAD_RIGHT(right, at, ".trans");
+  return right;
+}
+
+void multiply_add(const matrix_unit unit, const left_fragment left, const right_fragment right, sum_fragment *sum) {
+#if MATRIX_UNIT == MATRIX_MMA_16
+  __asm("mma.sync.aligned." SHAPE ".row.col.f32." OPERAND "." OPERAND
+        ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(sum->value[0]), "+f"(sum->value[1]), "+f"(sum->value[2]), "+f"(sum->value[3])
+        : "r"(left.word[0]), "r"(left.word[1]), "r"(left.word[2]), "r"(left.word[3]), "r"(right.word[0]),
+          "r"(right.word[1]));
+#else
+  __asm("mma.sync.aligned." SHAPE ".row.col.f32." OPERAND "." OPERAND
+        ".f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+        : "+f"(sum->value[0]), "+f"(sum->value[1]), "+f"(sum->value[2]), "+f"(sum->value[3])
+        : "r"(left.word[0]), "r"(left.word[1]), "r"(right.word[0]));
+#endif
+}
+
+float from_lane(const matrix_unit unit, float value, int bit) {
+  float other;
+  __asm volatile("shfl.sync.bfly.b32 %0, %1, %2, 0x1f, 0xffffffff;" : "=f"(other) : "f"(value), "r"(bit));
+  return other;
+}
+
+left_fragment left_of_sums(const matrix_unit unit, const sum_fragment sums[HANDED_SUMS]) {
+  left_fragment left;
+#pragma unroll
+  for (int i = 0; i < LEFT_WORDS; ++i) {
+    const float first = sums[i / 2].value[i % 2 * 2], second = sums[i / 2].value[i % 2 * 2 + 1];
+#if MATRIX_UNIT == MATRIX_MMA_16
+    __asm("cvt.rn." OPERAND "x2.f32 %0, %1, %2;" : "=r"(left.word[i]) : "f"(second), "f"(first));
+#else
+    left.word[i] = two_operands(first, second);
+#endif
+  }
+  return left;
+}
