@@ -16,9 +16,10 @@ class Target:
     isa: str  # of the device libraries
 
 
-# The libraries are older than gfx942 and gfx1100, for which they do the same as for gfx90a and gfx1030.
-TARGETS = {"gfx906": Target(64, "906"), "gfx90a": Target(64, "90a"), "gfx1030": Target(32, "1030"),
-           "gfx1100": Target(32, "1030")}
+# The libraries are older than gfx942, gfx1100 and gfx1200, for which they do the same as for gfx90a and gfx1030.
+TARGETS = {"gfx906": Target(64, "906"), "gfx908": Target(64, "908"), "gfx90a": Target(64, "90a"),
+           "gfx942": Target(64, "90a"), "gfx1030": Target(32, "1030"), "gfx1100": Target(32, "1030"),
+           "gfx1200": Target(32, "1030")}
 
 LABEL = re.compile(r"^(\.LBB\w+):")
 BRANCH = re.compile(r"^\s+s_c?branch\w*\s+(\.LBB\w+)")

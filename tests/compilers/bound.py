@@ -23,14 +23,19 @@ UNITS = {
     "sm_75": Unit(64, 64, 128, 4, 1, 1, 32),
     "sm_80": Unit(64, 64, 128, 4, 1, 1, 64),
     "sm_90": Unit(128, 128, 128, 4, 1, 1, 64),
-    # "Vega" and "CDNA2" Instruction Set Architecture: four units of 16 lanes, of which one in each clock starts up to
-    # five instructions of different kinds and different waves. CDNA2 multiplies and adds pairs of floats.
+    # "Vega" and "CDNA" to "CDNA3" Instruction Set Architecture: four units of 16 lanes, of which one in each clock
+    # starts up to five instructions of different kinds and different waves. CDNA2 and CDNA3 multiply and add pairs of
+    # floats.
     "gfx906": Unit(64, 64, 128, 4, 1.25, 0.25, 10),
+    "gfx908": Unit(64, 64, 128, 4, 1.25, 0.25, 10),
     "gfx90a": Unit(128, 64, 128, 4, 1.25, 0.25, 8),
-    # "RDNA" architecture paper, "RDNA3" Instruction Set Architecture: two units of 32 lanes, each of which starts up to
-    # four instructions of different kinds and different waves in a clock. RDNA3 may pair two float instructions.
+    "gfx942": Unit(128, 64, 128, 4, 1.25, 0.25, 8),
+    # "RDNA" architecture paper, "RDNA3" and "RDNA4" Instruction Set Architecture: two units of 32 lanes, each of which
+    # starts up to four instructions of different kinds and different waves in a clock. RDNA3 and RDNA4 may pair two
+    # float instructions.
     "gfx1030": Unit(64, 64, 128, 2, 4, 1, 16),
     "gfx1100": Unit(128, 64, 128, 2, 4, 1, 16),
+    "gfx1200": Unit(128, 64, 128, 2, 4, 1, 16),
     # "The Compute Architecture of Intel Processor Graphics Gen9"; oneAPI GPU Optimization Guide, "Intel Xe GPU
     # Architecture"; for pvc also what Intel told at Hot Chips 33. An execution unit starts instructions of two threads
     # in a clock.
