@@ -93,9 +93,9 @@ class Compiler:
         self.nvvm = cuda / "lib" / "libnvvm.so.4"
         self.libraries = (self.clang.root / "usr/lib/clc/nvptx64--nvidiacl.bc", cuda / "nvvm/libdevice/libdevice.10.bc")
 
-    def compile(self, build, target, folder):
-        stem = folder / f"{build.name}-{target}"
-        code, ptx, cubin = (stem.with_name(stem.name + ending) for ending in (".ll", ".ptx", ".cubin"))
+    def ptx(self, build, target, folder):
+        """(the file, {kernel: its required work-group})"""
+        code, ptx = (folder / f"{build.name}-{target}{ending}" for ending in (".ll", ".ptx"))
         self.clang("-target", "nvptx64--nvidiacl", "-O3", "-Xclang", "-disable-llvm-passes", "-Xclang", "-target-cpu",
                    "-Xclang", target, "-Xclang", "-target-feature", "-Xclang", "+ptx80", "-include", HERE / "nvidia.cl",
                    *build.options, *tools.bitcode(self.libraries), "-S", "-emit-llvm", build.source, "-o", code)
@@ -104,7 +104,12 @@ class Compiler:
         tools.run([sys.executable, "-B", HERE / "nvvm.py", self.nvvm, target.replace("sm", "compute"), code, ptx])
         sizes = group_sizes(written)
         ptx.write_text(with_sizes(ptx.read_text(encoding="utf-8"), sizes), encoding="utf-8")
+        return ptx, sizes
+
+    def compile(self, build, target, folder):
+        ptx, sizes = self.ptx(build, target, folder)
+        cubin, sass = (folder / f"{build.name}-{target}{ending}" for ending in (".cubin", ".sass"))
         told = tools.run([self.ptxas, "-v", f"-arch={target}", ptx, "-o", cubin])
         assembly = tools.run([self.nvdisasm, "-c", cubin])
-        (stem.with_name(stem.name + ".sass")).write_text(assembly, encoding="utf-8")
+        sass.write_text(assembly, encoding="utf-8")
         return list(figures_of(target, told, assembly, sizes))

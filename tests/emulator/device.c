@@ -1,9 +1,9 @@
 /* An OpenCL device whose kernels machine.py runs, for LD_PRELOAD: see emulate.py.
  *
- * Memory, queues and events are those of the device beneath, PoCL. The device says of itself what an AMD GPU says.
- * Programs and kernels are made here: machine.py compiles them for the GPU and runs each launch; then the device
- * beneath computes the same launch, and machine.py compares. What machine.py has computed stays in the buffers. These
- * are the calls of the library without CLBlast and without its store of programs.
+ * Memory, queues and events are those of the device beneath, PoCL. The device says of itself what a GPU of AMD or
+ * NVIDIA says. Programs and kernels are made here: machine.py compiles them for the GPU and runs each launch; then the
+ * device beneath computes the same launch, and machine.py compares. What machine.py has computed stays in the buffers.
+ * These are the calls of the library without CLBlast and without its store of programs.
  *
  * EMULATED_DEVICE is the GPU's name, EMULATED_SOCKET is where machine.py listens, and EMULATED_FOLDER takes the files
  * that both exchange: a folder for each program and each launch. A request is a line "VERB FOLDER NAME", and so is the
@@ -122,23 +122,40 @@ static cl_int answer_with(const void *value, size_t bytes, size_t room, void *to
 #define VALUE(type, ...) answer_with(&(const type){__VA_ARGS__}, sizeof(type), room, to, size)
 #define WORDS(text) answer_with(text, strlen(text) + 1, room, to, size)
 
-/* As in tests/write_sources.c. */
+/* As in tests/write_sources.c. A GPU of NVIDIA has a name like sm_80. */
+typedef struct vendor {
+  const char *name, *version, *c_version, *extensions;
+  size_t most_items, local_bytes;
+} vendor;
+
+static const vendor *vendor_of_device(void) {
+  static const vendor amd = {"Advanced Micro Devices, Inc.",
+                             "OpenCL 2.0 emulated",
+                             "OpenCL C 2.0 ",
+                             "cl_khr_fp16 cl_khr_subgroups",
+                             256,
+                             64 << 10};
+  static const vendor nvidia = {"NVIDIA Corporation", "OpenCL 3.0 emulated", "OpenCL C 1.2 ", "", 1024, 48 << 10};
+  return strncmp(setting("EMULATED_DEVICE"), "sm_", 3) == 0 ? &nvidia : &amd;
+}
+
 cl_int CL_API_CALL clGetDeviceInfo(cl_device_id of, cl_device_info what, size_t room, void *to, size_t *size) {
-  enum { UNITS = 64, MOST_ITEMS = 256, LOCAL_BYTES = 64 << 10 };
-  static const size_t most_items[] = {MOST_ITEMS, MOST_ITEMS, MOST_ITEMS};
+  enum { UNITS = 64 };
+  const vendor *v = vendor_of_device();
+  const size_t most_items[] = {v->most_items, v->most_items, v->most_items};
   switch (what) {
   case CL_DEVICE_TYPE:
     return VALUE(cl_device_type, CL_DEVICE_TYPE_GPU);
   case CL_DEVICE_NAME:
     return WORDS(setting("EMULATED_DEVICE"));
   case CL_DEVICE_VENDOR:
-    return WORDS("Advanced Micro Devices, Inc.");
+    return WORDS(v->name);
   case CL_DEVICE_VERSION:
-    return WORDS("OpenCL 2.0 emulated");
+    return WORDS(v->version);
   case CL_DEVICE_OPENCL_C_VERSION:
-    return WORDS("OpenCL C 2.0 ");
+    return WORDS(v->c_version);
   case CL_DEVICE_EXTENSIONS:
-    return WORDS("cl_khr_fp16 cl_khr_subgroups");
+    return WORDS(v->extensions);
   case CL_DEVICE_MAX_COMPUTE_UNITS:
     return VALUE(cl_uint, UNITS);
   case 0x1033: /* CL_DEVICE_HALF_FP_CONFIG */
@@ -146,9 +163,9 @@ cl_int CL_API_CALL clGetDeviceInfo(cl_device_id of, cl_device_info what, size_t 
   case CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT:
     return VALUE(cl_uint, 1);
   case CL_DEVICE_LOCAL_MEM_SIZE:
-    return VALUE(cl_ulong, LOCAL_BYTES);
+    return VALUE(cl_ulong, v->local_bytes);
   case CL_DEVICE_MAX_WORK_GROUP_SIZE:
-    return VALUE(size_t, MOST_ITEMS);
+    return VALUE(size_t, v->most_items);
   case CL_DEVICE_MAX_WORK_ITEM_SIZES:
     return answer_with(most_items, sizeof most_items, room, to, size);
   case CL_DEVICE_HOST_UNIFIED_MEMORY:

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Runs every kernel for GPUs as machine code of an AMD GPU, on tinygrad's emulator of its instructions.
+"""Runs every kernel for GPUs as NVIDIA's or AMD's compilers make it, on an emulator of PTX or of machine code.
 
-usage: emulate.py BUILD_FOLDER --emulator FOLDER [--cpu TARGET] [--kernel STAGE=NAME]... [--problem NAME]... [--reverse]
+usage: emulate.py BUILD_FOLDER --cpu TARGET [--emulator FOLDER] [--short | --kernel STAGE=NAME]... [--problem NAME]...
+                  [--reverse]
 
-FOLDER is a checkout of tinygrad. TARGET is gfx1100 (the default), gfx1201 or gfx942. Without --kernel it is every
-kernel of the catalogue that may run on a GPU. `clattn run` computes small problems on an OpenCL device that device.c
-makes, and checks its results itself, with its own reference and bounds. --reverse runs the last work-group of a launch
-first, and in it the last wave. CLATTN_KERNEL_DIR takes edited kernels, as for the program.
+TARGET is sm_75, sm_80 or sm_90 of NVIDIA, or gfx1100, gfx1201 or gfx942 of AMD, for which FOLDER is a checkout of
+tinygrad. Without --kernel it is every kernel of the catalogue that may run on a GPU, and with --short some, with a
+problem each. `clattn run` computes small problems on an OpenCL device that device.c makes, and checks its results
+itself, with its own reference and bounds. --reverse runs the last work-group of a launch first, and in it the last
+wave. CLATTN_KERNEL_DIR takes edited kernels, as for the program.
 
-Prints a line for each run. Exits with 1 if one fails or, without --kernel and --problem, if a kernel has not run.
-docs/emulator.md says what this sees."""
+Prints a line for each run. Exits with 1 if one fails or, of a run of all, if a kernel has not run; with 77 (skipped),
+or CLATTN_SKIPPED, if a compiler cannot be had. docs/emulator.md says what this sees."""
 import argparse
 import collections
 import dataclasses
@@ -24,10 +26,16 @@ import sys
 import tempfile
 import time
 
-import problems
-
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path += [str(HERE.parent), str(HERE.parent / "compilers")]
+
+import amd  # noqa: E402
+import nvidia  # noqa: E402
+import problems  # noqa: E402
+import tools  # noqa: E402
+
 STARTS_WITHIN = 120  # seconds
+NVIDIA, AMD = ("sm_75", "sm_80", "sm_90"), ("gfx1100", "gfx1201", "gfx942")
 # Tile sizes with which a row's work-items are a sub-group, besides those of a plan. With waves of 64 there are none.
 ROW_IS_SUB_GROUP = {(target, kernel): (sizes,) for target in ("gfx1100", "gfx1201") for kernel, sizes in (
     ("fused=subgroup", ":LOCAL_X=32:LOCAL_Y=8"), ("fused=subsplit", ":LOCAL_X=32"))}
@@ -41,6 +49,10 @@ def stage_of(kernel):
     return kernel.split("=")[0]
 
 
+def vendor_of(target):
+    return "nvidia" if target in NVIDIA else "amd"
+
+
 def named(kernels):
     """The kernels in a list, without sizes of tiles."""
     return [kernel.split(":")[0] for kernel in kernels.split(",")]
@@ -51,7 +63,7 @@ class Catalogue:
 
     def __init__(self, build, target):
         with tempfile.TemporaryDirectory() as folder:
-            lines = lines_of(build / "tests" / "write_sources", "amd", folder, target)
+            lines = lines_of(build / "tests" / "write_sources", vendor_of(target), folder, target)
         self.all = sorted({re.match(r"\w+=\w+", line)[0] for line in lines})
         # Pairs of a pipeline and kernels, as `clattn run --kernel` takes them: each at least once.
         self.ways = [(pipeline, kernels) for pipeline in (problems.STAGED, problems.FUSED)
@@ -82,7 +94,8 @@ class Machine:
         if self.is_dead():
             self.starts += 1
             order = "reverse" if self.options.reverse else "forward"
-            path = os.pathsep.join([str(self.options.emulator), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+            own = [str(self.options.emulator.resolve())] if self.options.emulator else []
+            path = os.pathsep.join([*own, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
             cache = self.options.build / "emulator"
             cache.mkdir(exist_ok=True)
             with open(self.log, "a", encoding="utf-8") as log:
@@ -236,15 +249,25 @@ class Total:
         print("runs with:", ", ".join(f"{kernel} {count}" for kernel, count in sorted(self.kernels.items())))
 
 
+def chosen(options, way, problem):
+    """Whether the options want this problem with these kernels."""
+    pipeline, kernels = way[0], named(way[1])
+    if pipeline not in problem.pipelines or (options.problem and problem.name not in options.problem):
+        return False
+    if options.short:
+        return problem.name in [problems.SHORT.get(kernel) for kernel in kernels]
+    return not options.kernel or any(kernel in options.kernel for kernel in kernels)
+
+
 def run_all(options, catalogue):
-    total, wanted = Total(), set(options.kernel or catalogue.all)
+    total, wanted = Total(), set(options.kernel or ([] if options.short else catalogue.all))
     with tempfile.TemporaryDirectory(prefix="clattn-emulator-") as name:
         machine = Machine(options, pathlib.Path(name))
         paths = problems.write_files(pathlib.Path(name))
         try:
             for way in catalogue.ways:
-                for problem in problems.PROBLEMS if wanted & set(named(way[1])) else ():
-                    if way[0] in problem.pipelines and problem.name in (options.problem or [problem.name]):
+                for problem in problems.PROBLEMS:
+                    if chosen(options, way, problem):
                         total.add(way[1], problem.name, run_problem(machine, options, way, problem, paths))
             planned = [kernel for kernel in catalogue.planned if kernel in wanted]
             for test in problems.TESTS if planned and not options.problem else ():
@@ -254,22 +277,37 @@ def run_all(options, catalogue):
     return total
 
 
+def fetch(options):
+    """Has the compilers fetched, before machine.py is waited for."""
+    {"nvidia": nvidia, "amd": amd}[vendor_of(options.cpu)].Compiler(options.build)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", type=pathlib.Path, metavar="BUILD_FOLDER")
-    parser.add_argument("--emulator", type=pathlib.Path, required=True, metavar="FOLDER", help="a checkout of tinygrad")
-    parser.add_argument("--cpu", default="gfx1100", choices=("gfx1100", "gfx1201", "gfx942"))
+    parser.add_argument("--emulator", type=pathlib.Path, metavar="FOLDER",
+                        help="a checkout of tinygrad, for AMD's GPUs")
+    parser.add_argument("--cpu", required=True, choices=(*NVIDIA, *AMD))
     parser.add_argument("--kernel", action="append", metavar="STAGE=NAME")
     parser.add_argument("--problem", action="append", choices=[one.name for one in problems.PROBLEMS], metavar="NAME")
+    parser.add_argument("--short", action="store_true", help="a problem each for some kernels")
     parser.add_argument("--reverse", action="store_true", help="the last work-group first, and in it the last wave")
     options = parser.parse_args()
-    options.build, options.emulator = options.build.resolve(), options.emulator.resolve()
+    if options.cpu in AMD and options.emulator is None:
+        parser.error(f"{options.cpu} needs --emulator")
+    options.build = options.build.resolve()
+    try:
+        fetch(options)
+    except tools.NotHere as why:
+        print(f"skipped: {why}")
+        sys.exit(int(os.environ.get("CLATTN_SKIPPED", tools.CANNOT_BE_HAD)))
     catalogue = Catalogue(options.build, options.cpu)
     for kernel in set(options.kernel or []) - set(catalogue.all):
         parser.error(f"no kernel {kernel} may run on this GPU (allowed: {', '.join(catalogue.all)})")
     total = run_all(options, catalogue)
     total.tell(options.cpu)
-    left_out = total.left_out(catalogue.all) if not options.kernel and not options.problem else []
+    whole = not options.kernel and not options.problem and not options.short
+    left_out = total.left_out(catalogue.all) if whole else []
     for kernel in left_out:
         print(f"not run: {kernel}")
     sys.exit(1 if total.wrong or left_out else 0)

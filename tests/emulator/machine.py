@@ -1,93 +1,27 @@
 #!/usr/bin/env python3
-"""The GPU behind device.c: compiles programs for it, and runs launches as machine code on an emulator.
+"""The GPU behind device.c: compiles programs for it, and runs launches on an emulator of machine code or of PTX.
 
 usage: machine.py BUILD_FOLDER TARGET SOCKET RECORD forward|reverse
 
-emulate.py starts it, and tells Python where tinygrad is. RECORD gets a line of JSON for each launch. A launch that
-touches memory outside of its buffers ends the process."""
+emulate.py starts it, and tells Python where tinygrad is, which AMD's GPUs need. RECORD gets a line of JSON for each
+launch. On AMD's GPUs, a launch that touches memory outside of its buffers ends the process."""
 import array
-import dataclasses
+import importlib
 import json
 import math
 import pathlib
 import re
 import socket
-import struct
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path += [str(HERE.parent), str(HERE.parent / "compilers")]
+sys.path += [str(HERE.parent), str(HERE.parent / "compilers"), str(HERE.parent / "ptx")]
 
-import image  # noqa: E402
-import memory  # noqa: E402
 import tools  # noqa: E402
-import waves  # noqa: E402
+from launch import Fault, Launch, Unknown  # noqa: E402
 
 POISON = 0xffffffff
-
-
-@dataclasses.dataclass
-class Launch:
-    """What device.c wrote into a launch's folder."""
-    program: str
-    kernel: str
-    offset: list
-    items: list  # in all
-    group: list  # of a work-group
-    arguments: dict  # by number: its bytes
-    buffers: dict  # by number: a name that equal buffers share
-
-    @classmethod
-    def read(cls, folder):
-        program, kernel, *lines = (folder / "launch").read_text(encoding="utf-8").splitlines()
-        sizes, arguments, buffers = [list(map(int, line.split())) for line in lines[:3]], {}, {}
-        for number, value, kind in map(str.split, lines[3:]):
-            arguments[int(number)] = bytes.fromhex(value)
-            if kind == "buffer":
-                buffers[int(number)] = value
-        return cls(program, kernel, *sizes, arguments, buffers)
-
-
-def hidden(kind, launch):
-    """The value of an argument that the compiler added."""
-    axis = "xyz".find(kind[-1])
-    if kind.startswith("hidden_global_offset_"):
-        return launch.offset[axis]
-    if kind == "hidden_none":
-        return 0
-    raise waves.Unknown(f"argument {kind}")
-
-
-def argument_block(function, launch, blocks):
-    """What the kernel finds behind the pointer to its arguments."""
-    data, number = bytearray(function.argument_bytes), 0
-    for argument in function.arguments:
-        if argument.kind.startswith("hidden_"):
-            value = hidden(argument.kind, launch).to_bytes(argument.size, "little")
-        else:
-            value = launch.arguments[number]
-            if number in launch.buffers:
-                value = struct.pack("<Q", blocks[launch.buffers[number]].address)
-            number += 1
-        if len(value) != argument.size:
-            raise waves.Fault(f"argument {number - 1} has {len(value)} bytes instead of {argument.size}")
-        data[argument.offset:argument.offset + argument.size] = value
-    return data
-
-
-def user_registers(function, launch, arguments, packet):
-    """The scalar registers that a wave begins with, as the descriptor asks for them."""
-    packet.write(struct.pack("<HHHHHHIIIIIQQ", 0, 3, *launch.group, 0, *launch.items, function.private, function.local,
-                             0, arguments))
-    wanted, = function.described("H", 56)
-    registers = [(1, [0] * 4), (2, halves(packet.address)), (4, [0, 0]), (8, halves(arguments)), (16, [0, 0]),
-                 (32, [0, 0]), (64, [function.private])]
-    return [word for bit, words in registers if wanted & bit for word in words]
-
-
-def halves(address):
-    return [address & 0xffffffff, address >> 32]
 
 
 def words(data):
@@ -98,50 +32,40 @@ def floats(data):
     return array.array("f", data[:len(data) & ~3])
 
 
-class Gpu:
-    def __init__(self, build, target, reverse):
-        self.images = image.Images(build, target)
-        self.machine = waves.Machine(target, reverse)
+class Device:
+    """What device.c asks for, of a GPU: compiling, describing and running kernels."""
+
+    def __init__(self, gpu):
+        self.gpu = gpu
         self.notes = {}  # of launches that wait for a comparison
 
     def build(self, folder, _name):
-        self.images.of(folder)
+        self.gpu.name(folder)
         return ""
 
     def kernel(self, folder, name):
-        of = self.images.of(folder).functions.get(name)
+        of = self.gpu.figures(folder, name)
         if of is None:
             raise tools.Refused(f"no kernel {name}")
         return f"{of.work_group} {of.lanes} {of.local} {of.private}"
 
     def launch(self, folder, _name):
         """Runs it, and leaves what all buffers hold then."""
-        launch, begin = Launch.read(pathlib.Path(folder)), time.monotonic()
-        code = self.images.of(launch.program)
-        function = code.functions[launch.kernel]
-        visible = [a for a in function.arguments if not a.kind.startswith("hidden_")]
-        blocks, before = {}, {}
-        for number, name in launch.buffers.items():
-            before[number] = (pathlib.Path(folder) / f"{number}.before").read_bytes()
-            if name not in blocks:
-                blocks[name] = memory.Block(len(before[number]))
-                blocks[name].write(before[number])
-        arguments, packet = memory.Block(max(function.argument_bytes, 16)), memory.Block(64)
-        arguments.write(argument_block(function, launch, blocks))
-        self.machine.run(function, [n // size for n, size in zip(launch.items, launch.group)], launch.group,
-                         arguments.address, user_registers(function, launch, arguments.address, packet))
-        written = {number for number in launch.buffers if not visible[number].is_const}
-        for number, name in launch.buffers.items():
-            after = blocks[name].read()
-            shared = [other for other in written if launch.buffers[other] == name]
-            if not blocks[name].is_whole() or (not shared and after != before[number]):
-                raise waves.Fault(f"argument {number}: a write where none may be")
+        of, begin = Launch.read(pathlib.Path(folder)), time.monotonic()
+        arguments = self.gpu.figures(of.program, of.kernel).arguments
+        before = {name: (pathlib.Path(folder) / f"{number}.before").read_bytes() for number, name in of.buffers.items()}
+        after, executed = self.gpu.run(of, before)
+        written = {number for number in of.buffers if not arguments[number].is_const}
+        for number, name in of.buffers.items():
+            shared = [other for other in written if of.buffers[other] == name]
+            if not shared and after[name] != before[name]:
+                raise Fault(f"argument {number}: a write where none may be")
             if number in written:
-                (pathlib.Path(folder) / f"{number}.after").write_bytes(after)
-        self.notes[folder] = {"kernel": launch.kernel, "code": code.name, "instructions": self.machine.executed,
-                              "seconds": time.monotonic() - begin, "offset": launch.offset, "items": launch.items,
-                              "group": launch.group, "words": 0, "equal": 0, "difference": 0.0, "faults": [],
-                              "types": {number: visible[number].type_name for number in written}}
+                (pathlib.Path(folder) / f"{number}.after").write_bytes(after[name])
+        self.notes[folder] = {"kernel": of.kernel, "code": self.gpu.name(of.program), "instructions": executed,
+                              "seconds": time.monotonic() - begin, "offset": of.offset, "items": of.items,
+                              "group": of.group, "words": 0, "equal": 0, "difference": 0.0, "faults": [],
+                              "types": {number: arguments[number].type_name for number in written}}
         return ""
 
     def compare(self, folder, _name):
@@ -179,7 +103,7 @@ def compared(note, type_name, before, after, beneath):
             note["difference"] = max([note["difference"], *(far / largest for far in apart)])
 
 
-def serve(gpu, listening, record):
+def serve(device, listening, record):
     """Answers the requests of one program after the other."""
     while True:
         connection, _ = listening.accept()
@@ -187,12 +111,12 @@ def serve(gpu, listening, record):
             for line in stream:
                 verb, folder, name = (line.rstrip("\n") + "  ").split(" ")[:3]
                 try:
-                    answer = "ok " + getattr(gpu, verb)(folder, name)
-                except (tools.Refused, waves.Fault, waves.Unknown) as why:
+                    answer = "ok " + getattr(device, verb)(folder, name)
+                except (tools.Refused, Fault, Unknown) as why:
                     answer = "no " + re.sub(r"\s+", " ", str(why))[:900]
                     record.write(json.dumps({"failed": f"{type(why).__name__}: {why}"}) + "\n")
                 if verb == "compare":
-                    record.write(json.dumps(gpu.notes.pop(folder)) + "\n")
+                    record.write(json.dumps(device.notes.pop(folder)) + "\n")
                 record.flush()
                 stream.write(answer + "\n")
                 stream.flush()
@@ -200,11 +124,13 @@ def serve(gpu, listening, record):
 
 def main():
     build, target, path, record, order = sys.argv[1:]
-    gpu = Gpu(pathlib.Path(build).resolve(), target, order == "reverse")
+    # tinygrad is needed for AMD's GPUs alone.
+    vendor = importlib.import_module("nvidia_gpu" if target.startswith("sm_") else "amd_gpu")
+    gpu = vendor.Gpu(pathlib.Path(build).resolve(), target, order == "reverse")
     with socket.socket(socket.AF_UNIX) as listening, open(record, "a", encoding="utf-8") as file:
         listening.bind(path)
         listening.listen()
-        serve(gpu, listening, file)
+        serve(Device(gpu), listening, file)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,10 @@ PROBLEMS = (
     Problem("three queries, cache in bf16", f"{PAST} --tokens 3 --head-dim 36 --cache-type bf16", (FUSED,)),
 )
 
+# What `emulate.py --short` runs: a problem for each list of kernels that has this one.
+SHORT = {"softmax=tiled": "bool mask", "project=register": "odd sizes, causal", "fused=register": "odd sizes, causal",
+         "fused=split": "one query, odd sizes, ALiBi"}
+
 # Tests of test_features.c, for kernels that no run can choose: they run with those that a plan takes, traced and not.
 TESTS = ("sinks", "biases")
 

@@ -10,6 +10,7 @@ import itertools
 import struct
 
 import memory
+from launch import Fault, Unknown
 from test.mockgpu.amd import emu  # of tinygrad
 
 KINDS = {"gfx11": "rdna3", "gfx12": "rdna4", "gfx94": "cdna"}  # as the emulator calls GPUs
@@ -21,15 +22,7 @@ LOCAL = 3  # its place among the emulator's arguments
 MOST_INSTRUCTIONS = 100_000_000  # of one launch; none here needs a tenth of it
 
 
-class Fault(Exception):
-    """The kernel does what it must not do; says what."""
-
-
-class Unknown(Exception):
-    """The emulator does not know an instruction; says which."""
-
-
-# ---- instructions that the emulator lacks, or has wrong ---------------------------------------------------------------
+# ---- instructions that the emulator lacks, or has wrong --------------------------------------------------------------
 
 def get_pc(wave, word, pc, *_):
     register = word >> 16 & 0x7f
