@@ -21,12 +21,12 @@ KERNELS = HERE.parent.parent / "kernels"
 BARRIER = "barrier(CLK_LOCAL_MEM_FENCE);"
 # The kernels that show what is wrong in a file, and a problem for them.
 USERS = {"common/join.cl": ("softmax=tiled", "bool mask"), "common/product_tiled.cl": ("softmax=tiled", "bool mask"),
-         "common/product_register.cl": ("project=register", "odd sizes, causal"),
-         "common/product_column.cl": ("scores=column", "odd sizes, causal"),
+         "common/product_register.cl": ("context=register", "masked NaN"),
+         "common/product_column.cl": ("scores=column", "wide rows, plain scores"),
          "common/product_wide.cl": ("project=wide", "odd sizes, causal"),
          "fused/3_tiled.cl": ("fused=tiled", "odd sizes, causal"),
          "fused/6_split.cl": ("fused=split", "one query, odd sizes, ALiBi"),
-         "common/fused_block.cl": ("fused=register", "odd sizes, causal")}
+         "common/fused_block.cl": ("fused=register", "cache in i8, pages")}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,8 @@
 
 #include "ptx.h"
 
-enum { POISON = 0xff }; /* words of it are NaN */
+enum { POISON = 0xff };             /* words of it are NaN */
+#define MOST_INSTRUCTIONS 200000000 /* of a launch; none here needs a tenth of it */
 
 /* ---- faults ------------------------------------------------------------------------------------------------------ */
 
@@ -132,10 +133,10 @@ static uint32_t choose(const warp *w, uint32_t *pc, uint32_t *other) {
 /* Runs these lanes until they part, wait, end or meet others. */
 static void run_lanes(warp *w, uint32_t lanes, uint32_t pc, uint32_t other) {
   const instruction *code = w->group->kernel->code;
-  uint64_t executed = 0;
   while (pc < other) {
     const instruction *i = w->now = &code[pc];
-    ++executed;
+    if (++w->group->launch->executed > MOST_INSTRUCTIONS)
+      ptx_fault(w, lowest_lane(lanes), "the launch does not come to an end");
     if (i->flow == BARRIER || i->flow == TOGETHER) {
       if (i->flow == BARRIER || lanes != (w->running | w->waiting)) {
         set_pc(w, lanes, pc);
@@ -159,12 +160,10 @@ static void run_lanes(warp *w, uint32_t lanes, uint32_t pc, uint32_t other) {
       set_pc(w, lanes, pc + 1);
       set_pc(w, which, i->target);
       if (i->flow == LEAVE) w->running &= ~which;
-      w->group->launch->executed += executed;
       return;
     }
   }
   if ((w->running & lanes) != 0) set_pc(w, lanes, pc);
-  w->group->launch->executed += executed;
 }
 
 /* Until all lanes wait at a barrier or have ended. */

@@ -266,6 +266,10 @@ class Flow(unittest.TestCase):
         body = "setp.gt.u32 %p1, %r0, 9; @%p1 ret; st.global.b32 [%rd3], 7;"
         self.assertEqual(words(run(body, items=12)), [7] * 10 + [0xffffffff] * 2)
 
+    def test_no_end(self):
+        with self.assertRaisesRegex(ptx.Wrong, "does not come to an end"):
+            run("again:\nbra again;", items=1)
+
     def test_groups(self):
         body = ("mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x; mad.lo.s32 %r3, %r1, %r2, %r0;\n"
                 "mul.wide.u32 %rd5, %r3, 4; add.s64 %rd5, %rd1, %rd5; st.global.b32 [%rd5], %r3;")
