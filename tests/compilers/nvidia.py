@@ -106,6 +106,10 @@ class Compiler:
         ptx.write_text(with_sizes(ptx.read_text(encoding="utf-8"), sizes), encoding="utf-8")
         return ptx, sizes
 
+    def check(self, ptx, target):
+        """Refuses what the driver would, such as an instruction that the GPU does not have."""
+        tools.run([self.ptxas, f"-arch={target}", ptx, "-o", "/dev/null"])
+
     def compile(self, build, target, folder):
         ptx, sizes = self.ptx(build, target, folder)
         cubin, sass = (folder / f"{build.name}-{target}{ending}" for ending in (".cubin", ".sass"))

@@ -75,7 +75,9 @@ class Catalogue:
         self.ways += [(problems.FUSED if stage_of(kernel) == "fused" else problems.STAGED, kernel + sizes)
                       for kernel in others if stage_of(kernel) in stages
                       for sizes in ("", *ROW_IS_SUB_GROUP.get((target, kernel), ()))]
-        self.planned = [kernel for kernel in others if stage_of(kernel) not in stages]  # which only a plan takes
+        self.units = [kernel for kernel in others if stage_of(kernel) == "matrix"]  # probes of matrix units
+        self.planned = [kernel for kernel in others  # which only a plan takes
+                        if stage_of(kernel) not in stages and kernel not in self.units]
 
 
 class Machine:
@@ -182,6 +184,15 @@ def run_test(machine, options, test, kernels):
     return run(machine, options, command, [], {"CLATTN_TEST_KERNELS": ",".join(kernels)}.items())
 
 
+def run_units(machine, options):
+    """Probes the matrix units of the GPU's vendor. The compiler refuses those that the GPU does not have."""
+    result = run(machine, options, [options.build / "tests" / "test_matrix", "offered_units_are_right"], [])
+    result.faults = [fault for fault in result.faults if not fault.startswith("Refused")]
+    if not result.faults and not any(launch.get("kernel") == "matrix" for launch in result.launches):
+        result.faults.append("no matrix unit ran")
+    return result
+
+
 def faults(result, done, kernels, machine):
     """What is wrong with a run."""
     if machine.is_dead():
@@ -194,7 +205,7 @@ def faults(result, done, kernels, machine):
         failed = [tensor for tensor in result.tensors() if not tensor["passed"]]
         yield from (f"{tensor['tensor']}: {tensor['failed']} elements outside of the bound" for tensor in failed)
         if not failed:
-            yield done.stderr.strip()[-300:] or f"exit code {done.returncode}"
+            yield done.stderr.strip()[-600:] or f"exit code {done.returncode}"
     if result.report:
         idle = ["output="] + (["project="] if result.report["problem"]["source"] == "q, k and v" else [])
         missing = [one for one in kernels if one not in result.kernels() and not one.startswith(tuple(idle))]
@@ -272,6 +283,9 @@ def run_all(options, catalogue):
             planned = [kernel for kernel in catalogue.planned if kernel in wanted]
             for test in problems.TESTS if planned and not options.problem else ():
                 total.add(",".join(planned), f"test {test}", run_test(machine, options, test, planned))
+            units = [unit for unit in catalogue.units if options.short or unit in wanted]
+            if units and not options.problem:
+                total.add(",".join(units), "probe", run_units(machine, options))
         finally:
             machine.stop()
     return total

@@ -19,14 +19,15 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 KERNELS = HERE.parent.parent / "kernels"
 BARRIER = "barrier(CLK_LOCAL_MEM_FENCE);"
-# The kernels that show what is wrong in a file, and a problem for them.
+# The kernels that show what is wrong in a file, and a problem for them; probes have their own.
 USERS = {"common/join.cl": ("softmax=tiled", "bool mask"), "common/product_tiled.cl": ("softmax=tiled", "bool mask"),
          "common/product_register.cl": ("context=register", "masked NaN"),
          "common/product_column.cl": ("scores=column", "wide rows, plain scores"),
          "common/product_wide.cl": ("project=wide", "odd sizes, causal"),
          "fused/3_tiled.cl": ("fused=tiled", "odd sizes, causal"),
          "fused/6_split.cl": ("fused=split", "one query, odd sizes, ALiBi"),
-         "common/fused_block.cl": ("fused=register", "cache in i8, pages")}
+         "common/fused_block.cl": ("fused=register", "cache in i8, pages"),
+         "common/matrix_unit_nvidia.cl": ("matrix=mma16", None), "probe/matrix.cl": ("matrix=mma16", None)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +49,16 @@ class Fault:
         path.write_text(before + self.new + after, encoding="utf-8")
 
 
+WRONG = r"(?:row|score of row) \d+.* instead of"
 LISTED = (
     Fault("common/product_tiled.cl", BARRIER, "", 0, "a race: it reads shared byte"),
     Fault("common/join.cl", BARRIER, "if (me != 3) " + BARRIER, 0, "threads never reach|which waits at line"),
     Fault("common/product_tiled.cl", "y < a.count && k0 + x < end", "k0 + x < end", 0, "bytes at offset"),
+    Fault("common/matrix_unit_nvidia.cl", "unit.lane % 16 * row", "unit.lane % 8 * row", 0, WRONG),
+    Fault("common/matrix_unit_nvidia.cl", '".trans"', '""', 0, WRONG),
+    Fault("common/matrix_unit_nvidia.cl", '"f"(second), "f"(first)', '"f"(first), "f"(second)', 0, WRONG),
+    Fault("common/matrix_unit_nvidia.cl", '"r"(bit)', '"r"(1)', 0, WRONG),
+    Fault("probe/matrix.cl", BARRIER, "", 0, "a race: it"),
 )
 
 
@@ -68,7 +75,7 @@ def noticed(build, fault):
         shutil.copytree(KERNELS, kernels)
         fault.make(kernels)
         done = subprocess.run([sys.executable, "-B", HERE / "emulate.py", build, "--cpu", "sm_80", "--kernel", kernel,
-                               "--problem", problem], check=False, capture_output=True, text=True,
+                               *(["--problem", problem] if problem else [])], check=False, capture_output=True, text=True,
                               env={**os.environ, "CLATTN_KERNEL_DIR": str(kernels), "CLATTN_SKIPPED": "77"})
     if done.returncode == 77:
         print(done.stdout.strip())

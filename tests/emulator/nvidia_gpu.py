@@ -59,7 +59,8 @@ class Gpu:
         unfinished.mkdir(parents=True, exist_ok=True)
         build = builds.Build(name, True, ("-include", OFFSET, *options.split()), unfinished / f"{name}.cl")
         build.source.write_text(source, encoding="utf-8")
-        self.compiler.ptx(build, self.target, unfinished)
+        text, _ = self.compiler.ptx(build, self.target, unfinished)
+        self.compiler.check(text, self.target)
         for ending in (".ll", ".ptx"):  # the text last: it says that all is there
             (unfinished / f"{name}-{self.target}{ending}").rename(self.folder / f"{name}-{self.target}{ending}")
         shutil.rmtree(unfinished)
