@@ -43,7 +43,7 @@ int rows_of(const attention a, const sequence s) {
 }
 
 size_t query_offset(const attention a, const kernel_strides stride, const sequence s) {
-  return s.batch * stride.batch + s.head * stride.head + (size_t)(s.first_query + a.first_row) * stride.row;
+  return s.batch * stride.batch + s.head * stride.head + (uint)(s.first_query + a.first_row) * stride.row;
 }
 
 size_t key_offset(const attention a, const kernel_strides stride, const sequence s) {
@@ -58,6 +58,23 @@ int first_key(const attention a, const sequence s, int row) {
 
 int end_key(const attention a, const sequence s, int row) {
   return (int)clamp((long)a.first_row + row + s.position + a.right + 1, 0L, (long)s.key_len);
+}
+
+/* The same relative to the row, which is alike for all rows: row r sees those of the keys r + span.first ...
+ * r + span.end - 1 that exist. */
+typedef struct key_span {
+  int first, end;
+} key_span;
+
+void find_span(const attention a, const sequence s, key_span *span) {
+  const long position = (long)a.first_row + s.position;
+  span->first = (int)clamp(position - a.left, (long)INT_MIN, (long)INT_MAX);
+  span->end = (int)clamp(position + a.right + 1, (long)INT_MIN, (long)INT_MAX);
+}
+
+/* Without a branch, because it is asked for score after score. */
+int is_seen(const key_span span, int row, int key) {
+  return (key - row >= span.first) & (key - row < span.end);
 }
 
 /* Whether any of these rows may see any of the `keys` keys from key0 on. Always true if unmasked scores are wanted. */
@@ -101,15 +118,9 @@ float softcapped(float x, float softcap) {
   return fabs(x) < softcap * 0x1p-12f ? x : softcap * tanh(x / softcap);
 }
 
-/* From the scaled product to the score: softcap, then bias and mask, in ONNX's order (fused/5_vector.cl repeats this
- * for 16 rows). A masked score is replaced by -infinity, not added to: even a NaN of a masked key is gone. */
-float finish_score(const attention a, const row_view view, int key, float scaled) {
-  if (a.until == UNTIL_SCALED) return scaled;
-  float score = !PLAIN_SCORES && a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled;
-  if (a.until == UNTIL_SOFTCAPPED) return score;
-  /* exercise mask: a key outside view.first ... view.end - 1 is masked */
-  if (key < view.first || key >= view.end) return -INFINITY;
-    /* end of exercise */
+/* Adds ALiBi and an additive mask to the score of a visible key. A masked score is replaced by -infinity, not added to:
+ * even a NaN of a masked key is gone. */
+float mask_score(const attention a, const row_view view, int key, float score) {
 #if !PLAIN_SCORES
   if (a.mask_kind != NO_MASK && key >= a.mask_len) return -INFINITY;
   if (view.allowed && !view.allowed[key * a.mask_key]) return -INFINITY;
@@ -121,4 +132,20 @@ float finish_score(const attention a, const row_view view, int key, float scaled
   if (view.slope != 0.0f) score -= view.slope * fabs((float)view.position - (float)key);
 #endif
   return score;
+}
+
+float softcap_score(const attention a, float scaled) {
+  return !PLAIN_SCORES && a.softcap > 0.0f ? softcapped(scaled, a.softcap) : scaled;
+}
+
+/* From the scaled product to the score: softcap, then bias and mask, in ONNX's order (fused/5_vector.cl repeats this
+ * for 16 rows). */
+float finish_score(const attention a, const row_view view, int key, float scaled) {
+  if (a.until == UNTIL_SCALED) return scaled;
+  const float score = softcap_score(a, scaled);
+  if (a.until == UNTIL_SOFTCAPPED) return score;
+  /* exercise mask: a key outside view.first ... view.end - 1 is masked */
+  if (key < view.first || key >= view.end) return -INFINITY;
+  /* end of exercise */
+  return mask_score(a, view, key, score);
 }

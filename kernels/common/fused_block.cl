@@ -101,8 +101,9 @@ typedef struct fused_inputs {
 /* Rows of keys or values in global memory. */
 typedef struct key_rows {
   global const void *from, *scales;
-  size_t at, stride; /* where the first row, or with pages row 0 of the cache, begins; from one row to the next */
-  int dim, head;     /* elements of a vector; KV head */
+  size_t at,
+      stride;    /* where the head's first row, or with pages row 0 of the cache, begins; from one row to the next */
+  int dim, head; /* elements of a vector; KV head */
 } key_rows;
 
 /* The rows and keys of a work-group. */
@@ -142,12 +143,12 @@ int row_in_block(int r) {
 
 /* ---- which row --------------------------------------------------------------------------------------------------- */
 
-/* Returns the row's number in its head and sets *s to that head. -1 if there is no such row. */
+/* Returns the row's number in its head and sets *s to that head. There may be no such row. */
 int place_row(const attention a, const fused_block b, int row_in_block, sequence *s) {
   const int line = b.first_line + row_in_block;
   *s = b.s;
-  if (line >= b.lines) return -1;
 #if HEADS_TOGETHER
+  if (line >= b.lines) return -1;
   const int head = line / a.query_len;
   s->head += head;
   return line - head * a.query_len;
@@ -160,38 +161,57 @@ int is_row(const sequence s, int row) {
   return row >= 0 && row < s.query_len;
 }
 
+/* A row that exists, for one that may not: what is then computed twice is stored once. A block with keys has rows. */
+int nearest_row(const sequence s, int row) {
+  return clamp(row, 0, s.query_len - 1);
+}
+
 /* ---- into local memory ------------------------------------------------------------------------------------------- */
 
 int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* Copies CHUNK elements of a vector stored as `type`, from column first + c on, to column c of `to`; those from column
- * first + columns on become 0. True if one needs care: it is not finite or, with HALF_PRODUCTS, larger than `most`. */
-int load_chunk(int type, const stored_vector from, int first, int columns, int c, float most, local tile_vector *to) {
+/* Of each row of a tile, which has `width` elements, ACROSS work-items load the same columns in turn. A work-item keeps
+ * its columns and goes DOWN rows on from one fetch to the next. */
+#define ACROSS(width) (ITEMS % ((width) / CHUNK) == 0 ? (width) / CHUNK : LOCAL_X)
+#define DOWN(width) (ITEMS / ACROSS(width))
+#define FETCHES_OF(rows, width) (((rows) + DOWN(width) - 1) / DOWN(width))
+
+/* Copies a work-item's columns of a vector of `dim` elements stored as `type`, from column `first` on, to a row of a
+ * tile; those behind its end become 0. True if one needs care: it is not finite or, with HALF_PRODUCTS, larger than
+ * `most`. */
+int load_row(int type, const stored_vector from, int first, const int dim, const int width, float most,
+             local tile_vector *to) {
+  int care = 0;
+#pragma unroll
+  for (int c = item_number() % ACROSS(width) * CHUNK; c < width; c += ACROSS(width) * CHUNK) {
 #if WIDE_ROWS
-  const float4 values = c < columns ? load_elements4(type, from, first + c) : 0.0f;
-  to[c / 4] = in_tile(values);
-  return need_care(values, most);
+    const float4 values = dim % width == 0 || first + c < dim ? load_elements4(type, from, first + c) : 0.0f;
+    to[c / 4] = in_tile(values);
 #else
-  const float value = c < columns ? load_element(type, from, first + c) : 0.0f;
-  ((local tile_element *)to)[c] = (tile_element)value;
-  return need_care(value, most);
+    const float values = dim % width == 0 || first + c < dim ? load_element(type, from, first + c) : 0.0f;
+    ((local tile_element *)to)[c] = (tile_element)values;
 #endif
+    care |= need_care(values, most);
+  }
+  return care;
 }
 
-/* Loads DEPTH columns of the block's queries, from column depth0 on. True as above. */
+/* Loads DEPTH columns of the block's queries, from column depth0 on; a row that does not exist gets those of another.
+ * True as above. */
 int load_queries(const attention a, const fused_block b, global const void *q, int depth0, local tile_vector *tile) {
   int care = 0;
 #pragma unroll FETCHES
-  for (int i = item_number(); i < BLOCK_ROWS * (DEPTH / CHUNK); i += ITEMS) {
-    const int r = i / (DEPTH / CHUNK), c = (i - r * (DEPTH / CHUNK)) * CHUNK;
+  for (int i = 0; i < FETCHES_OF(BLOCK_ROWS, DEPTH); ++i) {
+    const int r = item_number() / ACROSS(DEPTH) + i * DOWN(DEPTH);
+    if (BLOCK_ROWS % DOWN(DEPTH) != 0 && r >= BLOCK_ROWS) break;
     sequence s;
     stored_vector query;
     const int row = place_row(a, b, r, &s);
-    find_vector(q, query_offset(a, a.q, s) + row * a.q.row, &query);
-    care |= load_chunk(Q_TYPE, query, depth0, is_row(s, row) ? HEAD_DIM - depth0 : 0, c, LARGEST_OPERAND,
-                       tile + r * DEPTH_ROW);
+    s.first_query += nearest_row(s, row);
+    find_vector(q, query_offset(a, a.q, s), &query);
+    care |= load_row(Q_TYPE, query, depth0, HEAD_DIM, DEPTH, LARGEST_OPERAND, tile + r * DEPTH_ROW);
   }
   return care;
 }
@@ -204,19 +224,19 @@ void find_places(const attention a, const fused_block b, const fused_inputs in, 
 }
 #endif
 
-/* Loads columns of a tile of K or V, from column `first` on; `keys` of its rows exist. Each row of the tile gets
- * `width` elements. True as above. */
-int load_keys(int type, const key_rows rows, int keys, int first, const int width, float most,
+/* Loads columns of a tile of K or V, from column `first` on. Each row of the tile gets `width` elements; behind the
+ * last key, a row gets those of that key. True as above. */
+int load_keys(int type, const key_rows rows, int key0, int key_end, int first, const int width, float most,
               const block_memory memory, local tile_vector *tile, int tile_row) {
   int care = 0;
 #pragma unroll FETCHES
-  for (int i = item_number(); i < BLOCK_KEYS * (width / CHUNK); i += ITEMS) {
-    const int r = i / (width / CHUNK), c = (i - r * (width / CHUNK)) * CHUNK;
-    const int known = type < STORED_I8_TOKEN ? r : min(r, keys - 1); /* a row that does not exist has no scale */
-    const size_t place = PAGES ? memory.places[r] : known;
+  for (int i = 0; i < FETCHES_OF(BLOCK_KEYS, width); ++i) {
+    const int r = item_number() / ACROSS(width) + i * DOWN(width);
+    if (BLOCK_KEYS % DOWN(width) != 0 && r >= BLOCK_KEYS) break;
+    const size_t place = PAGES ? memory.places[r] : (uint)min(key0 + r, key_end - 1);
     stored_vector vector;
     find_cached(type, rows.from, rows.scales, rows.at + place * rows.stride, rows.dim, rows.head, &vector);
-    care |= load_chunk(type, vector, first, r < keys ? rows.dim - first : 0, c, most, tile + r * tile_row);
+    care |= load_row(type, vector, first, rows.dim, width, most, tile + r * tile_row);
   }
   return care;
 }
@@ -227,15 +247,14 @@ int load_keys(int type, const key_rows rows, int keys, int first, const int widt
 void multiply_keys(const attention a, const fused_block b, const fused_inputs in, int key0, const block_memory memory,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
   product_sum product[ITEM_ROWS][ITEM_KEYS];
-  const size_t k_at = rows_offset(a, a.k, b.s) + (PAGES ? 0 : key0) * a.k.row;
-  const key_rows rows = {in.k, in.k_scales, k_at, a.k.row, HEAD_DIM, b.s.head / a.group};
+  const key_rows rows = {in.k, in.k_scales, rows_offset(a, a.k, b.s), a.k.row, HEAD_DIM, b.s.head / a.group};
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r)
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) product[r][c] = 0.0f;
   for (int depth0 = 0; depth0 < HEAD_DIM; depth0 += DEPTH) {
     int care = DEPTH < HEAD_DIM && load_queries(a, b, in.q, depth0, memory.tile);
-    care |= load_keys(K_TYPE, rows, b.key_end - key0, depth0, DEPTH, LARGEST_OPERAND, memory, memory.tile + KEYS_AT,
+    care |= load_keys(K_TYPE, rows, key0, b.key_end, depth0, DEPTH, LARGEST_OPERAND, memory, memory.tile + KEYS_AT,
                       DEPTH_ROW);
     if (HALF_PRODUCTS && care) memory.flags[FLAGS - 1] = 1; /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE);                           /* the tiles are complete before anyone reads them */
@@ -251,20 +270,30 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
 /* From products to scores. Where all rows see all keys and nothing else changes a score, only the scale is applied. */
 void finish_scores(const attention a, const fused_block b, const fused_inputs in, int key0,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
-  const int all = is_plain(a, in.slopes) && all_are_seen(a, b.s, b.first_row, b.row_end, key0, BLOCK_KEYS);
+  /* Not view.first and view.end: those of all rows would stay in registers while other tiles are processed. */
+  key_span span;
+  find_span(a, b.s, &span);
+  /* If the last row sees the first key, and the first row the last key, all rows see all keys. */
+  if (is_plain(a, in.slopes) && key0 + BLOCK_KEYS <= b.key_end && is_seen(span, b.row_end - 1, key0) &&
+      is_seen(span, b.first_row, key0 + BLOCK_KEYS - 1)) {
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; ++r)
+#pragma unroll
+      for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = scale_product(score[r][c], a.scale);
+    return;
+  }
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
-#pragma unroll
-    for (int c = 0; c < ITEM_KEYS; ++c) score[r][c] = scale_product(score[r][c], a.scale);
-    if (all) continue;
     sequence s;
     row_view view;
     const int row = place_row(a, b, row_in_block(r), &s);
-    view_row(a, s, row, in.mask, in.slopes, &view);
+    view_row(a, s, nearest_row(s, row), in.mask, in.slopes, &view);
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) {
       const int key = key0 + get_local_id(0) + c * LOCAL_X;
-      score[r][c] = is_row(s, row) ? finish_score(a, view, key, score[r][c]) : -INFINITY;
+      const float scaled = scale_product(score[r][c], a.scale);
+      const int seen = (key < b.key_end) & is_seen(span, row, key);
+      score[r][c] = seen ? mask_score(a, view, key, softcap_score(a, scaled)) : -INFINITY;
     }
   }
 }
@@ -297,7 +326,8 @@ void store_weights(const block_memory memory, int headroom, float score[ITEM_ROW
     for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] *= factor;
 #pragma unroll
     for (int c = 0; c < ITEM_KEYS; ++c) {
-      const float weight = score[r][c] == -INFINITY ? MASKED_WEIGHT : live_weight(score[r][c], larger, headroom);
+      const float live = live_weight(score[r][c], larger, headroom);
+      const float weight = score[r][c] == -INFINITY ? MASKED_WEIGHT : live;
       sums->sum[r] += summed_weight(weight, headroom);
       weights[c * LOCAL_X] = (tile_element)weight;
     }
@@ -326,7 +356,7 @@ int begin_products(const attention a, const fused_block b, const fused_inputs in
 /* Processes all keys of the block. `sink` is the first maximum (-infinity: no sink), and its term starts the sum. */
 void sum_block(const attention a, const fused_block b, const fused_inputs in, float sink, int headroom,
                const block_memory memory, block_sums *sums) {
-  const size_t v_at = rows_offset(a, a.v, b.s);
+  const key_rows values = {in.v, in.v_scales, rows_offset(a, a.v, b.s), a.v.row, VALUE_DIM, b.s.head / a.group};
 #pragma unroll
   for (int r = 0; r < ITEM_ROWS; ++r) {
     sums->largest[r] = sink;
@@ -334,7 +364,7 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
 #pragma unroll
     for (int i = 0; i < VALUE_VECTORS; ++i) sums->context[r][i] = 0.0f;
   }
-  const int large_queries = begin_products(a, b, in, memory);
+  const int large_queries = b.first_key < b.key_end && begin_products(a, b, in, memory); /* else there may be no row */
 #if PAGES
   find_places(a, b, in, b.first_key, memory.places);
   barrier(CLK_LOCAL_MEM_FENCE); /* the places are stored */
@@ -345,9 +375,7 @@ void sum_block(const attention a, const fused_block b, const fused_inputs in, fl
     multiply_keys(a, b, in, key0, memory, score);
     finish_scores(a, b, in, key0, score);
     find_maxima(memory, score, largest);
-    const key_rows rows = {in.v,    in.v_scales, v_at + (PAGES ? 0 : key0) * a.v.row,
-                           a.v.row, VALUE_DIM,   b.s.head / a.group};
-    if (load_keys(V_TYPE, rows, b.key_end - key0, 0, 4 * VALUE_ROW, LARGEST_VALUE, memory, memory.tile + VALUES_AT,
+    if (load_keys(V_TYPE, values, key0, b.key_end, 0, 4 * VALUE_ROW, LARGEST_VALUE, memory, memory.tile + VALUES_AT,
                   VALUE_ROW))
       memory.flags[0] = 1;        /* all writers write the same value */
     barrier(CLK_LOCAL_MEM_FENCE); /* V is stored, and what was offered */

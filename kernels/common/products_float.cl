@@ -11,7 +11,7 @@
 #define LARGEST_VALUE FLT_MAX
 #if WIDE_ROWS
 int need_care(float4 values, float most) {
-  return any(isfinite(values) == 0);
+  return !(isfinite(values.x) & isfinite(values.y) & isfinite(values.z) & isfinite(values.w));
 }
 #else
 int need_care(float value, float most) {

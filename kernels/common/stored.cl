@@ -41,9 +41,10 @@ float16 load_stored16(int type, global const void *from, size_t i) {
 
 /* 4 contiguous elements, starting at i, a multiple of 4. */
 float4 load_stored4(int type, global const void *from, size_t i) {
-  if (type == STORED_F16) return vloada_half4(i / 4, (global const half *)from);
-  if (type == STORED_BF16) return as_float4(convert_uint4(((global const ushort4 *)from)[i / 4]) << 16);
-  return ((global const float4 *)from)[i / 4];
+  if (type == STORED_F16) return vloada_half4(0, (global const half *)from + i);
+  if (type == STORED_BF16)
+    return as_float4(convert_uint4(*(global const ushort4 *)((global const ushort *)from + i)) << 16);
+  return *(global const float4 *)((global const float *)from + i);
 }
 
 /* 8 contiguous elements, starting at i. */
