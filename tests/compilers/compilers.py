@@ -4,9 +4,9 @@
 usage: compilers.py BUILD_FOLDER [--short] [--target TARGET]... [--kernel STAGE=NAME]... [--record]
 
 No GPU is needed. The compilers come as packages and are unpacked in the build folder. TARGET is one of sm_75, sm_80,
-sm_90, gfx906, gfx90a, gfx1030, gfx1100, skl, tgllp, dg2 and pvc; without any it is all, or with --short one of each
-vendor. --short also leaves out head_dim 80 and 256. --record writes the result into limits.csv, and into the tables of
-docs/compilers.md.
+sm_90, gfx906, gfx908, gfx90a, gfx942, gfx1030, gfx1100, gfx1200, skl, tgllp, dg2 and pvc; without any it is all, or
+with --short one of each vendor. --short also leaves out head_dim 80 and 256. --record writes the result into
+limits.csv, and into the tables of docs/compilers.md.
 
 Exits with 1 if a kernel is refused, if a figure is worse than its limit, or better, so that the limit should be
 renewed; with 77 (skipped), or CLATTN_SKIPPED, if a compiler cannot be had. docs/compilers.md explains the figures."""
