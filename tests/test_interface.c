@@ -43,6 +43,7 @@ static void calls_of_devices_and_kernels(clattn_device **device) {
   clattn_peaks peaks = CLATTN_PEAKS_INIT;
   clattn_self_test_result answer = CLATTN_SELF_TEST_RESULT_INIT;
   clattn_rows *rows = NULL;
+  const char *unit = NULL;
   clattn_error error;
   const clattn_tuned tuned = {sizeof(clattn_tuned), CLATTN_STAGE_SCORES, "naive", "naive", 1.0, 1.0, 1};
   const clattn_device_choice choice = {.device = getenv("CLATTN_DEVICE")};
@@ -54,6 +55,7 @@ static void calls_of_devices_and_kernels(clattn_device **device) {
   clattn_device_close(*device);
   SUCCEEDS(clattn_device_open, &choice, device);
   SUCCEEDS(clattn_device_probe, *device, &probe, &peaks);
+  SUCCEEDS(clattn_device_matrix_unit, *device, CLATTN_F16, &unit);
   SUCCEEDS(clattn_problem_validate, &p);
   SUCCEEDS(clattn_kernel_supported, 0, clattn_device_get_info(*device));
   SUCCEEDS(clattn_kernel_self_test, *device, 0, NULL, &answer);

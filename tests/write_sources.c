@@ -220,7 +220,8 @@ static const struct {
                     {"sm_90", "mma16", MATRIX_MMA_16, true},     {"dg2", "dpas8", MATRIX_DPAS_8, true},
                     {"pvc", "dpas16", MATRIX_DPAS_16, true},     {"gfx908", "mfma", MATRIX_MFMA, false},
                     {"gfx90a", "mfma", MATRIX_MFMA, true},       {"gfx942", "mfma", MATRIX_MFMA, true},
-                    {"gfx1100", "wmma11", MATRIX_WMMA_11, true}, {"gfx1200", "wmma12", MATRIX_WMMA_12, true}};
+                    {"gfx1100", "wmma11", MATRIX_WMMA_11, true}, {"gfx1200", "wmma12", MATRIX_WMMA_12, true},
+                    {"gfx1201", "wmma12", MATRIX_WMMA_12, true}};
 
 /* The probe of each unit of the device, which uses all of its interface. */
 static bool write_probes(const char *folder, const clattn_device_info *device) {

@@ -79,10 +79,9 @@ CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device 
 /* ---- matrix unit ------------------------------------------------------------------------------------------------- */
 
 /* The device's unit for products of matrices of this type, CLATTN_F16 or CLATTN_BF16, summed in float: *name is, for
- * instance, "NVIDIA mma.sync m16n8k16" and valid for ever. Builds and runs a small kernel for each unit that the device
- * may have, and checks its results. CLATTN_UNSUPPORTED: its vendor has no unit that the library knows, or the type is
- * another; CLATTN_BUILD_FAILED: none works, and the error says what became of the last one. No kernel of the catalogue
- * uses matrix units yet. */
+ * instance, "NVIDIA mma.sync m16n8k16", valid for ever, or NULL if the device has none that the library knows. Builds a
+ * small kernel for each unit that GPUs of its vendor may have, until one is built, runs it and checks its results;
+ * CLATTN_BUILD_FAILED if they are wrong. No kernel of the catalogue uses matrix units yet. */
 CLATTN_API clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type, const char **name,
                                                    clattn_error *error);
 

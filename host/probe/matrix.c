@@ -60,10 +60,10 @@ static const int values[] = {-1, 0, 1, 2};
 static const cl_ushort as_half[] = {0xbc00, 0, 0x3c00, 0x4000}, as_bfloat16[] = {0xbf80, 0, 0x3f80, 0x4000};
 
 typedef struct matrix_problem {
-  int rows, columns, depth, width; /* of x and of z; of z; and of x and y */
+  int rows, columns, depth, width; /* rows of x; columns of z; rows of y and of z; columns of x and of y */
   int x[ROWS_MOST * SIDE_MOST], y[SIDE_MOST * SIDE_MOST], z[SIDE_MOST * SIDE_MOST];
   cl_ushort stored_x[ROWS_MOST * SIDE_MOST], stored_y[SIDE_MOST * SIDE_MOST], stored_z[SIDE_MOST * SIDE_MOST];
-  cl_float result[ROWS_MOST * SIDE_MOST], largest[ROWS_MOST]; /* right ones */
+  cl_float result[ROWS_MOST * SIDE_MOST], largest[ROWS_MOST]; /* as expected */
 } matrix_problem;
 
 static void fill(uint64_t *random, clattn_type type, int count, int *value, cl_ushort *stored) {
@@ -157,30 +157,29 @@ static clattn_status launch(clattn_queue *queue, const matrix_problem *p, const 
 
 static clattn_status compare(const matrix_problem *p, const clattn_matrix_form *form, const cl_float *result,
                              const cl_float *largest, clattn_error *error) {
-  for (int row = 0; row < p->rows; ++row) {
-    if (largest[row] != p->largest[row])
-      return clattn_fail(error, CLATTN_BUILD_FAILED, "%s: the largest score of row %d is %g instead of %g",
-                         clattn_matrix_name(form->unit), row, (double)largest[row], (double)p->largest[row]);
+  for (int row = 0; row < p->rows; ++row)
     for (int column = 0; column < p->columns; ++column) {
       const int at = row * p->columns + column;
+      if (largest[at] != p->largest[row])
+        return clattn_fail(error, CLATTN_BUILD_FAILED, "%s: the largest score of row %d is %g instead of %g",
+                           clattn_matrix_name(form->unit), row, (double)largest[at], (double)p->largest[row]);
       if (result[at] != p->result[at])
         return clattn_fail(error, CLATTN_BUILD_FAILED, "%s: row %d, column %d is %g instead of %g",
                            clattn_matrix_name(form->unit), row, column, (double)result[at], (double)p->result[at]);
     }
-  }
   return CLATTN_OK;
 }
 
 static clattn_status run(clattn_device *device, const clattn_matrix_form *form, cl_kernel kernel, clattn_error *error) {
   matrix_problem p;
   cl_mem buffer[BUFFERS] = {NULL};
-  cl_float result[ROWS_MOST * SIDE_MOST], largest[ROWS_MOST];
+  cl_float result[ROWS_MOST * SIDE_MOST], largest[ROWS_MOST * SIDE_MOST];
   clattn_queue queue = {.commands = device->queue};
   make_problem(form, &p);
-  const size_t bytes[BUFFERS] = {(size_t)(p.rows * p.width) * sizeof(cl_ushort),
-                                 (size_t)(p.depth * p.width) * sizeof(cl_ushort),
-                                 (size_t)(p.depth * p.columns) * sizeof(cl_ushort),
-                                 (size_t)(p.rows * p.columns) * sizeof(cl_float), (size_t)p.rows * sizeof(cl_float)};
+  const size_t bytes[BUFFERS] = {
+      (size_t)(p.rows * p.width) * sizeof(cl_ushort), (size_t)(p.depth * p.width) * sizeof(cl_ushort),
+      (size_t)(p.depth * p.columns) * sizeof(cl_ushort), (size_t)(p.rows * p.columns) * sizeof(cl_float),
+      (size_t)(p.rows * p.columns) * sizeof(cl_float)};
   clattn_status status = create(device, bytes, buffer, error);
   if (status == CLATTN_OK) status = launch(&queue, &p, form, kernel, bytes, buffer, error);
   if (status == CLATTN_OK) status = clattn_queue_read(&queue, buffer[RESULT], 0, bytes[RESULT], result, error);
@@ -196,6 +195,7 @@ clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_for
                                   clattn_error *error) {
   cl_kernel kernel = NULL;
   clattn_status status = build(device, form, kernel_dir, &kernel, error);
+  if (status == CLATTN_BUILD_FAILED) return CLATTN_UNSUPPORTED; /* the device does not have it */
   if (status == CLATTN_OK) status = run(device, form, kernel, error);
   if (kernel != NULL) clReleaseKernel(kernel);
   return status;
@@ -205,17 +205,16 @@ clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type,
                                         clattn_error *error) {
   if (device == NULL || name == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the %s is NULL", device == NULL ? "device" : "name");
+  if (type != CLATTN_F16 && type != CLATTN_BF16)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "type is %d (allowed: CLATTN_F16 and CLATTN_BF16)", (int)type);
   clattn_status status = clattn_process_check(error);
-  if (status != CLATTN_OK) return status;
-  status = clattn_fail(error, CLATTN_UNSUPPORTED, "'%s' has no matrix unit that is known here for %s",
-                       device->info.name, clattn_type_name(type));
-  for (size_t i = 0; i < UNIT_COUNT; ++i) {
+  *name = NULL;
+  for (size_t i = 0; i < UNIT_COUNT && status == CLATTN_OK && *name == NULL; ++i) {
     const clattn_matrix_form form = {.unit = units[i].unit, .type = type};
     if (!clattn_matrix_is_likely(form.unit, type, &device->info)) continue;
     status = clattn_matrix_probe(device, &form, NULL, error);
-    if (status != CLATTN_OK) continue;
-    *name = units[i].name;
-    break;
+    if (status == CLATTN_OK) *name = units[i].name;
+    if (status == CLATTN_UNSUPPORTED) status = CLATTN_OK;
   }
   return clattn_finish(error, status);
 }

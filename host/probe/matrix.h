@@ -4,7 +4,7 @@
 
 #include "device/device.h"
 
-/* A matrix unit as it is compiled for. */
+/* What a probe is compiled for. */
 typedef struct clattn_matrix_form {
   int unit;         /* MATRIX_... of kernels/common/matrix_units.h */
   clattn_type type; /* of the operands: CLATTN_F16 or CLATTN_BF16 */
@@ -25,8 +25,8 @@ bool clattn_matrix_is_likely(int unit, clattn_type type, const clattn_device_inf
 void clattn_matrix_options(const clattn_matrix_form *form, const clattn_device_info *device, const char *kernel_dir,
                            char *options, size_t size);
 
-/* Builds the file for the unit, runs it, and compares its results, which are exact.
- * CLATTN_BUILD_FAILED: the compiler refuses it, or a result is wrong. kernel_dir as in
+/* Builds CLATTN_MATRIX_FILE for the unit, runs it, and compares its results, which are exact.
+ * CLATTN_UNSUPPORTED: the compiler refuses it; CLATTN_BUILD_FAILED: a result is wrong. kernel_dir as in
  * clattn_plan_options. */
 clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_form *form, const char *kernel_dir,
                                   clattn_error *error);

@@ -72,7 +72,7 @@ void find_span(const attention a, const sequence s, key_span *span) {
   span->end = (int)clamp(position + a.right + 1, (long)INT_MIN, (long)INT_MAX);
 }
 
-/* Without a branch, because it is asked for score after score. */
+/* Without a branch, because each score asks. Lengths end far enough below INT_MAX for key - row. */
 int is_seen(const key_span span, int row, int key) {
   return (key - row >= span.first) & (key - row < span.end);
 }

@@ -161,7 +161,7 @@ int is_row(const sequence s, int row) {
   return row >= 0 && row < s.query_len;
 }
 
-/* A row that exists, for one that may not: what is then computed twice is stored once. A block with keys has rows. */
+/* The row or, if it does not exist, the nearest that does: computed twice, stored once. A block with keys has rows. */
 int nearest_row(const sequence s, int row) {
   return clamp(row, 0, s.query_len - 1);
 }
@@ -172,8 +172,8 @@ int item_number(void) {
   return get_local_id(1) * LOCAL_X + get_local_id(0);
 }
 
-/* Of each row of a tile, which has `width` elements, ACROSS work-items load the same columns in turn. A work-item keeps
- * its columns and goes DOWN rows on from one fetch to the next. */
+/* ACROSS work-items share a row of a tile, which has `width` elements: each takes every ACROSS-th chunk of it, the same
+ * chunks in each of its rows. All work-items together load DOWN rows at a time. */
 #define ACROSS(width) (ITEMS % ((width) / CHUNK) == 0 ? (width) / CHUNK : LOCAL_X)
 #define DOWN(width) (ITEMS / ACROSS(width))
 #define FETCHES_OF(rows, width) (((rows) + DOWN(width) - 1) / DOWN(width))
@@ -224,8 +224,8 @@ void find_places(const attention a, const fused_block b, const fused_inputs in, 
 }
 #endif
 
-/* Loads columns of a tile of K or V, from column `first` on. Each row of the tile gets `width` elements; behind the
- * last key, a row gets those of that key. True as above. */
+/* Loads columns of a tile of K or V, from column `first` on. Each row of the tile gets `width` elements;
+ * rows behind the last key repeat it, and their scores are masked. True as above. */
 int load_keys(int type, const key_rows rows, int key0, int key_end, int first, const int width, float most,
               const block_memory memory, local tile_vector *tile, int tile_row) {
   int care = 0;
@@ -270,7 +270,7 @@ void multiply_keys(const attention a, const fused_block b, const fused_inputs in
 /* From products to scores. Where all rows see all keys and nothing else changes a score, only the scale is applied. */
 void finish_scores(const attention a, const fused_block b, const fused_inputs in, int key0,
                    float score[ITEM_ROWS][ITEM_KEYS]) {
-  /* Not view.first and view.end: those of all rows would stay in registers while other tiles are processed. */
+  /* The same for all rows. Each row's own first and end would stay in registers while other tiles are processed. */
   key_span span;
   find_span(a, b.s, &span);
   /* If the last row sees the first key, and the first row the last key, all rows see all keys. */

@@ -4,20 +4,24 @@
  *     BFLOAT16         1: left and right are bfloat16, else half
  *     SOFTWARE_UNIT    1: the unit is computed in plain OpenCL C, lane by lane (common/matrix_unit_software.cl)
  *
- * Each back end defines, for a matrix in local memory whose rows are `row` elements apart:
+ * probe/matrix.cl is an example of its use. Each back end defines, for a matrix in local memory whose rows are `row`
+ * elements apart:
  *
  *     left_fragment load_left(unit, from, row)             UNIT_ROWS rows of UNIT_DEPTH elements
  *     right_fragment load_right(unit, from, row)           UNIT_COLUMNS rows of UNIT_DEPTH elements
  *     right_fragment load_right_across(unit, from, row)    UNIT_DEPTH rows of UNIT_COLUMNS elements: right transposed
  *     void multiply_add(unit, left, right, &sum)           sum += left . right^T
- *     left_fragment left_of_sums(unit, sums)               the UNIT_DEPTH / UNIT_COLUMNS sums side by side, rounded
+ *     left_fragment left_of_sums(unit, sums)               HANDED_SUMS neighbouring sums, rounded
  *     float from_lane(unit, value, bit)                    the value of the lane whose number differs in this bit
  *
- * All lanes of a sub-group call them together. With SOFTWARE_UNIT they have barriers of the work-group, so all its
- * sub-groups must call them equally often. `from` is at a multiple of 8 elements, and so is `row`.
+ * This file adds row_max, row_sum, find_largest and scale_rows for the rows of a sum. sum_row and sum_column of
+ * common/matrix_units.h say which element sum.value[i] is.
  *
- * A sum hands its elements to the next product's left without local memory, because in all units but WMMA_11 a lane of
- * left holds just the elements that it holds of the sums. In WMMA_11 it exchanges half of them with one other lane.
+ * All lanes of a sub-group call these together. With SOFTWARE_UNIT they have barriers of the work-group, so all its
+ * sub-groups must call them equally often. `from` is aligned to 16 bytes, and `row` is a multiple of 8.
+ *
+ * A sum becomes the next product's left without local memory: in all units but WMMA_11 a lane already holds, in the
+ * sums, the elements of left that it needs. In WMMA_11 it exchanges half of them with one other lane.
  */
 #include "common/stored.cl"
 #include "common/matrix_units.h"
@@ -39,7 +43,7 @@
 #define LANE_ROWS MATRIX_LANE_ROWS(MATRIX_UNIT)
 #define HANDED_SUMS (UNIT_DEPTH / UNIT_COLUMNS)
 
-/* Local memory of a sub-group, in uints; only the software unit uses it. */
+/* Local memory of a sub-group, in uints. Only the software unit uses it; elsewhere it is 1, as no array is empty. */
 #if SOFTWARE_UNIT
 #define UNIT_SCRATCH ((UNIT_ROWS + UNIT_COLUMNS) * UNIT_DEPTH / 2 + UNIT_LANES)
 #else

@@ -3,12 +3,10 @@
 
 #if MATRIX_UNIT == MATRIX_WMMA_11
 typedef ushort16 operand_values;
-typedef half16 halves;
-typedef short16 shorts;
 typedef float8 sum_values;
-#define LOAD(from) vload16(0, from)
-#define HALVES(values) as_half16(values)
-#define SHORTS(values) as_short16(values)
+#define LOAD_OPERANDS(from) vload16(0, from)
+#define AS_HALVES(values) as_half16(values)
+#define AS_SHORTS(values) as_short16(values)
 #define LOAD_SUM vload8
 #define STORE_SUM vstore8
 #define MULTIPLY_F16(a, b, sum) __builtin_amdgcn_wmma_f32_16x16x16_f16_w32(a, b, sum)
@@ -16,9 +14,9 @@ typedef float8 sum_values;
 #elif MATRIX_UNIT == MATRIX_WMMA_12
 typedef ushort8 operand_values;
 typedef float8 sum_values;
-#define LOAD(from) vload8(0, from)
-#define HALVES(values) as_half8(values)
-#define SHORTS(values) as_short8(values)
+#define LOAD_OPERANDS(from) vload8(0, from)
+#define AS_HALVES(values) as_half8(values)
+#define AS_SHORTS(values) as_short8(values)
 #define LOAD_SUM vload8
 #define STORE_SUM vstore8
 #define MULTIPLY_F16(a, b, sum) __builtin_amdgcn_wmma_f32_16x16x16_f16_w32_gfx12(a, b, sum)
@@ -26,9 +24,9 @@ typedef float8 sum_values;
 #else
 typedef ushort4 operand_values;
 typedef float4 sum_values;
-#define LOAD(from) vload4(0, from)
-#define HALVES(values) as_half4(values)
-#define SHORTS(values) as_short4(values)
+#define LOAD_OPERANDS(from) vload4(0, from)
+#define AS_HALVES(values) as_half4(values)
+#define AS_SHORTS(values) as_short4(values)
 #define LOAD_SUM vload4
 #define STORE_SUM vstore4
 #define MULTIPLY_F16(a, b, sum) __builtin_amdgcn_mfma_f32_16x16x16f16(a, b, sum, 0, 0, 0)
@@ -44,19 +42,19 @@ typedef struct right_fragment {
 } right_fragment;
 
 /* Left and right are alike: a lane has a row's elements side by side. */
-operand_values load_row(const matrix_unit unit, local const ushort *from, int row) {
-  return LOAD(from + left_row(MATRIX_UNIT, unit.lane, 0) * row + left_depth(MATRIX_UNIT, unit.lane, 0));
+operand_values load_operands(const matrix_unit unit, local const ushort *from, int row) {
+  return LOAD_OPERANDS(from + left_row(MATRIX_UNIT, unit.lane, 0) * row + left_depth(MATRIX_UNIT, unit.lane, 0));
 }
 
 left_fragment load_left(const matrix_unit unit, local const ushort *from, int row) {
   left_fragment left;
-  left.values = load_row(unit, from, row);
+  left.values = load_operands(unit, from, row);
   return left;
 }
 
 right_fragment load_right(const matrix_unit unit, local const ushort *from, int row) {
   right_fragment right;
-  right.values = load_row(unit, from, row);
+  right.values = load_operands(unit, from, row);
   return right;
 }
 
@@ -66,16 +64,16 @@ right_fragment load_right_across(const matrix_unit unit, local const ushort *fro
 #pragma unroll
   for (int i = 0; i < RIGHT_VALUES; ++i)
     value[i] = from[(right_depth(MATRIX_UNIT, unit.lane, 0) + i) * row + right_row(MATRIX_UNIT, unit.lane, 0)];
-  right.values = LOAD(value);
+  right.values = LOAD_OPERANDS(value);
   return right;
 }
 
 void multiply_add(const matrix_unit unit, const left_fragment left, const right_fragment right, sum_fragment *sum) {
   const sum_values old = LOAD_SUM(0, sum->value);
 #if BFLOAT16
-  STORE_SUM(MULTIPLY_BF16(SHORTS(right.values), SHORTS(left.values), old), 0, sum->value);
+  STORE_SUM(MULTIPLY_BF16(AS_SHORTS(right.values), AS_SHORTS(left.values), old), 0, sum->value);
 #else
-  STORE_SUM(MULTIPLY_F16(HALVES(right.values), HALVES(left.values), old), 0, sum->value);
+  STORE_SUM(MULTIPLY_F16(AS_HALVES(right.values), AS_HALVES(left.values), old), 0, sum->value);
 #endif
 }
 
@@ -99,6 +97,6 @@ left_fragment left_of_sums(const matrix_unit unit, const sum_fragment sums[HANDE
 #pragma unroll
   for (int i = 0; i < LEFT_VALUES; ++i) value[i] = to_operand(sums[0].value[i]);
 #endif
-  left.values = LOAD(value);
+  left.values = LOAD_OPERANDS(value);
   return left;
 }

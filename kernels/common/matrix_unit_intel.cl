@@ -1,5 +1,5 @@
-/* For common/matrix_unit.cl: Intel's dot products of systolic arrays, cl_intel_subgroup_matrix_multiply_accumulate. The
- * kernel must ask for sub-groups of UNIT_LANES. */
+/* For common/matrix_unit.cl: Intel's DPAS (dot product accumulate systolic), through the extension
+ * cl_intel_subgroup_matrix_multiply_accumulate. The kernel must ask for sub-groups of UNIT_LANES. */
 #pragma OPENCL EXTENSION cl_intel_subgroups : enable
 
 typedef struct left_fragment {
@@ -27,26 +27,26 @@ left_fragment load_left(const matrix_unit unit, local const ushort *from, int ro
 }
 
 #if MATRIX_UNIT == MATRIX_DPAS_8
-#define VALUE(from, row, r, lane) ((local const int *)((from) + (r) * (row)))[lane]
-#define ACROSS(from, row, r, lane)                                                                                     \
+#define DPAS_VALUE(from, row, r, lane) ((local const int *)((from) + (r) * (row)))[lane]
+#define DPAS_ACROSS(from, row, r, lane)                                                                                \
   ((from)[2 * (lane) * (row) + (r)] | (int)((uint)(from)[(2 * (lane) + 1) * (row) + (r)] << 16))
 #else
-#define VALUE(from, row, r, lane) ((local const short *)((from) + (r) * (row)))[lane]
-#define ACROSS(from, row, r, lane) ((local const short *)((from) + (lane) * (row)))[r]
+#define DPAS_VALUE(from, row, r, lane) ((local const short *)((from) + (r) * (row)))[lane]
+#define DPAS_ACROSS(from, row, r, lane) ((local const short *)((from) + (lane) * (row)))[r]
 #endif
-#define EIGHT(f, from, row, lane)                                                                                      \
+#define DPAS_ROWS(f, from, row, lane)                                                                                  \
   (right_values)(f(from, row, 0, lane), f(from, row, 1, lane), f(from, row, 2, lane), f(from, row, 3, lane),           \
                  f(from, row, 4, lane), f(from, row, 5, lane), f(from, row, 6, lane), f(from, row, 7, lane))
 
 right_fragment load_right(const matrix_unit unit, local const ushort *from, int row) {
   right_fragment right;
-  right.rows = EIGHT(VALUE, from, row, unit.lane);
+  right.rows = DPAS_ROWS(DPAS_VALUE, from, row, unit.lane);
   return right;
 }
 
 right_fragment load_right_across(const matrix_unit unit, local const ushort *from, int row) {
   right_fragment right;
-  right.rows = EIGHT(ACROSS, from, row, unit.lane);
+  right.rows = DPAS_ROWS(DPAS_ACROSS, from, row, unit.lane);
   return right;
 }
 
@@ -59,7 +59,7 @@ void multiply_add(const matrix_unit unit, const left_fragment left, const right_
 #endif
 }
 
-/* A lane has its row to itself. */
+/* Not for rows of sums: a lane has its row to itself. */
 float from_lane(const matrix_unit unit, float value, int bit) {
   return intel_sub_group_shuffle_xor(value, bit);
 }

@@ -19,33 +19,23 @@ uint shared_address(local const ushort *at) {
   return (uint)(size_t)at;
 }
 
-#if MATRIX_UNIT == MATRIX_MMA_16
-#define LEFT_NUMBER ".x4"
-#define RIGHT_NUMBER ".x2"
-#define SHAPE "m16n8k16"
-#else
-#define LEFT_NUMBER ".x2"
-#define RIGHT_NUMBER ".x1"
-#define SHAPE "m16n8k8"
-#endif
-
 #if BFLOAT16
-#define OPERAND "bf16"
+#define MMA_TYPE "bf16"
 #else
-#define OPERAND "f16"
+#define MMA_TYPE "f16"
 #endif
 
 left_fragment load_left(const matrix_unit unit, local const ushort *from, int row) {
   left_fragment left;
-  /* Lanes beyond the last matrix give an address that is not used. */
+  /* On GPUs of compute capability 7.5 lanes beyond the last matrix must give the address of a row, too. */
   const uint at = shared_address(from + unit.lane % 16 * row + unit.lane / 16 % (UNIT_DEPTH / 8) * 8);
 #if MATRIX_UNIT == MATRIX_MMA_16
-  __asm volatile("ldmatrix.sync.aligned.m8n8" LEFT_NUMBER ".shared.b16 {%0,%1,%2,%3}, [%4];"
+  __asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(left.word[0]), "=r"(left.word[1]), "=r"(left.word[2]), "=r"(left.word[3])
                  : "r"(at)
                  : "memory");
 #else
-  __asm volatile("ldmatrix.sync.aligned.m8n8" LEFT_NUMBER ".shared.b16 {%0,%1}, [%2];"
+  __asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0,%1}, [%2];"
                  : "=r"(left.word[0]), "=r"(left.word[1])
                  : "r"(at)
                  : "memory");
@@ -55,13 +45,13 @@ left_fragment load_left(const matrix_unit unit, local const ushort *from, int ro
 
 #if MATRIX_UNIT == MATRIX_MMA_16
 #define LOAD_RIGHT(right, at, transposed)                                                                              \
-  __asm volatile("ldmatrix.sync.aligned.m8n8" RIGHT_NUMBER transposed ".shared.b16 {%0,%1}, [%2];"                     \
+  __asm volatile("ldmatrix.sync.aligned.m8n8.x2" transposed ".shared.b16 {%0,%1}, [%2];"                               \
                  : "=r"((right).word[0]), "=r"((right).word[1])                                                        \
                  : "r"(at)                                                                                             \
                  : "memory")
 #else
 #define LOAD_RIGHT(right, at, transposed)                                                                              \
-  __asm volatile("ldmatrix.sync.aligned.m8n8" RIGHT_NUMBER transposed ".shared.b16 {%0}, [%1];"                        \
+  __asm volatile("ldmatrix.sync.aligned.m8n8.x1" transposed ".shared.b16 {%0}, [%1];"                                  \
                  : "=r"((right).word[0])                                                                               \
                  : "r"(at)                                                                                             \
                  : "memory")
@@ -83,13 +73,13 @@ right_fragment load_right_across(const matrix_unit unit, local const ushort *fro
 
 void multiply_add(const matrix_unit unit, const left_fragment left, const right_fragment right, sum_fragment *sum) {
 #if MATRIX_UNIT == MATRIX_MMA_16
-  __asm("mma.sync.aligned." SHAPE ".row.col.f32." OPERAND "." OPERAND
+  __asm("mma.sync.aligned.m16n8k16.row.col.f32." MMA_TYPE "." MMA_TYPE
         ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(sum->value[0]), "+f"(sum->value[1]), "+f"(sum->value[2]), "+f"(sum->value[3])
         : "r"(left.word[0]), "r"(left.word[1]), "r"(left.word[2]), "r"(left.word[3]), "r"(right.word[0]),
           "r"(right.word[1]));
 #else
-  __asm("mma.sync.aligned." SHAPE ".row.col.f32." OPERAND "." OPERAND
+  __asm("mma.sync.aligned.m16n8k8.row.col.f32." MMA_TYPE "." MMA_TYPE
         ".f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
         : "+f"(sum->value[0]), "+f"(sum->value[1]), "+f"(sum->value[2]), "+f"(sum->value[3])
         : "r"(left.word[0]), "r"(left.word[1]), "r"(right.word[0]));
@@ -108,7 +98,7 @@ left_fragment left_of_sums(const matrix_unit unit, const sum_fragment sums[HANDE
   for (int i = 0; i < LEFT_WORDS; ++i) {
     const float first = sums[i / 2].value[i % 2 * 2], second = sums[i / 2].value[i % 2 * 2 + 1];
 #if MATRIX_UNIT == MATRIX_MMA_16
-    __asm("cvt.rn." OPERAND "x2.f32 %0, %1, %2;" : "=r"(left.word[i]) : "f"(second), "f"(first));
+    __asm("cvt.rn." MMA_TYPE "x2.f32 %0, %1, %2;" : "=r"(left.word[i]) : "f"(second), "f"(first));
 #else
     left.word[i] = two_operands(first, second);
 #endif

@@ -14,7 +14,10 @@
  *   MMA   PTX ISA 8.0, "Matrix Fragments for mma.m16n8k8" and "... for mma.m16n8k16"
  *   DPAS  the text of cl_intel_subgroup_matrix_multiply_accumulate
  *   WMMA  "RDNA3" and "RDNA4" Instruction Set Architecture, "Wave Matrix Multiply Accumulate"
- *   MFMA  "AMD Instinct MI200" Instruction Set Architecture, "Matrix Arithmetic Instructions"
+ *   MFMA  "AMD Instinct MI100", "MI200" and "MI300" Instruction Set Architecture, "Matrix Arithmetic Instructions"
+ *
+ * Any order of depth that left and right share gives the same product, so no result could show whether it is the
+ * hardware's; only sums that become left depend on it.
  */
 #ifndef CLATTN_KERNEL_MATRIX_UNITS_H
 #define CLATTN_KERNEL_MATRIX_UNITS_H

@@ -22,8 +22,8 @@ void copy_in(global const ushort *from, int count, local ushort *to) {
   for (int i = get_local_id(0); i < count; i += ITEMS) to[i] = from[i];
 }
 
-/* x (SUB_GROUPS * UNIT_ROWS, WIDTH); y (UNIT_DEPTH, WIDTH); z (UNIT_DEPTH, UNIT_COLUMNS); result (rows of x,
- * UNIT_COLUMNS); largest (rows of x): each row's largest score. One work-group. */
+/* x (SUB_GROUPS * UNIT_ROWS, WIDTH); y (UNIT_DEPTH, WIDTH); z (UNIT_DEPTH, UNIT_COLUMNS); result, largest (rows of x,
+ * UNIT_COLUMNS); largest: the row's largest score, as the lane of this element knows it. One work-group. */
 kernel LANES_TOGETHER __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 matrix(global const ushort *x, global const ushort *y, global const ushort *z, global float *result,
        global float *largest) {
@@ -76,6 +76,6 @@ matrix(global const ushort *x, global const ushort *y, global const ushort *z, g
     const int row = sub_group * UNIT_ROWS + sum_row(MATRIX_UNIT, unit.lane, i);
     const int column = sum_column(MATRIX_UNIT, unit.lane, i);
     result[row * UNIT_COLUMNS + column] = product.value[i];
-    if (column == 0) largest[row] = most[MATRIX_LANE_ROW(MATRIX_UNIT, i)];
+    largest[row * UNIT_COLUMNS + column] = most[MATRIX_LANE_ROW(MATRIX_UNIT, i)];
   }
 }

@@ -13,6 +13,7 @@ TARGETS = ("sm_75", "sm_80", "sm_90")
 LANES = 32
 
 HERE = pathlib.Path(__file__).resolve().parent
+BUILTINS = HERE / "nvidia.cl"
 LAYOUT = ("e-p:64:64:64-p6:32:32:32-i1:8:8-i8:8:8-i16:16:16-i32:32:32-i64:64:64-i128:128:128-f32:32:32-f64:64:64-"
           "f128:128:128-v16:16:16-v32:32:32-v64:64:64-v128:128:128-n16:32:64-a:8:8")
 LABEL = re.compile(r"^(\.L_\w+):")
@@ -97,7 +98,7 @@ class Compiler:
         """(the file, {kernel: its required work-group})"""
         code, ptx = (folder / f"{build.name}-{target}{ending}" for ending in (".ll", ".ptx"))
         self.clang("-target", "nvptx64--nvidiacl", "-O3", "-Xclang", "-disable-llvm-passes", "-Xclang", "-target-cpu",
-                   "-Xclang", target, "-Xclang", "-target-feature", "-Xclang", "+ptx80", "-include", HERE / "nvidia.cl",
+                   "-Xclang", target, "-Xclang", "-target-feature", "-Xclang", "+ptx80", "-include", BUILTINS,
                    *build.options, *tools.bitcode(self.libraries), "-S", "-emit-llvm", build.source, "-o", code)
         written = code.read_text(encoding="utf-8")
         code.write_text(for_nvvm(written), encoding="utf-8")

@@ -76,6 +76,7 @@ class Catalogue:
                       for kernel in others if stage_of(kernel) in stages
                       for sizes in ("", *ROW_IS_SUB_GROUP.get((target, kernel), ()))]
         self.units = [kernel for kernel in others if stage_of(kernel) == "matrix"]  # probes of matrix units
+        self.probes = sum(stage_of(line) == "matrix" for line in lines)  # a probe for each type
         self.planned = [kernel for kernel in others  # which only a plan takes
                         if stage_of(kernel) not in stages and kernel not in self.units]
 
@@ -184,12 +185,13 @@ def run_test(machine, options, test, kernels):
     return run(machine, options, command, [], {"CLATTN_TEST_KERNELS": ",".join(kernels)}.items())
 
 
-def run_units(machine, options):
-    """Probes the matrix units of the GPU's vendor. The compiler refuses those that the GPU does not have."""
+def run_units(machine, options, probes):
+    """Probes the matrix units of the GPU's vendor, of which the GPU has `probes`. The compiler refuses the others."""
     result = run(machine, options, [options.build / "tests" / "test_matrix", "offered_units_are_right"], [])
     result.faults = [fault for fault in result.faults if not fault.startswith("Refused")]
-    if not result.faults and not any(launch.get("kernel") == "matrix" for launch in result.launches):
-        result.faults.append("no matrix unit ran")
+    ran = sum(launch.get("kernel") == "matrix" for launch in result.launches)
+    if not result.faults and ran != probes:
+        result.faults.append(f"{ran} probes of matrix units ran, and the GPU has {probes}")
     return result
 
 
@@ -285,7 +287,7 @@ def run_all(options, catalogue):
                 total.add(",".join(planned), f"test {test}", run_test(machine, options, test, planned))
             units = [unit for unit in catalogue.units if options.short or unit in wanted]
             if units and not options.problem:
-                total.add(",".join(units), "probe", run_units(machine, options))
+                total.add(",".join(units), "probe", run_units(machine, options, catalogue.probes))
         finally:
             machine.stop()
     return total

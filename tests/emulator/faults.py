@@ -90,7 +90,7 @@ def noticed(build, fault):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", type=pathlib.Path, metavar="BUILD_FOLDER")
-    parser.add_argument("--barriers", action="append", choices=USERS, metavar="FILE")
+    parser.add_argument("--barriers", action="append", choices=[file for file in USERS if barriers_of(file)], metavar="FILE")
     options = parser.parse_args()
     faults = [fault for file in options.barriers for fault in barriers_of(file)] if options.barriers else LISTED
     sys.exit(0 if all([noticed(options.build, fault) for fault in faults]) else 1)

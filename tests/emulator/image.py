@@ -146,7 +146,7 @@ class Images:
     def of(self, program):
         """That of the program in this folder; equal programs share one."""
         source, options = (pathlib.Path(program, file).read_text(encoding="utf-8") for file in ("source.cl", "options"))
-        name = hashlib.sha256(f"{options}\n{source}".encode()).hexdigest()[:16]
+        name = hashlib.sha256(f"{amd.VERSIONS}\n{options}\n{source}".encode()).hexdigest()[:16]
         if name not in self.images:
             self.images[name] = Image(self.compiler, name, source, options, self.target, self.folder)
         return self.images[name]

@@ -40,12 +40,14 @@ class Gpu:
     def __init__(self, build, target, reverse):
         self.interpreter, self.compiler = ptx.Interpreter(build), nvidia.Compiler(build)
         self.target, self.reverse = target, reverse
+        # What else a program depends on.
+        self.language = "\n".join((nvidia.VERSIONS, *(file.read_text(encoding="utf-8") for file in (OFFSET, nvidia.BUILTINS))))
         self.folder, self.programs = build / "emulator" / target, {}
 
     def program(self, folder):
         """That of the program in this folder; equal programs share one."""
         source, options = (pathlib.Path(folder, file).read_text(encoding="utf-8") for file in ("source.cl", "options"))
-        name = hashlib.sha256(f"{options}\n{source}".encode()).hexdigest()[:16]
+        name = hashlib.sha256("\n".join((options, source, self.language)).encode()).hexdigest()[:16]
         if name not in self.programs:
             text, code = (self.folder / f"{name}-{self.target}{ending}" for ending in (".ptx", ".ll"))
             if not text.exists():

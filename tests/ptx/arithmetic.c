@@ -210,6 +210,18 @@ fma_f32(warp *w, const instruction *i) {
   FOR_LANES(to[l] = fmaf(as[l], bs[l], cs[l]));
 }
 
+/* a * b + c, rounded down. The product is exact in double, and `beyond` is what their sum in double lost (Knuth's
+ * TwoSum), so that it is known whether the nearest float is above. A sum of 0 from different signs is -0 then. */
+static float fma_down(float a, float b, float c) {
+  const float nearest = fmaf(a, b, c);
+  const double product = (double)a * (double)b, sum = product + (double)c;
+  const double second = sum - product, beyond = (product - (sum - second)) + ((double)c - second);
+  if (sum == 0.0 && signbit(product) != signbit(c)) return -0.0f;
+  return (double)nearest > sum || ((double)nearest == sum && beyond < 0.0) ? nextafterf(nearest, -INFINITY) : nearest;
+}
+
+TERNARY(fma_rm_f32, float, float, float, fma_down(a, b, c))
+
 /* ---- comparison and selection ------------------------------------------------------------------------------------ */
 
 /* PTX ISA, "setp": `bits` are the lanes where the comparison holds. */
@@ -360,6 +372,7 @@ const rule ptx_arithmetic[] = {RULES_OF_INTEGERS(16, "h"),
                                {"mul.f32", "w:ww", mul_f32},
                                {"mul.rn.f32", "w:ww", mul_f32},
                                {"fma.rn.f32", "w:www", fma_f32},
+                               {"fma.rm.f32", "w:www", fma_rm_f32},
                                {"div.rn.f32", "w:ww", div_f32},
                                {"div.full.f32", "w:ww", div_f32},
                                {"div.approx.f32", "w:ww", div_f32},

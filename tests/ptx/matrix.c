@@ -13,8 +13,7 @@ static float element_of(const instruction *i, const uint32_t *registers, uint32_
 }
 
 /* A is 16 x depth, B depth x 8, C and D 16 x 8; ISA's tables say which element each lane holds where. The products are
- * exact and are summed in double, with one rounding to float at the end: a GPU rounds more often, in an order that PTX
- * ISA leaves open. */
+ * exact, summed in double, and then rounded to float: a GPU rounds more, in an order that PTX ISA leaves open. */
 static void mma(warp *w, const instruction *i) {
   enum { ROWS = 16, COLUMNS = 8, DEPTH = 16 };
   const uint32_t depth = i->count, a_registers = depth / 4, b_registers = depth / 8;
@@ -81,7 +80,8 @@ static void move_matrix(warp *w, const instruction *i) {
 /* ---- shfl.sync, and the barrier of a warp ------------------------------------------------------------------------ */
 
 /* PTX ISA, "shfl.sync": c holds the last lane of a segment, and in its upper bits which bits of a lane's number name
- * the segment. A lane outside of the segment leaves the own value. */
+ * the segment. A lane whose source is outside of
+ * its segment keeps its own value. */
 static void shuffle(warp *w, const instruction *i) {
   uint32_t result[LANES], within = 0;
   const uint32_t *values = IN(uint32_t, 0), *places = IN(uint32_t, 1), *limits = IN(uint32_t, 2);

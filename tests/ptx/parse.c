@@ -544,8 +544,11 @@ ptx_module *ptx_load(const char *text, char why[PTX_TEXT]) {
   *r = (reader){.module = m, .at = m->text, .line = 1};
   failure here = {.why = why};
   ptx_failure = &here;
-  const bool failed = setjmp(here.back) != 0;
-  if (!failed) read_module(r);
+  bool volatile failed = true;
+  if (setjmp(here.back) == 0) {
+    read_module(r);
+    failed = false;
+  }
   free(r->jumps);
   free(r->labels);
   free(r);

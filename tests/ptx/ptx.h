@@ -29,7 +29,7 @@ typedef struct ptx_launch {
 
 enum { PTX_TEXT = 1024 };
 
-/* Each call that may fail returns NULL or -1 then, and why it failed in `why`. */
+/* A call that can fail returns NULL or -1 and writes the reason to `why`. */
 ptx_module *ptx_load(const char *text, char why[PTX_TEXT]);
 void ptx_free(ptx_module *module);
 int ptx_kernel(const ptx_module *module, const char *name);                     /* its number, -1: none */

@@ -344,11 +344,12 @@ int ptx_run(const ptx_module *module, int number, ptx_launch *launch, char why[P
   failure here = {.why = why};
   ptx_failure = &here;
   launch->executed = 0;
-  const bool failed = setjmp(here.back) != 0;
-  if (!failed) {
+  bool volatile failed = true;
+  if (setjmp(here.back) == 0) {
     check_launch(g->kernel, launch);
     make_group(g);
     run_groups(g);
+    failed = false;
   }
   free_group(g);
   free(g);

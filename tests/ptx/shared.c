@@ -2,7 +2,7 @@
  *
  * Two threads race if they touch the same byte, one of them writes, and no barrier lies between: PTX ISA, "Memory
  * Consistency Model". A group has a clock that a barrier turns on, and each byte knows who touched it last, and when.
- * That two threads write the same value is not reported. Threads of a warp race, too, unless bar.warp.sync is between:
+ * Two threads that write the same value do not race. Threads of a warp race, too, unless bar.warp.sync is between:
  * since sm_70 they need not run in step. */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Asks which matrix units the device has. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/doctor/doctor.h"
 
@@ -12,11 +11,11 @@ void doctor_matrix(clattn_device *device) {
     printf("    matrix unit for %s: ", clattn_type_name(types[i]));
     fflush(stdout); /* the driver may take its time, or crash */
     const clattn_status status = clattn_device_matrix_unit(device, types[i], &name, &error);
-    if (status == CLATTN_OK)
+    if (status == CLATTN_OK && name != NULL)
       printf("%s, right\n", name);
-    else if (status == CLATTN_UNSUPPORTED)
+    else if (status == CLATTN_OK)
       puts("none that clattn knows");
     else
-      printf("none works (%.*s)\n", (int)strcspn(error.message, "\n"), error.message); /* without the compiler's log */
+      printf("not usable (%s)\n", error.message);
   }
 }
