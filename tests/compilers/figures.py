@@ -37,8 +37,8 @@ class Compiled:
     scratch: int  # bytes of a work-item in private memory, spills included
     local: int  # bytes of a work-group
     occupancy: int = 0  # groups of such lanes that reside at once: see Unit.places in bound.py
-    matrix: int = 0  # instructions of matrix units in the whole kernel
     loops: list[Loop] = dataclasses.field(default_factory=list)
+    matrix: int = 0  # instructions of matrix units in the whole kernel
 
 
 def found(lines, label, branch, count):
