@@ -11,31 +11,6 @@ static float float_of(uint32_t bits) {
   return value;
 }
 
-/* ---- actions of one, two and three operands ---------------------------------------------------------------------- */
-
-#define UNARY(name, to_type, from_type, value)                                                                         \
-  static void name(warp *w, const instruction *i) {                                                                    \
-    to_type *to = OUT(to_type, 0);                                                                                     \
-    const from_type *from = IN(from_type, 0);                                                                          \
-    FOR_LANES(const from_type a = from[l]; to[l] = (to_type)(value));                                                  \
-  }
-
-#define BINARY(name, to_type, a_type, b_type, value)                                                                   \
-  static void name(warp *w, const instruction *i) {                                                                    \
-    to_type *to = OUT(to_type, 0);                                                                                     \
-    const a_type *as = IN(a_type, 0);                                                                                  \
-    const b_type *bs = IN(b_type, 1);                                                                                  \
-    FOR_LANES(const a_type a = as[l]; const b_type b = bs[l]; to[l] = (to_type)(value));                               \
-  }
-
-#define TERNARY(name, to_type, a_type, c_type, value)                                                                  \
-  static void name(warp *w, const instruction *i) {                                                                    \
-    to_type *to = OUT(to_type, 0);                                                                                     \
-    const a_type *as = IN(a_type, 0), *bs = IN(a_type, 1);                                                             \
-    const c_type *cs = IN(c_type, 2);                                                                                  \
-    FOR_LANES(const a_type a = as[l]; const a_type b = bs[l]; const c_type c = cs[l]; to[l] = (to_type)(value));       \
-  }
-
 /* ---- integers ---------------------------------------------------------------------------------------------------- */
 
 #define INTEGERS(bits)                                                                                                 \

@@ -152,17 +152,8 @@ static void convert(warp *w, const instruction *i) {
 }
 
 /* What most loops convert. */
-static void half_to_float(warp *w, const instruction *i) {
-  float *to = OUT(float, 0);
-  const uint16_t *from = IN(uint16_t, 0);
-  FOR_LANES(to[l] = ptx_float_of_half(from[l]));
-}
-
-static void signed_to_wide(warp *w, const instruction *i) {
-  int64_t *to = OUT(int64_t, 0);
-  const int32_t *from = IN(int32_t, 0);
-  FOR_LANES(to[l] = from[l]);
-}
+UNARY(half_to_float, float, uint16_t, ptx_float_of_half(a))
+UNARY(signed_to_wide, int64_t, int32_t, a)
 
 /* cvt.rn.f16x2.f32 d, a, b: a becomes the upper half. */
 static void two_halves(warp *w, const instruction *i) {

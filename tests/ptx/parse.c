@@ -284,11 +284,17 @@ static void read_parameter(reader *r) {
   k->parameter_bytes = offset + v.bytes;
 }
 
-static void read_shared(reader *r) {
-  kernel *k = r->kernel;
-  if (k == NULL) ptx_fail("line %u: .shared outside of a kernel is not known", r->line);
+/* A variable in one of a kernel's own spaces. */
+static variable take_own_variable(reader *r, const char *directive) {
+  if (r->kernel == NULL) ptx_fail("line %u: %s outside of a kernel is not known", r->line, directive);
   const variable v = take_variable(r);
   must_take(r, ";");
+  return v;
+}
+
+static void read_shared(reader *r) {
+  kernel *k = r->kernel;
+  const variable v = take_own_variable(r, ".shared");
   if (k->shared_count == sizeof k->shared / sizeof k->shared[0])
     ptx_fail("line %u: more than %u variables in shared memory", v.name.line, k->shared_count);
   const uint32_t begin = aligned(k->shared_end + GAP, v.align);
@@ -301,9 +307,7 @@ static void read_shared(reader *r) {
 
 static void read_local(reader *r) {
   kernel *k = r->kernel;
-  if (k == NULL) ptx_fail("line %u: .local outside of a kernel is not known", r->line);
-  const variable v = take_variable(r);
-  must_take(r, ";");
+  const variable v = take_own_variable(r, ".local");
   const uint32_t begin = aligned(k->local_bytes, v.align);
   add_symbol(r, &v.name)->address = begin;
   k->local_bytes = begin + v.bytes;

@@ -99,35 +99,11 @@ static void move_predicate(warp *w, const instruction *i) {
   *to = (*to & ~w->mask) | (PREDICATE_IN(0) & w->mask);
 }
 
-static void move16(warp *w, const instruction *i) {
-  uint16_t *to = OUT(uint16_t, 0);
-  const uint16_t *from = IN(uint16_t, 0);
-  FOR_LANES(to[l] = from[l]);
-}
-
-static void move32(warp *w, const instruction *i) {
-  uint32_t *to = OUT(uint32_t, 0);
-  const uint32_t *from = IN(uint32_t, 0);
-  FOR_LANES(to[l] = from[l]);
-}
-
-static void move64(warp *w, const instruction *i) {
-  uint64_t *to = OUT(uint64_t, 0);
-  const uint64_t *from = IN(uint64_t, 0);
-  FOR_LANES(to[l] = from[l]);
-}
-
-static void pack32(warp *w, const instruction *i) {
-  uint32_t *to = OUT(uint32_t, 0);
-  const uint16_t *low = IN(uint16_t, 0), *high = IN(uint16_t, 1);
-  FOR_LANES(to[l] = low[l] | (uint32_t)high[l] << 16);
-}
-
-static void pack64(warp *w, const instruction *i) {
-  uint64_t *to = OUT(uint64_t, 0);
-  const uint32_t *low = IN(uint32_t, 0), *high = IN(uint32_t, 1);
-  FOR_LANES(to[l] = low[l] | (uint64_t)high[l] << 32);
-}
+UNARY(move16, uint16_t, uint16_t, a)
+UNARY(move32, uint32_t, uint32_t, a)
+UNARY(move64, uint64_t, uint64_t, a)
+BINARY(pack32, uint32_t, uint16_t, uint16_t, a | (uint32_t)b << 16)
+BINARY(pack64, uint64_t, uint32_t, uint32_t, a | (uint64_t)b << 32)
 
 static void unpack32(warp *w, const instruction *i) {
   uint16_t *low = OUT(uint16_t, 0), *high = OUT(uint16_t, 1);
@@ -147,29 +123,10 @@ static void nothing(warp *w, const instruction *i) {
   (void)i;
 }
 
-static void from_shared(warp *w, const instruction *i) {
-  uint64_t *to = OUT(uint64_t, 0);
-  const uint64_t *from = IN(uint64_t, 0);
-  FOR_LANES(to[l] = from[l] + SHARED_WINDOW);
-}
-
-static void to_shared(warp *w, const instruction *i) {
-  uint64_t *to = OUT(uint64_t, 0);
-  const uint64_t *from = IN(uint64_t, 0);
-  FOR_LANES(to[l] = from[l] - SHARED_WINDOW);
-}
-
-static void from_local(warp *w, const instruction *i) {
-  uint64_t *to = OUT(uint64_t, 0);
-  const uint64_t *from = IN(uint64_t, 0);
-  FOR_LANES(to[l] = from[l] + LOCAL_WINDOW);
-}
-
-static void to_local(warp *w, const instruction *i) {
-  uint64_t *to = OUT(uint64_t, 0);
-  const uint64_t *from = IN(uint64_t, 0);
-  FOR_LANES(to[l] = from[l] - LOCAL_WINDOW);
-}
+UNARY(from_shared, uint64_t, uint64_t, a + SHARED_WINDOW)
+UNARY(to_shared, uint64_t, uint64_t, a - SHARED_WINDOW)
+UNARY(from_local, uint64_t, uint64_t, a + LOCAL_WINDOW)
+UNARY(to_local, uint64_t, uint64_t, a - LOCAL_WINDOW)
 
 /* PTX ISA, "Data Movement and Conversion Instructions: mov", "cvta"; "Parallel Synchronization and Communication
  * Instructions: membar". */
