@@ -315,3 +315,32 @@ clattn_check_report support_run(clattn_device *device, support_case *c, const cl
   clattn_plan_destroy(plan);
   return report;
 }
+
+void support_copy_kernels(const char *folder) {
+  char command[1024];
+  snprintf(command, sizeof command, "rm -rf %s && mkdir %s && cp -r \"" CLATTN_KERNELS "\"/. %s/", folder, folder,
+           folder);
+  assert_int_equal(system(command), 0);
+}
+
+void support_break_kernel(const char *folder, const char *file, const char *find, const char *replace) {
+  char path[256], text[32768];
+  snprintf(path, sizeof path, "%s/%s", folder, file);
+  FILE *stream = fopen(path, "rb");
+  assert_non_null(stream);
+  const size_t size = fread(text, 1, sizeof text - 1, stream);
+  fclose(stream);
+  text[size] = '\0';
+  char *at = strstr(text, find);
+  if (at == NULL) fail_msg("'%s' is no longer found in %s", find, file);
+  stream = fopen(path, "wb");
+  assert_non_null(stream);
+  const char *from = text;
+  for (; at != NULL; at = strstr(from, find)) {
+    fwrite(from, 1, (size_t)(at - from), stream);
+    fputs(replace, stream);
+    from = at + strlen(find);
+  }
+  fputs(from, stream);
+  assert_int_equal(fclose(stream), 0);
+}

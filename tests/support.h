@@ -88,6 +88,11 @@ void support_allocate_seen(support_case *c, const clattn_problem *problem, const
 void support_poison(support_case *c); /* fills outputs with NaN again */
 void support_free(support_case *c);
 
+/* For kernels that are broken on purpose. Copies the folder kernels to this one, which is removed first; then replaces
+ * every occurrence of a text in one of its files, a path below it, and fails the test if there is none. */
+void support_copy_kernels(const char *folder);
+void support_break_kernel(const char *folder, const char *file, const char *find, const char *replace);
+
 /* Fails the test if any guard byte has changed. */
 void support_check_guards(const support_case *c);
 

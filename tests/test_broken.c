@@ -587,32 +587,6 @@ static const broken cases[] = {
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };
 
-static void replace_in_file(const char *file, const char *find, const char *replace) {
-  char path[256], text[32768];
-  snprintf(path, sizeof path, FOLDER "/%s", file);
-  FILE *stream = fopen(path, "rb");
-  assert_non_null(stream);
-  const size_t size = fread(text, 1, sizeof text - 1, stream);
-  fclose(stream);
-  text[size] = '\0';
-  char *at = strstr(text, find);
-  if (at == NULL) fail_msg("'%s' is no longer found in %s", find, file);
-  stream = fopen(path, "wb");
-  assert_non_null(stream);
-  const char *from = text;
-  for (; at != NULL; at = strstr(from, find)) { /* replaces every occurrence */
-    fwrite(from, 1, (size_t)(at - from), stream);
-    fputs(replace, stream);
-    from = at + strlen(find);
-  }
-  fputs(from, stream);
-  assert_int_equal(fclose(stream), 0);
-}
-
-static void copy_kernels(void) {
-  assert_int_equal(system("rm -rf " FOLDER " && mkdir " FOLDER " && cp -r \"" CLATTN_KERNELS "\"/. " FOLDER "/"), 0);
-}
-
 static clattn_problem problem_for(const broken *b) {
   clattn_problem p = support_problem(
       133, 133, 67); /* large enough to see a wrong W, with more tokens than head_dim; no tile size divides it */
@@ -693,10 +667,10 @@ static void is_noticed(void **state) {
     clattn_device_close(device);
     skip();
   }
-  copy_kernels();
+  support_copy_kernels(FOLDER);
   const clattn_check_report unbroken = run(device, b);
   assert_passed(&unbroken, b->name);
-  replace_in_file(b->file, b->find, b->replace);
+  support_break_kernel(FOLDER, b->file, b->find, b->replace);
   const bool rejected = is_rejected(device, b);
   print_message("%-45s %s\n", b->name, rejected ? "rejected" : "NOT REJECTED");
   assert_true(rejected);

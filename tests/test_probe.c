@@ -47,15 +47,15 @@ static const struct {
   clattn_probe_kind kind;
   const char *file, *find, *replace;
 } broken[] = {
-    {CLATTN_PROBE_MULTIPLY_ADD, "multiply_add.cl", "round < rounds", "round < rounds \\/ 2"},
-    {CLATTN_PROBE_TILE, "tile.cl", "round < terms", "round < terms \\/ 2"},
-    {CLATTN_PROBE_TILE, "tile.cl", "r < ROWS; ++r)", "r < ROWS - 1; ++r)"},
-    {CLATTN_PROBE_READ, "read.cl", "pass < passes", "pass < passes \\/ 2"},
-    {CLATTN_PROBE_COPY, "copy.cl", "pass < passes", "pass < passes \\/ 2"},
-    {CLATTN_PROBE_COPY, "copy.cl", "= mine", "= 0.0f * mine"},
-    {CLATTN_PROBE_STRIDED, "strided.cl", "step < LINE", "step < LINE - 1"},
-    {CLATTN_PROBE_PAIR, "pair.cl", "add_strip(values", "if (pass > 0) add_strip(values"},
-    {CLATTN_PROBE_LOCAL, "local.cl", "c < CHAINS; ++c) sum\\[c\\] += ", "c < CHAINS - 1; ++c) sum[c] += "},
+    {CLATTN_PROBE_MULTIPLY_ADD, "probe/multiply_add.cl", "round < rounds", "round < rounds / 2"},
+    {CLATTN_PROBE_TILE, "probe/tile.cl", "round < terms", "round < terms / 2"},
+    {CLATTN_PROBE_TILE, "probe/tile.cl", "r < ROWS; ++r)", "r < ROWS - 1; ++r)"},
+    {CLATTN_PROBE_READ, "probe/read.cl", "pass < passes", "pass < passes / 2"},
+    {CLATTN_PROBE_COPY, "probe/copy.cl", "pass < passes", "pass < passes / 2"},
+    {CLATTN_PROBE_COPY, "probe/copy.cl", "= mine", "= 0.0f * mine"},
+    {CLATTN_PROBE_STRIDED, "probe/strided.cl", "step < LINE", "step < LINE - 1"},
+    {CLATTN_PROBE_PAIR, "probe/pair.cl", "add_strip(values", "if (pass > 0) add_strip(values"},
+    {CLATTN_PROBE_LOCAL, "probe/local.cl", "c < CHAINS; ++c) sum[c] += ", "c < CHAINS - 1; ++c) sum[c] += "},
 };
 
 static void idle_probes_are_found_out(void **state) {
@@ -65,15 +65,11 @@ static void idle_probes_are_found_out(void **state) {
   options.repeats = 1;
   options.kernel_dir = FOLDER;
   for (size_t i = 0; i < sizeof broken / sizeof broken[0]; ++i) {
-    char command[1024];
     clattn_probe probe;
     clattn_rate rate;
     clattn_error error;
-    snprintf(command, sizeof command,
-             "rm -rf " FOLDER " && cp -r \"" CLATTN_KERNELS "\" " FOLDER " && grep -q '%s' " FOLDER
-             "/probe/%s && sed -i 's/%s/%s/' " FOLDER "/probe/%s",
-             broken[i].find, broken[i].file, broken[i].find, broken[i].replace, broken[i].file);
-    if (system(command) != 0) fail_msg("'%s' is no longer found in %s", broken[i].find, broken[i].file);
+    support_copy_kernels(FOLDER);
+    support_break_kernel(FOLDER, broken[i].file, broken[i].find, broken[i].replace);
     assert_int_equal(clattn_probe_open(support_opened, broken[i].kind, &options, &probe, &rate, &error),
                      CLATTN_BUILD_FAILED);
     clattn_probe_close(&probe);
