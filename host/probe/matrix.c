@@ -82,16 +82,16 @@ static int score_of(const matrix_problem *p, int row, int key) {
 
 static void solve(matrix_problem *p) {
   for (int row = 0; row < p->rows; ++row) {
-    int sum = 0, largest = score_of(p, row, 0);
+    int score[SIDE_MOST], sum = 0, largest = 0;
     for (int key = 0; key < p->depth; ++key) {
-      const int score = score_of(p, row, key);
-      sum += score;
-      if (score > largest) largest = score;
+      score[key] = score_of(p, row, key);
+      sum += score[key];
+      if (key == 0 || score[key] > largest) largest = score[key];
     }
     p->largest[row] = (cl_float)largest;
     for (int column = 0; column < p->columns; ++column) {
       int product = 0;
-      for (int key = 0; key < p->depth; ++key) product += score_of(p, row, key) * p->z[key * p->columns + column];
+      for (int key = 0; key < p->depth; ++key) product += score[key] * p->z[key * p->columns + column];
       p->result[row * p->columns + column] = (cl_float)(product * sum);
     }
   }
