@@ -82,7 +82,7 @@ static int score_of(const matrix_problem *p, int row, int key) {
 
 static void solve(matrix_problem *p) {
   for (int row = 0; row < p->rows; ++row) {
-    int score[SIDE_MOST], sum = 0, largest = 0;
+    int score[SIDE_MOST] = {0}, sum = 0, largest = 0;
     for (int key = 0; key < p->depth; ++key) {
       score[key] = score_of(p, row, key);
       sum += score[key];
