@@ -31,6 +31,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check/check.h"
 #include "base/clock.h"
@@ -49,6 +50,7 @@ typedef struct head {
   float *q_naive;                      /* (head_dim) */
   double *scores, *score_bound;        /* (key_len) */
   double *weights, *weight_error;      /* (key_len) */
+  double *lost, *weighed;              /* (value_dim): sums of context_bounds() */
   float *scores_naive, *weights_naive; /* (key_len) */
   void *memory;
 } head;
@@ -60,10 +62,12 @@ static size_t largest_terms(const clattn_problem *p) {
 
 static bool allocate(head *h, const clattn_problem *p) {
   const size_t keys = p->key_len, dim = p->head_dim, value_dim = p->value_dim, terms = largest_terms(p);
-  double **const doubles[] = {&h->k,       &h->k_bound, &h->v,           &h->v_bound, &h->x,           &h->q,
-                              &h->q_bound, &h->scores,  &h->score_bound, &h->weights, &h->weight_error};
+  double **const doubles[] = {
+      &h->k,      &h->k_bound,     &h->v,       &h->v_bound,      &h->x,    &h->q,      &h->q_bound,
+      &h->scores, &h->score_bound, &h->weights, &h->weight_error, &h->lost, &h->weighed};
   const size_t double_counts[] = {
-      keys * dim, keys * dim, keys * value_dim, keys * value_dim, terms, dim, dim, keys, keys, keys, keys};
+      keys * dim, keys * dim, keys * value_dim, keys * value_dim, terms, dim, dim, keys, keys,
+      keys,       keys,       value_dim,        value_dim};
   const size_t double_count = sizeof doubles / sizeof doubles[0];
   float **const floats[] = {&h->k_naive, &h->v_naive, &h->q_naive, &h->scores_naive, &h->weights_naive};
   const size_t float_counts[] = {keys * dim, keys * value_dim, dim, keys, keys};
@@ -245,36 +249,54 @@ static void weight_errors(const clattn_checker *c, const head *h, const clattn_s
   }
 }
 
+/* What the products of halves add to the bound and the magnitude of element d of a context row. `weighed`: the
+ * magnitude of the terms. `largest`: largest_half_weight(). */
+static void add_half_products(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
+                              size_t d, double weighed, clattn_row_buffers *b) {
+  const size_t value_dim = c->seen->value_dim;
+  clattn_terms terms = {0.0, 0.0, 0.0};
+  for (size_t j = s->keys.first; j < s->keys.end; ++j) {
+    const double v = h->v[j * value_dim + d];
+    if (h->scores[j] == -INFINITY) continue; /* masked */
+    weighed += h->weight_error[j] * fabs(v); /* the terms are added up with the errors of weights */
+    clattn_terms_add(&terms, h->weights[j] * v);
+  }
+  b->bound[d] += largest * clattn_bound_half_product(weighed / largest, c->seen->key_len, half_chain(c));
+  b->magnitude[d] += clattn_half_magnitude(&terms, half_chain(c));
+}
+
 /* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. `largest`:
- * largest_half_weight(). */
+ * largest_half_weight(). Goes through the values row by row, as they are in memory. */
 static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
                            score_error error, clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
-  const double one = bound_of_one(c, h), smallest = smallest_weight(c, s);
+  const double per_one = 1.0 / bound_of_one(c, h), smallest = smallest_weight(c, s);
   const double flushed = clattn_checks_fused(c) ? 2.0 * (double)(p->key_len + 1) * smallest : 0.0;
-  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT);
-  for (size_t d = 0; d < p->value_dim; ++d) {
-    double bound = clattn_bound_product(b->magnitude[d], p->key_len, chain) + flushed, magnitude = b->magnitude[d];
-    double lost = flushed, weighed = b->magnitude[d]; /* of what is added up, with the errors of weights */
-    clattn_terms terms = {0.0, 0.0, 0.0};
-    bool either = false;
-    for (size_t j = s->keys.first; j < s->keys.end; ++j) {
-      const size_t at = j * p->value_dim + d;
-      const double weight = h->weights[j], v = h->v[at], v_bound = h->v_bound[at];
-      if (h->scores[j] == -INFINITY) continue; /* masked */
-      either = either || (isinf(v) && weight <= h->weight_error[j]);
-      lost += clattn_bound_underflow(weight, smallest) * fabs(v);
-      bound += fmin(1.0, weight + h->weight_error[j]) * v_bound + h->weight_error[j] * fabs(v);
-      if (largest > 0.0) {
-        weighed += h->weight_error[j] * fabs(v);
-        clattn_terms_add(&terms, weight * v);
-      }
-      magnitude += weight * (v_bound / one + error.typical * fabs(v - b->expected[d]));
+  const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT), value_dim = p->value_dim;
+  double *const bound = b->bound, *const magnitude = b->magnitude, *const lost = h->lost;
+  const double *const expected = b->expected;
+  memcpy(h->weighed, magnitude, value_dim * sizeof *magnitude);
+  for (size_t d = 0; d < value_dim; ++d) {
+    bound[d] = clattn_bound_product(magnitude[d], p->key_len, chain) + flushed;
+    lost[d] = flushed;
+  }
+  for (size_t j = s->keys.first; j < s->keys.end; ++j) {
+    const double *const v = h->v + j * value_dim, *const v_bound = h->v_bound + j * value_dim;
+    const double weight = h->weights[j], weight_error = h->weight_error[j], most = fmin(1.0, weight + weight_error);
+    const double underflow = clattn_bound_underflow(weight, smallest);
+    if (h->scores[j] == -INFINITY) continue; /* masked */
+    for (size_t d = 0; d < value_dim; ++d) {
+      bound[d] += most * v_bound[d] + weight_error * fabs(v[d]);
+      lost[d] += underflow * fabs(v[d]);
+      magnitude[d] += weight * (v_bound[d] * per_one + error.typical * fabs(v[d] - expected[d]));
     }
-    if (largest > 0.0) bound += largest * clattn_bound_half_product(weighed / largest, p->key_len, half_chain(c));
-    magnitude += clattn_half_magnitude(&terms, half_chain(c));
-    b->bound[d] = either ? CLATTN_NOT_FINITE : bound;
-    b->magnitude[d] = magnitude + clattn_magnitude_of(lost);
+  }
+  for (size_t d = 0; d < value_dim && largest > 0.0; ++d) add_half_products(c, h, s, largest, d, h->weighed[d], b);
+  for (size_t d = 0; d < value_dim; ++d) magnitude[d] += clattn_magnitude_of(lost[d]);
+  for (size_t j = s->keys.first; j < s->keys.end; ++j) {
+    if (h->scores[j] == -INFINITY || !(h->weights[j] <= h->weight_error[j])) continue;
+    for (size_t d = 0; d < value_dim; ++d)
+      if (isinf(h->v[j * value_dim + d])) bound[d] = CLATTN_NOT_FINITE; /* the weight may be 0: NaN, else infinite */
   }
 }
 
