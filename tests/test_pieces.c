@@ -280,8 +280,8 @@ static void write_forgetful(const char *file) {
   assert_int_equal(fclose(to), 0);
 }
 
-/* The self-test splits its launches, however short: a kernel that is correct only in one piece must
- * fail. */
+/* The self-test splits its launches, however short, if the plan may split some: a kernel that is correct only in one
+ * piece must fail. */
 static void self_test_is_split(void **state) {
   (void)state;
   write_forgetful("scores/2_tiled.cl");
@@ -293,12 +293,35 @@ static void self_test_is_split(void **state) {
     options.kernels = "scores=tiled";
     options.kernel_dir = KERNELS;
     assert_ok(clattn_plan_create(support_opened, &e.problem, &options, &e.plan, &error), &error);
-    if (cut) e.plan->limit.groups_least = 1; /* as if it were the library's own */
+    if (cut)
+      e.plan->limit = (clattn_launch_limit){.flops = 1.0, .groups_least = 1}; /* as if it were the library's own */
     assert_ok(clattn_test_case_run(&e, &error), &error);
     assert_int_equal(clattn_test_case_result(&e, CLATTN_STAGE_SCORES).passed, !cut);
     clattn_test_case_finish(&e);
   }
   assert_int_equal(system("rm -rf " KERNELS), 0);
+}
+
+/* A plan that never splits does not test its kernels in pieces, and such a test does not count for a plan that may. */
+static void self_test_is_as_the_plan(void **state) {
+  (void)state;
+  clattn_device *device = support_device(); /* on which nothing has been tested */
+  for (int may_split = 0; may_split < 2; ++may_split) {
+    clattn_plan_options options = SUPPORT_STAGED;
+    const clattn_problem p = support_problem(8, 8, 8);
+    clattn_plan *plan = NULL;
+    clattn_error error;
+    options.launch_seconds = may_split ? 1.0 : INFINITY;
+    assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+    clattn_program *program = plan->choice[CLATTN_STAGE_SOFTMAX].program;
+    for (int in_pieces = 0; in_pieces < 2; ++in_pieces) {
+      const clattn_test_kind kind = {CLATTN_F32, in_pieces};
+      assert_int_equal(clattn_program_test_of(device, program, kind, NULL, NULL),
+                       in_pieces <= may_split ? CLATTN_TEST_PASSED : CLATTN_TEST_NOT_RUN);
+    }
+    clattn_plan_destroy(plan);
+  }
+  clattn_device_close(device);
 }
 
 int main(void) {
@@ -309,6 +332,7 @@ int main(void) {
       cmocka_unit_test(the_option),
       cmocka_unit_test(pieces_are_as_long_as_asked),
       cmocka_unit_test(self_test_is_split),
+      cmocka_unit_test(self_test_is_as_the_plan),
   };
   return cmocka_run_group_tests_name("pieces", tests, support_open, support_close);
 }

@@ -29,6 +29,10 @@ clattn_launch_limit clattn_launch_limit_of(const clattn_device_info *device, con
   return limit;
 }
 
+bool clattn_may_split(const clattn_launch_limit *limit) {
+  return limit->flops > 0.0 && limit->groups_least > 0;
+}
+
 size_t clattn_limited(const clattn_launch_limit *limit, double flops, size_t units, size_t least) {
   if (limit->flops == 0.0 || flops <= limit->flops || units <= least) return units;
   const double most = limit->flops / flops * (double)units;

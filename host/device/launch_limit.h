@@ -14,6 +14,9 @@ typedef struct clattn_launch_limit {
 
 clattn_launch_limit clattn_launch_limit_of(const clattn_device_info *device, const clattn_plan_options *options);
 
+/* Whether launches that take long are split. */
+bool clattn_may_split(const clattn_launch_limit *limit);
+
 /* How many of `units` equal parts, which take `flops` operations together, one launch may do: all
  * of them, or fewer but at least `least`. */
 size_t clattn_limited(const clattn_launch_limit *limit, double flops, size_t units, size_t least);

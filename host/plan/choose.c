@@ -31,7 +31,7 @@ static clattn_status build_trusted(clattn_plan *plan, clattn_choice *choice, con
   const char *text = NULL;
   const clattn_status status = clattn_build_choice(plan, choice, options, error);
   *wrong = status == CLATTN_OK && choice->kernel != NULL && clattn_self_test_wanted(options) &&
-           clattn_program_test_of(plan->device, choice->program, clattn_choice_type(choice, &plan->problem),
+           clattn_program_test_of(plan->device, choice->program, clattn_choice_test_kind(plan, choice),
                                   options->program_dir, &text) == CLATTN_TEST_FAILED;
   if (!*wrong) return status;
   clattn_release_choice(choice);

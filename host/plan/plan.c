@@ -180,12 +180,12 @@ bool clattn_plan_stores_output(const clattn_plan *plan) {
   return row != NULL && row->stores_types && clattn_makes_stored_output(&plan->problem, stage);
 }
 
-clattn_type clattn_choice_type(const clattn_choice *choice, const clattn_problem *problem) {
-  if (choice->stage == CLATTN_STAGE_CONVERT) return problem->type;
-  return choice->stage == CLATTN_STAGE_FUSED && choice->row->stores_types &&
-                 clattn_makes_stored_output(problem, CLATTN_STAGE_FUSED)
-             ? problem->type
-             : CLATTN_F32;
+clattn_test_kind clattn_choice_test_kind(const clattn_plan *plan, const clattn_choice *choice) {
+  const clattn_problem *p = &plan->problem;
+  const bool stores =
+      choice->stage == CLATTN_STAGE_CONVERT || (choice->stage == CLATTN_STAGE_FUSED && choice->row->stores_types &&
+                                                clattn_makes_stored_output(p, CLATTN_STAGE_FUSED));
+  return (clattn_test_kind){.type = stores ? p->type : CLATTN_F32, .in_pieces = clattn_may_split(&plan->limit)};
 }
 
 bool clattn_plan_reads_cache(const clattn_plan *plan) {

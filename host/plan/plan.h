@@ -69,9 +69,9 @@ bool clattn_plan_is_fused(const clattn_plan *plan);
  * what it made. */
 bool clattn_plan_stores_output(const clattn_plan *plan);
 
-/* The problem's type, if the choice's kernel is compiled for all types and learns from its arguments
- * which one to store; else CLATTN_F32. Its self-test counts for this type only. */
-clattn_type clattn_choice_type(const clattn_choice *choice, const clattn_problem *problem);
+/* The kind of self-test that the choice's kernel must pass for this plan. The type is the problem's, if the kernel is
+ * compiled for all types and learns from its arguments which one to store. */
+clattn_test_kind clattn_choice_test_kind(const clattn_plan *plan, const clattn_choice *choice);
 
 /* Whether the fused kernel reads the problem's cache in place, whatever its type; and whether each run
  * must first bring the whole cache into plain floats, because the plan's kernels can read nothing else. */

@@ -13,7 +13,7 @@ struct clattn_program {
   struct {
     clattn_program_test test;
     char text[CLATTN_TEST_TEXT];
-  } tested[CLATTN_TESTED_TYPES]; /* by the type that its kernels store (program_test.h) */
+  } tested[CLATTN_TESTED_TYPES][2]; /* by kind: type, in_pieces (program_test.h) */
 };
 
 /* Reads `file`, a path below `folder`, or below the library's embedded kernels/ if folder is NULL

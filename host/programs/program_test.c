@@ -17,20 +17,22 @@
 #define WRONG "answer 1 wrong: "
 
 static bool place(clattn_stored *stored, const clattn_device *device, const char *folder, const clattn_program *p,
-                  clattn_type type) {
-  static const char *const whats[CLATTN_TESTED_TYPES] = {"answer", "f16.answer", "bf16.answer"};
+                  clattn_test_kind kind) {
+  static const char *const whats[CLATTN_TESTED_TYPES][2] = {
+      {"answer", "pieces.answer"}, {"f16.answer", "f16.pieces.answer"}, {"bf16.answer", "bf16.pieces.answer"}};
   return folder != NULL && folder[0] != '\0' &&
-         clattn_store_place(stored, device, folder, p->options, p->text, whats[type]) &&
+         clattn_store_place(stored, device, folder, p->options, p->text, whats[kind.type][kind.in_pieces]) &&
          clattn_store_prepare(stored) == NULL;
 }
 
-static void set(clattn_program *p, clattn_type type, clattn_program_test test, const char *text) {
-  p->tested[type].test = test;
-  snprintf(p->tested[type].text, sizeof p->tested[type].text, "%.*s", CLATTN_TEST_TEXT - 1, text);
+static void set(clattn_program *p, clattn_test_kind kind, clattn_program_test test, const char *text) {
+  p->tested[kind.type][kind.in_pieces].test = test;
+  snprintf(p->tested[kind.type][kind.in_pieces].text, sizeof p->tested[kind.type][kind.in_pieces].text, "%.*s",
+           CLATTN_TEST_TEXT - 1, text);
 }
 
 /* Accepts only the exact texts that this code writes. */
-static void look_up(clattn_program *p, clattn_type type, const clattn_stored *stored) {
+static void look_up(clattn_program *p, clattn_test_kind kind, const clattn_stored *stored) {
   unsigned char *bytes = NULL;
   char text[CLATTN_TEST_TEXT + sizeof WRONG];
   size_t size = 0;
@@ -39,27 +41,28 @@ static void look_up(clattn_program *p, clattn_type type, const clattn_stored *st
     memcpy(text, bytes, size);
     text[size] = '\0';
     if (strcmp(text, RIGHT) == 0)
-      set(p, type, CLATTN_TEST_PASSED, "");
+      set(p, kind, CLATTN_TEST_PASSED, "");
     else if (strncmp(text, WRONG, strlen(WRONG)) == 0)
-      set(p, type, CLATTN_TEST_FAILED, text + strlen(WRONG));
+      set(p, kind, CLATTN_TEST_FAILED, text + strlen(WRONG));
   }
   free(bytes);
 }
 
-clattn_program_test clattn_program_test_of(const clattn_device *device, clattn_program *p, clattn_type type,
+clattn_program_test clattn_program_test_of(const clattn_device *device, clattn_program *p, clattn_test_kind kind,
                                            const char *folder, const char **text) {
   clattn_stored stored;
-  if (p->tested[type].test == CLATTN_TEST_NOT_RUN && place(&stored, device, folder, p, type)) look_up(p, type, &stored);
-  if (text != NULL) *text = p->tested[type].text;
-  return p->tested[type].test;
+  if (p->tested[kind.type][kind.in_pieces].test == CLATTN_TEST_NOT_RUN && place(&stored, device, folder, p, kind))
+    look_up(p, kind, &stored);
+  if (text != NULL) *text = p->tested[kind.type][kind.in_pieces].text;
+  return p->tested[kind.type][kind.in_pieces].test;
 }
 
-void clattn_program_test_keep(const clattn_device *device, clattn_program *p, clattn_type type, const char *folder,
+void clattn_program_test_keep(const clattn_device *device, clattn_program *p, clattn_test_kind kind, const char *folder,
                               clattn_program_test test, const char *text) {
   clattn_stored stored;
   char line[CLATTN_TEST_TEXT + sizeof WRONG] = RIGHT;
-  set(p, type, test, text);
-  if (!place(&stored, device, folder, p, type)) return;
-  if (test == CLATTN_TEST_FAILED) snprintf(line, sizeof line, "%s%s", WRONG, p->tested[type].text);
+  set(p, kind, test, text);
+  if (!place(&stored, device, folder, p, kind)) return;
+  if (test == CLATTN_TEST_FAILED) snprintf(line, sizeof line, "%s%s", WRONG, p->tested[kind.type][kind.in_pieces].text);
   clattn_program_file_write(stored.path, stored.key, (const unsigned char *)line, strlen(line));
 }

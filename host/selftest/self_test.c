@@ -19,7 +19,7 @@ static bool is_untested(const clattn_plan *plan, const clattn_plan_options *opti
   const clattn_choice *choice = &plan->choice[stage];
   return choice->row != NULL && choice->kernel != NULL && !choice->by_hand &&
          clattn_stage_facts_of(stage)->self_tested &&
-         clattn_program_test_of(plan->device, choice->program, clattn_choice_type(choice, &plan->problem),
+         clattn_program_test_of(plan->device, choice->program, clattn_choice_test_kind(plan, choice),
                                 options->program_dir, NULL) == CLATTN_TEST_NOT_RUN;
 }
 
@@ -66,6 +66,7 @@ static clattn_status open_case(const clattn_plan *plan, const clattn_plan_option
   own.kernel_dir = options->kernel_dir;
   own.program_dir = options->program_dir;
   own.try_program = options->try_program;
+  own.launch_seconds = options->launch_seconds;
   own.trace = plan->trace;
   own.self_test = CLATTN_SELF_TEST_NONE;
   return clattn_plan_create(plan->device, &e->problem, &own, &e->plan, error);
@@ -82,11 +83,11 @@ static void keep(const clattn_plan *plan, const clattn_plan_options *options, co
     snprintf(result.text, sizeof result.text, "fails: %.*s", (int)strcspn(message, "\n"), message);
   else
     return;
-  const clattn_type type = clattn_choice_type(&plan->choice[stage], &plan->problem);
-  if (clattn_program_test_of(plan->device, plan->choice[stage].program, type, NULL, NULL) == CLATTN_TEST_FAILED)
+  const clattn_test_kind kind = clattn_choice_test_kind(plan, &plan->choice[stage]);
+  if (clattn_program_test_of(plan->device, plan->choice[stage].program, kind, NULL, NULL) == CLATTN_TEST_FAILED)
     return; /* a test for another stage has failed it already */
   *again = *again || !result.passed;
-  clattn_program_test_keep(plan->device, plan->choice[stage].program, type,
+  clattn_program_test_keep(plan->device, plan->choice[stage].program, kind,
                            status == CLATTN_OK ? options->program_dir : NULL,
                            result.passed ? CLATTN_TEST_PASSED : CLATTN_TEST_FAILED, result.text);
 }
@@ -145,6 +146,7 @@ static clattn_status open_row(clattn_device *device, const clattn_kernel *row, c
   own.kernel_dir = options->kernel_dir;
   own.program_dir = options->program_dir;
   own.try_program = options->try_program;
+  own.launch_seconds = options->launch_seconds;
   own.trace = clattn_stage_is_traced(row->stage);
   own.self_test = CLATTN_SELF_TEST_NONE;
   return clattn_plan_create(device, &e->problem, &own, &e->plan, error);
