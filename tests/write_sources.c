@@ -140,13 +140,13 @@ static bool choose(const source_case *c, const clattn_problem *p, const clattn_d
 static bool write_source(const char *folder, const char *name, const char *file, bool first, const char *options) {
   clattn_error error;
   char path[1024], *text = NULL;
-  if (clattn_source_read(NULL, file, &text, &error) != CLATTN_OK) return false;
+  if (clattn_source_read(NULL, file, &text, NULL, &error) != CLATTN_OK) return false;
   snprintf(path, sizeof path, "%s/%s.cl", folder, name);
   FILE *to = fopen(path, "wb");
   const bool good = to != NULL && fputs(text, to) >= 0;
   free(text);
   if (to == NULL || fclose(to) != 0 || !good) return false;
-  return printf("%s %s %s\n", name, first ? "first" : "other", options) > 0;
+  return printf("%s %s %s -w\n", name, first ? "first" : "other", options) > 0;
 }
 
 static bool write_case(const char *folder, const source_case *c) {
@@ -155,7 +155,7 @@ static bool write_case(const char *folder, const source_case *c) {
   char options[CLATTN_OPTIONS_TEXT];
   bool first;
   if (!choose(c, &p, &arm, NULL, &choice, &first)) return false;
-  clattn_choice_options(&p, &arm, &choice, NULL, options, sizeof options);
+  clattn_choice_options(&p, &arm, &choice, options, sizeof options);
   return write_source(folder, c->name, choice.row->file, first, options);
 }
 
@@ -185,7 +185,7 @@ static bool write_kernel(const char *folder, const clattn_kernel *row, const cla
       char name[128], options[CLATTN_OPTIONS_TEXT];
       bool first;
       if (!choose(&c, &p, device, row, &choice, &first)) continue;
-      clattn_choice_options(&p, device, &choice, NULL, options, sizeof options);
+      clattn_choice_options(&p, device, &choice, options, sizeof options);
       const int used = snprintf(name, sizeof name, "%s=%s", clattn_stage_name(row->stage), row->name);
       if (stored) snprintf(name + used, sizeof name - (size_t)used, "-%zu-%s", c.dim, storages[t].name);
       if (!write_source(folder, name, choice.row->file, first, options)) return false;
@@ -203,7 +203,7 @@ static bool write_stored_output(const char *folder, const clattn_kernel *row, co
   p.output_dim = 512;
   if (row->stage != CLATTN_STAGE_PROJECT || !row->stores_types) return true;
   if (!choose(&c, &p, device, row, &choice, &first)) return true;
-  clattn_choice_options(&p, device, &choice, NULL, options, sizeof options);
+  clattn_choice_options(&p, device, &choice, options, sizeof options);
   snprintf(name, sizeof name, "output=%s--f16", row->name); /* no head_dim */
   return write_source(folder, name, choice.row->file, first, options);
 }
@@ -232,7 +232,7 @@ static bool write_probes(const char *folder, const clattn_device_info *device) {
       if (strcmp(matrix_units[i].gpu, device->name) != 0 || (type == CLATTN_BF16 && !matrix_units[i].bfloat16))
         continue;
       snprintf(name, sizeof name, "matrix=%s--%s", matrix_units[i].name, clattn_type_name(form.type));
-      clattn_matrix_options(&form, device, NULL, options, sizeof options);
+      clattn_matrix_options(&form, device, options, sizeof options);
       if (!write_source(folder, name, CLATTN_MATRIX_FILE, true, options)) return false;
     }
   return true;

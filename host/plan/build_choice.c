@@ -35,11 +35,10 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
 }
 
 void clattn_choice_options(const clattn_problem *problem, const clattn_device_info *device, const clattn_choice *choice,
-                           const char *folder, char *options, size_t size) {
+                           char *options, size_t size) {
   const clattn_stage_facts *facts = clattn_stage_facts_of(choice->stage);
   const bool in_place = clattn_kernel_reads_cache(choice->row, problem);
-  size_t used = (size_t)snprintf(options, size, "%s%s", clattn_needs_language(choice->row->needs, device),
-                                 clattn_standard_options(folder));
+  size_t used = (size_t)snprintf(options, size, "%s", clattn_needs_language(choice->row->needs, device));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, in_place, options + used, size - used);
   if (choice->stage == CLATTN_STAGE_OUTPUT && choice->row->stores_types && problem->type != CLATTN_F32)
     used += (size_t)snprintf(options + used, size - used, " -DOUT_TYPE=%d", (int)clattn_kernel_type(problem->type));
@@ -151,7 +150,7 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
 
   const bool stored = options->kernel_dir == NULL && options->program_dir != NULL && options->program_dir[0] != '\0';
   char macros[CLATTN_OPTIONS_TEXT];
-  clattn_choice_options(&plan->problem, &plan->device->info, choice, options->kernel_dir, macros, sizeof macros);
+  clattn_choice_options(&plan->problem, &plan->device->info, choice, macros, sizeof macros);
   const clattn_program_source source = {
       .folder = options->kernel_dir,
       .file = row->file,

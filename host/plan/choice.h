@@ -28,10 +28,9 @@ void clattn_write_choice(const clattn_choice *choice, char *text, size_t size);
 
 #define CLATTN_OPTIONS_TEXT 512
 
-/* Writes the options that the kernel's file is compiled with; `folder` as for
- * clattn_standard_options. */
+/* Writes the options that the kernel's file is compiled with. */
 void clattn_choice_options(const clattn_problem *problem, const clattn_device_info *device, const clattn_choice *choice,
-                           const char *folder, char *options, size_t size);
+                           char *options, size_t size);
 
 /* Builds the kernels and sets the geometry. CLATTN_UNSUPPORTED, with the reason, if the device
  * cannot run them. */

@@ -113,18 +113,17 @@ static void make_problem(const clattn_matrix_form *form, matrix_problem *p) {
 
 enum { X, Y, Z, RESULT, LARGEST, BUFFERS };
 
-void clattn_matrix_options(const clattn_matrix_form *form, const clattn_device_info *device, const char *kernel_dir,
-                           char *options, size_t size) {
+void clattn_matrix_options(const clattn_matrix_form *form, const clattn_device_info *device, char *options,
+                           size_t size) {
   const unsigned needs = MATRIX_IS_DPAS(form->unit) && !form->software ? CLATTN_NEEDS_SUB_GROUPS : 0;
-  snprintf(options, size, "%s%s -DMATRIX_UNIT=%d -DBFLOAT16=%d -DSOFTWARE_UNIT=%d",
-           clattn_needs_language(needs, device), clattn_standard_options(kernel_dir), form->unit,
-           form->type == CLATTN_BF16, form->software);
+  snprintf(options, size, "%s -DMATRIX_UNIT=%d -DBFLOAT16=%d -DSOFTWARE_UNIT=%d", clattn_needs_language(needs, device),
+           form->unit, form->type == CLATTN_BF16, form->software);
 }
 
 static clattn_status build(clattn_device *device, const clattn_matrix_form *form, const char *kernel_dir,
                            cl_kernel *kernel, clattn_error *error) {
   char options[CLATTN_MATRIX_OPTIONS];
-  clattn_matrix_options(form, &device->info, kernel_dir, options, sizeof options);
+  clattn_matrix_options(form, &device->info, options, sizeof options);
   const clattn_program_source source = {.folder = kernel_dir, .file = CLATTN_MATRIX_FILE, .options = options};
   return clattn_kernel_build(device, &source, "matrix", NULL, NULL, kernel, error);
 }

@@ -21,9 +21,9 @@ bool clattn_matrix_is_likely(int unit, clattn_type type, const clattn_device_inf
 #define CLATTN_MATRIX_FILE "probe/matrix.cl"
 #define CLATTN_MATRIX_OPTIONS 160 /* bytes */
 
-/* The options that this file is compiled with. kernel_dir as in clattn_plan_options. */
-void clattn_matrix_options(const clattn_matrix_form *form, const clattn_device_info *device, const char *kernel_dir,
-                           char *options, size_t size);
+/* The options that this file is compiled with. */
+void clattn_matrix_options(const clattn_matrix_form *form, const clattn_device_info *device, char *options,
+                           size_t size);
 
 /* Builds CLATTN_MATRIX_FILE for the unit, runs it, and compares its results, which are exact.
  * CLATTN_UNSUPPORTED: the compiler refuses it; CLATTN_BUILD_FAILED: a result is wrong. kernel_dir as in

@@ -208,9 +208,8 @@ clattn_status clattn_probe_prepare(clattn_probe *p, clattn_error *error) {
       [CLATTN_PROBE_STRIDED] = set_read,
       [CLATTN_PROBE_PAIR] = set_pair};
   char options[128];
-  snprintf(options, sizeof options, "%s%s -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d -DROWS=%d",
-           clattn_needs_language(0, &p->device->info), clattn_standard_options(p->options->kernel_dir), p->form->width,
-           p->form->chains, p->form->local, p->form->rows);
+  snprintf(options, sizeof options, "%s -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d -DROWS=%d",
+           clattn_needs_language(0, &p->device->info), p->form->width, p->form->chains, p->form->local, p->form->rows);
   const clattn_program_source source = {
       .folder = p->options->kernel_dir, .file = kinds[p->kind].file, .options = options};
   const clattn_status status =

@@ -10,10 +10,6 @@
 #include "base/status.h"
 #include "base/text.h"
 
-const char *clattn_standard_options(const char *folder) {
-  return folder == NULL ? " -w" : "";
-}
-
 /* A log begins with the first error, so a long log is cut at its end. */
 static clattn_status fail_build(const clattn_device *device, cl_program program, cl_int code, const char *file,
                                 const char *options, clattn_error *error) {
@@ -54,17 +50,25 @@ static void release_all(clattn_device *device) {
   }
 }
 
-/* Makes a new list entry; takes ownership of text, even on failure. */
-static clattn_status create_entry(const char *options, char *text, clattn_program **result, clattn_error *error) {
+/* The library's own kernels are built with -w, which all OpenCL compilers accept. The user can do nothing about
+ * warnings there, and PoCL would print "N warnings generated." on standard error. Authors of kernels in a folder do
+ * want warnings. Free with free(); NULL if there is no memory. */
+static char *all_options(const char *options, bool own) {
+  const size_t size = strlen(options) + sizeof " -w";
+  char *all = malloc(size);
+  if (all != NULL) snprintf(all, size, "%s%s", options, own ? " -w" : "");
+  return all;
+}
+
+/* Makes a new list entry; takes ownership of options and text, even on failure. */
+static clattn_status create_entry(char *options, char *text, clattn_program **result, clattn_error *error) {
   clattn_program *built = calloc(1, sizeof *built);
-  const size_t options_bytes = strlen(options) + 1;
-  if (built != NULL) built->options = malloc(options_bytes);
-  if (built == NULL || built->options == NULL) {
-    free(built);
+  if (built == NULL) {
+    free(options);
     free(text);
-    return clattn_fail_malloc(error, sizeof *built + options_bytes, "a program");
+    return clattn_fail_malloc(error, sizeof *built, "a program");
   }
-  memcpy(built->options, options, options_bytes);
+  built->options = options;
   built->text = text;
   *result = built;
   return CLATTN_OK;
@@ -113,11 +117,11 @@ static clattn_status load_or_compile(const clattn_device *device, const clattn_p
   return CLATTN_OK;
 }
 
-/* Builds the program and adds it to the device's list. */
-static clattn_status build(clattn_device *device, const clattn_program_source *source, char *text, char *origin,
-                           clattn_program **program, clattn_error *error) {
+/* Builds the program and adds it to the device's list. Takes ownership of options and text, even on failure. */
+static clattn_status build(clattn_device *device, const clattn_program_source *source, char *options, char *text,
+                           char *origin, clattn_program **program, clattn_error *error) {
   clattn_program *built = NULL;
-  clattn_status status = create_entry(source->options, text, &built, error);
+  clattn_status status = create_entry(options, text, &built, error);
   if (status != CLATTN_OK) return status;
   const bool keeper = clattn_platform_keeps_programs(device->info.platform);
   snprintf(origin, CLATTN_ORIGIN_TEXT, "built%s", keeper ? ", or from the driver's own store" : "");
@@ -138,17 +142,24 @@ clattn_status clattn_kernel_build(clattn_device *device, const clattn_program_so
                                   char *origin, clattn_program **program, cl_kernel *kernel, clattn_error *error) {
   clattn_program *built = NULL;
   char *text = NULL, unwanted[CLATTN_ORIGIN_TEXT];
+  bool own = false;
   if (origin == NULL) origin = unwanted;
   origin[0] = '\0';
   *kernel = NULL;
-  clattn_status status = clattn_source_read(source->folder, source->file, &text, error);
+  clattn_status status = clattn_source_read(source->folder, source->file, &text, &own, error);
   if (status != CLATTN_OK) return status;
-  built = find_built(device, source->options, text);
+  char *options = all_options(source->options, own);
+  if (options == NULL) {
+    free(text);
+    return clattn_fail_malloc(error, strlen(source->options), "a program's options");
+  }
+  built = find_built(device, options, text);
   if (built != NULL) {
+    free(options);
     free(text);
     snprintf(origin, CLATTN_ORIGIN_TEXT, "from this process");
   } else {
-    status = build(device, source, text, origin, &built, error);
+    status = build(device, source, options, text, origin, &built, error);
   }
   cl_int code = CL_SUCCESS;
   if (status == CLATTN_OK) *kernel = clCreateKernel(built->program, name, &code);

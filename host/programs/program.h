@@ -17,19 +17,15 @@ struct clattn_program {
 };
 
 /* Reads `file`, a path below `folder`, or below the library's embedded kernels/ if folder is NULL
- * or lacks it. Expands #include lines and adds #line directives. Free *text with free(). */
-clattn_status clattn_source_read(const char *folder, const char *file, char **text, clattn_error *error);
-
-/* Options that every build has besides its language (clattn_needs_language): for the library's own kernels (folder
- * NULL) -w, which all OpenCL compilers accept. The user can do nothing about warnings there, and PoCL would print "N
- * warnings generated." on standard error. Authors of kernels in a folder do want warnings. */
-const char *clattn_standard_options(const char *folder);
+ * or lacks it. Expands #include lines and adds #line directives. Free *text with free(). *own
+ * (NULL: not wanted): no file that was read differs from the library's. */
+clattn_status clattn_source_read(const char *folder, const char *file, char **text, bool *own, clattn_error *error);
 
 /* What to build. */
 typedef struct clattn_program_source {
   const char *folder;     /* as for clattn_source_read */
   const char *file;       /* as for clattn_source_read */
-  const char *options;    /* clattn_needs_language, clattn_standard_options(folder), then macros */
+  const char *options;    /* clattn_needs_language, then macros */
   const char *store;      /* the folder of compiled programs, or NULL; ignored if the driver has its own store */
   const char *kernels[3]; /* names, ended by NULL: a stored program that lacks one is not used */
 } clattn_program_source;

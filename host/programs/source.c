@@ -22,7 +22,8 @@
 
 typedef struct text {
   char *data;
-  size_t size; /* without the final NUL */
+  size_t size;  /* without the final NUL */
+  bool changed; /* holds a file that differs from the library's */
 } text;
 
 static clattn_status append(text *to, const char *data, size_t size, clattn_error *error) {
@@ -84,6 +85,9 @@ static clattn_status read_raw(const char *folder, const char *file, text *to, cl
     return clattn_fail(error, CLATTN_KERNEL_SOURCE, "cannot open kernel file '%s': %s", path, strerror(reason));
   const clattn_status status = read_stream(stream, path, to, error);
   fclose(stream);
+  const char *embedded = clattn_kernel_source(file, &bytes);
+  if (status == CLATTN_OK)
+    to->changed = embedded == NULL || bytes != to->size || memcmp(embedded, to->data, bytes) != 0;
   return status;
 }
 
@@ -130,6 +134,7 @@ static clattn_status expand(const char *folder, const char *file, int depth, tex
                        INCLUDES_DEEPEST);
   text raw = {0};
   clattn_status status = read_raw(folder, file, &raw, error);
+  to->changed = to->changed || raw.changed;
   if (status == CLATTN_OK) status = append_line_directive(file, 1, to, error);
   int number = 1;
   for (const char *line = raw.data; status == CLATTN_OK && *line != '\0'; ++number) {
@@ -169,18 +174,20 @@ static const char arm_head[] =
 static const char arm_tail[] = ON_ARM "#pragma clang attribute pop\n"
                                       "#endif\n";
 
-clattn_status clattn_source_read(const char *folder, const char *file, char **result, clattn_error *error) {
+clattn_status clattn_source_read(const char *folder, const char *file, char **result, bool *own, clattn_error *error) {
   text all = {0};
   clattn_status status = folder == NULL ? CLATTN_OK : check_folder(folder, error);
   if (status == CLATTN_OK) status = append(&all, head, sizeof head - 1, error);
   if (status == CLATTN_OK) status = append(&all, arm_head, sizeof arm_head - 1, error);
   if (status == CLATTN_OK) status = expand(folder, file, 0, &all, error);
   if (status == CLATTN_OK) status = append(&all, arm_tail, sizeof arm_tail - 1, error);
-  if (status == CLATTN_OK)
-    *result = all.data;
-  else
+  if (status != CLATTN_OK) {
     free(all.data);
-  return status;
+    return status;
+  }
+  *result = all.data;
+  if (own != NULL) *own = !all.changed;
+  return CLATTN_OK;
 }
 
 uint64_t clattn_kernels_hash(void) {

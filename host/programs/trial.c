@@ -135,7 +135,7 @@ static bool crashes_elsewhere(const clattn_trial *trial, const clattn_device *de
 static bool place(clattn_trial *trial, const clattn_device *device, const clattn_trial_of *of) {
   char *text = NULL;
   if (of->folder == NULL || of->folder[0] == '\0') return false;
-  if (clattn_source_read(NULL, of->file, &text, NULL) != CLATTN_OK) return false;
+  if (clattn_source_read(NULL, of->file, &text, NULL, NULL) != CLATTN_OK) return false;
   const bool placed = clattn_store_place(&trial->stored, device, of->folder, "", text, "trial") &&
                       clattn_store_prepare(&trial->stored) == NULL;
   free(text);
