@@ -44,6 +44,9 @@ for example in please-study-man dog-chased-ball cat-sat-down love-apple-phones; 
   passes --example $example
   passes --example $example --pipeline blas
 done
+# The same kernels, from their folder: plans skip the self-test, which doctor and the examples ran.
+CLATTN_KERNEL_DIR=$(cd "$(dirname "$0")/../kernels" && pwd)
+export CLATTN_KERNEL_DIR
 shape=(--random --batch 2 --tokens 65 --model-dim 33 --heads 3 --head-dim 17 --value-dim 20)
 mapfile -t staged < <("$list" staged planned any gpu)
 mapfile -t fused < <("$list" fused planned any gpu)
