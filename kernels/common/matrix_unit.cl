@@ -1,4 +1,4 @@
-/* Products by a GPU's matrix unit, behind one interface for all vendors. Compile with
+/* Products by a GPU's matrix unit, behind one interface for all vendors. Include common/stored.cl first. Compile with
  *
  *     MATRIX_UNIT      the unit, a number of common/matrix_units.h, which says what left, right and sum are
  *     BFLOAT16         1: left and right are bfloat16, else half
@@ -17,13 +17,13 @@
  * This file adds row_max, row_sum, find_largest and scale_rows for the rows of a sum. sum_row and sum_column of
  * common/matrix_units.h say which element sum.value[i] is.
  *
- * All lanes of a sub-group call these together. With SOFTWARE_UNIT they have barriers of the work-group, so all its
- * sub-groups must call them equally often. `from` is aligned to 16 bytes, and `row` is a multiple of 8.
+ * All lanes of a sub-group call these together; a kernel has such sub-groups with LANES_TOGETHER before its attributes.
+ * With SOFTWARE_UNIT they have barriers of the work-group, so all its sub-groups must call them equally often. `from`
+ * is aligned to 16 bytes, and `row` is a multiple of 8.
  *
  * A sum becomes the next product's left without local memory: in all units but WMMA_11 a lane already holds, in the
  * sums, the elements of left that it needs. In WMMA_11 it exchanges half of them with one other lane.
  */
-#include "common/stored.cl"
 #include "common/matrix_units.h"
 
 #ifndef BFLOAT16
@@ -48,6 +48,13 @@
 #define UNIT_SCRATCH ((UNIT_ROWS + UNIT_COLUMNS) * UNIT_DEPTH / 2 + UNIT_LANES)
 #else
 #define UNIT_SCRATCH 1
+#endif
+
+/* Intel's drivers choose the width of sub-groups themselves unless the kernel asks for one. */
+#if MATRIX_IS_DPAS(MATRIX_UNIT) && !SOFTWARE_UNIT
+#define LANES_TOGETHER __attribute__((intel_reqd_sub_group_size(UNIT_LANES)))
+#else
+#define LANES_TOGETHER
 #endif
 
 typedef struct matrix_unit {

@@ -5,18 +5,13 @@
  *
  * Each sub-group has rows of x of its own; y and z are for all.
  */
+#include "common/stored.cl"
 #include "common/matrix_unit.cl"
 
 #define SUB_GROUPS 2
 #define STEPS 2 /* along the depth of the scores */
 #define WIDTH (STEPS * UNIT_DEPTH)
 #define ITEMS (SUB_GROUPS * UNIT_LANES)
-
-#if MATRIX_IS_DPAS(MATRIX_UNIT) && !SOFTWARE_UNIT
-#define LANES_TOGETHER __attribute__((intel_reqd_sub_group_size(UNIT_LANES)))
-#else
-#define LANES_TOGETHER
-#endif
 
 void copy_in(global const ushort *from, int count, local ushort *to) {
   for (int i = get_local_id(0); i < count; i += ITEMS) to[i] = from[i];
