@@ -5,15 +5,15 @@
 #include <string.h>
 
 bool kernel_is_ours(const clattn_kernel *row) {
-  return !row->library;
+  return !row->library && !row->matrix_unit;
 }
 
 bool kernel_has_tiles(const clattn_kernel *row) {
-  return !row->library && row->tile[0].name != NULL;
+  return kernel_is_ours(row) && row->tile[0].name != NULL;
 }
 
 bool kernel_needs_little(const clattn_kernel *row) {
-  return !row->library && (row->needs & ~(unsigned)CLATTN_NEEDS_LOCAL_MEMORY) == 0;
+  return kernel_is_ours(row) && (row->needs & ~(unsigned)CLATTN_NEEDS_LOCAL_MEMORY) == 0;
 }
 
 static bool is_for_gpus(const clattn_kernel *row) {

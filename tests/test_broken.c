@@ -10,6 +10,8 @@
 #include "support.h"
 
 #define FOLDER "broken_kernels"
+#define MATRIX_FILE "fused/10_matrix.cl"
+#define SMALL_MATRIX "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=16" /* in plain OpenCL C where the device has no unit */
 
 typedef struct broken {
   const char *name;
@@ -203,9 +205,25 @@ static void half_products_masked(clattn_problem *p) {
   masked(p, CLATTN_MASK_BOOL);
 }
 
+/* Rows that are read element by element. */
+static void odd_products_masked(clattn_problem *p) {
+  half_products_masked(p);
+  p->value_dim = 13;
+}
+
+/* In a matrix unit, whose sums have no headroom of their own. */
+static void bfloat16_products(clattn_problem *p) {
+  half_products(p);
+  p->type = CLATTN_BF16;
+}
+
 static void set_halves(support_case *c, clattn_tensor tensor, uint16_t bits) {
   uint16_t *half = (uint16_t *)(void *)support_tensor(c, tensor);
   for (size_t i = 0; i < c->bytes[tensor] / sizeof *half; ++i) half[i] = (uint16_t)((half[i] & 0x8000) | bits);
+}
+
+static void enormous_bfloat16s(support_case *c) {
+  set_halves(c, CLATTN_V, 0x7F70); /* 3.2e38 */
 }
 
 static void operands_of_100(support_case *c) {
@@ -230,6 +248,10 @@ static void half_nan_at_a_masked_key(support_case *c) {
   unsigned char *allowed = (unsigned char *)support_tensor(c, CLATTN_MASK);
   for (size_t row = 0; row < p->batch * p->query_len; ++row) allowed[row * p->key_len + 7] = 0;
   ((uint16_t *)(void *)support_tensor(c, CLATTN_V))[7 * p->heads * p->value_dim + 3] = 0x7E00;
+}
+
+static void half_infinity(support_case *c) {
+  ((uint16_t *)(void *)support_tensor(c, CLATTN_V))[7 * c->problem.value_dim + 3] = 0x7C00;
 }
 
 static void cached_halves(clattn_problem *p) {
@@ -583,6 +605,26 @@ static const broken cases[] = {
      "fused=register", CLATTN_CONTEXT, half_products_masked, half_nan_at_a_masked_key},
     {"half: a query in a tile has another scale", "common/products_half.cl", "(half)values.w",
      "(half)(1.1f * values.w)", "fused=subsplit", CLATTN_LSE, half_products, NULL},
+    {"matrix: all sub-groups have the first one's queries", MATRIX_FILE, "(sub_group - done) * UNIT_ROWS", "0",
+     "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=32", CLATTN_LSE, half_products, NULL},
+    {"matrix: context does not shrink", MATRIX_FILE, "scale_rows(factor, &sums->context[n]);", ";", SMALL_MATRIX,
+     CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: a row's sum is one lane's", MATRIX_FILE, "row_sum(unit, sums.sum[r])", "sums.sum[r]", SMALL_MATRIX,
+     CLATTN_LSE, half_products, NULL},
+    {"matrix: all keys have the weights of the first", MATRIX_FILE, "weight + key / UNIT_COLUMNS", "weight",
+     "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=32", CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: a masked key's value is multiplied", MATRIX_FILE, "!is_masked(of_row)", "1", SMALL_MATRIX, CLATTN_CONTEXT,
+     half_products_masked, half_nan_at_a_masked_key},
+    {"matrix: a value that is not finite is lost", MATRIX_FILE, "found |= replace_others", "replace_others",
+     SMALL_MATRIX, CLATTN_CONTEXT, half_products, half_infinity},
+    {"matrix: a NaN stays in the tile", MATRIX_FILE, "if (other) *values = 0;", "", "fused=matrix:BLOCK_KEYS=16",
+     CLATTN_CONTEXT, odd_products_masked, half_nan_at_a_masked_key},
+    {"matrix: the last dims of a query are lost", MATRIX_FILE, "d < DEPTH_STEPS", "d < DEPTH_STEPS - 1", SMALL_MATRIX,
+     CLATTN_LSE, half_products, NULL},
+    {"matrix: bfloat16s without headroom", MATRIX_FILE, "BFLOAT16 ? headroom_of(s.key_len) : 0", "0", SMALL_MATRIX,
+     CLATTN_CONTEXT, bfloat16_products, enormous_bfloat16s},
+    {"matrix: weights have the bits of a bfloat16", "common/matrix_unit.cl", "vstore_half_rte(value,",
+     "vstore_half_rte(as_float(as_uint(value) & 0xffff0000),", SMALL_MATRIX, CLATTN_CONTEXT, half_products, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };
@@ -650,7 +692,8 @@ static bool has_needs(const clattn_device *device, const broken *b) {
     const clattn_kernel *row = clattn_catalog_find((clattn_stage)s, equals + 1, strcspn(equals + 1, ":,"));
     assert_non_null(row);
     const clattn_problem p = problem_for(b);
-    const unsigned needs = row->needs | (p.math == CLATTN_MATH_STORED ? (unsigned)CLATTN_NEEDS_HALF : 0);
+    const bool halves = p.math == CLATTN_MATH_STORED && (row->forms & CLATTN_FORM_HALF_PRODUCTS) != 0;
+    const unsigned needs = row->needs | (halves ? (unsigned)CLATTN_NEEDS_HALF : 0);
     return clattn_needs_met(needs, clattn_device_get_info(device), NULL) == CLATTN_OK;
   }
   fail_msg("'%s' names no stage", b->kernels);

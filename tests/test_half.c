@@ -1,36 +1,71 @@
-/* Half arithmetic (CLATTN_MATH_STORED): the fused kernels that multiply halves, in their planned and in small tile
- * sizes: shapes, masks, heads, lengths, caches, and numbers at the ends of half's range; and when a plan keeps to
- * floats.
+/* Stored arithmetic (CLATTN_MATH_STORED): the fused kernels that multiply halves, in their planned and in small tile
+ * sizes, and the one that multiplies in a matrix unit, with the layout of every unit, halves and bfloat16s: shapes,
+ * masks, heads, lengths, caches, and numbers at the ends of half's range; and when a plan keeps to floats.
  *
  * `half` runs on the default device, and skips what needs half arithmetic where that has none. `half-recorded` runs on
- * the recorder's device, which has it on every processor, and which reports work-items that race. */
+ * the recorder's device, which has it on every processor, and which reports work-items that race.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../kernels/common/matrix_units.h"
 #include "../kernels/common/parts.h"
 #include "catalog/forms.h"
 #include "plan/plan.h"
 #include "support.h"
 
-typedef char name[KERNEL_LIST_TEXT];
-enum { NAMES_MOST = 32 };
+/* A kernel, and what it multiplies. */
+typedef struct subject {
+  char kernel[KERNEL_LIST_TEXT];
+  clattn_type type;
+  size_t half_addition;
+} subject;
+
+enum { SUBJECTS_MOST = 64 };
 
 static bool multiplies_halves(const clattn_kernel *row) {
   return support_runs(row) && (row->forms & CLATTN_FORM_HALF_PRODUCTS) != 0;
 }
 
-/* All of them. Skips the test where the device has no half arithmetic. */
-static size_t half_kernels(name names[NAMES_MOST]) {
+static size_t half_kernels(subject all[SUBJECTS_MOST]) {
   static const kernel_filter filters[] = {{multiplies_halves, SIZES_SMALL}, {multiplies_halves, SIZES_PLANNED}};
   size_t count = 0;
-  if (clattn_needs_met(CLATTN_NEEDS_HALF, clattn_device_get_info(support_opened), NULL) != CLATTN_OK) skip();
+  if (clattn_needs_met(CLATTN_NEEDS_HALF, clattn_device_get_info(support_opened), NULL) != CLATTN_OK) return 0;
   for (size_t f = 0; f < sizeof filters / sizeof filters[0]; ++f)
-    for (size_t n = 0; count < NAMES_MOST && kernel_list_stage(CLATTN_STAGE_FUSED, n, &filters[f], names[count]); ++n)
-      count += support_is_wanted(names[count]);
-  assert_true(count > 0);
+    for (size_t n = 0;
+         count < SUBJECTS_MOST && kernel_list_stage(CLATTN_STAGE_FUSED, n, &filters[f], all[count].kernel); ++n) {
+      all[count].type = CLATTN_F16;
+      all[count].half_addition = HALF_CHAIN;
+      count += support_is_wanted(all[count].kernel);
+    }
   return count;
+}
+
+/* Each unit, in turns with halves and with bfloat16s, and with other sizes than its neighbours: of 1 to 4 sub-groups,
+ * whose queries pass through local memory together or not. A compiler takes a second or two for each. */
+static size_t matrix_kernels(subject *all) {
+  static const int sizes[][2] = {{2, 16}, {1, 32}, {4, 32}, {2, 64}};
+  static int turn = 0;
+  size_t count = 0;
+  ++turn;
+  for (int unit = 1; unit < MATRIX_UNITS; ++unit) {
+    const int *size = sizes[(unit + turn) % 4];
+    subject *s = &all[count];
+    snprintf(s->kernel, sizeof s->kernel, "fused=matrix:MATRIX_UNIT=%d:SUB_GROUPS=%d:BLOCK_KEYS=%d", unit, size[0],
+             size[1]);
+    s->type = (unit + turn) % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
+    s->half_addition = 0;
+    count += support_is_wanted(s->kernel);
+  }
+  return count;
+}
+
+/* All of them. */
+static size_t subjects(subject all[SUBJECTS_MOST]) {
+  const size_t count = half_kernels(all);
+  return count + matrix_kernels(all + count);
 }
 
 /* Halves, given. */
@@ -59,29 +94,32 @@ static size_t half_addition(const clattn_plan *plan) {
   return (size_t)info.stages[CLATTN_STAGE_FUSED].half_addition;
 }
 
-/* Runs and checks; the kernel must multiply halves. `adjust` changes the inputs. */
-static void assert_right(const clattn_problem *p, const char *kernel, void (*adjust)(support_case *c)) {
-  clattn_plan *plan = create(p, kernel);
+/* Runs and checks; the kernel must multiply what is stored. `adjust` changes the inputs. */
+static void assert_right(const clattn_problem *given, const subject *of, void (*adjust)(support_case *c)) {
+  clattn_problem p = *given;
+  p.type = of->type;
+  clattn_plan *plan = create(&p, of->kernel);
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   support_case c;
-  assert_int_equal(half_addition(plan), HALF_CHAIN);
-  support_allocate(&c, p, 5);
+  assert_int_equal(half_addition(plan), of->half_addition);
+  support_allocate(&c, &p, 5);
   if (adjust != NULL) adjust(&c);
   support_want(&c, plan);
   assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
   support_check_guards(&c);
   assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
-  assert_passed(&report, kernel);
-  support_assert_quiet(kernel);
+  assert_passed(&report, of->kernel);
+  support_assert_quiet(of->kernel);
   support_free(&c);
   clattn_plan_destroy(plan);
 }
 
 static void each_kernel(const clattn_problem *p, void (*adjust)(support_case *c)) {
-  name names[NAMES_MOST];
-  const size_t count = half_kernels(names);
-  for (size_t i = 0; i < count; ++i) assert_right(p, names[i], adjust);
+  subject all[SUBJECTS_MOST];
+  const size_t count = subjects(all);
+  if (count == 0) skip();
+  for (size_t i = 0; i < count; ++i) assert_right(p, &all[i], adjust);
 }
 
 /* ---- features ---------------------------------------------------------------------------------------------------- */
@@ -137,22 +175,24 @@ static void lengths(void **state) {
   each_kernel(&p, shorten);
 }
 
-/* Keys and values that a kernel reads in a cache of halves. */
+/* Keys and values of a cache, which kernels read in place or are given as floats. */
 static void caches(void **state) {
   (void)state;
-  name names[NAMES_MOST];
-  const size_t count = half_kernels(names);
+  subject all[SUBJECTS_MOST];
+  const size_t count = subjects(all);
   for (size_t i = 0; i < count; ++i)
     for (size_t page = 0; page < 2; ++page) {
       clattn_problem p = half_problem(3, 3, 24, 20);
+      p.type = all[i].type;
       p.heads = 2;
       p.kv_heads = 1;
       p.causal = true;
-      p.cache = (clattn_cache_layout){.capacity = 40, .type = CLATTN_CACHE_F16, .page_len = page * 8};
-      clattn_plan *plan = create(&p, names[i]);
+      p.cache = (clattn_cache_layout){
+          .capacity = 40, .type = p.type == CLATTN_F16 ? CLATTN_CACHE_F16 : CLATTN_CACHE_BF16, .page_len = page * 8};
+      clattn_plan *plan = create(&p, all[i].kernel);
       clattn_cache *cache = NULL;
       clattn_error error;
-      assert_int_equal(half_addition(plan), HALF_CHAIN);
+      assert_int_equal(half_addition(plan), all[i].half_addition);
       assert_ok(clattn_cache_create(support_opened, &p, NULL, NULL, &cache, &error), &error);
       for (uint32_t run = 0; run < 4; ++run) {
         clattn_problem seen = p;
@@ -166,10 +206,10 @@ static void caches(void **state) {
         support_want(&c, plan);
         assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
         assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
-        assert_passed(&report, names[i]);
+        assert_passed(&report, all[i].kernel);
         support_free(&c);
       }
-      support_assert_quiet(names[i]);
+      support_assert_quiet(all[i].kernel);
       clattn_cache_destroy(cache);
       clattn_plan_destroy(plan);
     }
@@ -178,13 +218,13 @@ static void caches(void **state) {
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 static void multiply(support_case *c, clattn_tensor tensor, float factor) {
-  uint16_t *half = (uint16_t *)(void *)support_tensor(c, tensor);
-  const size_t count = c->bytes[tensor] / sizeof *half;
+  uint16_t *stored = (uint16_t *)(void *)support_tensor(c, tensor);
+  const size_t count = c->bytes[tensor] / sizeof *stored;
   float *floats = malloc(count * sizeof *floats);
   assert_non_null(floats);
-  clattn_widen(CLATTN_F16, half, count, floats);
+  clattn_widen(c->problem.type, stored, count, floats);
   for (size_t i = 0; i < count; ++i) floats[i] = fmaxf(-60000.0f, fminf(60000.0f, floats[i] * factor));
-  clattn_narrow(CLATTN_F16, floats, count, half);
+  clattn_narrow(c->problem.type, floats, count, stored);
   free(floats);
 }
 
@@ -205,16 +245,21 @@ static void small_numbers(support_case *c) {
   multiply(c, CLATTN_V, 0x1p-18f);
 }
 
-static void large_in_one_tile(support_case *c) {
-  uint16_t *k = (uint16_t *)(void *)support_tensor(c, CLATTN_K), *v = (uint16_t *)(void *)support_tensor(c, CLATTN_V);
-  k[20 * c->problem.head_dim + 3] = 0x7B00;  /* 57344 */
-  v[33 * c->problem.value_dim + 2] = 0xFB00; /* -57344 */
+static void set(support_case *c, clattn_tensor tensor, size_t row, size_t column, float value) {
+  const size_t dim = tensor == CLATTN_V ? c->problem.value_dim : c->problem.head_dim;
+  clattn_narrow(c->problem.type, &value, 1, (uint16_t *)(void *)support_tensor(c, tensor) + row * dim + column);
 }
 
+static void large_in_one_tile(support_case *c) {
+  set(c, CLATTN_K, 20, 3, 57344.0f);
+  set(c, CLATTN_V, 33, 2, -57344.0f);
+}
+
+/* Few rows see these keys. */
 static void not_finite(support_case *c) {
-  uint16_t *k = (uint16_t *)(void *)support_tensor(c, CLATTN_K), *v = (uint16_t *)(void *)support_tensor(c, CLATTN_V);
-  k[30 * c->problem.head_dim + 1] = v[31 * c->problem.value_dim] = 0x7E00; /* NaN; few rows see these keys */
-  v[32 * c->problem.value_dim + 1] = 0x7C00;                               /* infinity */
+  set(c, CLATTN_K, 30, 1, NAN);
+  set(c, CLATTN_V, 31, 0, NAN);
+  set(c, CLATTN_V, 32, 1, INFINITY);
 }
 
 static void ends_of_the_range(void **state) {
@@ -254,15 +299,16 @@ static void output_of(const clattn_problem *p, const char *kernel, size_t depth,
 /* Half arithmetic has other bits than float; where a problem cannot have it, the bits are those of float. */
 static void only_where_it_is_asked_for(void **state) {
   (void)state;
-  name names[NAMES_MOST];
-  const size_t count = half_kernels(names);
+  subject all[SUBJECTS_MOST];
+  const size_t count = half_kernels(all);
+  if (count == 0) skip();
   enum { ELEMENTS = 19 * 24 };
   for (size_t i = 0; i < count; ++i) {
     clattn_problem p = half_problem(19, 37, 24, 24);
     uint16_t in_half[ELEMENTS], in_float[ELEMENTS];
-    output_of(&p, names[i], HALF_CHAIN, in_half, sizeof in_half);
+    output_of(&p, all[i].kernel, HALF_CHAIN, in_half, sizeof in_half);
     p.math = CLATTN_MATH_FLOAT;
-    output_of(&p, names[i], 0, in_float, sizeof in_float);
+    output_of(&p, all[i].kernel, 0, in_float, sizeof in_float);
     assert_memory_not_equal(in_half, in_float, sizeof in_half);
     for (int other = 0; other < 3; ++other) {
       clattn_problem q = half_problem(19, 37, 24, 24);
@@ -273,9 +319,9 @@ static void only_where_it_is_asked_for(void **state) {
         q.type = CLATTN_F16;
         q.math = CLATTN_MATH_STORED;
       }
-      output_of(&q, names[i], 0, in_half, sizeof in_half);
+      output_of(&q, all[i].kernel, 0, in_half, sizeof in_half);
       q.math = CLATTN_MATH_FLOAT;
-      output_of(&q, names[i], 0, in_float, sizeof in_float);
+      output_of(&q, all[i].kernel, 0, in_float, sizeof in_float);
       assert_memory_equal(in_half, in_float, sizeof in_half);
     }
   }
@@ -289,6 +335,71 @@ static void other_kernels_keep_to_floats(void **state) {
   output_of(&p, "fused=online", 0, output, sizeof output);
 }
 
+/* ---- in a matrix unit -------------------------------------------------------------------------------------------- */
+
+/* bfloat16s have the range of floats: sums of such values would leave it without headroom. */
+static void enormous_values(support_case *c) {
+  multiply(c, CLATTN_Q, 0.0f); /* equal scores */
+  for (size_t key = 0; key < c->problem.key_len; ++key)
+    for (size_t i = 0; i < c->problem.value_dim; ++i) set(c, CLATTN_V, key, i, i % 2 == 0 ? 3e38f : -3e38f);
+}
+
+static void enormous_bfloat16s(void **state) {
+  (void)state;
+  subject all[SUBJECTS_MOST];
+  const size_t count = matrix_kernels(all);
+  const clattn_problem p = half_problem(19, 37, 24, 20);
+  for (size_t i = 0; i < count; ++i) {
+    all[i].type = CLATTN_BF16;
+    assert_right(&p, &all[i], enormous_values);
+  }
+}
+
+static void refused(const clattn_problem *p) {
+  clattn_plan_options options = support_options();
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  options.kernels = "fused=matrix";
+  assert_int_equal(clattn_plan_create(support_opened, p, &options, &plan, &error), CLATTN_UNSUPPORTED);
+  assert_says(&error, "all f16 or all bf16");
+}
+
+static void other_problems_are_refused(void **state) {
+  (void)state;
+  clattn_problem p = half_problem(19, 37, 24, 24);
+  p.math = CLATTN_MATH_FLOAT;
+  refused(&p);
+  p.type = CLATTN_F32;
+  refused(&p);
+  p = half_problem(19, 37, 24, 24);
+  p.rotary = CLATTN_ROTARY_HALVES;
+  refused(&p);
+  p = half_problem(19, 19, 24, 24);
+  p.cache = (clattn_cache_layout){.capacity = 40, .type = CLATTN_CACHE_BF16};
+  refused(&p);
+  p.type = CLATTN_BF16;
+  p.cache.type = CLATTN_CACHE_F32;
+  refused(&p);
+}
+
+/* The bound knows that weights are rounded, and to what. */
+static void weights_are_rounded(void **state) {
+  (void)state;
+  for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
+    clattn_problem p = half_problem(19, 37, 24, 24);
+    clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
+    p.type = (clattn_type)type;
+    clattn_plan *plan = create(&p, "fused=matrix"), *other = create(&p, "fused=online");
+    assert_true(clattn_plan_get_info(plan, &info));
+    assert_int_equal(info.stages[CLATTN_STAGE_FUSED].rounded_weights, type);
+    assert_true(clattn_plan_get_info(other, &info));
+    assert_int_equal(info.stages[CLATTN_STAGE_FUSED].rounded_weights, CLATTN_F32);
+    clattn_plan_destroy(plan);
+    clattn_plan_destroy(other);
+  }
+}
+
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(shapes),
@@ -298,6 +409,9 @@ int main(int argc, char **argv) {
       cmocka_unit_test(ends_of_the_range),
       cmocka_unit_test(only_where_it_is_asked_for),
       cmocka_unit_test(other_kernels_keep_to_floats),
+      cmocka_unit_test(enormous_bfloat16s),
+      cmocka_unit_test(other_problems_are_refused),
+      cmocka_unit_test(weights_are_rounded),
   };
   return support_run_group("half", tests, sizeof tests / sizeof tests[0], support_open, support_close, argc, argv);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/matrix.h"
 #include "catalog/selection.h"
 #include "plan/choice.h"
 #include "problem/kernel_arguments.h"
@@ -43,6 +44,29 @@ static const gpu_vendor vendors[] = {
     {"intel", "Intel(R) Corporation", "OpenCL 3.0",
      "cl_khr_fp16 cl_khr_subgroups cl_intel_subgroups cl_intel_required_subgroup_size", 64 << 10, 256}};
 
+/* The units that a GPU has, as its vendor's documents say; on the device itself the probe tells. Of two, the last is
+ * what it finds. */
+static const struct {
+  const char *gpu, *name;
+  int unit;
+  bool bfloat16;
+} matrix_units[] = {{"sm_75", "mma8", MATRIX_MMA_8, false},      {"sm_80", "mma8", MATRIX_MMA_8, false},
+                    {"sm_80", "mma16", MATRIX_MMA_16, true},     {"sm_90", "mma8", MATRIX_MMA_8, false},
+                    {"sm_90", "mma16", MATRIX_MMA_16, true},     {"dg2", "dpas8", MATRIX_DPAS_8, true},
+                    {"pvc", "dpas16", MATRIX_DPAS_16, true},     {"gfx908", "mfma", MATRIX_MFMA, false},
+                    {"gfx90a", "mfma", MATRIX_MFMA, true},       {"gfx942", "mfma", MATRIX_MFMA, true},
+                    {"gfx1100", "wmma11", MATRIX_WMMA_11, true}, {"gfx1200", "wmma12", MATRIX_WMMA_12, true},
+                    {"gfx1201", "wmma12", MATRIX_WMMA_12, true}};
+
+/* Sets what the probe would find. */
+static void find_units(clattn_device_info *device) {
+  for (size_t i = 0; i < sizeof matrix_units / sizeof matrix_units[0]; ++i) {
+    if (strcmp(matrix_units[i].gpu, device->name) != 0) continue;
+    device->matrix_f16 = (uint32_t)matrix_units[i].unit;
+    if (matrix_units[i].bfloat16) device->matrix_bf16 = (uint32_t)matrix_units[i].unit;
+  }
+}
+
 static clattn_device_info gpu_of(const gpu_vendor *v, const char *name) {
   const uint64_t most = v->max_work_group;
   clattn_device_info d = {.type = CLATTN_DEVICE_GPU,
@@ -57,6 +81,7 @@ static clattn_device_info gpu_of(const gpu_vendor *v, const char *name) {
   snprintf(d.extensions, sizeof d.extensions, "%s", v->extensions);
   d.exact_halves = true;
   if (strstr(d.extensions, "required_subgroup_size") != NULL) d.least_sub_group = strcmp(name, "pvc") == 0 ? 16 : 8;
+  find_units(&d);
   return d;
 }
 
@@ -97,6 +122,7 @@ static const struct {
 } storages[] = {{.name = "f32"},
                 {.name = "f16", .type = CLATTN_F16},
                 {.name = "half", .type = CLATTN_F16, .math = CLATTN_MATH_STORED},
+                {.name = "bfloat16", .type = CLATTN_BF16, .math = CLATTN_MATH_STORED},
                 {.name = "f16-pages", .cache = {.capacity = 512, .type = CLATTN_CACHE_F16, .page_len = 16}},
                 {.name = "i8", .cache = {.capacity = 512, .type = CLATTN_CACHE_I8_TOKEN}},
                 {.name = "q4", .cache = {.capacity = 512, .type = CLATTN_CACHE_Q4}}};
@@ -161,6 +187,7 @@ static bool write_case(const char *folder, const source_case *c) {
 
 /* Whether the kernel is compiled for the problem's storage and math. */
 static bool has_build(const clattn_kernel *row, const clattn_problem *p, const clattn_device_info *device) {
+  if (row->matrix_unit) return clattn_matrix_unit_of(p, device) != 0;
   if (p->math == CLATTN_MATH_STORED)
     return (row->forms & CLATTN_FORM_HALF_PRODUCTS) != 0 && clattn_multiplies_halves(p, device);
   if (p->cache.capacity == 0) return true;
@@ -209,19 +236,6 @@ static bool write_stored_output(const char *folder, const clattn_kernel *row, co
 }
 
 /* ---- matrix units ------------------------------------------------------------------------------------------------ */
-
-/* The units that a GPU has, as its vendor's documents say; on the device itself the probe tells. */
-static const struct {
-  const char *gpu, *name;
-  int unit;
-  bool bfloat16;
-} matrix_units[] = {{"sm_75", "mma8", MATRIX_MMA_8, false},      {"sm_80", "mma8", MATRIX_MMA_8, false},
-                    {"sm_80", "mma16", MATRIX_MMA_16, true},     {"sm_90", "mma8", MATRIX_MMA_8, false},
-                    {"sm_90", "mma16", MATRIX_MMA_16, true},     {"dg2", "dpas8", MATRIX_DPAS_8, true},
-                    {"pvc", "dpas16", MATRIX_DPAS_16, true},     {"gfx908", "mfma", MATRIX_MFMA, false},
-                    {"gfx90a", "mfma", MATRIX_MFMA, true},       {"gfx942", "mfma", MATRIX_MFMA, true},
-                    {"gfx1100", "wmma11", MATRIX_WMMA_11, true}, {"gfx1200", "wmma12", MATRIX_WMMA_12, true},
-                    {"gfx1201", "wmma12", MATRIX_WMMA_12, true}};
 
 /* The probe of each unit of the device, which uses all of its interface. */
 static bool write_probes(const char *folder, const clattn_device_info *device) {

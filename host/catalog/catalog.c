@@ -47,14 +47,17 @@ bool clattn_kernel_reads_cache(const clattn_kernel *row, const clattn_problem *p
 bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {
   const clattn_kernel *row = clattn_catalog_at(index);
   if (row == NULL) return false;
-  const clattn_kernel_info own = {.size = sizeof own,
-                                  .stage = row->stage,
-                                  .rung = row->rung,
-                                  .name = row->name,
-                                  .target = clattn_target_name(row->target),
-                                  .priority = row->priority,
-                                  .library = row->library,
-                                  .idea = row->idea};
+  clattn_kernel_info own;
+  memset(&own, 0, sizeof own); /* also what lies between the fields, which callers get */
+  own.size = sizeof own;
+  own.stage = row->stage;
+  own.rung = row->rung;
+  own.name = row->name;
+  own.target = clattn_target_name(row->target);
+  own.priority = row->priority;
+  own.library = row->library;
+  own.idea = row->idea;
+  own.stored_math = row->matrix_unit;
   return clattn_give_sized(&clattn_sized_kernel_info, &own, info);
 }
 
@@ -68,7 +71,8 @@ bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info) {
                                 .name = t->name,
                                 .standard = t->standard,
                                 .valid = t->valid,
-                                .valid_count = count};
+                                .valid_count = count,
+                                .of_device = t->of_device};
   return clattn_give_sized(&clattn_sized_tile_info, &own, info);
 }
 

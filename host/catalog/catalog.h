@@ -10,13 +10,14 @@
 #include "catalog/traffic.h"
 
 #define CLATTN_TILES_MOST 6
-#define CLATTN_VALID_MOST 6
+#define CLATTN_VALID_MOST 8
 
 /* A size that a kernel is compiled with; its name is the macro's. */
 typedef struct clattn_tile {
   const char *name;             /* NULL ends the list */
   int standard;                 /* unless the family of device and problem has its own (families.h) */
   int valid[CLATTN_VALID_MOST]; /* 0 ends the list */
+  bool of_device;               /* not a size: the device decides, and plans and tuning never try another */
 } clattn_tile;
 
 /* The kind of device that a kernel was written for. */
@@ -38,6 +39,7 @@ typedef struct clattn_kernel {
   bool plain;           /* the formula: reads its operands from memory again for each result */
   bool reads_panels;    /* of project: also takes matrices in panels (projection_part.in_panels) */
   bool stores_types;    /* of fused and project: also stores an output as f16 or bf16 (clattn_makes_stored_output) */
+  bool matrix_unit;     /* of fused: multiplies in a matrix unit; its first tile is the unit (catalog/matrix.h) */
   bool reads_cache;     /* of fused: reads caches in place; has three more arguments: scales, and the table of pages */
   unsigned forms;       /* bits of clattn_form: what its file is compiled for besides tile sizes */
   bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "../../kernels/common/matrix_units.h"
 #include "../../kernels/common/parts.h"
 
 /* CPU kernels are written with vectors of 16 floats. Where the device's own are shorter, the
@@ -65,6 +66,23 @@ static bool is_intel_with_wide_values(const clattn_device_info *device, const cl
          (extent->value_dim > 64 || (extent->half_products && device->least_sub_group != 16));
 }
 
+/* A lane of AMD's WMMA has 256 registers, and for each fragment twice as many of them as a lane of MFMA. */
+static bool has_wmma(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)device;
+  return extent->matrix_unit == MATRIX_WMMA_11 || extent->matrix_unit == MATRIX_WMMA_12;
+}
+
+static bool has_wmma_with_wide_values(const clattn_device_info *device, const clattn_extent *extent) {
+  return has_wmma(device, extent) && extent->value_dim > 96;
+}
+
+/* A sub-group of Intel's has 256 registers of 8 or 16 floats, with which the scores of many keys leave no room for
+ * context. */
+static bool has_dpas(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)device;
+  return MATRIX_IS_DPAS(extent->matrix_unit);
+}
+
 /* clang-format off */
 #define EIGHT_BY_EIGHT(stage, kernel) \
   {has_many_registers, stage, kernel, "LOCAL_X", 8}, {has_many_registers, stage, kernel, "LOCAL_Y", 8}, \
@@ -91,12 +109,16 @@ const clattn_family_tile clattn_family_tiles[] = {
     {multiplies_pairs, CLATTN_STAGE_FUSED, "register", "SUMS", 2},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
+    {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},
+    {has_wmma, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 32},
+    {has_dpas, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},
 };
 
 const size_t clattn_family_tiles_count = sizeof clattn_family_tiles / sizeof clattn_family_tiles[0];
 
 int clattn_default_tile(const clattn_kernel *row, const clattn_tile *tile, const clattn_extent *extent,
                         const clattn_device_info *device) {
+  if (tile->of_device && extent->matrix_unit != 0) return extent->matrix_unit;
   for (size_t i = 0; i < clattn_family_tiles_count; ++i) {
     const clattn_family_tile *f = &clattn_family_tiles[i];
     if (f->stage == row->stage && strcmp(f->kernel, row->name) == 0 && strcmp(f->tile, tile->name) == 0 &&

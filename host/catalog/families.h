@@ -18,7 +18,7 @@ extern const clattn_family_tile clattn_family_tiles[];
 extern const size_t clattn_family_tiles_count;
 
 /* The default of a tile size on this device for a problem of this extent: their family's where the
- * table has one, else the standard value. */
+ * table has one, else the standard value. Of a tile that the device decides: the device's. */
 int clattn_default_tile(const clattn_kernel *row, const clattn_tile *tile, const clattn_extent *extent,
                         const clattn_device_info *device);
 

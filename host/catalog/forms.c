@@ -29,6 +29,11 @@ bool clattn_multiplies_halves(const clattn_problem *problem, const clattn_device
   return clattn_has_half_products(problem) && clattn_needs_met(CLATTN_NEEDS_HALF, device, NULL) == CLATTN_OK;
 }
 
+static bool has_bfloat16_products(const clattn_problem *problem, const clattn_device_info *device) {
+  (void)device;
+  return clattn_has_stored_products(problem, CLATTN_BF16);
+}
+
 static const struct {
   clattn_form form;
   const char *macro;
@@ -36,7 +41,8 @@ static const struct {
 } forms_of_kernels[] = {{CLATTN_FORM_PLAIN_SCORES, "PLAIN_SCORES", has_plain_scores},
                         {CLATTN_FORM_WIDE_ROWS, "WIDE_ROWS", has_wide_rows},
                         {CLATTN_FORM_SUB_GROUPS_OF_16, "SUB_GROUPS_OF_16", has_sub_groups_of_16},
-                        {CLATTN_FORM_HALF_PRODUCTS, "HALF_PRODUCTS", clattn_multiplies_halves}};
+                        {CLATTN_FORM_HALF_PRODUCTS, "HALF_PRODUCTS", clattn_multiplies_halves},
+                        {CLATTN_FORM_BFLOAT16, "BFLOAT16", has_bfloat16_products}};
 
 int clattn_form_macros(unsigned forms, const clattn_problem *problem, const clattn_device_info *device, char *text,
                        size_t size) {

@@ -3,6 +3,7 @@
 #include "catalog/geometry.h"
 
 #include "base/sizes.h"
+#include "../../kernels/common/matrix_units.h"
 #include "../../kernels/common/parts.h"
 
 void clattn_geometry_naive(const int *value, const clattn_extent *e, clattn_geometry *g) {
@@ -196,6 +197,33 @@ void clattn_geometry_fused_stream(const int *value, const clattn_extent *e, clat
       .rows = 1,
       .local_bytes = lines * line_floats * sizeof(float) + (e->pages ? STREAM_STRIP * sizeof(uint64_t) : 0),
       .longest_addition = clattn_larger(e->terms < STREAM_STRIP ? e->terms : STREAM_STRIP, 2 * strips)};
+}
+
+/* Local memory of a sub-group that kernels/common/matrix_unit.cl takes, in bytes. */
+static size_t unit_scratch(int unit, bool software) {
+  const size_t operands = (size_t)((MATRIX_ROWS(unit) + MATRIX_COLUMNS(unit)) * MATRIX_DEPTH(unit)) * sizeof(uint16_t);
+  return software ? operands + (size_t)MATRIX_LANES(unit) * sizeof(float) : sizeof(uint32_t);
+}
+
+/* value: MATRIX_UNIT, SUB_GROUPS, BLOCK_KEYS. Local memory holds a tile of keys or of values, whose rows are 8 elements
+ * longer, a weight of each row, and a flag. How a unit adds up its products is not documented, and it may truncate,
+ * which errs twice as much as rounding does. */
+void clattn_geometry_fused_matrix(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const int unit = value[0];
+  const size_t groups = (size_t)value[1], keys = (size_t)value[2], rows = groups * (size_t)MATRIX_ROWS(unit);
+  const size_t step = (size_t)MATRIX_DEPTH(unit), columns = (size_t)MATRIX_COLUMNS(unit);
+  const size_t depth = clattn_groups_of(e->head_dim, step) * step;
+  const size_t width = clattn_groups_of(e->value_dim, columns) * columns;
+  const size_t values = MATRIX_IS_MMA(unit) ? keys * (width + 8) : width * (keys + 8);
+  const size_t tile = clattn_larger(keys * (depth + 8), values) * sizeof(uint16_t);
+  *g = (clattn_geometry){.local = {groups * (size_t)MATRIX_LANES(unit), 1},
+                         .cols = 1,
+                         .rows = rows,
+                         .local_bytes = tile + groups * unit_scratch(unit, unit != e->matrix_unit) +
+                                        rows * sizeof(float) + sizeof(int32_t),
+                         .longest_addition = 2 * e->terms,
+                         .rounded_weights = e->matrix_type,
+                         .longest_first = true};
 }
 
 /* CLBlast does not document its order of additions: assume the worst, one after the other. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "catalog/group_rows.h"
+#include "clattn_problem.h"
 
 typedef struct clattn_geometry {
   size_t local[2];         /* work-items of a work-group: columns, rows; 0: the launch chooses a shape */
@@ -14,9 +15,10 @@ typedef struct clattn_geometry {
   size_t cols, rows;       /* results of one work-group, local 0: of one work-item; for softmax, cols are whole rows */
   size_t local_bytes;      /* local memory of one work-group */
   size_t longest_addition; /* summation depth: most additions one after the other into one sum */
-  size_t half_addition;    /* most products added up in half; 0: sums are float from the first term on */
-  bool rows_first;         /* rows run along the launch's first dimension, columns along its second */
-  bool longest_first;      /* in a causal problem the first work-groups do the most work, not the last */
+  clattn_type rounded_weights; /* of fused: the type to which weights are rounded; CLATTN_F32: they are not */
+  size_t half_addition;        /* most products added up in half; 0: sums are float from the first term on */
+  bool rows_first;             /* rows run along the launch's first dimension, columns along its second */
+  bool longest_first;          /* in a causal problem the first work-groups do the most work, not the last */
 } clattn_geometry;
 
 /* Sizes of the problem on which geometry depends, besides the tile values. */
@@ -25,6 +27,8 @@ typedef struct clattn_extent {
   size_t head_dim, value_dim; /* fused only */
   bool k_stored, v_stored;    /* the kernel reads keys, or values, that are not float */
   bool half_products;         /* clattn_multiplies_halves() */
+  int matrix_unit;            /* clattn_matrix_unit_of() */
+  clattn_type matrix_type;    /* of what a matrix unit multiplies: of the problem */
   bool far_rows;              /* clattn_has_far_rows() */
   bool pages;                 /* keys and values are in the pages of a cache */
   bool makes_stored;          /* clattn_makes_stored_output() */
@@ -52,6 +56,7 @@ clattn_geometry_formula clattn_geometry_fused_tiled;
 clattn_geometry_formula clattn_geometry_fused_block;
 clattn_geometry_formula clattn_geometry_fused_split;
 clattn_geometry_formula clattn_geometry_fused_stream;
+clattn_geometry_formula clattn_geometry_fused_matrix;
 clattn_geometry_formula clattn_geometry_library;
 
 #endif

@@ -3,6 +3,8 @@
 #include "catalog/catalog.h"
 #include "catalog/fused.h"
 
+#include "../../kernels/common/matrix_units.h"
+
 /* Keep each row's lines grouped by kind of field. */
 /* clang-format off */
 
@@ -278,6 +280,16 @@ const clattn_kernel clattn_kernels[] = {
               {"GROUPS", 512, {128, 256, 512, 1024, 2048}}},
      .geometry = clattn_geometry_fused_split, .traffic = clattn_traffic_fused_subsplit,
      .post_process = &clattn_post_process_split},
+    {.stage = CLATTN_STAGE_FUSED, .rung = 10, .name = "matrix",
+     .target = CLATTN_TARGET_GPU, .priority = 36, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
+     .matrix_unit = true,
+     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS | CLATTN_FORM_BFLOAT16,
+     .stores_types = true,
+     .file = "fused/10_matrix.cl", .function = "fused",
+     .idea = "both products on a matrix unit",
+     .tile = {{"MATRIX_UNIT", MATRIX_MMA_16, {1, 2, 3, 4, 5, 6, 7}, .of_device = true},
+              {"SUB_GROUPS", 4, {1, 2, 4, 8}}, {"BLOCK_KEYS", 64, {16, 32, 64, 128}}},
+     .geometry = clattn_geometry_fused_matrix, .traffic = clattn_traffic_fused_matrix},
 
     {.stage = CLATTN_STAGE_PRODUCTS, .rung = 1, .name = "naive",
      .target = CLATTN_TARGET_ANY, .priority = 10, .plain = true,

@@ -2,6 +2,7 @@
 #include "catalog/selection.h"
 #include "problem/problem.h"
 
+#include "catalog/matrix.h"
 #include "catalog/tiles.h"
 #include "problem/facts.h"
 
@@ -20,6 +21,10 @@ const char *clattn_unsuited(const clattn_kernel *kernel, const clattn_device_inf
   if (kernel->target == CLATTN_TARGET_CPU && !wants_cpu_kernels(device))
     return "written for CPUs that run one work-item at a time";
   if (kernel->target == CLATTN_TARGET_GPU && wants_cpu_kernels(device)) return "written for GPUs";
+  if (kernel->matrix_unit && !clattn_suits_matrix_unit(problem))
+    return "for math CLATTN_MATH_STORED, with q, k and v all f16 or all bf16";
+  if (kernel->matrix_unit && clattn_matrix_unit_of(problem, device) == 0)
+    return "the device has no matrix unit for this type that clattn knows";
   return kernel->few_rows && !clattn_has_few_rows(problem) ? "for few rows of queries per KV head" : NULL;
 }
 

@@ -42,6 +42,7 @@ void clattn_standard_tiles(const clattn_kernel *row, const clattn_extent *extent
 /* The largest valid value below the present one; false if there is none. */
 static bool make_smaller(const clattn_tile *tile, int *value) {
   int smaller = 0;
+  if (tile->of_device) return false;
   for (int v = 0; v < CLATTN_VALID_MOST; ++v)
     if (tile->valid[v] < *value && tile->valid[v] > smaller) smaller = tile->valid[v];
   if (smaller == 0) return false;

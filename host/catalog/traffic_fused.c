@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "../../kernels/common/matrix_units.h"
 #include "../../kernels/common/parts.h"
 
 /* Operations of exp2_16 in kernels/common/exp2.cl for each number: three to split it, five
@@ -140,6 +141,29 @@ void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_
 
 void clattn_traffic_fused_subsplit(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   add_split_kernel(value, true, s, t);
+}
+
+/* ---- in a matrix unit -------------------------------------------------------------------------------------------- */
+
+/* value: MATRIX_UNIT, SUB_GROUPS, BLOCK_KEYS. Of a unit in hardware; tiles in local memory are halves. A sub-group
+ * reads each key and value of a tile once, in WMMA_11 twice. */
+void clattn_traffic_fused_matrix(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const int unit = value[0];
+  const double groups = (double)value[1], tile_keys = (double)value[2], rows = groups * (double)MATRIX_ROWS(unit);
+  const double depth = tiles_of(s->head_dim, (size_t)MATRIX_DEPTH(unit)) * (double)MATRIX_DEPTH(unit);
+  const double width = tiles_of(s->columns, (size_t)MATRIX_COLUMNS(unit)) * (double)MATRIX_COLUMNS(unit);
+  const double blocks = (double)s->pairs * tiles_of(s->rows, (size_t)rows);
+  const double tiles = blocks * tiles_of(s->terms, (size_t)value[2]), places = tiles * rows * tile_keys;
+  const double loads = 0.5 * (double)MATRIX_COPIES(unit), stored = (double)s->head_dim * s->qk_floats;
+  t->flops += places * (2.0 * depth + 2.0 + 2.0 * width) + all_rows(s) * (double)s->terms * 3.0;
+  t->flops += tiles * rows * (width + 1.0);
+  t->global_read += all_rows(s) * stored + blocks * (double)s->terms * (stored + (double)s->columns * s->v_floats);
+  t->global_written += all_rows(s) * (double)s->columns * s->result_floats;
+  t->local_written += 0.5 * (blocks * rows * depth + tiles * tile_keys * (depth + width));
+  t->local_read += loads * (blocks * rows * depth + tiles * groups * tile_keys * (depth + width));
+  /* the flag for NaN */
+  t->local_written += tiles;
+  t->local_read += tiles * groups * (double)MATRIX_LANES(unit);
 }
 
 /* ---- for CPUs ---------------------------------------------------------------------------------------------------- */

@@ -115,7 +115,8 @@ clattn_status clattn_check(const clattn_plan *plan, const clattn_inputs *inputs,
 }
 
 /* Other code may add in any order: assume that the summation depth is the number of terms. Where halves may be
- * multiplied, it may add up as many products in half as the library's kernels. */
+ * multiplied, it may add up as many products in half as the library's kernels; where bfloat16s are, it may round the
+ * weights as they do. */
 static clattn_plan_info info_of_any_order(const clattn_problem *p) {
   const size_t kv_terms = clattn_kv_model_dim(p);
   clattn_plan_info info = CLATTN_PLAN_INFO_INIT;
@@ -123,6 +124,7 @@ static clattn_plan_info info_of_any_order(const clattn_problem *p) {
   info.stages[CLATTN_STAGE_FUSED].kernel = "other code";
   info.stages[CLATTN_STAGE_FUSED].longest_addition = p->key_len;
   info.stages[CLATTN_STAGE_FUSED].half_addition = clattn_has_half_products(p) ? HALF_CHAIN : 0;
+  if (clattn_has_stored_products(p, CLATTN_BF16)) info.stages[CLATTN_STAGE_FUSED].rounded_weights = CLATTN_BF16;
   info.stages[CLATTN_STAGE_OUTPUT].longest_addition = p->heads * p->value_dim;
   return info;
 }

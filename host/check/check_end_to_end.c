@@ -178,6 +178,11 @@ static size_t half_chain(const clattn_checker *c) {
   return (size_t)c->plan->stages[CLATTN_STAGE_FUSED].half_addition;
 }
 
+/* The type to which a kernel rounds weights before it multiplies them; CLATTN_F32: it does not. */
+static clattn_type weight_type(const clattn_checker *c) {
+  return half_chain(c) > 0 ? CLATTN_F16 : (clattn_type)c->plan->stages[CLATTN_STAGE_FUSED].rounded_weights;
+}
+
 /* Error of a row of scores, caused by the projections and by the scores stage. */
 typedef struct score_error {
   double worst;   /* D */
@@ -225,16 +230,16 @@ static double smallest_weight(const clattn_checker *c, const clattn_score_row *s
   return smallest;
 }
 
-/* Where weights are rounded to half: the weight of the row's largest score, or of its sink, which is what the kernel's
+/* Where weights are rounded: the weight of the row's largest score, or of its sink, which is what the kernel's
  * running weight of 1 becomes. Else 0. */
-static double largest_half_weight(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse) {
-  if (half_chain(c) == 0) return 0.0;
+static double largest_rounded_weight(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse) {
+  if (weight_type(c) == CLATTN_F32) return 0.0;
   double largest = exp(s->sink - lse);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) largest = fmax(largest, h->weights[j]);
   return largest;
 }
 
-/* Sets h->weight_error: how far off each weight of a row may be. `one`: largest_half_weight(). */
+/* Sets h->weight_error: how far off each weight of a row may be. `one`: largest_rounded_weight(). */
 static void weight_errors(const clattn_checker *c, const head *h, const clattn_score_row *s, double lse, double one,
                           score_error error) {
   const size_t keys = c->seen->key_len, chain = clattn_checker_chain(c, CLATTN_STAGE_SOFTMAX);
@@ -245,28 +250,30 @@ static void weight_errors(const clattn_checker *c, const head *h, const clattn_s
     const double weight = h->weights[j], grown = exp(fmin(0.0, h->scores[j] - lse + 2.0 * error.worst));
     const double rounded = fmax(grown, weight) + clattn_bound_weight_rounding(weight, largest, keys, chain);
     h->weight_error[j] = rounded - weight + clattn_bound_underflow(rounded, smallest);
-    if (one > 0.0) h->weight_error[j] += one * clattn_bound_narrowing(CLATTN_F16, rounded / one);
+    if (one > 0.0) h->weight_error[j] += one * clattn_bound_narrowing(weight_type(c), rounded / one);
   }
 }
 
-/* What the products of halves add to the bound and the magnitude of element d of a context row. `weighed`: the
- * magnitude of the terms. `largest`: largest_half_weight(). */
-static void add_half_products(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
+/* What products of halves and rounded weights add to the bound and the magnitude of element d of a context row.
+ * `weighed`: the magnitude of the terms. `largest`: largest_rounded_weight(). */
+static void add_rounded_products(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
                               size_t d, double weighed, clattn_row_buffers *b) {
   const size_t value_dim = c->seen->value_dim;
-  clattn_terms terms = {0.0, 0.0, 0.0};
+  clattn_terms terms = {0.0, 0.0, 0.0}, roundings = terms; /* roundings: what rounded weights change */
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
-    const double v = h->v[j * value_dim + d];
+    const double v = h->v[j * value_dim + d], weight = h->weights[j];
     if (h->scores[j] == -INFINITY) continue; /* masked */
     weighed += h->weight_error[j] * fabs(v); /* the terms are added up with the errors of weights */
-    clattn_terms_add(&terms, h->weights[j] * v);
+    clattn_terms_add(&terms, weight * v);
+    clattn_terms_add(&roundings, largest * clattn_bound_narrowing(weight_type(c), weight / largest) * v);
   }
   b->bound[d] += largest * clattn_bound_half_product(weighed / largest, c->seen->key_len, half_chain(c));
-  b->magnitude[d] += clattn_half_magnitude(&terms, half_chain(c));
+  b->magnitude[d] +=
+      half_chain(c) > 0 ? clattn_half_magnitude(&terms, half_chain(c)) : clattn_rounded_magnitude(&roundings);
 }
 
 /* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. `largest`:
- * largest_half_weight(). Goes through the values row by row, as they are in memory. */
+ * largest_rounded_weight(). Goes through the values row by row, as they are in memory. */
 static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
                            score_error error, clattn_row_buffers *b) {
   const clattn_problem *p = c->seen;
@@ -291,7 +298,7 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
       magnitude[d] += weight * (v_bound[d] * per_one + error.typical * fabs(v[d] - expected[d]));
     }
   }
-  for (size_t d = 0; d < value_dim && largest > 0.0; ++d) add_half_products(c, h, s, largest, d, h->weighed[d], b);
+  for (size_t d = 0; d < value_dim && largest > 0.0; ++d) add_rounded_products(c, h, s, largest, d, h->weighed[d], b);
   for (size_t d = 0; d < value_dim; ++d) magnitude[d] += clattn_magnitude_of(lost[d]);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
     if (h->scores[j] == -INFINITY || !(h->weights[j] <= h->weight_error[j])) continue;
@@ -344,7 +351,7 @@ static void check_row(clattn_checker *c, head *h, size_t i, clattn_row_buffers *
   double lse[2] = {clattn_softmax_double(h->scores, p->key_len, s.sink, h->weights)};
   clattn_context_double(keys, h->scores, h->weights, (clattn_vectors_double){h->v, p->value_dim}, p->value_dim,
                         b->expected, b->magnitude);
-  const double largest = largest_half_weight(c, h, &s, lse[0]);
+  const double largest = largest_rounded_weight(c, h, &s, lse[0]);
   weight_errors(c, h, &s, lse[0], largest, error);
   context_bounds(c, h, &s, largest, error, b);
   lse[1] = (double)run_naive(c, h, &s, b->naive, fused);

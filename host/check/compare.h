@@ -46,6 +46,10 @@ void clattn_terms_add(clattn_terms *terms, double term);
 /* The magnitude for which gate 2 allows what such a sum is off at most in practice. */
 double clattn_half_magnitude(const clattn_terms *terms, size_t chain);
 
+/* The same for a sum whose factors were rounded: `roundings` are the bounds of what that changes in each
+ * term, with the term's sign. */
+double clattn_rounded_magnitude(const clattn_terms *roundings);
+
 /* Gate 1 of a score: the same plus the roundings of softcap and bias. */
 double clattn_bound_score(const clattn_problem *problem, double magnitude, size_t chain);
 

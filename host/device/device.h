@@ -18,7 +18,8 @@ struct clattn_device {
   void (*release_programs)(clattn_device *device); /* set by host/programs when it builds the first one; NULL before */
   struct clattn_kept_plans *kept;                  /* of clattn_attend; NULL: none */
   void (*release_kept)(clattn_device *device);     /* destroys them; set by host/attend when it keeps the first one */
-  uint64_t held_bytes; /* memory held by plans, caches and kept weights; only host/device/ledger.c changes it */
+  unsigned matrix_types; /* bits of the clattn_types for which host/probe has looked for a matrix unit */
+  uint64_t held_bytes;   /* memory held by plans, caches and kept weights; only host/device/ledger.c changes it */
 };
 
 /* Fills info except the indices. Returns the code of the first required query that failed. */

@@ -3,6 +3,7 @@
 
 #include "plan/choice.h"
 #include "catalog/fused.h"
+#include "catalog/matrix.h"
 #include "programs/program.h"
 #include "programs/trial.h"
 #include "problem/stages.h"
@@ -25,6 +26,8 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                          .k_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_K),
                          .v_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_V),
                          .half_products = clattn_multiplies_halves(problem, device),
+                         .matrix_unit = clattn_matrix_unit_of(problem, device),
+                         .matrix_type = problem->type,
                          .pages = problem->cache.page_len != 0,
                          .far_rows = clattn_has_far_rows(problem),
                          .makes_stored = clattn_makes_stored_output(problem, stage),
@@ -44,6 +47,7 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_device_in
     used += (size_t)snprintf(options + used, size - used, " -DOUT_TYPE=%d", (int)clattn_kernel_type(problem->type));
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   used += (size_t)clattn_form_macros(choice->row->forms, problem, device, options + used, size - used);
+  used += (size_t)clattn_matrix_options_of(choice->row, choice->value, problem, device, options + used, size - used);
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }
@@ -142,6 +146,7 @@ clattn_status clattn_build_choice(const clattn_plan *plan, clattn_choice *choice
   const clattn_extent extent = clattn_extent_of(&plan->problem, choice->stage, &plan->device->info);
   const clattn_post_process *post_process = clattn_post_process_of(row);
   clattn_error reason;
+  if (clattn_matrix_check(row, &plan->problem, error) != CLATTN_OK) return CLATTN_UNSUPPORTED;
   row->geometry(choice->value, &extent, &choice->geometry);
   if (clattn_row_supported(row, choice->value, &extent, &plan->device->info, &reason) != CLATTN_OK)
     return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s of stage %s: %s", row->name,

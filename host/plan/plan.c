@@ -11,6 +11,7 @@
 #include "problem/problem.h"
 #include "device/process.h"
 #include "plan/reasons.h"
+#include "probe/matrix.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
 #include "problem/sized.h"
@@ -69,6 +70,7 @@ static void fill_info(clattn_plan *plan) {
         .rung = choice->row->rung,
         .longest_addition = choice->geometry.longest_addition,
         .half_addition = choice->geometry.half_addition,
+        .rounded_weights = (uint64_t)choice->geometry.rounded_weights,
         .traffic = clattn_stage_traffic(choice->row, choice->value, &plan->problem, (clattn_stage)stage,
                                         choice->geometry.rows, plan->largest.rows)};
   }
@@ -140,6 +142,7 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   plan->info.size = sizeof plan->info;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;
+  clattn_matrix_find(device, &plan->problem);
   status = clattn_choose_pipeline(plan, options, error);
   if (status == CLATTN_OK)
     *result = plan;

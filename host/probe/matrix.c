@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "device/process.h"
 #include "device/queue.h"
+#include "catalog/matrix.h"
 #include "catalog/needs.h"
 #include "programs/program.h"
 
@@ -200,6 +201,30 @@ clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_for
   return status;
 }
 
+/* The first unit that the device has; 0: none. */
+static clattn_status first_unit(clattn_device *device, clattn_type type, int *unit, clattn_error *error) {
+  clattn_status status = CLATTN_OK;
+  *unit = 0;
+  for (size_t i = 0; i < UNIT_COUNT && status == CLATTN_OK && *unit == 0; ++i) {
+    const clattn_matrix_form form = {.unit = units[i].unit, .type = type};
+    if (!clattn_matrix_is_likely(form.unit, type, &device->info)) continue;
+    status = clattn_matrix_probe(device, &form, NULL, error);
+    if (status == CLATTN_OK) *unit = form.unit;
+    if (status == CLATTN_UNSUPPORTED) status = CLATTN_OK;
+  }
+  return status;
+}
+
+void clattn_matrix_find(clattn_device *device, const clattn_problem *problem) {
+  const unsigned bit = 1u << problem->type;
+  clattn_error error;
+  int unit;
+  if (!clattn_suits_matrix_unit(problem) || (device->matrix_types & bit) != 0) return;
+  device->matrix_types |= bit;
+  if (first_unit(device, problem->type, &unit, &error) != CLATTN_OK) return;
+  *(problem->type == CLATTN_F16 ? &device->info.matrix_f16 : &device->info.matrix_bf16) = (uint32_t)unit;
+}
+
 clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type, const char **name,
                                         clattn_error *error) {
   if (device == NULL || name == NULL)
@@ -208,12 +233,8 @@ clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type,
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "type is %d (allowed: CLATTN_F16 and CLATTN_BF16)", (int)type);
   clattn_status status = clattn_process_check(error);
   *name = NULL;
-  for (size_t i = 0; i < UNIT_COUNT && status == CLATTN_OK && *name == NULL; ++i) {
-    const clattn_matrix_form form = {.unit = units[i].unit, .type = type};
-    if (!clattn_matrix_is_likely(form.unit, type, &device->info)) continue;
-    status = clattn_matrix_probe(device, &form, NULL, error);
-    if (status == CLATTN_OK) *name = units[i].name;
-    if (status == CLATTN_UNSUPPORTED) status = CLATTN_OK;
-  }
+  int unit = 0;
+  if (status == CLATTN_OK) status = first_unit(device, type, &unit, error);
+  if (status == CLATTN_OK) *name = clattn_matrix_name(unit);
   return clattn_finish(error, status);
 }

@@ -31,4 +31,8 @@ void clattn_matrix_options(const clattn_matrix_form *form, const clattn_device_i
 clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_form *form, const char *kernel_dir,
                                   clattn_error *error);
 
+/* Looks, once for each type, for the unit that could multiply the problem's q, k and v, and puts its
+ * number into the device's description. One with wrong results counts as none. */
+void clattn_matrix_find(clattn_device *device, const clattn_problem *problem);
+
 #endif

@@ -43,14 +43,19 @@ bool clattn_has_wide_rows(const clattn_problem *problem) {
 }
 
 /* Keys and values that a kernel reads from a cache in place have the cache's type. */
-static bool are_halves(const clattn_problem *p, clattn_tensor tensor) {
-  if (tensor != CLATTN_Q && p->cache.capacity != 0) return p->cache.type == CLATTN_CACHE_F16;
-  return p->type == CLATTN_F16 && clattn_fused_reads_stored(p, tensor);
+static bool are_stored_as(const clattn_problem *p, clattn_type type, clattn_tensor tensor) {
+  if (tensor != CLATTN_Q && p->cache.capacity != 0)
+    return p->cache.type == (type == CLATTN_F16 ? CLATTN_CACHE_F16 : CLATTN_CACHE_BF16);
+  return p->type == type && clattn_fused_reads_stored(p, tensor);
+}
+
+bool clattn_has_stored_products(const clattn_problem *problem, clattn_type type) {
+  return problem->math == CLATTN_MATH_STORED && are_stored_as(problem, type, CLATTN_Q) &&
+         are_stored_as(problem, type, CLATTN_K) && are_stored_as(problem, type, CLATTN_V);
 }
 
 bool clattn_has_half_products(const clattn_problem *problem) {
-  return problem->math == CLATTN_MATH_STORED && are_halves(problem, CLATTN_Q) && are_halves(problem, CLATTN_K) &&
-         are_halves(problem, CLATTN_V);
+  return clattn_has_stored_products(problem, CLATTN_F16);
 }
 
 bool clattn_has_weights(const clattn_problem *problem) {

@@ -29,6 +29,9 @@ bool clattn_has_wide_rows(const clattn_problem *problem);
  * fused kernel reads them. */
 bool clattn_has_half_products(const clattn_problem *problem);
 
+/* The same for a type, CLATTN_F16 or CLATTN_BF16. */
+bool clattn_has_stored_products(const clattn_problem *problem, clattn_type type);
+
 /* Whether the problem has projection matrices. */
 bool clattn_has_weights(const clattn_problem *problem);
 

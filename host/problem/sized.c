@@ -26,7 +26,7 @@ WHOLE(plan_info, CLATTN_PLAN_INFO_INIT);
 SHORTER(check_report, CLATTN_CHECK_REPORT_INIT, reference_seconds);
 SHORTER(reason, CLATTN_REASON_INIT, program);
 SHORTER(kernel_info, CLATTN_KERNEL_INFO_INIT, idea);
-WHOLE(tile_info, CLATTN_TILE_INFO_INIT);
+SHORTER(tile_info, CLATTN_TILE_INFO_INIT, of_device);
 SHORTER(peaks, CLATTN_PEAKS_INIT, local);
 WHOLE(self_test_result, CLATTN_SELF_TEST_RESULT_INIT);
 

@@ -10,6 +10,7 @@
 #include "problem/stages.h"
 #include "selftest/test_case.h"
 #include "catalog/fused.h"
+#include "catalog/matrix.h"
 #include "device/process.h"
 #include "base/status.h"
 
@@ -23,16 +24,17 @@ static bool is_untested(const clattn_plan *plan, const clattn_plan_options *opti
                                 options->program_dir, NULL) == CLATTN_TEST_NOT_RUN;
 }
 
-/* Writes the plan's own selection for the plan of the test, with naive in place of library kernels,
- * which are not tested. */
-static void write_choices(const clattn_plan *plan, char *text, size_t size) {
+/* Writes the plan's own selection for the plan of the test, with rung 1 in place of kernels that are not
+ * tested by it: of a library, and those that do not compute this problem. */
+static void write_choices(const clattn_plan *plan, const clattn_problem *problem, char *text, size_t size) {
   size_t used = 0;
   text[0] = '\0';
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_choice *choice = &plan->choice[s];
-    char own[CLATTN_CHOICE_TEXT] = "naive";
+    char own[CLATTN_CHOICE_TEXT] = "1";
     if (choice->row == NULL || used >= size) continue;
-    if (!choice->row->library) clattn_write_choice(choice, own, sizeof own);
+    if (!choice->row->library && clattn_matrix_check(choice->row, problem, NULL) == CLATTN_OK)
+      clattn_write_choice(choice, own, sizeof own);
     used += (size_t)snprintf(text + used, size - used, "%s%s=%s", used > 0 ? "," : "",
                              clattn_stage_name((clattn_stage)s), own);
   }
@@ -59,8 +61,8 @@ static clattn_status open_case(const clattn_plan *plan, const clattn_plan_option
                                clattn_test_case *e, clattn_error *error) {
   char kernels[CLATTN_STAGE_COUNT * (CLATTN_CHOICE_TEXT + 16)];
   clattn_plan_options own = CLATTN_PLAN_OPTIONS_INIT;
-  write_choices(plan, kernels, sizeof kernels);
   *e = clattn_test_case_of(problem_of(plan, small));
+  write_choices(plan, &e->problem, kernels, sizeof kernels);
   own.kernels = kernels;
   own.pipeline = clattn_plan_is_fused(plan) ? CLATTN_PIPELINE_FUSED : CLATTN_PIPELINE_STAGED;
   own.kernel_dir = options->kernel_dir;
@@ -124,7 +126,11 @@ static clattn_problem problem_for(const clattn_kernel *row) {
   real.query_len = real.key_len = row->few_rows ? 1 : CLATTN_TEST_CASE_TOKENS;
   real.head_dim = real.value_dim = 64;
   real.model_dim = CLATTN_TEST_CASE_WIDTH;
-  if (row->stage == CLATTN_STAGE_CONVERT) real.type = CLATTN_F16;
+  if (row->stage == CLATTN_STAGE_CONVERT || row->matrix_unit) real.type = CLATTN_F16;
+  if (row->matrix_unit) {
+    real.source = CLATTN_SOURCE_QKV;
+    real.math = CLATTN_MATH_STORED;
+  }
   if (row->stage == CLATTN_STAGE_ROTARY) real.rotary = CLATTN_ROTARY_HALVES;
   clattn_problem p =
       clattn_is_of_scores(row->stage) ? clattn_test_case_attention(&real) : clattn_test_case_projection(&real);

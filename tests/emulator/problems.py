@@ -64,9 +64,12 @@ PROBLEMS = (
     Problem("three queries, cache in bf16", f"{PAST} --tokens 3 --head-dim 36 --cache-type bf16", (FUSED,)),
 )
 
+STORED_MATH = "--math stored"
+IN_MATRIX_UNITS = "fused=matrix"  # computes only problems with this option
+
 # What `emulate.py --short` runs: a problem for each list of kernels that has this one.
 SHORT = {"softmax=tiled": "bool mask", "project=register": "odd sizes, causal", "fused=register": "odd sizes, causal",
-         "fused=split": "one query, odd sizes, ALiBi"}
+         "fused=split": "one query, odd sizes, ALiBi", IN_MATRIX_UNITS: "half arithmetic, causal"}
 
 # Tests of test_features.c, for kernels that no run can choose: they run with those that a plan takes, traced and not.
 TESTS = ("sinks", "biases")

@@ -94,6 +94,7 @@ static bool choose(subject *s, char *kernels, size_t size) {
     return false;
   }
   s->rung = info.rung;
+  s->stored_math = info.stored_math;
   used += (size_t)snprintf(kernels, size, "%s=%s", clattn_stage_name(s->stage), info.name);
   for (size_t i = 0; used < size && clattn_kernel_get_tile(index, i, &tile); ++i)
     used += (size_t)snprintf(kernels + used, size - used, ":%s=%d", tile.name, tiny(&tile));
@@ -134,7 +135,8 @@ static clattn_problem describe(const subject *s, const sizes *z) {
   p.causal = z->causal != 0;
   if (p.source == CLATTN_SOURCE_X) p.model_dim = (size_t)z->model_dim;
   if (s->stage == CLATTN_STAGE_OUTPUT) p.output_dim = (size_t)z->model_dim;
-  if (s->stage == CLATTN_STAGE_CONVERT) p.type = CLATTN_F16;
+  if (s->stage == CLATTN_STAGE_CONVERT || s->stored_math) p.type = CLATTN_F16;
+  if (s->stored_math) p.math = CLATTN_MATH_STORED;
   if (s->stage == CLATTN_STAGE_ROTARY) p.rotary = CLATTN_ROTARY_HALVES;
   if (s->stage == CLATTN_STAGE_CACHE) {
     p.cache.capacity = p.key_len;

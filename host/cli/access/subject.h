@@ -19,6 +19,7 @@ typedef struct subject {
   clattn_stage stage;
   char choice[256]; /* "tiled:TILE=8", with all tile sizes */
   int rung;
+  bool stored_math; /* it multiplies what is stored, halves here */
   clattn_problem problem;
   bool correct;           /* whether the results of the whole pipeline are */
   const launch *launches; /* valid until the next subject_run */

@@ -17,6 +17,10 @@ static bool suits(size_t index, const clattn_device_info *device) {
   p.query_len = p.key_len = 512;
   if (clattn_kernel_suits(index, device, &p)) return true;
   p.query_len = 1;
+  if (clattn_kernel_suits(index, device, &p)) return true;
+  p.query_len = 512;
+  p.type = CLATTN_F16;
+  p.math = CLATTN_MATH_STORED;
   return clattn_kernel_suits(index, device, &p);
 }
 

@@ -152,6 +152,7 @@ static clattn_status descend(search *s, descent *d, clattn_error *error) {
   clattn_status status = CLATTN_OK;
   for (size_t t = 0; t < d->tiles && clattn_kernel_get_tile(d->kernel, t, &tile); ++t) {
     const int from = d->value[t];
+    if (tile.of_device) continue;
     for (size_t v = 0; v < tile.valid_count && status == CLATTN_OK && !s->stopped(); ++v)
       if (tile.valid[v] != from) status = keep_better(s, d, t, tile.valid[v], error);
   }
@@ -192,7 +193,8 @@ size_t search_steps(const search *s) {
   for (size_t i = 0; i < clattn_kernel_count(); ++i) {
     if (!is_candidate(s, i, &kernel)) continue;
     size_t sizes = 0;
-    for (size_t t = 0; clattn_kernel_get_tile(i, t, &tile); ++t) sizes += tile.valid_count - 1;
+    for (size_t t = 0; clattn_kernel_get_tile(i, t, &tile); ++t)
+      if (!tile.of_device) sizes += tile.valid_count - 1;
     steps += 1 + (s->quick ? sizes : 2 * sizes);
   }
   return steps;
