@@ -1,11 +1,11 @@
-/* Calibrates the bounds of half arithmetic (CLATTN_MATH_STORED): attention whose products are halves, with
- * scores added up in four orders, must never be rejected, and the same with one mistake must be
- * rejected in nearly all cases. test_calibration.c does so for sums of floats.
+/* Calibrates the bounds of stored arithmetic (CLATTN_MATH_STORED): attention whose products are halves, with
+ * scores added up in four orders, and attention whose weights are rounded to bfloat16, with sums in float, must
+ * never be rejected, and the same with one mistake must be rejected in nearly all cases. test_calibration.c does so for
+ * sums of floats.
  *
  * This test needs no device: it computes attention from q, k and v, rounds as a device does, and
  * clattn_check_other judges the result. A mistake does not count if it changes every element by at most
- * VISIBLE, which is 16 half roundings, times the magnitude of what is added up: correct kernels differ by
- * as much. */
+ * `visible` times the magnitude of what is added up: correct kernels differ by as much. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,6 @@
 #include "support.h"
 
 enum { ROWS = 6, KEYS_MOST = 300, DIM_MOST = 128, VALUES = 4, TILE = 32 };
-
-#define VISIBLE (16.0 * 0x1p-11) /* relative to the magnitude */
 
 typedef enum error_kind {
   RIGHT,
@@ -49,26 +47,41 @@ typedef struct form {
   bool backwards; /* from the last column on */
 } form;
 
-static const form forms[] = {
+/* What is stored, and how a device multiplies it. */
+typedef struct arithmetic {
+  const char *name;
+  clattn_type type;
+  bool in_float; /* sums, as in a matrix unit; else in half */
+  double visible;
+  const form *forms;
+  size_t count;
+} arithmetic;
+
+static const form half_forms[] = {
     {2, HALF_CHAIN, false}, {1, HALF_CHAIN, false}, {1, HALF_CHAIN, true}, {2, HALF_CHAIN / 2, true}};
-enum { FORMS = sizeof forms / sizeof forms[0] };
+static const form unit_forms[] = {{1, 16, false}, {1, 16, true}, {1, 8, false}};
+static const arithmetic in_half = {"products in half", CLATTN_F16, false,
+                                   16.0 * 0x1p-11,     half_forms, sizeof half_forms / sizeof half_forms[0]};
+static const arithmetic in_unit = {"weights rounded to bfloat16",           CLATTN_BF16, true, 4.0 * 0x1p-8, unit_forms,
+                                   sizeof unit_forms / sizeof unit_forms[0]};
+static const arithmetic *now;
 
 typedef struct head {
   size_t keys, dim;
-  float q[ROWS * DIM_MOST], k[KEYS_MOST * DIM_MOST], v[KEYS_MOST * VALUES]; /* halves */
+  float q[ROWS * DIM_MOST], k[KEYS_MOST * DIM_MOST], v[KEYS_MOST * VALUES]; /* as stored */
 } head;
 
 static float rounded(double value) {
   const float single = (float)value;
-  uint16_t half;
+  uint16_t stored;
   float back;
-  clattn_narrow(CLATTN_F16, &single, 1, &half);
-  clattn_widen(CLATTN_F16, &half, 1, &back);
+  clattn_narrow(now->type, &single, 1, &stored);
+  clattn_widen(now->type, &stored, 1, &back);
   return back;
 }
 
-static float half_fma(float a, float b, float c) {
-  return rounded((double)a * (double)b + (double)c);
+static float add_product(float a, float b, float c) {
+  return now->in_float ? fmaf(a, b, c) : rounded((double)a * (double)b + (double)c);
 }
 
 static float product(const form *f, const head *h, size_t row, size_t key, error_kind wrong) {
@@ -81,7 +94,7 @@ static float product(const form *f, const head *h, size_t row, size_t key, error
       const size_t c = f->backwards ? h->dim - 1 - first - i : first + i;
       const float of_k = wrong == SIGN_LOST && c == lost ? fabsf(k[c]) : k[c];
       if (wrong == COLUMN_LOST && c == lost) continue;
-      sum[i % f->sums] = half_fma(q[c], of_k, sum[i % f->sums]);
+      sum[i % f->sums] = add_product(q[c], of_k, sum[i % f->sums]);
     }
     if (wrong == CHAIN_LOST && first == 0) continue;
     total += sum[0] + sum[1];
@@ -109,7 +122,7 @@ static void attend_row(const form *f, const head *h, size_t row, error_kind wron
       const size_t from = wrong == NEIGHBOURS_VALUE && j == h->keys / 2 && j > 0 ? j - 1 : j;
       sum += weight;
       for (size_t c = 0; c < VALUES; ++c) {
-        chain[c] = half_fma(rounded((double)weight), h->v[from * VALUES + c], chain[c]);
+        chain[c] = add_product(rounded((double)weight), h->v[from * VALUES + c], chain[c]);
         if ((j - key0) % f->chain != f->chain - 1 && j + 1 < end) continue;
         context[c] += chain[c];
         chain[c] = 0.0f;
@@ -129,15 +142,15 @@ static bool passes(const head *h, float context[ROWS][VALUES]) {
   clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
   clattn_error error;
   p.value_dim = VALUES;
-  p.type = CLATTN_F16;
+  p.type = now->type;
   p.math = CLATTN_MATH_STORED;
   static head copy;
   copy = *h;
   uint16_t q[ROWS * DIM_MOST], k[KEYS_MOST * DIM_MOST], v[KEYS_MOST * VALUES], output[ROWS * VALUES];
-  clattn_narrow(CLATTN_F16, h->q, ROWS * h->dim, q);
-  clattn_narrow(CLATTN_F16, h->k, h->keys * h->dim, k);
-  clattn_narrow(CLATTN_F16, h->v, h->keys * VALUES, v);
-  clattn_narrow(CLATTN_F16, context[0], (size_t)ROWS * VALUES, output);
+  clattn_narrow(now->type, h->q, ROWS * h->dim, q);
+  clattn_narrow(now->type, h->k, h->keys * h->dim, k);
+  clattn_narrow(now->type, h->v, h->keys * VALUES, v);
+  clattn_narrow(now->type, context[0], (size_t)ROWS * VALUES, output);
   const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .q = q, .k = k, .v = v};
   const clattn_outputs outputs = {
       .size = sizeof(clattn_outputs), .q = copy.q, .k = copy.k, .v = copy.v, .context = context[0], .output = output};
@@ -197,7 +210,7 @@ static void magnitudes(const head *h, double magnitude[ROWS][VALUES]) {
 static bool is_visible(double magnitude[ROWS][VALUES], float right[ROWS][VALUES], float got[ROWS][VALUES]) {
   for (size_t row = 0; row < ROWS; ++row)
     for (size_t c = 0; c < VALUES; ++c)
-      if (!(fabs((double)got[row][c] - (double)right[row][c]) <= VISIBLE * magnitude[row][c])) return true;
+      if (!(fabs((double)got[row][c] - (double)right[row][c]) <= now->visible * magnitude[row][c])) return true;
   return false;
 }
 
@@ -205,15 +218,15 @@ static void judge(tally *t, const head *h, const char *what) {
   float right[ROWS][VALUES], got[ROWS][VALUES];
   double magnitude[ROWS][VALUES];
   magnitudes(h, magnitude);
-  for (size_t f = 0; f < FORMS; ++f) {
-    attend(&forms[f], h, RIGHT, right);
+  for (size_t f = 0; f < now->count; ++f) {
+    attend(&now->forms[f], h, RIGHT, right);
     ++t->right;
     if (!passes(h, right)) {
       ++t->false_alarms;
       print_message("false alarm: form %zu, %s\n", f, what);
     }
     for (int wrong = 1; wrong < ERRORS; ++wrong) {
-      attend(&forms[f], h, (error_kind)wrong, got);
+      attend(&now->forms[f], h, (error_kind)wrong, got);
       if (!is_visible(magnitude, right, got)) continue;
       ++t->injected[wrong];
       t->caught[wrong] += !passes(h, got);
@@ -221,12 +234,12 @@ static void judge(tally *t, const head *h, const char *what) {
   }
 }
 
-static void products_in_half(void **state) {
-  (void)state;
+static void calibrate(const arithmetic *of) {
   static const size_t lengths[] = {1, 2, 7, 33, 70, 300}, dims[] = {8, 40, 128};
   static const float factors[] = {0.02f, 1.0f, 4.0f};
   static head h;
   tally t = {0};
+  now = of;
   for (size_t i = 0; i < 6 * 3 * 3 * KINDS; ++i) {
     char what[128];
     const size_t keys = lengths[i % 6], dim = dims[i / 6 % 3];
@@ -243,13 +256,23 @@ static void products_in_half(void **state) {
     injected += t.injected[wrong];
     caught += t.caught[wrong];
   }
-  print_message("products in half: false alarms %zu of %zu, mistakes caught %zu of %zu (%.1f %%)\n", t.false_alarms,
+  print_message("%s: false alarms %zu of %zu, mistakes caught %zu of %zu (%.1f %%)\n", of->name, t.false_alarms,
                 t.right, caught, injected, 100.0 * (double)caught / (double)injected);
   assert_int_equal(t.false_alarms, 0);
   assert_true((double)caught >= 0.99 * (double)injected);
 }
 
+static void products_in_half(void **state) {
+  (void)state;
+  calibrate(&in_half);
+}
+
+static void rounded_weights(void **state) {
+  (void)state;
+  calibrate(&in_unit);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(products_in_half)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(products_in_half), cmocka_unit_test(rounded_weights)};
   return cmocka_run_group_tests_name("calibration_half", tests, NULL, NULL);
 }
