@@ -60,6 +60,10 @@ bool clattn_matrix_is_likely(int unit, clattn_type type, const clattn_device_inf
 static const int values[] = {-1, 0, 1, 2};
 static const cl_ushort as_half[] = {0xbc00, 0, 0x3c00, 0x4000}, as_bfloat16[] = {0xbf80, 0, 0x3f80, 0x4000};
 
+/* The same times 2^-24, the smallest half: a unit must not take halves below 2^-14 for 0, which many weights are. */
+static const cl_ushort as_tiny[] = {0x8001, 0, 0x0001, 0x0002};
+#define TINY 0x1p-24f
+
 typedef struct matrix_problem {
   int rows, columns, depth, width; /* rows of x; columns of z; rows of y and of z; columns of x and of y */
   int x[ROWS_MOST * SIDE_MOST], y[SIDE_MOST * SIDE_MOST], z[SIDE_MOST * SIDE_MOST];
@@ -67,11 +71,11 @@ typedef struct matrix_problem {
   cl_float result[ROWS_MOST * SIDE_MOST], largest[ROWS_MOST]; /* as expected */
 } matrix_problem;
 
-static void fill(uint64_t *random, clattn_type type, int count, int *value, cl_ushort *stored) {
+static void fill(uint64_t *random, const cl_ushort *as_stored, int count, int *value, cl_ushort *stored) {
   for (int i = 0; i < count; ++i) {
     const size_t which = clattn_random(random) % (sizeof values / sizeof values[0]);
     value[i] = values[which];
-    stored[i] = type == CLATTN_BF16 ? as_bfloat16[which] : as_half[which];
+    stored[i] = as_stored[which];
   }
 }
 
@@ -81,7 +85,8 @@ static int score_of(const matrix_problem *p, int row, int key) {
   return score;
 }
 
-static void solve(matrix_problem *p) {
+/* `unit`: what 1 stands for in x. */
+static void solve(matrix_problem *p, float unit) {
   for (int row = 0; row < p->rows; ++row) {
     int score[SIDE_MOST] = {0}, sum = 0, largest = 0;
     for (int key = 0; key < p->depth; ++key) {
@@ -89,25 +94,26 @@ static void solve(matrix_problem *p) {
       sum += score[key];
       if (key == 0 || score[key] > largest) largest = score[key];
     }
-    p->largest[row] = (cl_float)largest;
+    p->largest[row] = (cl_float)largest * unit;
     for (int column = 0; column < p->columns; ++column) {
       int product = 0;
       for (int key = 0; key < p->depth; ++key) product += score[key] * p->z[key * p->columns + column];
-      p->result[row * p->columns + column] = (cl_float)(product * sum);
+      p->result[row * p->columns + column] = (cl_float)(product * sum) * unit * unit;
     }
   }
 }
 
-static void make_problem(const clattn_matrix_form *form, matrix_problem *p) {
+static void make_problem(const clattn_matrix_form *form, bool tiny, matrix_problem *p) {
+  const cl_ushort *as_stored = form->type == CLATTN_BF16 ? as_bfloat16 : as_half;
   uint64_t random = 1;
   p->rows = SUB_GROUPS * MATRIX_ROWS(form->unit);
   p->columns = MATRIX_COLUMNS(form->unit);
   p->depth = MATRIX_DEPTH(form->unit);
   p->width = STEPS * p->depth;
-  fill(&random, form->type, p->rows * p->width, p->x, p->stored_x);
-  fill(&random, form->type, p->depth * p->width, p->y, p->stored_y);
-  fill(&random, form->type, p->depth * p->columns, p->z, p->stored_z);
-  solve(p);
+  fill(&random, tiny ? as_tiny : as_stored, p->rows * p->width, p->x, p->stored_x);
+  fill(&random, as_stored, p->depth * p->width, p->y, p->stored_y);
+  fill(&random, as_stored, p->depth * p->columns, p->z, p->stored_z);
+  solve(p, tiny ? TINY : 1.0f);
 }
 
 /* ---- its run ----------------------------------------------------------------------------------------------------- */
@@ -170,12 +176,13 @@ static clattn_status compare(const matrix_problem *p, const clattn_matrix_form *
   return CLATTN_OK;
 }
 
-static clattn_status run(clattn_device *device, const clattn_matrix_form *form, cl_kernel kernel, clattn_error *error) {
+static clattn_status run(clattn_device *device, const clattn_matrix_form *form, bool tiny, cl_kernel kernel,
+                         clattn_error *error) {
   matrix_problem p;
   cl_mem buffer[BUFFERS] = {NULL};
   cl_float result[ROWS_MOST * SIDE_MOST], largest[ROWS_MOST * SIDE_MOST];
   clattn_queue queue = {.commands = device->queue};
-  make_problem(form, &p);
+  make_problem(form, tiny, &p);
   const size_t bytes[BUFFERS] = {
       (size_t)(p.rows * p.width) * sizeof(cl_ushort), (size_t)(p.depth * p.width) * sizeof(cl_ushort),
       (size_t)(p.depth * p.columns) * sizeof(cl_ushort), (size_t)(p.rows * p.columns) * sizeof(cl_float),
@@ -196,7 +203,8 @@ clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_for
   cl_kernel kernel = NULL;
   clattn_status status = build(device, form, kernel_dir, &kernel, error);
   if (status == CLATTN_BUILD_FAILED) return CLATTN_UNSUPPORTED; /* the device does not have it */
-  if (status == CLATTN_OK) status = run(device, form, kernel, error);
+  if (status == CLATTN_OK) status = run(device, form, false, kernel, error);
+  if (status == CLATTN_OK && form->type == CLATTN_F16) status = run(device, form, true, kernel, error);
   if (kernel != NULL) clReleaseKernel(kernel);
   return status;
 }

@@ -76,7 +76,8 @@ class Catalogue:
                       for kernel in others if stage_of(kernel) in stages
                       for sizes in ("", *ROW_IS_SUB_GROUP.get((target, kernel), ()))]
         self.units = [kernel for kernel in others if stage_of(kernel) == "matrix"]  # probes of matrix units
-        self.probes = sum(stage_of(line) == "matrix" for line in lines)  # a probe for each type
+        # Launches of the probe: for each type one, and one more for numbers below 2^-14 of f16.
+        self.probes = sum(1 + line.split()[0].endswith("-f16") for line in lines if stage_of(line) == "matrix")
         self.planned = [kernel for kernel in others  # which only a plan takes
                         if stage_of(kernel) not in stages and kernel not in self.units]
 
@@ -189,7 +190,7 @@ def run_test(machine, options, test, kernels):
 
 
 def run_units(machine, options, probes):
-    """Probes the matrix units of the GPU's vendor, of which the GPU has `probes`. The compiler refuses the others."""
+    """Probes the matrix units of the GPU's vendor, `probes` launches for those of the GPU. The compiler refuses the others."""
     result = run(machine, options, [options.build / "tests" / "test_matrix", "offered_units_are_right"], [])
     result.faults = [fault for fault in result.faults if not fault.startswith("Refused")]
     ran = sum(launch.get("kernel") == "matrix" for launch in result.launches)
