@@ -51,6 +51,8 @@ typedef struct clattn_device_info {
   /* The fewest work-items of a sub-group whose width a kernel may choose; 0: it may not, or the driver does not say. */
   uint32_t least_sub_group;
   bool exact_halves; /* half arithmetic rounds to nearest, and keeps infinities and numbers below 2^-14 */
+  /* Matrix units for these types, as numbers of the library; 0: none, or no plan has looked for one yet. */
+  uint32_t matrix_f16, matrix_bf16;
 } clattn_device_info;
 
 typedef struct clattn_device_list clattn_device_list;
@@ -81,7 +83,7 @@ CLATTN_API const clattn_device_info *clattn_device_get_info(const clattn_device 
 /* The device's unit for products of matrices of this type, CLATTN_F16 or CLATTN_BF16, summed in float: *name is, for
  * instance, "NVIDIA mma.sync m16n8k16", valid for ever, or NULL if the device has none that the library knows. Builds a
  * small kernel for each unit that GPUs of its vendor may have, until one is built, runs it and checks its results;
- * CLATTN_BUILD_FAILED if they are wrong. No kernel of the catalogue uses matrix units yet. */
+ * CLATTN_BUILD_FAILED if they are wrong. The kernel fused=matrix multiplies in it (CLATTN_MATH_STORED). */
 CLATTN_API clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type, const char **name,
                                                    clattn_error *error);
 
@@ -269,15 +271,16 @@ typedef struct clattn_traffic {
 
 /* The kernel that a plan selected for a stage, and the stage's costs. Strings live as long as the plan. */
 typedef struct clattn_stage_info {
-  const char *kernel;      /* name in the catalogue: "naive", ..., "clblast"; NULL: the problem has no such stage */
-  int rung;                /* its number in the course; 0: not in the course */
-  double flops;            /* operations of one run: 2 per unmasked multiply-add, 4 per weight */
-  double bytes;            /* of one run, if each tensor of the stage is read or written once */
-  size_t longest_addition; /* longest chain of additions into one accumulator, for the error bound */
-  clattn_traffic traffic;  /* for plain problems (float, full length, no cache, all keys visible, nothing added to
-                              scores)  and kernels of the course that compute; else all 0 */
-  uint64_t half_addition;  /* most products that are added up in half (CLATTN_MATH_STORED); 0: all sums are float */
-  uint64_t reserved[3];    /* 0, for later versions */
+  const char *kernel;       /* name in the catalogue: "naive", ..., "clblast"; NULL: the problem has no such stage */
+  int rung;                 /* its number in the course; 0: not in the course */
+  double flops;             /* operations of one run: 2 per unmasked multiply-add, 4 per weight */
+  double bytes;             /* of one run, if each tensor of the stage is read or written once */
+  size_t longest_addition;  /* longest chain of additions into one accumulator, for the error bound */
+  clattn_traffic traffic;   /* for plain problems (float, full length, no cache, all keys visible, nothing added to
+                               scores)  and kernels of the course that compute; else all 0 */
+  uint64_t half_addition;   /* most products that are added up in half (CLATTN_MATH_STORED); 0: all sums are float */
+  uint64_t rounded_weights; /* clattn_type to which weights are rounded before they are multiplied; CLATTN_F32: not */
+  uint64_t reserved[2];     /* 0, for later versions */
 } clattn_stage_info;
 
 typedef struct clattn_plan_info {
@@ -366,6 +369,7 @@ typedef struct clattn_kernel_info {
   int priority;       /* plans try the kernels that suit from the highest priority down */
   bool library;       /* CLBlast's: plans take it by name or in the pipeline blas */
   const char *idea;   /* one line */
+  bool stored_math;   /* computes only problems with CLATTN_MATH_STORED whose q, k and v are all f16 or all bf16 */
 } clattn_kernel_info;
 
 CLATTN_SIZED(clattn_kernel_info)
@@ -385,6 +389,7 @@ typedef struct clattn_tile_info {
   int standard;     /* CPUs with short vectors have another */
   const int *valid; /* all values that it may have */
   size_t valid_count;
+  bool of_device; /* not a size: the device decides, and only who names another value gets it */
 } clattn_tile_info;
 
 CLATTN_SIZED(clattn_tile_info)

@@ -128,8 +128,10 @@ typedef enum clattn_math {
   CLATTN_MATH_STORED /* with CLATTN_F16: kernels may multiply in half, round the weights to half for that, and add at
                         most 8 products in half before a float takes over. It needs given q, k and v, no rotary, no
                         cache or one of CLATTN_CACHE_F16, and cl_khr_fp16 with rounding to nearest, infinities and
-                        subnormal numbers; and a kernel that can (clattn_stage_info.half_addition). Elsewhere, and with
-                        CLATTN_BF16, which has no arithmetic in OpenCL, it is CLATTN_MATH_FLOAT */
+                        subnormal numbers; and a kernel that can (clattn_stage_info.half_addition). A kernel may also
+                        multiply in a matrix unit, of f16 and of bf16 (then with a cache of CLATTN_CACHE_BF16): it
+                        rounds the weights to that type (clattn_stage_info.rounded_weights) and adds up in float.
+                        Elsewhere it is CLATTN_MATH_FLOAT */
 } clattn_math;
 
 typedef enum clattn_scale {
