@@ -257,7 +257,7 @@ static void weight_errors(const clattn_checker *c, const head *h, const clattn_s
 /* What products of halves and rounded weights add to the bound and the magnitude of element d of a context row.
  * `weighed`: the magnitude of the terms. `largest`: largest_rounded_weight(). */
 static void add_rounded_products(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
-                              size_t d, double weighed, clattn_row_buffers *b) {
+                                 size_t d, double weighed, clattn_row_buffers *b) {
   const size_t value_dim = c->seen->value_dim;
   clattn_terms terms = {0.0, 0.0, 0.0}, roundings = terms; /* roundings: what rounded weights change */
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {

@@ -87,7 +87,7 @@ static clattn_status read_raw(const char *folder, const char *file, text *to, cl
   fclose(stream);
   const char *embedded = clattn_kernel_source(file, &bytes);
   if (status == CLATTN_OK)
-    to->changed = embedded == NULL || bytes != to->size || memcmp(embedded, to->data, bytes) != 0;
+    to->changed = embedded == NULL || bytes != to->size || (bytes > 0 && memcmp(embedded, to->data, bytes) != 0);
   return status;
 }
 
