@@ -61,6 +61,10 @@ bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {
   return clattn_give_sized(&clattn_sized_kernel_info, &own, info);
 }
 
+bool clattn_tile_is_of_device(const clattn_kernel *row, const clattn_tile *tile) {
+  return row->matrix_unit && tile == &row->tile[0];
+}
+
 bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info) {
   const clattn_kernel *row = clattn_catalog_at(index);
   if (row == NULL || tile >= CLATTN_TILES_MOST || row->tile[tile].name == NULL) return false;
@@ -72,7 +76,7 @@ bool clattn_kernel_get_tile(size_t index, size_t tile, clattn_tile_info *info) {
                                 .standard = t->standard,
                                 .valid = t->valid,
                                 .valid_count = count,
-                                .of_device = t->of_device};
+                                .of_device = clattn_tile_is_of_device(row, t)};
   return clattn_give_sized(&clattn_sized_tile_info, &own, info);
 }
 

@@ -17,7 +17,6 @@ typedef struct clattn_tile {
   const char *name;             /* NULL ends the list */
   int standard;                 /* unless the family of device and problem has its own (families.h) */
   int valid[CLATTN_VALID_MOST]; /* 0 ends the list */
-  bool of_device;               /* not a size: the device decides, and plans and tuning never try another */
 } clattn_tile;
 
 /* The kind of device that a kernel was written for. */
@@ -52,6 +51,9 @@ typedef struct clattn_kernel {
   /* A second kernel in its file that runs after it (catalog/fused.h), or NULL. */
   const struct clattn_post_process *post_process;
 } clattn_kernel;
+
+/* Whether the tile is no size but the matrix unit: the device decides, and plans and tuning never try another. */
+bool clattn_tile_is_of_device(const clattn_kernel *row, const clattn_tile *tile);
 
 /* The table of host/catalog/kernels.c. */
 extern const clattn_kernel clattn_kernels[];

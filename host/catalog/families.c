@@ -118,7 +118,7 @@ const size_t clattn_family_tiles_count = sizeof clattn_family_tiles / sizeof cla
 
 int clattn_default_tile(const clattn_kernel *row, const clattn_tile *tile, const clattn_extent *extent,
                         const clattn_device_info *device) {
-  if (tile->of_device && extent->matrix_unit != 0) return extent->matrix_unit;
+  if (clattn_tile_is_of_device(row, tile) && extent->matrix_unit != 0) return extent->matrix_unit;
   for (size_t i = 0; i < clattn_family_tiles_count; ++i) {
     const clattn_family_tile *f = &clattn_family_tiles[i];
     if (f->stage == row->stage && strcmp(f->kernel, row->name) == 0 && strcmp(f->tile, tile->name) == 0 &&

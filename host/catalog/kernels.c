@@ -287,7 +287,7 @@ const clattn_kernel clattn_kernels[] = {
      .stores_types = true,
      .file = "fused/10_matrix.cl", .function = "fused",
      .idea = "both products on a matrix unit",
-     .tile = {{"MATRIX_UNIT", MATRIX_MMA_16, {1, 2, 3, 4, 5, 6, 7}, .of_device = true},
+     .tile = {{"MATRIX_UNIT", MATRIX_MMA_16, {1, 2, 3, 4, 5, 6, 7}},
               {"SUB_GROUPS", 4, {1, 2, 4, 8}}, {"BLOCK_KEYS", 64, {16, 32, 64, 128}}},
      .geometry = clattn_geometry_fused_matrix, .traffic = clattn_traffic_fused_matrix},
 

@@ -40,9 +40,9 @@ void clattn_standard_tiles(const clattn_kernel *row, const clattn_extent *extent
 }
 
 /* The largest valid value below the present one; false if there is none. */
-static bool make_smaller(const clattn_tile *tile, int *value) {
+static bool make_smaller(const clattn_kernel *row, const clattn_tile *tile, int *value) {
   int smaller = 0;
-  if (tile->of_device) return false;
+  if (tile->name == NULL || clattn_tile_is_of_device(row, tile)) return false;
   for (int v = 0; v < CLATTN_VALID_MOST; ++v)
     if (tile->valid[v] < *value && tile->valid[v] > smaller) smaller = tile->valid[v];
   if (smaller == 0) return false;
@@ -66,7 +66,7 @@ clattn_status clattn_fit_tiles(const clattn_kernel *row, const clattn_extent *ex
   if (clattn_row_supported(row, value, extent, device, error) == CLATTN_OK) return CLATTN_OK;
   /* The last sizes of a row, those of the depth, cost least when they are made smaller. */
   for (int t = CLATTN_TILES_MOST - 1; t >= 0; --t)
-    while (row->tile[t].name != NULL && make_smaller(&row->tile[t], &value[t]))
+    while (make_smaller(row, &row->tile[t], &value[t]))
       if (clattn_row_supported(row, value, extent, device, NULL) == CLATTN_OK) {
         restore_tiles(row, extent, device, value);
         return CLATTN_OK;
