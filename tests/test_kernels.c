@@ -92,6 +92,11 @@ static clattn_problem all_stages(const clattn_kernel_info *kernel) {
   p.rotary = CLATTN_ROTARY_HALVES;
   p.type = CLATTN_F16;
   if (kernel->stage == CLATTN_STAGE_CACHE) p.cache.capacity = 8;
+  if (!kernel->stored_math) return p;
+  p.math = CLATTN_MATH_STORED;
+  p.source = CLATTN_SOURCE_QKV;
+  p.model_dim = 0;
+  p.rotary = CLATTN_ROTARY_NONE;
   return p;
 }
 
