@@ -32,6 +32,34 @@ expect "--svg, naive" 0 '^the results are right$' -- "${access[@]}" project=naiv
 expect "loads that waste their cache lines are red" 0 'class="bad".*loads.*lines' -- cat "$folder/picture.svg"
 expect "--help" 0 '--key-tokens' -- "$clattn" --help
 
+# ---- matrix units: what vendors' documents say of lane 5, which is number 1 in its group of four
+
+# cells COLUMNS CELLS FILE: some row of the picture that has this many columns has these cells, as COLUMN=LABEL.
+# shellcheck disable=SC2016
+cells='import sys, xml.dom.minidom as x
+rows = [[cell.firstChild.data for cell in text.getElementsByTagName("tspan")]
+        for text in x.parse(sys.argv[3]).getElementsByTagName("text") if text.getAttribute("class") == "cell"]
+wanted = [cell.split("=") for cell in sys.argv[2].split()]
+assert any(len(row) == int(sys.argv[1]) and all(row[int(column)] == label for column, label in wanted) for row in rows)'
+units=$folder/unit.svg
+# PTX ISA: a3 of mma.m16n8k16 is in row groupID + 8, column 2 threadID_in_group + 1; a7 is 8 columns further.
+expect "--unit" 0 '' -- env PATH=/nonexistent "$clattn" --unit 2 --svg "$units" # which needs no clang
+expect "left of m16n8k16" 0 '' -- python3 -c "$cells" 16 '2=5:2 3=5:3 10=5:6 11=5:7' "$units"
+expect "right of m16n8k16, transposed" 0 '' -- python3 -c "$cells" 8 '0=1:3 1=5:3 7=29:3' "$units"
+expect "cells of no row" 1 '' -- python3 -c "$cells" 16 '2=5:2 3=5:4' "$units"
+# shellcheck disable=SC2016
+expect "4 elements of right and of sum and 8 of left are dark" 0 '^16$' -- \
+  sh -c 'grep "class=\"on\"" "$1" | grep -o "class=\"on\" x=\"[0-9.]*\">5:" | wc -l' - "$units"
+# RDNA3: lanes 16 to 31 hold the odd columns of a sum.
+expect "--handed" 0 '' -- "$clattn" --unit 5 --handed --lane 21 --svg "$units"
+expect "the sum of WMMA" 0 'Dark: lane 21 holds it in the sum. Red: lane 5 does' -- cat "$units"
+expect "its row" 0 '' -- python3 -c "$cells" 16 '0=5:0 1=21:0 14=5:7 15=21:7' "$units"
+for unit in 1 2 3 4 6 7; do
+  # shellcheck disable=SC2016
+  expect "unit $unit hands its sums over in its lanes" 0 'no element leaves its lane' -- \
+    sh -c '"$1" --unit "$2" --handed --svg "$3" && cat "$3"' - "$clattn" "$unit" "$units"
+done
+
 # Kernels for sub-groups are right with any size of them, also with one that does not divide the work-group.
 for size in 1 5 8 16 32 64; do
   expect "sub-groups of $size" 0 '^the results are right$' -- \
@@ -58,6 +86,18 @@ expect "too many tokens" 2 '^clattn-access: --tokens 2000 \(allowed: 1 to 1024\)
 expect "an odd rotary dimension" 2 '^clattn-access: rotary_dim is 17' -- "$clattn" rotary=1 --head-dim 17
 expect "too wide a sub-group" 2 '^clattn-access: --sub-group 129 \(allowed: 1 to 128\)$' -- \
   "$clattn" scores=1 --sub-group 129
+expect "an unknown unit" 2 '^clattn-access: --unit 8 \(allowed: 1 to 7\)$' -- "$clattn" --unit 8 --svg "$units"
+expect "a lane that the unit lacks" 2 '^clattn-access: --lane 8: no such lane \(allowed: 0 to 7 with --unit 3\)$' -- \
+  "$clattn" --unit 3 --lane 8 --svg "$units"
+expect "the last lane" 0 '' -- "$clattn" --unit 7 --lane 63 --svg "$units"
+expect "a lane of no unit" 2 '^clattn-access: --lane is for a matrix unit' -- "$clattn" scores=1 --lane 3
+expect "sums of no unit" 2 '^clattn-access: --handed is for a matrix unit' -- "$clattn" scores=1 --handed
+expect "a unit and a kernel" 2 '^clattn-access: --unit 2: .* without a kernel' -- "$clattn" scores=1 --unit 2 --svg "$units"
+expect "a unit and a size" 2 '^clattn-access: --unit 2: .* without a kernel' -- \
+  "$clattn" --tokens 4 --unit 2 --svg "$units"
+expect "a unit without a picture" 2 '^clattn-access: --unit 2: .*--svg FILE' -- "$clattn" --unit 2
+expect "a unit's picture in a missing folder" 2 '^clattn-access: --svg .*: No such file' -- \
+  "$clattn" --unit 2 --svg "$folder/none/x.svg"
 expect "an unknown option" 2 '^clattn-access: --wrong: ' -- "$clattn" scores=1 --wrong
 expect "an option twice" 2 '^clattn-access: --heads is given twice \(allowed: once\)$' -- \
   "$clattn" scores=1 --heads 1 --heads=2

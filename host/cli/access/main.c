@@ -1,4 +1,4 @@
-/* clattn-access: exact counts of what a kernel loads and stores, and a picture of it. */
+/* clattn-access: exact counts of what a kernel loads and stores, and a picture of it; and pictures of matrix units. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,14 +38,18 @@ static bool has_passed(const subject *s) {
   return s->correct;
 }
 
-static bool draw(const subject *s, const char *path) {
+/* Draws what was recorded; NULL: the matrix unit. */
+static bool draw(const access_options *o, const subject *s) {
   clattn_part_file part;
   errno = 0;
-  if (clattn_part_open(&part, path)) {
-    report_picture(s, part.file);
+  if (clattn_part_open(&part, o->svg)) {
+    if (s != NULL)
+      report_picture(s, part.file);
+    else
+      unit_picture(&o->unit, part.file);
     if (clattn_part_place(&part, ferror(part.file) == 0)) return true;
   }
-  complain("--svg %s: %s", path, file_reason(errno));
+  complain("--svg %s: %s", o->svg, file_reason(errno));
   return false;
 }
 
@@ -61,7 +65,7 @@ static int run_one(const access_options *o, const char *word, results *r) {
   subject s;
   const int code = subject_run(word, &o->sizes, &s);
   if (code != GO_ON) return code;
-  if (o->svg != NULL && !draw(&s, o->svg)) return EXIT_BAD_INPUT;
+  if (o->svg != NULL && !draw(o, &s)) return EXIT_BAD_INPUT;
   if (!has_passed(&s)) r->code = EXIT_CHECK_FAILED;
   if (o->json) {
     json_add(r->all, report_json(&s));
@@ -86,6 +90,7 @@ static int run_all(const access_options *o) {
 }
 
 static int run(const access_options *o) {
+  if (o->unit.unit != 0) return draw(o, NULL) ? EXIT_PASSED : EXIT_BAD_INPUT;
   const char *trouble = compile_begin();
   if (trouble != NULL) complain("%s", trouble);
   const int code = trouble == NULL ? run_all(o) : EXIT_BAD_INPUT;

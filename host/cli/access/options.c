@@ -14,27 +14,56 @@
 /* No device has wider sub-groups. */
 #define WIDEST 128
 
-enum { TOKENS, KEY_TOKENS, HEADS, HEAD_DIM, MODEL_DIM, SUB_GROUP, NUMBERS };
+enum { TOKENS, KEY_TOKENS, HEADS, HEAD_DIM, MODEL_DIM, SUB_GROUP, UNIT, LANE, NUMBERS };
 
 static bool parse_numbers(access_options *o) {
   sizes *z = &o->sizes;
   const struct {
     const char *option;
     int64_t *value;
-    int most;
-  } all[NUMBERS] = {[TOKENS] = {"--tokens", &z->tokens, LARGEST},
-                    [KEY_TOKENS] = {"--key-tokens", &z->key_tokens, LARGEST},
-                    [HEADS] = {"--heads", &z->heads, LARGEST},
-                    [HEAD_DIM] = {"--head-dim", &z->head_dim, LARGEST},
-                    [MODEL_DIM] = {"--model-dim", &z->model_dim, LARGEST},
-                    [SUB_GROUP] = {"--sub-group", &z->sub_group, WIDEST}};
+    number_range range;
+  } all[NUMBERS] = {[TOKENS] = {"--tokens", &z->tokens, {1, LARGEST}},
+                    [KEY_TOKENS] = {"--key-tokens", &z->key_tokens, {1, LARGEST}},
+                    [HEADS] = {"--heads", &z->heads, {1, LARGEST}},
+                    [HEAD_DIM] = {"--head-dim", &z->head_dim, {1, LARGEST}},
+                    [MODEL_DIM] = {"--model-dim", &z->model_dim, {1, LARGEST}},
+                    [SUB_GROUP] = {"--sub-group", &z->sub_group, {1, WIDEST}},
+                    [UNIT] = {"--unit", &o->unit.unit, {1, unit_last()}},
+                    [LANE] = {"--lane", &o->unit.lane, {0, WIDEST - 1}}};
   for (int i = 0; i < NUMBERS; ++i)
-    if (o->text[i] != NULL && !parse_integer(all[i].option, o->text[i], (number_range){1, all[i].most}, all[i].value))
-      return false;
+    if (o->text[i] != NULL && !parse_integer(all[i].option, o->text[i], all[i].range, all[i].value)) return false;
   return true;
 }
 
+/* Whether an option is given that only a kernel has. */
+static bool has_kernel_option(const access_options *o) {
+  for (int i = 0; i < UNIT; ++i)
+    if (o->text[i] != NULL) return true;
+  return (o->word != NULL && o->word[0] != NULL) || o->sizes.causal || o->json;
+}
+
+static bool check_unit(const access_options *o) {
+  if (o->text[UNIT] == NULL) {
+    complain("%s is for a matrix unit (allowed: with --unit N)", o->unit.handed ? "--handed" : "--lane");
+    return false;
+  }
+  if (o->svg == NULL || has_kernel_option(o)) {
+    complain("--unit %s: a matrix unit is only drawn, and without a kernel (allowed: --svg FILE, --lane N, --handed)",
+             o->text[UNIT]);
+    return false;
+  }
+  return true;
+}
+
+static bool check_lane(const access_options *o) {
+  if (o->unit.unit == 0 || o->unit.lane < unit_lanes(o->unit.unit)) return true;
+  complain("--lane %s: no such lane (allowed: 0 to %d with --unit %s)", o->text[LANE], unit_lanes(o->unit.unit) - 1,
+           o->text[UNIT]);
+  return false;
+}
+
 static bool check(const access_options *o) {
+  if (o->text[UNIT] != NULL || o->text[LANE] != NULL || o->unit.handed) return check_unit(o);
   if (o->word == NULL || o->word[0] == NULL) {
     complain("no kernel is given, as in 'clattn-access scores=tiled' (see 'clattn-access --help')");
     return false;
@@ -48,7 +77,8 @@ static bool check(const access_options *o) {
 
 int access_options_read(int argc, const char **argv, access_options *o) {
   *o = (access_options){
-      .sizes = {.tokens = 20, .key_tokens = 32, .heads = 1, .head_dim = 16, .model_dim = 16, .sub_group = NEIGHBOURS}};
+      .sizes = {.tokens = 20, .key_tokens = 32, .heads = 1, .head_dim = 16, .model_dim = 16, .sub_group = NEIGHBOURS},
+      .unit = {.lane = 5}};
   const struct poptOption table[] = {
       {"tokens", 0, POPT_ARG_STRING, &o->text[TOKENS], 0, "queries (20)", "N"},
       {"key-tokens", 0, POPT_ARG_STRING, &o->text[KEY_TOKENS], 0, "keys (32); project has as many keys as queries",
@@ -61,6 +91,10 @@ int access_options_read(int argc, const char **argv, access_options *o) {
       {"causal", 0, POPT_ARG_NONE, &o->sizes.causal, 0, "a query at position p sees keys 0 ... p only", NULL},
       {"svg", 0, POPT_ARG_STRING, &o->svg, 0,
        "draw which work-items of the first work-group access what, phase by phase", "FILE"},
+      {"unit", 0, POPT_ARG_STRING, &o->text[UNIT], 0,
+       "draw which lane of this matrix unit holds which element, instead of a kernel; kernels/matrix.md", "N"},
+      {"handed", 0, POPT_ARG_NONE, &o->unit.handed, 0, "draw how the unit's sums become the next product's left", NULL},
+      {"lane", 0, POPT_ARG_STRING, &o->text[LANE], 0, "the unit's lane that stands out (5)", "N"},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON: a list of all kernels", NULL},
       HELP_OPTION,
       POPT_TABLEEND};
@@ -82,7 +116,7 @@ int access_options_read(int argc, const char **argv, access_options *o) {
     return EXIT_BAD_INPUT;
   }
   o->word = poptGetArgs(o->context);
-  return check(o) && parse_numbers(o) ? GO_ON : EXIT_BAD_INPUT;
+  return check(o) && parse_numbers(o) && check_lane(o) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 void access_options_free(access_options *o) {

@@ -5,13 +5,15 @@
 #include <popt.h>
 
 #include "cli/access/subject.h"
+#include "cli/access/unit.h"
 
 typedef struct access_options {
   poptContext context; /* owns the words */
   const char **word;   /* kernels, ended by NULL */
-  char *text[6], *svg;
+  char *text[8], *svg;
   int json;
   sizes sizes;
+  unit_view unit;
 } access_options;
 
 /* Returns GO_ON, or the exit code after --help or a complaint. Free in every case. */
