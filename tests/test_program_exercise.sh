@@ -20,7 +20,7 @@ paste -d ' ' "$folder/files" "$folder/names" | sort >"$folder/listed"
 # FILE NAME for each pair of marks in the kernels; a mark without its partner gives a line that is
 # in no table.
 # shellcheck disable=SC2016
-(cd "$kernels" && grep -En '/\* (exercise [a-z-]+:|end of exercise)' -- */*.cl) | awk -F : '
+(cd "$kernels" && grep -En '/\* (exercise [a-z-]+:|end of exercise)' -- */*.cl */*.h) | awk -F : '
   / end of exercise \*\/$/ { if (name == "" || $1 != file) print "stray end in", $1; else print file, name; name = ""; next }
   { if (name != "") print "no end of", name; file = $1; name = $3; sub(/.*exercise /, "", name)
     if ($0 !~ /: .* \*\/$/) print "no whole mark:", $0 }
@@ -121,6 +121,8 @@ broken online-maximum 'larger = fmax(largest, score)' 'larger = 0.0f' 'exp overf
 broken rescale 'out\[i\] \*= factor' 'out[i] *= 1.0f' 'the sum is rescaled and the context is not'
 broken rescale 'sum \*= factor;' '' 'multiply the sum and the context so far by exp'
 broken rescale 'largest = larger;' '' 'log-sum-exp, .* is -infinity for every row: .largest. never'
+broken sum-lanes 'lane % 4 \* 2 + i % 2' 'lane % 4 + i % 2 * 4' 'right, but meet other keys. values.*left_depth'
+broken sum-lanes 'lane % 4 \* 2 + i % 2' 'lane % 4 * 2' 'no lane holds some columns of the sum'
 broken dot-product 'term < p' 'term <= p' 'reads past the end of an array'
 broken dot-product ' + bias_of(r, column)' '' 'x.W is right, but x.W . bias is not'
 broken mask 'key >= view.end' 'key > view.end' 'sees one key too many'

@@ -84,7 +84,9 @@ static inline int sum_row(int u, int lane, int i) {
 }
 
 static inline int sum_column(int u, int lane, int i) {
+  /* exercise sum-lanes: for NVIDIA's units, return the column: a lane's sums become the elements of left that it has */
   if (MATRIX_IS_MMA(u)) return lane % 4 * 2 + i % 2;
+  /* end of exercise */
   if (u == MATRIX_WMMA_11) return i * 2 + lane / MATRIX_ROWS(u);
   return lane / MATRIX_ROWS(u) * MATRIX_SUM(u) + i;
 }

@@ -2,6 +2,7 @@
 #include "cli/exercise/cases.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "cli/command.h"
 
@@ -118,13 +119,15 @@ case_sizes case_sizes_of(const exercise *e, case_kind kind) {
                       .terms = (e->stage == CLATTN_STAGE_FUSED ? e->tile : size) + tail.terms};
 }
 
-static clattn_problem problem_of(clattn_stage stage, case_sizes s) {
+static clattn_problem problem_of(const exercise *e, case_sizes s) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
+  p.type = e->type;
+  p.math = e->type == CLATTN_F32 ? CLATTN_MATH_FLOAT : CLATTN_MATH_STORED;
   p.source = CLATTN_SOURCE_QKV;
   p.query_len = s.rows;
   p.key_len = s.columns;
   p.head_dim = p.value_dim = s.terms;
-  switch (stage) {
+  switch (e->stage) {
   case CLATTN_STAGE_PROJECT:
     p.source = CLATTN_SOURCE_X;
     p.key_len = s.rows;
@@ -141,11 +144,25 @@ static clattn_problem problem_of(clattn_stage stage, case_sizes s) {
   return p;
 }
 
+/* An input's elements as floats: its memory, or a copy if it is stored in another type. NULL without memory. */
+static float *take_floats(const workload *w, clattn_tensor tensor) {
+  if (w->problem.type == CLATTN_F32) return w->memory[tensor];
+  const size_t count = clattn_tensor_elements(&w->problem, tensor);
+  float *copy = malloc(count * sizeof *copy);
+  if (copy != NULL) clattn_widen(w->problem.type, w->memory[tensor], count, copy);
+  return copy;
+}
+
+/* Stores the floats that take_floats() returned. */
+static void give_floats(workload *w, clattn_tensor tensor, float *values) {
+  if (values == w->memory[tensor] || values == NULL) return;
+  clattn_narrow(w->problem.type, values, clattn_tensor_elements(&w->problem, tensor), w->memory[tensor]);
+  free(values);
+}
+
 /* Makes the scores of every query fall, or grow, from key to key: all elements are positive. */
-static void slope_scores(workload *w, bool growing) {
-  const clattn_problem *p = &w->problem;
+static void slope(const clattn_problem *p, bool growing, float *q, float *k) {
   const size_t columns = p->heads * p->head_dim;
-  float *q = w->memory[CLATTN_Q], *k = w->memory[CLATTN_K];
   for (size_t i = 0; i < p->batch * p->query_len * columns; ++i) q[i] = fabsf(q[i]) + 0.1f;
   for (size_t token = 0; token < p->batch * p->key_len; ++token) {
     const size_t key = token % p->key_len, step = growing ? key + 1 : p->key_len - key;
@@ -154,9 +171,23 @@ static void slope_scores(workload *w, bool growing) {
   }
 }
 
+static int complain_of_memory(void) {
+  complain("no host memory for the inputs of a check");
+  return EXIT_BAD_INPUT;
+}
+
+static int slope_scores(workload *w, bool growing) {
+  float *q = take_floats(w, CLATTN_Q), *k = take_floats(w, CLATTN_K);
+  const bool taken = q != NULL && k != NULL;
+  if (taken) slope(&w->problem, growing, q, k);
+  give_floats(w, CLATTN_Q, q);
+  give_floats(w, CLATTN_K, k);
+  return taken ? GO_ON : complain_of_memory();
+}
+
 int case_fill(const exercise *e, case_kind kind, workload *w) {
   clattn_problem *p = &w->problem;
-  *p = problem_of(e->stage, case_sizes_of(e, kind));
+  *p = problem_of(e, case_sizes_of(e, kind));
   p->causal = kind == CASE_CAUSAL;
   if (kind == CASE_BIAS) p->biases = CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V;
   if (kind == CASE_WINDOW) p->window_left = e->tile / 2;
@@ -166,7 +197,7 @@ int case_fill(const exercise *e, case_kind kind, workload *w) {
     p->scale_mode = CLATTN_SCALE_GIVEN;
     p->scale = 300.0f;
   }
-  const int code = workload_fill(w);
+  int code = workload_fill(w);
   /* 0 times infinity is NaN, which shows kernels that add masked keys with weights of 0. */
   if (code == GO_ON && kind == CASE_CAUSAL && e->stage == CLATTN_STAGE_CONTEXT) {
     float *v = w->memory[CLATTN_V];
@@ -174,21 +205,26 @@ int case_fill(const exercise *e, case_kind kind, workload *w) {
   }
   /* In fused, scores fall in all other cases, so that a missing correction shows only in the
    * case of growing ones. */
-  if (code == GO_ON && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING)) slope_scores(w, kind == CASE_GROWING);
+  if (code == GO_ON && (e->stage == CLATTN_STAGE_FUSED || kind == CASE_GROWING))
+    code = slope_scores(w, kind == CASE_GROWING);
   return code;
 }
 
 int case_fill_timed(const exercise *e, workload *w) {
   const bool fused = e->stage == CLATTN_STAGE_FUSED;
-  w->problem = problem_of(e->stage, (case_sizes){TIMED, TIMED, fused ? TIMED_HEAD_DIM : TIMED});
+  w->problem = problem_of(e, (case_sizes){TIMED, TIMED, fused ? TIMED_HEAD_DIM : TIMED});
   return workload_fill(w);
 }
 
-void case_change_inputs(workload *w) {
+int case_change_inputs(workload *w) {
   static const clattn_tensor changed[] = {CLATTN_X, CLATTN_Q, CLATTN_V};
   for (size_t t = 0; t < sizeof changed / sizeof changed[0]; ++t) {
-    float *values = w->memory[changed[t]];
-    const size_t count = values != NULL ? clattn_tensor_elements(&w->problem, changed[t]) : 0;
+    if (w->memory[changed[t]] == NULL) continue; /* not an input */
+    float *values = take_floats(w, changed[t]);
+    if (values == NULL) return complain_of_memory();
+    const size_t count = clattn_tensor_elements(&w->problem, changed[t]);
     for (size_t i = 0; i < count; ++i) values[i] = values[i] * 1.25f + 0.0625f;
+    give_floats(w, changed[t], values);
   }
+  return GO_ON;
 }

@@ -42,7 +42,7 @@ int case_fill(const exercise *e, case_kind kind, workload *w);
 /* The same with a problem large enough to be timed. */
 int case_fill_timed(const exercise *e, workload *w);
 
-/* Changes all inputs. */
-void case_change_inputs(workload *w);
+/* Changes all inputs. Returns GO_ON, or the exit code after a complaint. */
+int case_change_inputs(workload *w);
 
 #endif

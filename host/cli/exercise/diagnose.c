@@ -159,6 +159,23 @@ static bool context_not_rescaled(const evidence *e) {
   return e->kind == CASE_GROWING && sum_right(e);
 }
 
+/* ---- a matrix unit ---- */
+
+/* Matrix units multiply halves; nothing else that is an exercise does. */
+static bool is_of_unit(const evidence *e) {
+  return e->exercise->type != CLATTN_F32;
+}
+
+static bool columns_held_by_none(const evidence *e) {
+  return is_of_unit(e) && e->facts.unwritten > 0;
+}
+
+/* Each row's maximum and sum are right, so each score is in its row. The software unit then multiplies it by another
+ * key's value; a unit in hardware has the order right, but its results are taken for others. */
+static bool weights_meet_others(const evidence *e) {
+  return is_of_unit(e) && e->kind == CASE_ONE_TILE && sum_right(e);
+}
+
 /* ---- tiles, barriers and positions ---- */
 
 static bool has_tiles(const evidence *e) {
@@ -198,6 +215,12 @@ static const struct {
     {imprecise, "every value is close, but less exact than this formula is in float: is something small left out, or "
                 "something rounded twice?"},
     {nothing_written, "nothing is written: no work-item stores its result, or all store it in the wrong place"},
+    {columns_held_by_none,
+     "no lane holds some columns of the sum, so nobody stores them, and others are held twice: the "
+     "lanes that share a row must hold each of its columns once"},
+    {weights_meet_others,
+     "each row's weights are right, but meet other keys' values, or the context is stored in other columns: sums "
+     "become elements of left in the same lane and order. Compare with left_depth"},
     {some_unwritten,
      "everything that is written is right, but a part is never written: which work-items store it, and where?"},
     {still_scores, "these are still the scores, which are in memory where the weights go: nothing is stored into `to`"},

@@ -16,6 +16,7 @@ typedef struct exercise {
   clattn_stage stage; /* run to check it ... */
   const char *kernel; /* ... with this kernel */
   size_t tile;        /* the rows, columns and terms of a work-group, or a multiple of each */
+  clattn_type type;   /* of the inputs; unless CLATTN_F32, the kernel multiplies in it */
 } exercise;
 
 size_t exercise_count(void);

@@ -8,10 +8,13 @@
 #include "base/unwritten.h"
 
 #define TOLERANCE 1e-3f
+#define LEAST 1e-2f
+#define LEAST_ROUNDED 1.0f /* the rounding of weights does not shrink with the sum that they are in */
 
 view view_of(const clattn_problem *p, clattn_tensor tensor) {
   const size_t keys = p->key_len, values = p->heads * p->value_dim;
   view v = {.tensor = tensor, .pairs = p->batch * p->heads, .rows = p->query_len, .heads = p->heads};
+  v.least = p->type == CLATTN_F32 ? LEAST : LEAST_ROUNDED;
   switch (tensor) {
   case CLATTN_SCORES:
   case CLATTN_WEIGHTS:
@@ -40,16 +43,16 @@ size_t view_at(const view *v, size_t pair, size_t row, size_t column) {
   return pair / v->heads * v->stride.batch + pair % v->heads * v->stride.head + row * v->stride.row + column;
 }
 
-bool is_near(float got, float expected) {
+bool is_near(const view *v, float got, float expected) {
   if (got == expected || (isnan(got) && isnan(expected))) return true;
   if (!isfinite(got) || !isfinite(expected)) return false;
-  return fabsf(got - expected) <= TOLERANCE * fmaxf(fabsf(expected), 1e-2f);
+  return fabsf(got - expected) <= TOLERANCE * fmaxf(fabsf(expected), v->least);
 }
 
 bool view_is(const view *v, const float *expected) {
   const size_t all = v->pairs * v->rows * v->columns;
   for (size_t i = 0; i < all; ++i)
-    if (!is_near(v->got[i], expected[i])) return false;
+    if (!is_near(v, v->got[i], expected[i])) return false;
   return true;
 }
 
@@ -84,7 +87,7 @@ static bool row_is_wrong(const view *v, size_t row) {
   for (size_t pair = 0; pair < v->pairs; ++pair)
     for (size_t column = 0; column < v->columns; ++column) {
       const size_t i = view_at(v, pair, row, column);
-      if (!is_near(v->got[i], v->expected[i])) return true;
+      if (!is_near(v, v->got[i], v->expected[i])) return true;
     }
   return false;
 }
@@ -93,7 +96,7 @@ static bool column_is_wrong(const view *v, size_t column) {
   for (size_t pair = 0; pair < v->pairs; ++pair)
     for (size_t row = 0; row < v->rows; ++row) {
       const size_t i = view_at(v, pair, row, column);
-      if (!is_near(v->got[i], v->expected[i])) return true;
+      if (!is_near(v, v->got[i], v->expected[i])) return true;
     }
   return false;
 }
@@ -107,7 +110,7 @@ static double common_factor(const view *v) {
   const float factor = v->got[largest] / v->expected[largest];
   if (!isfinite(factor) || factor == 0.0f) return 1.0;
   for (size_t i = 0; i < all; ++i)
-    if (!is_near(v->got[i], v->expected[i] * factor)) return 1.0;
+    if (!is_near(v, v->got[i], v->expected[i] * factor)) return 1.0;
   return factor;
 }
 
@@ -118,7 +121,7 @@ facts facts_of(const view *v) {
     for (size_t row = 0; row < v->rows; ++row)
       for (size_t column = 0; column < v->columns; ++column) {
         const size_t i = view_at(v, pair, row, column);
-        if (!is_near(v->got[i], v->expected[i])) take_in(&f, v, (place){pair, row, column}, i);
+        if (!is_near(v, v->got[i], v->expected[i])) take_in(&f, v, (place){pair, row, column}, i);
         f.unsteady += !same_bits(v->got[i], v->again[i]);
       }
     f.wrong_pairs += f.wrong > before;
@@ -126,8 +129,8 @@ facts facts_of(const view *v) {
   for (size_t row = 0; row < v->rows; ++row) f.wrong_rows += row_is_wrong(v, row);
   for (size_t column = 0; column < v->columns; ++column) f.wrong_columns += column_is_wrong(v, column);
   const size_t end = view_at(v, 0, v->rows - 1, v->columns - 1);
-  f.begin_right = is_near(v->got[0], v->expected[0]);
-  f.end_right = is_near(v->got[end], v->expected[end]);
+  f.begin_right = is_near(v, v->got[0], v->expected[0]);
+  f.end_right = is_near(v, v->got[end], v->expected[end]);
   if (f.wrong > 0) f.factor = common_factor(v);
   return f;
 }

@@ -11,6 +11,7 @@ typedef struct view {
   size_t pairs, rows, columns;
   size_t heads; /* in the pairs */
   clattn_strides stride;
+  float least;              /* a smaller magnitude may differ as much as this one */
   const float *got, *again; /* from two runs on the same inputs */
   float *expected;
 } view;
@@ -20,8 +21,9 @@ view view_of(const clattn_problem *problem, clattn_tensor tensor);
 
 size_t view_at(const view *v, size_t pair, size_t row, size_t column);
 
-/* Whether two numbers agree within the accuracy of float arithmetic. */
-bool is_near(float got, float expected);
+/* Whether two numbers agree within the accuracy of the arithmetic: float, or float with weights that are rounded to
+ * the type of the inputs. */
+bool is_near(const view *v, float got, float expected);
 
 /* Whether all of v->got agrees with `expected`. */
 bool view_is(const view *v, const float *expected);

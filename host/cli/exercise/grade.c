@@ -125,7 +125,8 @@ static clattn_status no_memory(clattn_error *error) {
 static clattn_status run_other_inputs(attempt *a, clattn_error *error) {
   static const clattn_outputs nothing = CLATTN_OUTPUTS_INIT;
   clattn_plan *plan = NULL;
-  case_change_inputs(&a->work);
+  a->complained = case_change_inputs(&a->work) != GO_ON;
+  if (a->complained) return no_memory(error);
   clattn_status status = make_plan(a->job, &a->work, a->job->exercise->kernel, a->job->folder, &plan, error);
   if (status == CLATTN_OK) status = clattn_plan_run(plan, &a->work.inputs, &nothing, NULL, error);
   clattn_plan_destroy(plan);

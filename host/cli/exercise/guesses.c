@@ -100,19 +100,20 @@ bool guess_exchanged(const evidence *e) {
   for (size_t pair = 0; pair < v->pairs; ++pair)
     for (size_t row = 0; row < v->rows; ++row)
       for (size_t column = 0; column < v->columns; ++column)
-        if (!is_near(v->got[view_at(v, pair, row, column)], v->expected[view_at(v, pair, column, row)])) return false;
+        if (!is_near(v, v->got[view_at(v, pair, row, column)], v->expected[view_at(v, pair, column, row)]))
+          return false;
   return true;
 }
 
 static bool rows_match(const view *v, size_t got, size_t expected) {
   for (size_t column = 0; column < v->columns; ++column)
-    if (!is_near(v->got[view_at(v, 0, got, column)], v->expected[view_at(v, 0, expected, column)])) return false;
+    if (!is_near(v, v->got[view_at(v, 0, got, column)], v->expected[view_at(v, 0, expected, column)])) return false;
   return true;
 }
 
 static bool columns_match(const view *v, size_t got, size_t expected) {
   for (size_t row = 0; row < v->rows; ++row)
-    if (!is_near(v->got[view_at(v, 0, row, got)], v->expected[view_at(v, 0, row, expected)])) return false;
+    if (!is_near(v, v->got[view_at(v, 0, row, got)], v->expected[view_at(v, 0, row, expected)])) return false;
   return true;
 }
 
@@ -138,7 +139,7 @@ static bool are_alike(const evidence *e, size_t count, size_t step_row, size_t s
   for (size_t pair = 0; pair < v->pairs; ++pair)
     for (size_t row = 0; row + step_row < v->rows; ++row)
       for (size_t column = 0; column + step_column < v->columns; ++column)
-        if (!is_near(v->got[view_at(v, pair, row, column)],
+        if (!is_near(v, v->got[view_at(v, pair, row, column)],
                      v->got[view_at(v, pair, row + step_row, column + step_column)]))
           return false;
   return count > 1 && e->facts.not_finite + e->facts.unwritten == 0;
@@ -164,7 +165,7 @@ bool guess_parts(const evidence *e, bool (*counts)(size_t item, size_t items)) {
         if (counts(column % e->exercise->tile, e->exercise->tile)) part += v->expected[view_at(v, pair, row, column)];
       for (size_t column = 0; column < v->columns; ++column) {
         const size_t i = view_at(v, pair, row, column);
-        if (!is_near(v->got[i], v->expected[i] / part)) return false;
+        if (!is_near(v, v->got[i], v->expected[i] / part)) return false;
       }
     }
   return true;
@@ -200,7 +201,7 @@ bool guess_not_divided(const evidence *e) {
       float largest = 0.0f;
       for (size_t i = 0; i < v->columns; ++i) largest = fmaxf(largest, v->expected[first + i]);
       for (size_t i = 0; i < v->columns; ++i)
-        if (!is_near(v->got[first + i], v->expected[first + i] / largest)) return false;
+        if (!is_near(v, v->got[first + i], v->expected[first + i] / largest)) return false;
     }
   return true;
 }
@@ -217,9 +218,9 @@ bool guess_last_key(const evidence *e) {
   const view *v = &e->view;
   const clattn_problem *p = &e->work->problem;
   const float *values = e->work->memory[CLATTN_V];
-  if (v->tensor != CLATTN_CONTEXT || p->heads > 1 || p->causal) return false;
+  if (v->tensor != CLATTN_CONTEXT || p->heads > 1 || p->causal || p->type != CLATTN_F32) return false;
   for (size_t row = 0; row < v->rows; ++row)
     for (size_t column = 0; column < v->columns; ++column)
-      if (!is_near(v->got[view_at(v, 0, row, column)], values[(p->key_len - 1) * v->columns + column])) return false;
+      if (!is_near(v, v->got[view_at(v, 0, row, column)], values[(p->key_len - 1) * v->columns + column])) return false;
   return true;
 }
