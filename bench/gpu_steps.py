@@ -30,6 +30,8 @@ PROJECTIONS = ((512, 512, 8, 64), (2048, 512, 8, 64), (2048, 1024, 8, 128), (409
 DECODES = ((1, 4096), (1, 65536), (16, 4096))
 CACHE_BYTES = {"f32": 4, "f16": 2, "i8-token": 1}
 STAGES = ("fused", "project", "scores", "softmax", "context")
+# Name -> stage and options. In half arithmetic, and in matrix units, fused multiplies what is stored.
+LADDERS = {**{stage: (stage,) for stage in STAGES}, "fused, halves": ("fused", "--type", "f16", "--math", "stored")}
 # The first of these matter most. A record also applies from half to twice its length.
 TUNED = (("fused", 2048), ("fused", 512), *((stage, 2048) for stage in STAGES[1:]))
 # The ladder's first kernels are slow: only fast devices climb it with many tokens. (multiply-adds per second, tokens)
@@ -374,14 +376,14 @@ def ladder(subject, step):
     """Each rung of the course, checked, timed and compared with what it should reach."""
     peak = subject.peaks["multiply_add"] or 0
     tokens = next(tokens for least, tokens in LADDER_TOKENS if peak >= least)
-    for stage in STAGES:
+    for name, arguments in LADDERS.items():
         def take(answer):
             subject.take_peaks(answer)
             return [climbed(rung) for rung in answer["stages"][0]["rungs"]]
 
-        rungs = subject.ask(step, f"{stage}, {tokens} tokens", ["ladder", stage, "--tokens", str(tokens)], take,
+        rungs = subject.ask(step, f"{name}, {tokens} tokens", ["ladder", *arguments, "--tokens", str(tokens)], take,
                             may_hang=False)
-        step.results += [{"stage": stage, "tokens": tokens, **rung} for rung in rungs or []]
+        step.results += [{"stage": name, "tokens": tokens, **rung} for rung in rungs or []]
 
 
 def tune(subject, step):

@@ -219,7 +219,7 @@ def nothing_is_silent(steps):
         there = len(step["results"]) + len(step["left_out"]) + len(step["failed"])
         assert there == count, (name, there, count)
     stages = {one["stage"] for one in steps["ladder"]["results"]}
-    assert len(stages) + len(steps["ladder"]["left_out"]) + len(steps["ladder"]["failed"]) == len(gpu_steps.STAGES)
+    assert len(stages) + len(steps["ladder"]["left_out"]) + len(steps["ladder"]["failed"]) == len(gpu_steps.LADDERS)
     for step in steps.values():
         assert step["results"] or step["left_out"] or step["failed"] or step["note"], step
         assert all(one["what"] and one["why"] for one in step["left_out"]), step["left_out"]
