@@ -8,6 +8,8 @@
 #include "cli/command.h"
 #include "cli/options/option_values.h"
 
+#include "../../../kernels/common/matrix_units.h"
+
 /* A page cannot show more. */
 #define LARGEST 1024
 
@@ -28,7 +30,7 @@ static bool parse_numbers(access_options *o) {
                     [HEAD_DIM] = {"--head-dim", &z->head_dim, {1, LARGEST}},
                     [MODEL_DIM] = {"--model-dim", &z->model_dim, {1, LARGEST}},
                     [SUB_GROUP] = {"--sub-group", &z->sub_group, {1, WIDEST}},
-                    [UNIT] = {"--unit", &o->unit.unit, {1, unit_last()}},
+                    [UNIT] = {"--unit", &o->unit.unit, {1, MATRIX_UNITS - 1}},
                     [LANE] = {"--lane", &o->unit.lane, {0, WIDEST - 1}}};
   for (int i = 0; i < NUMBERS; ++i)
     if (o->text[i] != NULL && !parse_integer(all[i].option, o->text[i], all[i].range, all[i].value)) return false;
@@ -56,9 +58,9 @@ static bool check_unit(const access_options *o) {
 }
 
 static bool check_lane(const access_options *o) {
-  if (o->unit.unit == 0 || o->unit.lane < unit_lanes(o->unit.unit)) return true;
-  complain("--lane %s: no such lane (allowed: 0 to %d with --unit %s)", o->text[LANE], unit_lanes(o->unit.unit) - 1,
-           o->text[UNIT]);
+  const int lanes = MATRIX_LANES(o->unit.unit);
+  if (o->unit.unit == 0 || o->unit.lane < lanes) return true;
+  complain("--lane %s: no such lane (allowed: 0 to %d with --unit %s)", o->text[LANE], lanes - 1, o->text[UNIT]);
   return false;
 }
 

@@ -40,14 +40,6 @@ typedef struct grid {
 
 typedef int place_function(int unit, int lane, int i);
 
-int unit_last(void) {
-  return MATRIX_UNITS - 1;
-}
-
-int unit_lanes(int64_t unit) {
-  return MATRIX_LANES(unit);
-}
-
 /* ---- who holds what ---------------------------------------------------------------------------------------------- */
 
 /* Enters `each` elements of every lane; the first of a lane gets the number `first`. */

@@ -11,10 +11,6 @@ typedef struct unit_view {
   int handed;   /* 0: left, right and sum of a product; 1: how sums become the next product's left */
 } unit_view;
 
-/* The number of the last unit, and how many lanes a unit has. */
-int unit_last(void);
-int unit_lanes(int64_t unit);
-
 void unit_picture(const unit_view *view, FILE *to);
 
 #endif
