@@ -15,7 +15,12 @@ static bool has_plain_scores(const clattn_problem *problem, const clattn_device_
 
 static bool has_wide_rows(const clattn_problem *problem, const clattn_device_info *device) {
   (void)device;
-  return clattn_has_wide_rows(problem);
+  return clattn_has_rows_of(problem, 4);
+}
+
+static bool has_rows_of_8(const clattn_problem *problem, const clattn_device_info *device) {
+  (void)device;
+  return clattn_has_rows_of(problem, 8);
 }
 
 /* Intel's compiler takes sub-groups of 32 by itself where it could take 16, and then has half of the
@@ -42,7 +47,8 @@ static const struct {
                         {CLATTN_FORM_WIDE_ROWS, "WIDE_ROWS", has_wide_rows},
                         {CLATTN_FORM_SUB_GROUPS_OF_16, "SUB_GROUPS_OF_16", has_sub_groups_of_16},
                         {CLATTN_FORM_HALF_PRODUCTS, "HALF_PRODUCTS", clattn_multiplies_halves},
-                        {CLATTN_FORM_BFLOAT16, "BFLOAT16", has_bfloat16_products}};
+                        {CLATTN_FORM_BFLOAT16, "BFLOAT16", has_bfloat16_products},
+                        {CLATTN_FORM_ROWS_OF_8, "ROWS_OF_8", has_rows_of_8}};
 
 int clattn_form_macros(unsigned forms, const clattn_problem *problem, const clattn_device_info *device, char *text,
                        size_t size) {

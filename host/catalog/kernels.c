@@ -283,7 +283,7 @@ const clattn_kernel clattn_kernels[] = {
     {.stage = CLATTN_STAGE_FUSED, .rung = 10, .name = "matrix",
      .target = CLATTN_TARGET_GPU, .priority = 36, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
      .matrix_unit = true,
-     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_WIDE_ROWS | CLATTN_FORM_BFLOAT16,
+     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_ROWS_OF_8 | CLATTN_FORM_BFLOAT16,
      .stores_types = true,
      .file = "fused/10_matrix.cl", .function = "fused",
      .idea = "both products on a matrix unit",

@@ -32,14 +32,14 @@ bool clattn_has_plain_scores(const clattn_problem *problem) {
   return problem->softcap == 0.0f && problem->mask == CLATTN_MASK_NONE && !problem->alibi;
 }
 
-bool clattn_has_wide_rows(const clattn_problem *problem) {
+bool clattn_has_rows_of(const clattn_problem *problem, size_t elements) {
   static const clattn_tensor read[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
   size_t all = problem->head_dim | problem->value_dim;
   for (size_t i = 0; i < sizeof read / sizeof read[0]; ++i) {
     const clattn_strides s = clattn_tensor_strides(problem, read[i]);
     all |= s.batch | s.head | s.row;
   }
-  return all % 4 == 0;
+  return all % elements == 0;
 }
 
 /* Keys and values that a kernel reads from a cache in place have the cache's type. */

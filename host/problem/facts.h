@@ -21,9 +21,9 @@ bool clattn_hides_keys(const clattn_problem *problem);
  * may still hide keys. */
 bool clattn_has_plain_scores(const clattn_problem *problem);
 
-/* Whether each row of q, k and v that attention reads begins at a multiple of four elements and has a
- * multiple of four, so that kernels may read four at once. */
-bool clattn_has_wide_rows(const clattn_problem *problem);
+/* Whether each row of q, k and v that attention reads begins at a multiple of so many elements and has a
+ * multiple of them, so that kernels may read so many at once. */
+bool clattn_has_rows_of(const clattn_problem *problem, size_t elements);
 
 /* Whether kernels may multiply halves: math is CLATTN_MATH_STORED, and q, k and v are halves where a
  * fused kernel reads them. */

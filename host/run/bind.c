@@ -77,14 +77,15 @@ static clattn_status check_flags(clattn_tensor tensor, bool input, cl_mem_flags 
   return CLATTN_OK;
 }
 
-/* Kernels with wide rows read four elements of q, k or v at once. OpenCL aligns all memory for that
- * but the caller's own (CL_MEM_USE_HOST_PTR). */
+/* Kernels with wide rows read four floats of q, k or v at once, or eight halves. OpenCL aligns all
+ * memory for that but the caller's own (CL_MEM_USE_HOST_PTR). */
 enum { WIDE_BYTES = 16 };
 
 static bool is_read_wide(const clattn_plan *plan, clattn_tensor tensor) {
   const clattn_kernel *row = plan->choice[CLATTN_STAGE_FUSED].row;
-  return clattn_is_given_or_made(tensor) && row != NULL && (row->forms & CLATTN_FORM_WIDE_ROWS) != 0 &&
-         clattn_has_wide_rows(&plan->problem);
+  if (!clattn_is_given_or_made(tensor) || row == NULL) return false;
+  return ((row->forms & CLATTN_FORM_WIDE_ROWS) != 0 && clattn_has_rows_of(&plan->problem, 4)) ||
+         ((row->forms & CLATTN_FORM_ROWS_OF_8) != 0 && clattn_has_rows_of(&plan->problem, 8));
 }
 
 static clattn_status check_alignment(clattn_tensor tensor, cl_mem buffer, clattn_error *error) {

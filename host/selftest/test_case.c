@@ -23,9 +23,9 @@ static size_t shortened(size_t size) {
   return size <= WIDTH ? size : WIDTH - 16 + size % 16;
 }
 
-/* Rows that begin anywhere. */
-static void spread_rows(clattn_problem *p) {
-  const size_t q = p->heads * p->head_dim + 1, k = p->head_dim + 1, v = p->value_dim + 1;
+/* Rows that are `more` elements longer than what they hold. */
+static void spread_rows(clattn_problem *p, size_t more) {
+  const size_t q = p->heads * p->head_dim + more, k = p->head_dim + more, v = p->value_dim + more;
   p->order = CLATTN_ORDER_STRIDES;
   p->q_strides = (clattn_strides){.batch = p->query_len * q, .head = p->head_dim, .row = q};
   p->k_strides = (clattn_strides){.batch = p->key_len * k, .head = p->head_dim, .row = k};
@@ -59,8 +59,8 @@ clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   if (!clattn_has_plain_scores(real)) p.softcap = 4.0f;
   if (real->source != CLATTN_SOURCE_QKV && clattn_makes_stored_output(real, CLATTN_STAGE_FUSED))
     project_inputs(&p, real);
-  else if (!clattn_has_wide_rows(real))
-    spread_rows(&p);
+  else if (!clattn_has_rows_of(real, 8))
+    spread_rows(&p, clattn_has_rows_of(real, 4) ? 4 : 1);
   if (real->source == CLATTN_SOURCE_QKV && real->type != CLATTN_F32) {
     p.type = real->type;
     p.math = real->math;

@@ -13,6 +13,7 @@
  *     void multiply_add(unit, left, right, &sum)           sum += left . right^T
  *     left_fragment left_of_sums(unit, sums)               HANDED_SUMS neighbouring sums, rounded
  *     float from_lane(unit, value, bit)                    the value of the lane whose number differs in this bit
+ *     float power_of_2(x)                                  2^x for x <= 0; may be 0 where it is below 2^-126
  *
  * This file adds row_max, row_sum, find_largest and scale_rows for the rows of a sum. sum_row and sum_column of
  * common/matrix_units.h say which element sum.value[i] is.

@@ -64,6 +64,10 @@ float from_lane(const matrix_unit unit, float value, int bit) {
   return intel_sub_group_shuffle_xor(value, bit);
 }
 
+float power_of_2(float x) {
+  return exp2(x);
+}
+
 left_fragment left_of_sums(const matrix_unit unit, const sum_fragment sums[HANDED_SUMS]) {
   left_fragment left;
   left.pairs =

@@ -92,6 +92,13 @@ float from_lane(const matrix_unit unit, float value, int bit) {
   return other;
 }
 
+/* Without .ftz, which makes subnormal numbers 0, the compiler adds three instructions that keep them. */
+float power_of_2(float x) {
+  float power;
+  __asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+}
+
 left_fragment left_of_sums(const matrix_unit unit, const sum_fragment sums[HANDED_SUMS]) {
   left_fragment left;
 #pragma unroll

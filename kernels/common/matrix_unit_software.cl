@@ -68,6 +68,10 @@ float from_lane(const matrix_unit unit, float value, int bit) {
   return other;
 }
 
+float power_of_2(float x) {
+  return exp2(x);
+}
+
 left_fragment left_of_sums(const matrix_unit unit, const sum_fragment sums[HANDED_SUMS]) {
   left_fragment left;
 #if MATRIX_COPIES(MATRIX_UNIT) == 2

@@ -78,18 +78,31 @@
 #define UNROLL _Pragma("unroll")
 #endif
 
-/* Elements that a work-item copies at a time. Several such copies are under way. */
-#ifndef WIDE_ROWS
-#define WIDE_ROWS 0 /* 1: rows of q, k and v begin and end at multiples of four elements */
+/* Elements that a work-item copies at a time. */
+#ifndef ROWS_OF_8
+#define ROWS_OF_8 0 /* 1: rows of q, k and v begin and end at multiples of eight elements */
 #endif
-#if WIDE_ROWS
-#define CHUNK 4
-typedef ushort4 chunk;
+#if ROWS_OF_8
+#define CHUNK 8
+typedef ushort8 chunk;
 #else
 #define CHUNK 1
 typedef ushort chunk;
 #endif
-#define COPIES 4
+/* Copies in unrolled loops are under way together. Other compilers than NVIDIA's want the registers for other things.
+ */
+#if MATRIX_IS_MMA(MATRIX_UNIT)
+#define UNROLL_COPIES UNROLL
+#else
+#define UNROLL_COPIES _Pragma("unroll 2")
+#endif
+
+/* ACROSS work-items share a row of a tile, which has `width` elements: each takes every ACROSS-th chunk of it, the same
+ * chunks in each of its rows. All work-items together copy DOWN rows at a time. */
+#define POWER_OF_2_FROM(n) ((n) <= 4 ? 4 : (n) <= 8 ? 8 : (n) <= 16 ? 16 : (n) <= 32 ? 32 : (n) <= 64 ? 64 : 128)
+#define ACROSS(width) min(POWER_OF_2_FROM((width) / CHUNK), ITEMS)
+#define DOWN(width) (ITEMS / ACROSS(width))
+#define ROUNDS(rows, width) (((rows) + DOWN(width) - 1) / DOWN(width))
 
 #if BFLOAT16
 #define UNIT_TYPE STORED_BF16
@@ -124,33 +137,48 @@ typedef struct lane_sums {
 /* CHUNK elements, stored as `type`. Floats are what a cache held, and exact in the unit's type. */
 chunk fetch(int type, global const void *from, size_t at) {
   if (type == UNIT_TYPE) return *(global const chunk *)((global const ushort *)from + at);
-#if WIDE_ROWS
-  const float4 values = load_stored4(type, from, at);
-  return (chunk)(to_operand(values.x), to_operand(values.y), to_operand(values.z), to_operand(values.w));
+#if ROWS_OF_8
+  const float4 lo = load_stored4(type, from, at), hi = load_stored4(type, from, at + 4);
+  return (chunk)(to_operand(lo.x), to_operand(lo.y), to_operand(lo.z), to_operand(lo.w), to_operand(hi.x),
+                 to_operand(hi.y), to_operand(hi.z), to_operand(hi.w));
 #else
   return to_operand(load_stored(type, from, at));
 #endif
 }
 
+/* The work-item's i-th row of a tile of rows of `width` elements, and the first of its columns. */
+int copied_row(int i, const int width) {
+  return get_local_id(0) / ACROSS(width) + i * DOWN(width);
+}
+
+int first_copied(const int width) {
+  return get_local_id(0) % ACROSS(width) * CHUNK;
+}
+
 /* Copies `count` rows of `dim` elements, from row `first` on, to a tile. Its rows are `width` elements long; those
  * behind the end of a row are 0. */
-void load_tile(int type, const tile_rows rows, int first, int count, int dim, int width, int tile_row,
+void load_tile(int type, const tile_rows rows, int first, const int count, const int dim, const int width, int tile_row,
                local ushort *tile) {
-  const int chunks = width / CHUNK;
-#pragma unroll COPIES
-  for (int i = get_local_id(0); i < count * chunks; i += ITEMS) {
-    const int r = i / chunks, c = i % chunks * CHUNK;
-    const size_t at = rows.at + (uint)min(first + r, rows.end - 1) * rows.stride + c;
-    *(local chunk *)(tile + r * tile_row + c) = c < dim ? fetch(type, rows.from, at) : (chunk)0;
+  UNROLL_COPIES
+  for (int i = 0; i < ROUNDS(count, width); ++i) {
+    const int r = copied_row(i, width);
+    if (count % DOWN(width) != 0 && r >= count) break;
+    const size_t at = rows.at + (uint)min(first + r, rows.end - 1) * rows.stride;
+    UNROLL
+    for (int c = first_copied(width); c < width; c += ACROSS(width) * CHUNK)
+      *(local chunk *)(tile + r * tile_row + c) = c < dim ? fetch(type, rows.from, at + c) : (chunk)(0);
   }
 }
 
-/* Replaces a NaN or an infinity by 0; true if there is one. */
+/* Replaces a NaN or an infinity by 0; true if there is one. Where all bits of an exponent are set, adding its lowest
+ * bit carries into the sign's place. */
 int replace_others(chunk *values) {
-#if WIDE_ROWS
-  const short4 other = (*values & (chunk)(EXPONENT)) == (chunk)(EXPONENT);
-  *values &= ~as_ushort4(other);
-  return other.x | other.y | other.z | other.w;
+#if ROWS_OF_8
+  const uint4 exponents = as_uint4(*values) & EXPONENT * 0x10001u;
+  const uint4 carried = exponents + (EXPONENT & -EXPONENT) * 0x10001u;
+  const int found = ((carried.x | carried.y | carried.z | carried.w) & 0x80008000u) != 0;
+  if (found) *values &= ~as_ushort8((*values & (chunk)(EXPONENT)) == (chunk)(EXPONENT));
+  return found;
 #else
   const int other = (*values & EXPONENT) == EXPONENT;
   if (other) *values = 0;
@@ -160,24 +188,31 @@ int replace_others(chunk *values) {
 
 /* As load_tile, for a tile of values, transposed where the unit wants that. True if a value was replaced. */
 int load_values(const tile_rows rows, int key0, local ushort *tile) {
-  const int chunks = WIDTH / CHUNK;
   int found = 0;
-#pragma unroll COPIES
-  for (int i = get_local_id(0); i < BLOCK_KEYS * chunks; i += ITEMS) {
-    const int key = i / chunks, c = i % chunks * CHUNK;
-    const size_t at = rows.at + (uint)min(key0 + key, rows.end - 1) * rows.stride + c;
-    chunk values = c < VALUE_DIM ? fetch(V_TYPE, rows.from, at) : (chunk)(0);
-    found |= replace_others(&values);
+  UNROLL_COPIES
+  for (int i = 0; i < ROUNDS(BLOCK_KEYS, WIDTH); ++i) {
+    const int key = copied_row(i, WIDTH);
+    if (BLOCK_KEYS % DOWN(WIDTH) != 0 && key >= BLOCK_KEYS) break;
+    const size_t at = rows.at + (uint)min(key0 + key, rows.end - 1) * rows.stride;
+    UNROLL
+    for (int c = first_copied(WIDTH); c < WIDTH; c += ACROSS(WIDTH) * CHUNK) {
+      chunk values = c < VALUE_DIM ? fetch(V_TYPE, rows.from, at + c) : (chunk)(0);
+      found |= replace_others(&values);
 #if !TRANSPOSED_VALUES
-    *(local chunk *)(tile + key * VALUE_ROW + c) = values;
-#elif WIDE_ROWS
-    tile[c * VALUE_ROW + key] = values.x;
-    tile[(c + 1) * VALUE_ROW + key] = values.y;
-    tile[(c + 2) * VALUE_ROW + key] = values.z;
-    tile[(c + 3) * VALUE_ROW + key] = values.w;
+      *(local chunk *)(tile + key * VALUE_ROW + c) = values;
+#elif ROWS_OF_8
+      tile[c * VALUE_ROW + key] = values.s0;
+      tile[(c + 1) * VALUE_ROW + key] = values.s1;
+      tile[(c + 2) * VALUE_ROW + key] = values.s2;
+      tile[(c + 3) * VALUE_ROW + key] = values.s3;
+      tile[(c + 4) * VALUE_ROW + key] = values.s4;
+      tile[(c + 5) * VALUE_ROW + key] = values.s5;
+      tile[(c + 6) * VALUE_ROW + key] = values.s6;
+      tile[(c + 7) * VALUE_ROW + key] = values.s7;
 #else
-    tile[c * VALUE_ROW + key] = values;
+      tile[c * VALUE_ROW + key] = values;
 #endif
+    }
   }
   return found;
 }
@@ -221,17 +256,18 @@ void multiply_keys(const matrix_unit unit, const left_fragment query[DEPTH_STEPS
   }
 }
 
-/* From products to scores; as in common/fused_block.cl. `first`: the sub-group's first row. */
-void finish_scores(const attention a, const block_rows b, const matrix_unit unit, int first, int key0,
+/* From products to scores, times `scale`; as in common/fused_block.cl. `first`: the sub-group's first row. */
+void finish_scores(const attention a, float scale, const block_rows b, const matrix_unit unit, int first, int key0,
                    global const void *mask, global const float *slopes, sum_fragment score[KEY_SUMS]) {
   key_span span;
   find_span(a, b.s, &span);
   /* If the last row sees the first key, and the first row the last key, all rows see all keys. */
   if (is_plain(a, slopes) && key0 + BLOCK_KEYS <= b.key_end && is_seen(span, b.end - 1, key0) &&
       is_seen(span, b.first, key0 + BLOCK_KEYS - 1)) {
+    if (scale == 1.0f) return;
     UNROLL
     for (int n = 0; n < KEY_SUMS; ++n) UNROLL
-    for (int i = 0; i < SUM_VALUES; ++i) score[n].value[i] *= a.scale;
+    for (int i = 0; i < SUM_VALUES; ++i) score[n].value[i] *= scale;
     return;
   }
   UNROLL
@@ -243,15 +279,16 @@ void finish_scores(const attention a, const block_rows b, const matrix_unit unit
     for (int n = 0; n < KEY_SUMS; ++n) UNROLL
     for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) {
       const int key = key0 + n * UNIT_COLUMNS + sum_column(MATRIX_UNIT, unit.lane, i);
-      const float scaled = score[n].value[i] * a.scale;
+      const float scaled = score[n].value[i] * scale;
       const int seen = (key < b.key_end) & is_seen(span, row, key);
       score[n].value[i] = seen ? mask_score(a, view, key, softcap_score(a, scaled)) : -INFINITY;
     }
   }
 }
 
-/* Turns scores into weights. Where a maximum has grown, the row's sums so far shrink. */
-void find_weights(const matrix_unit unit, int headroom, sum_fragment score[KEY_SUMS], lane_sums *sums) {
+/* Turns scores into weights: exps are 2^(power * (score - largest)). Where a maximum has grown, the row's sums so far
+ * shrink. */
+void find_weights(const matrix_unit unit, float power, int headroom, sum_fragment score[KEY_SUMS], lane_sums *sums) {
   float larger[LANE_ROWS], factor[LANE_ROWS];
   UNROLL
   for (int r = 0; r < LANE_ROWS; ++r) larger[r] = sums->largest[r];
@@ -260,7 +297,7 @@ void find_weights(const matrix_unit unit, int headroom, sum_fragment score[KEY_S
   UNROLL
   for (int r = 0; r < LANE_ROWS; ++r) {
     larger[r] = row_max(unit, larger[r]);
-    factor[r] = larger[r] > sums->largest[r] ? shrink(sums->largest[r], larger[r]) : 1.0f;
+    factor[r] = larger[r] > sums->largest[r] ? power_of_2((sums->largest[r] - larger[r]) * power) : 1.0f;
     sums->largest[r] = larger[r];
     sums->sum[r] *= factor[r];
   }
@@ -270,7 +307,7 @@ void find_weights(const matrix_unit unit, int headroom, sum_fragment score[KEY_S
   for (int n = 0; n < KEY_SUMS; ++n) UNROLL
   for (int i = 0; i < SUM_VALUES; ++i) {
     const int r = MATRIX_LANE_ROW(MATRIX_UNIT, i);
-    const float live = live_part(score[n].value[i], larger[r], headroom);
+    const float live = power_of_2((score[n].value[i] - larger[r]) * power - headroom);
     score[n].value[i] = score[n].value[i] == -INFINITY ? MASKED_WEIGHT : live;
     sums->sum[r] += score[n].value[i];
   }
@@ -338,6 +375,10 @@ fused(global const void *q, global const void *k, global const void *v, global v
   const tile_rows keys = {k, key_offset(a, a.k, s), a.k.row, block.key_end};
   const tile_rows values = {v, key_offset(a, a.v, s), a.v.row, block.key_end};
   const float sink = head_sink(sinks, s), no_sum = sink_part(sink, headroom);
+  /* Plain scores stay products: exp multiplies its argument by log2 e, and with that by the scale. A scale above 0
+   * keeps their order. A sink is a score. */
+  const int are_products = is_plain(a, slopes) && !sinks && a.scale > 0.0f;
+  const float scale = are_products ? 1.0f : a.scale, scale_left = are_products ? a.scale : 1.0f;
   const int first = row0 + sub_group * UNIT_ROWS; /* the sub-group's first row */
   const int first_of_row = is_first_of_row(unit), key_begin = first_key(a, s, row0);
 
@@ -362,8 +403,8 @@ fused(global const void *q, global const void *k, global const void *v, global v
     multiply_keys(unit, query, tile, score);
     barrier(CLK_LOCAL_MEM_FENCE);                      /* everyone has read them before they are overwritten */
     if (load_values(values, key0, tile)) found[0] = 1; /* all writers write the same value */
-    finish_scores(a, block, unit, first, key0, mask, slopes, score);
-    find_weights(unit, headroom, score, &sums);
+    finish_scores(a, scale, block, unit, first, key0, mask, slopes, score);
+    find_weights(unit, scale_left * M_LOG2E_F, headroom, score, &sums);
     barrier(CLK_LOCAL_MEM_FENCE); /* the values are complete */
     multiply_values(unit, score, tile, &sums);
     if (found[0]) add_others(unit, values, key0, score, shown + sub_group * UNIT_ROWS, &sums);
@@ -384,6 +425,6 @@ fused(global const void *q, global const void *k, global const void *v, global v
       if (exists && c < VALUE_DIM)
         store_stored(a.context_type, sums.context[n].value[i] / (sum == 0.0f ? 1.0f : sum), context, at + c);
     }
-    if (first_of_row) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
+    if (first_of_row) store_fused_lse(a, lse, pair, row, largest * scale_left, sum, headroom);
   }
 }

@@ -23,10 +23,14 @@ TARGETS = {"gfx906": Target(64, "906"), "gfx908": Target(64, "908"), "gfx90a": T
 
 LABEL = re.compile(r"^(\.LBB\w+):")
 BRANCH = re.compile(r"^\s+s_c?branch\w*\s+(\.LBB\w+)")
+JUMP = re.compile(r"^\s+s_(?:branch|endpgm|setpc)")
 INSTRUCTION = re.compile(r"^\s+([a-z]\w+)")
 MULTIPLY_ADD = re.compile(r"\bv_(?:dual_)?(?:fma(?:c|mk|ak)?|mad|mac)_f32")
 PACKED = re.compile(r"\bv_pk_fma_f32")
 HALVES = re.compile(r"\bv_pk_(?:fma|mul)_f16")  # a product is the first of a sum
+EXPS = re.compile(r"^v_(?:exp|log|rcp|rsq|sqrt|sin|cos)_f32")
+MATRIX_PRODUCTS = 16 * 16 * 16  # rows, columns, depth
+LOCAL_WRITE = re.compile(r"^ds_(?:write|store)(2|_2addr)?(?:st64)?_\w*?(\d+)(?:_d16_hi)?$")
 LOCAL_READ = re.compile(r"^ds_(?:read|load)(2|_2addr)?(?:st64)?_\w*?(\d+)$")
 
 
@@ -46,8 +50,12 @@ def counted(lines):
         loop.products += products
         loop.half_products += halves
         loop.matrix += name.startswith(("v_wmma", "v_mfma", "v_swmmac"))
+        loop.exps += bool(EXPS.match(name))
+        if write := LOCAL_WRITE.match(name):
+            loop.local_written += int(write[2]) // 8 * (2 if write[1] else 1)
         if read := LOCAL_READ.match(name):
             loop.local_bytes += int(read[2]) // 8 * (2 if read[1] else 1)
+    loop.matrix_products = loop.matrix * MATRIX_PRODUCTS
     return loop
 
 
@@ -70,7 +78,8 @@ def figures_of(assembly):
             scalar_spills=figure(described, "sgpr_spill_count"),
             scratch=figure(described, "private_segment_fixed_size"),
             local=figure(described, "group_segment_fixed_size"), occupancy=int(code[2]),
-            matrix=counted(lines).matrix, loops=figures.found(lines, LABEL, BRANCH, counted))
+            matrix=counted(lines).matrix, loops=figures.found(lines, LABEL, BRANCH, counted),
+            matrix_round=figures.leanest(lines, LABEL, BRANCH, JUMP, counted))
 
 
 class Compiler:

@@ -15,34 +15,40 @@ class Unit:
     issue: float  # instructions that a scheduler issues in a clock
     issue_each: float  # of these, those of one group of lanes
     places: int  # groups of lanes that may reside on a scheduler; NVIDIA: on the unit
+    matrix: int = 0  # multiply-adds of halves of its matrix units in a clock
+    exps: int = 0  # work-items for which it computes exp2 in a clock; 0: not known
 
 
+# Matrix units, from data sheets: multiply-adds a second by units and clock. A100: 312 TFLOP/s are 156 * 10^12 of them;
+# 108 multiprocessors at 1.41 GHz make 1024 in a clock. Likewise T4 65 (40, 1.59), H100 989 (132, 1.83), MI100 184.6
+# (120, 1.502), MI250X 383 (220, 1.7), MI300X 1307 (304, 2.1), RX 7900 XTX 122.8 (96, 2.5), RX 9060 XT 103 (32, 3.13),
+# Arc A770 137.6 (32, 2.1), Data Center GPU Max 1550 839 (128, 1.6).
 UNITS = {
     # CUDA C++ Programming Guide, "Arithmetic Instructions" and "Technical Specifications per Compute Capability". Local
     # memory has 32 banks of 4 bytes. Float instructions share the schedulers with all others.
-    "sm_75": Unit(64, 64, 128, 4, 1, 1, 32),
-    "sm_80": Unit(64, 64, 128, 4, 1, 1, 64),
-    "sm_90": Unit(128, 128, 128, 4, 1, 1, 64),
+    "sm_75": Unit(64, 64, 128, 4, 1, 1, 32, 512, 16),
+    "sm_80": Unit(64, 64, 128, 4, 1, 1, 64, 1024, 16),
+    "sm_90": Unit(128, 128, 128, 4, 1, 1, 64, 2048, 16),
     # "Vega" and "CDNA" to "CDNA3" Instruction Set Architecture: four units of 16 lanes, of which one in each clock
     # starts up to five instructions of different kinds and different waves. CDNA2 and CDNA3 multiply and add pairs of
     # floats.
     "gfx906": Unit(64, 64, 128, 4, 1.25, 0.25, 10),
-    "gfx908": Unit(64, 64, 128, 4, 1.25, 0.25, 10),
-    "gfx90a": Unit(128, 64, 128, 4, 1.25, 0.25, 8),
-    "gfx942": Unit(128, 64, 128, 4, 1.25, 0.25, 8),
+    "gfx908": Unit(64, 64, 128, 4, 1.25, 0.25, 10, 512, 16),
+    "gfx90a": Unit(128, 64, 128, 4, 1.25, 0.25, 8, 512, 16),
+    "gfx942": Unit(128, 64, 128, 4, 1.25, 0.25, 8, 1024, 16),
     # "RDNA" architecture paper, "RDNA3" and "RDNA4" Instruction Set Architecture: two units of 32 lanes, each of which
     # starts up to four instructions of different kinds and different waves in a clock. RDNA3 and RDNA4 may pair two
     # float instructions.
     "gfx1030": Unit(64, 64, 128, 2, 4, 1, 16),
-    "gfx1100": Unit(128, 64, 128, 2, 4, 1, 16),
-    "gfx1200": Unit(128, 64, 128, 2, 4, 1, 16),
+    "gfx1100": Unit(128, 64, 128, 2, 4, 1, 16, 256, 16),
+    "gfx1200": Unit(128, 64, 128, 2, 4, 1, 16, 512, 16),
     # "The Compute Architecture of Intel Processor Graphics Gen9"; oneAPI GPU Optimization Guide, "Intel Xe GPU
     # Architecture"; for pvc also what Intel told at Hot Chips 33. An execution unit starts instructions of two threads
     # in a clock.
     "skl": Unit(64, 64, 64, 8, 2, 1, 7),
     "tgllp": Unit(128, 128, 128, 16, 2, 1, 7),
-    "dg2": Unit(128, 128, 128, 16, 2, 1, 8),
-    "pvc": Unit(128, 128, 512, 8, 2, 1, 8),
+    "dg2": Unit(128, 128, 128, 16, 2, 1, 8, 1024),
+    "pvc": Unit(128, 128, 512, 8, 2, 1, 8, 2048),
 }
 
 KIB = 1024
@@ -101,16 +107,37 @@ def percent_of_peak(target, kernel, loop):
     return 100 * at_peak / max(products, arithmetic, local, issue)
 
 
+def matrix_clocks(target, kernel):
+    """What each part of a compute unit takes for one round of the loop of matrix instructions, of one group of lanes.
+    Local memory is read and written. See percent_of_peak."""
+    unit, loop = UNITS[target], kernel.matrix_round
+    local = (loop.local_bytes + loop.local_written) * kernel.lanes / unit.local_bytes
+    each = min(unit.issue, max(waves(target, kernel), 1) * unit.issue_each)
+    return {"matrix": loop.matrix_products / unit.matrix,
+            "issue": loop.instructions / (unit.schedulers * each),
+            "local": local,
+            "arithmetic": loop.arithmetic * kernel.lanes / unit.lanes,
+            "exps": loop.exps * kernel.lanes / unit.exps if unit.exps else 0}
+
+
+def matrix_percent(target, kernel):
+    clocks = matrix_clocks(target, kernel)
+    return 100 * clocks["matrix"] / max(clocks.values())
+
+
 def share(kernel):
     """Percent of the instructions of the hot loop that multiply and add, or are of matrix units. Of several hot loops
     the worst. None: no loop multiplies and adds."""
+    if kernel.matrix_round:
+        return 100 * kernel.matrix_round.matrix // kernel.matrix_round.instructions
     found = [100 * (loop.multiply_adds + loop.matrix) / loop.instructions for loop in figures.hot(kernel)]
     return int(min(found)) if found else None
 
 
 def bound(target, kernel):
-    """Percent of the peak of the hot loop, as above. None also for a loop of matrix instructions: their peak is
-    another."""
+    """Percent of the peak of the hot loop, as above; for a loop of matrix instructions of the peak of these."""
+    if kernel.matrix_round:
+        return int(matrix_percent(target, kernel)) if UNITS[target].matrix else None
     found = figures.hot(kernel)
     if not found or any(loop.matrix for loop in found):
         return None

@@ -22,6 +22,7 @@ import amd  # noqa: E402
 import builds  # noqa: E402
 import intel  # noqa: E402
 import judge  # noqa: E402
+import matrix  # noqa: E402
 import nvidia  # noqa: E402
 import table  # noqa: E402
 import tools  # noqa: E402
@@ -37,17 +38,18 @@ def wanted(build, options):
 
 
 def compile_all(compiler, target, builds_of_target, folder):
-    """The rows of what was compiled, and lines about what was refused."""
-    rows, refused = [], []
+    """The rows of what was compiled, those of its loops of matrix instructions, and lines about what was refused."""
+    rows, matrix_rows, refused = [], [], []
     for build in builds_of_target:
         try:
             kernels = compiler.compile(build, target, folder)
             if build.kernel.startswith("matrix=") and not all(kernel.matrix for kernel in kernels):
                 raise tools.Refused("no instruction of a matrix unit")
             rows += [judge.row_of(target, build.name, kernel) for kernel in kernels]
+            matrix_rows += filter(None, [matrix.row_of(target, build.name, kernel) for kernel in kernels])
         except tools.Refused as why:
             refused.append(f"{build.name} on {target}: {why}")
-    return rows, refused
+    return rows, matrix_rows, refused
 
 
 def main():
@@ -58,7 +60,7 @@ def main():
     parser.add_argument("--kernel", action="append", metavar="STAGE=NAME")
     parser.add_argument("--record", action="store_true", help="renew limits.csv and docs/compilers.md")
     options = parser.parse_args()
-    build, rows, wrong = options.build.resolve(), [], []
+    build, rows, matrix_rows, wrong = options.build.resolve(), [], [], []
     targets = options.target or (SHORT if options.short else list(VENDOR_OF))
     found = {target: builds.builds(build / "tests" / "write_sources", vendor, target, build / "compilers" / "out" / target)
              for target, vendor in VENDOR_OF.items() if options.record or target in targets}
@@ -70,14 +72,15 @@ def main():
             print(f"skipped: {why}")
             sys.exit(int(os.environ.get("CLATTN_SKIPPED", tools.CANNOT_BE_HAD)))
         chosen = [one for one in found[target] if wanted(one, options)]
-        made, refused = compile_all(compiler, target, chosen, build / "compilers" / "out" / target)
+        made, of_matrix, refused = compile_all(compiler, target, chosen, build / "compilers" / "out" / target)
         print(f"{target}: {len(made)} kernels of {len(chosen)} builds, {len(refused)} refused", flush=True)
-        rows, wrong = rows + made, wrong + refused
+        rows, matrix_rows, wrong = rows + made, matrix_rows + of_matrix, wrong + refused
     if options.record:
         recorded = judge.merged(judge.read(), rows, whole=not options.short and not options.kernel)
         judge.write(recorded)
         first = {one.name for of_target in found.values() for one in of_target if one.first}
         table.write(PAGE, recorded, VENDORS, first)
+        matrix.record(matrix_rows, PAGE)
     else:
         wrong += judge.compared(rows, judge.read(), whole=not options.short and not options.kernel)
     for line in wrong:

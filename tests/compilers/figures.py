@@ -14,6 +14,9 @@ class Loop:
     arithmetic: float = 0  # those for the units that multiply and add floats
     multiply_adds: int = 0  # those that multiply and add floats or halves
     matrix: int = 0  # those of matrix units
+    matrix_products: int = 0  # multiply-adds that all lanes compute together with these
+    exps: int = 0  # those of exp and other functions that a unit of its own computes
+    local_written: float = 0  # bytes that a work-item writes to local memory
     products: float = 0  # multiply-adds that a work-item computes, of floats and halves
     half_products: float = 0  # those of halves
     local_bytes: float = 0  # that a work-item reads from local memory
@@ -39,6 +42,7 @@ class Compiled:
     occupancy: int = 0  # groups of such lanes that reside at once: see Unit.places in bound.py
     loops: list[Loop] = dataclasses.field(default_factory=list)
     matrix: int = 0  # instructions of matrix units in the whole kernel
+    matrix_round: Loop | None = None  # of the loop with matrix instructions, without what a round may leave out
 
 
 def found(lines, label, branch, count):
@@ -49,6 +53,18 @@ def found(lines, label, branch, count):
         loop.work_within = max((other.work for (a, b), other in zip(places, counted)
                                 if (a, b) != (first, last) and first <= a and b <= last), default=0)
     return counted
+
+
+def leanest(lines, label, branch, jump, count):
+    """The Loop of the leanest round with the most matrix instructions; None if no loop has any. See tests/loops.py."""
+    def weigh(line):
+        one = count([line])
+        return one.matrix, one.instructions
+    rounds = [loops.leanest_round(lines, first, last, label, branch, jump, weigh)
+              for first, last in loops.loops(lines, label, branch)]
+    counted = [count(way) for way in rounds if way]
+    return max((loop for loop in counted if loop.matrix), key=lambda loop: (loop.matrix, -loop.instructions),
+               default=None)
 
 
 def hot(kernel):

@@ -17,8 +17,10 @@ DEVICES = {"dg2": "acm-g10"}  # as ocloc calls it, where that is another name
 
 LABEL = re.compile(r"^(\w+):")
 BRANCH = re.compile(r"^\s*(?:\([^)]*\)\s*)?(?:goto|jmpi|while|brc|brd)(?:\.b)?\s+(?:\(\d+\|M\d+\)\s*)?([^/]*)")
+JUMP = re.compile(r"^\s*(?:goto|jmpi|brd)\b")
 INSTRUCTION = re.compile(r"^\s*(?:\([^)]*\)\s*)?([a-z][a-z0-9_.]*)\s+(?:\((\d+)\|M\d+\))?")
 SENT = re.compile(r"^(?:send|load|store|atomic|sync|math|goto|join|jmpi|while|brc|brd|if|else|endif|break|call|ret)")
+LOCAL_WRITE = re.compile(r"^store\.slm\.d(\d+)\w*?(?:x(\d+))?\.")
 LOCAL_READ = re.compile(r"^load\.slm\.d(\d+)(?:x(\d+))?")
 # Until dg2, reads of surface 0xFE: how many registers of 32 bytes they fill.
 SENT_LOCAL_READ = re.compile(r"\b0x[0-9A-F]{6}FE\s.*// wr:.*, rd:(\d+);.*\bread\b")
@@ -45,6 +47,10 @@ def counted(lines, lanes, width):
             loop.products += active / lanes
             loop.half_products += active / lanes if is_half else 0
         loop.matrix += name.startswith("dpas")
+        loop.matrix_products += 8 * active * 16 if name.startswith("dpas") else 0  # rows of A, lanes, depth
+        loop.exps += name.startswith("math")
+        if write := LOCAL_WRITE.match(name):
+            loop.local_written += int(write[1]) // 8 * int(write[2] or 1) * active / lanes
         if read := LOCAL_READ.match(name):
             loop.local_bytes += int(read[1]) // 8 * int(read[2] or 1) * active / lanes
         elif read := SENT_LOCAL_READ.search(line):
@@ -106,7 +112,9 @@ def figures_of(target, function, described, assembly):
         registers=number(described, r"grf_count:\s+(\d+)"), spills=number(assembly, r"//\.spill size (\d+)") // lanes,
         scalar_spills=0, scratch=of_item + of_thread // lanes, local=number(described, r"slm_size:\s+(\d+)"),
         matrix=counted(assembly.split("\n"), lanes, width).matrix,
-        loops=figures.found(assembly.split("\n"), LABEL, BRANCH, lambda own: counted(own, lanes, width)))
+        loops=figures.found(assembly.split("\n"), LABEL, BRANCH, lambda own: counted(own, lanes, width)),
+        matrix_round=figures.leanest(assembly.split("\n"), LABEL, BRANCH, JUMP,
+                                     lambda own: counted(own, lanes, width)))
     most = bound.PARTS_OF_INTEL[target][-1] * bound.KIB
     if kernel.local > most:  # the driver says so only when the kernel is launched
         raise tools.Refused(f"{function} takes {kernel.local} bytes of local memory, and a group can have {most}")

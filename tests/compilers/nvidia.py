@@ -17,10 +17,12 @@ BUILTINS = HERE / "nvidia.cl"
 LAYOUT = ("e-p:64:64:64-p6:32:32:32-i1:8:8-i8:8:8-i16:16:16-i32:32:32-i64:64:64-i128:128:128-f32:32:32-f64:64:64-"
           "f128:128:128-v16:16:16-v32:32:32-v64:64:64-v128:128:128-n16:32:64-a:8:8")
 LABEL = re.compile(r"^(\.L_\w+):")
-BRANCH = re.compile(r"^.*\bBRA\b.*?(\.L_\w+)")
+BRANCH = re.compile(r"^.*\b(?:BRA|CALL\.REL\.NOINC)\b.*?(\.L_\w+)")
+JUMP = re.compile(r"^\s*/\*[0-9a-f]+\*/\s+(?:BRA|BRX|EXIT|RET\S*)\s")
 INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)")
 FLOAT = ("FFMA", "FADD", "FMUL", "FFMA2")
 MATRIX = ("HMMA", "HGMMA", "IMMA", "BMMA", "DMMA")
+MATRIX_PRODUCTS = {"16816": 16 * 8 * 16, "1688": 16 * 8 * 8}  # rows, columns, depth
 
 
 def counted(lines):
@@ -33,8 +35,13 @@ def counted(lines):
         loop.multiply_adds += name in ("FFMA", "FFMA2")
         loop.products += {"FFMA": 1, "FFMA2": 2}.get(name, 0)
         loop.matrix += name in MATRIX
+        loop.matrix_products += MATRIX_PRODUCTS.get(parts[0], 0) if name == "HMMA" else 0
+        loop.exps += name == "MUFU"
+        size = 16 if "128" in parts else 8 if "64" in parts else 4
         if name == "LDS":
-            loop.local_bytes += 16 if "128" in parts else 8 if "64" in parts else 4
+            loop.local_bytes += size
+        elif name == "STS":
+            loop.local_written += size
         elif name == "LDSM":  # one, two or four matrices of 8 x 8 halves
             loop.local_bytes += 4 * next((int(part) for part in parts if part in ("2", "4")), 1)
     return loop
@@ -80,7 +87,7 @@ def figures_of(target, told, assembly, sizes):
             registers=number(r"Used (\d+) registers"),
             spills=number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"), scalar_spills=0,
             scratch=number(r"(\d+) bytes stack frame"), local=number(r"(\d+) bytes smem"),
-            matrix=counted(lines).matrix,
+            matrix=counted(lines).matrix, matrix_round=figures.leanest(lines, LABEL, BRANCH, JUMP, counted),
             loops=figures.found(lines, LABEL, BRANCH, counted))
         kernel.occupancy = bound.warps_of_nvidia(target, kernel)
         yield kernel

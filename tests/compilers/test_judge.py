@@ -87,6 +87,19 @@ class Assembly(unittest.TestCase):
             self.assertEqual(bound.share(kernel), 100)
             self.assertIsNone(bound.bound("sm_80", kernel))
 
+    def test_leanest_round(self):
+        """A way around a block is taken, one around matrix instructions is not, and the bound is of the matrix unit."""
+        mma = "  /*0010*/ HMMA.16816.F32 R0, R4, R8, R0 ;\n"
+        code = (".L_0:\n  /*0000*/ LDSM.16.M88.2 R4, [R3] ;\n  /*0008*/ @P0 BRA `(.L_1) ;\n" + mma * 4 +
+                ".L_1:\n  /*0020*/ @P1 BRA `(.L_2) ;\n" + "  /*0030*/ FADD R0, R1, R2 ;\n" * 9 +
+                ".L_2:\n  /*0040*/ STS.128 [R3], R4 ;\n  /*0050*/ @P2 BRA `(.L_0) ;\n")
+        lines = code.split("\n")
+        loop = figures.leanest(lines, nvidia.LABEL, nvidia.BRANCH, nvidia.JUMP, nvidia.counted)
+        self.assertEqual(loop, figures.Loop(9, matrix=4, matrix_products=8192, local_bytes=8, local_written=16))
+        kernel = figures.Compiled("fused", 32, 128, 64, 0, 0, 0, 0, 8, matrix_round=loop)
+        self.assertEqual((bound.share(kernel), bound.bound("sm_80", kernel)), (44, 100))
+        self.assertEqual(bound.bound("sm_90", kernel), 66)  # 4 clocks of 6 of local memory
+
     def test_amd(self):
         loop = amd.counted(["\tv_dual_fmac_f32 v1, v2, v3 :: v_dual_fmac_f32 v4, v5, v6",
                             "\tv_pk_fma_f32 v[0:1], v[2:3], v[4:5]", "\tds_read2_b32 v[0:1], v2",

@@ -1,0 +1,74 @@
+"""The loops of matrix instructions, counted when they were last recorded: matrix.csv, and their table."""
+import csv
+import dataclasses
+import pathlib
+
+import bound
+import marked
+
+FILE = pathlib.Path(__file__).resolve().with_name("matrix.csv")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A round of the loop: instructions of a group of lanes, and the clocks of a compute unit for it. docs/compilers.md
+    explains the figures."""
+    target: str
+    build: str
+    matrix_instructions: int
+    instructions: int
+    matrix: float
+    issue: float
+    local: float
+    arithmetic: float
+    exps: float
+
+    @property
+    def key(self):
+        return self.target, self.build
+
+    @property
+    def bound(self):
+        return int(100 * self.matrix / max(self.matrix, self.issue, self.local, self.arithmetic, self.exps))
+
+
+def row_of(target, build, kernel):
+    """None for a kernel without such a loop, or a GPU whose peak is not known."""
+    loop = kernel.matrix_round
+    if loop is None or not bound.UNITS[target].matrix:
+        return None
+    clocks = {name: round(value, 1) for name, value in bound.matrix_clocks(target, kernel).items()}
+    return Row(target, build, loop.matrix, loop.instructions, **clocks)
+
+
+def read(file=FILE):
+    """{key: row}; there is no file before the first is recorded."""
+    if not file.exists():
+        return {}
+    with open(file, encoding="utf-8", newline="") as lines:
+        rows = [Row(*line[:2], *map(int, line[2:4]), *map(float, line[4:])) for line in list(csv.reader(lines))[1:]]
+    return {row.key: row for row in rows}
+
+
+def record(rows, page, file=FILE):
+    """Puts the rows in place of those that the file has, and renews the table of the page."""
+    order = {target: i for i, target in enumerate(bound.UNITS)}
+    recorded = read(file) | {row.key: row for row in rows}
+    recorded = sorted(recorded.values(), key=lambda row: order[row.target])
+    with open(file, "w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(field.name for field in dataclasses.fields(Row))
+        writer.writerows(dataclasses.astuple(row) for row in recorded)
+    marked.replace(page, "matrix", table(recorded))
+
+
+def table(rows):
+    """The builds for halves. Clocks are whole numbers there."""
+    text = "| GPU | dim | matrix | all | matrix | issue | local | arithmetic | exps | bound |\n" + "|---" * 10 + "|\n"
+    for row in rows:
+        _, dim, kind = row.build.split("-")
+        if kind == "half":
+            clocks = (row.matrix, row.issue, row.local, row.arithmetic, row.exps)
+            text += f"| {row.target} | {dim} | {row.matrix_instructions} | {row.instructions} | "
+            text += " | ".join(f"{clock:.0f}" for clock in clocks) + f" | {row.bound} % |\n"
+    return text
