@@ -22,6 +22,8 @@ GIVEN = "--q {q} --k {k} --v {v} --heads 2 --kv-heads 1"
 FEW = "--random --batch 2 --key-tokens 300 --heads 4 --kv-heads 2 --model-dim 16"
 PAST = f"{FEW.replace('--key-tokens 300', '')} --causal --align bottom-right --cache-capacity 304 --past-tokens 280"
 
+STORED_DIMS = {9: 11, 64: 64, 128: 72}  # value_dim by head_dim, for rows of odd sizes and of 8 elements
+
 PROBLEMS = (
     Problem("wide rows, plain scores", WIDE),
     Problem("odd sizes, causal", f"{ODD} --causal"),
@@ -48,6 +50,9 @@ PROBLEMS = (
     *(Problem(f"half arithmetic{name}", f"{GIVEN.replace('{', '{f16_')} --type f16 --math stored{extra}", (FUSED,))
       for name, extra in (("", ""), (", causal", " --causal --align 40"), (", mask, ALiBi", " --mask {bool_mask_of_given} "
                                                                            "--alibi auto"), (", scale", " --scale -3"))),
+    *(Problem(f"stored products, head_dim {dim}, {kind}", f"{GIVEN.replace('{', f'{{of_{dim}_')} --type {kind} --math "
+              f"stored{extra}", (FUSED,)) for dim in STORED_DIMS
+      for kind, extra in (("f16", " --causal --align 40 --window-left 30"), ("bf16", " --mask {bool_mask_of_given}"))),
     *(Problem(f"head_dim {dim}, {kind}", f"--random --tokens {tokens} --heads 2 --kv-heads 1 --head-dim {dim} "
               f"--model-dim 12 --causal{extra}", (FUSED,))
       for dim, tokens in ((64, 70), (80, 37), (128, 37), (256, 19))
@@ -69,7 +74,7 @@ IN_MATRIX_UNITS = "fused=matrix"  # computes only problems with this option
 
 # What `emulate.py --short` runs: a problem for each list of kernels that has this one.
 SHORT = {"softmax=tiled": "bool mask", "project=register": "odd sizes, causal", "fused=register": "odd sizes, causal",
-         "fused=split": "one query, odd sizes, ALiBi", IN_MATRIX_UNITS: "half arithmetic, causal"}
+         "fused=split": "one query, odd sizes, ALiBi", IN_MATRIX_UNITS: "stored products, head_dim 64, f16"}
 
 # Tests of test_features.c, for kernels that no run can choose: they run with those that a plan takes, traced and not.
 TESTS = ("sinks", "biases")
@@ -104,4 +109,8 @@ def write_files(folder):
         if name != "q":  # the key that is masked
             values[50 * dim:51 * dim] = [float("nan")] * dim
         write(name, "<f4", [1, heads, rows, dim], values)
+    for dim, value_dim in STORED_DIMS.items():
+        for name, heads, rows, columns in (("q", 2, QUERIES, dim), ("k", 1, KEYS, dim), ("v", 1, KEYS, value_dim)):
+            write(f"of_{dim}_{name}", "<f2", [1, heads, rows, columns],
+                  [draw.gauss(0.0, 1.0) for _ in range(heads * rows * columns)])
     return paths
