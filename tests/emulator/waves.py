@@ -160,6 +160,32 @@ for _kind in (emu.irc.VOP1, emu.irc.VOP1_DPP16, emu.irc.VOP2, emu.irc.VOP2_DPP16
     emu._INST_HANDLERS[_kind] = with_whole_registers(emu._INST_HANDLERS[_kind])
 
 
+# In WMMA the sum to add to may be a constant instead of registers; compilers write 0 for a new sum. The emulator takes the
+# constant's number, 128, for that of a register.
+class ConstantSum:
+    """What the emulator's compiler of a WMMA instruction asks: registers of a sum that is a constant are 0."""
+
+    def __init__(self, context, inst):
+        self.context = context
+        source = context.inst_field(type(inst).src2)
+        self.is_register = source >= emu._c(256)
+        first = (source >= 256).where(source - emu._c(256), source)
+        self.registers = [first + emu._c(i) for i in range(8)]
+
+    def __getattr__(self, name):
+        return getattr(self.context, name)
+
+    def rvgpr_dyn(self, register, lane):
+        value = self.context.rvgpr_dyn(register, lane)
+        if not any(register is one for one in self.registers):
+            return value
+        return self.is_register.where(value, emu.UOp.const(0, emu.dtypes.uint32))
+
+
+_own_wmma = emu._compile_wmma
+emu._compile_wmma = lambda inst, context: _own_wmma(inst, ConstantSum(context, inst))
+
+
 # ---- waves -----------------------------------------------------------------------------------------------------------
 
 class Step:
