@@ -6,7 +6,7 @@
 #
 # usage: test_oclgrind.sh PROGRAM LIST_KERNELS staged|fused [PART]; exits with 77 (skipped), or CLATTN_SKIPPED,
 # if there is no oclgrind. The simulator takes seconds for each case: with CLATTN_LONG=1 every
-# feature runs with every family of kernels, otherwise with a third of them.
+# feature runs with every family of kernels, otherwise with a sixth of them.
 set -euo pipefail
 program=$1 list=$2 pipeline=$3
 # shellcheck source=tests/part.sh
@@ -95,13 +95,13 @@ staged() {
   done
 }
 
-# with_features N ARGUMENT...: all features, or a different third of them for the N-th family of
+# with_features N ARGUMENT...: all features, or a different sixth of them for the N-th family of
 # kernels.
 with_features() {
   local number=$1 feature
   shift
   for feature in "${!features[@]}"; do
-    [ "${CLATTN_LONG:-0}" = 1 ] || [ $(((number + feature) % 3)) -eq 0 ] || continue
+    [ "${CLATTN_LONG:-0}" = 1 ] || [ $(((number + feature) % 6)) -eq 0 ] || continue
     read -ra options <<<"${features[feature]}"
     under_oclgrind "${feature_shape[@]}" "${options[@]}" "$@"
   done
