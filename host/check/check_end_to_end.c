@@ -258,18 +258,17 @@ static void weight_errors(const clattn_checker *c, const head *h, const clattn_s
  * `weighed`: the magnitude of the terms. `largest`: largest_rounded_weight(). */
 static void add_rounded_products(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
                                  size_t d, double weighed, clattn_row_buffers *b) {
-  const size_t value_dim = c->seen->value_dim;
-  clattn_terms terms = {0.0, 0.0, 0.0}, roundings = terms; /* roundings: what rounded weights change */
+  const size_t value_dim = c->seen->value_dim, chain = half_chain(c);
+  clattn_terms terms = {0.0, 0.0, 0.0}; /* of a chain in half; without one, what rounded weights change in each */
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
     const double v = h->v[j * value_dim + d], weight = h->weights[j];
     if (h->scores[j] == -INFINITY) continue; /* masked */
     weighed += h->weight_error[j] * fabs(v); /* the terms are added up with the errors of weights */
-    clattn_terms_add(&terms, weight * v);
-    clattn_terms_add(&roundings, largest * clattn_bound_narrowing(weight_type(c), weight / largest) * v);
+    clattn_terms_add(&terms,
+                     (chain > 0 ? weight : largest * clattn_bound_narrowing(weight_type(c), weight / largest)) * v);
   }
-  b->bound[d] += largest * clattn_bound_half_product(weighed / largest, c->seen->key_len, half_chain(c));
-  b->magnitude[d] +=
-      half_chain(c) > 0 ? clattn_half_magnitude(&terms, half_chain(c)) : clattn_rounded_magnitude(&roundings);
+  b->bound[d] += largest * clattn_bound_half_product(weighed / largest, c->seen->key_len, chain);
+  b->magnitude[d] += chain > 0 ? clattn_half_magnitude(&terms, chain) : clattn_rounded_magnitude(&terms);
 }
 
 /* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. `largest`:
