@@ -3,8 +3,7 @@
  * masks, heads, lengths, caches, and numbers at the ends of half's range; and when a plan keeps to floats.
  *
  * `half` runs on the default device, and skips what needs half arithmetic where that has none. `half-recorded` runs on
- * the recorder's device, which has it on every processor, and which reports work-items that race.
- */
+ * the recorder's device, which has it on every processor, and which reports work-items that race. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

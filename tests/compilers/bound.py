@@ -120,9 +120,9 @@ def matrix_clocks(target, kernel):
             "exps": loop.exps * kernel.lanes / unit.exps if unit.exps else 0}
 
 
-def matrix_percent(target, kernel):
-    clocks = matrix_clocks(target, kernel)
-    return 100 * clocks["matrix"] / max(clocks.values())
+def matrix_percent(clocks):
+    """Of the peak of the matrix unit. clocks: those of matrix_clocks."""
+    return int(100 * clocks["matrix"] / max(clocks.values()))
 
 
 def share(kernel):
@@ -137,7 +137,7 @@ def share(kernel):
 def bound(target, kernel):
     """Percent of the peak of the hot loop, as above; for a loop of matrix instructions of the peak of these."""
     if kernel.matrix_round:
-        return int(matrix_percent(target, kernel)) if UNITS[target].matrix else None
+        return matrix_percent(matrix_clocks(target, kernel)) if UNITS[target].matrix else None
     found = figures.hot(kernel)
     if not found or any(loop.matrix for loop in found):
         return None

@@ -28,8 +28,8 @@ class Row:
         return self.target, self.build
 
     @property
-    def bound(self):
-        return int(100 * self.matrix / max(self.matrix, self.issue, self.local, self.arithmetic, self.exps))
+    def clocks(self):
+        return {name: getattr(self, name) for name in ("matrix", "issue", "local", "arithmetic", "exps")}
 
 
 def row_of(target, build, kernel):
@@ -68,7 +68,7 @@ def table(rows):
     for row in rows:
         _, dim, kind = row.build.split("-")
         if kind == "half":
-            clocks = (row.matrix, row.issue, row.local, row.arithmetic, row.exps)
             text += f"| {row.target} | {dim} | {row.matrix_instructions} | {row.instructions} | "
-            text += " | ".join(f"{clock:.0f}" for clock in clocks) + f" | {row.bound} % |\n"
+            text += " | ".join(f"{clock:.0f}" for clock in row.clocks.values())
+            text += f" | {bound.matrix_percent(row.clocks)} % |\n"
     return text

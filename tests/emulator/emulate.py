@@ -173,13 +173,18 @@ def run(machine, options, command, kernels, environment=()):
     return result
 
 
+def forgive_refusals(result):
+    """What the compiler refused is no fault: a unit of another GPU."""
+    result.faults = [fault for fault in result.faults if not fault.startswith("Refused")]
+
+
 def run_problem(machine, options, way, problem, paths):
     pipeline, kernels = way
     command = [options.build / "clattn", "run", "--json", "--repeat", "1", "--check", "full", "--pipeline", pipeline,
                "--kernel", kernels, *problem.options.format(**paths).split()]
     result = run(machine, options, command, named(kernels))
     if problems.IN_MATRIX_UNITS in named(kernels):  # the plan has probed for units that this GPU has not
-        result.faults = [fault for fault in result.faults if not fault.startswith("Refused")]
+        forgive_refusals(result)
     return result
 
 
@@ -192,7 +197,7 @@ def run_test(machine, options, test, kernels):
 def run_units(machine, options, probes):
     """Probes the matrix units of the GPU's vendor, `probes` launches for those of the GPU. The compiler refuses the others."""
     result = run(machine, options, [options.build / "tests" / "test_matrix", "offered_units_are_right"], [])
-    result.faults = [fault for fault in result.faults if not fault.startswith("Refused")]
+    forgive_refusals(result)
     ran = sum(launch.get("kernel") == "matrix" for launch in result.launches)
     if not result.faults and ran != probes:
         result.faults.append(f"{ran} probes of matrix units ran, and the GPU has {probes}")
