@@ -4,7 +4,7 @@ import html
 import gpu_steps
 
 # The share of the measured multiply-adds that fused attention in float is to reach, from this length on.
-GOAL, GOAL_TOKENS = 0.5, 2048
+GOAL, UNIT_GOAL, GOAL_TOKENS = 0.5, 0.6, 2048
 
 TITLES = {"peaks": "The device's limits", "self_tests": "Self-tests of all kernels", "features": "Features",
           "fused": "Attention from q, k and v", "sdpa": "Against PyTorch's scaled_dot_product_attention",
@@ -118,8 +118,11 @@ def table(head, rows):
 
 def peaks_table(results):
     memory = "local", "read", "copy", "strided"
-    return table(["bytes", "multiply-adds", "local memory", "reading", "copying", "strided reading"],
-                 ([Number(size(one["working_set"])), Number(rate(one["multiply_add"], "FLOP/s")),
+    arithmetic = "multiply_add", "matrix_f16", "matrix_bf16"
+    return table(["bytes", "multiply-adds", "matrix unit, f16", "bf16", "local memory", "reading", "copying",
+                  "strided reading"],
+                 ([Number(size(one["working_set"])),
+                   *(Number(rate(one[name], "FLOP/s") if one[name] else "none") for name in arithmetic),
                    *(Number(rate(one[name], "B/s")) for name in memory)] for one in results))
 
 
@@ -141,9 +144,10 @@ def features_table(results):
 
 
 def attention_cell(one):
-    words = [figure(one["gflops"]), percent(one["of_multiply_add"]), "wrong" if one["passed"] is False else "",
+    share = one["of_matrix_unit"] if one["of_multiply_add"] is None else one["of_multiply_add"]
+    words = [figure(one["gflops"]), percent(share), "wrong" if one["passed"] is False else "",
              "*" if one["disturbed"] else ""]
-    return Share(" · ".join(filter(None, words)), one["of_multiply_add"])
+    return Share(" · ".join(filter(None, words)), share)
 
 
 def attention_table(results):
@@ -200,10 +204,11 @@ def ladder_table(results):
         rows.append([one["stage"], Number(one["rung"]), one["kernel"], Number(one["tokens"]),
                      one["state"] if not one["reason"] else f"{one['state']}: {one['reason']}",
                      Number(duration(one["seconds"]) if timed else ""), Number(figure(one["gflops"]) if timed else ""),
-                     Share(percent(one["of_multiply_add"]), one["of_multiply_add"]), Number(percent(predicted)),
+                     Share(percent(one["of_multiply_add"]), one["of_multiply_add"]),
+                     Share(percent(one["of_matrix_unit"]), one["of_matrix_unit"]), Number(percent(predicted)),
                      one["limit"] or ""])
-    return table(["stage", "rung", "kernel", "N", "", "time", "GFLOP/s", "of multiply-adds", "of predicted",
-                  "limited by"], rows)
+    return table(["stage", "rung", "kernel", "N", "", "time", "GFLOP/s", "of multiply-adds", "of matrix unit",
+                  "of predicted", "limited by"], rows)
 
 
 def tune_table(results):
@@ -250,13 +255,13 @@ def section(name, steps):
     return "\n".join([*filter(None, parts), *left_out(step)])
 
 
-def best_share(steps):
-    """What fused attention in float reaches at long lengths, default or tuned: the lowest and the highest share."""
+def best_share(steps, peak, dtype):
+    """What fused attention reaches of a peak at long lengths, default or tuned: the lowest and the highest share."""
     shares = {}
     for name in ("fused", "fused_tuned"):
         for one in steps[name]["results"]:
-            if one["type"] == "f32" and one["tokens"] >= GOAL_TOKENS and one["of_multiply_add"] is not None:
-                shares[one["name"]] = max(shares.get(one["name"], 0), one["of_multiply_add"])
+            if one["type"] == dtype and one["tokens"] >= GOAL_TOKENS and one[peak] is not None:
+                shares[one["name"]] = max(shares.get(one["name"], 0), one[peak])
     return (min(shares.values()), max(shares.values())) if shares else None
 
 
@@ -268,10 +273,14 @@ def in_short(report):
         right = [one["of_bound"] for one in features if one["passed"]]
         worst = f"; the largest error is {of_bound(max(right))} of its bound" if right else ""
         yield f"{len(right)} of {len(features)} feature tests are right{worst}."
-    shares = best_share(steps)
+    shares = best_share(steps, "of_multiply_add", "f32")
     if shares:
         yield (f"Fused attention in float, N {GOAL_TOKENS} and more: {percent(shares[0])} to {percent(shares[1])} of "
                f"the measured multiply-adds; the goal for GPUs is {percent(GOAL)}.")
+    shares = best_share(steps, "of_matrix_unit", "f16")
+    if shares:
+        yield (f"Fused attention in the matrix unit, N {GOAL_TOKENS} and more: {percent(shares[0])} to "
+               f"{percent(shares[1])} of its measured peak; the goal is {percent(UNIT_GOAL)}.")
     if steps["sdpa"]["results"]:
         times = [one["times"] for one in steps["sdpa"]["results"]]
         yield f"Speed relative to PyTorch's backends: {figure(min(times))} to {figure(max(times))} times."

@@ -18,8 +18,11 @@ HANGS, LEAST_HANG = 1 / 8, 10
 
 HEAD_DIMS = (64, 128)
 TYPES = ("f32", "f16")
-# How attention is stored, and multiplied: --type and --math.
-KINDS = (("f32", "float"), ("f16", "float"), ("f16", "stored"))
+# How attention is stored, and multiplied: --type and --math. "matrix unit" is math stored with the kernel fused=matrix.
+KINDS = (("f32", "float"), ("f16", "float"), ("f16", "stored"), ("f16", "matrix unit"))
+MATH = {"float": ("--math", "float"), "stored": ("--math", "stored"),
+        "matrix unit": ("--math", "stored", "--kernel", "fused=matrix")}
+IN_WORDS = {"float": "", "stored": " in half arithmetic", "matrix unit": " in the matrix unit"}
 LENGTHS = (512, 1024, 2048, 4096, 8192)
 # Checking takes the processor seconds: the shortest runs are checked, and the longest, which are cut into pieces.
 CHECKED = (LENGTHS[0], LENGTHS[-1])
@@ -100,7 +103,7 @@ class Subject:
         self.name = None  # of the device
         self.multiplies_halves = None  # not known yet
         self.version = None  # of clattn
-        self.peaks = {"multiply_add": None, "local": None, "read": []}
+        self.peaks = {"multiply_add": None, "local": None, "matrix_f16": None, "matrix_bf16": None, "read": []}
         self.tuning = folder / "tuning.json"
 
     def call(self, arguments, limit, tuned=False):
@@ -132,13 +135,16 @@ class Subject:
         """The peaks in a ladder. Of several measurements the highest is nearest to what the device can do."""
         found = answer["peaks"]
         rates = {name: found[name]["best"] for name in ("multiply_add", "local", "read", "copy", "strided")}
+        units = {name: found[name]["best"] if found[name] else None for name in ("matrix_f16", "matrix_bf16")}
         for name in ("multiply_add", "local"):
             self.peaks[name] = max(self.peaks[name] or 0, rates[name]) or None
+        for name, rate in units.items():
+            self.peaks[name] = max(self.peaks[name] or 0, rate or 0) or None
         self.peaks["read"].append({"working_set": found["working_set"], "bytes_per_second": rates["read"]})
-        return {"working_set": found["working_set"], **rates}
+        return {"working_set": found["working_set"], **rates, **units}
 
-    def of_multiply_add(self, gflops):
-        return gflops * 1e9 / self.peaks["multiply_add"] if self.peaks["multiply_add"] else None
+    def share_of(self, peak, gflops):
+        return gflops * 1e9 / self.peaks[peak] if self.peaks[peak] else None
 
     def of_read(self, size, bytes_per_second):
         """Relative to reading about as many bytes, because caches hold small sets: the share, and those bytes."""
@@ -216,7 +222,7 @@ def peaks(subject, step):
 
 def kind_name(case):
     return f"heads of {case['head_dim']}, {case['type']}" + \
-        f"{' in half arithmetic' if case['math'] == 'stored' else ''}{', causal' if case['causal'] else ''}"
+        f"{IN_WORDS[case['math']]}{', causal' if case['causal'] else ''}"
 
 
 def attention_case(tokens, head_dim, dtype, math, causal):
@@ -236,18 +242,21 @@ def result_file(subject, case):
     return str(subject.folder / name) if case["queries"] == LENGTHS[0] else None
 
 
+NO_UNIT = "no matrix unit was measured"
 NO_HALVES = "the device, or the kernel of the plan, has no half arithmetic"
 
 
 def attend(subject, step, case, seconds, tuned=False):
     """Times attention from q, k and v. seconds: what a run is expected to take."""
+    if case["math"] == "matrix unit" and not subject.peaks["matrix_f16"]:
+        return step.leave_out(case["name"], NO_UNIT)
     if case["math"] == "stored" and subject.multiplies_halves is False:
         return step.leave_out(case["name"], NO_HALVES)
     repeats = 10 if seconds < 0.2 else 3
     if seconds * (repeats + 1) + 0.5 > step.left():
         return step.leave_out(case["name"])
     gpu_inputs.write_case(case, subject.folder)
-    arguments = ["run", "--pipeline", "fused", "--type", case["type"], "--math", case["math"], "--repeat", str(repeats),
+    arguments = ["run", "--pipeline", "fused", "--type", case["type"], *MATH[case["math"]], "--repeat", str(repeats),
                  "--check", "sample" if case["queries"] in CHECKED and not tuned else "off"]
     for name in gpu_inputs.SEEDS:
         arguments += [f"--{name}", str(subject.folder / f"{name}.npy")]
@@ -365,11 +374,14 @@ def decode(subject, step):
                                          "gbytes_per_second": count / result["seconds"] / 1e9})
 
 
+MEASURED = ("seconds", "gflops", "gbytes_per_second", "of_matrix_unit")  # of a rung
+
+
 def climbed(rung):
     """What the report keeps of a rung."""
-    measured = rung["measured"] or dict.fromkeys(("seconds", "gflops", "gbytes_per_second"))
+    measured = rung["measured"] or dict.fromkeys(MEASURED)
     kept = {name: rung[name] for name in ("rung", "kernel", "target", "state", "reason", "limit", "predicted_seconds")}
-    return {**kept, **{name: measured[name] for name in ("seconds", "gflops", "gbytes_per_second")}}
+    return {**kept, **{name: measured[name] for name in MEASURED}}
 
 
 def ladder(subject, step):
@@ -444,13 +456,17 @@ def add_shares(subject, steps):
     """Adds what each result reaches of the device's limits, when all measurements of these are there."""
     for name in ("fused", "fused_tuned", "projections"):
         for one in steps[name]["results"]:
-            one["of_multiply_add"] = subject.of_multiply_add(one["gflops"])
-            if (one["of_multiply_add"] or 0) > MOST_SHARE:
+            on_unit = one.get("math") == "matrix unit"
+            share = subject.share_of("matrix_f16" if on_unit else "multiply_add", one["gflops"])
+            one["of_multiply_add"], one["of_matrix_unit"] = (None, share) if on_unit else (share, None)
+            if (share or 0) > MOST_SHARE:
                 one["disturbed"] = one["disturbed"] or "faster than the measured multiply-adds; the device was not idle"
     for one in steps["decode"]["results"]:
         one["of_read"], one["working_set"] = subject.of_read(one["bytes"], 1e9 * one["gbytes_per_second"])
     for one in steps["ladder"]["results"]:
-        one["of_multiply_add"] = subject.of_multiply_add(one["gflops"]) if one["gflops"] else None
+        # Rungs on a matrix unit have a peak of their own, which the ladder compared them with.
+        on_unit = one["of_matrix_unit"] is not None
+        one["of_multiply_add"] = subject.share_of("multiply_add", one["gflops"]) if one["gflops"] and not on_unit else None
 
 
 def faults(steps):

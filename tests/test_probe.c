@@ -8,6 +8,8 @@
 #include "probe/probe.h"
 #include "support.h"
 
+#include "../kernels/common/matrix_units.h"
+
 static void assert_rate(clattn_rate rate) {
   assert_true(isfinite(rate.best) && isfinite(rate.worst));
   assert_true(rate.worst > 0.0 && rate.worst <= rate.best);
@@ -38,7 +40,28 @@ static void only_multiply_add(void **state) {
   assert_ok(clattn_device_probe(support_opened, NULL, &peaks, &error), &error);
   assert_rate(peaks.multiply_add);
   assert_true(peaks.read.best == 0.0 && peaks.read.worst == 0.0);
+  assert_true(peaks.matrix_f16.best == 0.0 && peaks.matrix_bf16.best == 0.0);
   assert_true(peaks.copy.best == 0.0 && peaks.strided.best == 0.0 && peaks.local.best == 0.0);
+}
+
+/* No device of a CPU has a matrix unit; in plain OpenCL C each is probed all the same. */
+static void matrix_units(void **state) {
+  (void)state;
+  clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
+  options.working_set = 0;
+  options.repeats = 1;
+  static const clattn_matrix_form forms[] = {{MATRIX_MMA_16, CLATTN_F16, true}, /* one of each vendor's */
+                                             {MATRIX_DPAS_16, CLATTN_BF16, true},
+                                             {MATRIX_WMMA_11, CLATTN_F16, true},
+                                             {MATRIX_MFMA, CLATTN_BF16, true}};
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; ++i) {
+    clattn_probe probe;
+    clattn_rate rate;
+    clattn_error error;
+    assert_ok(clattn_probe_open_matrix(support_opened, &forms[i], &options, &probe, &rate, &error), &error);
+    assert_rate(rate);
+    clattn_probe_close(&probe);
+  }
 }
 
 /* Leaves out work, as an optimising compiler might. */
@@ -50,6 +73,8 @@ static const struct {
     {CLATTN_PROBE_MULTIPLY_ADD, "probe/multiply_add.cl", "round < rounds", "round < rounds / 2"},
     {CLATTN_PROBE_TILE, "probe/tile.cl", "round < terms", "round < terms / 2"},
     {CLATTN_PROBE_TILE, "probe/tile.cl", "r < ROWS; ++r)", "r < ROWS - 1; ++r)"},
+    {CLATTN_PROBE_MATRIX_F16, "probe/matrix_rate.cl", "round < rounds", "round < rounds / 2"},
+    {CLATTN_PROBE_MATRIX_F16, "probe/matrix_rate.cl", "c < CHAINS; ++c) multiply", "c < CHAINS - 1; ++c) multiply"},
     {CLATTN_PROBE_READ, "probe/read.cl", "pass < passes", "pass < passes / 2"},
     {CLATTN_PROBE_COPY, "probe/copy.cl", "pass < passes", "pass < passes / 2"},
     {CLATTN_PROBE_COPY, "probe/copy.cl", "= mine", "= 0.0f * mine"},
@@ -70,8 +95,12 @@ static void idle_probes_are_found_out(void **state) {
     clattn_error error;
     support_copy_kernels(FOLDER);
     support_break_kernel(FOLDER, broken[i].file, broken[i].find, broken[i].replace);
-    assert_int_equal(clattn_probe_open(support_opened, broken[i].kind, &options, &probe, &rate, &error),
-                     CLATTN_BUILD_FAILED);
+    const clattn_matrix_form unit = {.unit = MATRIX_MMA_16, .type = CLATTN_F16, .software = true};
+    const clattn_status status =
+        clattn_probe_needs_unit(broken[i].kind)
+            ? clattn_probe_open_matrix(support_opened, &unit, &options, &probe, &rate, &error)
+            : clattn_probe_open(support_opened, broken[i].kind, &options, &probe, &rate, &error);
+    assert_int_equal(status, CLATTN_BUILD_FAILED);
     clattn_probe_close(&probe);
     assert_says(&error, broken[i].file);
     assert_says(&error, "means nothing");
@@ -102,9 +131,8 @@ static void refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(peaks),
-      cmocka_unit_test(only_multiply_add),
-      cmocka_unit_test(idle_probes_are_found_out),
+      cmocka_unit_test(peaks),        cmocka_unit_test(only_multiply_add),
+      cmocka_unit_test(matrix_units), cmocka_unit_test(idle_probes_are_found_out),
       cmocka_unit_test(refused),
   };
   return cmocka_run_group_tests(tests, support_open, support_close);

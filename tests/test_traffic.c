@@ -439,11 +439,15 @@ static void what_takes_longest_decides(void **state) {
       {{.flops = 0.0}, 0.0, LIMIT_NONE},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    const prediction p = predict(&cases[i].traffic, &peaks);
+    const prediction p = predict(&cases[i].traffic, &peaks, peaks.multiply_add);
     assert_close(p.seconds, cases[i].seconds);
     assert_int_equal(p.limit, cases[i].limit);
     assert_true((limit_name(p.limit)[0] != '\0') == (p.limit != LIMIT_NONE));
   }
+  /* In a matrix unit ten times as fast, memory is the limit. */
+  const prediction p = predict(&cases[0].traffic, &peaks, (clattn_rate){1000.0, 1000.0});
+  assert_close(p.seconds, 4.0);
+  assert_int_equal(p.limit, LIMIT_MEMORY);
 }
 
 int main(void) {

@@ -242,12 +242,16 @@ static bool write_probes(const char *folder, const clattn_device_info *device) {
   for (size_t i = 0; i < sizeof matrix_units / sizeof matrix_units[0]; ++i)
     for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
       const clattn_matrix_form form = {.unit = matrix_units[i].unit, .type = (clattn_type)type};
-      char name[128], options[CLATTN_MATRIX_OPTIONS];
+      char name[128], options[CLATTN_MATRIX_OPTIONS + 64];
       if (strcmp(matrix_units[i].gpu, device->name) != 0 || (type == CLATTN_BF16 && !matrix_units[i].bfloat16))
         continue;
       snprintf(name, sizeof name, "matrix=%s--%s", matrix_units[i].name, clattn_type_name(form.type));
       clattn_matrix_options(&form, device, options, sizeof options);
       if (!write_source(folder, name, CLATTN_MATRIX_FILE, true, options)) return false;
+      snprintf(name, sizeof name, "rate=%s--%s", matrix_units[i].name, clattn_type_name(form.type));
+      const size_t used = strlen(options);
+      snprintf(options + used, sizeof options - used, " -DCHAINS=8 -DSUB_GROUPS=4"); /* the most registers */
+      if (!write_source(folder, name, "probe/matrix_rate.cl", true, options)) return false;
     }
   return true;
 }

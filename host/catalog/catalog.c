@@ -58,6 +58,7 @@ bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {
   own.library = row->library;
   own.idea = row->idea;
   own.stored_math = row->matrix_unit;
+  own.matrix_unit = row->matrix_unit;
   return clattn_give_sized(&clattn_sized_kernel_info, &own, info);
 }
 

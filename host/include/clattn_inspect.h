@@ -92,7 +92,7 @@ CLATTN_API clattn_status clattn_device_matrix_unit(clattn_device *device, clattn
 /* Start from CLATTN_PROBE_OPTIONS_INIT or clattn_probe_options_init(). */
 typedef struct clattn_probe_options {
   size_t size;            /* sizeof(clattn_probe_options) */
-  uint64_t working_set;   /* bytes that are read repeatedly, 65536 or more; 0: probe only multiply-adds */
+  uint64_t working_set;   /* bytes that are read repeatedly, 65536 or more; 0: probe no memory */
   unsigned repeats;       /* 5; runs of each probe, 1 or more */
   const char *kernel_dir; /* as in clattn_plan_options */
 } clattn_probe_options;
@@ -113,6 +113,8 @@ typedef struct clattn_peaks {
   clattn_rate copy;         /* of one half of it into the other; reads and writes both count */
   clattn_rate strided;      /* of the working set, neighbouring work-items reading 128 bytes apart */
   clattn_rate local;        /* of local memory, by all work-items together */
+  clattn_rate matrix_f16;   /* operations of the matrix unit on halves, 2 for each multiply-add; 0: it has none */
+  clattn_rate matrix_bf16;  /* the same on bfloat16 numbers */
 } clattn_peaks;
 
 CLATTN_SIZED(clattn_peaks)
@@ -370,6 +372,7 @@ typedef struct clattn_kernel_info {
   bool library;       /* CLBlast's: plans take it by name or in the pipeline blas */
   const char *idea;   /* one line */
   bool stored_math;   /* computes only problems with CLATTN_MATH_STORED whose q, k and v are all f16 or all bf16 */
+  bool matrix_unit;   /* multiplies in a GPU's matrix unit */
 } clattn_kernel_info;
 
 CLATTN_SIZED(clattn_kernel_info)

@@ -209,8 +209,7 @@ clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_for
   return status;
 }
 
-/* The first unit that the device has; 0: none. */
-static clattn_status first_unit(clattn_device *device, clattn_type type, int *unit, clattn_error *error) {
+clattn_status clattn_matrix_first(clattn_device *device, clattn_type type, int *unit, clattn_error *error) {
   clattn_status status = CLATTN_OK;
   *unit = 0;
   for (size_t i = 0; i < UNIT_COUNT && status == CLATTN_OK && *unit == 0; ++i) {
@@ -229,7 +228,7 @@ void clattn_matrix_find(clattn_device *device, const clattn_problem *problem) {
   int unit;
   if (!clattn_suits_matrix_unit(problem) || (device->matrix_types & bit) != 0) return;
   device->matrix_types |= bit;
-  if (first_unit(device, problem->type, &unit, &error) != CLATTN_OK) return;
+  if (clattn_matrix_first(device, problem->type, &unit, &error) != CLATTN_OK) return;
   *(problem->type == CLATTN_F16 ? &device->info.matrix_f16 : &device->info.matrix_bf16) = (uint32_t)unit;
 }
 
@@ -242,7 +241,7 @@ clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type,
   clattn_status status = clattn_process_check(error);
   *name = NULL;
   int unit = 0;
-  if (status == CLATTN_OK) status = first_unit(device, type, &unit, error);
+  if (status == CLATTN_OK) status = clattn_matrix_first(device, type, &unit, error);
   if (status == CLATTN_OK) *name = clattn_matrix_name(unit);
   return clattn_finish(error, status);
 }

@@ -31,6 +31,10 @@ void clattn_matrix_options(const clattn_matrix_form *form, const clattn_device_i
 clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_form *form, const char *kernel_dir,
                                   clattn_error *error);
 
+/* The number of the first unit that the device has for this type; 0: none. CLATTN_BUILD_FAILED: its
+ * results are wrong. */
+clattn_status clattn_matrix_first(clattn_device *device, clattn_type type, int *unit, clattn_error *error);
+
 /* Looks, once for each type, for the unit that could multiply the problem's q, k and v, and puts its
  * number into the device's description. One with wrong results counts as none. */
 void clattn_matrix_find(clattn_device *device, const clattn_problem *problem);

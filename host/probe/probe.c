@@ -21,7 +21,7 @@
 
 clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_error *error) {
   clattn_queue queue = {.commands = p->device->queue};
-  const clattn_geometry geometry = {.local = {(size_t)p->form->local, 1}, .cols = 1, .rows = 1};
+  const clattn_geometry geometry = {.local = {clattn_probe_items(p), 1}, .cols = 1, .rows = 1};
   const size_t size[3] = {p->groups, 1, 1};
   clattn_status status = clattn_probe_clear(p, error);
   const double started = clattn_now();
@@ -97,8 +97,9 @@ static clattn_status try_form(clattn_probe one, clattn_probe *best, clattn_rate 
   return status;
 }
 
-clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, const clattn_probe_options *options,
-                                clattn_probe *probe, clattn_rate *rate, clattn_error *error) {
+static clattn_status try_forms(clattn_device *device, clattn_probe_kind kind, const clattn_matrix_form *matrix,
+                               const clattn_probe_options *options, clattn_probe *probe, clattn_rate *rate,
+                               clattn_error *error) {
   *probe = (clattn_probe){.device = device, .kind = kind, .options = options, .launches = 1};
   *rate = (clattn_rate){0.0, 0.0};
   clattn_status status = check_options(device, options, error);
@@ -109,6 +110,7 @@ clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, c
                         .kind = kind,
                         .options = options,
                         .form = form,
+                        .matrix = *matrix,
                         .data = probe->data,
                         .other = probe->other,
                         .report = probe->report,
@@ -116,6 +118,22 @@ clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, c
     if (clattn_probe_fits(&one)) status = try_form(one, probe, rate, error);
   }
   return status;
+}
+
+clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, const clattn_probe_options *options,
+                                clattn_probe *probe, clattn_rate *rate, clattn_error *error) {
+  clattn_matrix_form matrix = {.type = kind == CLATTN_PROBE_MATRIX_BF16 ? CLATTN_BF16 : CLATTN_F16};
+  clattn_status status = CLATTN_OK;
+  *probe = (clattn_probe){.device = NULL};
+  if (clattn_probe_needs_unit(kind)) status = clattn_matrix_first(device, matrix.type, &matrix.unit, error);
+  return status == CLATTN_OK ? try_forms(device, kind, &matrix, options, probe, rate, error) : status;
+}
+
+clattn_status clattn_probe_open_matrix(clattn_device *device, const clattn_matrix_form *matrix,
+                                       const clattn_probe_options *options, clattn_probe *probe, clattn_rate *rate,
+                                       clattn_error *error) {
+  const clattn_probe_kind kind = matrix->type == CLATTN_BF16 ? CLATTN_PROBE_MATRIX_BF16 : CLATTN_PROBE_MATRIX_F16;
+  return try_forms(device, kind, matrix, options, probe, rate, error);
 }
 
 void clattn_probe_close(clattn_probe *probe) {
@@ -126,6 +144,10 @@ void clattn_probe_close(clattn_probe *probe) {
   *probe = (clattn_probe){.device = NULL};
 }
 
+static bool only_multiplies(clattn_probe_kind kind) {
+  return kind == CLATTN_PROBE_MULTIPLY_ADD || clattn_probe_needs_unit(kind);
+}
+
 clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_options *given, clattn_peaks *peaks,
                                   clattn_error *error) {
   clattn_probe_options options = CLATTN_PROBE_OPTIONS_INIT;
@@ -133,6 +155,8 @@ clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_opti
   if (device == NULL) return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the device is NULL");
   clattn_rate *const rates[CLATTN_PROBE_KIND_COUNT] = {[CLATTN_PROBE_MULTIPLY_ADD] = &own.multiply_add,
                                                        [CLATTN_PROBE_LOCAL] = &own.local,
+                                                       [CLATTN_PROBE_MATRIX_F16] = &own.matrix_f16,
+                                                       [CLATTN_PROBE_MATRIX_BF16] = &own.matrix_bf16,
                                                        [CLATTN_PROBE_READ] = &own.read,
                                                        [CLATTN_PROBE_COPY] = &own.copy,
                                                        [CLATTN_PROBE_STRIDED] = &own.strided};
@@ -141,10 +165,10 @@ clattn_status clattn_device_probe(clattn_device *device, const clattn_probe_opti
     status = clattn_take_sized(&clattn_sized_probe_options, given, &options, error);
   if (status == CLATTN_OK) status = clattn_process_check(error);
   if (status == CLATTN_OK) status = check_options(device, &options, error);
-  const int kinds = status == CLATTN_OK && options.working_set == 0 ? 1 : CLATTN_PROBE_KIND_COUNT;
-  for (int kind = 0; kind < kinds && status == CLATTN_OK; ++kind) {
+  for (int kind = 0; kind < CLATTN_PROBE_KIND_COUNT && status == CLATTN_OK; ++kind) {
     clattn_probe probe;
     if (rates[kind] == NULL) continue; /* only the bench measures it */
+    if (options.working_set == 0 && !only_multiplies((clattn_probe_kind)kind)) continue;
     status = clattn_probe_open(device, (clattn_probe_kind)kind, &options, &probe, rates[kind], error);
     clattn_probe_close(&probe);
   }

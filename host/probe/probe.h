@@ -4,12 +4,15 @@
 #define CLATTN_PROBE_H
 
 #include "device/device.h"
+#include "probe/matrix.h"
 
 /* TILE and PAIR are measured by the bench only, the others by clattn_device_probe, too. */
 typedef enum clattn_probe_kind {
   CLATTN_PROBE_MULTIPLY_ADD, /* operations */
   CLATTN_PROBE_TILE,         /* operations of a register tile that reads its operands */
   CLATTN_PROBE_LOCAL,        /* bytes of local memory */
+  CLATTN_PROBE_MATRIX_F16,   /* operations of the matrix unit on halves */
+  CLATTN_PROBE_MATRIX_BF16,  /* and on bfloat16 numbers */
   CLATTN_PROBE_READ,         /* bytes of the working set, as for all kinds below */
   CLATTN_PROBE_COPY,
   CLATTN_PROBE_STRIDED,
@@ -19,9 +22,9 @@ typedef enum clattn_probe_kind {
 
 /* The sizes that a probe's kernel is compiled with. */
 typedef struct clattn_probe_form {
-  int width, chains, local;
-  int groups; /* at least, for one compute unit */
-  int rows;   /* of a register tile, which has `chains` vectors in all; 0 for other kinds */
+  int width, chains, local; /* local: work-items, but sub-groups of kinds that need a matrix unit */
+  int groups;               /* at least, for one compute unit */
+  int rows;                 /* of a register tile, which has `chains` vectors in all; 0 for other kinds */
 } clattn_probe_form;
 
 typedef struct clattn_probe {
@@ -36,12 +39,18 @@ typedef struct clattn_probe {
   double work_per_group;      /* operations or bytes */
   size_t copied;              /* in floats */
   cl_float expected;          /* each lane's sum, or each copied float */
+  clattn_matrix_form matrix;  /* of kinds that need a matrix unit; its unit 0: the device has none */
 } clattn_probe;
 
-/* Tries every form and keeps the fastest; *rate receives its rates in options->repeats runs. The
- * options must outlive the probe. Close the probe after a failure, too. */
+/* Tries every form and keeps the fastest; *rate receives its rates in options->repeats runs, or 0 if
+ * the device lacks the unit that the kind needs. The options must outlive the probe. Close the probe after a failure,
+ * too. */
 clattn_status clattn_probe_open(clattn_device *device, clattn_probe_kind kind, const clattn_probe_options *options,
                                 clattn_probe *probe, clattn_rate *rate, clattn_error *error);
+/* As clattn_probe_open, for the unit and the type of `matrix`. */
+clattn_status clattn_probe_open_matrix(clattn_device *device, const clattn_matrix_form *matrix,
+                                       const clattn_probe_options *options, clattn_probe *probe, clattn_rate *rate,
+                                       clattn_error *error);
 /* Makes one run and checks its results: CLATTN_BUILD_FAILED if the device's compiler removed
  * work. */
 clattn_status clattn_probe_run(const clattn_probe *p, double *seconds, clattn_error *error);
@@ -53,6 +62,10 @@ void clattn_probe_close(clattn_probe *probe);
 
 /* The forms of a kind; NULL after the last. */
 const clattn_probe_form *clattn_probe_form_at(clattn_probe_kind kind, size_t index);
+/* Whether the kind needs a matrix unit. */
+bool clattn_probe_needs_unit(clattn_probe_kind kind);
+/* Work-items of a work-group. */
+size_t clattn_probe_items(const clattn_probe *p);
 /* Whether the kind reads the working set. */
 bool clattn_probe_reads_set(clattn_probe_kind kind);
 /* Whether the device supports the form and the working set is large enough for it. */

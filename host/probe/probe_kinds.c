@@ -1,12 +1,15 @@
 /* The kinds of probes: their forms, their kernels' arguments, and the expected results. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "device/queue.h"
 #include "probe/probe.h"
 #include "catalog/needs.h"
 #include "programs/program.h"
 #include "base/status.h"
+
+#include "../../kernels/common/matrix_units.h"
 
 /* Rounds of a work-item's loop. rusticl on llvmpipe ends a work-item after 65535 rounds of all its
  * loops together and unrolls none; with 16 chains the limit was 3641. Where there are many
@@ -17,9 +20,10 @@
 /* Terms of the operands that a tile reads again and again, as in kernels/probe/tile.cl. */
 #define TILE_DEPTH 64
 #define TILE_DEPTH_OF_MANY 16
-#define TILE_OPERANDS 8192  /* floats: enough for all of these operands */
-#define LINE 32             /* floats, as in kernels/probe/strided.cl */
-#define CHECKED_FLOATS 1024 /* floats checked at each end of a copy */
+#define TILE_OPERANDS 8192   /* floats: enough for all of these operands */
+#define ROUNDS_OF_SOFTWARE 4 /* of a matrix unit in plain OpenCL C, which only tests run */
+#define LINE 32              /* floats, as in kernels/probe/strided.cl */
+#define CHECKED_FLOATS 1024  /* floats checked at each end of a copy */
 
 /* Forms with one work-item and wide vectors suit CPU devices; forms with many work-items suit GPUs.
  * How many registers the device has decides how many sums fit in them. */
@@ -36,6 +40,9 @@ static const clattn_probe_form copying[] = {{16, 8, 1, 1, 0}, {4, 8, 64, 4, 0}, 
 /* Strided access needs neighbouring work-items, so there are no forms with one work-item. */
 static const clattn_probe_form neighbours[] = {{1, 4, 64, 4, 0}, {1, 2, 256, 4, 0}};
 
+/* As many sums as hide a unit's latency, in work-groups of 4 or 8 sub-groups. */
+static const clattn_probe_form multiplying[] = {{1, 4, 4, 4, 0}, {1, 8, 4, 4, 0}, {1, 4, 8, 4, 0}};
+
 #define FORMS(list) list, sizeof(list) / sizeof(list)[0]
 static const struct {
   const char *file, *function;
@@ -45,6 +52,8 @@ static const struct {
     [CLATTN_PROBE_MULTIPLY_ADD] = {"probe/multiply_add.cl", "multiply_add", FORMS(summing)},
     [CLATTN_PROBE_TILE] = {"probe/tile.cl", "multiply_tile", FORMS(tiles)},
     [CLATTN_PROBE_LOCAL] = {"probe/local.cl", "read_local", FORMS(summing)},
+    [CLATTN_PROBE_MATRIX_F16] = {"probe/matrix_rate.cl", "matrix_rate", FORMS(multiplying)},
+    [CLATTN_PROBE_MATRIX_BF16] = {"probe/matrix_rate.cl", "matrix_rate", FORMS(multiplying)},
     [CLATTN_PROBE_READ] = {"probe/read.cl", "read_again", FORMS(summing)},
     [CLATTN_PROBE_COPY] = {"probe/copy.cl", "copy_again", FORMS(copying)},
     [CLATTN_PROBE_STRIDED] = {"probe/strided.cl", "read_strided", FORMS(neighbours)},
@@ -53,6 +62,15 @@ static const struct {
 
 const clattn_probe_form *clattn_probe_form_at(clattn_probe_kind kind, size_t index) {
   return index < kinds[kind].count ? &kinds[kind].forms[index] : NULL;
+}
+
+bool clattn_probe_needs_unit(clattn_probe_kind kind) {
+  return kind == CLATTN_PROBE_MATRIX_F16 || kind == CLATTN_PROBE_MATRIX_BF16;
+}
+
+size_t clattn_probe_items(const clattn_probe *p) {
+  const int lanes = clattn_probe_needs_unit(p->kind) ? MATRIX_LANES(p->matrix.unit) : 1;
+  return (size_t)(p->form->local * lanes);
 }
 
 static cl_int rounds_of(const clattn_probe_form *form) {
@@ -99,7 +117,9 @@ static int tile_width(const clattn_device_info *d) {
 bool clattn_probe_fits(const clattn_probe *p) {
   const clattn_device_info *d = &p->device->info;
   if (p->kind == CLATTN_PROBE_TILE && p->form->local == 1 && p->form->width != tile_width(d)) return false;
-  return (uint64_t)p->form->local <= d->max_work_group && (uint64_t)p->form->local <= d->max_work_item_sizes[0] &&
+  if (clattn_probe_needs_unit(p->kind) && p->matrix.unit == 0) return false;
+  const uint64_t items = clattn_probe_items(p);
+  return items <= d->max_work_group && items <= d->max_work_item_sizes[0] &&
          (!clattn_probe_reads_set(p->kind) || steps_of_set(p) > 0);
 }
 
@@ -128,6 +148,19 @@ static clattn_status set_multiply_add(clattn_probe *p, clattn_error *error) {
   p->expected = (cl_float)form->chains * ((cl_float)rounds + (cl_float)(form->chains - 1) / 2.0f);
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(factor), CLATTN_ARGUMENT(summand),
                                        CLATTN_ARGUMENT(p->expected), CLATTN_ARGUMENT(p->report)};
+  return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
+}
+
+/* A product of ones adds the depth to each element of a sum. */
+static clattn_status set_matrix(clattn_probe *p, clattn_error *error) {
+  const clattn_probe_form *form = p->form;
+  const int unit = p->matrix.unit, depth = MATRIX_DEPTH(unit), chains = form->chains;
+  const cl_int rounds = p->matrix.software ? ROUNDS_OF_SOFTWARE : ROUNDS_OF_MANY;
+  p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
+  p->work_per_group = 2.0 * MATRIX_ROWS(unit) * MATRIX_COLUMNS(unit) * depth * rounds * chains * form->local;
+  p->expected = (cl_float)(MATRIX_SUM(unit) * chains * (rounds * depth + (chains - 1) / 2.0));
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(p->expected),
+                                       CLATTN_ARGUMENT(p->report)};
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
 
@@ -198,18 +231,31 @@ static clattn_status set_copy(clattn_probe *p, clattn_error *error) {
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
 }
 
+static void write_options(const clattn_probe *p, char *options, size_t size) {
+  const clattn_probe_form *form = p->form;
+  if (!clattn_probe_needs_unit(p->kind)) {
+    snprintf(options, size, "%s -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d -DROWS=%d",
+             clattn_needs_language(0, &p->device->info), form->width, form->chains, form->local, form->rows);
+    return;
+  }
+  clattn_matrix_options(&p->matrix, &p->device->info, options, size);
+  const size_t used = strlen(options);
+  snprintf(options + used, size - used, " -DCHAINS=%d -DSUB_GROUPS=%d", form->chains, form->local);
+}
+
 clattn_status clattn_probe_prepare(clattn_probe *p, clattn_error *error) {
   static clattn_status (*const set[CLATTN_PROBE_KIND_COUNT])(clattn_probe *, clattn_error *) = {
       [CLATTN_PROBE_MULTIPLY_ADD] = set_multiply_add,
       [CLATTN_PROBE_TILE] = set_tile,
       [CLATTN_PROBE_LOCAL] = set_local,
+      [CLATTN_PROBE_MATRIX_F16] = set_matrix,
+      [CLATTN_PROBE_MATRIX_BF16] = set_matrix,
       [CLATTN_PROBE_READ] = set_read,
       [CLATTN_PROBE_COPY] = set_copy,
       [CLATTN_PROBE_STRIDED] = set_read,
       [CLATTN_PROBE_PAIR] = set_pair};
-  char options[128];
-  snprintf(options, sizeof options, "%s -DWIDTH=%d -DCHAINS=%d -DLOCAL=%d -DROWS=%d",
-           clattn_needs_language(0, &p->device->info), p->form->width, p->form->chains, p->form->local, p->form->rows);
+  char options[CLATTN_MATRIX_OPTIONS + 64];
+  write_options(p, options, sizeof options);
   const clattn_program_source source = {
       .folder = p->options->kernel_dir, .file = kinds[p->kind].file, .options = options};
   const clattn_status status =

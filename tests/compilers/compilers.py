@@ -43,7 +43,7 @@ def compile_all(compiler, target, builds_of_target, folder):
     for build in builds_of_target:
         try:
             kernels = compiler.compile(build, target, folder)
-            if build.kernel.startswith("matrix=") and not all(kernel.matrix for kernel in kernels):
+            if build.kernel.startswith(("matrix=", "rate=")) and not all(kernel.matrix for kernel in kernels):
                 raise tools.Refused("no instruction of a matrix unit")
             rows += [judge.row_of(target, build.name, kernel) for kernel in kernels]
             matrix_rows += filter(None, [matrix.row_of(target, build.name, kernel) for kernel in kernels])

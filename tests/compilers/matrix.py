@@ -33,9 +33,9 @@ class Row:
 
 
 def row_of(target, build, kernel):
-    """None for a kernel without such a loop, or a GPU whose peak is not known."""
+    """None for a kernel without such a loop, for the probe of a unit's rate, or a GPU whose peak is not known."""
     loop = kernel.matrix_round
-    if loop is None or not bound.UNITS[target].matrix:
+    if loop is None or build.startswith("rate=") or not bound.UNITS[target].matrix:
         return None
     clocks = {name: round(value, 1) for name, value in bound.matrix_clocks(target, kernel).items()}
     return Row(target, build, loop.matrix, loop.instructions, **clocks)

@@ -130,6 +130,22 @@ double rung_flops(const stage_ladder *stage, const rung *r) {
   return r->state == RUNG_TIMED ? ratio(stage->flops, r->seconds) : 0.0;
 }
 
+clattn_rate ladder_unit_peak(const ladder *l) {
+  return l->stage[0].problem.type == CLATTN_F16 ? l->peaks.matrix_f16 : l->peaks.matrix_bf16;
+}
+
+bool rung_uses_unit(const ladder *l, const rung *r) {
+  return r->kernel.matrix_unit && ladder_unit_peak(l).best > 0.0;
+}
+
+clattn_rate rung_peak(const ladder *l, const rung *r) {
+  return rung_uses_unit(l, r) ? ladder_unit_peak(l) : l->peaks.multiply_add;
+}
+
+double rung_share(const ladder *l, const stage_ladder *stage, const rung *r) {
+  return ratio(rung_flops(stage, r), rung_peak(l, r).best);
+}
+
 double rung_bandwidth(const rung *r) {
   return r->state == RUNG_TIMED ? ratio(asked_bytes(r), r->seconds) : 0.0;
 }

@@ -45,8 +45,15 @@ typedef struct ladder {
   size_t stages;
 } ladder;
 
+/* The peak of the matrix unit for the problem's type; 0 if the device has no such unit. */
+clattn_rate ladder_unit_peak(const ladder *l);
+/* Whether the rung multiplies in that unit, and the peak of what it multiplies in: that unit, or float lanes. */
+bool rung_uses_unit(const ladder *l, const rung *rung);
+clattn_rate rung_peak(const ladder *l, const rung *rung);
+
 /* Rates and ratios of a timed rung; 0 if unknown. */
-double rung_flops(const stage_ladder *stage, const rung *rung);     /* of the formula, per second */
+double rung_flops(const stage_ladder *stage, const rung *rung);                  /* of the formula, per second */
+double rung_share(const ladder *l, const stage_ladder *stage, const rung *rung); /* of its peak */
 double rung_bandwidth(const rung *rung);                            /* bytes of global memory requested, per second */
 double rung_intensity(const stage_ladder *stage, const rung *rung); /* operations of the formula per requested byte */
 double rung_times(const rung *rung);                                /* measured time / predicted time */

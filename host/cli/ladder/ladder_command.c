@@ -105,6 +105,8 @@ static int probe_again(ladder_job *job) {
   const int code = probe(job, "the device's peaks, again", &after);
   if (code != GO_ON) return code;
   take_in(l, "multiply-add", &l->peaks.multiply_add, after.multiply_add);
+  take_in(l, "the matrix unit in f16", &l->peaks.matrix_f16, after.matrix_f16);
+  take_in(l, "the matrix unit in bf16", &l->peaks.matrix_bf16, after.matrix_bf16);
   take_in(l, "reading", &l->peaks.read, after.read);
   take_in(l, "copying", &l->peaks.copy, after.copy);
   take_in(l, "strided reading", &l->peaks.strided, after.strided);
@@ -118,15 +120,14 @@ static void judge(ladder *l, const stage_ladder *s, rung *r) {
   if (r->state != RUNG_TIMED) return;
   snprintf(name, sizeof name, "%s %d %s", clattn_stage_name(s->stage), r->kernel.rung, r->kernel.name);
   steady_add_times(&l->steadiness, name, r->spread, r->median, r->runs);
-  if (l->peaks.multiply_add.best > 0.0)
-    steady_add_share(&l->steadiness, name, rung_flops(s, r) / l->peaks.multiply_add.best);
+  if (rung_peak(l, r).best > 0.0) steady_add_share(&l->steadiness, name, rung_share(l, s, r));
 }
 
 static void judge_all(ladder *l) {
   for (size_t i = 0; i < l->stages; ++i)
     for (size_t n = 0; n < l->stage[i].count; ++n) {
       rung *r = &l->stage[i].rung[n];
-      r->predicted = predict(&r->traffic, &l->peaks);
+      r->predicted = predict(&r->traffic, &l->peaks, rung_peak(l, r));
       judge(l, &l->stage[i], r);
     }
 }

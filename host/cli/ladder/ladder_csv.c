@@ -31,6 +31,7 @@ static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
                             r->runs,
                             flops * 1e-9,
                             l->peaks.multiply_add.best > 0.0 ? flops / l->peaks.multiply_add.best : 0.0,
+                            rung_uses_unit(l, r) ? rung_share(l, s, r) : 0.0,
                             rung_bandwidth(r) * 1e-9,
                             l->peaks.read.best > 0.0 ? rung_bandwidth(r) / l->peaks.read.best : 0.0,
                             rung_intensity(s, r),
@@ -55,7 +56,8 @@ static void print_rung(const ladder *l, const stage_ladder *s, const rung *r) {
 void ladder_csv(const ladder *l) {
   printf(
       "device,stage,rung,kernel,choice,target,state,reason,seconds,runs,gflops,of_multiply_add,"
-      "gbytes_per_second,of_read,flops_per_byte,speed_up,predicted_seconds,measured_over_predicted,asked_flops,"
+      "of_matrix_unit,gbytes_per_second,of_read,flops_per_byte,speed_up,predicted_seconds,measured_over_predicted,"
+      "asked_flops,"
       "global_read,global_strided,global_written,global_scattered,local_read,local_written,limit,spread,disturbed\n");
   for (size_t i = 0; i < l->stages; ++i)
     for (size_t r = 0; r < l->stage[i].count; ++r) print_rung(l, &l->stage[i], &l->stage[i].rung[r]);

@@ -14,11 +14,17 @@ static json_t *rate_json(clattn_rate rate) {
   return json_pack("{s:o, s:o}", "best", json_number(rate.best), "worst", json_number(rate.worst));
 }
 
+/* null: the device has no such unit */
+static json_t *unit_json(clattn_rate rate) {
+  return rate.best > 0.0 ? rate_json(rate) : json_null();
+}
+
 static json_t *peaks_json(const ladder *l) {
   const clattn_peaks *p = &l->peaks;
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "working_set", json_count((size_t)l->working_set), "multiply_add",
-                   rate_json(p->multiply_add), "read", rate_json(p->read), "copy", rate_json(p->copy), "strided",
-                   rate_json(p->strided), "local", rate_json(p->local));
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "working_set", json_count((size_t)l->working_set),
+                   "multiply_add", rate_json(p->multiply_add), "read", rate_json(p->read), "copy", rate_json(p->copy),
+                   "strided", rate_json(p->strided), "local", rate_json(p->local), "matrix_f16",
+                   unit_json(p->matrix_f16), "matrix_bf16", unit_json(p->matrix_bf16));
 }
 
 static json_t *problem_json(const clattn_problem *p) {
@@ -42,9 +48,10 @@ static json_t *rung_json(const ladder *l, const stage_ladder *s, const rung *r) 
   const double flops_peak = l->peaks.multiply_add.best, read_peak = l->peaks.read.best;
   json_t *measured = json_null();
   if (timed)
-    measured = json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", json_number(r->seconds), "runs",
-                         (int)r->runs, "spread", json_number(r->spread), "gflops", json_number(flops * 1e-9),
-                         "of_multiply_add", known(flops_peak > 0.0 ? flops / flops_peak : 0.0), "gbytes_per_second",
+    measured = json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", json_number(r->seconds),
+                         "runs", (int)r->runs, "spread", json_number(r->spread), "gflops", json_number(flops * 1e-9),
+                         "of_multiply_add", known(flops_peak > 0.0 ? flops / flops_peak : 0.0), "of_matrix_unit",
+                         known(rung_uses_unit(l, r) ? rung_share(l, s, r) : 0.0), "gbytes_per_second",
                          known(bandwidth * 1e-9), "of_read", known(read_peak > 0.0 ? bandwidth / read_peak : 0.0),
                          "speed_up", known(r->speed_up), "over_predicted", known(rung_times(r)));
   return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "rung", r->kernel.rung, "kernel",

@@ -41,6 +41,7 @@ static void widen(range *r, double value) {
 static range heights(const ladder *l) {
   range r = {0.0, 0.0};
   widen(&r, l->peaks.multiply_add.best * 1e-9);
+  widen(&r, ladder_unit_peak(l).best * 1e-9);
   for (size_t i = 0; i < l->stages; ++i)
     for (size_t k = 0; k < l->stage[i].count; ++k) {
       widen(&r, gflops(&l->stage[i], &l->stage[i].rung[k]));
@@ -103,6 +104,13 @@ static void print_stages(FILE *to, const ladder *l) {
   }
 }
 
+/* A further line of the chart if the device has a matrix unit. */
+static void print_unit_peak(FILE *to, const ladder *l) {
+  if (ladder_unit_peak(l).best > 0.0)
+    fprintf(to, ", %g with lines dashtype 4 linewidth 2 linecolor rgb '#666666' title 'matrix unit peak'",
+            ladder_unit_peak(l).best * 1e-9);
+}
+
 static void draw_ladder(FILE *to, const ladder *l) {
   const range y = heights(l);
   print_title(to, l, "Rungs");
@@ -117,8 +125,10 @@ static void draw_ladder(FILE *to, const ladder *l) {
           "font ',11' notitle, "
           "$rungs using 1:3 with points pointtype 12 pointsize 1.2 linewidth 2 linecolor rgb '#000000' "
           "title 'predicted', "
-          "%g with lines dashtype 2 linewidth 2 linecolor rgb '#666666' title 'multiply-add peak'\n",
+          "%g with lines dashtype 2 linewidth 2 linecolor rgb '#666666' title 'multiply-add peak'",
           y.least / 3.0, y.most * 4.0, y.least / 3.0, l->peaks.multiply_add.best * 1e-9);
+  print_unit_peak(to, l);
+  fputc('\n', to);
 }
 
 /* ---- the roofline ------------------------------------------------------------------------------------------------ */
@@ -201,6 +211,7 @@ static void draw_roofline(FILE *to, const ladder *l) {
             looks[i % LOOKS].point, looks[i % LOOKS].colour);
     gnuplot_text(to, clattn_stage_name(l->stage[i].stage));
   }
+  print_unit_peak(to, l);
   fputc('\n', to);
 }
 

@@ -31,6 +31,9 @@ static void print_peaks(const ladder *l) {
          "          GB/s: reading %.3g, copying %.3g, strided %.3g (of %s), local memory %.3g\n",
          style(BOLD), style(PLAIN), p->multiply_add.best * 1e-9, p->read.best * 1e-9, p->copy.best * 1e-9,
          p->strided.best * 1e-9, bytes_text(l->working_set, set), p->local.best * 1e-9);
+  if (ladder_unit_peak(l).best > 0.0)
+    printf("          %.4g GFLOP/s of the matrix unit, the peak of rungs that use it\n",
+           ladder_unit_peak(l).best * 1e-9);
 }
 
 /* A number with its unit, or a dash if it is not known. */
@@ -49,7 +52,7 @@ static void print_timed(const ladder *l, const stage_ladder *s, const rung *r) {
   const bool known = r->predicted.limit != LIMIT_NONE;
   printf("%8s", duration_text(r->seconds, time));
   print_figure(flops * 1e-9, "%.2f", 8);
-  print_figure(l->peaks.multiply_add.best > 0.0 ? 100.0 * flops / l->peaks.multiply_add.best : 0.0, "%.1f %%", 8);
+  print_figure(100.0 * rung_share(l, s, r), "%.1f %%", 8);
   print_figure(bandwidth * 1e-9, "%.1f", 8);
   print_figure(l->peaks.read.best > 0.0 ? 100.0 * bandwidth / l->peaks.read.best : 0.0, "%.0f %%", 8);
   print_figure(rung_intensity(s, r), "%.2f", 7);

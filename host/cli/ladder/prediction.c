@@ -14,9 +14,9 @@ static double seconds_of_memory(double read, double written, const clattn_peaks 
   return seconds_of(read - paired, peaks->read) + seconds_of(written + paired, peaks->copy);
 }
 
-prediction predict(const clattn_traffic *t, const clattn_peaks *peaks) {
+prediction predict(const clattn_traffic *t, const clattn_peaks *peaks, clattn_rate multiply_add) {
   const double seconds[LIMIT_COUNT] = {
-      [LIMIT_ARITHMETIC] = seconds_of(t->flops, peaks->multiply_add),
+      [LIMIT_ARITHMETIC] = seconds_of(t->flops, multiply_add),
       [LIMIT_MEMORY] =
           seconds_of_memory(t->global_read - t->global_strided, t->global_written - t->global_scattered, peaks),
       [LIMIT_STRIDED] = seconds_of(t->global_strided + t->global_scattered, peaks->strided),
