@@ -10,7 +10,7 @@
 #include "support.h"
 
 #define FOLDER "broken_kernels"
-#define MATRIX_FILE "fused/10_matrix.cl"
+#define MATRIX_FILE "common/fused_matrix.cl"
 #define SMALL_MATRIX "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=16" /* in plain OpenCL C where the device has no unit */
 
 typedef struct broken {
@@ -615,7 +615,7 @@ static const broken cases[] = {
      "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=32", CLATTN_CONTEXT, half_products, NULL},
     {"matrix: a masked key's value is multiplied", MATRIX_FILE, "!is_masked(of_row)", "1", SMALL_MATRIX, CLATTN_CONTEXT,
      half_products_masked, half_nan_at_a_masked_key},
-    {"matrix: a value that is not finite is lost", MATRIX_FILE, "found |= replace_others", "replace_others",
+    {"matrix: a value that is not finite is lost", "fused/10_matrix.cl", "found |= replace_others", "replace_others",
      SMALL_MATRIX, CLATTN_CONTEXT, half_products, half_infinity},
     {"matrix: a NaN stays in the tile", MATRIX_FILE, "if (other) *values = 0;", "", "fused=matrix:BLOCK_KEYS=16",
      CLATTN_CONTEXT, odd_products_masked, half_nan_at_a_masked_key},

@@ -1,0 +1,369 @@
+/* What rungs of fused that multiply in a matrix unit share. Include common/fused.cl and common/matrix_unit.cl first;
+ * compile with SUB_GROUPS and BLOCK_KEYS. A work-group processes BLOCK_ROWS query rows of a pair, UNIT_ROWS for each of
+ * its sub-groups, and goes through their keys, BLOCK_KEYS at a time.
+ */
+#define BLOCK_ROWS (SUB_GROUPS * UNIT_ROWS)
+#define ITEMS (SUB_GROUPS * UNIT_LANES)
+
+/* Numbers of fragments and of sums that a lane has. */
+#define ROUNDED_UP(size, step) (((size) + (step)-1) / (step) * (step))
+#define DEPTH ROUNDED_UP(HEAD_DIM, UNIT_DEPTH)
+#define WIDTH ROUNDED_UP(VALUE_DIM, UNIT_COLUMNS)
+#define DEPTH_STEPS (DEPTH / UNIT_DEPTH)
+#define KEY_SUMS (BLOCK_KEYS / UNIT_COLUMNS)
+#define VALUE_SUMS (WIDTH / UNIT_COLUMNS)
+
+/* Rows of a tile are 16 bytes longer than what they hold, so that the lanes that read eight of them at a time read
+ * different banks. NVIDIA's unit loads right fragments from rows of V as they are. For the others a tile has V
+ * transposed: a fragment's values then lie side by side. */
+#define TRANSPOSED_VALUES (!MATRIX_IS_MMA(MATRIX_UNIT))
+#define KEY_ROW (DEPTH + 8)
+#if TRANSPOSED_VALUES
+#define VALUE_ROW (BLOCK_KEYS + 8)
+#define VALUES_END (WIDTH * VALUE_ROW)
+#define LOAD_VALUES(unit, values, key, column) load_right(unit, (values) + (column)*VALUE_ROW + (key), VALUE_ROW)
+#else
+#define VALUE_ROW (WIDTH + 8)
+#define VALUES_END (BLOCK_KEYS * VALUE_ROW)
+#define LOAD_VALUES(unit, values, key, column) load_right_across(unit, (values) + (key)*VALUE_ROW + (column), VALUE_ROW)
+#endif
+#define KEYS_END (BLOCK_KEYS * KEY_ROW)
+#define TILE_ELEMENTS (KEYS_END > VALUES_END ? KEYS_END : VALUES_END)
+
+/* Sub-groups whose queries fit into the tile together. */
+#define GROUPS_AT_ONCE (BLOCK_KEYS < BLOCK_ROWS ? BLOCK_KEYS / UNIT_ROWS : SUB_GROUPS)
+
+/* Loops over fragments and sums are unrolled, which keeps these in registers. In plain OpenCL C they have barriers, of
+ * which compilers would make too many. */
+#if SOFTWARE_UNIT
+#define UNROLL
+#else
+#define UNROLL _Pragma("unroll")
+#endif
+
+/* Elements that a work-item copies at a time. */
+#ifndef ROWS_OF_8
+#define ROWS_OF_8 0 /* 1: rows of q, k and v begin and end at multiples of eight elements */
+#endif
+#if ROWS_OF_8
+#define CHUNK 8
+typedef ushort8 chunk;
+#else
+#define CHUNK 1
+typedef ushort chunk;
+#endif
+/* Copies in unrolled loops are under way together. Other compilers than NVIDIA's want the registers for other things.
+ */
+#if MATRIX_IS_MMA(MATRIX_UNIT)
+#define UNROLL_COPIES UNROLL
+#else
+#define UNROLL_COPIES _Pragma("unroll 2")
+#endif
+
+/* ACROSS work-items share a row of a tile, which has `width` elements: each takes every ACROSS-th chunk of it, the same
+ * chunks in each of its rows. All work-items together copy DOWN rows at a time. */
+#define POWER_OF_2_FROM(n) ((n) <= 4 ? 4 : (n) <= 8 ? 8 : (n) <= 16 ? 16 : (n) <= 32 ? 32 : (n) <= 64 ? 64 : 128)
+#define ACROSS(width) min(POWER_OF_2_FROM((width) / CHUNK), ITEMS)
+#define DOWN(width) (ITEMS / ACROSS(width))
+#define ROUNDS(rows, width) (((rows) + DOWN(width) - 1) / DOWN(width))
+
+#if BFLOAT16
+#define UNIT_TYPE STORED_BF16
+#define EXPONENT 0x7f80 /* of a NaN or an infinity */
+#else
+#define UNIT_TYPE STORED_F16
+#define EXPONENT 0x7c00
+#endif
+
+/* Rows of q, k or v in global memory. */
+typedef struct tile_rows {
+  global const void *from;
+  size_t at, stride; /* where row 0 begins, and from one row to the next */
+  int end;           /* rows from here on repeat the last; they are masked or not stored */
+} tile_rows;
+
+/* The rows of a work-group. */
+typedef struct block_rows {
+  sequence s;
+  int pair, first, end;
+  int key_begin, key_end; /* the first visible key of the first row, and the end of the last row's */
+} block_rows;
+
+/* How products become weights. Plain scores stay products: exp multiplies its argument by log2 e, and with that by the
+ * scale. A scale above 0 keeps their order. A sink is a score. */
+typedef struct score_scale {
+  float now, left; /* what scores are multiplied by, and what is left for exp */
+  int headroom;
+  float sink, no_sum; /* of a row without keys: the maximum, and the sum */
+} score_scale;
+
+/* The running results of a lane. */
+typedef struct lane_sums {
+  float largest[LANE_ROWS], sum[LANE_ROWS]; /* sum: over its own keys */
+  sum_fragment context[VALUE_SUMS];
+} lane_sums;
+
+/* ---- into local memory ------------------------------------------------------------------------------------------- */
+
+/* CHUNK elements, stored as `type`. Floats are what a cache held, and exact in the unit's type. */
+chunk fetch(int type, global const void *from, size_t at) {
+  if (type == UNIT_TYPE) return *(global const chunk *)((global const ushort *)from + at);
+#if ROWS_OF_8
+  const float4 lo = load_stored4(type, from, at), hi = load_stored4(type, from, at + 4);
+  return (chunk)(to_operand(lo.x), to_operand(lo.y), to_operand(lo.z), to_operand(lo.w), to_operand(hi.x),
+                 to_operand(hi.y), to_operand(hi.z), to_operand(hi.w));
+#else
+  return to_operand(load_stored(type, from, at));
+#endif
+}
+
+/* The work-item's i-th row of a tile of rows of `width` elements, and the first of its columns. */
+int copied_row(int i, const int width) {
+  return get_local_id(0) / ACROSS(width) + i * DOWN(width);
+}
+
+int first_copied(const int width) {
+  return get_local_id(0) % ACROSS(width) * CHUNK;
+}
+
+/* Copies `count` rows of `dim` elements, from row `first` on, to a tile. Its rows are `width` elements long; those
+ * behind the end of a row are 0. */
+void load_tile(int type, const tile_rows rows, int first, const int count, const int dim, const int width, int tile_row,
+               local ushort *tile) {
+  UNROLL_COPIES
+  for (int i = 0; i < ROUNDS(count, width); ++i) {
+    const int r = copied_row(i, width);
+    if (count % DOWN(width) != 0 && r >= count) break;
+    const size_t at = rows.at + (uint)min(first + r, rows.end - 1) * rows.stride;
+    UNROLL
+    for (int c = first_copied(width); c < width; c += ACROSS(width) * CHUNK)
+      *(local chunk *)(tile + r * tile_row + c) = c < dim ? fetch(type, rows.from, at + c) : (chunk)(0);
+  }
+}
+
+/* Replaces a NaN or an infinity by 0; true if there is one. Where all bits of an exponent are set, adding its lowest
+ * bit carries into the sign's place. */
+int replace_others(chunk *values) {
+#if ROWS_OF_8
+  const uint4 exponents = as_uint4(*values) & EXPONENT * 0x10001u;
+  const uint4 carried = exponents + (EXPONENT & -EXPONENT) * 0x10001u;
+  const int found = ((carried.x | carried.y | carried.z | carried.w) & 0x80008000u) != 0;
+  if (found) *values &= ~as_ushort8((*values & (chunk)(EXPONENT)) == (chunk)(EXPONENT));
+  return found;
+#else
+  const int other = (*values & EXPONENT) == EXPONENT;
+  if (other) *values = 0;
+  return other;
+#endif
+}
+
+/* Values of a key, from column c on, into a tile, transposed where the unit wants that. */
+void store_values(const chunk values, int key, int c, local ushort *tile) {
+#if !TRANSPOSED_VALUES
+  *(local chunk *)(tile + key * VALUE_ROW + c) = values;
+#elif ROWS_OF_8
+  tile[c * VALUE_ROW + key] = values.s0;
+  tile[(c + 1) * VALUE_ROW + key] = values.s1;
+  tile[(c + 2) * VALUE_ROW + key] = values.s2;
+  tile[(c + 3) * VALUE_ROW + key] = values.s3;
+  tile[(c + 4) * VALUE_ROW + key] = values.s4;
+  tile[(c + 5) * VALUE_ROW + key] = values.s5;
+  tile[(c + 6) * VALUE_ROW + key] = values.s6;
+  tile[(c + 7) * VALUE_ROW + key] = values.s7;
+#else
+  tile[c * VALUE_ROW + key] = values;
+#endif
+}
+
+/* Sets a lane's fragments of queries. They pass through the tile, as many sub-groups' at a time as it holds. */
+void load_queries(const matrix_unit unit, const tile_rows rows, int first, int sub_group, local ushort *tile,
+                  left_fragment query[DEPTH_STEPS]) {
+  for (int done = 0; done < SUB_GROUPS; done += GROUPS_AT_ONCE) {
+    load_tile(Q_TYPE, rows, first + done * UNIT_ROWS, GROUPS_AT_ONCE * UNIT_ROWS, HEAD_DIM, DEPTH, KEY_ROW, tile);
+    barrier(CLK_LOCAL_MEM_FENCE); /* they are complete before anyone reads them */
+    if (sub_group / GROUPS_AT_ONCE == done / GROUPS_AT_ONCE) {
+      UNROLL
+      for (int d = 0; d < DEPTH_STEPS; ++d)
+        query[d] = load_left(unit, tile + (sub_group - done) * UNIT_ROWS * KEY_ROW + d * UNIT_DEPTH, KEY_ROW);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+  }
+}
+
+/* ---- scores and weights ------------------------------------------------------------------------------------------ */
+
+/* The first of a lane's elements of its r-th row. */
+#define FIRST_OF_ROW(r) ((r) * (SUM_VALUES / LANE_ROWS))
+
+/* Whether this lane is the first of those that share its rows. */
+int is_first_of_row(const matrix_unit unit) {
+  return (unit.lane & (MATRIX_END_BIT(MATRIX_UNIT) - MATRIX_FIRST_BIT(MATRIX_UNIT))) == 0;
+}
+
+/* score = Q . K^T for a tile of keys. */
+void multiply_keys(const matrix_unit unit, const left_fragment query[DEPTH_STEPS], local const ushort *keys,
+                   sum_fragment score[KEY_SUMS]) {
+  UNROLL
+  for (int n = 0; n < KEY_SUMS; ++n) {
+    UNROLL
+    for (int i = 0; i < SUM_VALUES; ++i) score[n].value[i] = 0.0f;
+    UNROLL
+    for (int d = 0; d < DEPTH_STEPS; ++d)
+      multiply_add(unit, query[d], load_right(unit, keys + n * UNIT_COLUMNS * KEY_ROW + d * UNIT_DEPTH, KEY_ROW),
+                   &score[n]);
+  }
+}
+
+/* From products to scores; as in common/fused_block.cl. `first`: the sub-group's first row. */
+void finish_scores(const attention a, const score_scale scale, const block_rows b, const matrix_unit unit, int first,
+                   int key0, global const void *mask, global const float *slopes, sum_fragment score[KEY_SUMS]) {
+  key_span span;
+  find_span(a, b.s, &span);
+  /* If the last row sees the first key, and the first row the last key, all rows see all keys. */
+  if (is_plain(a, slopes) && key0 + BLOCK_KEYS <= b.key_end && is_seen(span, b.end - 1, key0) &&
+      is_seen(span, b.first, key0 + BLOCK_KEYS - 1)) {
+    if (scale.now == 1.0f) return;
+    UNROLL
+    for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+    for (int i = 0; i < SUM_VALUES; ++i) score[n].value[i] *= scale.now;
+    return;
+  }
+  UNROLL
+  for (int r = 0; r < LANE_ROWS; ++r) {
+    const int row = first + sum_row(MATRIX_UNIT, unit.lane, FIRST_OF_ROW(r));
+    row_view view;
+    view_row(a, b.s, min(row, b.end - 1), mask, slopes, &view);
+    UNROLL
+    for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+    for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) {
+      const int key = key0 + n * UNIT_COLUMNS + sum_column(MATRIX_UNIT, unit.lane, i);
+      const float scaled = score[n].value[i] * scale.now;
+      const int seen = (key < b.key_end) & is_seen(span, row, key);
+      score[n].value[i] = seen ? mask_score(a, view, key, softcap_score(a, scaled)) : -INFINITY;
+    }
+  }
+}
+
+/* Turns scores into weights: exps are 2^(power * (score - largest)). Where a maximum has grown, the row's sums so far
+ * shrink. */
+void find_weights(const matrix_unit unit, const score_scale scale, sum_fragment score[KEY_SUMS], lane_sums *sums) {
+  const float power = scale.left * M_LOG2E_F;
+  float larger[LANE_ROWS], factor[LANE_ROWS];
+  UNROLL
+  for (int r = 0; r < LANE_ROWS; ++r) larger[r] = sums->largest[r];
+  UNROLL
+  for (int n = 0; n < KEY_SUMS; ++n) find_largest(score[n], larger);
+  UNROLL
+  for (int r = 0; r < LANE_ROWS; ++r) {
+    larger[r] = row_max(unit, larger[r]);
+    factor[r] = larger[r] > sums->largest[r] ? power_of_2((sums->largest[r] - larger[r]) * power) : 1.0f;
+    sums->largest[r] = larger[r];
+    sums->sum[r] *= factor[r];
+  }
+  UNROLL
+  for (int n = 0; n < VALUE_SUMS; ++n) scale_rows(factor, &sums->context[n]);
+  UNROLL
+  for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+  for (int i = 0; i < SUM_VALUES; ++i) {
+    const int r = MATRIX_LANE_ROW(MATRIX_UNIT, i);
+    const float live = power_of_2((score[n].value[i] - larger[r]) * power - scale.headroom);
+    score[n].value[i] = score[n].value[i] == -INFINITY ? MASKED_WEIGHT : live;
+    sums->sum[r] += score[n].value[i];
+  }
+}
+
+/* ---- context ----------------------------------------------------------------------------------------------------- */
+
+/* context += weights . V for a tile of values. */
+void multiply_values(const matrix_unit unit, const sum_fragment weight[KEY_SUMS], local const ushort *values,
+                     lane_sums *sums) {
+  UNROLL
+  for (int key = 0; key < BLOCK_KEYS; key += UNIT_DEPTH) {
+    const left_fragment left = left_of_sums(unit, weight + key / UNIT_COLUMNS);
+    UNROLL
+    for (int n = 0; n < VALUE_SUMS; ++n)
+      multiply_add(unit, left, LOAD_VALUES(unit, values, key, n * UNIT_COLUMNS), &sums->context[n]);
+  }
+}
+
+/* Adds the products of values that are not finite, which the tile has not, key by key. `shown` is local memory for one
+ * weight of each row. */
+void add_others(const matrix_unit unit, const tile_rows rows, int key0, const sum_fragment weight[KEY_SUMS],
+                local float *shown, lane_sums *sums) {
+  for (int key = 0; key < BLOCK_KEYS; ++key) {
+    const size_t at = rows.at + (uint)min(key0 + key, rows.end - 1) * rows.stride;
+    UNROLL
+    for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+    for (int i = 0; i < SUM_VALUES; ++i)
+      if (n * UNIT_COLUMNS + sum_column(MATRIX_UNIT, unit.lane, i) == key)
+        shown[sum_row(MATRIX_UNIT, unit.lane, i)] = weight[n].value[i];
+    barrier(CLK_LOCAL_MEM_FENCE); /* the weights of this key are shown */
+    UNROLL
+    for (int n = 0; n < VALUE_SUMS; ++n) UNROLL
+    for (int i = 0; i < SUM_VALUES; ++i) {
+      const int c = n * UNIT_COLUMNS + sum_column(MATRIX_UNIT, unit.lane, i);
+      const float of_row = shown[sum_row(MATRIX_UNIT, unit.lane, i)];
+      const float value = c < VALUE_DIM && !is_masked(of_row) ? load_stored(V_TYPE, rows.from, at + c) : 0.0f;
+      if (!isfinite(value)) sums->context[n].value[i] += of_row * value;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+  }
+}
+
+/* ---- from the first row to the last ------------------------------------------------------------------------------ */
+
+block_rows find_block(const attention a, global const int *sequences) {
+  const int blocks = (a.query_len + BLOCK_ROWS - 1) / BLOCK_ROWS;
+  block_rows block;
+  block.pair = group_id(0);
+  block.first = (blocks - 1 - (int)group_id(1)) * BLOCK_ROWS;
+  find_sequence(a, sequences, block.pair, &block.s);
+  block.end = min(block.first + BLOCK_ROWS, block.s.query_len);
+  block.key_begin = first_key(a, block.s, block.first);
+  block.key_end = block.first < block.end ? end_key(a, block.s, block.end - 1) : 0;
+  return block;
+}
+
+score_scale find_scale(const attention a, const sequence s, global const float *slopes, global const float *sinks) {
+  const int are_products = is_plain(a, slopes) && !sinks && a.scale > 0.0f;
+  score_scale scale;
+  scale.now = are_products ? 1.0f : a.scale;
+  scale.left = are_products ? a.scale : 1.0f;
+  scale.headroom = BFLOAT16 ? headroom_of(s.key_len) : 0;
+  scale.sink = head_sink(sinks, s);
+  scale.no_sum = sink_part(scale.sink, scale.headroom);
+  return scale;
+}
+
+/* The sums of rows without keys. */
+void begin_sums(const matrix_unit unit, const score_scale scale, lane_sums *sums) {
+  UNROLL
+  for (int r = 0; r < LANE_ROWS; ++r) {
+    sums->largest[r] = scale.sink;
+    sums->sum[r] = is_first_of_row(unit) ? scale.no_sum : 0.0f;
+  }
+  UNROLL
+  for (int n = 0; n < VALUE_SUMS; ++n) UNROLL
+  for (int i = 0; i < SUM_VALUES; ++i) sums->context[n].value[i] = 0.0f;
+}
+
+/* Divides by the rows' sums. `first`: the sub-group's first row. */
+void store_rows(const attention a, const score_scale scale, const block_rows b, const matrix_unit unit, int first,
+                const lane_sums *sums, global void *context, global float *lse) {
+  UNROLL
+  for (int r = 0; r < LANE_ROWS; ++r) {
+    const int row = first + sum_row(MATRIX_UNIT, unit.lane, FIRST_OF_ROW(r)), exists = row < b.end;
+    const float all = row_sum(unit, sums->sum[r]), sum = exists ? all : scale.no_sum;
+    const float largest = exists ? sums->largest[r] : scale.sink;
+    const size_t at = query_offset(a, a.context, b.s) + row * a.context.row;
+    if (row >= a.query_len) continue;
+    UNROLL
+    for (int n = 0; n < VALUE_SUMS; ++n) UNROLL
+    for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) {
+      const int c = n * UNIT_COLUMNS + sum_column(MATRIX_UNIT, unit.lane, i);
+      if (exists && c < VALUE_DIM)
+        store_stored(a.context_type, sums->context[n].value[i] / (sum == 0.0f ? 1.0f : sum), context, at + c);
+    }
+    if (is_first_of_row(unit)) store_fused_lse(a, lse, b.pair, row, largest * scale.left, sum, scale.headroom);
+  }
+}
