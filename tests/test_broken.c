@@ -11,7 +11,11 @@
 
 #define FOLDER "broken_kernels"
 #define MATRIX_FILE "common/fused_matrix.cl"
-#define SMALL_MATRIX "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=16" /* in plain OpenCL C where the device has no unit */
+/* In plain OpenCL C where the device has no such unit. Without a number: NVIDIA's. */
+#define SMALL_MATRIX "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=16"
+#define DPAS_MATRIX SMALL_MATRIX ":MATRIX_UNIT=4"
+#define WMMA_MATRIX SMALL_MATRIX ":MATRIX_UNIT=5"
+#define MFMA_MATRIX SMALL_MATRIX ":MATRIX_UNIT=7"
 
 typedef struct broken {
   const char *name;
@@ -203,6 +207,16 @@ static void half_products(clattn_problem *p) {
 static void half_products_masked(clattn_problem *p) {
   half_products(p);
   masked(p, CLATTN_MASK_BOOL);
+}
+
+static void half_products_causal(clattn_problem *p) {
+  half_products(p);
+  p->causal = true;
+}
+
+static void half_products_with_sinks(clattn_problem *p) {
+  half_products(p);
+  p->sinks = true;
 }
 
 /* Rows that are read element by element. */
@@ -609,8 +623,8 @@ static const broken cases[] = {
      "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=32", CLATTN_LSE, half_products, NULL},
     {"matrix: context does not shrink", MATRIX_FILE, "scale_rows(factor, &sums->context[n]);", ";", SMALL_MATRIX,
      CLATTN_CONTEXT, half_products, NULL},
-    {"matrix: a row's sum is one lane's", MATRIX_FILE, "row_sum(unit, sums.sum[r])", "sums.sum[r]", SMALL_MATRIX,
-     CLATTN_LSE, half_products, NULL},
+    {"matrix: a row's sum is one lane's", "fused/10_matrix.cl", "row_sum(unit, sums.sum[r])", "sums.sum[r]",
+     SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
     {"matrix: all keys have the weights of the first", MATRIX_FILE, "weight + key / UNIT_COLUMNS", "weight",
      "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=32", CLATTN_CONTEXT, half_products, NULL},
     {"matrix: a masked key's value is multiplied", MATRIX_FILE, "!is_masked(of_row)", "1", SMALL_MATRIX, CLATTN_CONTEXT,
@@ -625,6 +639,42 @@ static const broken cases[] = {
      CLATTN_CONTEXT, bfloat16_products, enormous_bfloat16s},
     {"matrix: weights have the bits of a bfloat16", "common/matrix_unit.cl", "vstore_half_rte(value,",
      "vstore_half_rte(as_float(as_uint(value) & 0xffff0000),", SMALL_MATRIX, CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: sums begin at those of the keys before", MATRIX_FILE, "score[n].value[i] = 0.0f;",
+     "score[n].value[i] = n > 0 ? score[n - 1].value[i] : 0.0f;", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: every step takes the first dims of the keys", MATRIX_FILE, "UNIT_COLUMNS * KEY_ROW + d * UNIT_DEPTH",
+     "UNIT_COLUMNS * KEY_ROW", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: a row shrinks by its neighbour's factor", "common/matrix_unit.cl",
+     "sum->value[i] *= factor[MATRIX_LANE_ROW(MATRIX_UNIT, i)]", "sum->value[i] *= factor[0]", SMALL_MATRIX,
+     CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: a row is joined from the wrong lanes", "common/matrix_unit_software.cl", "values[unit.lane ^ bit]",
+     "values[unit.lane ^ 1]", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: transposed V", "common/matrix_unit_software.cl",
+     "right_depth(MATRIX_UNIT, unit.lane, i) * row + right_row(MATRIX_UNIT, unit.lane, i)",
+     "right_row(MATRIX_UNIT, unit.lane, i) * row + right_depth(MATRIX_UNIT, unit.lane, i)", SMALL_MATRIX,
+     CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: a fragment's second half is its first", "common/matrix_unit_software.cl", "sums[i / SUM_VALUES]",
+     "sums[0]", SMALL_MATRIX, CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: rows of weights change places", "common/matrix_units.h", "i / 2 * 8 : lane % MATRIX_ROWS",
+     "(1 - i / 2) * 8 : lane % MATRIX_ROWS", SMALL_MATRIX, CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: log-sum-exp of products without their scale", "fused/10_matrix.cl", "largest * scale_left", "largest",
+     SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: columns behind the last are not 0", MATRIX_FILE, "fetch(type, rows.from, at + c) : (chunk)(0)",
+     "fetch(type, rows.from, at + c) : (chunk)(0x3c00)", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: barrier missing before fragments are read", "common/matrix_unit_software.cl",
+     "barrier(CLK_LOCAL_MEM_FENCE); /* both", "/* both", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: barrier missing before queries are read", MATRIX_FILE, "barrier(CLK_LOCAL_MEM_FENCE); /* they are",
+     "/* they are", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: a step's products replace the sum", "common/matrix_unit_software.cl", "sum->value[i] += product",
+     "sum->value[i] = product", DPAS_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: a key has its neighbour's weight", "common/matrix_unit_software.cl",
+     "[2 * i + odd] = to_operand(sums[0].value[i])", "[2 * i + odd] = to_operand(other)", WMMA_MATRIX, CLATTN_CONTEXT,
+     half_products, NULL},
+    {"matrix: keys behind the last are seen", MATRIX_FILE, "(key < b.key_end) & ", "", MFMA_MATRIX, CLATTN_LSE,
+     half_products, NULL},
+    {"matrix: a tile that some see taken for one that all do", MATRIX_FILE,
+     "is_seen(span, b.first, key0 + BLOCK_KEYS - 1)", "1", MFMA_MATRIX, CLATTN_LSE, half_products_causal, NULL},
+    {"matrix: every lane of a row adds the sink", "fused/10_matrix.cl", "first_of_row ? no_sum : 0.0f", "no_sum",
+     MFMA_MATRIX, CLATTN_LSE, half_products_with_sinks, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };

@@ -27,7 +27,8 @@ USERS = {"common/join.cl": ("softmax=tiled", "bool mask"), "common/product_tiled
          "fused/3_tiled.cl": ("fused=tiled", "odd sizes, causal"),
          "fused/6_split.cl": ("fused=split", "one query, odd sizes, ALiBi"),
          "common/fused_block.cl": ("fused=register", "cache in i8, pages"),
-         "common/matrix_unit_nvidia.cl": ("matrix=mma16", None), "probe/matrix.cl": ("matrix=mma16", None)}
+         "common/matrix_unit_nvidia.cl": ("matrix=mma16", None), "probe/matrix.cl": ("matrix=mma16", None),
+         "fused/10_matrix.cl": ("fused=matrix", "stored products, values that are not finite")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,7 @@ LISTED = (
     Fault("common/matrix_unit_nvidia.cl", '"f"(second), "f"(first)', '"f"(first), "f"(second)', 0, WRONG),
     Fault("common/matrix_unit_nvidia.cl", '"r"(bit)', '"r"(1)', 0, WRONG),
     Fault("probe/matrix.cl", BARRIER, "", 0, "a race: it"),
+    Fault("fused/10_matrix.cl", BARRIER + " /* the values are complete", "/* the values are complete", 0, "a race: it reads"),
 )
 
 

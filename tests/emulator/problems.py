@@ -53,6 +53,8 @@ PROBLEMS = (
     *(Problem(f"stored products, head_dim {dim}, {kind}", f"{GIVEN.replace('{', f'{{of_{dim}_')} --type {kind} --math "
               f"stored{extra}", (FUSED,)) for dim in STORED_DIMS
       for kind, extra in (("f16", " --causal --align 40 --window-left 30"), ("bf16", " --mask {bool_mask_of_given}"))),
+    Problem("stored products, values that are not finite", "--q {of_9_q} --k {of_9_k} --v {not_finite_v} --heads 2 "
+            "--kv-heads 1 --type f16 --math stored --causal --align 40", (FUSED,)),
     *(Problem(f"head_dim {dim}, {kind}", f"--random --tokens {tokens} --heads 2 --kv-heads 1 --head-dim {dim} "
               f"--model-dim 12 --causal{extra}", (FUSED,))
       for dim, tokens in ((64, 70), (80, 37), (128, 37), (256, 19))
@@ -113,4 +115,9 @@ def write_files(folder):
         for name, heads, rows, columns in (("q", 2, QUERIES, dim), ("k", 1, KEYS, dim), ("v", 1, KEYS, value_dim)):
             write(f"of_{dim}_{name}", "<f2", [1, heads, rows, columns],
                   [draw.gauss(0.0, 1.0) for _ in range(heads * rows * columns)])
+    value_dim = STORED_DIMS[9]
+    values = [draw.gauss(0.0, 1.0) for _ in range(KEYS * value_dim)]
+    for key, column, value in ((66, 3, float("nan")), (70, 0, float("inf")), (80, 2, float("nan"))):  # no query sees key 80
+        values[key * value_dim + column] = value
+    write("not_finite_v", "<f2", [1, 1, KEYS, value_dim], values)
     return paths
