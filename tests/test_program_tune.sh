@@ -81,6 +81,9 @@ wrong '--head-dim 0 \(allowed: numbers from 1 to 65536' --head-dim 0
 wrong '--head-dim 64,x \(allowed: ' --head-dim 64,x
 wrong '--tokens 70000 \(allowed: numbers from 1 to 65536' --tokens 70000
 wrong '--stage nonsense \(allowed: project, scores, softmax, context, fused\)' --stage nonsense
+wrong '--math half \(allowed: float, stored\)' --math half
+wrong '--math stored does not go with --type f32' --math stored
+wrong '--math stored does not go with --stage scores \(allowed: fused\)' --type f16 --math stored --stage scores
 wrong '--type f64 \(allowed: f32, f16, bf16\)' --type f64
 wrong 'no place for the tuning record \(allowed: ' "${small[@]}"
 wrong 'no-such-folder/r.json: cannot be written' "${small[@]}" --file "$folder/no-such-folder/r.json"

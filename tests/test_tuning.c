@@ -185,6 +185,29 @@ static void length_classes(void **state) {
   }
 }
 
+/* What is fastest for products of what is stored says nothing of products in float. */
+static void each_math_has_its_own(void **state) {
+  (void)state;
+  clattn_problem p = middling();
+  clattn_error error;
+  p.source = CLATTN_SOURCE_QKV;
+  p.model_dim = 0;
+  p.type = CLATTN_F16;
+  p.math = CLATTN_MATH_STORED;
+  remove(RECORD);
+  assert_ok(store(CLATTN_STAGE_FUSED, "online", &p, &error), &error);
+  for (int math = CLATTN_MATH_FLOAT; math <= CLATTN_MATH_STORED; ++math) {
+    clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+    clattn_plan *plan = NULL;
+    options.pipeline = CLATTN_PIPELINE_FUSED;
+    options.tuning_file = RECORD;
+    p.math = (clattn_math)math;
+    assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+    assert_int_equal(last_of(plan, CLATTN_STAGE_FUSED).kind == CLATTN_REASON_RECORD, math == CLATTN_MATH_STORED);
+    clattn_plan_destroy(plan);
+  }
+}
+
 /* ---- hostile records --------------------------------------------------------------------------------------------- */
 
 static void write_file(const char *text) {
@@ -253,6 +276,7 @@ static void hostile(void **state) {
       {"\"softmax\"", "\"convert\"", "entry 0", false},
       {"\"softmax\"", "\"nonsense\"", "entry 0", false},
       {"\"f32\"", "\"f64\"", "entry 0", false},
+      {"\"math\": \"float\"", "\"math\": \"half\"", "entry 0", false},
       {"\"few_rows\": false", "\"few_rows\": 0", "entry 0", false},
       {"\"query_len\": 64", "\"query_len\": -64", "entry 0", false},
       {"\"query_len\": 64", "\"query_len\": 64.5", "entry 0", false},
@@ -346,9 +370,10 @@ static void refused_to_store(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reasons),    cmocka_unit_test(passed_over),    cmocka_unit_test(tiles),
-      cmocka_unit_test(round_trip), cmocka_unit_test(length_classes), cmocka_unit_test(hostile),
-      cmocka_unit_test(truncated),  cmocka_unit_test(strange_files),  cmocka_unit_test(refused_to_store),
+      cmocka_unit_test(reasons),          cmocka_unit_test(passed_over),    cmocka_unit_test(tiles),
+      cmocka_unit_test(round_trip),       cmocka_unit_test(length_classes), cmocka_unit_test(each_math_has_its_own),
+      cmocka_unit_test(hostile),          cmocka_unit_test(truncated),      cmocka_unit_test(strange_files),
+      cmocka_unit_test(refused_to_store),
   };
   return cmocka_run_group_tests(tests, support_open, support_close);
 }

@@ -222,14 +222,18 @@ clattn_status clattn_matrix_first(clattn_device *device, clattn_type type, int *
   return status;
 }
 
+/* Puts the answer into the device's description. */
+static void remember(clattn_device *device, clattn_type type, int unit) {
+  device->matrix_types |= 1u << type;
+  *(type == CLATTN_F16 ? &device->info.matrix_f16 : &device->info.matrix_bf16) = (uint32_t)unit;
+}
+
 void clattn_matrix_find(clattn_device *device, const clattn_problem *problem) {
-  const unsigned bit = 1u << problem->type;
   clattn_error error;
   int unit;
-  if (!clattn_suits_matrix_unit(problem) || (device->matrix_types & bit) != 0) return;
-  device->matrix_types |= bit;
-  if (clattn_matrix_first(device, problem->type, &unit, &error) != CLATTN_OK) return;
-  *(problem->type == CLATTN_F16 ? &device->info.matrix_f16 : &device->info.matrix_bf16) = (uint32_t)unit;
+  if (!clattn_suits_matrix_unit(problem) || (device->matrix_types & 1u << problem->type) != 0) return;
+  const bool known = clattn_matrix_first(device, problem->type, &unit, &error) == CLATTN_OK;
+  remember(device, problem->type, known ? unit : 0);
 }
 
 clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type, const char **name,
@@ -242,6 +246,9 @@ clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type,
   *name = NULL;
   int unit = 0;
   if (status == CLATTN_OK) status = clattn_matrix_first(device, type, &unit, error);
-  if (status == CLATTN_OK) *name = clattn_matrix_name(unit);
+  if (status == CLATTN_OK) {
+    *name = clattn_matrix_name(unit);
+    remember(device, type, unit);
+  }
   return clattn_finish(error, status);
 }

@@ -73,14 +73,21 @@ static const char *type_at(int type) {
   return clattn_type_name((clattn_type)type);
 }
 
+const char *clattn_record_math(int math) {
+  return math == CLATTN_MATH_STORED ? "stored" : "float";
+}
+
 static bool read_key(const json_t *from, clattn_tuning_key *key) {
-  int stage = 0, type = 0;
+  int stage = 0, type = 0, math = 0;
   const json_t *few = json_object_get(from, "few_rows");
   if (!find_word(from, "stage", stage_at, CLATTN_STAGE_COUNT, &stage) || !clattn_stage_is_tuned((clattn_stage)stage) ||
-      !find_word(from, "type", type_at, 3, &type) || !json_is_boolean(few))
+      !find_word(from, "type", type_at, 3, &type) || !find_word(from, "math", clattn_record_math, 2, &math) ||
+      !json_is_boolean(few))
     return false;
-  *key =
-      (clattn_tuning_key){.stage = (clattn_stage)stage, .type = (clattn_type)type, .few_rows = json_boolean_value(few)};
+  *key = (clattn_tuning_key){.stage = (clattn_stage)stage,
+                             .type = (clattn_type)type,
+                             .math = (clattn_math)math,
+                             .few_rows = json_boolean_value(few)};
   for (int i = 0; i < CLATTN_KEY_SIZES; ++i) {
     const json_t *size = json_object_get(from, clattn_key_size_name((clattn_key_size)i));
     if (size == NULL) continue;

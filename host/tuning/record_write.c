@@ -36,8 +36,9 @@ static bool add_sizes(json_t *object, const clattn_tuning_key *key) {
 }
 
 static json_t *entry_json(const clattn_record_entry *e) {
-  json_t *object = json_pack("{s:s, s:s, s:b}", "stage", clattn_stage_name(e->key.stage), "type",
-                             clattn_type_name(e->key.type), "few_rows", (int)e->key.few_rows);
+  json_t *object =
+      json_pack("{s:s, s:s, s:s, s:b}", "stage", clattn_stage_name(e->key.stage), "type", clattn_type_name(e->key.type),
+                "math", clattn_record_math(e->key.math), "few_rows", (int)e->key.few_rows);
   json_t *found = json_pack("{s:s, s:f, s:s, s:f, s:I}", "kernel", e->kernel, "gflops", e->gflops, "standard",
                             e->standard, "standard_gflops", e->standard_gflops, "repeats", (json_int_t)e->repeats);
   const bool whole = add_sizes(object, &e->key) && json_object_update(object, found) == 0;

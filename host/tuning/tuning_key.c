@@ -37,6 +37,7 @@ clattn_tuning_key clattn_tuning_key_of(const clattn_problem *problem, clattn_sta
     key.few_rows = clattn_has_few_rows(problem);
     if (clattn_stage_facts_of(stage)->reads_stored && !clattn_fused_reads_stored(problem, CLATTN_V))
       key.type = CLATTN_F32;
+    if (stage == CLATTN_STAGE_FUSED && clattn_has_stored_products(problem, problem->type)) key.math = problem->math;
     if (stage != CLATTN_STAGE_SOFTMAX) { /* which knows rows of scores alone */
       key.size[CLATTN_KEY_HEAD_DIM] = problem->head_dim;
       key.size[CLATTN_KEY_VALUE_DIM] = problem->value_dim;
@@ -55,7 +56,7 @@ static int class_distance(size_t a, size_t b) {
 }
 
 int clattn_key_distance(const clattn_tuning_key *a, const clattn_tuning_key *b) {
-  if (a->stage != b->stage || a->type != b->type || a->few_rows != b->few_rows) return -1;
+  if (a->stage != b->stage || a->type != b->type || a->math != b->math || a->few_rows != b->few_rows) return -1;
   int all = 0;
   for (int i = 0; i < CLATTN_KEY_SIZES; ++i) {
     const int distance = class_distance(a->size[i], b->size[i]);

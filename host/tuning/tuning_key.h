@@ -19,7 +19,8 @@ typedef enum clattn_key_size {
 typedef struct clattn_tuning_key {
   clattn_stage stage; /* CLATTN_STAGE_PROJECT also stands for the output stage */
   clattn_type type;
-  bool few_rows; /* whether each KV head has few query rows */
+  clattn_math math; /* CLATTN_MATH_STORED only where it makes a difference to the stage */
+  bool few_rows;    /* whether each KV head has few query rows */
   size_t size[CLATTN_KEY_SIZES];
 } clattn_tuning_key;
 

@@ -59,6 +59,7 @@ static clattn_problem attention_of(const tune_class *c, const tune_options *o) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   p.source = CLATTN_SOURCE_QKV;
   p.type = o->type;
+  p.math = o->math;
   p.heads = HEADS;
   p.head_dim = p.value_dim = c->head_dim;
   p.query_len = c->few_rows ? 1 : c->tokens;
@@ -184,6 +185,10 @@ static void add_class(tune_job *job, size_t kind, size_t head_dim, size_t tokens
 
 static int list_classes(tune_job *job) {
   const tune_options *o = job->options;
+  const char *unit;
+  clattn_error error;
+  /* Only a device whose matrix unit is known has its kernels among the candidates. Without one the others are tried. */
+  if (o->math == CLATTN_MATH_STORED) clattn_device_matrix_unit(job->device, o->type, &unit, &error);
   job->all = calloc(KINDS * o->head_dims.count * o->tokens.count, sizeof *job->all);
   if (job->all == NULL) {
     complain("no host memory for the list of problems to tune");
