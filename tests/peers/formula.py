@@ -58,9 +58,10 @@ class Truth:
     bounds: dict
 
 
-def attention(q, k, v, *, scale=None, softcap=0.0, bias=0.0, bias_size=None, sinks=None):
+def attention(q, k, v, *, scale=None, softcap=0.0, bias=0.0, bias_size=None, sinks=None, rounded=None):
     """The formula above; the bias is broadcast, with -inf for what is hidden. bias_size: what the bias was added up
-    from, in absolute values, where that is not its own. sinks: (heads). There must be a key."""
+    from, in absolute values, where that is not its own. sinks: (heads). rounded: the type that the result's weights were
+    rounded to before they were multiplied. There must be a key."""
     group = q.shape[1] // k.shape[1]
     q, k, v = (np.asarray(t, dtype=np.float64) for t in (q, k, v))
     k, v = np.repeat(k, group, axis=1), np.repeat(v, group, axis=1)
@@ -78,7 +79,10 @@ def attention(q, k, v, *, scale=None, softcap=0.0, bias=0.0, bias_size=None, sin
                "context": weights @ v}
     size = abs(scale) * (abs(q) @ abs(k).swapaxes(2, 3))
     bias_size = abs(np.where(live, bias, 0)) if bias_size is None else np.where(live, bias_size, 0)
-    return Truth(tensors, bounds(tensors, size, bias_size, live, v, q.shape[3], softcap, sinks))
+    truth = Truth(tensors, bounds(tensors, size, bias_size, live, v, q.shape[3], softcap, sinks))
+    if rounded is not None:
+        truth.bounds["context"] = truth.bounds["context"] + weight_rounding(truth, sinks, rounded) @ abs(v)
+    return truth
 
 
 def softmax(scores):
@@ -136,6 +140,16 @@ def bounds(tensors, size, bias_size, live, v, head_dim, softcap, sinks):
         "context": U * (weights @ abs(v)) * context_row + np.where(error > SMALL, moved @ abs(v), 0.0)
         + underflow(grown, smallest) @ abs(v) + (2 * keys + 2) * smallest,
     }
+
+
+def weight_rounding(truth, sinks, storage):
+    """What rounding to a type changes in each weight. It is done while the row's largest weight, or its sink, is 1."""
+    weights, lse = truth.tensors["weights"], truth.tensors["lse"][..., None]
+    with np.errstate(invalid="ignore"):
+        one = np.maximum(weights.max(axis=3, keepdims=True), np.exp(sinks.reshape(-1, 1, 1) - lse))
+    one = np.where(np.isneginf(lse), 1.0, one)
+    grown = weights + truth.bounds["weights"]
+    return 1.01 * TYPE_ROUNDING[storage] * grown + one * (2.0**-25 if storage == "f16" else TINY)
 
 
 def lse_bound(lse, softmax_row, score_error):

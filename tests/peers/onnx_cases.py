@@ -1,12 +1,13 @@
 """Runs ONNX's own test cases of the operator Attention, opsets 23 to 25, through clattn.
 
-usage: onnx_cases.py PROGRAM [--pipeline P] [--kernel LIST] [--only SUBSTRING] [--list] [--failed FOLDER]
+usage: onnx_cases.py PROGRAM [--pipeline P] [--kernel LIST] [--matrix-units] [--only SUBSTRING] [--list] [--failed FOLDER]
 
 Each case becomes files and options of `clattn run`. Each output that the case has is judged twice:
   - against ONNX's expectation: by the case's own tolerance in float32; in float16 and bfloat16, where ONNX computed
     it in that precision, by LOOSE, to be sure that the meaning is the same;
   - against the formula in float64 on the same inputs (formula.py), by the bound of float arithmetic, with one more
-    rounding for results stored in 16 bits. The first alone would let a scale pass that is off by 0.1 %.
+    rounding for results stored in 16 bits, and for weights where these are rounded. The first alone would let a scale
+    pass that is off by 0.1 %.
 present_key and present_value must be exact. The attribute softmax_precision is not handed on: the program computes in
 float, which is at least as precise as what the cases ask for, except one that asks for double and is judged in float.
 
@@ -15,6 +16,7 @@ simple operators, are left out. Not tested here: projections, and all that ONNX 
 positions, ...).
 """
 import argparse
+import os
 import sys
 import warnings
 
@@ -23,7 +25,7 @@ import onnx
 from onnx.backend.test.loader import load_node_model_tests
 
 import formula
-from program import Program, Refused, Wrong, add_arguments, held, merge_heads, split_heads, widened
+from program import MATRIX_UNITS, Program, Refused, Wrong, add_arguments, held, merge_heads, split_heads, widened
 
 CASES = 93
 REFUSED = {}  # name: reason, for what the program is known to refuse; every other refusal is a failure
@@ -120,12 +122,14 @@ def hand_over_cache(onnx_case, run):
         run.file("past-k", given["past_k"])
         run.file("past-v", given["past_v"])
         run.option("cache-capacity", given["past_k"].shape[2] + given["k"].shape[-2])
+        if run.program.in_matrix_units:
+            run.option("cache-type", onnx_case.storage)
     if align is not None and (attribute.is_causal or max(attribute.left_window_size, attribute.right_window_size) >= 0):
         run.option("align", align)
 
 
-def truth_of(onnx_case):
-    """The formula on the case's inputs, with ONNX's rules of who sees what."""
+def truth_of(onnx_case, rounded):
+    """The formula on the case's inputs, with ONNX's rules of who sees what. `rounded`: the type of rounded weights."""
     given, attribute = onnx_case.input, onnx_case.attribute
     heads, kv_heads = onnx_case.heads()
     q, k, v = (heads_first(given["q"], heads), heads_first(given["k"], kv_heads), heads_first(given["v"], kv_heads))
@@ -137,7 +141,7 @@ def truth_of(onnx_case):
     bias = np.where(seen, 0.0, -np.inf)
     if given["mask"] is not None:
         bias = bias + formula.additive(given["mask"], (*q.shape[:3], k.shape[2]))
-    truth = formula.attention(q, k, v, scale=attribute.scale, softcap=attribute.softcap, bias=bias)
+    truth = formula.attention(q, k, v, scale=attribute.scale, softcap=attribute.softcap, bias=bias, rounded=rounded)
     truth.tensors.update(present_k=k, present_v=v)
     return truth
 
@@ -149,7 +153,7 @@ def heads_first(array, heads):
 
 def judge(onnx_case, run):
     """Every output of the case that the pipeline keeps; the largest share of a bound of the formula. Raises Wrong."""
-    truth, shares = truth_of(onnx_case), []
+    truth, shares = truth_of(onnx_case, onnx_case.storage if run.program.in_matrix_units else None), []
     for output, expected in onnx_case.expected.items():
         if expected is None or (output == "qk" and not run.program.keeps_scores):
             continue
@@ -178,23 +182,40 @@ def tolerance(onnx_case, expected):
     return LOOSE[onnx_case.storage] * (1 + size)
 
 
-def run_case(program, onnx_case):
-    """(word of the verdict, what to say about it)"""
+def run_case(program, onnx_case, unit):
+    """(word of the verdict, what to say about it). `unit`: the number of a matrix unit, or None."""
     run = program.case(onnx_case.name)
+    to_be_refused = onnx_case.name in REFUSED or (unit is not None and onnx_case.storage == "f32")
     try:
         with run:
             hand_over(onnx_case, run)
+            if unit is not None:
+                run.choose_matrix_unit(unit, onnx_case.storage)
             run.run()
             share = judge(onnx_case, run)
-            if onnx_case.name in REFUSED:
-                raise Wrong("passes, but is listed as refused: take it out of REFUSED")
+            if to_be_refused:
+                raise Wrong("passes, but should be refused")
             return "passed", f"{100 * share:.0f} % of the bound"
     except Refused as refusal:
-        if onnx_case.name in REFUSED:
+        if unit is not None and to_be_refused and refusal.is_of_matrix_units():
+            return "refused", "it has floats"
+        if unit is None and to_be_refused:
             return "refused", f"{refusal} ({REFUSED[onnx_case.name]})"
-        return "FAILED", f"refused, and not listed as such: {refusal}"
+        return "FAILED", f"refused, and should not be, or for another reason: {refusal}"
     except Wrong as wrong:
         return "FAILED", f"{wrong}\n        {program.repeat_line(onnx_case.name)}"
+
+
+def ways(program, cases):
+    """Cases with the numbers of their matrix units: every other with one, with CLATTN_LONG=1 each with all; or with
+    None."""
+    if not program.in_matrix_units:
+        return [(case, None) for case in cases]
+    stored = [case for case in cases if case.storage != "f32"]
+    floats = [(case, 0) for case in cases if case.storage == "f32"][:1]  # one shows that they are refused
+    if os.environ.get("CLATTN_LONG") == "1":
+        return [(case, unit) for case in stored for unit in range(MATRIX_UNITS)] + floats
+    return [(case, number) for number, case in enumerate(stored[::2])] + floats
 
 
 def main():
@@ -209,11 +230,11 @@ def main():
         print("\n".join(case.name for case in chosen))
         return 0
     program, count = Program(options), {"passed": 0, "refused": 0, "FAILED": 0}
-    for case in chosen:
-        word, text = run_case(program, case)
+    for case, unit in ways(program, chosen):
+        word, text = run_case(program, case, unit)
         count[word] += 1
         print(f"{word:7} {case.name}: {text}", flush=True)
-    print(f"{len(chosen)} cases: {count['passed']} passed, {count['refused']} refused, {count['FAILED']} failed")
+    print(f"{sum(count.values())} cases: {count['passed']} passed, {count['refused']} refused, {count['FAILED']} failed")
     if len(cases) != CASES:
         print(f"the package has {len(cases)} cases instead of {CASES}")
     return 0 if chosen and not count["FAILED"] and len(cases) == CASES else 1

@@ -17,6 +17,8 @@ import numpy as np
 from formula import worst
 
 TIMEOUT = 600  # seconds; the first run on a device also builds kernels
+MATRIX_UNITS = 7  # of kernels/common/matrix_units.h
+MATRIX_SIZES = ((2, 16), (1, 32), (4, 32), (2, 64))  # of sub-groups and keys
 
 
 class Wrong(Exception):
@@ -25,6 +27,10 @@ class Wrong(Exception):
 
 class Refused(Exception):
     """Exit code 2; the text is the program's message."""
+
+    def is_of_matrix_units(self):
+        """Whether it says that fused=matrix is not for the problem."""
+        return "multiplies what is stored: it needs math" in str(self)
 
 
 def list_or_file(text):
@@ -36,6 +42,8 @@ def add_arguments(parser):
     parser.add_argument("program", help="the program clattn")
     parser.add_argument("--pipeline", help="handed on to the program")
     parser.add_argument("--kernel", metavar="LIST", type=list_or_file, help="handed on to the program; @FILE: what is in it")
+    parser.add_argument("--matrix-units", action="store_true", help="fused=matrix with --math stored, on each unit in turn; "
+                        "where it is not for a case it must say so")
     parser.add_argument("--failed", default="failed", metavar="FOLDER", help="where failed runs are kept (%(default)s)")
 
 
@@ -45,7 +53,8 @@ class Program:
         if not os.access(self.path, os.X_OK):
             raise SystemExit(f"{options.program} is no program")
         self.failed = pathlib.Path(options.failed)
-        self.keeps_scores = options.pipeline != "fused"  # and what comes before and behind them
+        self.in_matrix_units = options.matrix_units
+        self.keeps_scores = options.pipeline != "fused" and not options.matrix_units  # and what comes before and behind
         self.extra = [word for name in ("pipeline", "kernel") for word in named(name, getattr(options, name))]
 
     def case(self, name):
@@ -55,6 +64,12 @@ class Program:
     def repeat_line(self, name):
         """The command that repeats the failed case."""
         return f"cd {shlex.quote(str(self.failed.resolve() / name))} && sh ./command"
+
+
+def matrix_kernel(number):
+    """fused=matrix with one of the units, and with other sizes than its neighbours."""
+    sub_groups, keys = MATRIX_SIZES[number % len(MATRIX_SIZES)]
+    return f"fused=matrix:MATRIX_UNIT={1 + number % MATRIX_UNITS}:SUB_GROUPS={sub_groups}:BLOCK_KEYS={keys}"
 
 
 def named(name, value):
@@ -89,6 +104,13 @@ class Case:
             array = array.view(np.uint16)
         np.save(self.folder / f"{name}.npy", np.ascontiguousarray(array))
         self.option(name, f"{name}.npy")
+
+    def choose_matrix_unit(self, number, storage):
+        """The unit of this number, and products of what is stored; of floats there are none."""
+        self.option("pipeline", "fused")
+        self.option("kernel", matrix_kernel(number))
+        if storage != "f32":
+            self.option("math", "stored")
 
     def run(self):
         command = [self.program.path, "run", *self.arguments, *self.program.extra]

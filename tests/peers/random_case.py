@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from program import matrix_kernel
 from whole_run import Sequence
 
 STORAGES = ("f32", "f16", "bf16")
@@ -63,6 +64,7 @@ class Case:
     mask: np.ndarray | None = None
     slopes: np.ndarray | None = None
     sinks: np.ndarray | None = None
+    unit: int | None = None  # the number of the matrix unit that computes it
 
     @property
     def packed(self):
@@ -71,6 +73,12 @@ class Case:
     @property
     def longest_query(self):
         return self.query_len
+
+    @property
+    def suits_matrix_unit(self):
+        """Whether the unit's operands are stored in its type, where the kernel reads them."""
+        cache_type = self.cache["type"] if self.cache else self.storage
+        return self.source == "qkv" and self.rotary is None and self.storage != "f32" and cache_type == self.storage
 
     @property
     def query_tokens(self):
@@ -127,14 +135,15 @@ def chance(rng, share):
     return bool(rng.random() < share)
 
 
-def draw(seed, number, only_pipeline=None):
+def draw(seed, number, only_pipeline=None, only_source=None):
     """The case of this number: what it is first, then the numbers."""
     rng = np.random.default_rng([seed, number])
     pipeline = pick(rng, "staged", "staged", "fused", "fused", "blas")
     kernel = pick(rng, *KERNELS[pipeline])
     heads, kv_heads = pick(rng, *HEADS)
     head_dim, value_dim = pick(rng, *DIMS)
-    source = pick(rng, "x", "wqkv", "xkv", "qkv", "qkv")
+    drawn_source = pick(rng, "x", "wqkv", "xkv", "qkv", "qkv")
+    source = only_source or drawn_source
     query_len = pick(rng, 1, 1, 3, 9, 33)
     key_len = query_len if source in ("x", "wqkv") else pick(rng, 1, 4, 17, 40)
     case = Case(
@@ -153,6 +162,23 @@ def draw(seed, number, only_pipeline=None):
     draw_alignment(case, rng)
     draw_arrays(case, rng)
     draw_scores(case, rng)
+    return case
+
+
+def draw_for_matrix_unit(seed, number):
+    """The case of this number, in 16 bits. Most are made such that the unit can compute them."""
+    as_drawn = number % 4 == 3
+    case = draw(seed, number, "fused", None if as_drawn else "qkv")
+    case.unit, case.kernel = number, matrix_kernel(number)
+    if case.storage == "f32":
+        case.storage = "f16"
+        case.arrays = {name: array if name.startswith(("past-", "cache-")) else rounded(array, "f16")
+                       for name, array in case.arrays.items()}
+    if not as_drawn:
+        case.rotary = None
+    if not as_drawn and case.cache and case.cache["type"] != "q4":
+        case.cache["type"] = case.storage
+        case.arrays = {name: array for name, array in case.arrays.items() if not name.startswith("cache-")}
     return case
 
 
@@ -336,6 +362,7 @@ FEATURES = {
     "rotary of some elements": lambda c: c.rotary and c.rotary[1] < c.head_dim,
     "biases": lambda c: any(name in c.arrays for name in ("bq", "bk", "bv")),
     "output projection": lambda c: c.output_dim > 0,
+    "for a matrix unit": lambda c: c.suits_matrix_unit,
     **{f"layout {name}": lambda c, n=name: c.source != "qkv" and c.layout == n for name in ("xw", "xwt")},
     **{f"pipeline {name}": lambda c, n=name: c.pipeline == n for name in KERNELS},
 }

@@ -1,7 +1,7 @@
 """Holds every file that `clattn run --save` writes against float64, on random combinations of all features.
 
 usage: random_features.py PROGRAM [--cases N] [--seed S] [--from NUMBER] [--only NUMBER] [--pipeline P] [--kernel LIST]
-                          [--failed FOLDER] [--write PAGE]
+                          [--matrix-units] [--failed FOLDER] [--write PAGE]
 
 A case draws where q, k and v come from, how they are stored, batches that are full, padded or packed, a cache that is
 empty or not, masks, positions, projections, a pipeline and its kernels, all of them together, and runs the program
@@ -10,7 +10,8 @@ the case.
 
 Case NUMBER of a seed is always the same one, however many there are: --only NUMBER repeats it, --from NUMBER goes on
 from it. A failed case prints the command that repeats it, and its folder is kept. --write puts a row with the seed and the
-result into the page's table.
+result into the page's table. --matrix-units draws cases for the pipeline fused, stored in 16 bits, which matrix units in
+plain OpenCL C compute in turn; a case that they cannot compute must be refused.
 """
 import argparse
 import collections
@@ -24,7 +25,7 @@ import numpy as np
 
 import whole_run
 from program import Program, Refused, Wrong, add_arguments, held, stored
-from random_case import FEATURES, draw
+from random_case import FEATURES, draw, draw_for_matrix_unit
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import marked
@@ -190,12 +191,22 @@ def judge(case, run):
 
 
 def run_case(program, case, name):
+    """The largest share of a bound; None: it is not for a matrix unit, and was refused. Raises Wrong and Refused."""
     with program.case(name) as run:
         hand_over_files(case, run)
         for option, value in options_of(case):
             if not (option == "kernel" and program.kernel):
                 run.option(option, value)
-        run.run()
+        if case.unit is not None:
+            run.option("math", "stored")
+        try:
+            run.run()
+        except Refused as refusal:
+            if case.unit is not None and not case.suits_matrix_unit and refusal.is_of_matrix_units():
+                return None
+            raise
+        if case.unit is not None and not case.suits_matrix_unit:
+            raise Wrong("is not refused")
         return judge(case, run)
 
 
@@ -218,36 +229,41 @@ def main():
     options = parse()
     numbers = range(options.first, options.first + options.cases) if options.only is None else [options.only]
     pipeline, options.pipeline = options.pipeline, None  # drawn, or the same for all
-    program, failed = Program(options), 0
+    program, failed, refused = Program(options), 0, 0
     program.kernel = options.kernel
     counts, largest = collections.Counter(), collections.defaultdict(float)
-    repeat = functools.partial("{} {} {} --seed {} --only {}{}{}".format, sys.executable, shlex.quote(sys.argv[0]),
+    repeat = functools.partial("{} {} {} --seed {} --only {}{}{}{}".format, sys.executable, shlex.quote(sys.argv[0]),
                                shlex.quote(program.path), options.seed)
     for number in numbers:
-        case = draw(options.seed, number, pipeline)
+        case = draw_for_matrix_unit(options.seed, number) if options.matrix_units else draw(options.seed, number, pipeline)
         counts.update(name for name, there in FEATURES.items() if there(case))
         try:
             share = run_case(program, case, f"random-{options.seed}-{number}")
-            largest[case.pipeline] = max(largest[case.pipeline], share)
+            refused += share is None
+            largest[case.pipeline] = max(largest[case.pipeline], share or 0.0)
         except (Wrong, Refused) as error:
             failed += 1
             what = f"refused: {error}" if isinstance(error, Refused) else str(error)
             print(f"FAILED {number}: {what}; {describe(case)}", flush=True)
             print("   ", repeat(number, f" --pipeline {pipeline}" if pipeline else "",
-                                f" --kernel {options.kernel}" if options.kernel else ""), flush=True)
+                                f" --kernel {options.kernel}" if options.kernel else "",
+                                " --matrix-units" if options.matrix_units else ""), flush=True)
         if (number + 1) % 1000 == 0:
             print(f"{number + 1 - options.first} cases, {failed} failed", flush=True)
     for name in FEATURES:
         print(f"{counts[name]:5} {name}")
     for name, share in sorted(largest.items()):
         print(f"{name}: at most {100 * share:.0f} % of a bound")
-    never = [name for name in FEATURES if counts[name] == 0] if len(numbers) >= ENOUGH_CASES and not pipeline else []
+    whole = len(numbers) >= ENOUGH_CASES and not pipeline and not options.matrix_units
+    never = [name for name in FEATURES if counts[name] == 0] if whole else []
     if never:
         print("never came up:", ", ".join(never))
-    print(f"numpy {np.__version__}, seed {options.seed}, {len(numbers)} cases: {len(numbers) - failed} passed, "
-          f"{failed} failed")
+    passed = len(numbers) - failed - refused
+    not_for_it = f"{refused} refused, " if options.matrix_units else ""
+    print(f"numpy {np.__version__}, seed {options.seed}, {len(numbers)} cases: {passed} passed, {not_for_it}{failed} failed")
     if options.write:
-        marked.renew_row(options.write, "random", (options.seed, f"{len(numbers):,}", f"{len(numbers) - failed:,}", failed,
+        marked.renew_row(options.write, "random", (f"{options.seed}{', matrix units' if options.matrix_units else ''}",
+                                                   f"{len(numbers) - refused:,}", f"{passed:,}", failed,
                                                    f"{100 * max(largest.values(), default=0):.0f} %", datetime.date.today()))
     return 1 if failed or never else 0
 

@@ -155,7 +155,7 @@ def attend(case, number, sequence, q, k, v):
     bias, size = bias_of(case, number, sequence)
     q, k, v = (t.swapaxes(0, 1)[None] for t in (q, k, v))
     return formula.attention(q, k, v, scale=case.scale, softcap=case.softcap, bias=bias[None], bias_size=size[None],
-                             sinks=case.sinks)
+                             sinks=case.sinks, rounded=case.storage if case.unit is not None else None)
 
 
 ROW_FILES = ("scaled", "softcapped", "scores", "weights")
