@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../kernels/common/matrix_units.h"
+#include "probe/matrix.h"
 #include "support.h"
+
+enum { SEED = 83 };
 
 typedef struct hostile {
   const char *name;
@@ -103,15 +107,32 @@ static void subnormals(support_case *c) {
 
 /* The largest halves; their products far exceed a half's range. */
 static void largest_halves(support_case *c) {
-  const clattn_tensor tensors[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+  static const clattn_tensor tensors[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
   for (int t = 0; t < 3; ++t) {
-    const size_t count = clattn_tensor_elements(&c->problem, tensors[t]);
-    uint16_t *stored = (uint16_t *)(void *)support_tensor(c, tensors[t]);
-    for (size_t i = 0; i < count; ++i) {
-      const float value = i % 3 == 0 ? 65504.0f : i % 3 == 1 ? -65504.0f : 6e-8f;
-      clattn_narrow(CLATTN_F16, &value, 1, &stored[i]);
-    }
+    size_t count = 0;
+    float *values = elements(c, tensors[t], &count);
+    for (size_t i = 0; i < count; ++i) values[i] = i % 3 == 0 ? 65504.0f : i % 3 == 1 ? -65504.0f : 6e-8f;
   }
+}
+
+static void subnormal_halves(support_case *c) {
+  multiply(c, CLATTN_Q, 0x1p-16f);
+  multiply(c, CLATTN_K, 0x1p-16f);
+  multiply(c, CLATTN_V, 0x1p-16f);
+}
+
+/* With the scale -log(w), all keys but the first, whose weight is 1, have the weight w = 0.503857, and all values are
+ * 1. w is just below the next half and just below the next bfloat16: rounded to nearest, it is off by 0.1 steps, and by
+ * far more if it is truncated. */
+#define SCALE_OF_NEARLY_THE_NEXT 0.68546194f
+static void nearly_the_next(support_case *c) {
+  const size_t columns = c->problem.heads * c->problem.head_dim;
+  float *q = support_tensor(c, CLATTN_Q), *k = support_tensor(c, CLATTN_K);
+  fill(c, CLATTN_Q, 0.0f);
+  fill(c, CLATTN_K, 0.0f);
+  fill(c, CLATTN_V, 1.0f);
+  for (size_t i = 0; i < c->problem.query_len * columns; i += c->problem.head_dim) q[i] = 1.0f;
+  for (size_t i = columns; i < c->problem.key_len * columns; i += c->problem.head_dim) k[i] = -1.0f;
 }
 
 /* A value whose sums are exact. With other values a long float sum drifts, and if the reference's
@@ -292,6 +313,8 @@ static const hostile cases[] = {
     {"biases of the largest floats", 33, 70, 16, 16, 0.0f, float_mask, large_biases},
     {"subnormal numbers", 33, 70, 16, 16, 0.0f, NULL, subnormals},
     {"the largest halves", 33, 70, 16, 16, 0.0f, halves, largest_halves},
+    {"weights nearly the next half", 33, 70, 16, 16, SCALE_OF_NEARLY_THE_NEXT, halves, nearly_the_next},
+    {"subnormal halves", 33, 70, 16, 16, 0.0f, halves, subnormal_halves},
     {"constant rows", 33, 257, 16, 16, 0.0f, NULL, constant},
     {"scores that rise", 33, 300, 16, 16, 0.0f, NULL, rising},
     {"scores that fall", 33, 300, 16, 16, 0.0f, NULL, falling},
@@ -321,17 +344,17 @@ static const hostile cases[] = {
 
 /* ---- the kernels to run ------------------------------------------------------------------------------------------ */
 
-/* NULL: those that the plan takes. */
 typedef struct way {
-  const char *kernels;
+  const char *kernels; /* NULL: those that the plan takes */
   clattn_pipeline pipeline;
+  clattn_type type; /* in which q, k and v are stored, and multiplied; CLATTN_F32: as the case says */
 } way;
 
 static const char *name_of(const way *w) {
   return w->kernels != NULL ? w->kernels : clattn_pipeline_name(w->pipeline);
 }
 
-static clattn_problem problem_of(const hostile *h) {
+static clattn_problem problem_of(const hostile *h, const way *w) {
   clattn_problem p = CLATTN_PROBLEM_INIT;
   p.source = CLATTN_SOURCE_QKV;
   p.query_len = h->query_len;
@@ -344,12 +367,43 @@ static clattn_problem problem_of(const hostile *h) {
     p.scale = h->scale;
   }
   if (h->change != NULL) h->change(&p);
+  if (w->type != CLATTN_F32) {
+    p.type = w->type;
+    p.math = CLATTN_MATH_STORED;
+  }
   return p;
+}
+
+/* Adjusts the inputs as floats. Where the problem stores others, finite ones that are too large become its largest. */
+static void adjust(const hostile *h, support_case *c) {
+  static const clattn_tensor stored[] = {CLATTN_Q, CLATTN_K, CLATTN_V}, always[] = {CLATTN_MASK, CLATTN_SINKS};
+  clattn_problem p = c->problem;
+  support_case floats;
+  if (p.type == CLATTN_F32) {
+    h->adjust(c);
+    return;
+  }
+  p.type = CLATTN_F32;
+  p.math = CLATTN_MATH_FLOAT;
+  support_allocate(&floats, &p, SEED);
+  h->adjust(&floats);
+  for (int t = 0; t < 3; ++t) {
+    size_t count = 0;
+    float *values = elements(&floats, stored[t], &count);
+    for (size_t i = 0; i < count && c->problem.type == CLATTN_F16; ++i)
+      if (isfinite(values[i])) values[i] = fminf(65504.0f, fmaxf(-65504.0f, values[i]));
+    clattn_narrow(c->problem.type, values, count, (uint16_t *)(void *)support_tensor(c, stored[t]));
+  }
+  for (int t = 0; t < 2; ++t)
+    if (c->bytes[always[t]] > 0)
+      memcpy(support_tensor(c, always[t]), support_tensor(&floats, always[t]), c->bytes[always[t]]);
+  c->inputs.key_lengths = floats.inputs.key_lengths;
+  support_free(&floats);
 }
 
 /* False if the device, or a build without CLBlast, cannot run it. */
 static bool run(const hostile *h, const way *w) {
-  const clattn_problem p = problem_of(h);
+  const clattn_problem p = problem_of(h, w);
   clattn_plan_options options = SUPPORT_STAGED;
   clattn_plan *plan = NULL;
   clattn_error error;
@@ -361,8 +415,8 @@ static bool run(const hostile *h, const way *w) {
   clattn_plan_destroy(plan);
   if (status == CLATTN_UNSUPPORTED) return false;
   assert_ok(status, &error);
-  support_allocate(&c, &p, 83);
-  if (h->adjust != NULL) h->adjust(&c);
+  support_allocate(&c, &p, SEED);
+  if (h->adjust != NULL) adjust(h, &c);
   const clattn_check_report report = support_run(support_opened, &c, &options);
   snprintf(what, sizeof what, "%s, %s", h->name, name_of(w));
   assert_passed(&report, what);
@@ -376,7 +430,7 @@ static void nothing_of_a_negligible_key(const way *w) {
   static const hostile two_keys = {"", 1, 2, 1, 1, 1.0f, NULL, NULL};
   static const float q[] = {1.0f}, k[2][2] = {{0.0f, -1000.0f}, {-1000.0f, 0.0f}};
   static const float v[2][2] = {{1.0f, 3e38f}, {3e38f, 1.0f}};
-  clattn_problem p = problem_of(&two_keys);
+  clattn_problem p = problem_of(&two_keys, w);
   clattn_plan_options options = SUPPORT_STAGED;
   clattn_plan *plan = NULL;
   clattn_error error;
@@ -417,7 +471,7 @@ static const kernel_filter all = {support_runs, SIZES_PLANNED}, small = {support
 static void staged(void **state) {
   char kernels[KERNEL_LIST_TEXT];
   if (!kernel_list_staged(*(const size_t *)*state, &all, kernels)) skip();
-  every_case(&(way){kernels, CLATTN_PIPELINE_STAGED});
+  every_case(&(way){.kernels = kernels, .pipeline = CLATTN_PIPELINE_STAGED});
 }
 
 /* With the sizes that a plan takes, and with small ones: several tiles and parts. */
@@ -425,8 +479,35 @@ static void fused(void **state) {
   char kernels[KERNEL_LIST_TEXT];
   const size_t n = *(const size_t *)*state;
   if (!kernel_list_stage(CLATTN_STAGE_FUSED, n, &all, kernels)) skip();
-  every_case(&(way){kernels, CLATTN_PIPELINE_FUSED});
-  if (kernel_list_stage(CLATTN_STAGE_FUSED, n, &small, kernels)) every_case(&(way){kernels, CLATTN_PIPELINE_FUSED});
+  every_case(&(way){.kernels = kernels, .pipeline = CLATTN_PIPELINE_FUSED});
+  if (kernel_list_stage(CLATTN_STAGE_FUSED, n, &small, kernels))
+    every_case(&(way){.kernels = kernels, .pipeline = CLATTN_PIPELINE_FUSED});
+}
+
+/* Through the software unit, in the unit's type. Of other dims than 16 kernels would have to be built: only with
+ * CLATTN_LONG=1, as are all units with both types. */
+static void in_matrix_unit(void **state) {
+  static const clattn_type short_form[MATRIX_UNITS] = {[MATRIX_MMA_16] = CLATTN_F16,
+                                                       [MATRIX_DPAS_16] = CLATTN_BF16,
+                                                       [MATRIX_WMMA_11] = CLATTN_F16,
+                                                       [MATRIX_MFMA] = CLATTN_BF16};
+  const int unit = *(const int *)*state;
+  const char *text = getenv("CLATTN_LONG");
+  const bool is_long = text != NULL && strcmp(text, "1") == 0;
+  if (!is_long && short_form[unit] == CLATTN_F32) skip();
+  for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
+    char kernels[KERNEL_LIST_TEXT];
+    size_t ran = 0, chosen = 0;
+    if (!is_long && short_form[unit] != (clattn_type)type) continue;
+    snprintf(kernels, sizeof kernels, "fused=matrix:MATRIX_UNIT=%d:SUB_GROUPS=2:BLOCK_KEYS=32", unit);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+      if (!is_long && (cases[i].head_dim != 16 || cases[i].value_dim != 16)) continue;
+      ++chosen;
+      ran += run(&cases[i], &(way){kernels, CLATTN_PIPELINE_FUSED, (clattn_type)type});
+    }
+    print_message("%zu cases through %s, %s\n", ran, kernels, clattn_type_name((clattn_type)type));
+    assert_int_equal(ran, chosen);
+  }
 }
 
 /* Sizes of 0 are refused by name before any device gets them. */
@@ -440,7 +521,7 @@ static void nothing_is_refused(void **state) {
       {offsetof(clattn_problem, head_dim), "head_dim is 0"},   {offsetof(clattn_problem, value_dim), "value_dim is 0"},
       {offsetof(clattn_problem, heads), "heads is 0"},         {offsetof(clattn_problem, batch), "batch is 0"}};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
-    clattn_problem p = problem_of(&cases[0]);
+    clattn_problem p = problem_of(&cases[0], &(way){.kernels = NULL});
     clattn_plan *plan = NULL;
     clattn_error error;
     memset((char *)&p + sizes[i].offset, 0, sizeof(size_t));
@@ -451,11 +532,17 @@ static void nothing_is_refused(void **state) {
 
 int main(int argc, char **argv) {
   static const clattn_pipeline planned[] = {CLATTN_PIPELINE_STAGED, CLATTN_PIPELINE_FUSED, CLATTN_PIPELINE_BLAS};
-  struct CMUnitTest tests[KERNEL_LIST_TESTS + 4] = {
+  static const int units[] = {MATRIX_MMA_8,   MATRIX_MMA_16,  MATRIX_DPAS_8, MATRIX_DPAS_16,
+                              MATRIX_WMMA_11, MATRIX_WMMA_12, MATRIX_MFMA};
+  enum { OTHERS = 4, UNITS = sizeof units / sizeof units[0] };
+  struct CMUnitTest tests[KERNEL_LIST_TESTS + OTHERS + UNITS] = {
       cmocka_unit_test(nothing_is_refused),
       {.name = "staged, as planned", .test_func = as_planned, .initial_state = (void *)&planned[0]},
       {.name = "fused, as planned", .test_func = as_planned, .initial_state = (void *)&planned[1]},
       {.name = "blas", .test_func = as_planned, .initial_state = (void *)&planned[2]}};
-  const size_t count = 4 + kernel_list_tests(staged, fused, tests + 4);
+  for (int i = 0; i < UNITS; ++i)
+    tests[OTHERS + i] = (struct CMUnitTest){
+        .name = clattn_matrix_name(units[i]), .test_func = in_matrix_unit, .initial_state = (void *)&units[i]};
+  const size_t count = OTHERS + UNITS + kernel_list_tests(staged, fused, tests + OTHERS + UNITS);
   return support_run_group("hostile", tests, count, support_open, support_close, argc, argv);
 }
