@@ -209,6 +209,18 @@ static void half_products_masked(clattn_problem *p) {
   masked(p, CLATTN_MASK_BOOL);
 }
 
+/* Scores are 0 for the first key, and -scale for all others. */
+static void nearly_the_next(clattn_problem *p) {
+  half_products(p);
+  p->scale_mode = CLATTN_SCALE_GIVEN;
+  p->scale = 0.68546194f;
+}
+
+static void nearly_the_next_bfloat16(clattn_problem *p) {
+  nearly_the_next(p);
+  p->type = CLATTN_BF16;
+}
+
 static void half_products_causal(clattn_problem *p) {
   half_products(p);
   p->causal = true;
@@ -266,6 +278,20 @@ static void half_nan_at_a_masked_key(support_case *c) {
 
 static void half_infinity(support_case *c) {
   ((uint16_t *)(void *)support_tensor(c, CLATTN_V))[7 * c->problem.value_dim + 3] = 0x7C00;
+}
+
+/* The weights of all keys but the first are 0.503857, just below the next half and the next bfloat16. */
+static void all_but_the_first(support_case *c) {
+  const clattn_problem *p = &c->problem;
+  const size_t columns = p->heads * p->head_dim;
+  const bool half = p->type == CLATTN_F16;
+  uint16_t *q = (uint16_t *)(void *)support_tensor(c, CLATTN_Q), *k = (uint16_t *)(void *)support_tensor(c, CLATTN_K),
+           *v = (uint16_t *)(void *)support_tensor(c, CLATTN_V);
+  const uint16_t one = half ? 0x3C00 : 0x3F80;
+  for (size_t i = 0; i < p->query_len * columns; ++i) q[i] = i % p->head_dim == 0 ? one : 0;
+  for (size_t i = 0; i < p->key_len * columns; ++i)
+    k[i] = i % p->head_dim == 0 && i >= columns ? (uint16_t)(one | 0x8000) : 0;
+  for (size_t i = 0; i < p->key_len * p->heads * p->value_dim; ++i) v[i] = one;
 }
 
 static void cached_halves(clattn_problem *p) {
@@ -639,6 +665,10 @@ static const broken cases[] = {
      CLATTN_CONTEXT, bfloat16_products, enormous_bfloat16s},
     {"matrix: weights have the bits of a bfloat16", "common/matrix_unit.cl", "vstore_half_rte(value,",
      "vstore_half_rte(as_float(as_uint(value) & 0xffff0000),", SMALL_MATRIX, CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: weights truncated instead of rounded", "common/matrix_unit.cl", "vstore_half_rte(value,",
+     "vstore_half_rtz(value,", SMALL_MATRIX, CLATTN_CONTEXT, nearly_the_next, all_but_the_first},
+    {"matrix: weights truncated to bfloat16", "common/matrix_unit.cl", "float_to_bfloat16(value)",
+     "as_uint(value) >> 16", SMALL_MATRIX, CLATTN_CONTEXT, nearly_the_next_bfloat16, all_but_the_first},
     {"matrix: sums begin at those of the keys before", MATRIX_FILE, "score[n].value[i] = 0.0f;",
      "score[n].value[i] = n > 0 ? score[n - 1].value[i] : 0.0f;", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
     {"matrix: every step takes the first dims of the keys", MATRIX_FILE, "UNIT_COLUMNS * KEY_ROW + d * UNIT_DEPTH",

@@ -55,6 +55,8 @@ PROBLEMS = (
       for kind, extra in (("f16", " --causal --align 40 --window-left 30"), ("bf16", " --mask {bool_mask_of_given}"))),
     Problem("stored products, values that are not finite", "--q {of_9_q} --k {of_9_k} --v {not_finite_v} --heads 2 "
             "--kv-heads 1 --type f16 --math stored --causal --align 40", (FUSED,)),
+    Problem("stored products, weights nearly the next half", f"{GIVEN.replace('{', '{nearly_')} --type f16 --math stored "
+            "--scale 0.68546194", (FUSED,)),
     *(Problem(f"head_dim {dim}, {kind}", f"--random --tokens {tokens} --heads 2 --kv-heads 1 --head-dim {dim} "
               f"--model-dim 12 --causal{extra}", (FUSED,))
       for dim, tokens in ((64, 70), (80, 37), (128, 37), (256, 19))
@@ -120,4 +122,8 @@ def write_files(folder):
     for key, column, value in ((66, 3, float("nan")), (70, 0, float("inf")), (80, 2, float("nan"))):  # no query sees key 80
         values[key * value_dim + column] = value
     write("not_finite_v", "<f2", [1, 1, KEYS, value_dim], values)
+    # All keys but the first have the weight 0.503857, with the scale that the problem gives: halves are 0.503906 and 0.503418.
+    write("nearly_q", "<f2", [1, 2, QUERIES, 2], [1.0, 0.0] * (2 * QUERIES))
+    write("nearly_k", "<f2", [1, 1, KEYS, 2], [0.0, 0.0] + [-1.0, 0.0] * (KEYS - 1))
+    write("nearly_v", "<f2", [1, 1, KEYS, 1], [1.0] * KEYS)
     return paths
