@@ -113,6 +113,7 @@ class Case:
             self.option("math", "stored")
 
     def run(self):
+        """The program's report."""
         command = [self.program.path, "run", *self.arguments, *self.program.extra]
         command += ["--check", "full", "--repeat", "1", "--json", "--save", "out"]
         (self.folder / "command").write_text(shlex.join(command) + "\n")
@@ -126,11 +127,13 @@ class Case:
         if done.returncode != 0:
             raise Wrong(f"exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
         try:
-            passed = json.loads(done.stdout)["check"]["passed"]
+            report = json.loads(done.stdout)
+            passed = report["check"]["passed"]
         except (ValueError, KeyError, TypeError) as error:
             raise Wrong(f"no report: {done.stdout[:200]!r}") from error
         if passed is not True:
             raise Wrong("exit code 0, but its own check did not pass")
+        return report
 
     def result(self, name, shape, storage="f32"):
         """A saved tensor as float64; it must have the shape, and the type that belongs to the storage. In another storage
