@@ -25,7 +25,8 @@ import onnx
 from onnx.backend.test.loader import load_node_model_tests
 
 import formula
-from program import MATRIX_UNITS, Program, Refused, Wrong, add_arguments, held, merge_heads, split_heads, widened
+from program import (MATRIX_UNITS, Program, Refused, Wrong, add_arguments, add_matrix_units, held, merge_heads, split_heads,
+                     widened)
 
 CASES = 93
 REFUSED = {}  # name: reason, for what the program is known to refuse; every other refusal is a failure
@@ -221,6 +222,7 @@ def ways(program, cases):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     add_arguments(parser)
+    add_matrix_units(parser)
     parser.add_argument("--only", default="", metavar="SUBSTRING", help="cases whose name contains it")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     options = parser.parse_args()

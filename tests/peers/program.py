@@ -42,9 +42,12 @@ def add_arguments(parser):
     parser.add_argument("program", help="the program clattn")
     parser.add_argument("--pipeline", help="handed on to the program")
     parser.add_argument("--kernel", metavar="LIST", type=list_or_file, help="handed on to the program; @FILE: what is in it")
-    parser.add_argument("--matrix-units", action="store_true", help="fused=matrix with --math stored, on each unit in turn; "
-                        "where it is not for a case it must say so")
     parser.add_argument("--failed", default="failed", metavar="FOLDER", help="where failed runs are kept (%(default)s)")
+
+
+def add_matrix_units(parser):
+    parser.add_argument("--matrix-units", action="store_true", help="fused=matrix with --math stored, on units in turn in "
+                        "plain OpenCL C; where it is not for a case it must say so")
 
 
 class Program:
@@ -53,8 +56,8 @@ class Program:
         if not os.access(self.path, os.X_OK):
             raise SystemExit(f"{options.program} is no program")
         self.failed = pathlib.Path(options.failed)
-        self.in_matrix_units = options.matrix_units
-        self.keeps_scores = options.pipeline != "fused" and not options.matrix_units  # and what comes before and behind
+        self.in_matrix_units = getattr(options, "matrix_units", False)
+        self.keeps_scores = options.pipeline != "fused" and not self.in_matrix_units  # and what comes before and behind
         self.extra = [word for name in ("pipeline", "kernel") for word in named(name, getattr(options, name))]
 
     def case(self, name):

@@ -24,7 +24,7 @@ import sys
 import numpy as np
 
 import whole_run
-from program import Program, Refused, Wrong, add_arguments, held, stored
+from program import Program, Refused, Wrong, add_arguments, add_matrix_units, held, stored
 from random_case import FEATURES, draw, draw_for_matrix_unit
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -217,6 +217,7 @@ def describe(case):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     add_arguments(parser)
+    add_matrix_units(parser)
     parser.add_argument("--cases", type=int, default=200, metavar="N", help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="(%(default)s)")
     parser.add_argument("--from", dest="first", type=int, default=0, metavar="NUMBER", help="the first case (0)")

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import formula
-from program import Program, add_arguments, stored
+from program import Program, stored
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import marked
@@ -78,7 +78,8 @@ def row(program, kind, dim, length, causal):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    add_arguments(parser)
+    parser.add_argument("program", help="the program clattn")
+    parser.set_defaults(pipeline=None, kernel=None, failed="failed")
     parser.add_argument("--only", choices=list(TORCH_TYPES), metavar="TYPE", help="%(choices)s")
     parser.add_argument("--write", metavar="PAGE", help="put the table into the page")
     options = parser.parse_args()
