@@ -16,6 +16,7 @@
 #define DPAS_MATRIX SMALL_MATRIX ":MATRIX_UNIT=4"
 #define WMMA_MATRIX SMALL_MATRIX ":MATRIX_UNIT=5"
 #define MFMA_MATRIX SMALL_MATRIX ":MATRIX_UNIT=7"
+#define TWO_ROW_TILES "fused=matrix:SUB_GROUPS=2:ROW_TILES=2:BLOCK_KEYS=16"
 
 typedef struct broken {
   const char *name;
@@ -645,14 +646,22 @@ static const broken cases[] = {
      "fused=register", CLATTN_CONTEXT, half_products_masked, half_nan_at_a_masked_key},
     {"half: a query in a tile has another scale", "common/products_half.cl", "(half)values.w",
      "(half)(1.1f * values.w)", "fused=subsplit", CLATTN_LSE, half_products, NULL},
-    {"matrix: all sub-groups have the first one's queries", MATRIX_FILE, "(sub_group - done) * UNIT_ROWS", "0",
+    {"matrix: all sub-groups have the first one's queries", MATRIX_FILE, "(row_tile - done) * UNIT_ROWS", "0",
      "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=32", CLATTN_LSE, half_products, NULL},
     {"matrix: context does not shrink", MATRIX_FILE, "scale_rows(factor, &sums->context[n]);", ";", SMALL_MATRIX,
      CLATTN_CONTEXT, half_products, NULL},
     {"matrix: a row's sum is one lane's", MATRIX_FILE, "row_sum(unit, sums->sum[r])", "sums->sum[r]", SMALL_MATRIX,
      CLATTN_LSE, half_products, NULL},
-    {"matrix: all keys have the weights of the first", MATRIX_FILE, "weight + key / UNIT_COLUMNS", "weight",
+    {"matrix: all keys have the weights of the first", MATRIX_FILE, "weight[t] + key / UNIT_COLUMNS", "weight[t]",
      "fused=matrix:SUB_GROUPS=2:BLOCK_KEYS=32", CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: both row tiles have the scores of the first", MATRIX_FILE, "multiply_add(unit, query[t][d]",
+     "multiply_add(unit, query[0][d]", TWO_ROW_TILES, CLATTN_LSE, half_products, NULL},
+    {"matrix: both row tiles have the weights of the first", MATRIX_FILE, "multiply_add(unit, left[t]",
+     "multiply_add(unit, left[0]", TWO_ROW_TILES, CLATTN_CONTEXT, half_products, NULL},
+    {"matrix: masked keys are not noticed", MATRIX_FILE, "!isfinite(total) || ", "", SMALL_MATRIX, CLATTN_CONTEXT,
+     half_products_masked, half_nan_at_a_masked_key},
+    {"matrix: a row has the exponents of the row above", MATRIX_FILE, "const float exponent = sums->largest[r]",
+     "const float exponent = sums->largest[0]", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
     {"matrix: a masked key's value is multiplied", MATRIX_FILE, "!is_masked(of_row)", "1", SMALL_MATRIX, CLATTN_CONTEXT,
      half_products_masked, half_nan_at_a_masked_key},
     {"matrix: a value that is not finite is lost", "fused/10_matrix.cl", "found |= replace_others", "replace_others",
@@ -669,8 +678,8 @@ static const broken cases[] = {
      "vstore_half_rtz(value,", SMALL_MATRIX, CLATTN_CONTEXT, nearly_the_next, all_but_the_first},
     {"matrix: weights truncated to bfloat16", "common/matrix_unit.cl", "float_to_bfloat16(value)",
      "as_uint(value) >> 16", SMALL_MATRIX, CLATTN_CONTEXT, nearly_the_next_bfloat16, all_but_the_first},
-    {"matrix: sums begin at those of the keys before", MATRIX_FILE, "score[n].value[i] = 0.0f;",
-     "score[n].value[i] = n > 0 ? score[n - 1].value[i] : 0.0f;", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
+    {"matrix: sums begin at 1", MATRIX_FILE, "score[t][n].value[i] = 0.0f;", "score[t][n].value[i] = 1.0f;",
+     SMALL_MATRIX, CLATTN_LSE, half_products_masked, NULL},
     {"matrix: every step takes the first dims of the keys", MATRIX_FILE, "UNIT_COLUMNS * KEY_ROW + d * UNIT_DEPTH",
      "UNIT_COLUMNS * KEY_ROW", SMALL_MATRIX, CLATTN_LSE, half_products, NULL},
     {"matrix: a row shrinks by its neighbour's factor", "common/matrix_unit.cl",

@@ -45,15 +45,15 @@ static size_t half_kernels(subject all[SUBJECTS_MOST]) {
 /* Each unit, in turns with halves and with bfloat16s, and with other sizes than its neighbours: of 1 to 4 sub-groups,
  * whose queries pass through local memory together or not. A compiler takes a second or two for each. */
 static size_t matrix_kernels(subject *all) {
-  static const int sizes[][2] = {{2, 16}, {1, 32}, {4, 32}, {2, 64}};
+  static const int sizes[][3] = {{2, 1, 16}, {1, 2, 32}, {4, 1, 32}, {2, 2, 64}}; /* sub-groups, row tiles, keys */
   static int turn = 0;
   size_t count = 0;
   ++turn;
   for (int unit = 1; unit < MATRIX_UNITS; ++unit) {
     const int *size = sizes[(unit + turn) % 4];
     subject *s = &all[count];
-    snprintf(s->kernel, sizeof s->kernel, "fused=matrix:MATRIX_UNIT=%d:SUB_GROUPS=%d:BLOCK_KEYS=%d", unit, size[0],
-             size[1]);
+    snprintf(s->kernel, sizeof s->kernel, "fused=matrix:MATRIX_UNIT=%d:SUB_GROUPS=%d:ROW_TILES=%d:BLOCK_KEYS=%d", unit,
+             size[0], size[1], size[2]);
     s->type = (unit + turn) % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
     s->half_addition = 0;
     count += support_is_wanted(s->kernel);

@@ -237,7 +237,7 @@ static bool write_stored_output(const char *folder, const clattn_kernel *row, co
 
 /* ---- matrix units ------------------------------------------------------------------------------------------------ */
 
-/* The probe of each unit of the device, which uses all of its interface. */
+/* The probe of each unit of the device, which uses all of its interface but strips. */
 static bool write_probes(const char *folder, const clattn_device_info *device) {
   for (size_t i = 0; i < sizeof matrix_units / sizeof matrix_units[0]; ++i)
     for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {

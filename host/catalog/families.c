@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
+
 #include "../../kernels/common/matrix_units.h"
 #include "../../kernels/common/parts.h"
 
@@ -76,6 +78,24 @@ static bool has_wmma_with_wide_values(const clattn_device_info *device, const cl
   return has_wmma(device, extent) && extent->value_dim > 96;
 }
 
+static size_t widest_row(const clattn_extent *extent) {
+  return clattn_larger(extent->head_dim, extent->value_dim);
+}
+
+/* Where a lane has registers for 32 rows of a sub-group instead of 16, fragments of keys and values are loaded from
+ * local memory half as often (docs/compilers.md). */
+static bool has_two_row_tiles(const clattn_device_info *device, const clattn_extent *extent) {
+  const int unit = extent->matrix_unit;
+  if (MATRIX_IS_MMA(unit)) return widest_row(extent) <= 128;
+  return (unit == MATRIX_WMMA_12 || (unit == MATRIX_MFMA && multiplies_pairs(device, extent))) &&
+         widest_row(extent) <= 64;
+}
+
+static bool has_mma_with_wide_rows(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)device;
+  return MATRIX_IS_MMA(extent->matrix_unit) && widest_row(extent) > 64;
+}
+
 /* A sub-group of Intel's has 256 registers of 8 or 16 floats, with which the scores of many keys leave no room for
  * context. */
 static bool has_dpas(const clattn_device_info *device, const clattn_extent *extent) {
@@ -109,6 +129,8 @@ const clattn_family_tile clattn_family_tiles[] = {
     {multiplies_pairs, CLATTN_STAGE_FUSED, "register", "SUMS", 2},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
+    {has_two_row_tiles, CLATTN_STAGE_FUSED, "matrix", "ROW_TILES", 2},
+    {has_mma_with_wide_rows, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 32},
     {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},
     {has_wmma, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 32},
     {has_dpas, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},

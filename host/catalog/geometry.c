@@ -205,13 +205,14 @@ static size_t unit_scratch(int unit, bool software) {
   return software ? operands + (size_t)MATRIX_LANES(unit) * sizeof(float) : sizeof(uint32_t);
 }
 
-/* value: MATRIX_UNIT, SUB_GROUPS, BLOCK_KEYS. Local memory holds a tile of keys or of values, whose rows are 8 elements
- * longer, a weight of each row, and a flag. How a unit adds up its products is not documented, and it may truncate,
- * which errs twice as much as rounding does. */
+/* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS. Local memory holds a tile of keys or of values, whose rows are
+ * 8 elements longer, a weight of each row, and a flag. How a unit adds up its products is not documented, and it may
+ * truncate, which errs twice as much as rounding does. */
 void clattn_geometry_fused_matrix(const int *value, const clattn_extent *e, clattn_geometry *g) {
   const int unit = value[0];
-  const size_t groups = (size_t)value[1], keys = (size_t)value[2], rows = groups * (size_t)MATRIX_ROWS(unit);
-  const size_t step = (size_t)MATRIX_DEPTH(unit), columns = (size_t)MATRIX_COLUMNS(unit);
+  const size_t groups = (size_t)value[1], keys = (size_t)value[3];
+  const size_t rows = groups * (size_t)value[2] * (size_t)MATRIX_ROWS(unit);
+  const size_t step = (size_t)MATRIX_DEPTH(unit), columns = (size_t)(MATRIX_COLUMNS(unit) * MATRIX_STRIP(unit));
   const size_t depth = clattn_groups_of(e->head_dim, step) * step;
   const size_t width = clattn_groups_of(e->value_dim, columns) * columns;
   const size_t values = MATRIX_IS_MMA(unit) ? keys * (width + 8) : width * (keys + 8);

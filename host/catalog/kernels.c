@@ -288,7 +288,8 @@ const clattn_kernel clattn_kernels[] = {
      .file = "fused/10_matrix.cl", .function = "fused",
      .idea = "both products on a matrix unit",
      .tile = {{"MATRIX_UNIT", MATRIX_MMA_16, {1, 2, 3, 4, 5, 6, 7}},
-              {"SUB_GROUPS", 4, {1, 2, 4, 8}}, {"BLOCK_KEYS", 64, {16, 32, 64, 128}}},
+              {"SUB_GROUPS", 4, {1, 2, 4, 8}}, {"ROW_TILES", 1, {1, 2}},
+              {"BLOCK_KEYS", 64, {16, 32, 64, 128}}},
      .geometry = clattn_geometry_fused_matrix, .traffic = clattn_traffic_fused_matrix},
 
     {.stage = CLATTN_STAGE_PRODUCTS, .rung = 1, .name = "naive",

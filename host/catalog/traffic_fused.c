@@ -145,15 +145,17 @@ void clattn_traffic_fused_subsplit(const int *value, const clattn_sizes *s, clat
 
 /* ---- in a matrix unit -------------------------------------------------------------------------------------------- */
 
-/* value: MATRIX_UNIT, SUB_GROUPS, BLOCK_KEYS. Of a unit in hardware; tiles in local memory are halves. A sub-group
- * reads each key and value of a tile once, in WMMA_11 twice. */
+/* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS. Of a unit in hardware; tiles in local memory are halves. A
+ * sub-group reads each key and value of a tile once, in WMMA_11 twice. */
 void clattn_traffic_fused_matrix(const int *value, const clattn_sizes *s, clattn_traffic *t) {
   const int unit = value[0];
-  const double groups = (double)value[1], tile_keys = (double)value[2], rows = groups * (double)MATRIX_ROWS(unit);
+  const double groups = (double)value[1], tile_keys = (double)value[3];
+  const double rows = groups * (double)value[2] * (double)MATRIX_ROWS(unit);
   const double depth = tiles_of(s->head_dim, (size_t)MATRIX_DEPTH(unit)) * (double)MATRIX_DEPTH(unit);
-  const double width = tiles_of(s->columns, (size_t)MATRIX_COLUMNS(unit)) * (double)MATRIX_COLUMNS(unit);
+  const size_t columns = (size_t)(MATRIX_COLUMNS(unit) * MATRIX_STRIP(unit));
+  const double width = tiles_of(s->columns, columns) * (double)columns;
   const double blocks = (double)s->pairs * tiles_of(s->rows, (size_t)rows);
-  const double tiles = blocks * tiles_of(s->terms, (size_t)value[2]), places = tiles * rows * tile_keys;
+  const double tiles = blocks * tiles_of(s->terms, (size_t)value[3]), places = tiles * rows * tile_keys;
   const double loads = 0.5 * (double)MATRIX_COPIES(unit), stored = (double)s->head_dim * s->qk_floats;
   t->flops += places * (2.0 * depth + 2.0 + 2.0 * width) + all_rows(s) * (double)s->terms * 3.0;
   t->flops += tiles * rows * (width + 1.0);

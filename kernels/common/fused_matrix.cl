@@ -1,14 +1,15 @@
 /* What rungs of fused that multiply in a matrix unit share. Include common/fused.cl and common/matrix_unit.cl first;
- * compile with SUB_GROUPS and BLOCK_KEYS. A work-group processes BLOCK_ROWS query rows of a pair, UNIT_ROWS for each of
- * its sub-groups, and goes through their keys, BLOCK_KEYS at a time.
+ * compile with SUB_GROUPS, ROW_TILES and BLOCK_KEYS. A work-group processes BLOCK_ROWS query rows of a pair, GROUP_ROWS
+ * for each of its sub-groups, and goes through their keys, BLOCK_KEYS at a time.
  */
-#define BLOCK_ROWS (SUB_GROUPS * UNIT_ROWS)
+#define GROUP_ROWS (ROW_TILES * UNIT_ROWS)
+#define BLOCK_ROWS (SUB_GROUPS * GROUP_ROWS)
 #define ITEMS (SUB_GROUPS * UNIT_LANES)
 
 /* Numbers of fragments and of sums that a lane has. */
 #define ROUNDED_UP(size, step) (((size) + (step)-1) / (step) * (step))
 #define DEPTH ROUNDED_UP(HEAD_DIM, UNIT_DEPTH)
-#define WIDTH ROUNDED_UP(VALUE_DIM, UNIT_COLUMNS)
+#define WIDTH ROUNDED_UP(VALUE_DIM, STRIP *UNIT_COLUMNS)
 #define DEPTH_STEPS (DEPTH / UNIT_DEPTH)
 #define KEY_SUMS (BLOCK_KEYS / UNIT_COLUMNS)
 #define VALUE_SUMS (WIDTH / UNIT_COLUMNS)
@@ -21,17 +22,17 @@
 #if TRANSPOSED_VALUES
 #define VALUE_ROW (BLOCK_KEYS + 8)
 #define VALUES_END (WIDTH * VALUE_ROW)
-#define LOAD_VALUES(unit, values, key, column) load_right(unit, (values) + (column)*VALUE_ROW + (key), VALUE_ROW)
+#define LOAD_VALUES(unit, values, key, column) load_strip(unit, (values) + (column)*VALUE_ROW + (key), VALUE_ROW)
 #else
 #define VALUE_ROW (WIDTH + 8)
 #define VALUES_END (BLOCK_KEYS * VALUE_ROW)
-#define LOAD_VALUES(unit, values, key, column) load_right_across(unit, (values) + (key)*VALUE_ROW + (column), VALUE_ROW)
+#define LOAD_VALUES(unit, values, key, column) load_strip_across(unit, (values) + (key)*VALUE_ROW + (column), VALUE_ROW)
 #endif
 #define KEYS_END (BLOCK_KEYS * KEY_ROW)
 #define TILE_ELEMENTS (KEYS_END > VALUES_END ? KEYS_END : VALUES_END)
 
-/* Sub-groups whose queries fit into the tile together. */
-#define GROUPS_AT_ONCE (BLOCK_KEYS < BLOCK_ROWS ? BLOCK_KEYS / UNIT_ROWS : SUB_GROUPS)
+/* Row tiles whose queries fit into the tile together. */
+#define QUERIES_AT_ONCE (BLOCK_KEYS < BLOCK_ROWS ? BLOCK_KEYS / UNIT_ROWS : SUB_GROUPS * ROW_TILES)
 
 /* Loops over fragments and sums are unrolled, which keeps these in registers. In plain OpenCL C they have barriers, of
  * which compilers would make too many. */
@@ -52,9 +53,9 @@ typedef ushort8 chunk;
 #define CHUNK 1
 typedef ushort chunk;
 #endif
-/* Copies in unrolled loops are under way together. Other compilers than NVIDIA's want the registers for other things.
- */
-#if MATRIX_IS_MMA(MATRIX_UNIT)
+/* Copies in unrolled loops are under way together. NVIDIA's compiler has registers for all of them if context leaves it
+ * these; others want them for other things. */
+#if MATRIX_IS_MMA(MATRIX_UNIT) && ROW_TILES * WIDTH <= 128
 #define UNROLL_COPIES UNROLL
 #else
 #define UNROLL_COPIES _Pragma("unroll 2")
@@ -97,7 +98,7 @@ typedef struct score_scale {
   float sink, no_sum; /* of a row without keys: the maximum, and the sum */
 } score_scale;
 
-/* The running results of a lane. */
+/* The running results of a lane for a row tile. */
 typedef struct lane_sums {
   float largest[LANE_ROWS], sum[LANE_ROWS]; /* sum: over its own keys */
   sum_fragment context[VALUE_SUMS];
@@ -175,16 +176,19 @@ void store_values(const chunk values, int key, int c, local ushort *tile) {
 #endif
 }
 
-/* Sets a lane's fragments of queries. They pass through the tile, as many sub-groups' at a time as it holds. */
+/* Sets a lane's fragments of queries. They pass through the tile, those of as many row tiles at a time as it holds. */
 void load_queries(const matrix_unit unit, const tile_rows rows, int first, int sub_group, local ushort *tile,
-                  left_fragment query[DEPTH_STEPS]) {
-  for (int done = 0; done < SUB_GROUPS; done += GROUPS_AT_ONCE) {
-    load_tile(Q_TYPE, rows, first + done * UNIT_ROWS, GROUPS_AT_ONCE * UNIT_ROWS, HEAD_DIM, DEPTH, KEY_ROW, tile);
+                  left_fragment query[ROW_TILES][DEPTH_STEPS]) {
+  for (int done = 0; done < SUB_GROUPS * ROW_TILES; done += QUERIES_AT_ONCE) {
+    load_tile(Q_TYPE, rows, first + done * UNIT_ROWS, QUERIES_AT_ONCE * UNIT_ROWS, HEAD_DIM, DEPTH, KEY_ROW, tile);
     barrier(CLK_LOCAL_MEM_FENCE); /* they are complete before anyone reads them */
-    if (sub_group / GROUPS_AT_ONCE == done / GROUPS_AT_ONCE) {
+    UNROLL
+    for (int t = 0; t < ROW_TILES; ++t) {
+      const int row_tile = sub_group * ROW_TILES + t;
+      if (row_tile / QUERIES_AT_ONCE != done / QUERIES_AT_ONCE) continue;
       UNROLL
       for (int d = 0; d < DEPTH_STEPS; ++d)
-        query[d] = load_left(unit, tile + (sub_group - done) * UNIT_ROWS * KEY_ROW + d * UNIT_DEPTH, KEY_ROW);
+        query[t][d] = load_left(unit, tile + (row_tile - done) * UNIT_ROWS * KEY_ROW + d * UNIT_DEPTH, KEY_ROW);
     }
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
   }
@@ -195,26 +199,35 @@ void load_queries(const matrix_unit unit, const tile_rows rows, int first, int s
 /* The first of a lane's elements of its r-th row. */
 #define FIRST_OF_ROW(r) ((r) * (SUM_VALUES / LANE_ROWS))
 
+/* Below this, rounding the exponent of a row's largest score changes all its weights alike, by less than 2^-17 of each;
+ * to round a weight to half changes it by up to 2^-12. */
+#define USUAL_EXPONENT 256.0f
+
 /* Whether this lane is the first of those that share its rows. */
 int is_first_of_row(const matrix_unit unit) {
   return (unit.lane & (MATRIX_END_BIT(MATRIX_UNIT) - MATRIX_FIRST_BIT(MATRIX_UNIT))) == 0;
 }
 
-/* score = Q . K^T for a tile of keys. */
-void multiply_keys(const matrix_unit unit, const left_fragment query[DEPTH_STEPS], local const ushort *keys,
-                   sum_fragment score[KEY_SUMS]) {
+/* score = Q . K^T for a tile of keys. Each fragment of keys is loaded once for all row tiles. */
+void multiply_keys(const matrix_unit unit, const left_fragment query[ROW_TILES][DEPTH_STEPS], local const ushort *keys,
+                   sum_fragment score[ROW_TILES][KEY_SUMS]) {
   UNROLL
-  for (int n = 0; n < KEY_SUMS; ++n) {
+  for (int t = 0; t < ROW_TILES; ++t) UNROLL
+  for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+  for (int i = 0; i < SUM_VALUES; ++i) score[t][n].value[i] = 0.0f;
+  UNROLL
+  for (int n = 0; n < KEY_SUMS; n += STRIP) {
     UNROLL
-    for (int i = 0; i < SUM_VALUES; ++i) score[n].value[i] = 0.0f;
-    UNROLL
-    for (int d = 0; d < DEPTH_STEPS; ++d)
-      multiply_add(unit, query[d], load_right(unit, keys + n * UNIT_COLUMNS * KEY_ROW + d * UNIT_DEPTH, KEY_ROW),
-                   &score[n]);
+    for (int d = 0; d < DEPTH_STEPS; ++d) {
+      const right_strip strip = load_strip(unit, keys + n * UNIT_COLUMNS * KEY_ROW + d * UNIT_DEPTH, KEY_ROW);
+      UNROLL
+      for (int t = 0; t < ROW_TILES; ++t) UNROLL
+      for (int i = 0; i < STRIP; ++i) multiply_add(unit, query[t][d], strip.right[i], &score[t][n + i]);
+    }
   }
 }
 
-/* From products to scores; as in common/fused_block.cl. `first`: the sub-group's first row. */
+/* From products to scores of a row tile, whose first row is `first`; as in common/fused_block.cl. */
 void finish_scores(const attention a, const score_scale scale, const block_rows b, const matrix_unit unit, int first,
                    int key0, global const void *mask, global const float *slopes, sum_fragment score[KEY_SUMS]) {
   key_span span;
@@ -244,8 +257,33 @@ void finish_scores(const attention a, const score_scale scale, const block_rows 
   }
 }
 
-/* Turns scores into weights: exps are 2^(power * (score - largest)). Where a maximum has grown, the row's sums so far
- * shrink. */
+/* Turns the scores of a lane's r-th row into weights, 2^(power * (score - largest) - headroom). */
+void weigh_row(const matrix_unit unit, int r, float power, int headroom, sum_fragment score[KEY_SUMS],
+               lane_sums *sums) {
+  const float exponent = sums->largest[r] * power + headroom;
+  float total = 0.0f; /* not finite if a score is -infinity, that of a masked key; quicker than to look at each */
+  UNROLL
+  for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+  for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) total += score[n].value[i];
+  if (any_lane(unit, !isfinite(total) || fabs(exponent) >= USUAL_EXPONENT)) {
+    UNROLL
+    for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+    for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) {
+      const float live = power_of_2((score[n].value[i] - sums->largest[r]) * power - headroom);
+      score[n].value[i] = score[n].value[i] == -INFINITY ? MASKED_WEIGHT : live;
+    }
+  } else {
+    UNROLL
+    for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+    for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i)
+      score[n].value[i] = power_of_2(fma(score[n].value[i], power, -exponent));
+  }
+  UNROLL
+  for (int n = 0; n < KEY_SUMS; ++n) UNROLL
+  for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) sums->sum[r] += score[n].value[i];
+}
+
+/* Turns scores of a row tile into weights. Where a maximum has grown, the row's sums so far shrink. */
 void find_weights(const matrix_unit unit, const score_scale scale, sum_fragment score[KEY_SUMS], lane_sums *sums) {
   const float power = scale.left * M_LOG2E_F;
   float larger[LANE_ROWS], factor[LANE_ROWS];
@@ -263,48 +301,54 @@ void find_weights(const matrix_unit unit, const score_scale scale, sum_fragment 
   UNROLL
   for (int n = 0; n < VALUE_SUMS; ++n) scale_rows(factor, &sums->context[n]);
   UNROLL
-  for (int n = 0; n < KEY_SUMS; ++n) UNROLL
-  for (int i = 0; i < SUM_VALUES; ++i) {
-    const int r = MATRIX_LANE_ROW(MATRIX_UNIT, i);
-    const float live = power_of_2((score[n].value[i] - larger[r]) * power - scale.headroom);
-    score[n].value[i] = score[n].value[i] == -INFINITY ? MASKED_WEIGHT : live;
-    sums->sum[r] += score[n].value[i];
-  }
+  for (int r = 0; r < LANE_ROWS; ++r) weigh_row(unit, r, power, scale.headroom, score, sums);
 }
 
 /* ---- context ----------------------------------------------------------------------------------------------------- */
 
 /* context += weights . V for a tile of values. */
-void multiply_values(const matrix_unit unit, const sum_fragment weight[KEY_SUMS], local const ushort *values,
-                     lane_sums *sums) {
+void multiply_values(const matrix_unit unit, const sum_fragment weight[ROW_TILES][KEY_SUMS], local const ushort *values,
+                     lane_sums sums[ROW_TILES]) {
   UNROLL
   for (int key = 0; key < BLOCK_KEYS; key += UNIT_DEPTH) {
-    const left_fragment left = left_of_sums(unit, weight + key / UNIT_COLUMNS);
+    left_fragment left[ROW_TILES];
     UNROLL
-    for (int n = 0; n < VALUE_SUMS; ++n)
-      multiply_add(unit, left, LOAD_VALUES(unit, values, key, n * UNIT_COLUMNS), &sums->context[n]);
+    for (int t = 0; t < ROW_TILES; ++t) left[t] = left_of_sums(unit, weight[t] + key / UNIT_COLUMNS);
+    UNROLL
+    for (int n = 0; n < VALUE_SUMS; n += STRIP) {
+      const right_strip strip = LOAD_VALUES(unit, values, key, n * UNIT_COLUMNS);
+      UNROLL
+      for (int t = 0; t < ROW_TILES; ++t) UNROLL
+      for (int i = 0; i < STRIP; ++i) multiply_add(unit, left[t], strip.right[i], &sums[t].context[n + i]);
+    }
   }
 }
 
 /* Adds the products of values that are not finite, which the tile has not, key by key. `shown` is local memory for one
- * weight of each row. */
-void add_others(const matrix_unit unit, const tile_rows rows, int key0, const sum_fragment weight[KEY_SUMS],
-                local float *shown, lane_sums *sums) {
+ * weight of each row of the sub-group. */
+void add_others(const matrix_unit unit, const tile_rows rows, int key0, const sum_fragment weight[ROW_TILES][KEY_SUMS],
+                local float *shown, lane_sums sums[ROW_TILES]) {
   for (int key = 0; key < BLOCK_KEYS; ++key) {
     const size_t at = rows.at + (uint)min(key0 + key, rows.end - 1) * rows.stride;
     UNROLL
+    for (int t = 0; t < ROW_TILES; ++t) UNROLL
     for (int n = 0; n < KEY_SUMS; ++n) UNROLL
     for (int i = 0; i < SUM_VALUES; ++i)
       if (n * UNIT_COLUMNS + sum_column(MATRIX_UNIT, unit.lane, i) == key)
-        shown[sum_row(MATRIX_UNIT, unit.lane, i)] = weight[n].value[i];
+        shown[t * UNIT_ROWS + sum_row(MATRIX_UNIT, unit.lane, i)] = weight[t][n].value[i];
     barrier(CLK_LOCAL_MEM_FENCE); /* the weights of this key are shown */
     UNROLL
     for (int n = 0; n < VALUE_SUMS; ++n) UNROLL
-    for (int i = 0; i < SUM_VALUES; ++i) {
+    for (int i = 0; i < FIRST_OF_ROW(1); ++i) {
       const int c = n * UNIT_COLUMNS + sum_column(MATRIX_UNIT, unit.lane, i);
-      const float of_row = shown[sum_row(MATRIX_UNIT, unit.lane, i)];
-      const float value = c < VALUE_DIM && !is_masked(of_row) ? load_stored(V_TYPE, rows.from, at + c) : 0.0f;
-      if (!isfinite(value)) sums->context[n].value[i] += of_row * value;
+      const float value = c < VALUE_DIM ? load_stored(V_TYPE, rows.from, at + c) : 0.0f;
+      if (isfinite(value)) continue;
+      UNROLL
+      for (int t = 0; t < ROW_TILES; ++t) UNROLL
+      for (int r = 0; r < LANE_ROWS; ++r) {
+        const float of_row = shown[t * UNIT_ROWS + sum_row(MATRIX_UNIT, unit.lane, FIRST_OF_ROW(r))];
+        if (!is_masked(of_row)) sums[t].context[n].value[FIRST_OF_ROW(r) + i] += of_row * value;
+      }
     }
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
   }
@@ -335,7 +379,7 @@ score_scale find_scale(const attention a, const sequence s, global const float *
   return scale;
 }
 
-/* The sums of rows without keys. */
+/* The sums of a row tile without keys. */
 void begin_sums(const matrix_unit unit, const score_scale scale, lane_sums *sums) {
   UNROLL
   for (int r = 0; r < LANE_ROWS; ++r) {
@@ -347,7 +391,7 @@ void begin_sums(const matrix_unit unit, const score_scale scale, lane_sums *sums
   for (int i = 0; i < SUM_VALUES; ++i) sums->context[n].value[i] = 0.0f;
 }
 
-/* Divides by the rows' sums. `first`: the sub-group's first row. */
+/* Divides a row tile, whose first row is `first`, by its rows' sums. */
 void store_rows(const attention a, const score_scale scale, const block_rows b, const matrix_unit unit, int first,
                 const lane_sums *sums, global void *context, global float *lse) {
   UNROLL

@@ -10,9 +10,12 @@
  *     left_fragment load_left(unit, from, row)             UNIT_ROWS rows of UNIT_DEPTH elements
  *     right_fragment load_right(unit, from, row)           UNIT_COLUMNS rows of UNIT_DEPTH elements
  *     right_fragment load_right_across(unit, from, row)    UNIT_DEPTH rows of UNIT_COLUMNS elements: right transposed
+ *     right_strip load_strip(unit, from, row)              STRIP rights at once, one below the other
+ *     right_strip load_strip_across(unit, from, row)       STRIP rights at once, side by side
  *     void multiply_add(unit, left, right, &sum)           sum += left . right^T
  *     left_fragment left_of_sums(unit, sums)               HANDED_SUMS neighbouring sums, rounded
  *     float from_lane(unit, value, bit)                    the value of the lane whose number differs in this bit
+ *     int any_lane(unit, condition)                        1 in all lanes if the condition is not 0 in one of them
  *     float power_of_2(x)                                  2^x for x <= 0; may be 0 where it is below 2^-126
  *
  * This file adds row_max, row_sum, find_largest and scale_rows for the rows of a sum. sum_row and sum_column of
@@ -43,6 +46,7 @@
 #define SUM_VALUES MATRIX_SUM(MATRIX_UNIT)
 #define LANE_ROWS MATRIX_LANE_ROWS(MATRIX_UNIT)
 #define HANDED_SUMS (UNIT_DEPTH / UNIT_COLUMNS)
+#define STRIP MATRIX_STRIP(MATRIX_UNIT)
 
 /* Local memory of a sub-group, in uints. Only the software unit uses it; elsewhere it is 1, as no array is empty. */
 #if SOFTWARE_UNIT
@@ -91,6 +95,29 @@ uint two_operands(float first, float second) {
 #include "common/matrix_unit_intel.cl"
 #else
 #include "common/matrix_unit_amd.cl"
+#endif
+
+/* ---- strips ------------------------------------------------------------------------------------------------------ */
+
+/* Neighbouring fragments. NVIDIA's back end loads them with one instruction. */
+#ifndef LOADS_STRIPS
+typedef struct right_strip {
+  right_fragment right[STRIP];
+} right_strip;
+
+right_strip load_strip(const matrix_unit unit, local const ushort *from, int row) {
+  right_strip strip;
+#pragma unroll
+  for (int i = 0; i < STRIP; ++i) strip.right[i] = load_right(unit, from + i * UNIT_COLUMNS * row, row);
+  return strip;
+}
+
+right_strip load_strip_across(const matrix_unit unit, local const ushort *from, int row) {
+  right_strip strip;
+#pragma unroll
+  for (int i = 0; i < STRIP; ++i) strip.right[i] = load_right_across(unit, from + i * UNIT_COLUMNS, row);
+  return strip;
+}
 #endif
 
 /* ---- rows of a sum ----------------------------------------------------------------------------------------------- */

@@ -81,9 +81,23 @@ float from_lane(const matrix_unit unit, float value, int bit) {
   return as_float(__builtin_amdgcn_ds_bpermute((unit.lane ^ bit) * 4, as_int(value)));
 }
 
-/* The instruction alone, which makes subnormal numbers 0. */
+int any_lane(const matrix_unit unit, int condition) {
+#if UNIT_LANES == 64
+  return __builtin_amdgcn_ballot_w64(condition != 0) != 0;
+#else
+  return __builtin_amdgcn_ballot_w32(condition != 0) != 0;
+#endif
+}
+
+/* The instruction alone, which makes subnormal numbers 0: around it native_exp2 has five more that keep them. */
+#if __has_builtin(__builtin_amdgcn_exp2f)
+#define EXP2 __builtin_amdgcn_exp2f
+#else
+#define EXP2 native_exp2
+#endif
+
 float power_of_2(float x) {
-  return native_exp2(x);
+  return EXP2(x);
 }
 
 left_fragment left_of_sums(const matrix_unit unit, const sum_fragment sums[HANDED_SUMS]) {

@@ -64,6 +64,10 @@ float from_lane(const matrix_unit unit, float value, int bit) {
   return intel_sub_group_shuffle_xor(value, bit);
 }
 
+int any_lane(const matrix_unit unit, int condition) {
+  return sub_group_any(condition);
+}
+
 float power_of_2(float x) {
   return exp2(x);
 }

@@ -49,10 +49,20 @@ left_fragment load_left(const matrix_unit unit, local const ushort *from, int ro
                  : "=r"((right).word[0]), "=r"((right).word[1])                                                        \
                  : "r"(at)                                                                                             \
                  : "memory")
+#define LOAD_STRIP(first, second, at, transposed)                                                                      \
+  __asm volatile("ldmatrix.sync.aligned.m8n8.x4" transposed ".shared.b16 {%0,%1,%2,%3}, [%4];"                         \
+                 : "=r"((first).word[0]), "=r"((first).word[1]), "=r"((second).word[0]), "=r"((second).word[1])        \
+                 : "r"(at)                                                                                             \
+                 : "memory")
 #else
 #define LOAD_RIGHT(right, at, transposed)                                                                              \
   __asm volatile("ldmatrix.sync.aligned.m8n8.x1" transposed ".shared.b16 {%0}, [%1];"                                  \
                  : "=r"((right).word[0])                                                                               \
+                 : "r"(at)                                                                                             \
+                 : "memory")
+#define LOAD_STRIP(first, second, at, transposed)                                                                      \
+  __asm volatile("ldmatrix.sync.aligned.m8n8.x2" transposed ".shared.b16 {%0,%1}, [%2];"                               \
+                 : "=r"((first).word[0]), "=r"((second).word[0])                                                       \
                  : "r"(at)                                                                                             \
                  : "memory")
 #endif
@@ -69,6 +79,28 @@ right_fragment load_right_across(const matrix_unit unit, local const ushort *fro
   const uint at = shared_address(from + unit.lane % UNIT_DEPTH * row);
   LOAD_RIGHT(right, at, ".trans");
   return right;
+}
+
+/* The lanes that give the second fragment's addresses follow those that give the first one's. */
+#define LOADS_STRIPS
+typedef struct right_strip {
+  right_fragment right[STRIP];
+} right_strip;
+
+right_strip load_strip(const matrix_unit unit, local const ushort *from, int row) {
+  right_strip strip;
+  const int second = unit.lane / UNIT_DEPTH % 2;
+  const uint at = shared_address(from + (second * 8 + unit.lane % 8) * row + unit.lane / 8 % (UNIT_DEPTH / 8) * 8);
+  LOAD_STRIP(strip.right[0], strip.right[1], at, "");
+  return strip;
+}
+
+right_strip load_strip_across(const matrix_unit unit, local const ushort *from, int row) {
+  right_strip strip;
+  const int second = unit.lane / UNIT_DEPTH % 2;
+  const uint at = shared_address(from + unit.lane % UNIT_DEPTH * row + second * 8);
+  LOAD_STRIP(strip.right[0], strip.right[1], at, ".trans");
+  return strip;
 }
 
 void multiply_add(const matrix_unit unit, const left_fragment left, const right_fragment right, sum_fragment *sum) {
@@ -90,6 +122,14 @@ float from_lane(const matrix_unit unit, float value, int bit) {
   float other;
   __asm volatile("shfl.sync.bfly.b32 %0, %1, %2, 0x1f, 0xffffffff;" : "=f"(other) : "f"(value), "r"(bit));
   return other;
+}
+
+int any_lane(const matrix_unit unit, int condition) {
+  int any;
+  __asm volatile("{.reg .pred p; setp.ne.s32 p, %1, 0; vote.sync.any.pred p, p, 0xffffffff; selp.s32 %0, 1, 0, p;}"
+                 : "=r"(any)
+                 : "r"(condition));
+  return any;
 }
 
 /* Without .ftz, which makes subnormal numbers 0, the compiler adds three instructions that keep them. */

@@ -68,6 +68,16 @@ float from_lane(const matrix_unit unit, float value, int bit) {
   return other;
 }
 
+int any_lane(const matrix_unit unit, int condition) {
+  int any = 0;
+  local uint *conditions = unit.scratch + (UNIT_ROWS + UNIT_COLUMNS) * UNIT_DEPTH / 2;
+  conditions[unit.lane] = condition;
+  barrier(CLK_LOCAL_MEM_FENCE); /* all conditions are stored */
+  for (int lane = 0; lane < UNIT_LANES; ++lane) any |= conditions[lane];
+  barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
+  return any;
+}
+
 float power_of_2(float x) {
   return exp2(x);
 }

@@ -47,6 +47,9 @@
 #define MATRIX_RIGHT(u) (MATRIX_COLUMNS(u) * MATRIX_DEPTH(u) * MATRIX_COPIES(u) / MATRIX_LANES(u))
 #define MATRIX_SUM(u) (MATRIX_ROWS(u) * MATRIX_COLUMNS(u) / MATRIX_LANES(u))
 
+/* Neighbouring right fragments that are loaded at once. */
+#define MATRIX_STRIP(u) (MATRIX_IS_MMA(u) ? 2 : 1)
+
 /* Rows of sum of which a lane holds elements, and the one of these that its i-th element belongs to. */
 #define MATRIX_LANE_ROWS(u) (MATRIX_IS_MMA(u) ? 2 : 1)
 #define MATRIX_LANE_ROW(u, i) (MATRIX_IS_MMA(u) ? (i) / 2 : 0)

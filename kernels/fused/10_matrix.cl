@@ -32,6 +32,9 @@
 #ifndef SUB_GROUPS
 #define SUB_GROUPS 4 /* 1, 2, 4, 8 */
 #endif
+#ifndef ROW_TILES
+#define ROW_TILES 1 /* 1, 2: row tiles of a sub-group */
+#endif
 #ifndef BLOCK_KEYS
 #define BLOCK_KEYS 64 /* 16, 32, 64, 128 */
 #endif
@@ -74,26 +77,31 @@ fused(global const void *q, global const void *k, global const void *v, global v
   const tile_rows queries = {q, query_offset(a, a.q, block.s), a.q.row, block.end};
   const tile_rows keys = {k, key_offset(a, a.k, block.s), a.k.row, block.key_end};
   const tile_rows values = {v, key_offset(a, a.v, block.s), a.v.row, block.key_end};
-  const int first = block.first + sub_group * UNIT_ROWS; /* the sub-group's first row */
-  left_fragment query[DEPTH_STEPS];
-  lane_sums sums;
-  begin_sums(unit, scale, &sums);
+  const int first = block.first + sub_group * GROUP_ROWS; /* the sub-group's first row */
+  left_fragment query[ROW_TILES][DEPTH_STEPS];
+  lane_sums sums[ROW_TILES];
+  UNROLL
+  for (int t = 0; t < ROW_TILES; ++t) begin_sums(unit, scale, &sums[t]);
   if (block.key_begin < block.key_end)
     load_queries(unit, queries, block.first, sub_group, tile, query); /* else there may be no row */
   for (int key0 = block.key_begin; key0 < block.key_end; key0 += BLOCK_KEYS) {
-    sum_fragment score[KEY_SUMS];
+    sum_fragment score[ROW_TILES][KEY_SUMS];
     load_tile(K_TYPE, keys, key0, BLOCK_KEYS, HEAD_DIM, DEPTH, KEY_ROW, tile);
     if (get_local_id(0) == 0) found[0] = 0;
     barrier(CLK_LOCAL_MEM_FENCE); /* the keys are complete before anyone reads them, and found is 0 */
     multiply_keys(unit, query, tile, score);
     barrier(CLK_LOCAL_MEM_FENCE);                      /* everyone has read them before they are overwritten */
     if (load_values(values, key0, tile)) found[0] = 1; /* all writers write the same value */
-    finish_scores(a, scale, block, unit, first, key0, mask, slopes, score);
-    find_weights(unit, scale, score, &sums);
+    UNROLL
+    for (int t = 0; t < ROW_TILES; ++t) {
+      finish_scores(a, scale, block, unit, first + t * UNIT_ROWS, key0, mask, slopes, score[t]);
+      find_weights(unit, scale, score[t], &sums[t]);
+    }
     barrier(CLK_LOCAL_MEM_FENCE); /* the values are complete */
-    multiply_values(unit, score, tile, &sums);
-    if (found[0]) add_others(unit, values, key0, score, shown + sub_group * UNIT_ROWS, &sums);
+    multiply_values(unit, score, tile, sums);
+    if (found[0]) add_others(unit, values, key0, score, shown + sub_group * GROUP_ROWS, sums);
     barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read the values before they are overwritten */
   }
-  store_rows(a, scale, block, unit, first, &sums, context, lse);
+  UNROLL
+  for (int t = 0; t < ROW_TILES; ++t) store_rows(a, scale, block, unit, first + t * UNIT_ROWS, &sums[t], context, lse);
 }

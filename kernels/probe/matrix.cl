@@ -66,11 +66,12 @@ matrix(global const ushort *x, global const ushort *y, global const ushort *z, g
   multiply_add(unit, left_of_sums(unit, scores), load_right_across(unit, (local const ushort *)zs, UNIT_COLUMNS),
                &product);
   scale_rows(sum, &product);
+  const int votes_are_right = any_lane(unit, unit.lane == 1) && !any_lane(unit, 0);
 #pragma unroll
   for (int i = 0; i < SUM_VALUES; ++i) {
     const int row = sub_group * UNIT_ROWS + sum_row(MATRIX_UNIT, unit.lane, i);
     const int column = sum_column(MATRIX_UNIT, unit.lane, i);
-    result[row * UNIT_COLUMNS + column] = product.value[i];
+    result[row * UNIT_COLUMNS + column] = votes_are_right ? product.value[i] : NAN;
     largest[row * UNIT_COLUMNS + column] = most[MATRIX_LANE_ROW(MATRIX_UNIT, i)];
   }
 }

@@ -1,5 +1,6 @@
 /* Instructions that all lanes of a warp carry out together: PTX ISA, "Warp Level Matrix Multiply-Accumulate
- * Instructions" (mma, ldmatrix, movmatrix) and "Data Movement and Conversion Instructions: shfl.sync". */
+ * Instructions" (mma, ldmatrix, movmatrix), "Data Movement and Conversion Instructions: shfl.sync" and "Parallel
+ * Synchronization and Communication Instructions: vote.sync". */
 #include <stdio.h>
 #include <string.h>
 
@@ -121,6 +122,13 @@ static void shuffle(warp *w, const instruction *i) {
   }
 }
 
+/* Inactive lanes do not vote. */
+static void vote(warp *w, const instruction *i) {
+  const uint32_t votes = *IN(uint32_t, 0) & w->mask;
+  uint32_t *to = OUT(uint32_t, 0);
+  *to = (*to & ~w->mask) | (votes != 0 ? w->mask : 0);
+}
+
 static void warp_barrier(warp *w, const instruction *i) {
   (void)i;
   w->since = ++w->group->clock;
@@ -202,6 +210,14 @@ static bool bind_other(const statement *s) {
     ptx_add_item(s, 0, BITS32, true);
     ptx_add_item(s, 1, BITS32, false);
     s->to->run = move_matrix;
+    return true;
+  }
+  if (strcmp(s->name, "vote.sync.any.pred") == 0) {
+    ptx_expect(s, 3);
+    ptx_add_item(s, 0, PREDICATE, true);
+    ptx_add_item(s, 1, PREDICATE, false);
+    ptx_add_item(s, 2, BITS32, false);
+    s->to->run = vote;
     return true;
   }
   if (strcmp(s->name, "bar.warp.sync") == 0) {

@@ -436,6 +436,12 @@ class Matrix(unittest.TestCase):
         self.faults("22 lanes of the warp are missing", f"setp.gt.u32 %p1, %r0, 9; @%p1 ret; {move}")
         self.faults("no multiple of 16", f"{self.LOAD}ldmatrix.sync.aligned.m8n8.x1.shared.b16 {{%r1}}, [%rd5+8];")
 
+    def test_vote(self):
+        vote = "vote.sync.any.pred %p2, %p1, 0xffffffff; selp.b32 %r1, 5, 7, %p2; st.global.b32 [%rd3], %r1;"
+        for lane, value in ((31, 5), (32, 7)):
+            with self.subTest(lane=lane):
+                self.assertEqual(words(run(f"setp.eq.u32 %p1, %r0, {lane}; {vote}")), [value] * 32)
+
     READ = "ld.shared.b32 %r1, [%rd6]; st.global.b32 [%rd3], %r1;"
 
     def test_copy(self):
