@@ -42,22 +42,27 @@ static size_t half_kernels(subject all[SUBJECTS_MOST]) {
   return count;
 }
 
-/* Each unit, in turns with halves and with bfloat16s, and with other sizes than its neighbours: of 1 to 4 sub-groups,
- * whose queries pass through local memory together or not. A compiler takes a second or two for each. */
-static size_t matrix_kernels(subject *all) {
+/* A kernel in turns with halves and with bfloat16s, and with other sizes than its neighbours: of 1 to 4 sub-groups,
+ * whose queries pass through local memory together or not. */
+static bool is_matrix_kernel(const char *name, int unit, int turn, const char *more, subject *s) {
   static const int sizes[][3] = {{2, 1, 16}, {1, 2, 32}, {4, 1, 32}, {2, 2, 64}}; /* sub-groups, row tiles, keys */
+  const int *size = sizes[(unit + turn) % 4];
+  snprintf(s->kernel, sizeof s->kernel, "fused=%s:MATRIX_UNIT=%d:SUB_GROUPS=%d:ROW_TILES=%d:BLOCK_KEYS=%d%s", name,
+           unit, size[0], size[1], size[2], more);
+  s->type = (unit + turn) % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
+  s->half_addition = 0;
+  return support_is_wanted(s->kernel);
+}
+
+/* Each unit, and with parts of the keys two of them in turn: a compiler takes a second or two for each. */
+static size_t matrix_kernels(subject *all) {
+  enum { UNITS = MATRIX_UNITS - 1, IN_PARTS = 2 };
   static int turn = 0;
   size_t count = 0;
   ++turn;
-  for (int unit = 1; unit < MATRIX_UNITS; ++unit) {
-    const int *size = sizes[(unit + turn) % 4];
-    subject *s = &all[count];
-    snprintf(s->kernel, sizeof s->kernel, "fused=matrix:MATRIX_UNIT=%d:SUB_GROUPS=%d:ROW_TILES=%d:BLOCK_KEYS=%d", unit,
-             size[0], size[1], size[2]);
-    s->type = (unit + turn) % 2 == 0 ? CLATTN_F16 : CLATTN_BF16;
-    s->half_addition = 0;
-    count += support_is_wanted(s->kernel);
-  }
+  for (int unit = 1; unit <= UNITS; ++unit) count += is_matrix_kernel("matrix", unit, turn, "", &all[count]);
+  for (int i = 0; i < IN_PARTS; ++i)
+    count += is_matrix_kernel("matrixsplit", 1 + (2 * turn + 3 * i) % UNITS, turn, ":PART_KEYS=16", &all[count]);
   return count;
 }
 

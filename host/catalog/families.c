@@ -134,6 +134,8 @@ const clattn_family_tile clattn_family_tiles[] = {
     {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},
     {has_wmma, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 32},
     {has_dpas, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},
+    {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
+    {has_dpas, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
 };
 
 const size_t clattn_family_tiles_count = sizeof clattn_family_tiles / sizeof clattn_family_tiles[0];

@@ -1,4 +1,4 @@
-/* The second kernels of fused attention: split and stream join the results of their parts. */
+/* The second kernels of fused attention: split, matrixsplit and stream join the results of their parts. */
 #include "catalog/fused.h"
 
 #include <limits.h>
@@ -9,6 +9,7 @@
 #include "problem/tensors.h"
 #include "base/sizes.h"
 
+#include "../../kernels/common/matrix_units.h"
 #include "../../kernels/common/parts.h"
 
 /* ---- split ------------------------------------------------------------------------------------------------------- */
@@ -16,21 +17,41 @@
 /* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS */
 enum { SPLIT_ITEM_ROWS = 1, SPLIT_PART_KEYS = 3, SPLIT_GROUPS = 4 };
 
-/* Blocks of rows of a KV head. */
-static size_t split_blocks(const int *value, const clattn_problem *problem) {
-  return clattn_groups_of(clattn_rows_of_kv_head(problem), SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS]);
+/* What their tile values say of a division into parts. */
+typedef struct split_sizes {
+  size_t rows; /* of a block */
+  int part_keys, groups;
+} split_sizes;
+
+static split_sizes split_sizes_of(const int *value) {
+  return (split_sizes){SPLIT_LOCAL_Y * (size_t)value[SPLIT_ITEM_ROWS], value[SPLIT_PART_KEYS], value[SPLIT_GROUPS]};
 }
 
-static size_t split_parts(const int *value, const clattn_problem *problem, size_t keys) {
-  const size_t blocks = problem->batch * clattn_kv_heads(problem) * split_blocks(value, problem);
-  return (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)keys, value[SPLIT_GROUPS],
-                          value[SPLIT_PART_KEYS]);
+/* Blocks of rows of a KV head. */
+static size_t split_blocks(const split_sizes *sizes, const clattn_problem *problem) {
+  return clattn_groups_of(clattn_rows_of_kv_head(problem), sizes->rows);
+}
+
+static size_t split_parts(const split_sizes *sizes, const clattn_problem *problem, size_t keys) {
+  const size_t blocks = problem->batch * clattn_kv_heads(problem) * split_blocks(sizes, problem);
+  return (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)keys, sizes->groups, sizes->part_keys);
+}
+
+static size_t workspace_of_parts(const split_sizes *sizes, const clattn_problem *problem) {
+  return problem->batch * problem->heads * problem->query_len * split_parts(sizes, problem, clattn_most_keys(problem)) *
+         (problem->value_dim + 2);
+}
+
+static void launch_parts(const split_sizes *sizes, const clattn_problem *seen, size_t size[3]) {
+  size[0] = seen->batch * clattn_kv_heads(seen);
+  size[1] = split_blocks(sizes, seen);
+  size[2] = split_parts(sizes, seen, seen->key_len);
 }
 
 static size_t split_workspace(const int *value, const clattn_problem *problem, size_t units) {
+  const split_sizes sizes = split_sizes_of(value);
   (void)units;
-  return problem->batch * problem->heads * problem->query_len * split_parts(value, problem, clattn_most_keys(problem)) *
-         (problem->value_dim + 2);
+  return workspace_of_parts(&sizes, problem);
 }
 
 static void split_join(const int *value, const clattn_problem *seen, size_t units, size_t size[3]) {
@@ -41,14 +62,35 @@ static void split_join(const int *value, const clattn_problem *seen, size_t unit
 }
 
 static void split_launch(const int *value, const clattn_problem *seen, size_t units, size_t size[3]) {
+  const split_sizes sizes = split_sizes_of(value);
   (void)units;
-  size[0] = seen->batch * clattn_kv_heads(seen);
-  size[1] = split_blocks(value, seen);
-  size[2] = split_parts(value, seen, seen->key_len);
+  launch_parts(&sizes, seen, size);
 }
 
 const clattn_post_process clattn_post_process_split = {
     .function = "join", .grouped = true, .workspace = split_workspace, .size = split_join, .launch = split_launch};
+
+/* ---- in a matrix unit ------------------------------------------------------------------------------------------- */
+
+/* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS, PART_KEYS, GROUPS */
+static split_sizes matrix_sizes_of(const int *value) {
+  return (split_sizes){(size_t)(value[1] * value[2] * MATRIX_ROWS(value[0])), value[4], value[5]};
+}
+
+static size_t matrix_workspace(const int *value, const clattn_problem *problem, size_t units) {
+  const split_sizes sizes = matrix_sizes_of(value);
+  (void)units;
+  return workspace_of_parts(&sizes, problem);
+}
+
+static void matrix_launch(const int *value, const clattn_problem *seen, size_t units, size_t size[3]) {
+  const split_sizes sizes = matrix_sizes_of(value);
+  (void)units;
+  launch_parts(&sizes, seen, size);
+}
+
+const clattn_post_process clattn_post_process_matrix_split = {
+    .function = "join", .grouped = true, .workspace = matrix_workspace, .size = split_join, .launch = matrix_launch};
 
 /* ---- stream ------------------------------------------------------------------------------------------------------ */
 

@@ -22,7 +22,8 @@ typedef struct clattn_post_process {
   void (*tell)(const int *value, const clattn_problem *seen, size_t units, struct attention *a);
 } clattn_post_process;
 
-extern const clattn_post_process clattn_post_process_split, clattn_post_process_stream;
+extern const clattn_post_process clattn_post_process_split, clattn_post_process_matrix_split,
+    clattn_post_process_stream;
 
 /* NULL where the row has none. */
 const clattn_post_process *clattn_post_process_of(const clattn_kernel *row);

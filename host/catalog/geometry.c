@@ -227,6 +227,13 @@ void clattn_geometry_fused_matrix(const int *value, const clattn_extent *e, clat
                          .longest_first = true};
 }
 
+/* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS; host/catalog/fused.c computes the launch size from the others
+ */
+void clattn_geometry_fused_matrix_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  clattn_geometry_fused_matrix(value, e, g);
+  g->rows = 1;
+}
+
 /* CLBlast does not document its order of additions: assume the worst, one after the other. */
 void clattn_geometry_library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   clattn_geometry_naive(value, e, g);

@@ -35,7 +35,8 @@ clattn_traffic_formula clattn_traffic_softmax_naive, clattn_traffic_softmax_onli
 /* fused */
 clattn_traffic_formula clattn_traffic_fused_row, clattn_traffic_fused_online, clattn_traffic_fused_tiled,
     clattn_traffic_fused_register, clattn_traffic_fused_vector, clattn_traffic_fused_split, clattn_traffic_fused_stream,
-    clattn_traffic_fused_subgroup, clattn_traffic_fused_subsplit, clattn_traffic_fused_matrix;
+    clattn_traffic_fused_subgroup, clattn_traffic_fused_subsplit, clattn_traffic_fused_matrix,
+    clattn_traffic_fused_matrix_split;
 
 struct clattn_kernel;
 

@@ -119,20 +119,34 @@ void clattn_traffic_fused_subgroup(const int *value, const clattn_sizes *s, clat
   add_block_kernel(value, true, s, t);
 }
 
-/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS. A block has rows of all heads that
- * share a KV head. Each part writes its sums of values, a maximum and a sum of weights to the
- * workspace; for an empty part the join reads only the last two. */
+/* Rows and keys divided into blocks and parts (kernels/common/split_join.cl). */
+typedef struct division {
+  double blocks;      /* of rows, each of all heads that share a KV head */
+  double parts, full; /* of the keys, and those of them that have any */
+} division;
+
+static division divide(const clattn_sizes *s, size_t block_rows, size_t block_keys, int part_keys, int groups) {
+  const size_t lines = s->group * s->rows, blocks = s->pairs / s->group * ((lines + block_rows - 1) / block_rows);
+  const size_t parts = (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)s->terms, groups, part_keys);
+  const size_t part_tiles = (s->terms + parts * block_keys - 1) / (parts * block_keys);
+  return (division){(double)blocks, (double)parts, tiles_of(s->terms, part_tiles * block_keys)};
+}
+
+/* Each part writes its sums of values, a maximum and a sum of weights to the workspace; for an empty
+ * part the join reads only the last two. */
+static void add_join(const division *d, const clattn_sizes *s, clattn_traffic *t) {
+  const double results = all_rows(s) * (double)s->columns;
+  t->flops += results * 6.0 * d->full; /* difference, exp, two multiply-adds */
+  t->global_read += results * (2.0 * d->parts + 2.0 * d->full);
+  t->global_written += all_rows(s) * d->parts * (double)(s->columns + 2) + results * s->result_floats;
+}
+
+/* value: LOCAL_X, ITEM_ROWS, TILE_DEPTH, PART_KEYS, GROUPS */
 static void add_split_kernel(const int *value, bool in_step, const clattn_sizes *s, clattn_traffic *t) {
   const block b = {{(size_t)value[0], SPLIT_LOCAL_Y}, (size_t)value[1], 1, (size_t)value[2], in_step};
-  const size_t block_rows = b.local[1] * b.item_rows, lines = s->group * s->rows;
-  const size_t blocks = s->pairs / s->group * ((lines + block_rows - 1) / block_rows);
-  const size_t parts = (size_t)parts_of(blocks < INT_MAX ? (int)blocks : INT_MAX, (int)s->terms, value[4], value[3]);
-  const size_t part_tiles = (s->terms + parts * b.local[0] - 1) / (parts * b.local[0]);
-  const double full = tiles_of(s->terms, part_tiles * b.local[0]), results = all_rows(s) * (double)s->columns;
-  add_blocks(&b, s, (double)blocks, all_rows(s), (double)parts, t);
-  t->flops += results * 6.0 * full; /* the join: difference, exp, two multiply-adds */
-  t->global_read += results * (2.0 * (double)parts + 2.0 * full);
-  t->global_written += all_rows(s) * (double)parts * (double)(s->columns + 2) + results * s->result_floats;
+  const division d = divide(s, b.local[1] * b.item_rows, b.local[0], value[3], value[4]);
+  add_blocks(&b, s, d.blocks, all_rows(s), d.parts, t);
+  add_join(&d, s, t);
 }
 
 void clattn_traffic_fused_split(const int *value, const clattn_sizes *s, clattn_traffic *t) {
@@ -145,27 +159,43 @@ void clattn_traffic_fused_subsplit(const int *value, const clattn_sizes *s, clat
 
 /* ---- in a matrix unit -------------------------------------------------------------------------------------------- */
 
+/* Rows that a work-group computes. */
+static size_t matrix_rows(const int *value) {
+  return (size_t)(value[1] * value[2] * MATRIX_ROWS(value[0]));
+}
+
 /* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS. Of a unit in hardware; tiles in local memory are halves. A
- * sub-group reads each key and value of a tile once, in WMMA_11 twice. */
-void clattn_traffic_fused_matrix(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+ * sub-group reads each key and value of a tile once, in WMMA_11 twice. queries: rows of q that the blocks read, each
+ * for every part; `parts` have keys. */
+static void add_matrix_blocks(const int *value, const clattn_sizes *s, double blocks, double queries, double parts,
+                              clattn_traffic *t) {
   const int unit = value[0];
-  const double groups = (double)value[1], tile_keys = (double)value[3];
-  const double rows = groups * (double)value[2] * (double)MATRIX_ROWS(unit);
+  const double groups = (double)value[1], tile_keys = (double)value[3], rows = (double)matrix_rows(value);
   const double depth = tiles_of(s->head_dim, (size_t)MATRIX_DEPTH(unit)) * (double)MATRIX_DEPTH(unit);
   const size_t columns = (size_t)(MATRIX_COLUMNS(unit) * MATRIX_STRIP(unit));
   const double width = tiles_of(s->columns, columns) * (double)columns;
-  const double blocks = (double)s->pairs * tiles_of(s->rows, (size_t)rows);
   const double tiles = blocks * tiles_of(s->terms, (size_t)value[3]), places = tiles * rows * tile_keys;
   const double loads = 0.5 * (double)MATRIX_COPIES(unit), stored = (double)s->head_dim * s->qk_floats;
   t->flops += places * (2.0 * depth + 2.0 + 2.0 * width) + all_rows(s) * (double)s->terms * 3.0;
   t->flops += tiles * rows * (width + 1.0);
-  t->global_read += all_rows(s) * stored + blocks * (double)s->terms * (stored + (double)s->columns * s->v_floats);
-  t->global_written += all_rows(s) * (double)s->columns * s->result_floats;
-  t->local_written += 0.5 * (blocks * rows * depth + tiles * tile_keys * (depth + width));
-  t->local_read += loads * (blocks * rows * depth + tiles * groups * tile_keys * (depth + width));
+  t->global_read += queries * parts * stored + blocks * (double)s->terms * (stored + (double)s->columns * s->v_floats);
+  t->local_written += 0.5 * (blocks * parts * rows * depth + tiles * tile_keys * (depth + width));
+  t->local_read += loads * (blocks * parts * rows * depth + tiles * groups * tile_keys * (depth + width));
   /* the flag for NaN */
   t->local_written += tiles;
   t->local_read += tiles * groups * (double)MATRIX_LANES(unit);
+}
+
+void clattn_traffic_fused_matrix(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  add_matrix_blocks(value, s, (double)s->pairs * tiles_of(s->rows, matrix_rows(value)), all_rows(s), 1.0, t);
+  t->global_written += all_rows(s) * (double)s->columns * s->result_floats;
+}
+
+/* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS, PART_KEYS, GROUPS */
+void clattn_traffic_fused_matrix_split(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const division d = divide(s, matrix_rows(value), (size_t)value[3], value[4], value[5]);
+  add_matrix_blocks(value, s, d.blocks, d.blocks * (double)matrix_rows(value), d.full, t);
+  add_join(&d, s, t);
 }
 
 /* ---- for CPUs ---------------------------------------------------------------------------------------------------- */

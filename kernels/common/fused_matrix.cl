@@ -1,7 +1,13 @@
 /* What rungs of fused that multiply in a matrix unit share. Include common/fused.cl and common/matrix_unit.cl first;
  * compile with SUB_GROUPS, ROW_TILES and BLOCK_KEYS. A work-group processes BLOCK_ROWS query rows of a pair, GROUP_ROWS
  * for each of its sub-groups, and goes through their keys, BLOCK_KEYS at a time.
+ *
+ * HEADS_TOGETHER 1: the rows come from all query heads that share a KV head, head after head; 0: from one head. A line
+ * is a row, numbered through the heads.
  */
+#ifndef HEADS_TOGETHER
+#define HEADS_TOGETHER 0
+#endif
 #define GROUP_ROWS (ROW_TILES * UNIT_ROWS)
 #define BLOCK_ROWS (SUB_GROUPS * GROUP_ROWS)
 #define ITEMS (SUB_GROUPS * UNIT_LANES)
@@ -79,15 +85,20 @@ typedef ushort chunk;
 /* Rows of q, k or v in global memory. */
 typedef struct tile_rows {
   global const void *from;
-  size_t at, stride; /* where row 0 begins, and from one row to the next */
-  int end;           /* rows from here on repeat the last; they are masked or not stored */
+  size_t at, stride;       /* where row 0 begins, and from one row to the next */
+  int end;                 /* rows from here on repeat the last; they are masked or not stored */
+  global const int *table; /* with PAGES, of keys and values: the numbers of the sequence's pages */
+  int page_len;
+  int head_lines, head_rows; /* with HEADS_TOGETHER, of queries: lines of a head, and how many of them exist */
+  size_t head;               /* from one head to the next */
 } tile_rows;
 
 /* The rows of a work-group. */
 typedef struct block_rows {
-  sequence s;
-  int pair, first, end;
-  int key_begin, key_end; /* the first visible key of the first row, and the end of the last row's */
+  sequence s;             /* its head is the first of the block's heads */
+  int pair, first, end;   /* the pair of this head; lines */
+  int first_row, row_end; /* of each head; all rows of the block are among them */
+  int key_begin, key_end; /* the first key that a row sees, and behind the last, or those of a part of the keys */
 } block_rows;
 
 /* How products become weights. Plain scores stay products: exp multiplies its argument by log2 e, and with that by the
@@ -118,6 +129,36 @@ chunk fetch(int type, global const void *from, size_t at) {
 #endif
 }
 
+/* The row's number in its head, in a block that has rows; *s becomes that head's. There may be no such row: then the
+ * nearest, which is computed twice and stored once, and *exists is 0. */
+int place_row(const attention a, const block_rows b, int line, sequence *s, int *exists) {
+  *s = b.s;
+#if HEADS_TOGETHER
+  const int nearest = min(line, b.end - 1), head = nearest / a.query_len, row = nearest - head * a.query_len;
+  s->head += head;
+  *exists = line < b.end && row < b.row_end;
+  return min(row, b.row_end - 1);
+#else
+  *exists = line < b.end;
+  return min(line, b.end - 1);
+#endif
+}
+
+/* Where a row begins. */
+size_t row_begin(const tile_rows rows, int row) {
+  const int nearest = min(row, rows.end - 1);
+#if HEADS_TOGETHER
+  if (rows.head_lines > 0) {
+    const int head = nearest / rows.head_lines;
+    return rows.at + head * rows.head + (uint)min(nearest - head * rows.head_lines, rows.head_rows - 1) * rows.stride;
+  }
+#endif
+#if PAGES
+  if (rows.table) return rows.at + place_in_pages(rows.table, rows.page_len, nearest) * rows.stride;
+#endif
+  return rows.at + (uint)nearest * rows.stride;
+}
+
 /* The work-item's i-th row of a tile of rows of `width` elements, and the first of its columns. */
 int copied_row(int i, const int width) {
   return get_local_id(0) / ACROSS(width) + i * DOWN(width);
@@ -135,7 +176,7 @@ void load_tile(int type, const tile_rows rows, int first, const int count, const
   for (int i = 0; i < ROUNDS(count, width); ++i) {
     const int r = copied_row(i, width);
     if (count % DOWN(width) != 0 && r >= count) break;
-    const size_t at = rows.at + (uint)min(first + r, rows.end - 1) * rows.stride;
+    const size_t at = row_begin(rows, first + r);
     UNROLL
     for (int c = first_copied(width); c < width; c += ACROSS(width) * CHUNK)
       *(local chunk *)(tile + r * tile_row + c) = c < dim ? fetch(type, rows.from, at + c) : (chunk)(0);
@@ -174,6 +215,24 @@ void store_values(const chunk values, int key, int c, local ushort *tile) {
 #else
   tile[c * VALUE_ROW + key] = values;
 #endif
+}
+
+/* As load_tile, for a tile of values. True if a value was replaced. */
+int load_values(const tile_rows rows, int key0, local ushort *tile) {
+  int found = 0;
+  UNROLL_COPIES
+  for (int i = 0; i < ROUNDS(BLOCK_KEYS, WIDTH); ++i) {
+    const int key = copied_row(i, WIDTH);
+    if (BLOCK_KEYS % DOWN(WIDTH) != 0 && key >= BLOCK_KEYS) break;
+    const size_t at = row_begin(rows, key0 + key);
+    UNROLL
+    for (int c = first_copied(WIDTH); c < WIDTH; c += ACROSS(WIDTH) * CHUNK) {
+      chunk values = c < VALUE_DIM ? fetch(V_TYPE, rows.from, at + c) : (chunk)(0);
+      found |= replace_others(&values);
+      store_values(values, key, c, tile);
+    }
+  }
+  return found;
 }
 
 /* Sets a lane's fragments of queries. They pass through the tile, those of as many row tiles at a time as it holds. */
@@ -233,8 +292,8 @@ void finish_scores(const attention a, const score_scale scale, const block_rows 
   key_span span;
   find_span(a, b.s, &span);
   /* If the last row sees the first key, and the first row the last key, all rows see all keys. */
-  if (is_plain(a, slopes) && key0 + BLOCK_KEYS <= b.key_end && is_seen(span, b.end - 1, key0) &&
-      is_seen(span, b.first, key0 + BLOCK_KEYS - 1)) {
+  if (is_plain(a, slopes) && key0 + BLOCK_KEYS <= b.key_end && is_seen(span, b.row_end - 1, key0) &&
+      is_seen(span, b.first_row, key0 + BLOCK_KEYS - 1)) {
     if (scale.now == 1.0f) return;
     UNROLL
     for (int n = 0; n < KEY_SUMS; ++n) UNROLL
@@ -243,9 +302,11 @@ void finish_scores(const attention a, const score_scale scale, const block_rows 
   }
   UNROLL
   for (int r = 0; r < LANE_ROWS; ++r) {
-    const int row = first + sum_row(MATRIX_UNIT, unit.lane, FIRST_OF_ROW(r));
+    int exists;
+    sequence of_row;
     row_view view;
-    view_row(a, b.s, min(row, b.end - 1), mask, slopes, &view);
+    const int row = place_row(a, b, first + sum_row(MATRIX_UNIT, unit.lane, FIRST_OF_ROW(r)), &of_row, &exists);
+    view_row(a, of_row, row, mask, slopes, &view);
     UNROLL
     for (int n = 0; n < KEY_SUMS; ++n) UNROLL
     for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) {
@@ -329,7 +390,7 @@ void multiply_values(const matrix_unit unit, const sum_fragment weight[ROW_TILES
 void add_others(const matrix_unit unit, const tile_rows rows, int key0, const sum_fragment weight[ROW_TILES][KEY_SUMS],
                 local float *shown, lane_sums sums[ROW_TILES]) {
   for (int key = 0; key < BLOCK_KEYS; ++key) {
-    const size_t at = rows.at + (uint)min(key0 + key, rows.end - 1) * rows.stride;
+    const size_t at = row_begin(rows, key0 + key);
     UNROLL
     for (int t = 0; t < ROW_TILES; ++t) UNROLL
     for (int n = 0; n < KEY_SUMS; ++n) UNROLL
@@ -363,6 +424,8 @@ block_rows find_block(const attention a, global const int *sequences) {
   block.first = (blocks - 1 - (int)group_id(1)) * BLOCK_ROWS;
   find_sequence(a, sequences, block.pair, &block.s);
   block.end = min(block.first + BLOCK_ROWS, block.s.query_len);
+  block.first_row = block.first;
+  block.row_end = block.end;
   block.key_begin = first_key(a, block.s, block.first);
   block.key_end = block.first < block.end ? end_key(a, block.s, block.end - 1) : 0;
   return block;
@@ -389,6 +452,32 @@ void begin_sums(const matrix_unit unit, const score_scale scale, lane_sums *sums
   UNROLL
   for (int n = 0; n < VALUE_SUMS; ++n) UNROLL
   for (int i = 0; i < SUM_VALUES; ++i) sums->context[n].value[i] = 0.0f;
+}
+
+/* Processes all keys of the block, in one tile of local memory after the other. `first`: the sub-group's first line;
+ * `shown` is its own local memory, one float for each row; found[0] is the work-group's. */
+void sum_keys(const attention a, const score_scale scale, const block_rows b, const matrix_unit unit, int first,
+              const tile_rows keys, const tile_rows values, global const void *mask, global const float *slopes,
+              const left_fragment query[ROW_TILES][DEPTH_STEPS], local ushort *tile, local float *shown,
+              local int *found, lane_sums sums[ROW_TILES]) {
+  for (int key0 = b.key_begin; key0 < b.key_end; key0 += BLOCK_KEYS) {
+    sum_fragment score[ROW_TILES][KEY_SUMS];
+    load_tile(K_TYPE, keys, key0, BLOCK_KEYS, HEAD_DIM, DEPTH, KEY_ROW, tile);
+    if (get_local_id(0) == 0) found[0] = 0;
+    barrier(CLK_LOCAL_MEM_FENCE); /* the keys are complete before anyone reads them, and found is 0 */
+    multiply_keys(unit, query, tile, score);
+    barrier(CLK_LOCAL_MEM_FENCE);                      /* everyone has read them before they are overwritten */
+    if (load_values(values, key0, tile)) found[0] = 1; /* all writers write the same value */
+    UNROLL
+    for (int t = 0; t < ROW_TILES; ++t) {
+      finish_scores(a, scale, b, unit, first + t * UNIT_ROWS, key0, mask, slopes, score[t]);
+      find_weights(unit, scale, score[t], &sums[t]);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE); /* the values are complete */
+    multiply_values(unit, score, tile, sums);
+    if (found[0]) add_others(unit, values, key0, score, shown, sums);
+    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read the values before they are overwritten */
+  }
 }
 
 /* Divides a row tile, whose first row is `first`, by its rows' sums. */

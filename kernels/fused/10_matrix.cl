@@ -43,24 +43,6 @@
 #include "common/group.cl"
 #include "common/fused_matrix.cl"
 
-/* As load_tile, for a tile of values. True if a value was replaced. */
-int load_values(const tile_rows rows, int key0, local ushort *tile) {
-  int found = 0;
-  UNROLL_COPIES
-  for (int i = 0; i < ROUNDS(BLOCK_KEYS, WIDTH); ++i) {
-    const int key = copied_row(i, WIDTH);
-    if (BLOCK_KEYS % DOWN(WIDTH) != 0 && key >= BLOCK_KEYS) break;
-    const size_t at = rows.at + (uint)min(key0 + key, rows.end - 1) * rows.stride;
-    UNROLL
-    for (int c = first_copied(WIDTH); c < WIDTH; c += ACROSS(WIDTH) * CHUNK) {
-      chunk values = c < VALUE_DIM ? fetch(V_TYPE, rows.from, at + c) : (chunk)(0);
-      found |= replace_others(&values);
-      store_values(values, key, c, tile);
-    }
-  }
-  return found;
-}
-
 kernel LANES_TOGETHER __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
       global const int *sequences, global const void *mask, global const float *slopes, global const float *sinks,
@@ -84,24 +66,8 @@ fused(global const void *q, global const void *k, global const void *v, global v
   for (int t = 0; t < ROW_TILES; ++t) begin_sums(unit, scale, &sums[t]);
   if (block.key_begin < block.key_end)
     load_queries(unit, queries, block.first, sub_group, tile, query); /* else there may be no row */
-  for (int key0 = block.key_begin; key0 < block.key_end; key0 += BLOCK_KEYS) {
-    sum_fragment score[ROW_TILES][KEY_SUMS];
-    load_tile(K_TYPE, keys, key0, BLOCK_KEYS, HEAD_DIM, DEPTH, KEY_ROW, tile);
-    if (get_local_id(0) == 0) found[0] = 0;
-    barrier(CLK_LOCAL_MEM_FENCE); /* the keys are complete before anyone reads them, and found is 0 */
-    multiply_keys(unit, query, tile, score);
-    barrier(CLK_LOCAL_MEM_FENCE);                      /* everyone has read them before they are overwritten */
-    if (load_values(values, key0, tile)) found[0] = 1; /* all writers write the same value */
-    UNROLL
-    for (int t = 0; t < ROW_TILES; ++t) {
-      finish_scores(a, scale, block, unit, first + t * UNIT_ROWS, key0, mask, slopes, score[t]);
-      find_weights(unit, scale, score[t], &sums[t]);
-    }
-    barrier(CLK_LOCAL_MEM_FENCE); /* the values are complete */
-    multiply_values(unit, score, tile, sums);
-    if (found[0]) add_others(unit, values, key0, score, shown + sub_group * GROUP_ROWS, sums);
-    barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read the values before they are overwritten */
-  }
+  sum_keys(a, scale, block, unit, first, keys, values, mask, slopes, query, tile, shown + sub_group * GROUP_ROWS, found,
+           sums);
   UNROLL
   for (int t = 0; t < ROW_TILES; ++t) store_rows(a, scale, block, unit, first + t * UNIT_ROWS, &sums[t], context, lse);
 }

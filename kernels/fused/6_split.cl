@@ -18,8 +18,6 @@
  * the scales of its vectors, for types that have some; with pages, `table` (batch, a.table_width) has the numbers of
  * those of each sequence.
  *
- * Workspace: for each row and part, VALUE_DIM values of o, then m and s. A part whose keys are all masked has s = 0.
- *
  * Wins on GPUs with few rows and many keys. Loses with many rows, which make enough work-groups without parts, while
  * parts must be written and read again; and loses on CPU devices.
  */
@@ -45,14 +43,7 @@
 #include "common/fused.cl"
 #include "common/fused_block.cl"
 #include "common/group.cl"
-
-#define PART_FLOATS (VALUE_DIM + 2)
-
-/* The number of parts. */
-int parts_here(attention a) {
-  const int blocks = (a.group * a.query_len + BLOCK_ROWS - 1) / BLOCK_ROWS;
-  return parts_of(a.all_pairs / a.group * blocks, a.key_len, GROUPS, PART_KEYS);
-}
+#include "common/split_join.cl"
 
 kernel SUB_GROUP __attribute__((reqd_work_group_size(LOCAL_X, LOCAL_Y, 1) ASK_FOR_STEP)) void
 fused(global const void *q, global const void *k, global const void *v, global void *context, const attention a,
@@ -70,17 +61,9 @@ fused(global const void *q, global const void *k, global const void *v, global v
   const int pair0 = group_id(0) * a.group, number = group_id(2), parts = parts_here(a);
   sequence s;
   find_sequence(a, sequences, pair0, &s);
-  /* The sequence's first row gives the first visible key, its last row the last. */
-  const int first = first_key(a, s, 0), end = s.query_len > 0 ? end_key(a, s, s.query_len - 1) : 0;
-  const int part_tiles = (max(end - first, 0) + parts * BLOCK_KEYS - 1) / (parts * BLOCK_KEYS);
-  const int key0 = first + number * part_tiles * BLOCK_KEYS;
-  const fused_block block = {s,
-                             group_id(1) * BLOCK_ROWS,
-                             a.group * a.query_len,
-                             0,
-                             s.query_len,
-                             key0,
-                             min(key0 + part_tiles * BLOCK_KEYS, end)};
+  key_part keys;
+  find_part(a, s, number, parts, &keys);
+  const fused_block block = {s, group_id(1) * BLOCK_ROWS, a.group * a.query_len, 0, s.query_len, keys.first, keys.end};
   const fused_inputs in = {q, k, v, mask, slopes, k_scales, v_scales, table + s.batch * a.table_width};
   const block_memory memory = {tile, weights, part, flags, places, rows_in_step(flags)};
   block_sums sums;
@@ -92,44 +75,10 @@ fused(global const void *q, global const void *k, global const void *v, global v
     sequence of_row;
     const int row = place_row(a, block, row_in_block(r), &of_row);
     if (!is_row(of_row, row)) continue;
-    const size_t line = (size_t)(pair0 + of_row.head - s.head) * a.query_len + row;
-    global float *to = workspace + (line * parts + number) * PART_FLOATS;
+    global float *to = part_of_row(a, workspace, pair0, of_row.head - s.head, row, number, parts);
     store_context(sums.context[r], STORED_F32, to, 0);
     if (get_local_id(0) > 0) continue;
     to[VALUE_DIM] = sums.largest[r];
     to[VALUE_DIM + 1] = sums.sum[r];
   }
-}
-
-/* The post-process. The first dimension numbers all work-items (pair, row, value column). */
-kernel void join(global const void *q, global const void *k, global const void *v, global void *context,
-                 const attention a, global const int *sequences, global const void *mask, global const float *slopes,
-                 global const float *sinks, global float *lse, global const float *workspace,
-                 global const void *k_scales, global const void *v_scales, global const int *table) {
-  const size_t line = get_global_id(0) / VALUE_DIM;
-  const int c = get_global_id(0) - line * VALUE_DIM, pair = line / a.query_len, row = line - (size_t)pair * a.query_len;
-  if (pair >= a.all_pairs) return;
-  sequence s;
-  find_sequence(a, sequences, pair, &s);
-  const int headroom = headroom_of(s.key_len), parts = parts_here(a);
-  global const float *from = workspace + line * parts * PART_FLOATS;
-  const float sink = head_sink(sinks, s);
-  if (row >= s.query_len) { /* past the end of its sequence */
-    if (c == 0) store_fused_lse(a, lse, pair, row, sink, sink_part(sink, headroom), headroom);
-    return;
-  }
-
-  float largest = sink;
-  for (int p = 0; p < parts; ++p) largest = fmax(largest, from[p * PART_FLOATS + VALUE_DIM]);
-  float sum = sink == -INFINITY ? 0.0f : live_part(sink, largest, headroom), out = 0.0f;
-  for (int p = 0; p < parts; ++p) {
-    global const float *o = from + p * PART_FLOATS;
-    if (o[VALUE_DIM + 1] == 0.0f) continue; /* all its keys are masked: its o does not count */
-    const float factor = shrink(o[VALUE_DIM], largest);
-    sum = fma(factor, o[VALUE_DIM + 1], sum);
-    out = fma(factor, o[c], out);
-  }
-  store_stored(a.context_type, sum == 0.0f ? 0.0f : out / sum, context,
-               query_offset(a, a.context, s) + row * a.context.row + c);
-  if (c == 0) store_fused_lse(a, lse, pair, row, largest, sum, headroom);
 }

@@ -28,7 +28,7 @@ USERS = {"common/join.cl": ("softmax=tiled", "bool mask"), "common/product_tiled
          "fused/6_split.cl": ("fused=split", "one query, odd sizes, ALiBi"),
          "common/fused_block.cl": ("fused=register", "cache in i8, pages"),
          "common/matrix_unit_nvidia.cl": ("matrix=mma16", None), "probe/matrix.cl": ("matrix=mma16", None),
-         "fused/10_matrix.cl": ("fused=matrix", "stored products, values that are not finite")}
+         "common/fused_matrix.cl": ("fused=matrix", "stored products, values that are not finite")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ LISTED = (
     Fault("common/matrix_unit_nvidia.cl", "cvt.rn.", "cvt.rz.", 0, "context: .* outside of the bound",
           ("fused=matrix", "stored products, weights nearly the next half")),
     Fault("probe/matrix.cl", BARRIER, "", 0, "a race: it"),
-    Fault("fused/10_matrix.cl", BARRIER + " /* the values are complete", "/* the values are complete", 0, "a race: it reads"),
+    Fault("common/fused_matrix.cl", BARRIER + " /* the values are complete", "/* the values are complete", 0, "a race: it reads"),
 )
 
 
