@@ -297,7 +297,7 @@ const clattn_kernel clattn_kernels[] = {
      .few_rows = true, .reads_cache = true, .matrix_unit = true,
      .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_ROWS_OF_8 | CLATTN_FORM_BFLOAT16,
      .stores_types = true,
-     .file = "fused/12_matrix_split.cl", .function = "fused",
+     .file = "fused/12_matrixsplit.cl", .function = "fused",
      .idea = "a row's keys in parts, products on a matrix unit",
      .tile = {{"MATRIX_UNIT", MATRIX_MMA_16, {1, 2, 3, 4, 5, 6, 7}},
               {"SUB_GROUPS", 1, {1, 2, 4}}, {"ROW_TILES", 1, {1, 2}},
