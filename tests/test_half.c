@@ -1,5 +1,5 @@
 /* Stored arithmetic (CLATTN_MATH_STORED): the fused kernels that multiply halves, in their planned and in small tile
- * sizes, and the one that multiplies in a matrix unit, with the layout of every unit, halves and bfloat16s: shapes,
+ * sizes, and those that multiply in a matrix unit, with the layout of every unit, halves and bfloat16s: shapes,
  * masks, heads, lengths, caches, and numbers at the ends of half's range; and when a plan keeps to floats.
  *
  * `half` runs on the default device, and skips what needs half arithmetic where that has none. `half-recorded` runs on
@@ -54,13 +54,15 @@ static bool is_matrix_kernel(const char *name, int unit, int turn, const char *m
   return support_is_wanted(s->kernel);
 }
 
-/* Each unit, and with parts of the keys two of them in turn: a compiler takes a second or two for each. */
+/* Each unit in turns with each kernel, and with parts of the keys two of them: a compiler takes a second or two for
+ * each. */
 static size_t matrix_kernels(subject *all) {
   enum { UNITS = MATRIX_UNITS - 1, IN_PARTS = 2 };
   static int turn = 0;
   size_t count = 0;
   ++turn;
-  for (int unit = 1; unit <= UNITS; ++unit) count += is_matrix_kernel("matrix", unit, turn, "", &all[count]);
+  for (int unit = 1; unit <= UNITS; ++unit)
+    count += is_matrix_kernel((unit + turn / 2) % 2 == 0 ? "matrix" : "async", unit, turn, "", &all[count]);
   for (int i = 0; i < IN_PARTS; ++i)
     count += is_matrix_kernel("matrixsplit", 1 + (2 * turn + 3 * i) % UNITS, turn, ":PART_KEYS=16", &all[count]);
   return count;

@@ -107,6 +107,12 @@ static bool has_dpas(const clattn_device_info *device, const clattn_extent *exte
 #define EIGHT_BY_EIGHT(stage, kernel) \
   {has_many_registers, stage, kernel, "LOCAL_X", 8}, {has_many_registers, stage, kernel, "LOCAL_Y", 8}, \
   {has_many_registers, stage, kernel, "ITEM_ROWS", 8}, {has_many_registers, stage, kernel, "ITEM_COLS", 8}
+#define MATRIX_SIZES(kernel) \
+  {has_two_row_tiles, CLATTN_STAGE_FUSED, kernel, "ROW_TILES", 2}, \
+  {has_mma_with_wide_rows, CLATTN_STAGE_FUSED, kernel, "BLOCK_KEYS", 32}, \
+  {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, kernel, "BLOCK_KEYS", 16}, \
+  {has_wmma, CLATTN_STAGE_FUSED, kernel, "BLOCK_KEYS", 32}, \
+  {has_dpas, CLATTN_STAGE_FUSED, kernel, "BLOCK_KEYS", 16}
 /* clang-format on */
 
 const clattn_family_tile clattn_family_tiles[] = {
@@ -129,11 +135,8 @@ const clattn_family_tile clattn_family_tiles[] = {
     {multiplies_pairs, CLATTN_STAGE_FUSED, "register", "SUMS", 2},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
-    {has_two_row_tiles, CLATTN_STAGE_FUSED, "matrix", "ROW_TILES", 2},
-    {has_mma_with_wide_rows, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 32},
-    {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},
-    {has_wmma, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 32},
-    {has_dpas, CLATTN_STAGE_FUSED, "matrix", "BLOCK_KEYS", 16},
+    MATRIX_SIZES("matrix"),
+    MATRIX_SIZES("async"),
     {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
     {has_dpas, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
 };

@@ -205,32 +205,41 @@ static size_t unit_scratch(int unit, bool software) {
   return software ? operands + (size_t)MATRIX_LANES(unit) * sizeof(float) : sizeof(uint32_t);
 }
 
-/* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS. Local memory holds a tile of keys or of values, whose rows are
- * 8 elements longer, a weight of each row, and a flag. How a unit adds up its products is not documented, and it may
- * truncate, which errs twice as much as rounding does. */
-void clattn_geometry_fused_matrix(const int *value, const clattn_extent *e, clattn_geometry *g) {
+/* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS. Local memory holds tiles of keys and of values, whose rows are
+ * 8 elements longer, in one place or in two, a weight of each row, and a flag for each place. How a unit adds up its
+ * products is not documented, and it may truncate, which errs twice as much as rounding does. */
+static void matrix_geometry(const int *value, bool in_two_places, const clattn_extent *e, clattn_geometry *g) {
   const int unit = value[0];
   const size_t groups = (size_t)value[1], keys = (size_t)value[3];
   const size_t rows = groups * (size_t)value[2] * (size_t)MATRIX_ROWS(unit);
   const size_t step = (size_t)MATRIX_DEPTH(unit), columns = (size_t)(MATRIX_COLUMNS(unit) * MATRIX_STRIP(unit));
   const size_t depth = clattn_groups_of(e->head_dim, step) * step;
   const size_t width = clattn_groups_of(e->value_dim, columns) * columns;
-  const size_t values = MATRIX_IS_MMA(unit) ? keys * (width + 8) : width * (keys + 8);
-  const size_t tile = clattn_larger(keys * (depth + 8), values) * sizeof(uint16_t);
+  const size_t of_keys = keys * (depth + 8);
+  const size_t of_values = MATRIX_IS_MMA(unit) ? keys * (width + 8) : width * (keys + 8);
+  const size_t tiles = in_two_places ? of_keys + of_values : clattn_larger(of_keys, of_values);
   *g = (clattn_geometry){.local = {groups * (size_t)MATRIX_LANES(unit), 1},
                          .cols = 1,
                          .rows = rows,
-                         .local_bytes = tile + groups * unit_scratch(unit, unit != e->matrix_unit) +
-                                        rows * sizeof(float) + sizeof(int32_t),
+                         .local_bytes = tiles * sizeof(uint16_t) + groups * unit_scratch(unit, unit != e->matrix_unit) +
+                                        rows * sizeof(float) + (in_two_places ? 2 : 1) * sizeof(int32_t),
                          .longest_addition = 2 * e->terms,
                          .rounded_weights = e->matrix_type,
                          .longest_first = true};
 }
 
+void clattn_geometry_fused_matrix(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  matrix_geometry(value, false, e, g);
+}
+
+void clattn_geometry_fused_async(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  matrix_geometry(value, true, e, g);
+}
+
 /* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS; host/catalog/fused.c computes the launch size from the others
  */
 void clattn_geometry_fused_matrix_split(const int *value, const clattn_extent *e, clattn_geometry *g) {
-  clattn_geometry_fused_matrix(value, e, g);
+  matrix_geometry(value, false, e, g);
   g->rows = 1;
 }
 

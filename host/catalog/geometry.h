@@ -57,6 +57,7 @@ clattn_geometry_formula clattn_geometry_fused_block;
 clattn_geometry_formula clattn_geometry_fused_split;
 clattn_geometry_formula clattn_geometry_fused_stream;
 clattn_geometry_formula clattn_geometry_fused_matrix;
+clattn_geometry_formula clattn_geometry_fused_async;
 clattn_geometry_formula clattn_geometry_fused_matrix_split;
 clattn_geometry_formula clattn_geometry_library;
 

@@ -17,6 +17,9 @@
 #define WIDE_SIZES \
   {{"LOCAL_X", 16, {8, 16}}, {"LOCAL_Y", 16, {8, 16}}, {"ITEM_ROWS", 4, {4, 8}}, \
    {"ITEM_COLS", 4, {4, 8}}, {"TILE_DEPTH", 16, {8, 16, 32}}}
+#define MATRIX_SIZES \
+  {{"MATRIX_UNIT", MATRIX_MMA_16, {1, 2, 3, 4, 5, 6, 7}}, {"SUB_GROUPS", 4, {1, 2, 4, 8}}, \
+   {"ROW_TILES", 1, {1, 2}}, {"BLOCK_KEYS", 64, {16, 32, 64, 128}}}
 #define PANEL_SIZES(item_rows, strip) \
   {"ITEM_ROWS", item_rows, {64, 128, 256, 512, 1024}}, {"ROWS", 4, {1, 2, 4, 6, 8}}, \
   {"VECTORS", 4, {1, 2, 4}}, {"STRIP", strip, {64, 128, 256, 512}}
@@ -287,10 +290,17 @@ const clattn_kernel clattn_kernels[] = {
      .stores_types = true,
      .file = "fused/10_matrix.cl", .function = "fused",
      .idea = "both products on a matrix unit",
-     .tile = {{"MATRIX_UNIT", MATRIX_MMA_16, {1, 2, 3, 4, 5, 6, 7}},
-              {"SUB_GROUPS", 4, {1, 2, 4, 8}}, {"ROW_TILES", 1, {1, 2}},
-              {"BLOCK_KEYS", 64, {16, 32, 64, 128}}},
+     .tile = MATRIX_SIZES,
      .geometry = clattn_geometry_fused_matrix, .traffic = clattn_traffic_fused_matrix},
+    {.stage = CLATTN_STAGE_FUSED, .rung = 11, .name = "async",
+     .target = CLATTN_TARGET_GPU, .priority = 37, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
+     .matrix_unit = true,
+     .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_ROWS_OF_8 | CLATTN_FORM_BFLOAT16,
+     .stores_types = true,
+     .file = "fused/11_async.cl", .function = "fused",
+     .idea = "keys or values are copied while a matrix unit multiplies the others",
+     .tile = MATRIX_SIZES,
+     .geometry = clattn_geometry_fused_async, .traffic = clattn_traffic_fused_matrix},
 
     {.stage = CLATTN_STAGE_FUSED, .rung = 12, .name = "matrixsplit",
      .target = CLATTN_TARGET_GPU, .priority = 37, .needs = CLATTN_NEEDS_LOCAL_MEMORY,

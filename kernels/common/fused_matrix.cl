@@ -61,7 +61,7 @@ typedef ushort chunk;
 #endif
 /* Copies in unrolled loops are under way together. NVIDIA's compiler has registers for all of them if context leaves it
  * these; others want them for other things. */
-#if MATRIX_IS_MMA(MATRIX_UNIT) && ROW_TILES * WIDTH <= 128
+#if MATRIX_IS_MMA(MATRIX_UNIT) && ROW_TILES * WIDTH < 128
 #define UNROLL_COPIES UNROLL
 #else
 #define UNROLL_COPIES _Pragma("unroll 2")
@@ -70,7 +70,7 @@ typedef ushort chunk;
 /* ACROSS work-items share a row of a tile, which has `width` elements: each takes every ACROSS-th chunk of it, the same
  * chunks in each of its rows. All work-items together copy DOWN rows at a time. */
 #define POWER_OF_2_FROM(n) ((n) <= 4 ? 4 : (n) <= 8 ? 8 : (n) <= 16 ? 16 : (n) <= 32 ? 32 : (n) <= 64 ? 64 : 128)
-#define ACROSS(width) min(POWER_OF_2_FROM((width) / CHUNK), ITEMS)
+#define ACROSS(width) (POWER_OF_2_FROM((width) / CHUNK) < ITEMS ? POWER_OF_2_FROM((width) / CHUNK) : ITEMS)
 #define DOWN(width) (ITEMS / ACROSS(width))
 #define ROUNDS(rows, width) (((rows) + DOWN(width) - 1) / DOWN(width))
 

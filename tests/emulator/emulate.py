@@ -183,7 +183,7 @@ def run_problem(machine, options, way, problem, paths):
     command = [options.build / "clattn", "run", "--json", "--repeat", "1", "--check", "full", "--pipeline", pipeline,
                "--kernel", kernels, *problem.options.format(**paths).split()]
     result = run(machine, options, command, named(kernels))
-    if problems.IN_MATRIX_UNITS in named(kernels):  # the plan has probed for units that this GPU has not
+    if set(named(kernels)) & set(problems.IN_MATRIX_UNITS):  # the plan has probed for units that this GPU has not
         forgive_refusals(result)
     return result
 
@@ -276,7 +276,7 @@ def chosen(options, way, problem):
     pipeline, kernels = way[0], named(way[1])
     if pipeline not in problem.pipelines or (options.problem and problem.name not in options.problem):
         return False
-    if problems.IN_MATRIX_UNITS in kernels and problems.STORED_MATH not in problem.options:
+    if set(kernels) & set(problems.IN_MATRIX_UNITS) and problems.STORED_MATH not in problem.options:
         return False
     if options.short:
         return problem.name in [problems.SHORT.get(kernel) for kernel in kernels]

@@ -19,6 +19,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 KERNELS = HERE.parent.parent / "kernels"
 BARRIER = "barrier(CLK_LOCAL_MEM_FENCE);"
+STORED = "stored products, head_dim 64, f16"
 # The kernels that show what is wrong in a file, and a problem for them; probes have their own.
 USERS = {"common/join.cl": ("softmax=tiled", "bool mask"), "common/product_tiled.cl": ("softmax=tiled", "bool mask"),
          "common/product_register.cl": ("context=register", "masked NaN"),
@@ -27,6 +28,7 @@ USERS = {"common/join.cl": ("softmax=tiled", "bool mask"), "common/product_tiled
          "fused/3_tiled.cl": ("fused=tiled", "odd sizes, causal"),
          "fused/6_split.cl": ("fused=split", "one query, odd sizes, ALiBi"),
          "common/fused_block.cl": ("fused=register", "cache in i8, pages"),
+         "common/async_copy.cl": ("fused=async", STORED), "fused/11_async.cl": ("fused=async", STORED),
          "common/matrix_unit_nvidia.cl": ("matrix=mma16", None), "probe/matrix.cl": ("matrix=mma16", None),
          "common/fused_matrix.cl": ("fused=matrix", "stored products, values that are not finite")}
 
@@ -62,8 +64,15 @@ LISTED = (
     Fault("common/matrix_unit_nvidia.cl", '"r"(bit)', '"r"(1)', 0, WRONG),
     Fault("common/matrix_unit_nvidia.cl", "cvt.rn.", "cvt.rz.", 0, "context: .* outside of the bound",
           ("fused=matrix", "stored products, weights nearly the next half")),
-    Fault("probe/matrix.cl", BARRIER, "", 0, "a race: it"),
     Fault("common/fused_matrix.cl", BARRIER + " /* the values are complete", "/* the values are complete", 0, "a race: it reads"),
+    Fault("common/matrix_unit_nvidia.cl", "setp.ne.s32 p", "setp.eq.s32 p", 0, WRONG),
+    Fault("probe/matrix.cl", BARRIER, "", 0, "a race: it"),
+    Fault("common/async_copy.cl", '__asm volatile("cp.async.wait_all;" : : : "memory");', "", 0,
+          "for whose cp.async nothing waited"),
+    Fault("common/async_copy.cl", "exists ? 16 : 0", "16", 0, WRONG),
+    Fault("fused/11_async.cl", "keys, key0 + BLOCK_KEYS,", "keys, key0,", 0, WRONG),
+    Fault("fused/11_async.cl", "values, key0, VALUE_DIM", "values, block.key_begin, VALUE_DIM", 0, WRONG),
+    Fault("fused/11_async.cl", BARRIER, "", 1, "a race: it"),
 )
 
 

@@ -74,11 +74,12 @@ PROBLEMS = (
 )
 
 STORED_MATH = "--math stored"
-IN_MATRIX_UNITS = "fused=matrix"  # computes only problems with this option
+IN_MATRIX_UNITS = ("fused=matrix", "fused=async")  # compute only problems with this option
 
 # What `emulate.py --short` runs: a problem for each list of kernels that has this one.
 SHORT = {"softmax=tiled": "bool mask", "project=register": "odd sizes, causal", "fused=register": "odd sizes, causal",
-         "fused=split": "one query, odd sizes, ALiBi", IN_MATRIX_UNITS: "stored products, head_dim 64, f16"}
+         "fused=split": "one query, odd sizes, ALiBi",
+         **{kernel: "stored products, head_dim 64, f16" for kernel in IN_MATRIX_UNITS}}
 
 # Tests of test_features.c, for kernels that no run can choose: they run with those that a plan takes, traced and not.
 TESTS = ("sinks", "biases")
