@@ -303,7 +303,7 @@ const clattn_kernel clattn_kernels[] = {
      .geometry = clattn_geometry_fused_async, .traffic = clattn_traffic_fused_matrix},
 
     {.stage = CLATTN_STAGE_FUSED, .rung = 12, .name = "matrixsplit",
-     .target = CLATTN_TARGET_GPU, .priority = 37, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
+     .target = CLATTN_TARGET_GPU, .priority = 34, .needs = CLATTN_NEEDS_LOCAL_MEMORY,
      .few_rows = true, .reads_cache = true, .matrix_unit = true,
      .forms = CLATTN_FORM_PLAIN_SCORES | CLATTN_FORM_ROWS_OF_8 | CLATTN_FORM_BFLOAT16,
      .stores_types = true,

@@ -63,7 +63,8 @@ class Catalogue:
 
     def __init__(self, build, target):
         with tempfile.TemporaryDirectory() as folder:
-            lines = lines_of(build / "tests" / "write_sources", vendor_of(target), folder, target)
+            lines = [line for line in lines_of(build / "tests" / "write_sources", vendor_of(target), folder, target)
+                     if stage_of(line) != "rate"]  # the probe of a unit's rate says nothing about results
         self.all = sorted({re.match(r"\w+=\w+", line)[0] for line in lines})
         # Pairs of a pipeline and kernels, as `clattn run --kernel` takes them: each at least once.
         self.ways = [(pipeline, kernels) for pipeline in (problems.STAGED, problems.FUSED)
