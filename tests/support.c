@@ -82,6 +82,11 @@ static bool names_kernel(const char *list, const char *kernel, size_t length) {
   return false;
 }
 
+bool support_is_long(void) {
+  const char *text = getenv("CLATTN_LONG");
+  return text != NULL && strcmp(text, "1") == 0;
+}
+
 bool support_is_wanted(const char *kernels) {
   const char *wanted = not_empty(getenv("CLATTN_TEST_KERNELS"));
   if (wanted == NULL) return true;

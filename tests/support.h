@@ -48,6 +48,9 @@ clattn_plan_options support_options(void);
   { .size = sizeof(clattn_plan_options), .pipeline = CLATTN_PIPELINE_STAGED }
 extern const clattn_plan_options support_staged;
 
+/* True with CLATTN_LONG=1: the long form of suites that CI has no time for. */
+bool support_is_long(void);
+
 /* True if CLATTN_TEST_KERNELS (such as "scores=tiled,context=tiled") is not set or names one of
  * these kernels. A test skips kernels that are not wanted, and prints a word for each problem. */
 bool support_is_wanted(const char *kernels);

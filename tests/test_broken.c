@@ -810,10 +810,18 @@ static void is_noticed(void **state) {
   clattn_device_close(device);
 }
 
+/* A matrix unit in plain OpenCL C takes a compiler seconds: every second of its kernels only with CLATTN_LONG=1. */
+static bool is_in_form(size_t i) {
+  return support_is_long() || i % 2 == 0 || strncmp(cases[i].name, "matrix: ", strlen("matrix: ")) != 0;
+}
+
 int main(int argc, char **argv) {
   enum { CASES = sizeof cases / sizeof cases[0] };
   struct CMUnitTest tests[CASES];
+  size_t count = 0;
   for (size_t i = 0; i < CASES; ++i)
-    tests[i] = (struct CMUnitTest){.name = cases[i].name, .test_func = is_noticed, .initial_state = (void *)&cases[i]};
-  return support_run_group("broken", tests, CASES, NULL, NULL, argc, argv);
+    if (is_in_form(i))
+      tests[count++] =
+          (struct CMUnitTest){.name = cases[i].name, .test_func = is_noticed, .initial_state = (void *)&cases[i]};
+  return support_run_group("broken", tests, count, NULL, NULL, argc, argv);
 }

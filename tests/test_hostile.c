@@ -492,8 +492,7 @@ static void in_matrix_unit(void **state) {
                                                        [MATRIX_WMMA_11] = CLATTN_F16,
                                                        [MATRIX_MFMA] = CLATTN_BF16};
   const int unit = *(const int *)*state;
-  const char *text = getenv("CLATTN_LONG");
-  const bool is_long = text != NULL && strcmp(text, "1") == 0;
+  const bool is_long = support_is_long();
   if (!is_long && short_form[unit] == CLATTN_F32) skip();
   for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
     char kernels[KERNEL_LIST_TEXT];
