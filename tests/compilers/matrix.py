@@ -64,11 +64,12 @@ def record(rows, page, file=FILE):
 
 def table(rows):
     """The builds for halves. Clocks are whole numbers there."""
-    text = "| GPU | dim | matrix | all | matrix | issue | local | arithmetic | exps | bound |\n" + "|---" * 10 + "|\n"
+    text = "| GPU | fused | dim | matrix | all | matrix | issue | local | arithmetic | exps | bound |\n"
+    text += "|---" * 11 + "|\n"
     for row in rows:
-        _, dim, kind = row.build.split("-")
+        kernel, dim, kind = row.build.split("-")
         if kind == "half":
-            text += f"| {row.target} | {dim} | {row.matrix_instructions} | {row.instructions} | "
+            text += f"| {row.target} | {kernel.removeprefix('fused=')} | {dim} | {row.matrix_instructions} | {row.instructions} | "
             text += " | ".join(f"{clock:.0f}" for clock in row.clocks.values())
             text += f" | {bound.matrix_percent(row.clocks)} % |\n"
     return text
