@@ -35,6 +35,7 @@
 #endif
 #define BLOCK_ROWS (LOCAL_Y * ITEM_ROWS)
 #define BLOCK_COLS (LOCAL_X * ITEM_COLS)
+#include "common/fours.cl"
 #include "common/matrix.cl"
 
 /* In float4s. Depth is the first index of both tiles. One extra float4 in each row keeps the transposing stores on
@@ -55,33 +56,6 @@ int row_in_block(int r) {
 
 int column_in_block(int c) {
   return 4 * (get_local_id(0) + c * LOCAL_X);
-}
-
-int lies_on_16_bytes(global const float *at) {
-  return ((size_t)at & 15) == 0;
-}
-
-/* Four contiguous floats. Only the first `left` of them exist; the others are 0. */
-float4 load4(global const float *from, int left) {
-  if (left >= 4 && lies_on_16_bytes(from)) return *(global const float4 *)from;
-  float4 four = 0.0f;
-  if (left > 0) four.x = from[0];
-  if (left > 1) four.y = from[1];
-  if (left > 2) four.z = from[2];
-  if (left > 3) four.w = from[3];
-  return four;
-}
-
-/* Stores the first `left` of four contiguous floats. */
-void store4(float4 four, int left, global float *to) {
-  if (left >= 4 && lies_on_16_bytes(to)) {
-    *(global float4 *)to = four;
-    return;
-  }
-  if (left > 0) to[0] = four.x;
-  if (left > 1) to[1] = four.y;
-  if (left > 2) to[2] = four.z;
-  if (left > 3) to[3] = four.w;
 }
 
 /* Loads terms k0 ... of `lines` rows of a matrix whose rows run along the depth, and transposes them. Terms from
