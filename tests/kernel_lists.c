@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "catalog/matrix.h"
+
 bool kernel_is_ours(const clattn_kernel *row) {
-  return !row->library && !row->matrix_unit;
+  return !row->library && !clattn_needs_stored_math(row);
 }
 
 bool kernel_has_tiles(const clattn_kernel *row) {

@@ -17,6 +17,8 @@
 #define WMMA_MATRIX SMALL_MATRIX ":MATRIX_UNIT=5"
 #define MFMA_MATRIX SMALL_MATRIX ":MATRIX_UNIT=7"
 #define TWO_ROW_TILES "fused=matrix:SUB_GROUPS=2:ROW_TILES=2:BLOCK_KEYS=16"
+#define PRODUCT_FILE "common/product_matrix.cl"
+#define PRODUCT "project=matrix:GROUPS_DOWN=1:GROUPS_ACROSS=2:GROUP_ROWS=16:GROUP_COLS=16:TILE_DEPTH=32"
 
 typedef struct broken {
   const char *name;
@@ -312,6 +314,20 @@ static void projected_halves(clattn_problem *p) {
 static void projected_bfloat16(clattn_problem *p) {
   p->output_dim = 67;
   p->type = CLATTN_BF16;
+}
+
+static void infinity_in_x(support_case *c) {
+  support_tensor(c, CLATTN_X)[7] = INFINITY;
+}
+
+/* Its nearest bfloat16 is infinite; the results are not. */
+static void large_number_in_x(support_case *c) {
+  static const clattn_tensor matrices[] = {CLATTN_WQ, CLATTN_WK, CLATTN_WV};
+  const size_t columns = c->problem.heads * c->problem.head_dim;
+  support_tensor(c, CLATTN_X)[7] = 3.4e38f;
+  for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; ++i)
+    for (size_t column = 0; column < columns; ++column)
+      support_tensor(c, matrices[i])[7 * columns + column] = i == 0 && column == 0 ? 1e-38f : 0.0f;
 }
 
 /* ---- the ways to break a kernel ---------------------------------------------------------------------------------- */
@@ -714,6 +730,28 @@ static const broken cases[] = {
      "is_seen(span, b.first_row, key0 + BLOCK_KEYS - 1)", "1", MFMA_MATRIX, CLATTN_LSE, half_products_causal, NULL},
     {"matrix: every lane of a row adds the sink", MATRIX_FILE, "is_first_of_row(unit) ? scale.no_sum : 0.0f",
      "scale.no_sum", MFMA_MATRIX, CLATTN_LSE, half_products_with_sinks, NULL},
+    {"project: a step of the depth is multiplied twice", PRODUCT_FILE, "DEPTH_ROW + step * UNIT_DEPTH", "DEPTH_ROW",
+     PRODUCT, CLATTN_Q, NULL, NULL},
+    {"project: a matrix unit multiplies by w transposed", PRODUCT_FILE, "load_right_across(unit", "load_right(unit",
+     PRODUCT, CLATTN_Q, NULL, NULL},
+    {"project: parts of x change places", PRODUCT_FILE, "(part * lines + line)", "((parts - 1 - part) * lines + line)",
+     PRODUCT, CLATTN_Q, NULL, NULL},
+    {"project: the products of the smallest parts are left out", PRODUCT_FILE, "LAST_PRODUCT 2", "LAST_PRODUCT 1",
+     PRODUCT, CLATTN_Q, NULL, NULL},
+    {"project: the third part of w is left out", PRODUCT_FILE, "b >= B_PARTS", "b >= B_PARTS - 1", PRODUCT, CLATTN_Q,
+     NULL, NULL},
+    {"project: barrier missing before a matrix unit reads", PRODUCT_FILE,
+     "barrier(CLK_LOCAL_MEM_FENCE);      /* the tiles", "/* the tiles", PRODUCT, CLATTN_Q, NULL, NULL},
+    {"project: only the last tile counts", PRODUCT_FILE, "total[r][c].value[i] += sum", "total[r][c].value[i] = sum",
+     PRODUCT, CLATTN_Q, NULL, NULL},
+    {"project: an infinity is lost", PRODUCT_FILE, "if (tiles.others[turn])", "if (0)", PRODUCT, CLATTN_Q, NULL,
+     infinity_in_x},
+    {"project: a large number is split", PRODUCT_FILE, "0x1p60f", "INFINITY", PRODUCT, CLATTN_Q, NULL,
+     large_number_in_x},
+    {"project: the last row of a matrix unit is not written", "project/8_matrix.cl", "row < p.rows &&",
+     "row < p.rows - 1 &&", PRODUCT, CLATTN_Q, NULL, NULL},
+    {"output: bfloat16s of a matrix unit have one part", "project/8_matrix.cl", "A_PARTS X_PARTS", "A_PARTS 1",
+     "output=matrix:GROUPS_DOWN=1:GROUP_ROWS=16:GROUP_COLS=16", CLATTN_OUTPUT, projected_halves, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };

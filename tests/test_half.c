@@ -54,18 +54,17 @@ static bool is_matrix_kernel(const char *name, int unit, int turn, const char *m
   return support_is_wanted(s->kernel);
 }
 
-/* A compiler takes a second or two for each kernel. So a problem gets some of the units, in turns with each kernel and
- * type, and one of them with parts of the keys; the next problem goes on with the next unit. */
+/* Each unit in turns with each kernel, and with parts of the keys two of them: a compiler takes a second or two for
+ * each. */
 static size_t matrix_kernels(subject *all) {
-  enum { UNITS = MATRIX_UNITS - 1, AT_A_TIME = 4 };
+  enum { UNITS = MATRIX_UNITS - 1, IN_PARTS = 2 };
   static int turn = 0;
   size_t count = 0;
   ++turn;
-  for (int i = 0; i < AT_A_TIME; ++i) {
-    const int place = AT_A_TIME * turn + i;
-    count += is_matrix_kernel(place / 2 % 2 == 0 ? "matrix" : "async", 1 + place % UNITS, place / 3, "", &all[count]);
-  }
-  count += is_matrix_kernel("matrixsplit", 1 + turn % UNITS, turn / UNITS, ":PART_KEYS=16", &all[count]);
+  for (int unit = 1; unit <= UNITS; ++unit)
+    count += is_matrix_kernel((unit + turn / 2) % 2 == 0 ? "matrix" : "async", unit, turn, "", &all[count]);
+  for (int i = 0; i < IN_PARTS; ++i)
+    count += is_matrix_kernel("matrixsplit", 1 + (2 * turn + 3 * i) % UNITS, turn, ":PART_KEYS=16", &all[count]);
   return count;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "catalog/catalog.h"
+#include "../kernels/common/matrix_units.h"
 #include "../kernels/common/parts.h"
 #include "cli/ladder/prediction.h"
 #include "support.h"
@@ -318,6 +319,29 @@ static void tiles_side_by_side(void **state) {
   assert_counts(&t, &expected);
 }
 
+/* One sub-group has 16 x 32 results and 64 terms at a time. 17 rows take two of them, 65 columns three, 65 terms two
+ * tiles. Of floats each tile has three parts, of two bytes an element, and there are six products; of halves one. */
+static void projection_in_a_matrix_unit(void **state) {
+  (void)state;
+  static const int value[] = {MATRIX_MMA_16, 1, 1, 16, 32, 64};
+  clattn_problem p = support_problem(17, 65, 65);
+  const double tiles = 3 * 2 * 3 * 2, elements = tiles * 64 * (16 + 32), results = tiles * 16 * 32;
+  counts expected = {.flops = 6 * 2 * results * 64 + results,
+                     .read = 3 * (3 * 17 * 65 + 2 * 65 * 65),
+                     .written = 3 * 17 * 65,
+                     .local_read = 3 * elements / 2 + tiles * 32,
+                     .local_written = 3 * elements / 2 + tiles + tiles / 2};
+  const clattn_kernel *matrix = row_of(CLATTN_STAGE_PROJECT, "matrix");
+  clattn_traffic t = clattn_stage_traffic(matrix, value, &p, CLATTN_STAGE_PROJECT, 0, 0);
+  assert_counts(&t, &expected);
+  p.type = CLATTN_F16;
+  expected.flops = 2 * results * 64 + results;
+  expected.local_read -= 2 * elements / 2;
+  expected.local_written -= 2 * elements / 2;
+  t = clattn_stage_traffic(matrix, value, &p, CLATTN_STAGE_PROJECT, 0, 0);
+  assert_counts(&t, &expected);
+}
+
 /* An output in halves has no room for the sums of the first of two strips: they lie beside the panels, as wide as a
  * tile. */
 static void stored_projection(void **state) {
@@ -457,6 +481,7 @@ int main(void) {
       cmocka_unit_test(copies),
       cmocka_unit_test(projections),
       cmocka_unit_test(tiles_side_by_side),
+      cmocka_unit_test(projection_in_a_matrix_unit),
       cmocka_unit_test(stored_projection),
       cmocka_unit_test(blocks_of_rows),
       cmocka_unit_test(every_rung_has_a_formula),

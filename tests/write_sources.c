@@ -187,7 +187,7 @@ static bool write_case(const char *folder, const source_case *c) {
 
 /* Whether the kernel is compiled for the problem's storage and math. */
 static bool has_build(const clattn_kernel *row, const clattn_problem *p, const clattn_device_info *device) {
-  if (row->matrix_unit) return clattn_matrix_unit_of(p, device) != 0;
+  if (row->matrix_unit) return clattn_matrix_unit_of(p, row->stage, device) != 0;
   if (p->math == CLATTN_MATH_STORED)
     return (row->forms & CLATTN_FORM_HALF_PRODUCTS) != 0 && clattn_multiplies_halves(p, device);
   if (p->cache.capacity == 0) return true;
@@ -235,6 +235,24 @@ static bool write_stored_output(const char *folder, const clattn_kernel *row, co
   return write_source(folder, name, choice.row->file, first, options);
 }
 
+/* Those that multiply in a matrix unit are compiled for the type of x and w. */
+static bool write_projections(const char *folder, const clattn_kernel *row, const clattn_device_info *device) {
+  for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
+    const source_case c = {.stage = CLATTN_STAGE_PROJECT, .queries = 512, .dim = 64, .type = (clattn_type)type};
+    clattn_problem p = problem_of(&c);
+    clattn_choice choice;
+    char name[128], options[CLATTN_OPTIONS_TEXT];
+    bool first;
+    p.source = CLATTN_SOURCE_X;
+    if (row->stage != CLATTN_STAGE_PROJECT || !row->matrix_unit) return true;
+    if (!choose(&c, &p, device, row, &choice, &first)) continue;
+    clattn_choice_options(&p, device, &choice, options, sizeof options);
+    snprintf(name, sizeof name, "project=%s--%s", row->name, clattn_type_name(c.type)); /* no head_dim */
+    if (!write_source(folder, name, choice.row->file, first, options)) return false;
+  }
+  return true;
+}
+
 /* ---- matrix units ------------------------------------------------------------------------------------------------ */
 
 /* The probe of each unit of the device, which uses all of its interface but strips. */
@@ -265,7 +283,9 @@ static int write_gpu(const char *folder, const gpu_vendor *vendor, const char *n
   const clattn_device_info device = gpu_of(vendor, name);
   const clattn_kernel *row;
   for (size_t i = 0; (row = clattn_catalog_at(i)) != NULL; ++i)
-    if (!write_kernel(folder, row, &device) || !write_stored_output(folder, row, &device)) return failed(row->name);
+    if (!write_kernel(folder, row, &device) || !write_stored_output(folder, row, &device) ||
+        !write_projections(folder, row, &device))
+      return failed(row->name);
   if (!write_probes(folder, &device)) return failed("matrix");
   return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "problem/sized.h"
+#include "catalog/matrix.h"
 #include "catalog/tiles.h"
 
 const char *clattn_target_name(clattn_target target) {
@@ -57,7 +58,7 @@ bool clattn_kernel_get_info(size_t index, clattn_kernel_info *info) {
   own.priority = row->priority;
   own.library = row->library;
   own.idea = row->idea;
-  own.stored_math = row->matrix_unit;
+  own.stored_math = clattn_needs_stored_math(row);
   own.matrix_unit = row->matrix_unit;
   return clattn_give_sized(&clattn_sized_kernel_info, &own, info);
 }

@@ -32,17 +32,18 @@ typedef struct clattn_kernel {
   int rung;         /* number in the course, unique within the stage; 0: not in the course */
   const char *name; /* unique within the stage */
   clattn_target target;
-  unsigned needs;       /* bits of clattn_need: what a device must have */
-  int priority;         /* plans try kernels from the highest down; unique within the stage */
-  bool few_rows;        /* plans take it only for problems with clattn_has_few_rows() */
-  bool plain;           /* the formula: reads its operands from memory again for each result */
-  bool reads_panels;    /* of project: also takes matrices in panels (projection_part.in_panels) */
-  bool stores_types;    /* of fused and project: also stores an output as f16 or bf16 (clattn_makes_stored_output) */
-  bool matrix_unit;     /* of fused: multiplies in a matrix unit; its first tile is the unit (catalog/matrix.h) */
-  bool reads_cache;     /* of fused: reads caches in place; has three more arguments: scales, and the table of pages */
-  unsigned forms;       /* bits of clattn_form: what its file is compiled for besides tile sizes */
-  bool library;         /* CLBlast's: plans take it by name or for the pipeline blas */
-  const char *file;     /* below kernels/; for a library row: its GEMM's post-process */
+  unsigned needs;    /* bits of clattn_need: what a device must have */
+  int priority;      /* plans try kernels from the highest down; unique within the stage */
+  bool few_rows;     /* plans take it only for problems with clattn_has_few_rows() */
+  bool plain;        /* the formula: reads its operands from memory again for each result */
+  bool reads_panels; /* of project: also takes matrices in panels (projection_part.in_panels) */
+  bool stores_types; /* of fused and project: also stores an output as f16 or bf16 (clattn_makes_stored_output) */
+  bool matrix_unit;  /* of fused and project: multiplies in a matrix unit; its first tile is the unit (catalog/matrix.h)
+                      */
+  bool reads_cache;  /* of fused: reads caches in place; has three more arguments: scales, and the table of pages */
+  unsigned forms;    /* bits of clattn_form: what its file is compiled for besides tile sizes */
+  bool library;      /* CLBlast's: plans take it by name or for the pipeline blas */
+  const char *file;  /* below kernels/; for a library row: its GEMM's post-process */
   const char *function; /* the kernel's name in the file */
   const char *idea;     /* one line */
   clattn_tile tile[CLATTN_TILES_MOST + 1];

@@ -103,6 +103,12 @@ static bool has_dpas(const clattn_device_info *device, const clattn_extent *exte
   return MATRIX_IS_DPAS(extent->matrix_unit);
 }
 
+/* A sub-group of 8 has half of the registers that one of 16 has. */
+static bool has_dpas_of_8(const clattn_device_info *device, const clattn_extent *extent) {
+  (void)device;
+  return extent->matrix_unit == MATRIX_DPAS_8;
+}
+
 /* clang-format off */
 #define EIGHT_BY_EIGHT(stage, kernel) \
   {has_many_registers, stage, kernel, "LOCAL_X", 8}, {has_many_registers, stage, kernel, "LOCAL_Y", 8}, \
@@ -137,6 +143,11 @@ const clattn_family_tile clattn_family_tiles[] = {
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
     MATRIX_SIZES("matrix"),
     MATRIX_SIZES("async"),
+    {has_wmma, CLATTN_STAGE_PROJECT, "matrix", "GROUP_COLS", 32},
+    {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUP_ROWS", 16},
+    {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUP_COLS", 32},
+    {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUPS_DOWN", 4},
+    {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUPS_ACROSS", 4},
     {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
     {has_dpas, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
 };

@@ -243,6 +243,26 @@ void clattn_geometry_fused_matrix_split(const int *value, const clattn_extent *e
   g->rows = 1;
 }
 
+/* value: MATRIX_UNIT, GROUPS_DOWN, GROUPS_ACROSS, GROUP_ROWS, GROUP_COLS, TILE_DEPTH. Local memory holds two tiles, one
+ * for each part of x and of w, whose rows are 8 elements longer, and two flags. A unit adds up the products of a tile,
+ * where it may truncate, as above. The products of smaller parts count little: they are added first, and are less than
+ * 2^-6 of the others. */
+void clattn_geometry_project_matrix(const int *value, const clattn_extent *e, clattn_geometry *g) {
+  const int unit = value[0];
+  const size_t groups = (size_t)value[1] * (size_t)value[2], depth = (size_t)value[5];
+  const size_t rows = (size_t)value[1] * (size_t)value[3], cols = (size_t)value[2] * (size_t)value[4];
+  const size_t x_tile = (size_t)e->parts.x * rows * (depth + 8);
+  const size_t across = depth * (cols + 8), along = cols * (depth + 8);
+  const size_t w_tile = (size_t)e->parts.w * (MATRIX_IS_MMA(unit) && !e->w_transposed ? across : along);
+  *g = (clattn_geometry){.local = {groups * (size_t)MATRIX_LANES(unit), 1},
+                         .cols = cols,
+                         .rows = rows,
+                         .local_bytes = (x_tile + w_tile) * sizeof(uint16_t) +
+                                        groups * unit_scratch(unit, unit != e->matrix_unit) + 2 * sizeof(int32_t),
+                         .longest_addition =
+                             clattn_larger(2 * clattn_smaller(e->terms, depth), clattn_groups_of(e->terms, depth))};
+}
+
 /* CLBlast does not document its order of additions: assume the worst, one after the other. */
 void clattn_geometry_library(const int *value, const clattn_extent *e, clattn_geometry *g) {
   clattn_geometry_naive(value, e, g);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "catalog/group_rows.h"
+#include "catalog/matrix.h"
 #include "clattn_problem.h"
 
 typedef struct clattn_geometry {
@@ -28,10 +29,12 @@ typedef struct clattn_extent {
   bool k_stored, v_stored;    /* the kernel reads keys, or values, that are not float */
   bool half_products;         /* clattn_multiplies_halves() */
   int matrix_unit;            /* clattn_matrix_unit_of() */
-  clattn_type matrix_type;    /* of what a matrix unit multiplies: of the problem */
+  clattn_type matrix_type;    /* clattn_matrix_type_of() */
+  clattn_matrix_parts parts;  /* clattn_matrix_parts_of(); project and output only */
   bool far_rows;              /* clattn_has_far_rows() */
   bool pages;                 /* keys and values are in the pages of a cache */
   bool makes_stored;          /* clattn_makes_stored_output() */
+  bool w_transposed;          /* rows of w run along the terms */
   clattn_row_work work;       /* fused only */
 } clattn_extent;
 
@@ -59,6 +62,7 @@ clattn_geometry_formula clattn_geometry_fused_stream;
 clattn_geometry_formula clattn_geometry_fused_matrix;
 clattn_geometry_formula clattn_geometry_fused_async;
 clattn_geometry_formula clattn_geometry_fused_matrix_split;
+clattn_geometry_formula clattn_geometry_project_matrix;
 clattn_geometry_formula clattn_geometry_library;
 
 #endif

@@ -15,15 +15,15 @@ static bool wants_cpu_kernels(const clattn_device_info *device) {
   return device->type == CLATTN_DEVICE_CPU && device->native_float_width > 1;
 }
 
-const char *clattn_unsuited(const clattn_kernel *kernel, const clattn_device_info *device,
+const char *clattn_unsuited(const clattn_kernel *kernel, clattn_stage stage, const clattn_device_info *device,
                             const clattn_problem *problem) {
   if (kernel->library) return "for the blas pipeline, or by name";
   if (kernel->target == CLATTN_TARGET_CPU && !wants_cpu_kernels(device))
     return "written for CPUs that run one work-item at a time";
   if (kernel->target == CLATTN_TARGET_GPU && wants_cpu_kernels(device)) return "written for GPUs";
-  if (kernel->matrix_unit && !clattn_suits_matrix_unit(problem))
+  if (clattn_matrix_check(kernel, problem, NULL) != CLATTN_OK)
     return "for math CLATTN_MATH_STORED, with q, k and v all f16 or all bf16";
-  if (kernel->matrix_unit && clattn_matrix_unit_of(problem, device) == 0)
+  if (kernel->matrix_unit && clattn_matrix_unit_of(problem, stage, device) == 0)
     return "the device has no matrix unit for this type that clattn knows";
   return kernel->few_rows && !clattn_has_few_rows(problem) ? "for few rows of queries per KV head" : NULL;
 }
@@ -31,7 +31,8 @@ const char *clattn_unsuited(const clattn_kernel *kernel, const clattn_device_inf
 bool clattn_kernel_suits(size_t index, const clattn_device_info *device, const clattn_problem *problem) {
   clattn_problem room;
   const clattn_kernel *kernel = clattn_catalog_at(index);
-  return kernel != NULL && clattn_unsuited(kernel, device, clattn_current_problem(problem, &room)) == NULL;
+  return kernel != NULL &&
+         clattn_unsuited(kernel, kernel->stage, device, clattn_current_problem(problem, &room)) == NULL;
 }
 
 /* The stage's kernel with the highest priority below that of `last` (NULL: the highest of all);
@@ -48,7 +49,8 @@ static const clattn_kernel *next_kernel(clattn_stage stage, const clattn_kernel 
 bool clattn_next_candidate(const clattn_selection *s, clattn_candidate *candidate, clattn_error *error) {
   const clattn_kernel *kernel = next_kernel(s->stage, candidate->kernel);
   if (kernel == NULL) return false;
-  *candidate = (clattn_candidate){.kernel = kernel, .against = clattn_unsuited(kernel, s->device, s->problem)};
+  *candidate =
+      (clattn_candidate){.kernel = kernel, .against = clattn_unsuited(kernel, s->stage, s->device, s->problem)};
   clattn_standard_tiles(kernel, &s->extent, s->device, candidate->value);
   if (candidate->against == NULL &&
       clattn_fit_tiles(kernel, &s->extent, s->device, candidate->value, error) != CLATTN_OK)

@@ -26,7 +26,7 @@ bool clattn_next_candidate(const clattn_selection *selection, clattn_candidate *
 
 /* NULL where plans may take the kernel by themselves on such a device, for such a problem; else
  * why they do not. */
-const char *clattn_unsuited(const clattn_kernel *kernel, const clattn_device_info *device,
+const char *clattn_unsuited(const clattn_kernel *kernel, clattn_stage stage, const clattn_device_info *device,
                             const clattn_problem *problem);
 
 #endif

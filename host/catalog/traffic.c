@@ -8,6 +8,8 @@
 #include "problem/facts.h"
 #include "problem/stages.h"
 
+#include "../../kernels/common/matrix_units.h"
+
 /* The formulas count how often a kernel's source reads a float. This shows what sharing a tile
  * saves over reading one float for each operation. A float that one expression uses twice counts
  * once: a compiler reads it once. */
@@ -130,6 +132,34 @@ void clattn_traffic_panel(const int *value, const clattn_sizes *s, clattn_traffi
   if (s->a_is_weights) t->local_read += packed; /* the test for finite values */
 }
 
+/* Products of a part of x and a part of w that kernels/common/product_matrix.cl computes for each term. */
+static double products_of(clattn_matrix_parts parts) {
+  int count = 0;
+  for (int x = 0; x < parts.x; ++x)
+    for (int w = 0; w < parts.w && x + w < 3; ++w) ++count;
+  return (double)count;
+}
+
+/* value: MATRIX_UNIT, GROUPS_DOWN, GROUPS_ACROSS, GROUP_ROWS, GROUP_COLS, TILE_DEPTH. Of a unit in hardware; tiles in
+ * local memory are of 2 bytes for each part. A sub-group reads its rows and its columns of a tile once, in WMMA_11
+ * twice. */
+void clattn_traffic_project_matrix(const int *value, const clattn_sizes *s, clattn_traffic *t) {
+  const size_t rows = (size_t)value[1] * (size_t)value[3], columns = (size_t)value[2] * (size_t)value[4];
+  const double groups = (double)value[1] * value[2],
+               of_group = (double)value[3] * s->parts.x + (double)value[4] * s->parts.w;
+  const double blocks = (double)s->pairs * tiles_of(s->rows, rows) * tiles_of(s->columns, columns);
+  const double tiles = blocks * tiles_of(s->terms, (size_t)value[5]), terms = tiles * (double)value[5];
+  const double of_tile = (double)rows * s->parts.x + (double)columns * s->parts.w;
+  t->flops += 2.0 * terms * (double)(rows * columns) * products_of(s->parts) + tiles * (double)(rows * columns);
+  t->global_read += read_by_tiles(s, rows, columns);
+  t->global_written += (double)s->pairs * (double)s->rows * (double)s->columns * s->result_floats;
+  t->local_written += 0.5 * terms * of_tile;
+  t->local_read += 0.5 * terms * groups * of_group * (double)MATRIX_COPIES(value[0]);
+  /* the flags for numbers that are not regular */
+  t->local_written += blocks + tiles;
+  t->local_read += tiles * groups * (double)MATRIX_LANES(value[0]);
+}
+
 /* ---- softmax: rows of `columns` scores --------------------------------------------------------------------------- */
 
 /* For each score: difference and exp twice, a sum and a quotient. Neighbouring work-items are a row
@@ -223,13 +253,14 @@ static bool is_plain(const clattn_problem *p) {
          clattn_has_plain_scores(p) && !p->sinks;
 }
 
-static clattn_sizes projection_sizes(const clattn_problem *p, clattn_tensor result) {
+static clattn_sizes projection_sizes(const clattn_problem *p, clattn_stage stage, clattn_tensor result) {
   const clattn_linear l = clattn_linear_of(p, result);
   return (clattn_sizes){.pairs = 1,
                         .rows = l.rows,
                         .columns = l.columns.count,
                         .terms = l.terms,
                         .result_floats = 1.0,
+                        .parts = clattn_matrix_parts_of(p, stage),
                         .b_along_depth = l.transposed};
 }
 
@@ -274,11 +305,11 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
   if (stage == CLATTN_STAGE_PROJECT) {
     static const clattn_tensor results[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
     for (size_t i = 0; i < sizeof results / sizeof results[0]; ++i) {
-      const clattn_sizes sizes = projection_sizes(p, results[i]);
+      const clattn_sizes sizes = projection_sizes(p, stage, results[i]);
       row->traffic(value, &sizes, &t);
     }
   } else if (stage == CLATTN_STAGE_OUTPUT) {
-    clattn_sizes sizes = projection_sizes(p, CLATTN_OUTPUT);
+    clattn_sizes sizes = projection_sizes(p, stage, CLATTN_OUTPUT);
     if (typed) sizes.result_floats = type_floats;
     row->traffic(value, &sizes, &t);
   } else {

@@ -4,6 +4,7 @@
 #define CLATTN_TRAFFIC_H
 
 #include "clattn_inspect.h"
+#include "catalog/matrix.h"
 
 /* Sizes of the launches of a plain problem: full lengths, no cache, every query sees every key, and
  * nothing is added to the scores. */
@@ -16,9 +17,10 @@ typedef struct clattn_sizes {
   size_t group_rows;    /* fused: rows of a work-group (clattn_geometry.rows) */
   double qk_floats;     /* fused: size of a stored element of q and k, and of v, in floats: 1 or 1/2 */
   double v_floats;
-  double result_floats; /* fused, project: of a result, where the kernel stores the problem's type; else 1 */
-  bool b_along_depth;   /* products: whether B is contiguous along the terms */
-  bool a_is_weights;    /* products: whether A holds weights, whose masked keys are left out */
+  double result_floats;      /* fused, project: of a result, where the kernel stores the problem's type; else 1 */
+  clattn_matrix_parts parts; /* project, in a matrix unit: of x and of w */
+  bool b_along_depth;        /* products: whether B is contiguous along the terms */
+  bool a_is_weights;         /* products: whether A holds weights, whose masked keys are left out */
 } clattn_sizes;
 
 /* Adds the operations and memory traffic of such launches to *traffic, in floats, not bytes.
@@ -27,7 +29,7 @@ typedef void clattn_traffic_formula(const int *value, const clattn_sizes *sizes,
 
 /* project, scores and context */
 clattn_traffic_formula clattn_traffic_by_rows, clattn_traffic_naive, clattn_traffic_tiled, clattn_traffic_column,
-    clattn_traffic_register, clattn_traffic_panel;
+    clattn_traffic_register, clattn_traffic_panel, clattn_traffic_project_matrix;
 /* softmax */
 clattn_traffic_formula clattn_traffic_softmax_naive, clattn_traffic_softmax_online, clattn_traffic_softmax_tiled,
     clattn_traffic_softmax_pairs, clattn_traffic_softmax_register, clattn_traffic_softmax_vector,

@@ -26,11 +26,13 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                          .k_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_K),
                          .v_stored = facts->reads_stored && clattn_fused_reads_stored(problem, CLATTN_V),
                          .half_products = clattn_multiplies_halves(problem, device),
-                         .matrix_unit = clattn_matrix_unit_of(problem, device),
-                         .matrix_type = problem->type,
+                         .matrix_unit = clattn_matrix_unit_of(problem, stage, device),
+                         .matrix_type = clattn_matrix_type_of(problem, stage),
+                         .parts = clattn_matrix_parts_of(problem, stage),
                          .pages = problem->cache.page_len != 0,
                          .far_rows = clattn_has_far_rows(problem),
                          .makes_stored = clattn_makes_stored_output(problem, stage),
+                         .w_transposed = problem->layout == CLATTN_LAYOUT_XWT,
                          .work = {.pairs = problem->batch * problem->heads,
                                   .rows = problem->query_len,
                                   .compute_units = device->compute_units,
@@ -47,7 +49,8 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_device_in
     used += (size_t)snprintf(options + used, size - used, " -DOUT_TYPE=%d", (int)clattn_kernel_type(problem->type));
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   used += (size_t)clattn_form_macros(choice->row->forms, problem, device, options + used, size - used);
-  used += (size_t)clattn_matrix_options_of(choice->row, choice->value, problem, device, options + used, size - used);
+  used += (size_t)clattn_matrix_options_of(choice->row, choice->stage, choice->value, problem, device, options + used,
+                                           size - used);
   for (size_t i = 0; choice->row->tile[i].name != NULL; ++i)
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }

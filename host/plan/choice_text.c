@@ -6,6 +6,7 @@
 #include "plan/choice.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
+#include "probe/matrix.h"
 
 /* Returns the part of `text` before the first `separator` and moves `text` to just after it. */
 static clattn_text cut(clattn_text *text, char separator) {
@@ -97,6 +98,7 @@ clattn_status clattn_parse_choice(const clattn_plan *plan, clattn_stage stage, c
   const clattn_kernel *row = clattn_catalog_find(stage, name.start, name.length);
   if (row == NULL) return fail_unknown_kernel(stage, name, error);
   *choice = (clattn_choice){.stage = stage, .row = row};
+  if (row->matrix_unit) clattn_matrix_find(plan->device, &plan->problem, stage);
   const clattn_extent extent = clattn_extent_of(&plan->problem, stage, &plan->device->info);
   const bool sized = text.length > 0;
   if (sized || clattn_fit_tiles(row, &extent, &plan->device->info, choice->value, NULL) != CLATTN_OK)

@@ -105,8 +105,9 @@ static clattn_status parse_entry(const clattn_plan *plan, clattn_choice *choice,
   const clattn_status status = clattn_parse_choice(plan, stage, text, choice, error);
   if (status != CLATTN_OK) return status;
   const clattn_device_info *device = &plan->device->info;
-  const char *against = clattn_unsuited(choice->row, device, &plan->problem);
-  if (against == NULL && choice->row->matrix_unit && choice->value[0] != clattn_matrix_unit_of(&plan->problem, device))
+  const char *against = clattn_unsuited(choice->row, stage, device, &plan->problem);
+  if (against == NULL && choice->row->matrix_unit &&
+      choice->value[0] != clattn_matrix_unit_of(&plan->problem, stage, device))
     against = "the device has another matrix unit";
   if (against == NULL) return CLATTN_OK;
   return clattn_fail(error, CLATTN_UNSUPPORTED, "kernel %s: %s", choice->row->name, against);

@@ -142,7 +142,7 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   plan->info.size = sizeof plan->info;
   plan->limit = clattn_launch_limit_of(&device->info, options);
   plan->info.launch_flops = plan->limit.flops;
-  clattn_matrix_find(device, &plan->problem);
+  clattn_matrix_find(device, &plan->problem, CLATTN_STAGE_FUSED);
   status = clattn_choose_pipeline(plan, options, error);
   if (status == CLATTN_OK)
     *result = plan;

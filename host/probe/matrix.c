@@ -228,12 +228,13 @@ static void remember(clattn_device *device, clattn_type type, int unit) {
   *(type == CLATTN_F16 ? &device->info.matrix_f16 : &device->info.matrix_bf16) = (uint32_t)unit;
 }
 
-void clattn_matrix_find(clattn_device *device, const clattn_problem *problem) {
+void clattn_matrix_find(clattn_device *device, const clattn_problem *problem, clattn_stage stage) {
+  const clattn_type type = clattn_matrix_type_of(problem, stage);
   clattn_error error;
   int unit;
-  if (!clattn_suits_matrix_unit(problem) || (device->matrix_types & 1u << problem->type) != 0) return;
-  const bool known = clattn_matrix_first(device, problem->type, &unit, &error) == CLATTN_OK;
-  remember(device, problem->type, known ? unit : 0);
+  if (type == CLATTN_F32 || (device->matrix_types & 1u << type) != 0) return;
+  const bool known = clattn_matrix_first(device, type, &unit, &error) == CLATTN_OK;
+  remember(device, type, known ? unit : 0);
 }
 
 clattn_status clattn_device_matrix_unit(clattn_device *device, clattn_type type, const char **name,

@@ -35,8 +35,8 @@ clattn_status clattn_matrix_probe(clattn_device *device, const clattn_matrix_for
  * results are wrong. */
 clattn_status clattn_matrix_first(clattn_device *device, clattn_type type, int *unit, clattn_error *error);
 
-/* Looks, once for each type, for the unit that could multiply the problem's q, k and v, and puts its
- * number into the device's description. One with wrong results counts as none. */
-void clattn_matrix_find(clattn_device *device, const clattn_problem *problem);
+/* Looks, once for each type, for the unit that could compute the stage of the problem, and puts its number
+ * into the device's description. One with wrong results counts as none. */
+void clattn_matrix_find(clattn_device *device, const clattn_problem *problem, clattn_stage stage);
 
 #endif

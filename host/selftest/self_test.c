@@ -126,8 +126,8 @@ static clattn_problem problem_for(const clattn_kernel *row) {
   real.query_len = real.key_len = row->few_rows ? 1 : CLATTN_TEST_CASE_TOKENS;
   real.head_dim = real.value_dim = 64;
   real.model_dim = CLATTN_TEST_CASE_WIDTH;
-  if (row->stage == CLATTN_STAGE_CONVERT || row->matrix_unit) real.type = CLATTN_F16;
-  if (row->matrix_unit) {
+  if (row->stage == CLATTN_STAGE_CONVERT || clattn_needs_stored_math(row)) real.type = CLATTN_F16;
+  if (clattn_needs_stored_math(row)) {
     real.source = CLATTN_SOURCE_QKV;
     real.math = CLATTN_MATH_STORED;
   }

@@ -188,7 +188,8 @@ static int list_classes(tune_job *job) {
   const char *unit;
   clattn_error error;
   /* Only a device whose matrix unit is known has its kernels among the candidates. Without one the others are tried. */
-  if (o->math == CLATTN_MATH_STORED) clattn_device_matrix_unit(job->device, o->type, &unit, &error);
+  for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type)
+    clattn_device_matrix_unit(job->device, (clattn_type)type, &unit, &error);
   job->all = calloc(KINDS * o->head_dims.count * o->tokens.count, sizeof *job->all);
   if (job->all == NULL) {
     complain("no host memory for the list of problems to tune");
