@@ -4,7 +4,12 @@ import dataclasses
 import pathlib
 
 import bound
+import judge
 import marked
+
+# Products of a matrix unit for each one of project's builds (kernels/common/product_matrix.cl).
+PRODUCTS = {"project=matrix": 6, "output=matrix--f16": 5, "project=matrix--f16": 1, "project=matrix--bf16": 1}
+LANES = "project=wide"  # multiplies the same in the lanes
 
 FILE = pathlib.Path(__file__).resolve().with_name("matrix.csv")
 
@@ -60,6 +65,7 @@ def record(rows, page, file=FILE):
         writer.writerow(field.name for field in dataclasses.fields(Row))
         writer.writerows(dataclasses.astuple(row) for row in recorded)
     marked.replace(page, "matrix", table(recorded))
+    marked.replace(page, "project", project_table(recorded, judge.read()))
 
 
 def table(rows):
@@ -67,9 +73,27 @@ def table(rows):
     text = "| GPU | fused | dim | matrix | all | matrix | issue | local | arithmetic | exps | bound |\n"
     text += "|---" * 11 + "|\n"
     for row in rows:
-        kernel, dim, kind = row.build.split("-")
-        if kind == "half":
+        kernel, dim, kind = (row.build.split("-") + ["", ""])[:3]
+        if kernel.startswith("fused=") and kind == "half":
             text += f"| {row.target} | {kernel.removeprefix('fused=')} | {dim} | {row.matrix_instructions} | {row.instructions} | "
             text += " | ".join(f"{clock:.0f}" for clock in row.clocks.values())
             text += f" | {bound.matrix_percent(row.clocks)} % |\n"
+    return text
+
+
+def project_table(rows, limits):
+    """The builds of project, beside the kernel that multiplies in the lanes. The last columns: multiply-adds of a compute
+    unit in a clock, by the bounds."""
+    text = "| GPU | x, w | products | matrix | all | matrix | issue | local | lanes | bound | unit | wide |\n"
+    text += "|---" * 12 + "|\n"
+    for row in rows:
+        if row.build not in PRODUCTS:
+            continue
+        unit, percent, products = bound.UNITS[row.target], bound.matrix_percent(row.clocks), PRODUCTS[row.build]
+        lanes = next(limit for limit in limits.values() if limit.target == row.target and limit.build == LANES)
+        kind = row.build.partition("--")[2] or "f32"
+        kind = f"float and {kind}" if row.build.startswith("output=") else kind
+        text += f"| {row.target} | {kind} | {products} | {row.matrix_instructions} | {row.instructions} | "
+        text += " | ".join(f"{row.clocks[name]:.0f}" for name in ("matrix", "issue", "local", "arithmetic"))
+        text += f" | {percent} % | {unit.matrix * percent / 100 / products:.0f} | {unit.peak * lanes.bound / 100:.0f} |\n"
     return text

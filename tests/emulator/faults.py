@@ -25,6 +25,7 @@ USERS = {"common/join.cl": ("softmax=tiled", "bool mask"), "common/product_tiled
          "common/product_register.cl": ("context=register", "masked NaN"),
          "common/product_column.cl": ("scores=column", "wide rows, plain scores"),
          "common/product_wide.cl": ("project=wide", "odd sizes, causal"),
+         "common/product_matrix.cl": ("project=matrix", "odd sizes, causal"),
          "fused/3_tiled.cl": ("fused=tiled", "odd sizes, causal"),
          "fused/6_split.cl": ("fused=split", "one query, odd sizes, ALiBi"),
          "common/fused_block.cl": ("fused=register", "cache in i8, pages"),
