@@ -34,7 +34,7 @@ import tempfile
 from docs import PICTURE_BYTES
 
 BLOCK = re.compile(r"<!-- output(?P<timed>, with times)? of: (?P<command>.+?) -->\n```\n(?P<text>.*?)```\n<!-- end -->", re.S)
-PICTURE = re.compile(r"<!-- picture of: (?P<command>.+?) -->\n!\[[^\]]+\]\((?P<file>[^)]+)\)\n<!-- end -->")
+PICTURE = re.compile(r"<!-- picture of:\s(?P<command>.+?) -->\n!\[[^\]]+\]\((?P<file>[^)]+)\)\n<!-- end -->", re.S)
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
 TOLERANCE = 5e-6  # relative: one in the sixth digit; absolute for sums that cancel
 
