@@ -91,6 +91,11 @@ static bool has_two_row_tiles(const clattn_device_info *device, const clattn_ext
          widest_row(extent) <= 64;
 }
 
+/* What is copied while the unit multiplies takes registers, too. */
+static bool has_two_row_tiles_and_copies(const clattn_device_info *device, const clattn_extent *extent) {
+  return widest_row(extent) <= 64 && extent->matrix_unit != MATRIX_WMMA_12 && has_two_row_tiles(device, extent);
+}
+
 static bool has_mma_with_wide_rows(const clattn_device_info *device, const clattn_extent *extent) {
   (void)device;
   return MATRIX_IS_MMA(extent->matrix_unit) && widest_row(extent) > 64;
@@ -113,8 +118,8 @@ static bool has_dpas_of_8(const clattn_device_info *device, const clattn_extent 
 #define EIGHT_BY_EIGHT(stage, kernel) \
   {has_many_registers, stage, kernel, "LOCAL_X", 8}, {has_many_registers, stage, kernel, "LOCAL_Y", 8}, \
   {has_many_registers, stage, kernel, "ITEM_ROWS", 8}, {has_many_registers, stage, kernel, "ITEM_COLS", 8}
-#define MATRIX_SIZES(kernel) \
-  {has_two_row_tiles, CLATTN_STAGE_FUSED, kernel, "ROW_TILES", 2}, \
+#define MATRIX_SIZES(kernel, two_row_tiles) \
+  {two_row_tiles, CLATTN_STAGE_FUSED, kernel, "ROW_TILES", 2}, \
   {has_mma_with_wide_rows, CLATTN_STAGE_FUSED, kernel, "BLOCK_KEYS", 32}, \
   {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, kernel, "BLOCK_KEYS", 16}, \
   {has_wmma, CLATTN_STAGE_FUSED, kernel, "BLOCK_KEYS", 32}, \
@@ -141,8 +146,8 @@ const clattn_family_tile clattn_family_tiles[] = {
     {multiplies_pairs, CLATTN_STAGE_FUSED, "register", "SUMS", 2},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "LOCAL_X", 16},
     {is_intel_with_wide_values, CLATTN_STAGE_FUSED, "register", "ITEM_KEYS", 2},
-    MATRIX_SIZES("matrix"),
-    MATRIX_SIZES("async"),
+    MATRIX_SIZES("matrix", has_two_row_tiles),
+    MATRIX_SIZES("async", has_two_row_tiles_and_copies),
     {has_wmma, CLATTN_STAGE_PROJECT, "matrix", "GROUP_COLS", 32},
     {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUP_ROWS", 16},
     {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUP_COLS", 32},
