@@ -234,6 +234,13 @@ static void half_products_with_sinks(clattn_problem *p) {
   p->sinks = true;
 }
 
+static void half_products_grouped(clattn_problem *p) {
+  half_products(p);
+  p->heads = 4;
+  p->kv_heads = 2;
+  p->query_len = 3;
+}
+
 /* Rows that are read element by element. */
 static void odd_products_masked(clattn_problem *p) {
   half_products_masked(p);
@@ -752,6 +759,12 @@ static const broken cases[] = {
      "row < p.rows - 1 &&", PRODUCT, CLATTN_Q, NULL, NULL},
     {"output: bfloat16s of a matrix unit have one part", "project/8_matrix.cl", "A_PARTS X_PARTS", "A_PARTS 1",
      "output=matrix:GROUPS_DOWN=1:GROUP_ROWS=16:GROUP_COLS=16", CLATTN_OUTPUT, projected_halves, NULL},
+    {"matrix: heads of a group have one place in the workspace", "fused/12_matrixsplit.cl", "of_row.head - s.head, row",
+     "0, row", "fused=matrixsplit:BLOCK_KEYS=16:PART_KEYS=16", CLATTN_LSE, half_products_grouped, NULL},
+    {"matrix: parts joined by products without their scale", "fused/12_matrixsplit.cl", "largest[r] * scale.left",
+     "largest[r]", "fused=matrixsplit:BLOCK_KEYS=16:PART_KEYS=16", CLATTN_LSE, half_products_grouped, NULL},
+    {"matrix: all lines have the queries of the first head", MATRIX_FILE, "rows.at + head * rows.head", "rows.at",
+     "fused=matrixsplit:BLOCK_KEYS=16:PART_KEYS=16", CLATTN_LSE, half_products_grouped, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };
