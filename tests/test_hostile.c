@@ -484,9 +484,22 @@ static void fused(void **state) {
     every_case(&(way){.kernels = kernels, .pipeline = CLATTN_PIPELINE_FUSED});
 }
 
-/* Through the software unit, in the unit's type. Of other dims than 16 kernels would have to be built: only with
- * CLATTN_LONG=1, as are all units with both types. */
+/* The cases through the software unit, in this type. */
+static void in_unit(const char *kernels, clattn_type type) {
+  size_t ran = 0, chosen = 0;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    if (!support_is_long() && (cases[i].head_dim != 16 || cases[i].value_dim != 16)) continue;
+    ++chosen;
+    ran += run(&cases[i], &(way){kernels, CLATTN_PIPELINE_FUSED, type});
+  }
+  print_message("%zu cases through %s, %s\n", ran, kernels, clattn_type_name(type));
+  assert_int_equal(ran, chosen);
+}
+
+/* Every unit with both kernels and both types only with CLATTN_LONG=1, and so are other dims than 16, of which kernels
+ * would have to be built. */
 static void in_matrix_unit(void **state) {
+  static const char *const names[] = {"matrix", "async"};
   static const clattn_type short_form[MATRIX_UNITS] = {[MATRIX_MMA_16] = CLATTN_F16,
                                                        [MATRIX_DPAS_16] = CLATTN_BF16,
                                                        [MATRIX_WMMA_11] = CLATTN_F16,
@@ -494,19 +507,13 @@ static void in_matrix_unit(void **state) {
   const int unit = *(const int *)*state;
   const bool is_long = support_is_long();
   if (!is_long && short_form[unit] == CLATTN_F32) skip();
-  for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type) {
-    char kernels[KERNEL_LIST_TEXT];
-    size_t ran = 0, chosen = 0;
-    if (!is_long && short_form[unit] != (clattn_type)type) continue;
-    snprintf(kernels, sizeof kernels, "fused=matrix:MATRIX_UNIT=%d:SUB_GROUPS=2:BLOCK_KEYS=32", unit);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-      if (!is_long && (cases[i].head_dim != 16 || cases[i].value_dim != 16)) continue;
-      ++chosen;
-      ran += run(&cases[i], &(way){kernels, CLATTN_PIPELINE_FUSED, (clattn_type)type});
+  for (int type = CLATTN_F16; type <= CLATTN_BF16; ++type)
+    for (int name = 0; name < 2; ++name) {
+      char kernels[KERNEL_LIST_TEXT];
+      if (!is_long && (short_form[unit] != (clattn_type)type || unit % 2 == name)) continue;
+      snprintf(kernels, sizeof kernels, "fused=%s:MATRIX_UNIT=%d:SUB_GROUPS=2:BLOCK_KEYS=32", names[name], unit);
+      in_unit(kernels, (clattn_type)type);
     }
-    print_message("%zu cases through %s, %s\n", ran, kernels, clattn_type_name((clattn_type)type));
-    assert_int_equal(ran, chosen);
-  }
 }
 
 /* Sizes of 0 are refused by name before any device gets them. */
