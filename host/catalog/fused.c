@@ -74,7 +74,7 @@ const clattn_post_process clattn_post_process_split = {
 
 /* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS, PART_KEYS, GROUPS */
 static split_sizes matrix_sizes_of(const int *value) {
-  return (split_sizes){(size_t)(value[1] * value[2] * MATRIX_ROWS(value[0])), value[4], value[5]};
+  return (split_sizes){(size_t)value[1] * (size_t)value[2] * (size_t)MATRIX_ROWS(value[0]), value[4], value[5]};
 }
 
 static size_t matrix_workspace(const int *value, const clattn_problem *problem, size_t units) {

@@ -161,7 +161,7 @@ void clattn_traffic_fused_subsplit(const int *value, const clattn_sizes *s, clat
 
 /* Rows that a work-group computes. */
 static size_t matrix_rows(const int *value) {
-  return (size_t)(value[1] * value[2] * MATRIX_ROWS(value[0]));
+  return (size_t)value[1] * (size_t)value[2] * (size_t)MATRIX_ROWS(value[0]);
 }
 
 /* value: MATRIX_UNIT, SUB_GROUPS, ROW_TILES, BLOCK_KEYS. Of a unit in hardware; tiles in local memory are halves. A

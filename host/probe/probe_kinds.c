@@ -70,7 +70,7 @@ bool clattn_probe_needs_unit(clattn_probe_kind kind) {
 
 size_t clattn_probe_items(const clattn_probe *p) {
   const int lanes = clattn_probe_needs_unit(p->kind) ? MATRIX_LANES(p->matrix.unit) : 1;
-  return (size_t)(p->form->local * lanes);
+  return (size_t)p->form->local * (size_t)lanes;
 }
 
 static cl_int rounds_of(const clattn_probe_form *form) {
@@ -154,11 +154,11 @@ static clattn_status set_multiply_add(clattn_probe *p, clattn_error *error) {
 /* A product of ones adds the depth to each element of a sum. */
 static clattn_status set_matrix(clattn_probe *p, clattn_error *error) {
   const clattn_probe_form *form = p->form;
-  const int unit = p->matrix.unit, depth = MATRIX_DEPTH(unit), chains = form->chains;
+  const int unit = p->matrix.unit, depth = MATRIX_DEPTH(unit), values = MATRIX_SUM(unit), chains = form->chains;
   const cl_int rounds = p->matrix.software ? ROUNDS_OF_SOFTWARE : ROUNDS_OF_MANY;
   p->groups = (size_t)p->device->info.compute_units * (size_t)form->groups;
   p->work_per_group = 2.0 * MATRIX_ROWS(unit) * MATRIX_COLUMNS(unit) * depth * rounds * chains * form->local;
-  p->expected = (cl_float)(MATRIX_SUM(unit) * chains * (rounds * depth + (chains - 1) / 2.0));
+  p->expected = (cl_float)(values * chains * (rounds * depth + (chains - 1) / 2.0));
   const clattn_argument arguments[] = {CLATTN_ARGUMENT(rounds), CLATTN_ARGUMENT(p->expected),
                                        CLATTN_ARGUMENT(p->report)};
   return clattn_set_arguments(p->kernel, arguments, sizeof arguments / sizeof arguments[0], error);
