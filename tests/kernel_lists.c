@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "catalog/matrix.h"
-
 bool kernel_is_ours(const clattn_kernel *row) {
-  return !row->library && !clattn_needs_stored_math(row);
+  return !row->library && !row->matrix_unit;
 }
 
 bool kernel_has_tiles(const clattn_kernel *row) {

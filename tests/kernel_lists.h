@@ -32,7 +32,7 @@ bool kernel_list_stage(clattn_stage stage, size_t n, const kernel_filter *filter
 bool kernel_list_staged(size_t n, const kernel_filter *filter, char text[KERNEL_LIST_TEXT]);
 
 /* Reasons to leave a kernel out. */
-bool kernel_is_ours(const clattn_kernel *row);            /* not CLBlast's, and it computes every problem */
+bool kernel_is_ours(const clattn_kernel *row);            /* neither CLBlast's nor for a matrix unit */
 bool kernel_has_tiles(const clattn_kernel *row);          /* the same, and it has tile sizes */
 bool kernel_needs_little(const clattn_kernel *row);       /* the same, and it needs no more than local memory */
 bool kernel_is_default_of_gpus(const clattn_kernel *row); /* what a plan takes on such a GPU, for many rows */

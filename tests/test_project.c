@@ -182,18 +182,24 @@ static void alike(support_case *c) {
   }
 }
 
+static void run_all(const clattn_problem *p, const char *kernels, void (*const adjusts[])(support_case *c),
+                    size_t count) {
+  if (!support_is_wanted(kernels)) return;
+  clattn_plan *plan = create(p, kernels);
+  for (size_t i = 0; i < count; ++i) run(plan, p, kernels, adjusts[i]);
+  clattn_plan_destroy(plan);
+}
+
 static void ends_of_floats(void **state) {
   (void)state;
   static const kernel_filter all = {support_runs, SIZES_PLANNED};
   static void (*const adjusts[])(support_case * c) = {not_finite, largest, smallest, alike};
   const clattn_problem p = problem_of(CLATTN_F32);
   char kernels[KERNEL_LIST_TEXT];
-  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_PROJECT, n, &all, kernels); ++n) {
-    if (!support_is_wanted(kernels)) continue;
-    clattn_plan *plan = create(&p, kernels);
-    for (size_t i = 0; i < sizeof adjusts / sizeof adjusts[0]; ++i) run(plan, &p, kernels, adjusts[i]);
-    clattn_plan_destroy(plan);
-  }
+  for (size_t n = 0; kernel_list_stage(CLATTN_STAGE_PROJECT, n, &all, kernels); ++n)
+    run_all(&p, kernels, adjusts, sizeof adjusts / sizeof adjusts[0]);
+  write_unit(MATRIX_MMA_16, kernels); /* lists leave kernels for matrix units out */
+  run_all(&p, kernels, adjusts, sizeof adjusts / sizeof adjusts[0]);
 }
 
 /* In halves and bfloat16s that are multiplied as they are, infinities and subnormal numbers. */
