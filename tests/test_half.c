@@ -54,17 +54,19 @@ static bool is_matrix_kernel(const char *name, int unit, int turn, const char *m
   return support_is_wanted(s->kernel);
 }
 
-/* Each unit in turns with each kernel, and with parts of the keys two of them: a compiler takes a second or two for
- * each. */
+/* A compiler takes seconds for each kernel. So a problem gets some of the units, in turns with each kernel and type,
+ * and every second one a kernel with parts of the keys; the next problem goes on with the next unit. */
 static size_t matrix_kernels(subject *all) {
-  enum { UNITS = MATRIX_UNITS - 1, IN_PARTS = 2 };
+  enum { UNITS = MATRIX_UNITS - 1, AT_A_TIME = 3 };
   static int turn = 0;
   size_t count = 0;
   ++turn;
-  for (int unit = 1; unit <= UNITS; ++unit)
-    count += is_matrix_kernel((unit + turn / 2) % 2 == 0 ? "matrix" : "async", unit, turn, "", &all[count]);
-  for (int i = 0; i < IN_PARTS; ++i)
-    count += is_matrix_kernel("matrixsplit", 1 + (2 * turn + 3 * i) % UNITS, turn, ":PART_KEYS=16", &all[count]);
+  for (int i = 0; i < AT_A_TIME; ++i) {
+    const int place = AT_A_TIME * turn + i;
+    count += is_matrix_kernel(place / 2 % 2 == 0 ? "matrix" : "async", 1 + place % UNITS, place / 3, "", &all[count]);
+  }
+  if (turn % 2 == 0)
+    count += is_matrix_kernel("matrixsplit", 1 + turn / 2 % UNITS, turn / 4, ":PART_KEYS=16", &all[count]);
   return count;
 }
 

@@ -53,7 +53,7 @@ void multiply_add(const matrix_unit unit, const left_fragment left, const right_
     local const ushort *l = lefts + sum_row(MATRIX_UNIT, unit.lane, i) * UNIT_DEPTH;
     local const ushort *r = rights + sum_column(MATRIX_UNIT, unit.lane, i) * UNIT_DEPTH;
     float product = 0.0f;
-    for (int d = 0; d < UNIT_DEPTH; ++d) product += load_operand(l + d) * load_operand(r + d);
+    for (int d = 0; d < UNIT_DEPTH; ++d) product = fma(load_operand(l + d), load_operand(r + d), product);
     sum->value[i] += product;
   }
   barrier(CLK_LOCAL_MEM_FENCE); /* everyone has read them before they are overwritten */
