@@ -66,7 +66,7 @@ static size_t matrix_kernels(subject *all) {
     count += is_matrix_kernel(place / 2 % 2 == 0 ? "matrix" : "async", 1 + place % UNITS, place / 3, "", &all[count]);
   }
   if (turn % 2 == 0)
-    count += is_matrix_kernel("matrixsplit", 1 + turn / 2 % UNITS, turn / 4, ":PART_KEYS=16", &all[count]);
+    count += is_matrix_kernel("matsplit", 1 + turn / 2 % UNITS, turn / 4, ":PART_KEYS=16", &all[count]);
   return count;
 }
 

@@ -153,8 +153,8 @@ const clattn_family_tile clattn_family_tiles[] = {
     {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUP_COLS", 32},
     {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUPS_DOWN", 4},
     {has_dpas_of_8, CLATTN_STAGE_PROJECT, "matrix", "GROUPS_ACROSS", 4},
-    {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
-    {has_dpas, CLATTN_STAGE_FUSED, "matrixsplit", "BLOCK_KEYS", 16},
+    {has_wmma_with_wide_values, CLATTN_STAGE_FUSED, "matsplit", "BLOCK_KEYS", 16},
+    {has_dpas, CLATTN_STAGE_FUSED, "matsplit", "BLOCK_KEYS", 16},
 };
 
 const size_t clattn_family_tiles_count = sizeof clattn_family_tiles / sizeof clattn_family_tiles[0];

@@ -1,4 +1,4 @@
-/* The second kernels of fused attention: split, matrixsplit and stream join the results of their parts. */
+/* The second kernels of fused attention: split, matsplit and stream join the results of their parts. */
 #include "catalog/fused.h"
 
 #include <limits.h>

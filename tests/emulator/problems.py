@@ -74,7 +74,7 @@ PROBLEMS = (
 )
 
 STORED_MATH = "--math stored"
-IN_MATRIX_UNITS = ("fused=matrix", "fused=async", "fused=matrixsplit")  # compute only problems with this option
+IN_MATRIX_UNITS = ("fused=matrix", "fused=async", "fused=matsplit")  # compute only problems with this option
 
 # What `emulate.py --short` runs: a problem for each list of kernels that has this one.
 SHORT = {"softmax=tiled": "bool mask", "project=register": "odd sizes, causal", "fused=register": "odd sizes, causal",
