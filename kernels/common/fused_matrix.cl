@@ -40,14 +40,6 @@
 /* Row tiles whose queries fit into the tile together. */
 #define QUERIES_AT_ONCE (BLOCK_KEYS < BLOCK_ROWS ? BLOCK_KEYS / UNIT_ROWS : SUB_GROUPS * ROW_TILES)
 
-/* Loops over fragments and sums are unrolled, which keeps these in registers. In plain OpenCL C they have barriers, of
- * which compilers would make too many. */
-#if SOFTWARE_UNIT
-#define UNROLL
-#else
-#define UNROLL _Pragma("unroll")
-#endif
-
 /* Elements that a work-item copies at a time. */
 #ifndef ROWS_OF_8
 #define ROWS_OF_8 0 /* 1: rows of q, k and v begin and end at multiples of eight elements */

@@ -55,6 +55,14 @@
 #define UNIT_SCRATCH 1
 #endif
 
+/* Put before a kernel's loop over fragments or sums. Unrolled, it keeps these in registers. In plain OpenCL C such
+ * loops have barriers, of which compilers would make too many. */
+#if SOFTWARE_UNIT
+#define UNROLL
+#else
+#define UNROLL _Pragma("unroll")
+#endif
+
 /* Intel's drivers choose the width of sub-groups themselves unless the kernel asks for one. */
 #if MATRIX_IS_DPAS(MATRIX_UNIT) && !SOFTWARE_UNIT
 #define LANES_TOGETHER __attribute__((intel_reqd_sub_group_size(UNIT_LANES)))

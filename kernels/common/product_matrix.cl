@@ -98,14 +98,6 @@
 #define REGULAR_END INFINITY
 #endif
 
-/* Loops over fragments and sums are unrolled, which keeps these in registers. In plain OpenCL C they have barriers, of
- * which compilers would make too many. */
-#if SOFTWARE_UNIT
-#define UNROLL
-#else
-#define UNROLL _Pragma("unroll")
-#endif
-
 /* Each work-item copies ROUNDS of so many fours. In an unrolled loop of that length they are under way together. */
 #define ROUNDS(fours) (((fours) + ITEMS - 1) / ITEMS)
 
