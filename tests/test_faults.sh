@@ -349,6 +349,8 @@ texts() {
     "${shim[@]}" FAULT_DEVICE="$name" "$clattn" ladder softmax --tokens 4 --model-dim 8 --heads 2 --json
   reads "compare --json" "any($said in c['name'] for c in r['contestants'])" -- \
     "${shim[@]}" FAULT_DEVICE="$name" "$clattn" compare "${quick[@]}" --json
+  expect "compare: a long name leaves room for the pipeline" 0 "^4 x{40}, fused .* 1\$" -- \
+    "${shim[@]}" FAULT_DEVICE="$long" "$clattn" compare "${quick[@]}"
   reads "run --json, a platform" "r['device']['platform'] == $said" -- "${shim[@]}" FAULT_PLATFORM="$name" "${run[@]}" --json
   expect "explain --html" 0 '' -- "${shim[@]}" FAULT_DEVICE="$name" "$clattn" explain --html "$folder/page.html"
   expect "... is UTF-8 and has the name" 0 '' -- python3 -c "import sys; assert ${said} in open(sys.argv[1], encoding='utf-8').read()" \

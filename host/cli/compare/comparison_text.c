@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/compare/comparison.h"
 #include "cli/report/terminal.h"
@@ -43,6 +44,19 @@ static const char *ratio_text(double ratio, char text[16]) {
   return text;
 }
 
+/* Number and name of a contestant. A long device name is cut, its pipeline never: that tells the rows of one device
+ * apart. */
+static void print_name(const comparison *c, size_t i) {
+  const contestant *one = &c->contestant[i];
+  const char *comma = one->kind == &contestant_device ? strrchr(one->name, ',') : NULL;
+  const char *end = comma != NULL ? comma : "";
+  const size_t whole = strlen(one->name) - strlen(end), room = NAME_WIDTH - 1 - strlen(end);
+  char start[NAME_WIDTH], name[NAME_WIDTH];
+  clattn_text_copy(start, (whole < room ? whole : room) + 1, one->name, false);
+  snprintf(name, sizeof name, "%s%s", start, end);
+  printf("%zu %-*s", i + 1, NAME_WIDTH, name);
+}
+
 static void print_timed(const comparison *c, size_t n, size_t i) {
   const result *r = comparison_result(c, n, i);
   char text[6][16];
@@ -63,7 +77,7 @@ void comparison_text_length(const comparison *c, size_t n) {
          "total", "vs ref", "vs fastest", "spread", "runs", style(PLAIN));
   for (size_t i = 0; i < c->contestants; ++i) {
     const result *r = comparison_result(c, n, i);
-    printf("%zu %-*.*s", i + 1, NAME_WIDTH, NAME_WIDTH - 1, c->contestant[i].name);
+    print_name(c, i);
     if (r->state == RESULT_TIMED)
       print_timed(c, n, i);
     else
