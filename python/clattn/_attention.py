@@ -1,0 +1,184 @@
+"""Attention over given queries, keys and values."""
+from __future__ import annotations
+
+from typing import Any
+
+from . import _arrays, _devices, _problem
+from ._arrays import View
+from ._clattn import ffi, lib
+from ._errors import InvalidArgument, Unsupported, check, new_error
+from ._problem import Meaning
+
+
+def _four(array: View) -> "tuple[tuple[int, ...], tuple[int, ...]]":
+    """Shape and strides as (batch, heads, length, dim)."""
+    missing = 4 - len(array.shape)
+    return (1,) * missing + array.shape, (0,) * missing + array.strides
+
+
+def _check_shapes(q: View, k: View, v: View, enable_gqa: bool) -> None:
+    for name, array in (("q", q), ("k", k), ("v", v)):
+        if not 2 <= len(array.shape) <= 4:
+            raise InvalidArgument(
+                f"{name} has the shape {array.shape} (allowed: (batch, heads, length, dim), (heads, length, dim) or "
+                "(length, dim))"
+            )
+        if len(array.shape) != len(q.shape):
+            raise InvalidArgument(
+                f"{name} has {len(array.shape)} dimensions, and q {len(q.shape)} (allowed: the same number)"
+            )
+    (q_shape, _), (k_shape, _), (v_shape, _) = _four(q), _four(k), _four(v)
+    if not q_shape[0] == k_shape[0] == v_shape[0]:
+        batches = f"{q_shape[0]}, {k_shape[0]} and {v_shape[0]}"
+        raise InvalidArgument(f"q, k and v have batches of {batches} (allowed: the same)")
+    if k_shape[1] != v_shape[1]:
+        raise InvalidArgument(f"k has {k_shape[1]} heads, and v {v_shape[1]} (allowed: the same number)")
+    if k_shape[2] != v_shape[2]:
+        raise InvalidArgument(f"k has the length {k_shape[2]}, and v {v_shape[2]} (allowed: the same)")
+    if q_shape[3] != k_shape[3]:
+        raise InvalidArgument(f"q has the dim {q_shape[3]}, and k {k_shape[3]} (allowed: the same)")
+    if not enable_gqa and q_shape[1] != k_shape[1]:
+        raise InvalidArgument(
+            f"q has {q_shape[1]} heads, and k {k_shape[1]} (allowed without enable_gqa: the same number)"
+        )
+
+
+def _set_strides(strides: Any, array: View) -> None:
+    """A dimension of one element may have any stride in Python; the library gets that of a dense array."""
+    shape, steps = _four(array)
+    row = steps[2] if shape[2] > 1 else shape[3]
+    strides.row = row
+    strides.head = steps[1] if shape[1] > 1 else row * shape[2]
+    strides.batch = steps[0] if shape[0] > 1 else strides.head * shape[1]
+
+
+def _describe(q: View, k: View, v: View) -> Any:
+    (batch, heads, query_len, head_dim), (_, kv_heads, key_len, value_dim) = _four(q)[0], _four(v)[0]
+    problem = _problem.new_problem()
+    problem.source = lib.CLATTN_SOURCE_QKV
+    problem.batch, problem.heads, problem.kv_heads = batch, heads, kv_heads
+    problem.query_len, problem.key_len = query_len, key_len
+    problem.head_dim, problem.value_dim = head_dim, value_dim
+    problem.context_order = lib.CLATTN_ORDER_HEADS
+    if all(_arrays.is_dense(array) for array in (q, k, v)):
+        problem.order = lib.CLATTN_ORDER_HEADS
+    else:
+        problem.order = lib.CLATTN_ORDER_STRIDES
+        for strides, array in ((problem.q_strides, q), (problem.k_strides, k), (problem.v_strides, v)):
+            _set_strides(strides, array)
+    return problem
+
+
+def attention(
+    q: Any,
+    k: Any,
+    v: Any,
+    *,
+    mask: Any = None,
+    is_causal: bool = False,
+    scale: "float | None" = None,
+    softcap: "float | None" = None,
+    window: Any = None,
+    sinks: Any = None,
+    alibi: Any = None,
+    key_lengths: Any = None,
+    return_lse: bool = False,
+    return_weights: bool = False,
+    enable_gqa: bool = True,
+    out: Any = None,
+    device: Any = None,
+    math: "str | None" = None,
+    align: "str | int" = "top-left",
+) -> Any:
+    """softmax(q . k^T * scale + ...) . v, on an OpenCL device.
+
+    Scores are computed in the order of ONNX's Attention: scale, softcap, ALiBi and mask, softmax. A query that sees no
+    key gets 0.
+
+    q            (batch, heads, query length, dim), or without batch, or without both. float32, float16 or bfloat16 (of
+                 torch or ml_dtypes). An array of NumPy, a CPU tensor of torch, or an array with DLPack or the buffer
+                 protocol; strided ones are read in place.
+    k, v         (batch, kv heads, key length, dim) and (batch, kv heads, key length, value dim), as q otherwise. Query
+                 head h reads KV head h // (heads // kv heads).
+    mask         broadcast to (batch, heads, query length, key length): bool, True where a query sees a key, or a float
+                 type that is added to the scores
+    is_causal    query i sees keys 0 ... i; `align` moves that
+    scale        1 / sqrt(dim) if None
+    softcap      c: scores become c * tanh(scores / c)
+    window       n: a query sees the n keys before it and its own. (left, right): so many before and after; None: no end
+    sinks        (heads,): one more score for each head in the sum of the softmax, without a value
+    alibi        (heads,): slopes; adds -slope * |position of the query - key|
+    key_lengths  (batch,) integers: later keys are padding
+    return_lse   also returns the log of the sum of exp(scores), float32, (batch, heads, query length)
+    return_weights  also returns the weights, float32, (batch, heads, query length, key length)
+    enable_gqa   False refuses k and v with fewer heads than q
+    out          where the result goes: of its shape and type, row-major
+    device       None (the best), an index, a part of a name, a kind such as "gpu", or one of clattn.devices()
+    math         "stored": products in the type of q, k and v where the device can; "float" is the default
+    align        the position of query 0 among the keys: "top-left" 0, "bottom-right" key length - query length, or an
+                 integer. For is_causal, window and alibi
+
+    Returns an array of q's kind and type, (batch, heads, query length, value dim), or a tuple of it, the log-sum-exp
+    and the weights, as far as they are asked for. Raises a clattn.Error that says what is allowed.
+    """
+    chosen = _devices.choose(device)
+    views = {name: _arrays.readable(name, array) for name, array in (("q", q), ("k", k), ("v", v))}
+    _check_shapes(views["q"], views["k"], views["v"], enable_gqa)
+    problem = _describe(views["q"], views["k"], views["v"])
+    problem.type = _arrays.storage_type("q", views["q"])
+    for name in ("k", "v"):
+        _arrays.same_type("q", views["q"].type, name, views[name])
+    _problem.set_meaning(problem, Meaning(is_causal, scale, softcap, window, math, align))
+
+    inputs, outputs = _problem.new_sized("clattn_inputs"), _problem.new_sized("clattn_outputs")
+    views.update(_problem.set_tensors(problem, inputs, mask, sinks, alibi, key_lengths))
+    inputs.q, inputs.k, inputs.v = (views[name].pointer for name in "qkv")
+    rows = views["q"].shape[:-1]
+    context = _context(q, views, rows + (problem.value_dim,), out)
+    if problem.type == lib.CLATTN_F32:
+        outputs.context = ffi.cast("float *", context.address)
+    else:
+        outputs.output = context.pointer
+    results = [out if out is not None else context]
+    if return_lse:
+        results.append(_arrays.empty_like(views["q"], rows, "float32"))
+        outputs.lse = ffi.cast("float *", results[-1].address)
+    if return_weights:
+        results.append(_arrays.empty_like(views["q"], rows + (problem.key_len,), "float32"))
+        outputs.weights = ffi.cast("float *", results[-1].address)
+
+    error = new_error()
+    with chosen as handle:
+        status = lib.clattn_attend(handle, problem, inputs, outputs, error)
+    check(status, error)
+    finished = tuple(_arrays.result_for(q, made) if isinstance(made, View) else made for made in results)
+    return finished if len(finished) > 1 else finished[0]
+
+
+def _context(q: Any, views: "dict[str, View]", shape: "tuple[int, ...]", out: Any) -> View:
+    if out is None:
+        return _arrays.empty_like(views["q"], shape, views["q"].type)
+    return _arrays.given_result(out, shape, views["q"].type, views)
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: "float | None" = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """`clattn.attention` with the signature of torch.nn.functional.scaled_dot_product_attention.
+
+    query, key, value  (batch, heads, length, dim), or without batch; of torch, NumPy and others
+    attn_mask          bool, True where a query sees a key, or a float type that is added to the scores
+    dropout_p          0: clattn has no dropout
+
+    A query that sees no key gets 0. Raises a clattn.Error that says what is allowed.
+    """
+    if dropout_p != 0:
+        raise Unsupported(f"dropout_p is {dropout_p} (allowed: 0; clattn has no dropout yet)")
+    return attention(query, key, value, mask=attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa)
