@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs into a folder of its own and builds programs outside the project against it: through CMake and through
-# pkg-config, each shared and static; then runs them. The programs are those of README.md and docs/using.md, word for word;
-# one in C++ projects, plans, runs and checks. clattn-access, the licence and the pages are installed, too.
+# pkg-config, each shared and static; then runs them. One is README.md's, word for word; one in C++ projects, plans, runs
+# and checks. The examples are built from where they are installed, and run. clattn-access, the licence and the pages are
+# installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail
@@ -27,19 +28,14 @@ libdir=$(dirname "$(find "$work/usr" -name clattn.pc | head -n 1)")
 libdir=${libdir%/pkgconfig}
 
 # What a page shows is what is tested.
-shown() { # PAGE PROGRAM [WHICH: 1, 2 ... of the page's programs]
-  # shellcheck disable=SC2016 # the backquotes are the page's
-  if ! diff <(awk -v which="${3:-1}" '/^```c$/ { ++n; inside = n == which; next } /^```$/ { inside = 0 } inside' \
-    "$here/../$1") <(tail -n +2 "$here/outside/$2"); then
-    echo "FAIL the program in $1 differs from tests/outside/$2"
-    exit 1
-  fi
-  echo "ok   the program in $1 is the tested one"
-  passed=$((passed + 1))
-}
-shown README.md attend.c
-shown docs/using.md decode.c 1
-shown docs/using.md checked.c 2
+# shellcheck disable=SC2016 # the backquotes are the page's
+if ! diff <(awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$here/../README.md") \
+  <(tail -n +2 "$here/outside/attend.c"); then
+  echo "FAIL the program in README.md differs from tests/outside/attend.c"
+  exit 1
+fi
+echo "ok   the program in README.md is the tested one"
+passed=$((passed + 1))
 
 "$cmake" -G Ninja -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$work/usr" >/dev/null
 "$cmake" --build "$work/outside" >/dev/null
@@ -87,6 +83,34 @@ for compiler in gcc clang; do strict "no warning: $compiler, C11" $compiler c11 
 for compiler in gcc clang; do strict "no warning: $compiler, smallest" $compiler c11 attend.c "$token_by_token"; done
 for compiler in g++ clang++; do
   for standard in 11 14 17 20; do strict "no warning: $compiler, C++$standard" $compiler c++$standard attention.cpp; done
+done
+
+# The examples, copied as a user would: all through CMake, and each by the command in its first lines. They compare their
+# results themselves. Without a device they say so.
+cp -R "$work/usr/share/doc/clattn/examples" "$work/examples"
+"$cmake" -G Ninja -S "$work/examples" -B "$work/examples/built" -DCMAKE_PREFIX_PATH="$work/usr" \
+  -DCMAKE_C_FLAGS="${warnings[*]}" >/dev/null
+"$cmake" --build "$work/examples/built" >"$work/table" || { cat "$work/table"; exit 1; }
+example() { # NAME CODE PATTERN COMMAND...: the program ends with this code, and its last line matches
+  local code=0
+  "${@:4}" >"$work/table" 2>&1 || code=$?
+  if [ "$code" != "$2" ] || ! tail -n 1 "$work/table" | grep -q "$3"; then
+    printf 'FAIL %s: exit code %s (expected: %s, and a last line with "%s")\n' "$1" "$code" "$2" "$3"
+    cat "$work/table"
+    exit 1
+  fi
+  echo "ok   $1"
+  passed=$((passed + 1))
+}
+for source in "$work"/examples/*.c; do
+  name=$(basename "$source" .c)
+  (cd "$work/examples" && eval "$(sed -n 's/^ \*  *\(cc .*\)/\1/p' "$source")")
+  right=' 0 of [0-9]* elements are wrong$'
+  if [ "$name" = cross_attention ]; then right='of the bound: ok$'; fi
+  example "example $name, CMake" 0 "$right" "$work/examples/built/$name"
+  example "example $name, pkg-config" 0 "$right" env LD_LIBRARY_PATH="$libdir" "$work/examples/$name"
+  example "example $name without a device" 1 "^$name: " \
+    env -u OCL_ICD_FILENAMES OCL_ICD_VENDORS="$work/no-vendors/" "$work/examples/built/$name"
 done
 
 "$work/usr/bin/clattn" run >/dev/null

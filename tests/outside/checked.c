@@ -1,4 +1,4 @@
-/* The second program in docs/using.md, word for word: attention of three tokens, checked. */
+/* Attention of three tokens, with scores and weights, checked. */
 #include <clattn_check.h>
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* The program in docs/using.md, word for word. */
+/* Decoding with a cache, in as few lines as it takes. */
 #include <clattn.h>
 #include <stdio.h>
 
