@@ -14,7 +14,7 @@ import tempfile
 
 import cffi
 
-HEADERS = ["clattn.h", "clattn_inspect.h", "clattn_cl.h"]
+HEADERS = ["clattn_problem.h", "clattn.h", "clattn_inspect.h", "clattn_cl.h"]
 SYSTEM = ["math.h", "stdbool.h", "stddef.h", "stdint.h"]  # cffi knows their types
 OPENCL = """\
 typedef struct _cl_command_queue *cl_command_queue;
@@ -22,6 +22,7 @@ typedef struct _cl_mem *cl_mem;
 typedef struct _cl_event *cl_event;
 typedef uint32_t cl_uint;
 """
+NUMBER = re.compile(r"^#define (CLATTN_\w+) \d+$", re.M)
 INLINE = re.compile(r"\bstatic inline [^;{]*\{")
 
 
@@ -39,6 +40,12 @@ def preprocessed(compiler, folder):
     if done.returncode != 0:
         sys.exit(f"build_ffi.py: {' '.join(command)} failed:\n{done.stderr}")
     return done.stdout
+
+
+def numbers(folder):
+    """The macros that are integers, which the preprocessor expands and drops; the C compiler gives their values."""
+    text = "".join((pathlib.Path(folder) / name).read_text(encoding="utf-8") for name in HEADERS)
+    return "".join(f"#define {name} ...\n" for name in NUMBER.findall(text))
 
 
 def without_inline_functions(text):
@@ -60,7 +67,7 @@ def main():
         sys.exit(__doc__)
     compiler, folder, output = sys.argv[1:]
     ffi = cffi.FFI()
-    ffi.cdef(without_inline_functions(preprocessed(compiler, folder)))
+    ffi.cdef(without_inline_functions(preprocessed(compiler, folder)) + numbers(folder))
     ffi.set_source("clattn._clattn", "".join(f"#include <{name}>\n" for name in HEADERS), py_limited_api=True)
     ffi.emit_c_code(output)
 

@@ -7,6 +7,7 @@
 docs/python.md in the project says more.
 """
 from ._attention import attention, scaled_dot_product_attention
+from ._cache import KVCache
 from ._clattn import ffi as _ffi
 from ._clattn import lib as _lib
 from ._devices import Device, devices
@@ -21,9 +22,11 @@ from ._errors import (
     OutOfMemory,
     Unsupported,
 )
+from ._module import Attention
 
 __version__ = _ffi.string(_lib.clattn_version()).decode()
 __all__ = [
+    "Attention",
     "CacheFull",
     "Device",
     "DeviceFailed",
@@ -31,6 +34,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidProblem",
     "InvalidType",
+    "KVCache",
     "NoDevice",
     "OutOfMemory",
     "Unsupported",

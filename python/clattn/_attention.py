@@ -3,10 +3,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _arrays, _devices, _problem
+from . import _arrays, _devices, _problem, _run
 from ._arrays import View
-from ._clattn import ffi, lib
-from ._errors import InvalidArgument, Unsupported, check, new_error
+from ._cache import KVCache
+from ._clattn import lib
+from ._errors import InvalidArgument, Unsupported
 from ._problem import Meaning
 
 
@@ -82,6 +83,7 @@ def attention(
     sinks: Any = None,
     alibi: Any = None,
     key_lengths: Any = None,
+    cache: "KVCache | None" = None,
     return_lse: bool = False,
     return_weights: bool = False,
     enable_gqa: bool = True,
@@ -109,6 +111,8 @@ def attention(
     sinks        (heads,): one more score for each head in the sum of the softmax, without a value
     alibi        (heads,): slopes; adds -slope * |position of the query - key|
     key_lengths  (batch,) integers: later keys are padding
+    cache        a clattn.KVCache: k and v are appended to it, and q attends to all of it. "top-left" then puts query 0
+                 at the first new key. A mask has as many keys as there are after the call, or the cache's capacity
     return_lse   also returns the log of the sum of exp(scores), float32, (batch, heads, query length)
     return_weights  also returns the weights, float32, (batch, heads, query length, key length)
     enable_gqa   False refuses k and v with fewer heads than q
@@ -121,7 +125,7 @@ def attention(
     Returns an array of q's kind and type, (batch, heads, query length, value dim), or a tuple of it, the log-sum-exp
     and the weights, as far as they are asked for. Raises a clattn.Error that says what is allowed.
     """
-    chosen = _devices.choose(device)
+    chosen = cache.device if device is None and isinstance(cache, KVCache) else _devices.choose(device)
     views = {name: _arrays.readable(name, array) for name, array in (("q", q), ("k", k), ("v", v))}
     _check_shapes(views["q"], views["k"], views["v"], enable_gqa)
     problem = _describe(views["q"], views["k"], views["v"])
@@ -130,35 +134,14 @@ def attention(
         _arrays.same_type("q", views["q"].type, name, views[name])
     _problem.set_meaning(problem, Meaning(is_causal, scale, softcap, window, math, align))
 
-    inputs, outputs = _problem.new_sized("clattn_inputs"), _problem.new_sized("clattn_outputs")
-    views.update(_problem.set_tensors(problem, inputs, mask, sinks, alibi, key_lengths))
+    inputs = _problem.new_sized("clattn_inputs")
     inputs.q, inputs.k, inputs.v = (views[name].pointer for name in "qkv")
     rows = views["q"].shape[:-1]
-    context = _context(q, views, rows + (problem.value_dim,), out)
-    if problem.type == lib.CLATTN_F32:
-        outputs.context = ffi.cast("float *", context.address)
-    else:
-        outputs.output = context.pointer
-    results = [out if out is not None else context]
-    if return_lse:
-        results.append(_arrays.empty_like(views["q"], rows, "float32"))
-        outputs.lse = ffi.cast("float *", results[-1].address)
-    if return_weights:
-        results.append(_arrays.empty_like(views["q"], rows + (problem.key_len,), "float32"))
-        outputs.weights = ffi.cast("float *", results[-1].address)
-
-    error = new_error()
-    with chosen as handle:
-        status = lib.clattn_attend(handle, problem, inputs, outputs, error)
-    check(status, error)
-    finished = tuple(_arrays.result_for(q, made) if isinstance(made, View) else made for made in results)
-    return finished if len(finished) > 1 else finished[0]
-
-
-def _context(q: Any, views: "dict[str, View]", shape: "tuple[int, ...]", out: Any) -> View:
-    if out is None:
-        return _arrays.empty_like(views["q"], shape, views["q"].type)
-    return _arrays.given_result(out, shape, views["q"].type, views)
+    in_context = problem.type == lib.CLATTN_F32
+    call = _run.Call(chosen, problem, inputs, views, cache)
+    with chosen:
+        call.set_tensors(mask, sinks, alibi, key_lengths)
+        return call.run(q, rows + (problem.value_dim,), in_context, rows, return_lse, return_weights, out)
 
 
 def scaled_dot_product_attention(

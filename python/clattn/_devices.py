@@ -64,9 +64,14 @@ def _text(field: Any) -> str:
     return ffi.string(field).decode("utf-8", "replace").strip()
 
 
+def is_forked() -> bool:
+    """Whether this is a child of a process that has used OpenCL, which does not survive fork()."""
+    return _Process.user not in (0, os.getpid())
+
+
 def refuse_after_fork() -> None:
-    """OpenCL does not survive fork(). Checked before a lock is taken, for the child may never get that."""
-    if _Process.user not in (0, os.getpid()):
+    """Called before a lock is taken, for the child may never get that."""
+    if is_forked():
         raise Unsupported(
             f"process {_Process.user} used OpenCL before it forked into process {os.getpid()}, and OpenCL does not "
             "survive that (allowed: start processes with multiprocessing's method 'spawn' or 'forkserver', or fork "

@@ -41,24 +41,25 @@ def set_meaning(problem: Any, meaning: Meaning) -> None:
     problem.causal = bool(meaning.is_causal)
     if meaning.scale is not None:
         problem.scale_mode = lib.CLATTN_SCALE_GIVEN
-        problem.scale = _real("scale", meaning.scale)
+        problem.scale = real("scale", meaning.scale)
     if meaning.softcap is not None:
-        problem.softcap = _real("softcap", meaning.softcap)
+        problem.softcap = real("softcap", meaning.softcap)
     problem.window_left, problem.window_right = _window(meaning.window)
     if meaning.math is not None:
-        problem.math = _one_of("math", meaning.math, _MATHS)
+        problem.math = one_of("math", meaning.math, _MATHS)
     if _is_integer(meaning.align):
         problem.alignment, problem.offset = lib.CLATTN_ALIGN_OFFSET, meaning.align
     else:
-        problem.alignment = _one_of("align", meaning.align, _ALIGNMENTS, "the position of the first query")
+        problem.alignment = one_of("align", meaning.align, _ALIGNMENTS, "the position of the first query")
 
 
-def set_mask(problem: Any, mask: Any) -> View:
-    """Describes the mask and returns its memory."""
+def set_mask(problem: Any, mask: Any, keys: "tuple[int, ...]") -> View:
+    """Describes the mask and returns its memory. keys: how many it may have, the usual number first."""
     found = _arrays.view("mask", mask)
-    whole = (problem.batch, problem.heads, problem.query_len, problem.key_len)
+    whole = (problem.batch, problem.heads, problem.query_len, keys[0])
     shape = (1,) * (4 - len(found.shape)) + found.shape
-    if len(shape) > 4 or any(own not in (1, full) for own, full in zip(shape, whole)):
+    fits = [own in (1, full) for own, full in zip(shape[:3], whole)] + [shape[-1] in (1, *keys)]
+    if len(shape) > 4 or not all(fits):
         raise InvalidArgument(
             f"mask has the shape {found.shape} (allowed: {whole}, (batch, heads, query length, key length), each also "
             "1; leading ones may be left out)"
@@ -84,12 +85,9 @@ def numbers_of_heads(name: str, array: Any, heads: int) -> View:
     return found
 
 
-def set_tensors(problem: Any, inputs: Any, mask: Any, sinks: Any, alibi: Any, key_lengths: Any) -> "dict[str, View]":
-    """Describes the tensors that go with scores and hands them to the inputs; returns their memory, to be kept."""
+def set_tensors(problem: Any, inputs: Any, sinks: Any, alibi: Any, key_lengths: Any) -> "dict[str, View]":
+    """Describes tensors that go with scores and hands them to the inputs; returns their memory, to be kept."""
     kept = {}
-    if mask is not None:
-        kept["mask"] = set_mask(problem, mask)
-        inputs.mask = kept["mask"].pointer
     if sinks is not None:
         problem.sinks = True
         kept["sinks"] = numbers_of_heads("sinks", sinks, problem.heads)
@@ -109,13 +107,13 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _real(name: str, value: Any) -> float:
+def real(name: str, value: Any) -> float:
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise InvalidType(f"{name} is a {type(value).__name__} (allowed: None, or a number)")
     return float(value)
 
 
-def _one_of(name: str, value: Any, allowed: "dict[str, int]", also: str = "") -> int:
+def one_of(name: str, value: Any, allowed: "dict[str, int]", also: str = "") -> int:
     if not isinstance(value, str) or value not in allowed:
         names = ", ".join(f"'{word}'" for word in allowed) + (f", or an integer, {also}" if also else "")
         raise InvalidArgument(f"{name} is {value!r} (allowed: {names})")

@@ -4,6 +4,7 @@ The formula and its bounds are those of tests/peers/formula.py, which knows noth
 """
 import pathlib
 import sys
+import time
 
 import ml_dtypes
 import numpy as np
@@ -55,6 +56,29 @@ def assert_context(got, expected):
     context = expected.tensors["context"].reshape(got.shape)
     bound = expected.bounds["context"].reshape(got.shape)
     assert_within(got, context, formula.stored_bound(bound, context, NAMES[got.dtype]))
+
+
+class OneAtATime:
+    """The library, with a record of how many calls of it ran at once."""
+
+    def __init__(self, lib):
+        self.lib, self.names, self.running, self.most = lib, [], 0, 0
+
+    def __getattr__(self, name):
+        found = getattr(self.lib, name)
+        if name not in ("clattn_attend", "clattn_cache_create", "clattn_cache_destroy"):
+            return found
+
+        def call(*arguments):
+            self.names.append(name)
+            self.running += 1
+            self.most = max(self.most, self.running)
+            time.sleep(0.002)
+            result = found(*arguments)
+            self.running -= 1
+            return result
+
+        return call
 
 
 @pytest.fixture(params=list(TYPES))

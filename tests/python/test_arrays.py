@@ -145,7 +145,7 @@ def test_masks_with_repeats_are_not_spread_out():
     assert_context(clattn.attention(Q, K, V, mask=mask), truth(Q, K, V, mask=mask.numpy()))
     problem = clattn._problem.new_problem()
     problem.batch, problem.heads, problem.query_len, problem.key_len = 2, 4, 7, 9
-    assert clattn._problem.set_mask(problem, mask).address == mask.data_ptr()
+    assert clattn._problem.set_mask(problem, mask, (9,)).address == mask.data_ptr()
     assert list(problem.mask_shape) == [1, 1, 1, 9]
 
 

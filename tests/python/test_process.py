@@ -11,7 +11,7 @@ import time
 import clattn
 import numpy as np
 import pytest
-from conftest import assert_context, qkv, truth
+from conftest import OneAtATime, assert_context, qkv, truth
 
 
 def test_devices():
@@ -106,6 +106,18 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_calls_on_a_device_follow_one_another(monkeypatch):
+    calls = OneAtATime(clattn._run.lib)
+    monkeypatch.setattr(clattn._run, "lib", calls)
+    q, k, v = qkv()
+    threads = [threading.Thread(target=clattn.attention, args=(q, k, v)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(calls.names), calls.most) == (10, 1)
 
 
 def test_other_threads_run_during_a_call():

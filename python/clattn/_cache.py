@@ -1,0 +1,132 @@
+"""The cache of keys and values, on a device."""
+from __future__ import annotations
+
+import operator
+import weakref
+from typing import Any
+
+from . import _devices, _problem
+from ._clattn import ffi, lib
+from ._errors import InvalidArgument, check, new_error
+
+_TYPES = {
+    "f32": lib.CLATTN_CACHE_F32,
+    "f16": lib.CLATTN_CACHE_F16,
+    "bf16": lib.CLATTN_CACHE_BF16,
+    "i8-token": lib.CLATTN_CACHE_I8_TOKEN,
+    "i8-head": lib.CLATTN_CACHE_I8_HEAD,
+    "q4": lib.CLATTN_CACHE_Q4,
+}
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """A size."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if isinstance(value, bool) or not least <= number <= lib.CLATTN_LARGEST_SIZE:
+        raise InvalidArgument(f"{name} is {value!r} (allowed: integers from {least} to {lib.CLATTN_LARGEST_SIZE})")
+    return number
+
+
+def destroy_with(owner: Any, device: _devices.Device, destroy: Any, handle: Any) -> None:
+    """Frees a handle of the library with its Python object. Not at the end of the process, which frees all."""
+    weakref.finalize(owner, _destroy, device, destroy, handle).atexit = False
+
+
+def _destroy(device: _devices.Device, destroy: Any, handle: Any) -> None:
+    if _devices.is_forked():
+        return
+    with device:
+        destroy(handle)
+
+
+class KVCache:
+    """Keys and values of earlier calls, kept on a device.
+
+    batch, kv_heads, head_dim, value_dim  as in the calls that use it
+    capacity   the most keys that a sequence can have
+    type       how they are stored: "f32", "f16", "bf16", "i8-token" and "i8-head" (a byte each; a scale for each token
+               and head, or the given scale of each head), or "q4" (four bits each and a scale for each 32 elements)
+    page_len   keys of a page; 0: each sequence has its own memory for `capacity` keys
+    pages      pages that all sequences share; 0: enough for all to reach the capacity
+    k_scale, v_scale  (kv_heads,), with "i8-head": the value of one step of each head's bytes
+    device     as in clattn.attention; calls with this cache run there
+
+    Each call of clattn.attention or of a clattn.Attention with `cache` appends its keys and values and attends to all.
+    clattn.CacheFull says that they do not fit; then nothing was appended. The memory is freed with the object.
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        kv_heads: int,
+        head_dim: int,
+        value_dim: int,
+        capacity: int,
+        type: str = "f32",
+        page_len: int = 0,
+        device: Any = None,
+        *,
+        pages: int = 0,
+        k_scale: Any = None,
+        v_scale: Any = None,
+    ) -> None:
+        problem = _problem.new_problem()
+        problem.source = lib.CLATTN_SOURCE_QKV
+        problem.query_len = problem.key_len = 1
+        problem.batch = self.batch = whole("batch", batch)
+        problem.heads = problem.kv_heads = self.kv_heads = whole("kv_heads", kv_heads)
+        problem.head_dim = self.head_dim = whole("head_dim", head_dim)
+        problem.value_dim = self.value_dim = whole("value_dim", value_dim)
+        problem.cache.capacity = self.capacity = whole("capacity", capacity)
+        problem.cache.type = _problem.one_of("type", type, _TYPES)
+        problem.cache.page_len = whole("page_len", page_len, 0)
+        problem.cache.pages = whole("pages", pages, 0)
+        self.type = type
+        self.device = _devices.choose(device)
+        self._layout = problem.cache
+        self._problem = problem  # whose memory _layout is in
+        scales = [
+            None if scale is None else _problem.numbers_of_heads(name, scale, self.kv_heads)
+            for name, scale in (("k_scale", k_scale), ("v_scale", v_scale))
+        ]
+        pointers = [ffi.NULL if scale is None else ffi.cast("float *", scale.address) for scale in scales]
+        made, error = ffi.new("clattn_cache **"), new_error()
+        with self.device as handle:
+            check(lib.clattn_cache_create(handle, problem, *pointers, made, error), error)
+            self._handle = made[0]
+            destroy_with(self, self.device, lib.clattn_cache_destroy, made[0])
+
+    def __repr__(self) -> str:
+        return f"<clattn.KVCache of {self.batch} x {self.capacity} keys, {self.type}, on {self.device.name}>"
+
+    def length(self, sequence: int = 0) -> int:
+        """The number of keys of a sequence of the batch."""
+        with self.device:
+            return lib.clattn_cache_length(self._handle, self._sequence(sequence))
+
+    def truncate(self, sequence: int, length: int) -> None:
+        """Forgets the keys of a sequence from `length` on; its pages become free."""
+        error = new_error()
+        with self.device:
+            number = self._sequence(sequence)
+            check(lib.clattn_cache_truncate(self._handle, number, whole("length", length, 0), error), error)
+
+    def reset(self) -> None:
+        """Forgets all keys."""
+        for sequence in range(self.batch):
+            self.truncate(sequence, 0)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on the device."""
+        with self.device:
+            return lib.clattn_cache_bytes(self._handle)
+
+    def _sequence(self, sequence: int) -> int:
+        number = whole("sequence", sequence, 0)
+        if number >= self.batch:
+            raise InvalidArgument(f"sequence is {number} (allowed: 0 to {self.batch - 1})")
+        return number
