@@ -3,8 +3,8 @@
 # given, a script in it.
 #
 # usage: venv.sh NAME FOLDER [SCRIPT ARGUMENTS...]
-#   NAME    onnx, torch, model, files, numpy, wheel, python, intel or nvidia for the tests; bench, onnxruntime, openvino or
-#           torch for bench/run
+#   NAME    onnx, torch, model, files, numpy, wheel, python, transformers, intel or nvidia for the tests; bench, onnxruntime,
+#           openvino or torch for bench/run
 #   FOLDER  where the environment is, or will be; it is not moved afterwards
 #
 # Exits with 77 (skipped), or CLATTN_SKIPPED, where Python, its venv or the packages are not to be had; with 1 where
@@ -13,7 +13,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 name=${1:-} folder=${2:-}
-[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|wheel|python|intel|nvidia|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
+[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|wheel|python|transformers|intel|nvidia|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
 shift 2
 
 numpy="numpy==2.4.6"
@@ -54,6 +54,14 @@ python)
             "$numpy")
   imports="pytest, ml_dtypes, pyopencl"
   ;;
+transformers)
+  # What it imports and metadata that it asks for, besides torch and what torch needs.
+  packages=("transformers==5.24.0" "huggingface_hub==2.4.0" "tokenizers==0.23.3" "safetensors==0.8.0" "regex==2026.11.19"
+            "pyyaml==6.0.4" "packaging==26.4" "tqdm==4.70.1" "httpx2==2.16.2" "httpcore2==2.16.2" "anyio==4.16.0"
+            "idna==3.20" "h11==0.16.0" "truststore==0.10.5" "click==8.5.1" "filelock==4.2.11" "fsspec==2026.9.0"
+            "typing_extensions==4.16.0" "$numpy")
+  imports="transformers"
+  ;;
 onnxruntime)
   packages=("onnxruntime==1.31.1" "onnx==1.23.2" "$numpy" "ml_dtypes==0.6.0" "protobuf==7.36.2"
             "typing_extensions==4.16.0" "flatbuffers==25.12.19" "packaging==25.0")
@@ -75,7 +83,7 @@ nvidia)
   imports="ctypes, nvidia; ctypes.CDLL(nvidia.__path__[0] + '/cu13/lib/libnvvm.so.4')"
   ;;
 *)
-  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, wheel, python, intel, nvidia, bench, onnxruntime, openvino)" >&2
+  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, wheel, python, transformers, intel, nvidia, bench, onnxruntime, openvino)" >&2
   exit 2
   ;;
 esac
