@@ -130,15 +130,23 @@ def contiguous(array: View) -> View:
 def readable(name: str, given: Any) -> View:
     """Queries, keys or values, (..., length, dim): the array itself if the library can read it, else one copy."""
     array = view(name, given)
-    steps = [(length, step) for length, step in zip(array.shape, array.strides) if length > 1]
-    if not steps or 0 in array.shape or len(array.shape) < 2:
+    if 0 in array.shape or len(array.shape) < 2:  # refused later
         return array
-    span = 1 + sum((length - 1) * step for length, step in steps)
-    vectors_apart = array.shape[-1] > 1 and array.strides[-1] != 1
-    row_repeats = array.shape[-2] > 1 and array.strides[-2] == 0
-    backwards = any(step < 0 for _, step in steps)
-    too_far_apart = span > MOST_SPAN * math.prod(array.shape)
-    return _copied(array) if vectors_apart or row_repeats or backwards or too_far_apart else array
+    too_far_apart = _span(array) > MOST_SPAN * math.prod(array.shape)
+    return array if is_readable(array) and not too_far_apart else _copied(array)
+
+
+def is_readable(array: View) -> bool:
+    """Whether the library can read vectors that lie so: each contiguous, no stride backwards, no row of stride 0."""
+    steps = [step for length, step in zip(array.shape, array.strides) if length > 1]
+    vectors_apart = array.shape[-1:] > (1,) and array.strides[-1] != 1
+    row_repeats = array.shape[-2:-1] > (1,) and array.strides[-2] == 0
+    return not vectors_apart and not row_repeats and all(step >= 0 for step in steps)
+
+
+def _span(array: View) -> int:
+    """Elements from the first to the last."""
+    return 1 + sum((length - 1) * step for length, step in zip(array.shape, array.strides) if length > 0)
 
 
 def is_dense(array: View) -> bool:
@@ -231,5 +239,4 @@ def given_result(array: Any, shape: tuple[int, ...], type_: str, inputs: dict[st
 
 
 def _range(array: View) -> tuple[int, int]:
-    span = sum((length - 1) * step for length, step in zip(array.shape, array.strides) if length > 0)
-    return array.address, array.address + (span + 1) * array.itemsize
+    return array.address, array.address + _span(array) * array.itemsize

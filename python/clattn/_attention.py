@@ -1,6 +1,7 @@
 """Attention over given queries, keys and values."""
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from . import _arrays, _devices, _problem, _run
@@ -53,7 +54,8 @@ def _set_strides(strides: Any, array: View) -> None:
     strides.batch = steps[0] if shape[0] > 1 else strides.head * shape[1]
 
 
-def _describe(q: View, k: View, v: View) -> Any:
+def _describe(enable_gqa: bool, meaning: Meaning, q: View, k: View, v: View) -> Any:
+    _check_shapes(q, k, v, enable_gqa)
     (batch, heads, query_len, head_dim), (_, kv_heads, key_len, value_dim) = _four(q)[0], _four(v)[0]
     problem = _problem.new_problem()
     problem.source = lib.CLATTN_SOURCE_QKV
@@ -67,6 +69,10 @@ def _describe(q: View, k: View, v: View) -> Any:
         problem.order = lib.CLATTN_ORDER_STRIDES
         for strides, array in ((problem.q_strides, q), (problem.k_strides, k), (problem.v_strides, v)):
             _set_strides(strides, array)
+    problem.type = _arrays.storage_type("q", q)
+    _arrays.same_type("q", q.type, "k", k)
+    _arrays.same_type("q", q.type, "v", v)
+    _problem.set_meaning(problem, meaning)
     return problem
 
 
@@ -91,6 +97,8 @@ def attention(
     device: Any = None,
     math: "str | None" = None,
     align: "str | int" = "top-left",
+    queue: Any = None,
+    wait_for: Any = None,
 ) -> Any:
     """softmax(q . k^T * scale + ...) . v, on an OpenCL device.
 
@@ -121,19 +129,29 @@ def attention(
     math         "stored": products in the type of q, k and v where the device can; "float" is the default
     align        the position of query 0 among the keys: "top-left" 0, "bottom-right" key length - query length, or an
                  integer. For is_causal, window and alibi
+    queue        a pyopencl.CommandQueue: then q, k, v, mask, sinks, alibi and out are pyopencl.array.Array of its
+                 context, and so are the results. Nothing is copied, and the call does not wait. It begins after the
+                 events of the arrays; the results have the event of its end
+    wait_for     with queue: more events to wait for
 
     Returns an array of q's kind and type, (batch, heads, query length, value dim), or a tuple of it, the log-sum-exp
     and the weights, as far as they are asked for. Raises a clattn.Error that says what is allowed.
     """
-    chosen = cache.device if device is None and isinstance(cache, KVCache) else _devices.choose(device)
-    views = {name: _arrays.readable(name, array) for name, array in (("q", q), ("k", k), ("v", v))}
-    _check_shapes(views["q"], views["k"], views["v"], enable_gqa)
-    problem = _describe(views["q"], views["k"], views["v"])
-    problem.type = _arrays.storage_type("q", views["q"])
-    for name in ("k", "v"):
-        _arrays.same_type("q", views["q"].type, name, views[name])
-    _problem.set_meaning(problem, Meaning(is_causal, scale, softcap, window, math, align))
+    meaning = Meaning(is_causal, scale, softcap, window, math, align)
+    given = {"q": q, "k": k, "v": v}
+    if queue is not None:
+        from . import _queue
 
+        _queue.refuse_others(device, cache)
+        describe = functools.partial(_describe, enable_gqa, meaning)
+        return _queue.attention(
+            queue, given, describe, mask, sinks, alibi, key_lengths, return_lse, return_weights, out, wait_for
+        )
+    if wait_for is not None:
+        raise InvalidArgument("wait_for is given without queue (allowed: both, or neither)")
+    chosen = cache.device if device is None and isinstance(cache, KVCache) else _devices.choose(device)
+    views = {name: _arrays.readable(name, array) for name, array in given.items()}
+    problem = _describe(enable_gqa, meaning, views["q"], views["k"], views["v"])
     inputs = _problem.new_sized("clattn_inputs")
     inputs.q, inputs.k, inputs.v = (views[name].pointer for name in "qkv")
     rows = views["q"].shape[:-1]

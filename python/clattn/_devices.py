@@ -79,6 +79,12 @@ def refuse_after_fork() -> None:
         )
 
 
+def use_opencl() -> None:
+    """Before a call of OpenCL: from now on children of this process are refused."""
+    if not _Process.user:
+        _Process.user = os.getpid()
+
+
 def _list_of(name: str | None) -> Any:
     """The clattn_device_list of the devices that the name leaves."""
     choice, made, error = ffi.new("clattn_device_choice *"), ffi.new("clattn_device_list **"), new_error()
@@ -93,7 +99,7 @@ def _all() -> "list[Device]":
     refuse_after_fork()
     with _Process.lock:
         if not _Process.devices:
-            _Process.user = os.getpid()
+            use_opencl()
             with _drivers.found():
                 _Process.list = _list_of(None)
             count = lib.clattn_device_list_count(_Process.list)

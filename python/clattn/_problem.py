@@ -56,6 +56,13 @@ def set_meaning(problem: Any, meaning: Meaning) -> None:
 def set_mask(problem: Any, mask: Any, keys: "tuple[int, ...]") -> View:
     """Describes the mask and returns its memory. keys: how many it may have, the usual number first."""
     found = _arrays.view("mask", mask)
+    describe_mask(problem, found, keys)
+    found = _arrays.without_repeats(found)
+    problem.mask_shape = (1,) * (4 - len(found.shape)) + found.shape
+    return _arrays.contiguous(found) if found.type == "bool" else _arrays.floats_of("mask", found)
+
+
+def describe_mask(problem: Any, found: View, keys: "tuple[int, ...]") -> None:
     whole = (problem.batch, problem.heads, problem.query_len, keys[0])
     shape = (1,) * (4 - len(found.shape)) + found.shape
     fits = [own in (1, full) for own, full in zip(shape[:3], whole)] + [shape[-1] in (1, *keys)]
@@ -69,13 +76,8 @@ def set_mask(problem: Any, mask: Any, keys: "tuple[int, ...]") -> View:
             f"mask has the type {found.type} (allowed: bool, True where a query sees a key, or a float type, which "
             "is added to the scores): with 1 for a key that is seen, mask.astype(bool), or mask.bool() of torch"
         )
-    found = _arrays.without_repeats(found)
-    problem.mask_shape = (1,) * (4 - len(found.shape)) + found.shape
-    if found.type == "bool":
-        problem.mask = lib.CLATTN_MASK_BOOL
-        return _arrays.contiguous(found)
-    problem.mask = lib.CLATTN_MASK_FLOAT
-    return _arrays.floats_of("mask", found)
+    problem.mask = lib.CLATTN_MASK_BOOL if found.type == "bool" else lib.CLATTN_MASK_FLOAT
+    problem.mask_shape = shape
 
 
 def numbers_of_heads(name: str, array: Any, heads: int) -> View:

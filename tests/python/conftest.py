@@ -2,6 +2,7 @@
 
 The formula and its bounds are those of tests/peers/formula.py, which knows nothing of clattn.
 """
+import os
 import pathlib
 import sys
 import time
@@ -56,6 +57,12 @@ def assert_context(got, expected):
     context = expected.tensors["context"].reshape(got.shape)
     bound = expected.bounds["context"].reshape(got.shape)
     assert_within(got, context, formula.stored_bound(bound, context, NAMES[got.dtype]))
+
+
+def resident():
+    """Bytes of memory that this process has, on Linux."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class OneAtATime:

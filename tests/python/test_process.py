@@ -11,7 +11,7 @@ import time
 import clattn
 import numpy as np
 import pytest
-from conftest import OneAtATime, assert_context, qkv, truth
+from conftest import OneAtATime, assert_context, qkv, resident, truth
 
 
 def test_devices():
@@ -140,11 +140,6 @@ def test_other_threads_run_during_a_call():
         pauses.append(now - last)
         last = now
     assert len(pauses) > 10 and max(pauses) < 0.5 * took[0], (max(pauses), took)
-
-
-def resident():
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="Linux only")
