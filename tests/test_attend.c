@@ -208,6 +208,24 @@ static void a_loop_plans_once(void **state) {
   clattn_device_close(device);
 }
 
+/* A plan may compute in float what was asked for in halves; it is kept for the question. */
+static void a_plan_in_another_math_is_kept(void **state) {
+  (void)state;
+  clattn_problem p = support_problem(7, 6, 4);
+  clattn_device *device = support_device();
+  support_case c;
+  p.type = CLATTN_F16;
+  p.math = CLATTN_MATH_STORED;
+  support_allocate(&c, &p, 3);
+  want(&c, WANT_RESULT);
+  assert_true(attend_plans(device, &p, &c.inputs, &c.outputs));
+  assert_false(attend_plans(device, &p, &c.inputs, &c.outputs));
+  p.math = CLATTN_MATH_FLOAT;
+  assert_true(attend_plans(device, &p, &c.inputs, &c.outputs));
+  support_free(&c);
+  clattn_device_close(device);
+}
+
 /* A call with other outputs has a plan of its own; both are kept. */
 static void outputs_choose_the_plan(void **state) {
   (void)state;
@@ -518,6 +536,7 @@ int main(void) {
       cmocka_unit_test(given_as_the_field_calls_it),
       cmocka_unit_test(outputs_that_do_not_count),
       cmocka_unit_test(a_loop_plans_once),
+      cmocka_unit_test(a_plan_in_another_math_is_kept),
       cmocka_unit_test(outputs_choose_the_plan),
       cmocka_unit_test(the_eight_used_last_stay),
       cmocka_unit_test(a_quarter_of_memory),

@@ -207,6 +207,14 @@ static void half_products(clattn_problem *p) {
   p->math = CLATTN_MATH_STORED;
 }
 
+/* The same, projected from x. */
+static void stored_projections(clattn_problem *p) {
+  const clattn_problem from_x = *p;
+  half_products(p);
+  p->source = CLATTN_SOURCE_X;
+  p->model_dim = from_x.model_dim;
+}
+
 static void half_products_masked(clattn_problem *p) {
   half_products(p);
   masked(p, CLATTN_MASK_BOOL);
@@ -765,6 +773,13 @@ static const broken cases[] = {
      "largest[r]", "fused=matsplit:BLOCK_KEYS=16:PART_KEYS=16", CLATTN_LSE, half_products_grouped, NULL},
     {"matrix: all lines have the queries of the first head", MATRIX_FILE, "rows.at + head * rows.head", "rows.at",
      "fused=matsplit:BLOCK_KEYS=16:PART_KEYS=16", CLATTN_LSE, half_products_grouped, NULL},
+    {"matrix: stored projections are truncated", "common/stored.cl", "vstore_half_rte(value, i",
+     "vstore_half_rtz(value, i", SMALL_MATRIX ",project=panel", CLATTN_Q, stored_projections, NULL},
+    {"matrix: the last column of a projection is not stored", "project/7_panel.cl",
+     "column < columns; ++column) store_stored", "column < columns - 1; ++column) store_stored",
+     SMALL_MATRIX ",project=panel", CLATTN_Q, stored_projections, NULL},
+    {"matrix: floats of a projection are truncated", "common/stored.cl", "vstore_half16_rte(", "vstore_half16_rtz(",
+     SMALL_MATRIX ",project=naive", CLATTN_Q, stored_projections, NULL},
     {"fused: the last part is not joined", "fused/7_stream.cl", "part < parts; ++part) {",
      "part < parts - 1; ++part) {", "fused=stream:UNIT_GROUPS=8", CLATTN_LSE, NULL, NULL},
 };

@@ -280,6 +280,61 @@ static void fused_reads_the_callers_halves(void **state) {
   support_free(&c);
 }
 
+static void assert_same(const support_case *a, const support_case *b, clattn_tensor tensor) {
+  if (memcmp((const char *)a->memory[tensor], (const char *)b->memory[tensor], a->bytes[tensor]) != 0)
+    fail_msg("%s differs", clattn_tensor_name(tensor));
+}
+
+/* q, k and v that projections store as halves are floats in the caller's buffers, with the same bits as in host memory;
+ * and nobody need ask for them. */
+static void stored_projections_become_floats(void **state) {
+  (void)state;
+  static const char *const kernels[] = {"fused=matrix", "fused=matrix,project=naive"};
+  static const clattn_tensor compared[] = {CLATTN_Q, CLATTN_K, CLATTN_V, CLATTN_CONTEXT, CLATTN_OUTPUT};
+  clattn_problem p = problem();
+  p.type = CLATTN_F16;
+  p.math = CLATTN_MATH_STORED;
+  p.output_dim = 21;
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
+    clattn_plan_options options = SUPPORT_STAGED;
+    support_case c, host;
+    owner o;
+    clattn_device *device = NULL;
+    clattn_plan *plan = NULL;
+    clattn_error error;
+    options.pipeline = CLATTN_PIPELINE_FUSED;
+    options.kernels = kernels[i];
+    support_allocate(&c, &p, 5);
+    support_allocate(&host, &p, 5);
+    set_up(&o, 0, &c);
+    assert_ok(clattn_device_adopt(o.queue, &device, &error), &error);
+    const clattn_check_report report = support_run(device, &host, &options);
+    assert_passed(&report, kernels[i]);
+    clattn_buffers buffers = buffers_of(&o), only_output = buffers;
+    buffers.scaled = buffers.softcapped = buffers.scores = buffers.weights = NULL;
+    for (int t = CLATTN_Q; t < CLATTN_OUTPUT; ++t) clattn_buffers_set(&only_output, (clattn_tensor)t, NULL);
+    options.io = CLATTN_IO_DEVICE;
+    assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
+    assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
+    assert_int_equal(clFinish(o.queue), CL_SUCCESS);
+    download(&o, &c);
+    for (size_t t = 0; t < sizeof compared / sizeof compared[0]; ++t) assert_same(&c, &host, compared[t]);
+    const cl_uchar cleared = 0xFF;
+    assert_int_equal(
+        clEnqueueFillBuffer(o.queue, buffers.output, &cleared, 1, 0, c.bytes[CLATTN_OUTPUT], 0, NULL, NULL),
+        CL_SUCCESS);
+    assert_ok(clattn_plan_enqueue(plan, &only_output, 0, NULL, NULL, &error), &error);
+    assert_int_equal(clFinish(o.queue), CL_SUCCESS);
+    download(&o, &c);
+    assert_same(&c, &host, CLATTN_OUTPUT);
+    clattn_plan_destroy(plan);
+    clattn_device_close(device);
+    tear_down(&o);
+    support_free(&c);
+    support_free(&host);
+  }
+}
+
 /* Context by heads, one sequence without keys, in buffers that held other values before. */
 static void context_by_heads(void **state) {
   (void)state;
@@ -852,6 +907,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kernel_keeps_within_its_buffers),
       cmocka_unit_test(fused_reads_the_callers_halves),
+      cmocka_unit_test(stored_projections_become_floats),
       cmocka_unit_test(context_by_heads),
       cmocka_unit_test(foreign_buffers),
       cmocka_unit_test(unaligned_memory),

@@ -1,6 +1,7 @@
 /* Stored arithmetic (CLATTN_MATH_STORED): the fused kernels that multiply halves, in their planned and in small tile
  * sizes, and those that multiply in a matrix unit, with the layout of every unit, halves and bfloat16s: shapes,
- * masks, heads, lengths, caches, and numbers at the ends of half's range; and when a plan keeps to floats.
+ * masks, heads, lengths, caches, projections that are stored, and numbers at the ends of half's range; and when a plan
+ * keeps to floats.
  *
  * `half` runs on the default device, and skips what needs half arithmetic where that has none. `half-recorded` runs on
  * the recorder's device, which has it on every processor, and which reports work-items that race. */
@@ -223,6 +224,154 @@ static void caches(void **state) {
     }
 }
 
+/* ---- projected --------------------------------------------------------------------------------------------------- */
+
+/* Self-attention: grouped queries, one bias. */
+static void projected(clattn_problem *p) {
+  p->query_len = p->key_len = 37;
+  p->biases = CLATTN_BIAS_K;
+  p->causal = true;
+}
+
+/* Cross attention in the other layout, every bias, and an output projection. */
+static void projected_from_two(clattn_problem *p) {
+  p->source = CLATTN_SOURCE_XKV;
+  p->context_order = CLATTN_ORDER_TOKENS;
+  p->kv_model_dim = 21;
+  p->layout = CLATTN_LAYOUT_XWT;
+  p->biases = CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V | CLATTN_BIAS_O;
+  p->output_dim = 13;
+}
+
+/* One matrix for all, x with positions, and padded keys, of which one sequence has none. */
+static void projected_by_one_matrix(clattn_problem *p) {
+  p->batch = 3;
+  p->query_len = p->key_len = 37;
+  p->fused_qkv = true;
+  p->biases = CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V;
+  p->positions = CLATTN_POSITIONS_SINUSOIDAL;
+  p->lengths = CLATTN_LENGTHS_KEYS;
+}
+
+/* The kernel of project that stores halves by default; one that only stores floats, which are converted; and one in a
+ * matrix unit. */
+static const struct {
+  void (*set)(clattn_problem *p);
+  void (*adjust)(support_case *c);
+  const char *project;
+} projections[] = {
+    {projected, NULL, ""},
+    {projected_from_two, NULL, ""},
+    {projected_by_one_matrix, shorten, ",project=naive"},
+    {projected_from_two, NULL, ",project=matrix:GROUPS_DOWN=1:GROUPS_ACROSS=1:GROUP_ROWS=16:GROUP_COLS=16"}};
+
+/* All have the program of the fused kernel in common with each other, and with tests of given q, k and v. */
+static clattn_problem projected_problem(clattn_type type, void (*set)(clattn_problem *p)) {
+  clattn_problem p = half_problem(19, 37, 24, 20);
+  p.source = CLATTN_SOURCE_X;
+  p.order = CLATTN_ORDER_TOKENS;
+  p.model_dim = 30;
+  p.type = type;
+  p.heads = 4;
+  p.kv_heads = 2;
+  set(&p);
+  return p;
+}
+
+/* Whether each number is one of the type. */
+static void assert_stored(support_case *c, clattn_tensor tensor) {
+  const float *floats = support_tensor(c, tensor);
+  for (size_t i = 0; i < c->bytes[tensor] / sizeof *floats; ++i) {
+    uint16_t stored;
+    float widened;
+    clattn_narrow(c->problem.type, &floats[i], 1, &stored);
+    clattn_widen(c->problem.type, &stored, 1, &widened);
+    if (memcmp(&widened, &floats[i], sizeof widened) != 0)
+      fail_msg("%s has %.9g", clattn_tensor_name(tensor), (double)floats[i]);
+  }
+}
+
+/* Runs once more for the output alone, which the fused kernel then stores itself. */
+static void assert_same_output(clattn_plan *plan, support_case *c) {
+  const size_t bytes = c->bytes[CLATTN_OUTPUT];
+  unsigned char *output = malloc(bytes);
+  const clattn_outputs outputs = {.size = sizeof outputs, .output = output};
+  clattn_error error;
+  assert_non_null(output);
+  memset(output, 0xFF, bytes);
+  assert_ok(clattn_plan_run(plan, &c->inputs, &outputs, NULL, &error), &error);
+  assert_memory_equal(output, support_tensor(c, CLATTN_OUTPUT), bytes);
+  free(output);
+}
+
+static void assert_projected(const subject *of, size_t i) {
+  const clattn_problem p = projected_problem(of->type, projections[i].set);
+  char kernels[2 * KERNEL_LIST_TEXT];
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  clattn_error error;
+  support_case c;
+  snprintf(kernels, sizeof kernels, "%s%s", of->kernel, projections[i].project);
+  clattn_plan *plan = create(&p, kernels);
+  assert_int_equal(half_addition(plan), of->half_addition);
+  support_allocate(&c, &p, 7);
+  if (projections[i].adjust != NULL) projections[i].adjust(&c);
+  support_want(&c, plan);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+  support_check_guards(&c);
+  for (clattn_tensor tensor = CLATTN_Q; tensor <= CLATTN_V; ++tensor) assert_stored(&c, tensor);
+  assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+  assert_passed(&report, kernels);
+  assert_same_output(plan, &c);
+  support_assert_quiet(kernels);
+  support_free(&c);
+  clattn_plan_destroy(plan);
+}
+
+/* Projections leave q, k and v in the type in which the kernel multiplies them. */
+static void projections_are_stored(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    clattn_type type;
+    int unit;
+    const char *more;
+  } units[] = {
+      {"matrix", CLATTN_F16, 1, ""}, {"async", CLATTN_BF16, 4, ""}, {"matsplit", CLATTN_F16, 5, ":PART_KEYS=16"}};
+  enum { PROJECTIONS = sizeof projections / sizeof projections[0], UNITS = sizeof units / sizeof units[0] };
+  subject all[SUBJECTS_MOST];
+  const size_t halves = half_kernels(all);
+  for (size_t k = 0; k < halves; k += support_is_long() ? 1 : 2) assert_projected(&all[k], k / 2 % PROJECTIONS);
+  for (size_t u = 0; u < (halves > 0 && !support_is_long() ? 1 : UNITS); ++u) {
+    subject s = {.type = units[u].type};
+    snprintf(s.kernel, sizeof s.kernel, "fused=%s:MATRIX_UNIT=%d:SUB_GROUPS=1:BLOCK_KEYS=16%s", units[u].name,
+             units[u].unit, units[u].more);
+    for (size_t i = 0; i < PROJECTIONS && support_is_wanted(s.kernel); ++i)
+      if (i % UNITS != u || support_is_long() || i == 0) assert_projected(&s, i);
+  }
+}
+
+/* Memory is what a plan in floats has, less half of q, k and v. */
+static void projections_take_half(void **state) {
+  (void)state;
+  const clattn_problem p = projected_problem(CLATTN_F16, projected_from_two);
+  const size_t elements =
+      clattn_output_bytes(&p, CLATTN_Q) + clattn_output_bytes(&p, CLATTN_K) + clattn_output_bytes(&p, CLATTN_V);
+  clattn_plan_options options = support_options();
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  options.kernels = "fused=online";
+  const uint64_t floats = support_plan_info(&p, &options).total_bytes;
+  options.kernels = "fused=matrix";
+  const clattn_plan_info stored = support_plan_info(&p, &options);
+  assert_int_equal(stored.total_bytes, floats - elements / 2);
+  options.kernels = "fused=matrix,project=naive"; /* which leaves floats, too */
+  const clattn_plan_info both = support_plan_info(&p, &options);
+  assert_int_equal(both.total_bytes, floats + elements / 2);
+  const double converted = both.stages[CLATTN_STAGE_CONVERT].bytes - stored.stages[CLATTN_STAGE_CONVERT].bytes;
+  assert_int_equal((size_t)converted, elements + elements / 2);
+  const double written = both.stages[CLATTN_STAGE_PROJECT].bytes - stored.stages[CLATTN_STAGE_PROJECT].bytes;
+  assert_int_equal((size_t)written, elements / 2);
+}
+
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 static void multiply(support_case *c, clattn_tensor tensor, float factor) {
@@ -282,6 +431,51 @@ static void ends_of_the_range(void **state) {
   each_kernel(&p, not_finite);
 }
 
+/* Some sums of the projection exceed 65504, and become infinite when they are stored as halves. */
+static void large_projected_values(support_case *c) {
+  multiply(c, CLATTN_X, 1000.0f);
+  multiply(c, CLATTN_WQ, 0.001f);
+  multiply(c, CLATTN_WK, 0.001f);
+  multiply(c, CLATTN_WV, 40.0f);
+}
+
+static void large_projected_keys(support_case *c) {
+  multiply(c, CLATTN_X, 1000.0f);
+  multiply(c, CLATTN_WQ, 0.001f);
+  multiply(c, CLATTN_WK, 40.0f);
+  multiply(c, CLATTN_WV, 0.001f);
+}
+
+static size_t infinities_of(support_case *c, clattn_tensor tensor) {
+  size_t count = 0;
+  for (size_t i = 0; i < c->bytes[tensor] / sizeof(float); ++i) count += isinf(support_tensor(c, tensor)[i]);
+  return count;
+}
+
+static void projections_beyond_the_range(void **state) {
+  (void)state;
+  const subject s = {"fused=matrix:MATRIX_UNIT=1:SUB_GROUPS=1:BLOCK_KEYS=16", CLATTN_F16, 0};
+  clattn_problem p = projected_problem(CLATTN_F16, projected);
+  p.biases = 0;
+  for (int keys = 0; keys < 2; ++keys) {
+    clattn_plan *plan = create(&p, s.kernel);
+    clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+    clattn_error error;
+    support_case c;
+    support_allocate(&c, &p, 5);
+    (keys ? large_projected_keys : large_projected_values)(&c);
+    support_want(&c, plan);
+    assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+    const clattn_tensor large = keys ? CLATTN_K : CLATTN_V;
+    assert_in_range(infinities_of(&c, large), 1, c.bytes[large] / sizeof(float) / 2);
+    assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+    assert_passed(&report, s.kernel);
+    support_assert_quiet(s.kernel);
+    support_free(&c);
+    clattn_plan_destroy(plan);
+  }
+}
+
 /* ---- when products are halves ------------------------------------------------------------------------------------ */
 
 /* The output of a plan, which must have this summation depth in half. */
@@ -326,6 +520,7 @@ static void only_where_it_is_asked_for(void **state) {
         q = support_problem(19, 8, 24);
         q.type = CLATTN_F16;
         q.math = CLATTN_MATH_STORED;
+        q.rotary = CLATTN_ROTARY_HALVES;
       }
       output_of(&q, all[i].kernel, 0, in_half, sizeof in_half);
       q.math = CLATTN_MATH_FLOAT;
@@ -339,8 +534,42 @@ static void only_where_it_is_asked_for(void **state) {
 static void other_kernels_keep_to_floats(void **state) {
   (void)state;
   const clattn_problem p = half_problem(19, 37, 24, 24);
-  uint16_t output[19 * 24];
+  uint16_t output[19 * 24], in_float[19 * 24];
   output_of(&p, "fused=online", 0, output, sizeof output);
+  clattn_problem q = support_problem(19, 8, 24); /* projections then leave floats */
+  q.type = CLATTN_F16;
+  q.math = CLATTN_MATH_STORED;
+  output_of(&q, "fused=online", 0, output, sizeof output);
+  q.math = CLATTN_MATH_FLOAT;
+  output_of(&q, "fused=online", 0, in_float, sizeof in_float);
+  assert_memory_equal(output, in_float, sizeof output);
+}
+
+/* A plan takes a kernel that multiplies halves by itself where there is one, and tests it with what the projections
+ * store; else everything is float. */
+static void plans_store_projections_by_themselves(void **state) {
+  (void)state;
+  subject all[SUBJECTS_MOST];
+  const clattn_device_info *device = clattn_device_get_info(support_opened);
+  const bool halves = half_kernels(all) > 0 && device->native_float_width == 1;
+  clattn_problem p = projected_problem(CLATTN_F16, projected);
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  clattn_plan *plan = NULL;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  clattn_error error;
+  support_case c;
+  options.pipeline = CLATTN_PIPELINE_FUSED;
+  if (!support_launches_in_pieces) options.self_test = CLATTN_SELF_TEST_NONE;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  assert_int_equal(half_addition(plan), halves ? HALF_CHAIN : 0);
+  support_allocate(&c, &p, 7);
+  support_want(&c, plan);
+  assert_ok(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), &error);
+  assert_ok(clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error), &error);
+  assert_passed(&report, "by itself");
+  if (halves) assert_stored(&c, CLATTN_Q);
+  support_free(&c);
+  clattn_plan_destroy(plan);
 }
 
 /* ---- in a matrix unit -------------------------------------------------------------------------------------------- */
@@ -383,6 +612,14 @@ static void other_problems_are_refused(void **state) {
   p = half_problem(19, 37, 24, 24);
   p.rotary = CLATTN_ROTARY_HALVES;
   refused(&p);
+  p.source = CLATTN_SOURCE_X;
+  p.order = CLATTN_ORDER_TOKENS;
+  p.query_len = p.key_len;
+  p.model_dim = 8;
+  refused(&p);
+  p.rotary = CLATTN_ROTARY_NONE;
+  p.cache = (clattn_cache_layout){.capacity = 40, .type = CLATTN_CACHE_F16};
+  refused(&p);
   p = half_problem(19, 19, 24, 24);
   p.cache = (clattn_cache_layout){.capacity = 40, .type = CLATTN_CACHE_BF16};
   refused(&p);
@@ -415,6 +652,10 @@ int main(int argc, char **argv) {
       cmocka_unit_test(lengths),
       cmocka_unit_test(caches),
       cmocka_unit_test(ends_of_the_range),
+      cmocka_unit_test(projections_are_stored),
+      cmocka_unit_test(projections_take_half),
+      cmocka_unit_test(projections_beyond_the_range),
+      cmocka_unit_test(plans_store_projections_by_themselves),
       cmocka_unit_test(only_where_it_is_asked_for),
       cmocka_unit_test(other_kernels_keep_to_floats),
       cmocka_unit_test(enormous_bfloat16s),

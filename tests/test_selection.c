@@ -289,7 +289,18 @@ static void halves_follow_problem_and_device(void **state) {
       {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_NONE, {.capacity = 0}, false, false},
       {CLATTN_MATH_FLOAT, CLATTN_F16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_NONE, {.capacity = 0}, true, false},
       {CLATTN_MATH_STORED, CLATTN_BF16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_NONE, {.capacity = 0}, true, false},
-      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_X, CLATTN_ROTARY_NONE, {.capacity = 0}, true, false},
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_X, CLATTN_ROTARY_NONE, {.capacity = 0}, true, true},
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_X, CLATTN_ROTARY_NONE, {.capacity = 0}, false, false},
+      {CLATTN_MATH_FLOAT, CLATTN_F16, CLATTN_SOURCE_X, CLATTN_ROTARY_NONE, {.capacity = 0}, true, false},
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_X, CLATTN_ROTARY_HALVES, {.capacity = 0}, true, false},
+      {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_XKV, CLATTN_ROTARY_NONE, {.capacity = 0}, true, true},
+      {CLATTN_MATH_STORED,
+       CLATTN_F16,
+       CLATTN_SOURCE_X,
+       CLATTN_ROTARY_NONE,
+       {.capacity = 9, .type = CLATTN_CACHE_F16},
+       true,
+       false},
       {CLATTN_MATH_STORED, CLATTN_F16, CLATTN_SOURCE_QKV, CLATTN_ROTARY_HALVES, {.capacity = 0}, true, false},
       {CLATTN_MATH_STORED,
        CLATTN_F16,
@@ -328,6 +339,11 @@ static void halves_follow_problem_and_device(void **state) {
     assert_string_equal(text, cases[i].multiplies ? " -DHALF_PRODUCTS=1" : " -DHALF_PRODUCTS=0");
     const clattn_problem test = clattn_test_case_attention(&p);
     assert_int_equal(clattn_multiplies_halves(&test, &gpu), cases[i].multiplies); /* the self-test runs the same */
+    for (clattn_tensor tensor = CLATTN_Q; tensor <= CLATTN_V; ++tensor)
+      assert_int_equal(clattn_fused_reads_stored(&test, tensor), clattn_fused_reads_stored(&p, tensor));
+    const clattn_problem projections = clattn_test_case_projection(&p);
+    assert_int_equal(clattn_makes_stored(&projections, CLATTN_STAGE_PROJECT),
+                     clattn_makes_stored(&p, CLATTN_STAGE_PROJECT));
     const clattn_extent extent = clattn_extent_of(&p, CLATTN_STAGE_FUSED, &gpu);
     assert_int_equal(extent.half_products, cases[i].multiplies);
   }

@@ -96,7 +96,9 @@ static clattn_plan *find(const clattn_device *device, const clattn_problem *prob
   struct clattn_kept_plans *kept = device->kept;
   for (size_t i = 0; kept != NULL && i < kept->count; ++i) {
     const kept_plan entry = kept->entry[i];
-    if (!are_same(entry.needs, needs) || !clattn_is_same_problem(&entry.plan->problem, problem)) continue;
+    clattn_problem asked = entry.plan->problem;
+    asked.math = entry.plan->math_asked;
+    if (!are_same(entry.needs, needs) || !clattn_is_same_problem(&asked, problem)) continue;
     put_first(kept, entry, i);
     return entry.plan;
   }

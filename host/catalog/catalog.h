@@ -37,7 +37,7 @@ typedef struct clattn_kernel {
   bool few_rows;     /* plans take it only for problems with clattn_has_few_rows() */
   bool plain;        /* the formula: reads its operands from memory again for each result */
   bool reads_panels; /* of project: also takes matrices in panels (projection_part.in_panels) */
-  bool stores_types; /* of fused and project: also stores an output as f16 or bf16 (clattn_makes_stored_output) */
+  bool stores_types; /* of fused and project: also stores results as f16 or bf16 (clattn_makes_stored) */
   bool matrix_unit;  /* of fused and project: multiplies in a matrix unit; its first tile is the unit (catalog/matrix.h)
                       */
   bool reads_cache;  /* of fused: reads caches in place; has three more arguments: scales, and the table of pages */

@@ -33,7 +33,7 @@ typedef struct clattn_extent {
   clattn_matrix_parts parts;  /* clattn_matrix_parts_of(); project and output only */
   bool far_rows;              /* clattn_has_far_rows() */
   bool pages;                 /* keys and values are in the pages of a cache */
-  bool makes_stored;          /* clattn_makes_stored_output() */
+  bool makes_stored;          /* clattn_makes_stored() */
   bool w_transposed;          /* rows of w run along the terms */
   clattn_row_work work;       /* fused only */
 } clattn_extent;

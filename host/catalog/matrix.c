@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "catalog/catalog.h"
+#include "catalog/forms.h"
 #include "problem/facts.h"
 #include "problem/stages.h"
 
@@ -47,6 +48,12 @@ clattn_matrix_parts clattn_matrix_parts_of(const clattn_problem *problem, clattn
   return (clattn_matrix_parts){.x = parts_of(x, unit), .w = parts_of(problem->type, unit)};
 }
 
+bool clattn_multiplies_stored(const clattn_kernel *row, const clattn_problem *problem,
+                              const clattn_device_info *device) {
+  if (row->matrix_unit) return clattn_matrix_type_of(problem, CLATTN_STAGE_FUSED) != CLATTN_F32;
+  return (row->forms & CLATTN_FORM_HALF_PRODUCTS) != 0 && clattn_multiplies_halves(problem, device);
+}
+
 /* ---- units ------------------------------------------------------------------------------------------------------- */
 
 int clattn_matrix_unit_of(const clattn_problem *problem, clattn_stage stage, const clattn_device_info *device) {
@@ -58,8 +65,8 @@ clattn_status clattn_matrix_check(const clattn_kernel *row, const clattn_problem
   if (!clattn_needs_stored_math(row) || clattn_matrix_type_of(problem, row->stage) != CLATTN_F32) return CLATTN_OK;
   return clattn_fail(
       error, CLATTN_UNSUPPORTED,
-      "kernel %s of stage %s multiplies what is stored: it needs math CLATTN_MATH_STORED, and given q, k "
-      "and v that are all f16 or all bf16, not rotated (with a cache: of that type)",
+      "kernel %s of stage %s multiplies what is stored: it needs math CLATTN_MATH_STORED, and q, k and v that are all "
+      "f16 or all bf16, not rotated (with a cache: given, and the cache of that type)",
       row->name, clattn_stage_name(row->stage));
 }
 

@@ -11,6 +11,11 @@ struct clattn_kernel;
  * compute every problem. */
 bool clattn_needs_stored_math(const struct clattn_kernel *row);
 
+/* Whether the fused kernel would multiply q, k and v of this problem as they are stored, in half or in a matrix
+ * unit. */
+bool clattn_multiplies_stored(const struct clattn_kernel *row, const clattn_problem *problem,
+                              const clattn_device_info *device);
+
 /* The type that a stage's matrix unit multiplies: CLATTN_F16 or CLATTN_BF16; CLATTN_F32: such kernels do
  * not compute the stage. */
 clattn_type clattn_matrix_type_of(const clattn_problem *problem, clattn_stage stage);

@@ -300,12 +300,13 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
                                     clattn_stage stage, size_t group_rows, size_t block_rows) {
   clattn_traffic t = {.flops = 0.0};
   const double type_floats = (double)clattn_type_bytes(p->type) / sizeof(float);
-  const bool typed = row->stores_types && clattn_makes_stored_output(p, stage);
+  const bool typed = row->stores_types && clattn_makes_stored(p, stage);
   if (row->traffic == NULL || !is_plain(p)) return t;
   if (stage == CLATTN_STAGE_PROJECT) {
     static const clattn_tensor results[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
     for (size_t i = 0; i < sizeof results / sizeof results[0]; ++i) {
-      const clattn_sizes sizes = projection_sizes(p, stage, results[i]);
+      clattn_sizes sizes = projection_sizes(p, stage, results[i]);
+      if (typed) sizes.result_floats = type_floats;
       row->traffic(value, &sizes, &t);
     }
   } else if (stage == CLATTN_STAGE_OUTPUT) {

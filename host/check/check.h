@@ -77,6 +77,13 @@ size_t clattn_checker_chain(const clattn_checker *checker, clattn_stage stage);
 /* The largest absolute value among the row's scores and its sink. */
 double clattn_largest_score(const double *scores, size_t count, double sink);
 
+/* Whether this is q, k or v of a projection whose result was stored as f16 or bf16 before attention read it. */
+bool clattn_checks_stored(const clattn_checker *checker, clattn_tensor tensor);
+
+/* What storing as f16 or bf16 does to a result of a projection: widens the bound, and rounds the reference in float,
+ * too. Numbers from 65520 on become infinite as f16; where `got` is, and the bound allows for it, so is *expected. */
+void clattn_check_narrowing(clattn_type type, float got, double *expected, double *bound, float *naive);
+
 clattn_status clattn_fail_check_memory(clattn_error *error);
 
 /* Number of elements of `keys` or `values`. */

@@ -64,17 +64,10 @@ static void rotate_row(const clattn_checker *c, const projected *p, size_t token
   }
 }
 
-/* Adds the rounding to the stored type to the bound, and rounds the float reference as well. The
- * largest f16 number is 65504; values from 65520 on round to infinity. */
+/* The row was stored in the problem's type. */
 static void add_narrowing(const clattn_problem *problem, const clattn_row_buffers *b, const float *got, size_t width) {
-  for (size_t i = 0; i < width; ++i) {
-    float stored; /* large enough for every type */
-    clattn_narrow(problem->type, &b->naive[i], 1, &stored);
-    clattn_widen(problem->type, &stored, 1, &b->naive[i]);
-    b->bound[i] += clattn_bound_narrowing(problem->type, b->expected[i]);
-    const bool beyond = problem->type == CLATTN_F16 && fabs(b->expected[i]) + b->bound[i] >= 65520.0;
-    if (beyond && isinf(got[i]) && (got[i] > 0) == (b->expected[i] > 0)) b->expected[i] = (double)got[i];
-  }
+  for (size_t i = 0; i < width; ++i)
+    clattn_check_narrowing(problem->type, got[i], &b->expected[i], &b->bound[i], &b->naive[i]);
 }
 
 /* `in` (tokens, terms) is the device's input, `got` its result. */
@@ -102,7 +95,8 @@ static clattn_status check_product(clattn_checker *c, projected *p, const float 
     c->report->reference_seconds[p->stage] += clattn_now() - started;
     c->flops[p->stage] += 2.0 * (double)l.terms * (double)p->columns;
     rotate_row(c, p, token, &b);
-    if (p->tensor == CLATTN_OUTPUT) add_narrowing(c->asked, &b, got + token * p->columns, p->columns);
+    if (p->tensor == CLATTN_OUTPUT || clattn_checks_stored(c, p->tensor))
+      add_narrowing(c->asked, &b, got + token * p->columns, p->columns);
     compare_token(c, p, token, got, &b, &comparison);
   }
   clattn_check_finish(c, &comparison);

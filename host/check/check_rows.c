@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "check/check.h"
+#include "problem/facts.h"
+#include "problem/tensors.h"
 #include "base/status.h"
 
 size_t clattn_checker_row(const clattn_checker *c, size_t i) {
@@ -129,6 +131,19 @@ int clattn_element_index(const clattn_problem *problem, clattn_tensor tensor, si
 size_t clattn_checked_elements(const clattn_checker *c, clattn_tensor tensor) {
   if (c->seen->cache.capacity == 0) return clattn_tensor_elements(c->seen, tensor);
   return clattn_tensor_elements(c->seen, tensor == CLATTN_K ? CLATTN_CACHED_K : CLATTN_CACHED_V);
+}
+
+bool clattn_checks_stored(const clattn_checker *c, clattn_tensor tensor) {
+  return clattn_checks_fused(c) && clattn_is_given_or_made(tensor) && clattn_stores_projections(c->asked);
+}
+
+void clattn_check_narrowing(clattn_type type, float got, double *expected, double *bound, float *naive) {
+  float stored; /* large enough for every type */
+  clattn_narrow(type, naive, 1, &stored);
+  clattn_widen(type, &stored, 1, naive);
+  *bound += clattn_bound_narrowing(type, *expected);
+  const bool beyond = type == CLATTN_F16 && fabs(*expected) + *bound >= 65520.0;
+  if (beyond && isinf(got) && (got > 0) == (*expected > 0)) *expected = (double)got;
 }
 
 clattn_status clattn_fail_check_memory(clattn_error *error) {

@@ -31,7 +31,7 @@ clattn_extent clattn_extent_of(const clattn_problem *problem, clattn_stage stage
                          .parts = clattn_matrix_parts_of(problem, stage),
                          .pages = problem->cache.page_len != 0,
                          .far_rows = clattn_has_far_rows(problem),
-                         .makes_stored = clattn_makes_stored_output(problem, stage),
+                         .makes_stored = clattn_makes_stored(problem, stage),
                          .w_transposed = problem->layout == CLATTN_LAYOUT_XWT,
                          .work = {.pairs = problem->batch * problem->heads,
                                   .rows = problem->query_len,
@@ -45,7 +45,8 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_device_in
   const bool in_place = clattn_kernel_reads_cache(choice->row, problem);
   size_t used = (size_t)snprintf(options, size, "%s", clattn_needs_language(choice->row->needs, device));
   if (facts->macros != NULL) used += (size_t)facts->macros(problem, in_place, options + used, size - used);
-  if (choice->stage == CLATTN_STAGE_OUTPUT && choice->row->stores_types && problem->type != CLATTN_F32)
+  if (choice->row->stage == CLATTN_STAGE_PROJECT && choice->row->stores_types &&
+      clattn_makes_stored(problem, choice->stage))
     used += (size_t)snprintf(options + used, size - used, " -DOUT_TYPE=%d", (int)clattn_kernel_type(problem->type));
   if (choice->row->library) used += (size_t)snprintf(options + used, size - used, " -DONLY_NONFINITE=1");
   used += (size_t)clattn_form_macros(choice->row->forms, problem, device, options + used, size - used);

@@ -52,19 +52,39 @@ static clattn_status try_kernel(clattn_plan *plan, clattn_choice *choice, const 
                            error->message);
 }
 
+/* Whether the plan's projections may have to store what the fused kernel reads. */
+static bool may_store_projections(const clattn_plan *plan, clattn_stage stage) {
+  return stage == CLATTN_STAGE_FUSED && clattn_plan_reads_projections_stored(plan);
+}
+
+/* Turns to floats where this kernel does not multiply what projections would store. True: the problem changed, and with
+ * it the kernel's sizes. */
+static bool turn_to_floats(clattn_plan *plan, clattn_stage stage, const clattn_kernel *row) {
+  if (!may_store_projections(plan, stage) || clattn_multiplies_stored(row, &plan->problem, &plan->device->info))
+    return false;
+  plan->problem.math = CLATTN_MATH_FLOAT;
+  return true;
+}
+
 /* Selects the first kernel, by descending priority, that suits the problem, fits the device and
  * compiles. Exception: with kernels from a folder, which the user is editing, a failed build is an
  * error. */
 static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clattn_stage stage,
                                  const clattn_plan_options *options, clattn_error *error) {
-  const clattn_selection selection = {.stage = stage,
-                                      .device = &plan->device->info,
-                                      .problem = &plan->problem,
-                                      .extent = clattn_extent_of(&plan->problem, stage, &plan->device->info)};
-  clattn_candidate candidate = {.kernel = NULL};
+  clattn_selection selection = {.stage = stage,
+                                .device = &plan->device->info,
+                                .problem = &plan->problem,
+                                .extent = clattn_extent_of(&plan->problem, stage, &plan->device->info)};
+  clattn_candidate candidate = {.kernel = NULL}, before = candidate;
   bool taken = false;
   clattn_fail(error, CLATTN_UNSUPPORTED, "no kernel of stage %s suits the device", clattn_stage_name(stage));
   while (clattn_next_candidate(&selection, &candidate, error)) {
+    if (candidate.against == NULL && turn_to_floats(plan, stage, candidate.kernel)) {
+      selection.extent = clattn_extent_of(&plan->problem, stage, &plan->device->info);
+      candidate = before; /* once more, in floats */
+      continue;
+    }
+    before = candidate;
     *choice = (clattn_choice){.stage = stage, .row = candidate.kernel};
     memcpy(choice->value, candidate.value, sizeof choice->value);
     const clattn_status status = candidate.against == NULL ? try_kernel(plan, choice, options, &taken, error)
@@ -78,6 +98,8 @@ static clattn_status choose_best(clattn_plan *plan, clattn_choice *choice, clatt
 static clattn_status choose_by_hand(clattn_plan *plan, clattn_choice *choice, clattn_stage stage, clattn_text wanted,
                                     const clattn_plan_options *options, const char *why, clattn_error *error) {
   clattn_status status = clattn_parse_choice(plan, stage, wanted, choice, error);
+  if (status == CLATTN_OK && turn_to_floats(plan, stage, choice->row))
+    status = clattn_parse_choice(plan, stage, wanted, choice, error);
   if (status == CLATTN_OK) status = clattn_build_choice(plan, choice, options, error);
   if (status != CLATTN_OK) return status;
   choice->by_hand = true;
@@ -123,6 +145,10 @@ static clattn_status choose_recorded(clattn_plan *plan, clattn_choice *choice, c
   if (entry == NULL) return clattn_reason_record(plan, stage, error, "it has no entry for this type and size");
   bool wrong = false;
   clattn_status status = parse_entry(plan, choice, stage, entry, error);
+  if (status == CLATTN_OK && turn_to_floats(plan, stage, choice->row)) { /* another key */
+    *choice = (clattn_choice){.row = NULL};
+    return choose_recorded(plan, choice, stage, options, record, error);
+  }
   if (status == CLATTN_OK) status = build_trusted(plan, choice, options, &wrong, error);
   if (status == CLATTN_OK)
     return clattn_reason_add(plan, CLATTN_REASON_RECORD, choice, error,
@@ -165,9 +191,16 @@ clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options
   clattn_record record = {.count = 0};
   clattn_status status = clattn_split_kernels(options->kernels, wanted, error);
   if (status == CLATTN_OK) status = read_record(plan, options, &record, error);
+  const bool projected = plan->problem.source != CLATTN_SOURCE_QKV;
+  plan->problem.math = projected && !clattn_plan_is_fused(plan) ? CLATTN_MATH_FLOAT : plan->math_asked;
+  /* Kernels of project are built for what the fused kernel reads. */
+  const bool fused_first = may_store_projections(plan, CLATTN_STAGE_FUSED);
+  if (status == CLATTN_OK && fused_first)
+    status = choose(plan, CLATTN_STAGE_FUSED, wanted[CLATTN_STAGE_FUSED], options, &record, error);
   for (int s = 0; s < CLATTN_STAGE_COUNT && status == CLATTN_OK; ++s) {
     const clattn_stage stage = (clattn_stage)s;
-    if (has_stage(plan, stage)) status = choose(plan, stage, wanted[stage], options, &record, error);
+    if (has_stage(plan, stage) && !(fused_first && stage == CLATTN_STAGE_FUSED))
+      status = choose(plan, stage, wanted[stage], options, &record, error);
   }
   clattn_record_release(&record);
   return status;

@@ -43,6 +43,13 @@ static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor)
   return (tensor_memory){.floats = clattn_is_rotated(p, tensor) ? rotated : widened, .stored = stored};
 }
 
+static tensor_memory projected_memory(const clattn_plan *plan, clattn_tensor tensor) {
+  const uint64_t elements = clattn_tensor_elements(&plan->problem, tensor);
+  const bool read = clattn_plan_reads_projections_stored(plan);
+  return (tensor_memory){.floats = clattn_plan_stores_projections(plan) ? 0 : elements * sizeof(float),
+                         .stored = read ? elements * clattn_type_bytes(plan->problem.type) : 0};
+}
+
 static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
   const clattn_problem *p = &plan->problem;
   const uint64_t floats = (uint64_t)clattn_tensor_elements(p, tensor) * sizeof(float);
@@ -53,7 +60,7 @@ static tensor_memory memory_of(const clattn_plan *plan, clattn_tensor tensor) {
   case CLATTN_Q:
   case CLATTN_K:
   case CLATTN_V:
-    return (tensor_memory){.floats = floats};
+    return projected_memory(plan, tensor);
   case CLATTN_ROW_MAX:
   case CLATTN_ROW_SUM:
     return (tensor_memory){.floats = ours && plan->trace ? floats : 0};
@@ -109,7 +116,8 @@ static clattn_status fixed_bytes(const clattn_plan *plan, uint64_t *bytes, clatt
     if (clattn_tensor_has_rows(tensor)) continue;
     const bool input = clattn_is_input(&plan->problem, tensor); /* with CLATTN_IO_DEVICE the caller's buffer */
     const size_t whole = (input ? clattn_input_bytes : clattn_output_bytes)(&plan->problem, tensor);
-    status = check_allocation(plan, tensor, whole, error);
+    const bool inside = clattn_is_given_or_made(tensor) && clattn_plan_stores_projections(plan); /* never floats */
+    status = check_allocation(plan, tensor, inside ? memory.stored : whole, error);
     if (status == CLATTN_OK) status = check_allocation(plan, tensor, memory.floats, error);
     *bytes += guarded(plan, memory.floats) + guarded(plan, memory.stored);
   }

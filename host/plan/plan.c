@@ -35,10 +35,25 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
   }
 }
 
+/* q, k and v are stored as the problem's type, by project itself or by convert. */
+static void add_projection_costs(const clattn_plan *plan, clattn_plan_info *info) {
+  static const clattn_tensor made[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+  const double stored = (double)clattn_type_bytes(plan->problem.type), floats = sizeof(float);
+  for (size_t i = 0; i < sizeof made / sizeof made[0]; ++i) {
+    const double elements = (double)clattn_tensor_elements(&plan->problem, made[i]);
+    if (clattn_plan_stores_projections(plan))
+      info->stages[CLATTN_STAGE_PROJECT].bytes -= elements * (floats - stored);
+    else
+      info->stages[CLATTN_STAGE_CONVERT].bytes += elements * (floats + stored);
+  }
+}
+
 /* Stages that work on scores see all keys in the cache; the others see the plan's own problem. */
 void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, clattn_plan_info *info) {
   clattn_problem room;
-  const clattn_problem *seen = clattn_current_problem(given, &room);
+  clattn_problem all_keys = *clattn_current_problem(given, &room);
+  const clattn_problem *seen = &all_keys;
+  all_keys.math = plan->problem.math;
   for (int s = 0; s < CLATTN_STAGE_COUNT; ++s) {
     const clattn_stage stage = (clattn_stage)s;
     const clattn_problem *problem = clattn_is_of_scores(stage) ? seen : &plan->problem;
@@ -52,6 +67,7 @@ void clattn_plan_costs(const clattn_plan *plan, const clattn_problem *given, cla
     info->stages[clattn_stage_of_output(&plan->problem)].bytes -=
         elements * (double)(sizeof(float) - clattn_type_bytes(plan->problem.type));
   }
+  if (clattn_plan_reads_projections_stored(plan)) add_projection_costs(plan, info);
   const double floats = clattn_cached_bytes(seen, CLATTN_CACHE_F32),
                stored = clattn_cached_bytes(seen, seen->cache.type);
   if (clattn_plan_gathers(plan)) info->stages[CLATTN_STAGE_CACHE].bytes += stored + floats;
@@ -136,6 +152,7 @@ clattn_status clattn_plan_begin(clattn_device *device, const clattn_problem *pro
   if (plan == NULL) return clattn_fail_malloc(error, sizeof *plan, "a plan");
   plan->device = device;
   plan->problem = own;
+  plan->math_asked = own.math;
   plan->io = options->io;
   plan->weights_kept = options->weights_kept;
   plan->guard_bytes = options->guard_bytes;
@@ -180,14 +197,23 @@ void clattn_plan_destroy(clattn_plan *plan) {
 bool clattn_plan_stores_output(const clattn_plan *plan) {
   const clattn_stage stage = clattn_stage_of_output(&plan->problem);
   const clattn_kernel *row = plan->choice[stage].row;
-  return row != NULL && row->stores_types && clattn_makes_stored_output(&plan->problem, stage);
+  return row != NULL && row->stores_types && clattn_makes_stored(&plan->problem, stage);
+}
+
+bool clattn_plan_reads_projections_stored(const clattn_plan *plan) {
+  return clattn_plan_is_fused(plan) && clattn_stores_projections(&plan->problem);
+}
+
+bool clattn_plan_stores_projections(const clattn_plan *plan) {
+  const clattn_kernel *row = plan->choice[CLATTN_STAGE_PROJECT].row;
+  return row != NULL && row->stores_types && clattn_plan_reads_projections_stored(plan);
 }
 
 clattn_test_kind clattn_choice_test_kind(const clattn_plan *plan, const clattn_choice *choice) {
   const clattn_problem *p = &plan->problem;
   const bool stores =
-      choice->stage == CLATTN_STAGE_CONVERT || (choice->stage == CLATTN_STAGE_FUSED && choice->row->stores_types &&
-                                                clattn_makes_stored_output(p, CLATTN_STAGE_FUSED));
+      choice->stage == CLATTN_STAGE_CONVERT ||
+      (choice->stage == CLATTN_STAGE_FUSED && choice->row->stores_types && clattn_makes_stored(p, CLATTN_STAGE_FUSED));
   return (clattn_test_kind){.type = stores ? p->type : CLATTN_F32, .in_pieces = clattn_may_split(&plan->limit)};
 }
 

@@ -35,7 +35,8 @@ typedef struct clattn_reasons {
 
 struct clattn_plan {
   clattn_device *device;
-  clattn_problem problem;    /* the caller's; a run with a cache sees more keys: clattn_work.seen */
+  clattn_problem problem;    /* the caller's but for math; a run with a cache sees more keys: clattn_work.seen */
+  clattn_math math_asked;    /* the caller's; problem.math is set with the kernels (clattn_choose_kernels) */
   clattn_pipeline pipeline;  /* never CLATTN_PIPELINE_AUTO */
   char pipeline_reason[256]; /* one line */
   bool may_fall_back;        /* from fused to staged if no fused kernel runs on the device */
@@ -48,7 +49,7 @@ struct clattn_plan {
   clattn_choice choice[CLATTN_STAGE_COUNT];
   /* Floats; for a mask its own type. Scores and weights share one buffer of a block's size. */
   cl_mem buffer[CLATTN_TENSOR_COUNT];
-  cl_mem stored[CLATTN_TENSOR_COUNT]; /* inputs and output in the problem's type, if not float */
+  cl_mem stored[CLATTN_TENSOR_COUNT]; /* in the problem's type, if not float: inputs, output, projected q, k and v */
   clattn_tables tables;               /* of positions */
   cl_mem sequences;                   /* NULL if all have full length */
   cl_int *sequences_host;             /* its contents for the current run */
@@ -73,6 +74,11 @@ bool clattn_plan_stores_output(const clattn_plan *plan);
  * compiled for all types and learns from its arguments which one to store. */
 clattn_test_kind clattn_choice_test_kind(const clattn_plan *plan, const clattn_choice *choice);
 
+/* Whether the fused kernel reads q, k and v that were projected as f16 or bf16; and whether the kernels of project
+ * store them so. If not, they store floats, and convert narrows these. */
+bool clattn_plan_reads_projections_stored(const clattn_plan *plan);
+bool clattn_plan_stores_projections(const clattn_plan *plan);
+
 /* Whether the fused kernel reads the problem's cache in place, whatever its type; and whether each run
  * must first bring the whole cache into plain floats, because the plan's kernels can read nothing else. */
 bool clattn_plan_reads_cache(const clattn_plan *plan);
@@ -95,7 +101,9 @@ clattn_status clattn_plan_finish(clattn_plan *plan, const clattn_plan_options *o
 /* Forgets the kernels that were chosen, and why. */
 void clattn_release_choices(clattn_plan *plan);
 
-/* Chooses and builds the kernel of every stage. */
+/* Chooses and builds the kernel of every stage. Sets plan->problem.math: where q, k and v are projected it is
+ * CLATTN_MATH_STORED only if the fused kernel multiplies them as they are stored. Everywhere else projections leave
+ * floats, which are more exact. */
 clattn_status clattn_choose_kernels(clattn_plan *plan, const clattn_plan_options *options, clattn_error *error);
 
 /* Sizes the blocks and refuses what does not fit; nothing is allocated yet. */

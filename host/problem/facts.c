@@ -66,15 +66,23 @@ bool clattn_has_sequences(const clattn_problem *problem) {
   return problem->lengths != CLATTN_LENGTHS_FULL || problem->cache.capacity != 0;
 }
 
+bool clattn_stores_projections(const clattn_problem *problem) {
+  return problem->source != CLATTN_SOURCE_QKV && problem->math == CLATTN_MATH_STORED && problem->type != CLATTN_F32 &&
+         problem->cache.capacity == 0 && problem->rotary == CLATTN_ROTARY_NONE;
+}
+
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor) {
-  return clattn_is_given_or_made(tensor) && problem->source == CLATTN_SOURCE_QKV && problem->type != CLATTN_F32 &&
-         (tensor == CLATTN_Q || problem->cache.capacity == 0) && !clattn_is_rotated(problem, tensor);
+  if (!clattn_is_given_or_made(tensor)) return false;
+  if (problem->source != CLATTN_SOURCE_QKV) return clattn_stores_projections(problem);
+  return problem->type != CLATTN_F32 && (tensor == CLATTN_Q || problem->cache.capacity == 0) &&
+         !clattn_is_rotated(problem, tensor);
 }
 
 clattn_stage clattn_stage_of_output(const clattn_problem *problem) {
   return problem->output_dim != 0 ? CLATTN_STAGE_OUTPUT : CLATTN_STAGE_FUSED;
 }
 
-bool clattn_makes_stored_output(const clattn_problem *problem, clattn_stage stage) {
+bool clattn_makes_stored(const clattn_problem *problem, clattn_stage stage) {
+  if (stage == CLATTN_STAGE_PROJECT) return clattn_stores_projections(problem);
   return problem->type != CLATTN_F32 && stage == clattn_stage_of_output(problem);
 }

@@ -39,17 +39,22 @@ bool clattn_has_weights(const clattn_problem *problem);
  * cache. */
 bool clattn_has_sequences(const clattn_problem *problem);
 
+/* Whether fused kernels read q, k and v that were projected as f16 or bf16: math is CLATTN_MATH_STORED, and
+ * nothing comes between the projections and the kernel, no rotary embedding and no cache. Of a plan's own
+ * problem this is so only if its kernel multiplies what is stored (clattn_choose_kernels). */
+bool clattn_stores_projections(const clattn_problem *problem);
+
 /* Whether fused kernels read this tensor, q, k or v, as it is stored, in another type than float:
- * it is given, and no earlier stage changes it. Every other tensor is converted to float first; so
- * are new keys and values that go into a cache. */
+ * it is given, and no earlier stage changes it; or clattn_stores_projections(). Every other tensor is
+ * converted to float first; so are new keys and values that go into a cache. */
 bool clattn_fused_reads_stored(const clattn_problem *problem, clattn_tensor tensor);
 
 /* The stage whose kernel can make the output in the problem's type: output, or fused where there is no
  * output projection. */
 clattn_stage clattn_stage_of_output(const clattn_problem *problem);
 
-/* Whether the problem stores the output in another type than float and this stage makes it. A kernel may
- * then store that type itself. */
-bool clattn_makes_stored_output(const clattn_problem *problem, clattn_stage stage);
+/* Whether results of this stage are stored in another type than float: the output, or q, k and v
+ * (clattn_stores_projections). A kernel may then store that type itself. */
+bool clattn_makes_stored(const clattn_problem *problem, clattn_stage stage);
 
 #endif

@@ -118,18 +118,17 @@ static clattn_status gather_given(const clattn_problem *p, clattn_tensor tensor,
   return CLATTN_OK;
 }
 
-/* q, k or v that kernels read where the caller's strides put them: handed over as (tokens, heads,
- * dim). */
-static clattn_status download_given(const clattn_plan *plan, clattn_queue *queue, clattn_tensor tensor, float *to,
-                                    clattn_error *error) {
-  const cl_mem floats = plan->buffer[tensor];
-  const clattn_type type =
-      floats != NULL ? CLATTN_F32 : plan->problem.type; /* else fused kernels read the stored tensor */
+/* q, k or v that kernels read where the caller's strides put them, or as they are stored: handed over as
+ * floats (tokens, heads, dim). */
+static clattn_status download_read(const clattn_plan *plan, clattn_queue *queue, clattn_tensor tensor, float *to,
+                                   clattn_error *error) {
+  const bool stored = clattn_plan_is_fused(plan) && clattn_fused_reads_stored(&plan->problem, tensor);
+  const clattn_type type = stored ? plan->problem.type : CLATTN_F32;
   const size_t bytes = clattn_given_extent(&plan->problem, tensor) * clattn_type_bytes(type);
   void *given = malloc(bytes);
   if (given == NULL) return clattn_fail_malloc(error, bytes, "given q, k or v");
   clattn_status status =
-      clattn_queue_read(queue, floats != NULL ? floats : plan->stored[tensor], 0, bytes, given, error);
+      clattn_queue_read(queue, (stored ? plan->stored : plan->buffer)[tensor], 0, bytes, given, error);
   const clattn_status finished = clattn_queue_finish(queue, status == CLATTN_OK ? error : NULL);
   if (status == CLATTN_OK) status = finished;
   if (status == CLATTN_OK) status = gather_given(&plan->problem, tensor, type, given, to, error);
@@ -149,9 +148,10 @@ static clattn_status download(clattn_plan *plan, clattn_queue *queue, const clat
     void *to = clattn_outputs_get(outputs, tensor);
     const size_t bytes = clattn_output_bytes(p, tensor);
     if (facts->home != CLATTN_HOME_OWN || to == NULL || bytes == 0) continue;
-    const bool in_place = clattn_is_input(p, tensor) && !clattn_is_rotated(p, tensor);
+    const bool in_place = (clattn_is_input(p, tensor) && !clattn_is_rotated(p, tensor)) ||
+                          (clattn_is_given_or_made(tensor) && clattn_plan_reads_projections_stored(plan));
     status =
-        in_place ? download_given(plan, queue, tensor, to, error) : clattn_queue_read(queue, from, 0, bytes, to, error);
+        in_place ? download_read(plan, queue, tensor, to, error) : clattn_queue_read(queue, from, 0, bytes, to, error);
   }
   return status;
 }

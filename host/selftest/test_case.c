@@ -57,11 +57,12 @@ clattn_problem clattn_test_case_attention(const clattn_problem *real) {
   p.causal = true;
   p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
   if (!clattn_has_plain_scores(real)) p.softcap = 4.0f;
-  if (real->source != CLATTN_SOURCE_QKV && clattn_makes_stored_output(real, CLATTN_STAGE_FUSED))
+  const bool reads_stored = real->source == CLATTN_SOURCE_QKV || clattn_stores_projections(real);
+  if (!reads_stored && clattn_makes_stored(real, CLATTN_STAGE_FUSED))
     project_inputs(&p, real);
   else if (!clattn_has_rows_of(real, 8))
     spread_rows(&p, clattn_has_rows_of(real, 4) ? 4 : 1);
-  if (real->source == CLATTN_SOURCE_QKV && real->type != CLATTN_F32) {
+  if (reads_stored && real->type != CLATTN_F32) {
     p.type = real->type;
     p.math = real->math;
     p.rotary = real->rotary;
@@ -87,6 +88,7 @@ clattn_problem clattn_test_case_projection(const clattn_problem *real) {
   if (p.output_dim != 0) p.biases |= real->biases & CLATTN_BIAS_O;
   p.layout = real->layout;
   p.type = real->type;
+  if (clattn_stores_projections(real)) p.math = CLATTN_MATH_STORED;
   p.positions = real->positions;
   p.rotary = real->rotary;
   p.rotary_dim = real->rotary_dim;

@@ -13,7 +13,8 @@ typedef struct clattn_work {
   const clattn_problem *seen; /* the problem as this run sees it: with a cache its key_len counts all cached keys */
   clattn_queue *queue;
   const cl_mem *tensor;        /* floats, by clattn_tensor; scores and weights hold one block */
-  const cl_mem *stored;        /* inputs and output in the problem's type, by clattn_tensor, unless it is float */
+  const cl_mem *stored;        /* inputs, output, and projected q, k and v that the fused kernel reads so, in the
+                                  problem's type, by clattn_tensor, unless it is float */
   const clattn_inputs *inputs; /* stages use the lengths, the cache and projection_weights */
   cl_mem sequences;            /* the bounds of each sequence; NULL: all have full length */
   bool context_wanted, lse_wanted, row_max_wanted, row_sum_wanted;
@@ -35,7 +36,9 @@ clattn_status clattn_stage_products(const clattn_work *work, clattn_error *error
 clattn_status clattn_stage_exps(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_output(const clattn_work *work, clattn_error *error);
 
-/* The second part of convert: narrows the output to its stored type. */
+/* More parts of convert: narrows projected q, k and v where the fused kernel reads them so and project does not store
+ * them so, and widens them for a caller who wants them; narrows the output to its stored type. */
+clattn_status clattn_stage_convert_projections(const clattn_work *work, clattn_error *error);
 clattn_status clattn_stage_convert_output(const clattn_work *work, clattn_error *error);
 
 /* About how many operations a launch of the stage does, over the block if it works on one. Long

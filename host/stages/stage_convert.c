@@ -1,5 +1,5 @@
-/* convert: inputs from their stored type to float, adding positions to x; later the output from
- * float to its stored type. */
+/* convert: inputs from their stored type to float, adding positions to x; later projected q, k and v between
+ * float and the stored type, and the output from float to its stored type. */
 #include "stages/stage.h"
 #include "problem/tensors.h"
 #include "problem/facts.h"
@@ -54,6 +54,33 @@ clattn_status clattn_stage_convert(const clattn_work *work, clattn_error *error)
     if (clattn_plan_is_fused(work->plan) && clattn_fused_reads_stored(p, tensor)) continue;
     const bool placed = tensor == CLATTN_X && p->positions != CLATTN_POSITIONS_NONE;
     status = placed ? add_positions(work, error) : widen(work, tensor, error);
+  }
+  return status;
+}
+
+/* Between the floats and the stored elements of projected q, k or v. */
+static clattn_status convert_projection(const clattn_work *work, clattn_tensor tensor, bool to_floats,
+                                        clattn_error *error) {
+  const clattn_problem *p = &work->plan->problem;
+  const cl_mem floats = work->tensor[tensor], stored = work->stored[tensor];
+  const int type = clattn_kernel_type(p->type);
+  const conversion c = {.count = clattn_tensor_elements(p, tensor),
+                        .add_offset = NO_ADDITION,
+                        .from_type = to_floats ? type : STORED_F32,
+                        .to_type = to_floats ? STORED_F32 : type};
+  return convert(work, to_floats ? stored : floats, to_floats ? floats : stored, &c, error);
+}
+
+/* The caller gets the numbers that the fused kernel reads. From a plan's own buffers they are downloaded. */
+clattn_status clattn_stage_convert_projections(const clattn_work *work, clattn_error *error) {
+  static const clattn_tensor made[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+  const clattn_plan *plan = work->plan;
+  clattn_status status = CLATTN_OK;
+  if (!clattn_plan_reads_projections_stored(plan)) return CLATTN_OK;
+  for (size_t i = 0; i < sizeof made / sizeof made[0] && status == CLATTN_OK; ++i) {
+    const bool of_caller = work->tensor[made[i]] != NULL && work->tensor[made[i]] != plan->buffer[made[i]];
+    if (!clattn_plan_stores_projections(plan)) status = convert_projection(work, made[i], false, error);
+    if (status == CLATTN_OK && of_caller) status = convert_projection(work, made[i], true, error);
   }
   return status;
 }

@@ -37,7 +37,8 @@ static void add_part(const clattn_work *work, clattn_tensor tensor, launch *l) {
   l->in = work->tensor[linear.in];
   l->w[part] = work->tensor[linear.w];
   l->bias[part] = linear.bias != CLATTN_TENSOR_COUNT ? work->tensor[linear.bias] : NULL;
-  const bool stored = tensor == CLATTN_OUTPUT && clattn_output_is_stored(work);
+  const bool stored =
+      tensor == CLATTN_OUTPUT ? clattn_output_is_stored(work) : clattn_plan_stores_projections(work->plan);
   l->out[part] = (stored ? work->stored : work->tensor)[tensor];
 }
 

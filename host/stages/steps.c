@@ -18,6 +18,7 @@ static const clattn_step steps[] = {
     /* scope, stage, function, how far, results, only for */
     {BEFORE, CLATTN_STAGE_CONVERT, clattn_stage_convert, UNTIL_MASKED, ONE(CLATTN_X_POSITIONED), NONE},
     {BEFORE, CLATTN_STAGE_PROJECT, clattn_stage_project, UNTIL_MASKED, NONE, NONE},
+    {BEFORE, CLATTN_STAGE_CONVERT, clattn_stage_convert_projections, UNTIL_MASKED, NONE, NONE},
     {BEFORE, CLATTN_STAGE_ROTARY, clattn_stage_rotary, UNTIL_MASKED, NONE, NONE},
     {BEFORE, CLATTN_STAGE_CACHE, clattn_stage_cache, UNTIL_MASKED, CACHED, NONE},
 

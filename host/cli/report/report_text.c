@@ -34,6 +34,12 @@ static void print_cache(const report *r) {
   if (c->pages != 0) printf(" (%zu of them)", c->pages);
 }
 
+/* Where products of what is stored are made, with CLATTN_MATH_STORED. */
+static const char *words_of_products(const clattn_stage_info *fused) {
+  if (fused->half_addition > 0) return "half";
+  return fused->rounded_weights != CLATTN_F32 ? "a matrix unit" : "float after all";
+}
+
 /* Names what differs from plain self-attention. */
 static void print_meaning(const report *r) {
   const clattn_problem *p = &r->input->problem;
@@ -66,9 +72,7 @@ static void print_meaning(const report *r) {
   if (p->cache.capacity != 0) print_cache(r);
   if (p->output_dim != 0) printf(", output %zu%s", p->output_dim, (p->biases & CLATTN_BIAS_O) != 0 ? " with bias" : "");
   printf("%s", types[p->type]);
-  if (p->math == CLATTN_MATH_STORED)
-    printf(r->plan.stages[CLATTN_STAGE_FUSED].half_addition > 0 ? ", products in half"
-                                                                : ", products in float after all");
+  if (p->math == CLATTN_MATH_STORED) printf(", products in %s", words_of_products(&r->plan.stages[CLATTN_STAGE_FUSED]));
   printf("\n");
 }
 

@@ -126,12 +126,13 @@ typedef enum clattn_type {
 typedef enum clattn_math {
   CLATTN_MATH_FLOAT, /* products and sums in float */
   CLATTN_MATH_STORED /* with CLATTN_F16: kernels may multiply in half, round the weights to half for that, and add at
-                        most 8 products in half before a float takes over. It needs given q, k and v, no rotary, no
-                        cache or one of CLATTN_CACHE_F16, and cl_khr_fp16 with rounding to nearest, infinities and
-                        subnormal numbers; and a kernel that can (clattn_stage_info.half_addition). A kernel may also
-                        multiply in a matrix unit, of f16 and of bf16 (then with a cache of CLATTN_CACHE_BF16): it
-                        rounds the weights to that type (clattn_stage_info.rounded_weights) and adds up in float.
-                        Elsewhere it is CLATTN_MATH_FLOAT */
+                        most 8 products in half before a float takes over. It needs given q, k and v and no cache or
+                        one of CLATTN_CACHE_F16, or projected ones and no cache; no rotary, and cl_khr_fp16 with
+                        rounding to nearest, infinities and subnormal numbers; and a kernel that can
+                        (clattn_stage_info.half_addition). A kernel may also multiply in a matrix unit, of f16 and of
+                        bf16 (then with a cache of CLATTN_CACHE_BF16): it rounds the weights to that type
+                        (clattn_stage_info.rounded_weights) and adds up in float. For these kernels projections round
+                        q, k and v to CLATTN_F16 or CLATTN_BF16. Elsewhere it is CLATTN_MATH_FLOAT */
 } clattn_math;
 
 typedef enum clattn_scale {
