@@ -77,8 +77,14 @@ class Case:
     @property
     def suits_matrix_unit(self):
         """Whether the unit's operands are stored in its type, where the kernel reads them."""
-        cache_type = self.cache["type"] if self.cache else self.storage
-        return self.source == "qkv" and self.rotary is None and self.storage != "f32" and cache_type == self.storage
+        if self.rotary is not None or self.storage == "f32":
+            return False
+        return self.cache is None or self.source == "qkv" and self.cache["type"] == self.storage
+
+    @property
+    def stores_projections(self):
+        """Whether q, k and v are projected, and rounded to the type that a matrix unit reads."""
+        return self.unit is not None and self.source != "qkv"
 
     @property
     def query_tokens(self):
@@ -135,7 +141,7 @@ def chance(rng, share):
     return bool(rng.random() < share)
 
 
-def draw(seed, number, only_pipeline=None, only_source=None):
+def draw(seed, number, only_pipeline=None, only_source=None, may_have_cache=True):
     """The case of this number: what it is first, then the numbers."""
     rng = np.random.default_rng([seed, number])
     pipeline = pick(rng, "staged", "staged", "fused", "fused", "blas")
@@ -158,7 +164,7 @@ def draw(seed, number, only_pipeline=None, only_source=None):
         positions=source != "qkv" and chance(rng, 0.3))
     case.rank = 2 if case.packed else pick(rng, 3, 4, *([2] if case.batch == 1 else []))
     case.rank = min(case.rank, 3) if source != "qkv" else case.rank
-    draw_sequences(case, rng)
+    draw_sequences(case, rng, may_have_cache)
     draw_alignment(case, rng)
     draw_arrays(case, rng)
     draw_scores(case, rng)
@@ -167,8 +173,9 @@ def draw(seed, number, only_pipeline=None, only_source=None):
 
 def draw_for_matrix_unit(seed, number):
     """The case of this number, in 16 bits. Most are made such that the unit can compute them."""
-    as_drawn = number % 4 == 3
-    case = draw(seed, number, "fused", None if as_drawn else "qkv")
+    as_drawn, projected = number % 4 == 3, number % 4 == 2
+    source = ("x", "xkv", "wqkv")[number // 4 % 3] if projected else "qkv"
+    case = draw(seed, number, "fused", None if as_drawn else source, not projected)
     case.unit, case.kernel = number, matrix_kernel(number)
     if case.storage == "f32":
         case.storage = "f16"
@@ -182,9 +189,10 @@ def draw_for_matrix_unit(seed, number):
     return case
 
 
-def draw_sequences(case, rng):
+def draw_sequences(case, rng, may_have_cache):
     """How long they are, and the cache."""
     past = pick(rng, 0, 3, 12) if chance(rng, 0.5) else None
+    past = past if may_have_cache else None
     counts = []
     for number in range(case.batch):
         queries, keys = case.query_len, case.key_len

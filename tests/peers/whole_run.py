@@ -215,6 +215,8 @@ def q_k_v(case):
         if case.rotary is not None and name != "v":
             positions = case.query_positions() if name == "q" else case.key_positions()
             value, error = turn(value, error, positions, case.rotary)
+        if case.stores_projections:
+            error = formula.stored_bound(error, value, case.storage)
         files[name] = Numbers(value, error)
     return files
 
