@@ -4,8 +4,8 @@
 #define W_TRANSPOSED 0
 #endif
 #define B_ALONG_DEPTH W_TRANSPOSED
-/* STORED_F16 or STORED_BF16 for an output projection whose kernel stores the output in that type. Rungs 1 and 2 store
- * floats only. */
+/* STORED_F16 or STORED_BF16 where the kernel stores its results in that type: the output, or q, k and v for a fused
+ * kernel that multiplies them so. Rungs 1 and 2 store floats only. */
 #ifndef OUT_TYPE
 #define OUT_TYPE 0
 #endif
