@@ -8,7 +8,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
 PRINTS = re.compile(r"^\s*print\(.*\) +# (.*)$", re.M)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/transformers.md"])
 def test_examples(page, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     blocks, names = BLOCK.findall((ROOT / page).read_text(encoding="utf-8")), {}
