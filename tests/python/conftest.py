@@ -68,12 +68,15 @@ def resident():
 class OneAtATime:
     """The library, with a record of how many calls of it ran at once."""
 
+    RECORDED = ("clattn_attend", "clattn_cache_create", "clattn_cache_destroy", "clattn_plan_create",
+                "clattn_plan_destroy", "clattn_device_adopt", "clattn_device_close")
+
     def __init__(self, lib):
         self.lib, self.names, self.running, self.most = lib, [], 0, 0
 
     def __getattr__(self, name):
         found = getattr(self.lib, name)
-        if name not in ("clattn_attend", "clattn_cache_create", "clattn_cache_destroy"):
+        if name not in self.RECORDED:
             return found
 
         def call(*arguments):

@@ -76,7 +76,7 @@ def test_ranks(queue, rank):
 def test_strides_and_offsets_are_read_in_place(queue):
     """A transposed array, and the third of three in one buffer."""
     q = on(queue, np.ascontiguousarray(Q.swapaxes(1, 2)))[0].transpose((0, 2, 1, 3))
-    k, v = (on(queue, np.stack([t, t + 1, t]))[0][2] for t in (K, V))
+    k, v = (on(queue, np.stack([t + 1, t + 2, t]))[0][2] for t in (K, V))
     align = CONTEXT.devices[0].mem_base_addr_align // 8
     assert q.strides[1] < q.strides[2] and k.offset and k.offset % align == 0
     assert_context(clattn.attention(q, k, v, queue=queue).get(), truth(Q, K, V))
@@ -150,8 +150,20 @@ def test_nothing_is_copied(queue, monkeypatch):
     assert seen == [[t.base_data.int_ptr for t in (*arrays, context)]]
 
 
-def test_many_problems_and_queues():
+def test_an_event_is_released():
+    """The plan keeps that of its last run, until the next."""
+    queue = cl.CommandQueue(CONTEXT)
+    arrays = on(queue, Q, K, V)
+    events = [clattn.attention(*arrays, queue=queue).events[-1] for _ in range(3)]
+    queue.finish()
+    assert events[0].get_info(cl.event_info.REFERENCE_COUNT) == 1
+
+
+def test_many_problems_and_queues(monkeypatch):
     """More than are kept of each."""
+    calls = OneAtATime(_queue.lib)
+    monkeypatch.setattr(_queue, "lib", calls)
+    queues, kept = len(_queue._adopted), sum(len(found.plans) for found in _queue._adopted.values())
     for length in range(1, 2 + _queue.MOST_PLANS):
         queue = cl.CommandQueue(CONTEXT)
         q = np.repeat(Q[:, :, :1], length, axis=2)
@@ -164,6 +176,10 @@ def test_many_problems_and_queues():
             q = np.repeat(Q[:, :, :1], length, axis=2)
             assert_context(clattn.attention(*on(queue, q, K, V), queue=queue, is_causal=causal).get(),
                            truth(q, K, V, causal=causal))
+    now = sum(len(found.plans) for found in _queue._adopted.values())
+    assert now - kept == calls.names.count("clattn_plan_create") - calls.names.count("clattn_plan_destroy")
+    opened = calls.names.count("clattn_device_adopt") - calls.names.count("clattn_device_close")
+    assert opened == len(_queue._adopted) - queues
     assert len(_queue._adopted) <= _queue.MOST_QUEUES
     assert all(len(found.plans) <= _queue.MOST_PLANS for found in _queue._adopted.values())
 
