@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-#define WATCH_SECONDS 20 /* without a sign of life */
+#define WATCH_SECONDS 20         /* of processor time without a sign of life */
+#define WATCH_WAITING_SECONDS 60 /* without a sign of life, if the job uses less processor time */
 
 typedef enum watch_end {
   WATCH_DONE,    /* *code is what the job returned */
