@@ -272,7 +272,138 @@ static void rounded_weights(void **state) {
   calibrate(&in_unit);
 }
 
+/* ---- projections that are stored --------------------------------------------------------------------------------- */
+
+enum { MODEL = 24 };
+
+typedef enum projection_error { PROJECTED, TRUNCATED, TERM_LOST, PROJECTION_ERRORS } projection_error;
+
+/* x, or xkv, and the matrices, as stored. */
+typedef struct module {
+  float x[ROWS * MODEL], xkv[KEYS_MOST * MODEL], wq[MODEL * DIM_MOST], wk[MODEL * DIM_MOST], wv[MODEL * VALUES];
+} module;
+
+static float truncated(double value) {
+  const float near = rounded(value);
+  return fabs((double)near) > fabs(value) ? rounded((double)near * (1.0 - (now->type == CLATTN_F16 ? 0x1p-11 : 0x1p-8)))
+                                          : near;
+}
+
+/* Rows of x times w (MODEL, columns), added up in float and stored. *visible: whether the mistake changes an element by
+ * more than right ones may be off. */
+static void project(const float *x, size_t rows, const float *w, size_t columns, bool backwards, projection_error wrong,
+                    float *out, bool *visible) {
+  for (size_t row = 0; row < rows; ++row)
+    for (size_t c = 0; c < columns; ++c) {
+      float sum = 0.0f;
+      double exact = 0.0, magnitude = 0.0;
+      for (size_t i = 0; i < MODEL; ++i) {
+        const size_t term = backwards ? MODEL - 1 - i : i;
+        const float a = x[row * MODEL + term], b = w[term * columns + c];
+        exact += (double)a * (double)b;
+        magnitude += fabs((double)a * (double)b);
+        if (wrong != TERM_LOST || term != MODEL / 2) sum = fmaf(a, b, sum);
+      }
+      out[row * columns + c] = (wrong == TRUNCATED ? truncated : rounded)((double)sum);
+      const double half_of_last = now->type == CLATTN_F16 ? 0x1p-11 : 0x1p-8;
+      const double off = fabs((double)out[row * columns + c] - exact);
+      if (off > 1.05 * half_of_last * fabs(exact) + 0x1p-20 * magnitude + 0x1p-24) *visible = true;
+    }
+}
+
+static void make_module(module *m, size_t keys, size_t dim, input_kind kind, float factor) {
+  const float spread = 1.0f / sqrtf((float)MODEL);
+  for (size_t row = 0; row < ROWS; ++row) fill_halves(m->x + row * MODEL, MODEL, kind, 1.0f);
+  for (size_t j = 0; j < keys; ++j) fill_halves(m->xkv + j * MODEL, MODEL, kind, 1.0f);
+  fill_halves(m->wq, MODEL * dim, RANDOM, factor * spread);
+  fill_halves(m->wk, MODEL * dim, kind == ONE_HOT ? RANDOM : kind, factor * spread);
+  fill_halves(m->wv, MODEL * VALUES, RANDOM, 1.0f);
+}
+
+static bool passes_from_x(const module *m, const head *h, float context[ROWS][VALUES]) {
+  clattn_problem p = CLATTN_PROBLEM_INIT;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  clattn_error error;
+  p.source = CLATTN_SOURCE_XKV;
+  p.query_len = ROWS;
+  p.key_len = h->keys;
+  p.model_dim = MODEL;
+  p.head_dim = h->dim;
+  p.value_dim = VALUES;
+  p.type = now->type;
+  p.math = CLATTN_MATH_STORED;
+  static head copy;
+  copy = *h;
+  static uint16_t x[ROWS * MODEL], xkv[KEYS_MOST * MODEL], wq[MODEL * DIM_MOST], wk[MODEL * DIM_MOST],
+      wv[MODEL * VALUES], output[ROWS * VALUES];
+  clattn_narrow(now->type, m->x, ROWS * MODEL, x);
+  clattn_narrow(now->type, m->xkv, h->keys * MODEL, xkv);
+  clattn_narrow(now->type, m->wq, MODEL * h->dim, wq);
+  clattn_narrow(now->type, m->wk, MODEL * h->dim, wk);
+  clattn_narrow(now->type, m->wv, (size_t)MODEL * VALUES, wv);
+  clattn_narrow(now->type, context[0], (size_t)ROWS * VALUES, output);
+  const clattn_inputs inputs = {.size = sizeof(clattn_inputs), .x = x, .xkv = xkv, .wq = wq, .wk = wk, .wv = wv};
+  const clattn_outputs outputs = {
+      .size = sizeof(clattn_outputs), .q = copy.q, .k = copy.k, .v = copy.v, .context = context[0], .output = output};
+  assert_ok(clattn_check_other(&p, &inputs, &outputs, NULL, &report, &error), &error);
+  return report.passed;
+}
+
+static void judge_module(tally *t, const module *m, head *h, const char *what) {
+  for (size_t f = 0; f < now->count; ++f)
+    for (int wrong = PROJECTED; wrong < PROJECTION_ERRORS; ++wrong) {
+      const projection_error how = (projection_error)wrong;
+      float context[ROWS][VALUES];
+      bool visible = false;
+      project(m->x, ROWS, m->wq, h->dim, f % 2 == 1, how, h->q, &visible);
+      project(m->xkv, h->keys, m->wk, h->dim, f % 2 == 0, how, h->k, &visible);
+      project(m->xkv, h->keys, m->wv, VALUES, f % 2 == 1, how, h->v, &visible);
+      attend(&now->forms[f], h, RIGHT, context);
+      if (how != PROJECTED && !visible) continue;
+      const bool passed = passes_from_x(m, h, context);
+      ++*(how == PROJECTED ? &t->right : &t->injected[wrong]);
+      if (how != PROJECTED) t->caught[wrong] += !passed;
+      if (how != PROJECTED || passed) continue;
+      ++t->false_alarms;
+      print_message("false alarm: form %zu, %s\n", f, what);
+    }
+}
+
+static void calibrate_modules(const arithmetic *of) {
+  static const size_t lengths[] = {1, 7, 70}, dims[] = {8, 40};
+  static const float factors[] = {0.1f, 1.0f, 3.0f};
+  static head h;
+  static module m;
+  tally t = {0};
+  now = of;
+  for (size_t i = 0; i < 3 * 2 * 3 * KINDS; ++i) {
+    char what[128];
+    h.keys = lengths[i % 3];
+    h.dim = dims[i / 3 % 2];
+    const float factor = factors[i / 6 % 3];
+    const input_kind kind = (input_kind)(i / 18);
+    make_module(&m, h.keys, h.dim, kind, factor);
+    snprintf(what, sizeof what, "%zu keys of %zu, inputs %d times %g", h.keys, h.dim, (int)kind, (double)factor);
+    judge_module(&t, &m, &h, what);
+  }
+  print_message("%s, projected: false alarms %zu of %zu, truncated %zu of %zu caught, a term lost %zu of %zu\n",
+                of->name, t.false_alarms, t.right, t.caught[TRUNCATED], t.injected[TRUNCATED], t.caught[TERM_LOST],
+                t.injected[TERM_LOST]);
+  assert_int_equal(t.false_alarms, 0);
+  for (int wrong = TRUNCATED; wrong < PROJECTION_ERRORS; ++wrong) {
+    assert_true(t.injected[wrong] > 0);
+    assert_true((double)t.caught[wrong] >= 0.99 * (double)t.injected[wrong]);
+  }
+}
+
+static void stored_projections(void **state) {
+  (void)state;
+  calibrate_modules(&in_half);
+  calibrate_modules(&in_unit);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(products_in_half), cmocka_unit_test(rounded_weights)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(products_in_half), cmocka_unit_test(rounded_weights),
+                                     cmocka_unit_test(stored_projections)};
   return cmocka_run_group_tests_name("calibration_half", tests, NULL, NULL);
 }

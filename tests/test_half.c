@@ -286,8 +286,7 @@ static void assert_stored(support_case *c, clattn_tensor tensor) {
     float widened;
     clattn_narrow(c->problem.type, &floats[i], 1, &stored);
     clattn_widen(c->problem.type, &stored, 1, &widened);
-    if (memcmp(&widened, &floats[i], sizeof widened) != 0)
-      fail_msg("%s has %.9g", clattn_tensor_name(tensor), (double)floats[i]);
+    if (!(widened == floats[i])) fail_msg("%s has %.9g", clattn_tensor_name(tensor), (double)floats[i]);
   }
 }
 

@@ -28,9 +28,8 @@
  *
  * since a change of the scores moves context by the sum of p_j (v_j - context) * change_j. Without
  * the last term a problem with large scores failed by chance: its largest error comes from one row,
- * where one float computation can easily be twice as accurate as another. Where projections were stored, D_j in
- * E_j and |x.wv| are without that rounding; both get clattn_rounded_magnitude() of it, over the terms of a score
- * and over the keys. */
+ * where one float computation can easily be twice as accurate as another. Where projections were stored, the
+ * reference in float rounds them, too, so that its own error has nearly the same roundings. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -134,11 +133,6 @@ static void store(const clattn_checker *c, clattn_tensor tensor, size_t start, s
   }
 }
 
-/* Whether q, k and v were projected and stored, so that a part of their bounds is the rounding to the stored type. */
-static bool is_stored(const clattn_checker *c, const head *h) {
-  return !h->given && clattn_checks_stored(c, CLATTN_Q);
-}
-
 /* `start`: offset of the vector in the tensor as (tokens, heads, dim). */
 static void project(const clattn_checker *c, const head *h, clattn_tensor tensor, size_t start, const vector *to) {
   const clattn_linear l = clattn_linear_of(c->asked, tensor);
@@ -215,25 +209,6 @@ static clattn_terms product_terms(const head *h, size_t j, size_t head_dim) {
   return terms;
 }
 
-/* Takes the errors of the query and of key j apart where both were stored. *roundings: what storing them adds to the
- * magnitude of the score. Returns the sum of the squares of the other errors' terms. */
-static double apart_from_roundings(const clattn_checker *c, const head *h, size_t j, double *roundings) {
-  const size_t head_dim = c->seen->head_dim;
-  const double *k = h->k + j * head_dim, *dk = h->k_bound + j * head_dim;
-  clattn_terms terms = {0.0, 0.0, 0.0};
-  double squares = 0.0;
-  for (size_t d = 0; d < head_dim; ++d) {
-    const double q = h->q[d], of_k = clattn_bound_narrowing(c->asked->type, k[d]),
-                 of_q = clattn_bound_narrowing(c->asked->type, q);
-    const double from_k = fabs(q) * (dk[d] - of_k), from_q = fabs(k[d]) * (h->q_bound[d] - of_q);
-    squares += from_k * from_k + from_q * from_q;
-    clattn_terms_add(&terms, copysign(fabs(q) * of_k, q * k[d]));
-    clattn_terms_add(&terms, copysign(fabs(k[d]) * of_q, q * k[d]));
-  }
-  *roundings = clattn_rounded_magnitude(&terms);
-  return squares;
-}
-
 static score_error score_row(const clattn_checker *c, head *h, const clattn_score_row *s) {
   const clattn_problem *p = c->seen;
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_SCORES), in_half = half_chain(c);
@@ -251,13 +226,11 @@ static score_error score_row(const clattn_checker *c, head *h, const clattn_scor
       passed_on += from_k + from_q + h->q_bound[d] * dk[d];
       squares += from_k * from_k + from_q * from_q;
     }
-    double roundings = 0.0;
-    if (is_stored(c, h)) squares = apart_from_roundings(c, h, j, &roundings);
     const clattn_terms products = in_half > 0 ? product_terms(h, j, p->head_dim) : (clattn_terms){0.0, 0.0, 0.0};
     passed_on += clattn_bound_half_product(products.magnitude, p->head_dim, in_half);
     error.worst = fmax(error.worst, clattn_bound_score(p, h->score_bound[j], chain) + scale * passed_on);
     error.typical = fmax(error.typical, scale * sqrt(squares) / one + h->score_bound[j] +
-                                            scale * (clattn_half_magnitude(&products, in_half) + roundings));
+                                            scale * clattn_half_magnitude(&products, in_half));
   }
   return error;
 }
@@ -311,19 +284,6 @@ static void add_rounded_products(const clattn_checker *c, const head *h, const c
   b->magnitude[d] += chain > 0 ? clattn_half_magnitude(&terms, chain) : clattn_rounded_magnitude(&terms);
 }
 
-/* What storing the values adds to the magnitude of a context row. */
-static void add_stored_values(const clattn_checker *c, const head *h, const clattn_score_row *s, double *magnitude) {
-  for (size_t d = 0; d < c->seen->value_dim; ++d) {
-    clattn_terms roundings = {0.0, 0.0, 0.0};
-    for (size_t j = s->keys.first; j < s->keys.end; ++j) {
-      const double v = h->v[j * c->seen->value_dim + d];
-      if (h->scores[j] == -INFINITY) continue; /* masked */
-      clattn_terms_add(&roundings, copysign(h->weights[j] * clattn_bound_narrowing(c->asked->type, v), v));
-    }
-    magnitude[d] += clattn_rounded_magnitude(&roundings);
-  }
-}
-
 /* Sets b->bound, and turns the context stage's b->magnitude into the magnitude of all stages. `largest`:
  * largest_rounded_weight(). Goes through the values row by row, as they are in memory. */
 static void context_bounds(const clattn_checker *c, const head *h, const clattn_score_row *s, double largest,
@@ -332,7 +292,6 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
   const double per_one = 1.0 / bound_of_one(c, h), smallest = smallest_weight(c, s);
   const double flushed = clattn_checks_fused(c) ? 2.0 * (double)(p->key_len + 1) * smallest : 0.0;
   const size_t chain = clattn_checker_chain(c, CLATTN_STAGE_CONTEXT), value_dim = p->value_dim;
-  const bool stored = is_stored(c, h);
   double *const bound = b->bound, *const magnitude = b->magnitude, *const lost = h->lost;
   const double *const expected = b->expected;
   memcpy(h->weighed, magnitude, value_dim * sizeof *magnitude);
@@ -348,11 +307,9 @@ static void context_bounds(const clattn_checker *c, const head *h, const clattn_
     for (size_t d = 0; d < value_dim; ++d) {
       bound[d] += most * v_bound[d] + weight_error * fabs(v[d]);
       lost[d] += underflow * fabs(v[d]);
-      const double of_sum = v_bound[d] - (stored ? clattn_bound_narrowing(c->asked->type, v[d]) : 0.0);
-      magnitude[d] += weight * (of_sum * per_one + error.typical * fabs(v[d] - expected[d]));
+      magnitude[d] += weight * (v_bound[d] * per_one + error.typical * fabs(v[d] - expected[d]));
     }
   }
-  if (stored) add_stored_values(c, h, s, magnitude);
   for (size_t d = 0; d < value_dim && largest > 0.0; ++d) add_rounded_products(c, h, s, largest, d, h->weighed[d], b);
   for (size_t d = 0; d < value_dim; ++d) magnitude[d] += clattn_magnitude_of(lost[d]);
   for (size_t j = s->keys.first; j < s->keys.end; ++j) {
