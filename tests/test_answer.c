@@ -227,6 +227,39 @@ static void a_wrong_stored_projection_is_noticed(void **state) {
   assert_stored_wrong(CLATTN_STAGE_OUTPUT, &p, "output is wrong in");
 }
 
+/* Of a projection whose result attention reads as f16, not the output. The next kernel of project stores floats only.
+ */
+static void wrong_stored_queries_are_noticed(void **state) {
+  (void)state;
+  clattn_problem p = problem_of(true);
+  clattn_plan_options options = options_of(true);
+  clattn_reason wrong = CLATTN_REASON_INIT;
+  clattn_plan *plan = NULL;
+  clattn_error error;
+  char best[32];
+  p.type = CLATTN_F16;
+  p.math = CLATTN_MATH_STORED;
+  options.kernels = "fused=matrix";
+  run_shell("rm -rf " KERNELS);
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  snprintf(best, sizeof best, "%s", chosen(plan, CLATTN_STAGE_PROJECT, &wrong));
+  clattn_plan_destroy(plan);
+  copy_after(TRUNCATE, file_of(CLATTN_STAGE_PROJECT, best));
+  options.kernel_dir = KERNELS;
+  options.self_test = CLATTN_SELF_TEST_ALL;
+  assert_ok(clattn_plan_create(support_opened, &p, &options, &plan, &error), &error);
+  assert_string_not_equal(chosen(plan, CLATTN_STAGE_PROJECT, &wrong), best);
+  assert_non_null(wrong.kernel);
+  assert_string_equal(wrong.kernel, best);
+  assert_non_null(strstr(wrong.text, " is wrong in")); /* the text lives as long as the plan */
+  clattn_plan_destroy(plan);
+  support_case c;
+  support_allocate(&c, &p, 3);
+  const clattn_check_report report = support_run(support_opened, &c, &options);
+  assert_passed(&report, "the next kernel");
+  support_free(&c);
+}
+
 static void untested_kernels_are_taken(void **state) {
   (void)state;
   char best[32], by_hand[64];
@@ -436,6 +469,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_wrong_kernel_is_passed_over),
       cmocka_unit_test(a_wrong_stored_output_is_noticed),
       cmocka_unit_test(a_wrong_stored_projection_is_noticed),
+      cmocka_unit_test(wrong_stored_queries_are_noticed),
       cmocka_unit_test(untested_kernels_are_taken),
       cmocka_unit_test(where_all_are_wrong_the_plan_is_refused),
       cmocka_unit_test(where_all_fused_are_wrong_staged_runs),

@@ -317,7 +317,7 @@ static void make_module(module *m, size_t keys, size_t dim, input_kind kind, flo
   for (size_t j = 0; j < keys; ++j) fill_halves(m->xkv + j * MODEL, MODEL, kind, 1.0f);
   fill_halves(m->wq, MODEL * dim, RANDOM, factor * spread);
   fill_halves(m->wk, MODEL * dim, kind == ONE_HOT ? RANDOM : kind, factor * spread);
-  fill_halves(m->wv, MODEL * VALUES, RANDOM, 1.0f);
+  fill_halves(m->wv, (size_t)MODEL * VALUES, RANDOM, 1.0f);
 }
 
 static bool passes_from_x(const module *m, const head *h, float context[ROWS][VALUES]) {
@@ -376,7 +376,7 @@ static void calibrate_modules(const arithmetic *of) {
   static module m;
   tally t = {0};
   now = of;
-  for (size_t i = 0; i < 3 * 2 * 3 * KINDS; ++i) {
+  for (size_t i = 0; i < (size_t)3 * 2 * 3 * KINDS; ++i) {
     char what[128];
     h.keys = lengths[i % 3];
     h.dim = dims[i / 3 % 2];
