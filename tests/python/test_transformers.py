@@ -211,7 +211,7 @@ def test_what_is_dropped_shows(name, dropped, monkeypatch):
 
     monkeypatch.setitem(AttentionInterface._global_mapping, "clattn", without)
     if name == "bloom":
-        monkeypatch.setitem(AttentionMaskInterface._global_mapping, "clattn", clattn.transformers._mask(without))
+        monkeypatch.setitem(AttentionMaskInterface._global_mapping, "clattn", clattn.transformers.mask_with(without))
     given = batch("none")
     if name == "t5":
         given["decoder_input_ids"] = given["input_ids"]
@@ -250,6 +250,72 @@ def test_static_cache():
     given = batch("left")
     made = [generated(model, given, cache_implementation="static", disable_compile=True) for model in (eager, ours)]
     assert made[0] == made[1]
+
+
+# ---- caches on the device --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_generate_with_a_cache_on_the_device(name):
+    config = DECODERS[name]()
+    eager = make(config, "eager")
+    given = batch("left")
+    cache = clattn.transformers.Cache(capacity=64, page_len=16)
+    made = [generated(eager, given), generated(make(config, "clattn", like=eager), given, cache=cache)]
+    assert made[0] == made[1]
+    assert cache.get_seq_length() == 20 + 32 - 1
+
+
+def test_a_cache_in_chunks(monkeypatch):
+    """A prompt in three calls, then forgotten in part and continued differently."""
+    config = DECODERS["llama"]()
+    eager = make(config, "eager")
+    ours = make(config, "clattn", like=eager)
+    ids = batch("none")["input_ids"]
+    truth = in_double(make(config, "eager", like=eager, double=True), {"input_ids": ids}, monkeypatch)
+    error = (results(eager, {"input_ids": ids}) - truth).abs().max()
+    cache = clattn.transformers.Cache(capacity=20)
+    parts = [results(ours, {"input_ids": ids[:, a:b], "cache": cache}) for a, b in ((0, 9), (9, 10), (10, 20))]
+    assert (torch.cat(parts, 1) - truth).abs().max() <= MORE_THAN_EAGER * error
+    with pytest.raises(clattn.CacheFull):
+        results(ours, {"input_ids": ids[:, :1], "cache": cache})
+    cache.crop(-11)
+    again = results(ours, {"input_ids": ids[:, 9:20], "cache": cache})
+    assert (again - truth[:, 9:]).abs().max() <= MORE_THAN_EAGER * error
+    cache.reset()
+    assert cache.get_seq_length() == 0
+
+
+def test_a_cache_in_halves():
+    """f16 keys and values change the results by about 2^-11 of them."""
+    config = DECODERS["llama"]()
+    ours = make(config, "clattn")
+    given = batch("none")
+    plain = results(ours, given)
+    error = (results(ours, given | {"cache": clattn.transformers.Cache(capacity=32, type="f16")}) - plain).abs().max()
+    assert 0 < error < 2**-7 * plain.abs().max()
+
+
+def test_a_cache_needs_this_attention():
+    model = make(DECODERS["llama"](), "eager")
+    with pytest.raises(clattn.Unsupported, match="is used by another attention than clattn's"):
+        results(model, batch("none") | {"cache": clattn.transformers.Cache(capacity=32)})
+
+
+def test_a_cache_has_no_beams():
+    model = make(DECODERS["llama"](), "clattn")
+    with pytest.raises(clattn.Unsupported, match="order or number of its sequences"):
+        model.generate(**batch("none"), max_new_tokens=3, num_beams=2, do_sample=False,
+                       cache=clattn.transformers.Cache(capacity=32))
+
+
+def test_a_cache_refuses_another_batch():
+    model = make(DECODERS["llama"](), "clattn")
+    cache = clattn.transformers.Cache(capacity=32)
+    ids = batch("none")["input_ids"]
+    results(model, {"input_ids": ids, "cache": cache})
+    with pytest.raises(clattn.InvalidArgument, match="the batch is 1, and the cache has 2 sequences"):
+        results(model, {"input_ids": ids[:1, :1], "cache": cache})
 
 
 # ---- a trained model -------------------------------------------------------------------------------------------------

@@ -1,28 +1,23 @@
-"""Attention of Hugging Face's transformers on any OpenCL device:
-
-    import clattn.transformers
-    model = AutoModelForCausalLM.from_pretrained(name, attn_implementation="clattn")
-
-The import registers "clattn" with AttentionInterface and AttentionMaskInterface. `register` adds other names, for other
-devices. A model whose attention asks for something that clattn lacks raises a clattn.Error that names it.
-"""
+"""The attention function and the mask function that are registered with transformers."""
 from __future__ import annotations
 
 import sys
 from typing import Any, Callable, Optional
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
-from transformers.models.bloom import modeling_bloom
 from transformers.utils import TransformersKwargs
 
-from . import _attention
-from ._errors import InvalidArgument, Unsupported
+from .. import _attention
+from .._errors import Unsupported
+from . import _cache
 
 # What models hand to an attention function and what has no meaning for it: the mask has it already (positions, windows,
 # packed sequences), or other parts of the model use it.
 _WITHOUT_EFFECT = set(TransformersKwargs.__annotations__) | {"encoder_hidden_states", "sliding_window", "use_cache"}
+
+
+FORWARD = "_clattn_forward"  # the attribute of Bloom's masks that names the attention
 
 
 # ---- masks -----------------------------------------------------------------------------------------------------------
@@ -34,7 +29,7 @@ def _asks_the_interface(config: Any) -> bool:
     return module is None or hasattr(module, "ALL_ATTENTION_FUNCTIONS")
 
 
-def _mask(forward: Callable) -> Callable:
+def mask_with(forward: Callable) -> Callable:
     def clattn_mask(
         *arguments: Any, config: Any = None, allow_is_causal_skip: bool = True, **others: Any
     ) -> Optional[torch.Tensor]:
@@ -43,7 +38,7 @@ def _mask(forward: Callable) -> Callable:
         model_type = getattr(config, "model_type", "")
         if model_type == "bloom":
             made = sdpa_mask(*arguments, config=config, allow_is_causal_skip=False, **others)
-            setattr(made, _FORWARD, forward)
+            setattr(made, FORWARD, forward)
             return made
         if not _asks_the_interface(config):
             raise Unsupported(
@@ -77,7 +72,7 @@ def _added(attention_mask: Optional[torch.Tensor], position_bias: torch.Tensor) 
     return position_bias + attention_mask
 
 
-def _forward(device: Any, math: Optional[str]) -> Callable:
+def forward_on(device: Any, math: Optional[str]) -> Callable:
     def clattn_attention_forward(
         module: torch.nn.Module,
         query: torch.Tensor,
@@ -93,18 +88,20 @@ def _forward(device: Any, math: Optional[str]) -> Callable:
         output_attentions: bool = False,
         **others: Any,
     ) -> "tuple[torch.Tensor, Optional[torch.Tensor]]":
-        """query (batch, heads, query length, dim), key and value (batch, kv heads, key length, dim). Returns the context,
-        (batch, query length, heads, value dim), and with output_attentions the weights."""
+        """query (batch, heads, query length, dim), key and value (batch, kv heads, key length, dim): all keys, or new ones
+        of a clattn.transformers.Cache. Returns the context, (batch, query length, heads, value dim), and with
+        output_attentions the weights."""
         if dropout:
             raise Unsupported(f"dropout is {dropout} (allowed: 0, model.eval(); clattn has no dropout yet)")
         for name, wanted in others.items():
             if name not in _WITHOUT_EFFECT and wanted is not None and wanted is not False:
                 raise Unsupported(f"{type(module).__name__} asks for '{name}', which clattn does not know")
+        (key, cache), (value, _) = _cache.taken(key), _cache.taken(value)
         query_len, key_len = query.shape[2], key.shape[2]
         if is_causal is None:
             is_causal = getattr(module, "is_causal", True)
-        # Where the mask is None, a query of a chunk of one sees every key, and longer chunks are at the start: the
-        # empty part of a static cache comes after their keys.
+        # Where the mask is None, a query of a chunk of one sees every key, and longer chunks are at the start; with a
+        # static cache its empty part comes after their keys.
         is_causal = is_causal and attention_mask is None and query_len > 1
         if is_causal and key_len > query_len:
             key, value = key[:, :, :query_len], value[:, :, :query_len]
@@ -115,63 +112,10 @@ def _forward(device: Any, math: Optional[str]) -> Callable:
         def compute(query: Any, key: Any, value: Any, attention_mask: Any, s_aux: Any) -> Any:
             return _attention.attention(
                 query, key, value, mask=attention_mask, is_causal=is_causal, scale=scaling, softcap=softcap, sinks=s_aux,
-                return_weights=bool(output_attentions), device=device, math=math)
+                cache=cache, return_weights=bool(output_attentions), device=device, math=math)
 
         made = _NoBackward.apply(compute, query, key, value, attention_mask, s_aux)
         context, weights = made if output_attentions else (made, None)
         return context.transpose(1, 2).contiguous(), weights
 
     return clattn_attention_forward
-
-
-# ---- Bloom -----------------------------------------------------------------------------------------------------------
-
-_FORWARD = "_clattn_forward"  # the attribute of Bloom's masks that names the attention
-_bloom_own_forward = modeling_bloom.BloomAttention.forward
-
-
-def _bloom_forward(
-    self: Any,
-    hidden_states: torch.Tensor,
-    residual: torch.Tensor,
-    alibi: torch.Tensor,
-    attention_mask: Optional[torch.Tensor],
-    layer_past: Any = None,
-    use_cache: bool = False,
-    output_attentions: bool = False,
-    **others: Any,
-) -> "tuple[torch.Tensor, Optional[torch.Tensor]]":
-    """BloomAttention.forward. Bloom asks no interface; it is clattn's turn where clattn made the mask."""
-    forward = getattr(attention_mask, _FORWARD, None)
-    if forward is None:
-        return _bloom_own_forward(self, hidden_states, residual, alibi, attention_mask, layer_past=layer_past,
-                                  use_cache=use_cache, output_attentions=output_attentions, **others)
-    batch, query_len, _ = hidden_states.shape
-    query, key, value = self._reshape(self.query_key_value(hidden_states))
-    if layer_past is not None:
-        key, value = layer_past.update(key, value, self.layer_idx)
-    context, weights = forward(
-        self, query, key, value, attention_mask, dropout=self.attention_dropout.p if self.training else 0.0,
-        scaling=self.inv_norm_factor, position_bias=alibi.view(batch, self.num_heads, 1, -1),
-        output_attentions=output_attentions)
-    made = self.dense(context.reshape(batch, query_len, self.hidden_size))
-    return modeling_bloom.dropout_add(made, residual, self.hidden_dropout, self.training), weights
-
-
-modeling_bloom.BloomAttention.forward = _bloom_forward
-
-
-# ---- registration ----------------------------------------------------------------------------------------------------
-
-
-def register(name: str = "clattn", *, device: Any = None, math: Optional[str] = None) -> None:
-    """Makes attn_implementation=name compute attention with clattn, on a device and with the arithmetic that
-    clattn.attention takes: register("clattn-gpu", device="gpu", math="stored")."""
-    if not isinstance(name, str) or not name or name in ("eager", "sdpa", "flex_attention") or "flash" in name:
-        raise InvalidArgument(f"name is {name!r} (allowed: a name that transformers does not use itself)")
-    forward = _forward(device, math)
-    AttentionInterface.register(name, forward)
-    AttentionMaskInterface.register(name, _mask(forward))
-
-
-register()
