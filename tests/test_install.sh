@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs into a folder of its own and builds programs outside the project against it: through CMake and through
 # pkg-config, each shared and static; then runs them. One is README.md's, word for word; one in C++ projects, plans, runs
-# and checks. The examples are built from where they are installed, and run. clattn-access, the licence and the pages are
-# installed, too.
+# and checks. The examples are built from where they are installed, and run. clattn-access, the licence, the pages, the manual
+# page and the completions are installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail
@@ -127,6 +127,25 @@ for page in LICENSE README.md docs/class.md kernels/README.md kernels/common/att
 done
 echo "ok   the licence, the pages and the kernels"
 passed=$((passed + 1))
+if [ -e "$build/cmake/manual/clattn.1" ]; then
+  share=$work/usr/share
+  while read -r from to; do
+    cmp "$build/cmake/manual/$from" "$share/$to" || { echo "FAIL share/$to is not what was made"; exit 1; }
+    echo "$share/$to"
+  done >"$work/wanted" <<'TEXT'
+bash/clattn bash-completion/completions/clattn
+fish/clattn.fish fish/vendor_completions.d/clattn.fish
+clattn.1 man/man1/clattn.1
+zsh/_clattn zsh/site-functions/_clattn
+TEXT
+  find "$work/usr" -type f ! -path '*/doc/*' \( -name 'clattn.1*' -o -name _clattn -o -name clattn.fish -o \
+    -name '*.py' -o -path '*/share/*' \) | LC_ALL=C sort >"$work/found"
+  diff "$work/wanted" "$work/found" || { echo "FAIL other files are installed in share"; exit 1; }
+  echo "ok   the manual page and the completions, each in one place"
+  passed=$((passed + 1))
+else
+  echo "skip the manual page and the completions: they were not made"
+fi
 mkdir "$work/report"
 (cd "$work" && PATH="$work/usr/bin:$PATH" usr/share/doc/clattn/bench/gpu --minutes 0.2 --output report) >"$work/table"
 grep -q '"format": "clattn gpu report 1"' "$work"/report/*.json
