@@ -21,8 +21,9 @@ class _Appended(torch.Tensor):
         if getattr(function, "__name__", "") in ("__get__", "size", "stride", "dim"):
             return super().__torch_function__(function, types, arguments, named or {})
         raise Unsupported(
-            "a clattn.transformers.Cache is used by another attention than clattn's (allowed: models with "
-            "attn_implementation='clattn', or another name of clattn.transformers.register)")
+            "a clattn.transformers.Cache gives its keys and values to clattn's attention only (allowed: models with "
+            "attn_implementation='clattn', or another name of clattn.transformers.register, that attend to what they cache; "
+            "DeepSeek-V3, for one, caches something smaller)")
 
 
 def appended(key: torch.Tensor, value: torch.Tensor, cache: Any) -> "tuple[torch.Tensor, torch.Tensor]":
