@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _drivers
 from ._clattn import ffi, lib
-from ._errors import InvalidArgument, InvalidType, NoDevice, Unsupported, check, new_error
+from ._errors import NO_DRIVER, InvalidArgument, InvalidType, NoDevice, Unsupported, check, new_error
 
 _KINDS = {lib.CLATTN_DEVICE_GPU: "gpu", lib.CLATTN_DEVICE_ACCELERATOR: "accelerator", lib.CLATTN_DEVICE_CPU: "cpu"}
 
@@ -90,7 +90,7 @@ def _list_of(name: str | None) -> Any:
     choice, made, error = ffi.new("clattn_device_choice *"), ffi.new("clattn_device_list **"), new_error()
     kept = ffi.NULL if name is None else ffi.new("char[]", name.encode())
     choice.device = kept
-    check(lib.clattn_device_list_create(choice, made, error), error)
+    check(lib.clattn_device_list_create(choice, made, error), error, NO_DRIVER if name is None else "")
     return ffi.gc(made[0], lib.clattn_device_list_destroy)
 
 

@@ -87,12 +87,12 @@ def new_error():
     return ffi.new("clattn_error *")
 
 
-def check(status: int, error) -> None:
-    """Raises what a call of the library returned, unless it is CLATTN_OK."""
+def check(status: int, error, advice: str = "") -> None:
+    """Raises what a call of the library returned, unless it is CLATTN_OK. The advice is for want of a device."""
     if status == lib.CLATTN_OK:
         return
     message = ffi.string(error.message).decode("utf-8", "replace")
-    if status == lib.CLATTN_NO_DEVICE:
-        message += ". " + NO_DRIVER
+    if advice and status == lib.CLATTN_NO_DEVICE:
+        message += ". " + advice
     name = ffi.string(lib.clattn_status_name(status)).decode()
     raise _EXCEPTIONS.get(status, DeviceFailed)(message, name, error.code)

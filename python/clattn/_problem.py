@@ -4,6 +4,8 @@ from __future__ import annotations
 import numbers
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from . import _arrays
 from ._arrays import View
 from ._clattn import ffi, lib
@@ -81,7 +83,8 @@ def describe_mask(problem: Any, found: View, keys: "tuple[int, ...]") -> None:
 
 
 def numbers_of_heads(name: str, array: Any, heads: int) -> View:
-    found = _arrays.as_floats(name, array)
+    """A number for each head, also from a list of numbers."""
+    found = _arrays.as_floats(name, np.asarray(array) if isinstance(array, (list, tuple)) else array)
     if found.shape != (heads,):
         raise InvalidArgument(f"{name} has the shape {found.shape} (allowed: ({heads},), one for each query head)")
     return found

@@ -26,6 +26,7 @@ FEATURES = {
     "window, both": ({"window": (2, 1)}, {"left": 2, "right": 1}),
     "window of none": ({"window": (None, None)}, {}),
     "sinks": ({"sinks": SINKS}, {"sinks": SINKS}),
+    "sinks in a list": ({"sinks": list(SINKS)}, {"sinks": SINKS}),
     "ALiBi": ({"alibi": SLOPES}, {"alibi": SLOPES}),
     "ALiBi, offset": ({"alibi": SLOPES, "align": 2}, {"alibi": SLOPES, "offset": 2}),
     "key lengths": ({"key_lengths": [9, 4]}, {"lengths": [9, 4]}),

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from transformers import AttentionInterface, AttentionMaskInterface
+try:
+    from transformers import AttentionInterface, AttentionMaskInterface
+except ImportError as error:
+    raise ImportError(f"clattn.transformers needs torch and transformers 5.24 or later: {error}") from error
 
 from .._errors import InvalidArgument
 from . import _bloom  # noqa: F401  it takes the place of Bloom's own forward pass
