@@ -7,6 +7,7 @@
 #include "base/sizes.h"
 #include "problem/facts.h"
 #include "problem/stages.h"
+#include "problem/tensors.h"
 
 #include "../../kernels/common/matrix_units.h"
 
@@ -303,9 +304,8 @@ clattn_traffic clattn_stage_traffic(const clattn_kernel *row, const int *value, 
   const bool typed = row->stores_types && clattn_makes_stored(p, stage);
   if (row->traffic == NULL || !is_plain(p)) return t;
   if (stage == CLATTN_STAGE_PROJECT) {
-    static const clattn_tensor results[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
-    for (size_t i = 0; i < sizeof results / sizeof results[0]; ++i) {
-      clattn_sizes sizes = projection_sizes(p, stage, results[i]);
+    for (size_t i = 0; i < CLATTN_QKV; ++i) {
+      clattn_sizes sizes = projection_sizes(p, stage, clattn_qkv[i]);
       if (typed) sizes.result_floats = type_floats;
       row->traffic(value, &sizes, &t);
     }

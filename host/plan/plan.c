@@ -37,10 +37,9 @@ void clattn_describe_sequences(const clattn_problem *problem, const clattn_input
 
 /* q, k and v are stored as the problem's type, by project itself or by convert. */
 static void add_projection_costs(const clattn_plan *plan, clattn_plan_info *info) {
-  static const clattn_tensor made[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
   const double stored = (double)clattn_type_bytes(plan->problem.type), floats = sizeof(float);
-  for (size_t i = 0; i < sizeof made / sizeof made[0]; ++i) {
-    const double elements = (double)clattn_tensor_elements(&plan->problem, made[i]);
+  for (size_t i = 0; i < CLATTN_QKV; ++i) {
+    const double elements = (double)clattn_tensor_elements(&plan->problem, clattn_qkv[i]);
     if (clattn_plan_stores_projections(plan))
       info->stages[CLATTN_STAGE_PROJECT].bytes -= elements * (floats - stored);
     else

@@ -33,10 +33,9 @@ bool clattn_has_plain_scores(const clattn_problem *problem) {
 }
 
 bool clattn_has_rows_of(const clattn_problem *problem, size_t elements) {
-  static const clattn_tensor read[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
   size_t all = problem->head_dim | problem->value_dim;
-  for (size_t i = 0; i < sizeof read / sizeof read[0]; ++i) {
-    const clattn_strides s = clattn_tensor_strides(problem, read[i]);
+  for (size_t i = 0; i < CLATTN_QKV; ++i) {
+    const clattn_strides s = clattn_tensor_strides(problem, clattn_qkv[i]);
     all |= s.batch | s.head | s.row;
   }
   return all % elements == 0;

@@ -278,6 +278,8 @@ bool clattn_is_weight(clattn_tensor tensor) {
   return facts[tensor].weight;
 }
 
+const clattn_tensor clattn_qkv[CLATTN_QKV] = {CLATTN_Q, CLATTN_K, CLATTN_V};
+
 bool clattn_is_given_or_made(clattn_tensor tensor) {
   return facts[tensor].given != CLATTN_ELEMENT_NONE && facts[tensor].made != CLATTN_ELEMENT_NONE;
 }

@@ -41,7 +41,11 @@ typedef struct clattn_tensor_facts {
 
 const clattn_tensor_facts *clattn_tensor_facts_of(clattn_tensor tensor);
 
-/* Whether the tensor is q, k or v: given, or made from x. */
+/* q, k and v, which are given, or made from x. */
+#define CLATTN_QKV 3
+extern const clattn_tensor clattn_qkv[CLATTN_QKV];
+
+/* Whether the tensor is one of these. */
 bool clattn_is_given_or_made(clattn_tensor tensor);
 
 /* Whether the tensor is a projection matrix or the bias of one. */

@@ -73,14 +73,14 @@ static clattn_status convert_projection(const clattn_work *work, clattn_tensor t
 
 /* The caller gets the numbers that the fused kernel reads. From a plan's own buffers they are downloaded. */
 clattn_status clattn_stage_convert_projections(const clattn_work *work, clattn_error *error) {
-  static const clattn_tensor made[] = {CLATTN_Q, CLATTN_K, CLATTN_V};
   const clattn_plan *plan = work->plan;
   clattn_status status = CLATTN_OK;
   if (!clattn_plan_reads_projections_stored(plan)) return CLATTN_OK;
-  for (size_t i = 0; i < sizeof made / sizeof made[0] && status == CLATTN_OK; ++i) {
-    const bool of_caller = work->tensor[made[i]] != NULL && work->tensor[made[i]] != plan->buffer[made[i]];
-    if (!clattn_plan_stores_projections(plan)) status = convert_projection(work, made[i], false, error);
-    if (status == CLATTN_OK && of_caller) status = convert_projection(work, made[i], true, error);
+  for (size_t i = 0; i < CLATTN_QKV && status == CLATTN_OK; ++i) {
+    const clattn_tensor made = clattn_qkv[i];
+    const bool of_caller = work->tensor[made] != NULL && work->tensor[made] != plan->buffer[made];
+    if (!clattn_plan_stores_projections(plan)) status = convert_projection(work, made, false, error);
+    if (status == CLATTN_OK && of_caller) status = convert_projection(work, made, true, error);
   }
   return status;
 }
