@@ -21,21 +21,22 @@ function __clattn_without_command
     test (count (commandline -opc)) -eq 1
 end
 
-# Whether these are all words so far that are no options, from the command on.
-function __clattn_words
-    set -l words
+# The words so far that are no options, from the command on.
+function __clattn_given
     for word in (commandline -opc)[2..-1]
-        string match -q -- '-*' $word; or set -a words $word
+        string match -q -- '-*' $word; or echo $word
     end
+end
+
+# Whether these are all of them.
+function __clattn_words
+    set -l words (__clattn_given)
     test "$words" = "$argv"
 end
 
 # As __clattn_words, with one more word after them.
 function __clattn_one_more
-    set -l words
-    for word in (commandline -opc)[2..-1]
-        string match -q -- '-*' $word; or set -a words $word
-    end
+    set -l words (__clattn_given)
     test (count $words) -eq (math (count $argv) + 1); and test "$words[1..-2]" = "$argv"
 end
 

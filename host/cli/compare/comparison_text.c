@@ -48,13 +48,11 @@ static const char *ratio_text(double ratio, char text[16]) {
  * apart. */
 static void print_name(const comparison *c, size_t i) {
   const contestant *one = &c->contestant[i];
-  const char *comma = one->kind == &contestant_device ? strrchr(one->name, ',') : NULL;
-  const char *end = comma != NULL ? comma : "";
-  const size_t whole = strlen(one->name) - strlen(end), room = NAME_WIDTH - 1 - strlen(end);
-  char start[NAME_WIDTH], name[NAME_WIDTH];
-  clattn_text_copy(start, (whole < room ? whole : room) + 1, one->name, false);
-  snprintf(name, sizeof name, "%s%s", start, end);
-  printf("%zu %-*s", i + 1, NAME_WIDTH, name);
+  const bool device = one->kind == &contestant_device;
+  char name[NAME_WIDTH], pipeline[NAME_WIDTH / 2] = "";
+  if (device) snprintf(pipeline, sizeof pipeline, ", %s", clattn_pipeline_name(one->pipeline));
+  clattn_text_copy(name, sizeof name - strlen(pipeline), device ? one->device_info.name : one->name, false);
+  printf("%zu %s%-*s", i + 1, name, NAME_WIDTH - (int)strlen(name), pipeline);
 }
 
 static void print_timed(const comparison *c, size_t n, size_t i) {

@@ -49,8 +49,9 @@ static bool wait_for_end(int signs, pid_t job) {
     if (ready > 0) {
       silent = 0;
       used_before = time_used(job, 0.0);
-    } else if (ready == 0 && ++silent >= WATCH_SECONDS) {
-      if (silent >= WATCH_WAITING_SECONDS || time_used(job, used_before) - used_before >= WATCH_SECONDS) return false;
+    } else if (ready == 0 && ++silent >= WATCH_SECONDS &&
+               (silent >= WATCH_WAITING_SECONDS || time_used(job, used_before) - used_before >= WATCH_SECONDS)) {
+      return false;
     }
   }
 }
