@@ -155,8 +155,8 @@ def test_generate(name):
 
 
 def test_vision(monkeypatch):
-    config = t.ViTConfig(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, image_size=32,
-                         patch_size=8)
+    config = t.ViTConfig(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+                         image_size=32, patch_size=8)
     check(config, {"pixel_values": torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))}, monkeypatch)
 
 
@@ -189,7 +189,8 @@ def test_speech(monkeypatch):
     check(whisper(), {"input_features": speech(), "decoder_input_ids": ids}, monkeypatch)
 
 
-@pytest.mark.parametrize("config, given", [(t5, lambda: batch("right")), (whisper, lambda: {"input_features": speech()})])
+@pytest.mark.parametrize("config, given", [
+    (t5, lambda: batch("right")), (whisper, lambda: {"input_features": speech()})])
 def test_generate_with_encoder(config, given):
     eager = make(config(), "eager")
     ours = make(config(), "clattn", like=eager)
@@ -198,8 +199,8 @@ def test_generate_with_encoder(config, given):
 
 
 @pytest.mark.parametrize("name, dropped", [
-    ("gemma2", "softcap"), ("gpt_oss", "s_aux"), ("gemma2", "scaling"), ("t5", "position_bias"), ("bloom", "position_bias"),
-    ("llama", "is_causal")])
+    ("gemma2", "softcap"), ("gpt_oss", "s_aux"), ("gemma2", "scaling"), ("t5", "position_bias"),
+    ("bloom", "position_bias"), ("llama", "is_causal")])
 def test_what_is_dropped_shows(name, dropped, monkeypatch):
     """The comparison notices when one argument does not reach clattn."""
     config = t5() if name == "t5" else DECODERS[name]()
@@ -227,8 +228,8 @@ def test_stored_types(type_):
     given = batch("left")
     seen = given["attention_mask"].bool()
     truth = results(eager, given)[seen]
-    errors = [
-        (results(make(config, name, like=eager).to(type_), given)[seen] - truth).abs().max() for name in ("clattn", "eager")]
+    errors = [(results(make(config, name, like=eager).to(type_), given)[seen] - truth).abs().max()
+              for name in ("clattn", "eager")]
     assert errors[0] <= 1.5 * errors[1]
 
 
@@ -302,6 +303,16 @@ def test_a_cache_needs_this_attention(name, implementation):
     model = make(DECODERS[name](), implementation)
     with pytest.raises(clattn.Unsupported, match="gives its keys and values to clattn's attention only"):
         results(model, batch("none") | {"cache": clattn.transformers.Cache(capacity=32)})
+
+
+def test_new_keys_are_appended_once():
+    """A layer that attends to those of another one would append them again."""
+    forward = AttentionInterface()["clattn"]
+    x = torch.zeros(1, 2, 3, 8)
+    key, value = clattn.transformers.Cache(capacity=8).update(x, x, 0)
+    forward(torch.nn.Linear(1, 1), x, key, value, None)
+    with pytest.raises(clattn.Unsupported, match="two layers attend to the same new keys"):
+        forward(torch.nn.Linear(1, 1), x, key, value, None)
 
 
 def test_a_cache_has_no_beams():
@@ -387,5 +398,5 @@ def test_another_name():
     clattn.transformers.register("clattn-first", device=0)
     config = DECODERS["bloom"]()
     eager = make(config, "eager")
-    given = batch("left")
-    assert torch.equal(results(make(config, "clattn-first", like=eager), given), results(make(config, "clattn", like=eager), given))
+    made = [results(make(config, name, like=eager), batch("left")) for name in ("clattn-first", "clattn")]
+    assert torch.equal(*made)

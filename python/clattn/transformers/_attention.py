@@ -15,8 +15,6 @@ from . import _cache
 # What models hand to an attention function and what has no meaning for it: the mask has it already (positions, windows,
 # packed sequences), or other parts of the model use it.
 _WITHOUT_EFFECT = set(TransformersKwargs.__annotations__) | {"encoder_hidden_states", "sliding_window", "use_cache"}
-
-
 FORWARD = "_clattn_forward"  # the attribute of Bloom's masks that names the attention
 
 
@@ -61,7 +59,8 @@ class _NoBackward(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Any) -> Any:
-        raise Unsupported("clattn has no backward pass yet (allowed: attn_implementation='eager' or 'sdpa' for training)")
+        raise Unsupported(
+            "clattn has no backward pass yet (allowed: attn_implementation='eager' or 'sdpa' for training)")
 
 
 def _added(attention_mask: Optional[torch.Tensor], position_bias: torch.Tensor) -> torch.Tensor:
@@ -88,15 +87,15 @@ def forward_on(device: Any, math: Optional[str]) -> Callable:
         output_attentions: bool = False,
         **others: Any,
     ) -> "tuple[torch.Tensor, Optional[torch.Tensor]]":
-        """query (batch, heads, query length, dim), key and value (batch, kv heads, key length, dim): all keys, or new ones
-        of a clattn.transformers.Cache. Returns the context, (batch, query length, heads, value dim), and with
+        """query (batch, heads, query length, dim), key and value (batch, kv heads, key length, dim): all keys, or new
+        ones of a clattn.transformers.Cache. Returns the context, (batch, query length, heads, value dim), and with
         output_attentions the weights."""
         if dropout:
             raise Unsupported(f"dropout is {dropout} (allowed: 0, model.eval(); clattn has no dropout yet)")
         for name, wanted in others.items():
             if name not in _WITHOUT_EFFECT and wanted is not None and wanted is not False:
                 raise Unsupported(f"{type(module).__name__} asks for '{name}', which clattn does not know")
-        (key, cache), (value, _) = _cache.taken(key), _cache.taken(value)
+        key, value, cache = _cache.taken(key, value)
         query_len, key_len = query.shape[2], key.shape[2]
         if is_causal is None:
             is_causal = getattr(module, "is_causal", True)
@@ -111,8 +110,8 @@ def forward_on(device: Any, math: Optional[str]) -> Callable:
 
         def compute(query: Any, key: Any, value: Any, attention_mask: Any, s_aux: Any) -> Any:
             return _attention.attention(
-                query, key, value, mask=attention_mask, is_causal=is_causal, scale=scaling, softcap=softcap, sinks=s_aux,
-                cache=cache, return_weights=bool(output_attentions), device=device, math=math)
+                query, key, value, mask=attention_mask, is_causal=is_causal, scale=scaling, softcap=softcap,
+                sinks=s_aux, cache=cache, return_weights=bool(output_attentions), device=device, math=math)
 
         made = _NoBackward.apply(compute, query, key, value, attention_mask, s_aux)
         context, weights = made if output_attentions else (made, None)

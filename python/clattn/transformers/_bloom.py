@@ -26,7 +26,7 @@ def _forward(
     forward = getattr(attention_mask, FORWARD, None)
     if forward is None:
         return _own_forward(self, hidden_states, residual, alibi, attention_mask, layer_past=layer_past,
-                                  use_cache=use_cache, output_attentions=output_attentions, **others)
+                            use_cache=use_cache, output_attentions=output_attentions, **others)
     batch, query_len, _ = hidden_states.shape
     query, key, value = self._reshape(self.query_key_value(hidden_states))
     if layer_past is not None:

@@ -22,8 +22,8 @@ class _Appended(torch.Tensor):
             return super().__torch_function__(function, types, arguments, named or {})
         raise Unsupported(
             "a clattn.transformers.Cache gives its keys and values to clattn's attention only (allowed: models with "
-            "attn_implementation='clattn', or another name of clattn.transformers.register, that attend to what they cache; "
-            "DeepSeek-V3, for one, caches something smaller)")
+            "attn_implementation='clattn', or another name of clattn.transformers.register, that attend to what they "
+            "cache; DeepSeek-V3, for one, caches something smaller)")
 
 
 def appended(key: torch.Tensor, value: torch.Tensor, cache: Any) -> "tuple[torch.Tensor, torch.Tensor]":
@@ -32,12 +32,18 @@ def appended(key: torch.Tensor, value: torch.Tensor, cache: Any) -> "tuple[torch
     return key, value
 
 
-def taken(tensor: torch.Tensor) -> "tuple[torch.Tensor, Any]":
-    """The keys or values as a plain tensor, and the clattn.KVCache that they go to or None."""
-    if not isinstance(tensor, _Appended):
-        return tensor, None
+def taken(key: torch.Tensor, value: torch.Tensor) -> "tuple[torch.Tensor, torch.Tensor, Any]":
+    """The keys and values as plain tensors, and the clattn.KVCache that they go to or None."""
+    if not isinstance(key, _Appended):
+        return key, value, None
+    if not hasattr(key, _CACHE):
+        raise Unsupported(
+            "two layers attend to the same new keys of a clattn.transformers.Cache (allowed: layers with keys of their "
+            "own)")
+    cache = getattr(key, _CACHE)
+    delattr(key, _CACHE)  # a second use would append them again
     with torch._C.DisableTorchFunctionSubclass():
-        return tensor.as_subclass(torch.Tensor), getattr(tensor, _CACHE, None)
+        return key.as_subclass(torch.Tensor), value.as_subclass(torch.Tensor), cache
 
 
 class _Layer(cache_utils.CacheLayerMixin):
@@ -61,7 +67,8 @@ class _Layer(cache_utils.CacheLayerMixin):
             self.lazy_initialization(key_states, value_states)
         if key_states.shape[0] != self._kept.batch:
             raise InvalidArgument(
-                f"the batch is {key_states.shape[0]}, and the cache has {self._kept.batch} sequences (allowed: the same)")
+                f"the batch is {key_states.shape[0]}, and the cache has {self._kept.batch} sequences (allowed: the "
+                "same)")
         return appended(key_states, value_states, self._kept)
 
     def get_seq_length(self) -> int:
@@ -86,8 +93,8 @@ class _Layer(cache_utils.CacheLayerMixin):
 
     def _refused(self, *arguments: Any, **named: Any) -> None:
         raise Unsupported(
-            "a clattn.transformers.Cache cannot change the order or number of its sequences (allowed: greedy decoding and "
-            "sampling; no beam search, no offloading)")
+            "a clattn.transformers.Cache cannot change the order or number of its sequences (allowed: greedy decoding "
+            "and sampling; no beam search, no offloading)")
 
     offload = prefetch = reorder_cache = batch_repeat_interleave = batch_select_indices = _refused
 
