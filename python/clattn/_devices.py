@@ -58,6 +58,7 @@ class _Process:
     user = 0  # the process that made the first call of OpenCL; 0: none has
     list: Any = None
     devices: "list[Device]" = []
+    chosen: "dict[str | None, Device]" = {}  # by the argument `device` of calls
 
 
 def _text(field: Any) -> str:
@@ -130,10 +131,12 @@ def choose(choice: "Device | int | str | None") -> Device:
         return choice
     known = _all()
     if choice is None or isinstance(choice, str):
-        chosen = _Process.list if choice is None else _list_of(choice)
-        index, error = ffi.new("size_t *"), new_error()
-        check(lib.clattn_device_list_best(chosen, ffi.NULL, index, error), error)
-        return known[lib.clattn_device_list_info(chosen, index[0]).index]
+        if choice not in _Process.chosen:
+            left = _Process.list if choice is None else _list_of(choice)
+            index, error = ffi.new("size_t *"), new_error()
+            check(lib.clattn_device_list_best(left, ffi.NULL, index, error), error)
+            _Process.chosen[choice] = known[lib.clattn_device_list_info(left, index[0]).index]
+        return _Process.chosen[choice]
     if isinstance(choice, int) and not isinstance(choice, bool):
         if not 0 <= choice < len(known):
             raise InvalidArgument(f"device is {choice} (allowed: 0 to {len(known) - 1}, as in clattn.devices())")

@@ -3,6 +3,7 @@
 The formula and its bounds are those of tests/peers/formula.py, which knows nothing of clattn.
 """
 import os
+import concurrent.futures
 import pathlib
 import sys
 import time
@@ -89,6 +90,12 @@ class OneAtATime:
             return result
 
         return call
+
+
+def in_threads(work, arguments):
+    """Calls work(argument) for all of them at once; raises what one of the calls raised."""
+    with concurrent.futures.ThreadPoolExecutor(len(arguments)) as pool:
+        list(pool.map(work, arguments))
 
 
 @pytest.fixture(params=list(TYPES))

@@ -1,11 +1,10 @@
 """clattn.KVCache, with clattn.attention."""
 import gc
-import threading
 
 import clattn
 import numpy as np
 import pytest
-from conftest import OneAtATime, assert_context, qkv, random, truth
+from conftest import OneAtATime, assert_context, in_threads, qkv, random, truth
 
 Q, K, V = qkv(query_len=12, key_len=12, kv_heads=2, head_dim=32)
 # Keys and values within the rounding of the cache's type: then the result is that of attention over what is stored.
@@ -152,15 +151,11 @@ def test_a_cache_is_freed_only_between_calls(monkeypatch):
     monkeypatch.setattr(clattn._cache, "lib", calls)
     monkeypatch.setattr(clattn._run, "lib", calls)
 
-    def work():
+    def work(_):
         for _ in range(5):
             clattn.attention(Q, K, V, cache=new_cache())
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work, range(4))
     gc.collect()
     assert calls.names.count("clattn_cache_destroy") == calls.names.count("clattn_attend") == 20
     assert calls.most == 1

@@ -3,14 +3,13 @@
 The bound is gate 2 of docs/correctness.md: twice the largest error of the same computation in float32, and 8 units of
 rounding of the largest magnitude of the result.
 """
-import threading
 
 import clattn
 import formula
 import numpy as np
 import pytest
 import torch
-from conftest import NAMES, TYPES, random
+from conftest import NAMES, TYPES, in_threads, random
 
 HEADS, KV_HEADS, DIM, VALUE_DIM, MODEL_DIM, OUTPUT_DIM = 4, 2, 8, 6, 24, 20
 
@@ -163,22 +162,14 @@ def test_matrices_stay_and_the_arrays_are_not_needed():
 
 
 def test_threads_share_a_layer():
-    w, wrong = matrices(), []
+    w = matrices()
     attention = clattn.Attention(**w, heads=HEADS, kv_heads=KV_HEADS, layout="xw")
 
     def work(tokens):
-        try:
-            for _ in range(10):
-                assert_layer(attention(X[:, :tokens]), X[:, :tokens], w)
-        except BaseException as error:
-            wrong.append(error)
+        for _ in range(10):
+            assert_layer(attention(X[:, :tokens]), X[:, :tokens], w)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(2, 8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(work, range(2, 8))
 
 
 def make(**other):

@@ -11,7 +11,7 @@ import time
 import clattn
 import numpy as np
 import pytest
-from conftest import OneAtATime, assert_context, qkv, resident, truth
+from conftest import OneAtATime, assert_context, in_threads, qkv, resident, truth
 
 
 def test_devices():
@@ -89,34 +89,20 @@ def test_a_forked_child_is_refused():
 
 def test_threads():
     """Eight at once, each with a problem of its own, so that plans come and go."""
-    wrong = []
-
     def work(number):
         q, k, v = qkv(query_len=5 + number, key_len=9 + 2 * number)
         expected = truth(q, k, v, causal=True)
-        try:
-            for _ in range(12):
-                assert_context(clattn.attention(q, k, v, is_causal=True), expected)
-        except BaseException as error:
-            wrong.append(error)
+        for _ in range(12):
+            assert_context(clattn.attention(q, k, v, is_causal=True), expected)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(work, range(8))
 
 
 def test_calls_on_a_device_follow_one_another(monkeypatch):
     calls = OneAtATime(clattn._run.lib)
     monkeypatch.setattr(clattn._run, "lib", calls)
     q, k, v = qkv()
-    threads = [threading.Thread(target=clattn.attention, args=(q, k, v)) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(lambda _: clattn.attention(q, k, v), range(10))
     assert (len(calls.names), calls.most) == (10, 1)
 
 

@@ -3,7 +3,6 @@
 pyopencl has an OpenCL loader of its own in its wheel, and clattn another."""
 import gc
 import os
-import threading
 import time
 
 import clattn
@@ -12,7 +11,7 @@ import pyopencl as cl
 import pyopencl.array as cl_array
 import pytest
 from clattn import _queue
-from conftest import OneAtATime, assert_context, assert_within, qkv, random, resident, truth
+from conftest import OneAtATime, assert_context, assert_within, in_threads, qkv, random, resident, truth
 
 CONTEXT = cl.Context([cl.get_platforms()[0].get_devices()[0]])
 OUT_OF_ORDER = cl.command_queue_properties.OUT_OF_ORDER_EXEC_MODE_ENABLE
@@ -185,22 +184,12 @@ def test_many_problems_and_queues(monkeypatch):
 
 
 def test_threads_with_a_queue_each():
-    wrong = []
-
     def work(length):
         queue, q = cl.CommandQueue(CONTEXT), np.repeat(Q[:, :, :1], length, axis=2)
-        try:
-            for _ in range(10):
-                assert_context(clattn.attention(*on(queue, q, K, V), queue=queue).get(), truth(q, K, V))
-        except BaseException as error:
-            wrong.append(error)
+        for _ in range(10):
+            assert_context(clattn.attention(*on(queue, q, K, V), queue=queue).get(), truth(q, K, V))
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(2, 8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(work, range(2, 8))
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="Linux only")
