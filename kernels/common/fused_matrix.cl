@@ -52,9 +52,11 @@ typedef ushort8 chunk;
 typedef ushort chunk;
 #endif
 /* Copies in unrolled loops are under way together. NVIDIA's compiler has registers for all of them if context leaves it
- * these; others want them for other things. */
+ * these; others want them for other things, and Intel's has none left at head_dim 128. */
 #if MATRIX_IS_MMA(MATRIX_UNIT) && ROW_TILES * WIDTH < 128
 #define UNROLL_COPIES UNROLL
+#elif MATRIX_IS_DPAS(MATRIX_UNIT)
+#define UNROLL_COPIES _Pragma("unroll 1")
 #else
 #define UNROLL_COPIES _Pragma("unroll 2")
 #endif
@@ -104,6 +106,7 @@ typedef struct score_scale {
 /* The running results of a lane for a row tile. */
 typedef struct lane_sums {
   float largest[LANE_ROWS], sum[LANE_ROWS]; /* sum: over its own keys */
+  float shrink[LANE_ROWS];                  /* by which the context so far is still to be multiplied */
   sum_fragment context[VALUE_SUMS];
 } lane_sums;
 
@@ -336,10 +339,11 @@ void weigh_row(const matrix_unit unit, int r, float power, int headroom, sum_fra
   for (int i = FIRST_OF_ROW(r); i < FIRST_OF_ROW(r + 1); ++i) sums->sum[r] += score[n].value[i];
 }
 
-/* Turns scores of a row tile into weights. Where a maximum has grown, the row's sums so far shrink. */
+/* Turns scores of a row tile into weights. Where a maximum has grown, the row's sums so far shrink: sum here, context
+ * in multiply_values. */
 void find_weights(const matrix_unit unit, const score_scale scale, sum_fragment score[KEY_SUMS], lane_sums *sums) {
   const float power = scale.left * M_LOG2E_F;
-  float larger[LANE_ROWS], factor[LANE_ROWS];
+  float larger[LANE_ROWS];
   UNROLL
   for (int r = 0; r < LANE_ROWS; ++r) larger[r] = sums->largest[r];
   UNROLL
@@ -347,19 +351,18 @@ void find_weights(const matrix_unit unit, const score_scale scale, sum_fragment 
   UNROLL
   for (int r = 0; r < LANE_ROWS; ++r) {
     larger[r] = row_max(unit, larger[r]);
-    factor[r] = larger[r] > sums->largest[r] ? power_of_2((sums->largest[r] - larger[r]) * power) : 1.0f;
+    sums->shrink[r] = larger[r] > sums->largest[r] ? power_of_2((sums->largest[r] - larger[r]) * power) : 1.0f;
     sums->largest[r] = larger[r];
-    sums->sum[r] *= factor[r];
+    sums->sum[r] *= sums->shrink[r];
   }
-  UNROLL
-  for (int n = 0; n < VALUE_SUMS; ++n) scale_rows(factor, &sums->context[n]);
   UNROLL
   for (int r = 0; r < LANE_ROWS; ++r) weigh_row(unit, r, power, scale.headroom, score, sums);
 }
 
 /* ---- context ----------------------------------------------------------------------------------------------------- */
 
-/* context += weights . V for a tile of values. */
+/* context = context * shrink + weights . V for a tile of values. Sums shrink right before the first product is added:
+ * if all do at once, Intel's compiler holds the old ones and the new ones, and spills. */
 void multiply_values(const matrix_unit unit, const sum_fragment weight[ROW_TILES][KEY_SUMS], local const ushort *values,
                      lane_sums sums[ROW_TILES]) {
   UNROLL
@@ -372,7 +375,10 @@ void multiply_values(const matrix_unit unit, const sum_fragment weight[ROW_TILES
       const right_strip strip = LOAD_VALUES(unit, values, key, n * UNIT_COLUMNS);
       UNROLL
       for (int t = 0; t < ROW_TILES; ++t) UNROLL
-      for (int i = 0; i < STRIP; ++i) multiply_add(unit, left[t], strip.right[i], &sums[t].context[n + i]);
+      for (int i = 0; i < STRIP; ++i) {
+        if (key == 0) scale_rows(sums[t].shrink, &sums[t].context[n + i]);
+        multiply_add(unit, left[t], strip.right[i], &sums[t].context[n + i]);
+      }
     }
   }
 }
