@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "check/compare.h"
-#include "problem/positions.h"
+#include "problem/rotary.h"
 #include "sums.h"
 #include "support.h"
 
@@ -393,12 +393,13 @@ static const char *const rotary_names[MISTAKES_MOST] = {"",
 
 static void rotate_in(const clattn_problem *given, size_t position, bool fused, int wrong, float *x) {
   clattn_problem p = *given;
+  const clattn_rotary_run run = clattn_rotary_of(&p, NULL);
   if (wrong == BASE_OFF) p.rotary_base *= 1.01;
   if (wrong == OTHER_PAIRS)
     p.rotary = p.rotary == CLATTN_ROTARY_HALVES ? CLATTN_ROTARY_INTERLEAVED : CLATTN_ROTARY_HALVES;
   for (size_t i = 0; i < clattn_rotary_dim(&p) / 2; ++i) {
     const clattn_pair at = clattn_rotary_pair(&p, i);
-    double angle = clattn_rotary_angle(&p, position + (wrong == NEXT_POSITION), i);
+    double angle = (double)(position + (wrong == NEXT_POSITION)) * clattn_rotary_frequency(&run, i);
     if (wrong == FLOAT_ANGLE) angle = (double)(float)angle;
     const float c = (float)(wrong == COS_FOR_SIN ? sin(angle) : cos(angle));
     const float s = (float)(wrong == COS_FOR_SIN ? cos(angle) : sin(angle)) * (wrong == OPPOSITE ? -1.0f : 1.0f);
@@ -411,6 +412,7 @@ static void rotate_in(const clattn_problem *given, size_t position, bool fused, 
 /* One vector at each of ROWS positions. */
 static void rotary_tensor(tally *t, const clattn_problem *p, size_t position, const float *values, int wrong) {
   tensor made = {.comparison = {.check = {.tensor = CLATTN_Q}}};
+  const clattn_rotary_run run = clattn_rotary_of(p, NULL);
   const size_t dim = p->head_dim;
   for (size_t r = 0; r < ROWS; ++r) {
     double value[128], bound[128], magnitude[128];
@@ -422,7 +424,7 @@ static void rotary_tensor(tally *t, const clattn_problem *p, size_t position, co
       naive[i] = (float)(value[i] * (1.0 + 0.9 * CARRIED * (double)uniform()));
       got[i] = right[i] = (float)(value[i] * (1.0 + 0.9 * CARRIED * (double)uniform()));
     }
-    clattn_rotate(p, position + r, &(clattn_turned){value, bound, magnitude, naive});
+    clattn_rotate(&run, (int64_t)(position + r), &(clattn_turned){value, bound, magnitude, naive});
     rotate_in(p, position + r, r % 2 != 0, wrong, got);
     rotate_in(p, position + r, r % 2 != 0, ROTARY_RIGHT, right);
     for (size_t i = 0; i < dim; ++i) {

@@ -58,6 +58,7 @@ static clattn_status judge(const judged *j, const clattn_inputs *inputs, const c
                            const clattn_rows *rows, clattn_check_report *report, clattn_error *error) {
   const clattn_problem *problem = j->problem;
   clattn_status status = clattn_check_arguments(problem, inputs, outputs, error);
+  if (status == CLATTN_OK) status = clattn_check_positions(problem, inputs, error);
   if (status == CLATTN_OK) status = check_report_arguments(j, outputs, rows, error);
   if (status != CLATTN_OK) return status;
 
@@ -77,6 +78,7 @@ static clattn_status judge(const judged *j, const clattn_inputs *inputs, const c
                       .plan = j->info,
                       .row = rows != NULL ? rows->row : NULL,
                       .row_count = report->rows_checked,
+                      .rotary = clattn_rotary_of(problem, inputs),
                       .report = report};
   status = clattn_floats_of(problem, inputs, &floats, error);
   if (status == CLATTN_OK) status = clattn_check_x_positioned(&c, error);

@@ -6,6 +6,7 @@
 #include "reference/linear.h"
 #include "plan/plan.h"
 #include "clattn_check.h"
+#include "problem/rotary.h"
 #include "problem/shape.h"
 
 typedef struct clattn_checker {
@@ -19,6 +20,7 @@ typedef struct clattn_checker {
   const size_t *row;          /* rows to check, ascending; NULL: all */
   size_t row_count;
   clattn_check_report *report;
+  clattn_rotary_run rotary;         /* of a problem with a rotary embedding */
   double flops[CLATTN_STAGE_COUNT]; /* done by the reference in float so far; the report has its time */
 } clattn_checker;
 

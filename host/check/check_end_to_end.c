@@ -37,7 +37,6 @@
 
 #include "check/check.h"
 #include "base/clock.h"
-#include "problem/positions.h"
 #include "base/status.h"
 
 /* One (batch, head): its keys and values with bounds, in double and in float. */
@@ -172,7 +171,7 @@ static void make(const clattn_checker *c, const head *h, clattn_tensor tensor, s
   if (!clattn_is_rotated(p, tensor)) return;
   const size_t token = start / clattn_tensor_columns(p, tensor);
   const clattn_turned turned = {to->value, to->bound, NULL, to->naive};
-  clattn_rotate(p, clattn_token_position(p, c->inputs, tensor, token), &turned);
+  clattn_rotate(&c->rotary, clattn_token_position(p, c->inputs, tensor, token), &turned);
 }
 
 static void load_head(const clattn_checker *c, head *h, const clattn_score_row *s) {

@@ -5,7 +5,6 @@
 
 #include "check/check.h"
 #include "base/clock.h"
-#include "problem/positions.h"
 #include "base/status.h"
 
 /* The tensor that is being checked. */
@@ -60,7 +59,7 @@ static void rotate_row(const clattn_checker *c, const projected *p, size_t token
   const int64_t position = clattn_token_position(c->asked, c->inputs, p->tensor, token);
   for (size_t at = 0; at < p->columns; at += c->asked->head_dim) {
     const clattn_turned head = {b->expected + at, b->bound + at, b->magnitude + at, b->naive + at};
-    clattn_rotate(c->asked, position, &head);
+    clattn_rotate(&c->rotary, position, &head);
   }
 }
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "check/check.h"
-#include "problem/positions.h"
 #include "base/status.h"
 
 /* ---- x ----------------------------------------------------------------------------------------------------------- */

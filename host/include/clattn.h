@@ -85,6 +85,10 @@ typedef struct clattn_inputs {
   const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1. The
                                    first is 0, the last packed_queries, no sequence longer than query_len */
   const int32_t *key_offsets;   /* as query_offsets, for keys; ignored with CLATTN_SOURCE_X */
+  const int32_t *position_ids;  /* tokens of x or q, with clattn_problem.position_ids: 0 and more, padding's too. Host
+                                   memory also for clattn_plan_enqueue, as lengths are */
+  const int32_t *key_position_ids; /* of rotated keys that come from xkv or k: tokens of these, with a cache the new
+                                      ones; ignored with CLATTN_SOURCE_X */
 } clattn_inputs;
 
 CLATTN_SIZED(clattn_inputs)

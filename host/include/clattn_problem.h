@@ -260,6 +260,9 @@ typedef struct clattn_problem {
   clattn_order context_order; /* of the context, and of an output that is the context. CLATTN_ORDER_HEADS with
                                  output_dim is CLATTN_UNSUPPORTED: wo reads rows of tokens */
   clattn_math math;           /* CLATTN_MATH_STORED only with CLATTN_F16 and CLATTN_BF16 */
+
+  bool position_ids; /* clattn_inputs.position_ids instead of places in the sequence, for `positions` and `rotary`.
+                        causal, windows and ALiBi count places all the same: with left padding mask the padding */
 } clattn_problem;
 
 CLATTN_FILLED(clattn_problem)

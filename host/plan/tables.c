@@ -2,16 +2,17 @@
 #include "plan/tables.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "plan/plan.h"
-#include "problem/positions.h"
+#include "problem/rotary.h"
 #include "problem/shape.h"
 #include "base/status.h"
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static bool queries_stand_as_keys(const clattn_problem *p) {
-  return p->source == CLATTN_SOURCE_X && p->alignment == CLATTN_ALIGN_TOP_LEFT;
+  return p->source == CLATTN_SOURCE_X && (p->position_ids || p->alignment == CLATTN_ALIGN_TOP_LEFT);
 }
 
 static bool is_needed(const clattn_problem *p, clattn_placed placed) {
@@ -33,8 +34,9 @@ static size_t rows_of(const clattn_problem *p, clattn_placed placed) {
   return rows < tokens ? rows : tokens;
 }
 
-/* Whether sequences may begin at different positions. */
+/* Whether sequences may have different positions. */
 static bool can_differ(const clattn_problem *p) {
+  if (p->position_ids) return true;
   const bool ragged = p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT && p->lengths != CLATTN_LENGTHS_FULL;
   return p->batch > 1 && (p->cache.capacity != 0 || ragged);
 }
@@ -48,6 +50,10 @@ uint64_t clattn_tables_bytes(const clattn_problem *problem) {
   uint64_t elements = 0;
   for (int i = 0; i < CLATTN_PLACED_COUNT; ++i) elements += elements_of(problem, (clattn_placed)i);
   return elements * sizeof(float);
+}
+
+static clattn_tensor tensor_of(clattn_placed placed) {
+  return placed == CLATTN_PLACED_X ? CLATTN_X : placed == CLATTN_PLACED_Q ? CLATTN_Q : CLATTN_K;
 }
 
 /* ---- contents ---------------------------------------------------------------------------------------------------- */
@@ -69,6 +75,15 @@ static bool is_same(const clattn_token_span *a, const clattn_token_span *b) {
   return a->position == b->position && a->token == b->token && a->count == b->count;
 }
 
+/* Stores the run's ids. Returns whether the table must be filled again. */
+static bool take_ids(const clattn_problem *p, const clattn_inputs *inputs, clattn_placed placed, clattn_table *t) {
+  const int32_t *ids = clattn_position_ids_of(p, inputs, tensor_of(placed));
+  const size_t bytes = tokens_of(p, placed) * sizeof *ids;
+  if (memcmp(t->id, ids, bytes) == 0) return !t->filled;
+  memcpy(t->id, ids, bytes);
+  return true;
+}
+
 /* Stores the run's spans. Returns whether the table must be filled again. */
 static bool take_spans(const clattn_problem *p, const clattn_inputs *inputs, clattn_placed placed, clattn_table *t) {
   const int64_t first_before = t->span[0].position;
@@ -85,18 +100,30 @@ static bool take_spans(const clattn_problem *p, const clattn_inputs *inputs, cla
   return t->span[0].position != first_before;
 }
 
-static void fill(const clattn_problem *p, clattn_placed placed, const clattn_token_span *span, size_t token,
-                 float *table) {
-  (placed == CLATTN_PLACED_X ? clattn_fill_sinusoids : clattn_fill_rotary)(p, span->position, span->count,
-                                                                           table + token * width_of(p, placed));
+static void fill(const clattn_rotary_run *run, clattn_placed placed, clattn_position_list positions, float *table) {
+  if (placed == CLATTN_PLACED_X)
+    clattn_fill_sinusoids(run->problem, &positions, table);
+  else
+    clattn_fill_rotary(run, &positions, table);
 }
 
 /* Returns how many rows it filled. */
-static size_t fill_table(const clattn_problem *p, clattn_placed placed, const clattn_table *t) {
-  const clattn_token_span all = {.position = t->span[0].position, .count = rows_of(p, placed)};
-  if (!t->by_token) fill(p, placed, &all, 0, t->host);
-  for (size_t b = 0; b < p->batch && t->by_token; ++b) fill(p, placed, &t->span[b], t->span[b].token, t->host);
-  return t->by_token ? tokens_of(p, placed) : all.count;
+static size_t fill_table(const clattn_rotary_run *run, clattn_placed placed, const clattn_table *t) {
+  const clattn_problem *p = run->problem;
+  const size_t tokens = tokens_of(p, placed), rows = rows_of(p, placed), width = width_of(p, placed);
+  if (t->id != NULL) {
+    fill(run, placed, (clattn_position_list){.id = t->id, .count = tokens}, t->host);
+    return tokens;
+  }
+  if (!t->by_token) {
+    fill(run, placed, (clattn_position_list){.first = t->span[0].position, .count = rows}, t->host);
+    return rows;
+  }
+  for (size_t b = 0; b < p->batch; ++b) {
+    const clattn_token_span *s = &t->span[b];
+    fill(run, placed, (clattn_position_list){.first = s->position, .count = s->count}, t->host + s->token * width);
+  }
+  return tokens;
 }
 
 /* ---- buffers ----------------------------------------------------------------------------------------------------- */
@@ -115,10 +142,17 @@ static clattn_status create(clattn_plan *plan, clattn_placed placed, clattn_erro
   if (elements == 0) return CLATTN_OK;
   t->host = calloc(elements, sizeof(float));
   t->span = calloc(p->batch, sizeof *t->span);
-  if (t->host == NULL || t->span == NULL) return clattn_fail_malloc(error, bytes, "a table of positions");
-  take_spans(p, NULL, placed, t);
-  fill_table(p, placed, t);
-  t->filled = true;
+  if (p->position_ids) t->id = calloc(tokens_of(p, placed), sizeof *t->id);
+  if (t->host == NULL || t->span == NULL || (p->position_ids && t->id == NULL))
+    return clattn_fail_malloc(error, bytes, "a table of positions");
+  if (p->position_ids) {
+    t->by_token = true;
+  } else {
+    const clattn_rotary_run run = clattn_rotary_of(p, NULL);
+    take_spans(p, NULL, placed, t);
+    fill_table(&run, placed, t);
+    t->filled = true;
+  }
   return make_buffer(plan, t, bytes, error);
 }
 
@@ -132,9 +166,10 @@ static clattn_status update(clattn_plan *plan, clattn_placed placed, const clatt
                             clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_table *t = &plan->tables.of[placed];
-  if (!is_needed(p, placed) || !take_spans(p, inputs, placed, t)) return CLATTN_OK;
+  if (!is_needed(p, placed) || !(t->id != NULL ? take_ids : take_spans)(p, inputs, placed, t)) return CLATTN_OK;
+  const clattn_rotary_run run = clattn_rotary_of(p, inputs);
   t->filled = false; /* until it is on the device */
-  const size_t bytes = fill_table(p, placed, t) * width_of(p, placed) * sizeof(float);
+  const size_t bytes = fill_table(&run, placed, t) * width_of(p, placed) * sizeof(float);
   const clattn_status status =
       queue != NULL ? clattn_queue_write(queue, t->buffer, t->host, bytes, error) : make_buffer(plan, t, bytes, error);
   t->filled = status == CLATTN_OK;
@@ -159,6 +194,7 @@ void clattn_tables_release(clattn_tables *tables) {
     if (t->buffer != NULL) clReleaseMemObject(t->buffer);
     free(t->host);
     free(t->span);
+    free(t->id);
   }
 }
 

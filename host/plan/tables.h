@@ -1,6 +1,6 @@
 /* A plan's tables of sines and cosines for the positions of a run's tokens, computed on the host. A
- * table has one row per token; if all sequences begin at the same position, they share the rows of
- * the longest. A run recomputes a table only if its positions differ from the run before. */
+ * table has one row per token; without position ids, if all sequences begin at the same position, they share the rows
+ * of the longest. A run recomputes a table only if its positions differ from the run before. */
 #ifndef CLATTN_TABLES_H
 #define CLATTN_TABLES_H
 
@@ -21,6 +21,7 @@ typedef struct clattn_table {
   cl_mem buffer;           /* (rows, model_dim), or (rows, rotary_dim / 2, 2): cos and sin; NULL: not needed */
   float *host;             /* its contents */
   clattn_token_span *span; /* (batch): the tokens that the contents are for */
+  int32_t *id;             /* (tokens): their position ids; NULL: the problem has none */
   bool by_token, filled;
 } clattn_table;
 
@@ -34,7 +35,7 @@ struct clattn_plan;
 /* Device memory of all tables. */
 uint64_t clattn_tables_bytes(const clattn_problem *problem);
 
-/* Creates the plan's tables, filled for a run with full lengths and an empty cache. */
+/* Creates the plan's tables, filled for a run with full lengths and an empty cache; those of position ids empty. */
 clattn_status clattn_tables_create(struct clattn_plan *plan, clattn_error *error);
 
 /* Updates the tables to a run's positions. Call it before the run, after the cache has counted the

@@ -1,12 +1,15 @@
-/* Sinusoidal positions and rotary angles. */
+/* Positions of tokens, and sinusoidal positions. */
 #include "problem/positions.h"
 
 #include <math.h>
 
+#include "base/status.h"
 #include "problem/shape.h"
 
-size_t clattn_rotary_dim(const clattn_problem *problem) {
-  return problem->rotary_dim != 0 ? problem->rotary_dim : problem->head_dim;
+/* ---- sinusoids --------------------------------------------------------------------------------------------------- */
+
+int64_t clattn_position_at(const clattn_position_list *list, size_t i) {
+  return list->id != NULL ? list->id[i] : list->first + (int64_t)i;
 }
 
 static double sinusoid_divisor(const clattn_problem *problem, size_t column) {
@@ -21,37 +24,24 @@ double clattn_sinusoid(const clattn_problem *problem, int64_t position, size_t c
   return sinusoid_of((double)position / sinusoid_divisor(problem, column), column);
 }
 
-static double rotary_step(const clattn_problem *problem, size_t pair) {
-  return pow(problem->rotary_base, -2.0 * (double)pair / (double)clattn_rotary_dim(problem));
-}
-
-double clattn_rotary_angle(const clattn_problem *problem, int64_t position, size_t pair) {
-  return (double)position * rotary_step(problem, pair);
-}
-
-clattn_pair clattn_rotary_pair(const clattn_problem *problem, size_t pair) {
-  if (problem->rotary == CLATTN_ROTARY_INTERLEAVED) return (clattn_pair){2 * pair, 2 * pair + 1};
-  return (clattn_pair){pair, pair + clattn_rotary_dim(problem) / 2};
-}
-
-void clattn_fill_sinusoids(const clattn_problem *problem, int64_t first, size_t count, float *table) {
+void clattn_fill_sinusoids(const clattn_problem *problem, const clattn_position_list *positions, float *table) {
   for (size_t c = 0; c < problem->model_dim; ++c) {
     const double divisor = sinusoid_divisor(problem, c);
-    for (size_t i = 0; i < count; ++i)
-      table[i * problem->model_dim + c] = (float)sinusoid_of((double)(first + (int64_t)i) / divisor, c);
+    for (size_t i = 0; i < positions->count; ++i)
+      table[i * problem->model_dim + c] = (float)sinusoid_of((double)clattn_position_at(positions, i) / divisor, c);
   }
 }
 
-void clattn_fill_rotary(const clattn_problem *problem, int64_t first, size_t count, float *table) {
-  const size_t pairs = clattn_rotary_dim(problem) / 2;
-  for (size_t pair = 0; pair < pairs; ++pair) {
-    const double step = rotary_step(problem, pair);
-    for (size_t i = 0; i < count; ++i) {
-      const double angle = (double)(first + (int64_t)i) * step;
-      table[2 * (i * pairs + pair)] = (float)cos(angle);
-      table[2 * (i * pairs + pair) + 1] = (float)sin(angle);
-    }
-  }
+/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+
+/* Whether the tokens of the tensor are those of x and q. */
+static bool is_of_queries(const clattn_problem *p, clattn_tensor tensor) {
+  return tensor != CLATTN_K || p->source == CLATTN_SOURCE_X;
+}
+
+const int32_t *clattn_position_ids_of(const clattn_problem *p, const clattn_inputs *inputs, clattn_tensor tensor) {
+  if (!p->position_ids || inputs == NULL) return NULL;
+  return is_of_queries(p, tensor) ? inputs->position_ids : inputs->key_position_ids;
 }
 
 int64_t clattn_first_key_position(const clattn_sequence *s) {
@@ -62,6 +52,8 @@ int64_t clattn_token_position(const clattn_problem *p, const clattn_inputs *inpu
                               size_t token) {
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED, as_query = tensor == CLATTN_Q;
   const size_t rows = tensor == CLATTN_K ? p->key_len : p->query_len;
+  const int32_t *ids = clattn_position_ids_of(p, inputs, tensor);
+  if (ids != NULL) return ids[token];
   size_t batch = packed ? 0 : token / rows, first = packed ? 0 : batch * rows;
   clattn_sequence s = clattn_sequence_of(p, inputs, batch);
   while (packed) {
@@ -72,35 +64,36 @@ int64_t clattn_token_position(const clattn_problem *p, const clattn_inputs *inpu
   return (as_query ? s.position : clattn_first_key_position(&s)) + (int64_t)(token - first);
 }
 
-/* Each coefficient is rounded once, each product and the sum once: 4 units of the products' size are ample. */
-#define ROTARY_UNITS (4.0 * 5.9604644775390625e-08)
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
 
-void clattn_rotate_float(const clattn_problem *problem, int64_t position, float *vector) {
-  for (size_t i = 0; i < clattn_rotary_dim(problem) / 2; ++i) {
-    const clattn_pair at = clattn_rotary_pair(problem, i);
-    const double angle = clattn_rotary_angle(problem, position, i);
-    const float c = (float)cos(angle), s = (float)sin(angle), x = vector[at.first], y = vector[at.second];
-    vector[at.first] = x * c - y * s;
-    vector[at.second] = y * c + x * s;
-  }
+static clattn_status check_ids(const clattn_problem *p, const clattn_inputs *inputs, clattn_tensor tensor,
+                               clattn_error *error) {
+  const char *const name = is_of_queries(p, tensor) ? "position_ids" : "key_position_ids";
+  const int32_t *ids = clattn_position_ids_of(p, inputs, tensor);
+  const size_t tokens = tensor == CLATTN_K ? clattn_key_tokens(p) : clattn_query_tokens(p);
+  if (ids == NULL)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "input %s is NULL; the problem has position ids", name);
+  for (size_t i = 0; i < tokens; ++i)
+    if (ids[i] < 0)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "%s[%zu] is %d (allowed: 0 and more)", name, i, (int)ids[i]);
+  return CLATTN_OK;
 }
 
-void clattn_rotate(const clattn_problem *problem, int64_t position, const clattn_turned *v) {
-  clattn_rotate_float(problem, position, v->naive);
-  for (size_t i = 0; i < clattn_rotary_dim(problem) / 2; ++i) {
-    const clattn_pair at = clattn_rotary_pair(problem, i);
-    const double angle = clattn_rotary_angle(problem, position, i), c = cos(angle), s = sin(angle);
-    const double a = v->value[at.first], b = v->value[at.second];
-    v->value[at.first] = a * c - b * s;
-    v->value[at.second] = b * c + a * s;
-    double *const carried[] = {v->bound, v->magnitude};
-    for (int k = 0; k < 2; ++k) {
-      if (carried[k] == NULL) continue;
-      const double of_first = carried[k][at.first], of_second = carried[k][at.second];
-      carried[k][at.first] = fabs(c) * of_first + fabs(s) * of_second;
-      carried[k][at.second] = fabs(c) * of_second + fabs(s) * of_first;
-    }
-    v->bound[at.first] += ROTARY_UNITS * (fabs(a * c) + fabs(b * s));
-    v->bound[at.second] += ROTARY_UNITS * (fabs(b * c) + fabs(a * s));
+static clattn_status check_places(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
+  for (size_t b = 0; b < p->batch; ++b) {
+    const int64_t position = clattn_sequence_of(p, inputs, b).position;
+    if (position < 0)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                         "the first query of sequence %zu stands at position %lld (allowed with a rotary embedding: 0 "
+                         "and more)",
+                         b, (long long)position);
   }
+  return CLATTN_OK;
+}
+
+clattn_status clattn_check_positions(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
+  const bool rotary = p->rotary != CLATTN_ROTARY_NONE;
+  if (!p->position_ids) return rotary ? check_places(p, inputs, error) : CLATTN_OK;
+  const clattn_status status = check_ids(p, inputs, CLATTN_Q, error);
+  return status == CLATTN_OK && rotary ? check_ids(p, inputs, CLATTN_K, error) : status;
 }

@@ -17,7 +17,7 @@ static const struct {
     FIELD(window_left),    FIELD(window_right), FIELD(mask),           FIELD(mask_shape),     FIELD(alibi),
     FIELD(sinks),          FIELD(positions),    FIELD(rotary),         FIELD(rotary_dim),     FIELD(rotary_base),
     FIELD(lengths),        FIELD(packed_keys),  FIELD(packed_queries), FIELD(cache.capacity), FIELD(cache.type),
-    FIELD(cache.page_len), FIELD(cache.pages),  FIELD(context_order),  FIELD(math),
+    FIELD(cache.page_len), FIELD(cache.pages),  FIELD(context_order),  FIELD(math),           FIELD(position_ids),
 };
 
 bool clattn_is_same_problem(const clattn_problem *a, const clattn_problem *b) {

@@ -46,6 +46,8 @@ clattn_status clattn_check_unused(const clattn_problem *p, clattn_error *error) 
        "rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED"},
       {"rotary_base", p->rotary_base, 10000, p->rotary != CLATTN_ROTARY_NONE,
        "rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED"},
+      {"position_ids", p->position_ids, 0, p->rotary != CLATTN_ROTARY_NONE || p->positions != CLATTN_POSITIONS_NONE,
+       "positions is CLATTN_POSITIONS_SINUSOIDAL or rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED"},
       {"packed_queries", (double)p->packed_queries, 0, packed, "lengths is CLATTN_LENGTHS_PACKED"},
       {"packed_keys", (double)p->packed_keys, 0, packed, "lengths is CLATTN_LENGTHS_PACKED"},
       {"cache.type", (double)p->cache.type, 0, cached, "cache.capacity is above 0"},

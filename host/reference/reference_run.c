@@ -5,8 +5,8 @@
 #include "problem/arguments.h"
 #include "problem/element.h"
 #include "reference/linear.h"
-#include "problem/positions.h"
 #include "problem/problem.h"
+#include "problem/rotary.h"
 #include "problem/shape.h"
 #include "problem/sized.h"
 #include "clattn_check.h"
@@ -94,10 +94,12 @@ static void project_all(const reference *r, clattn_tensor tensor, const float *i
 static void rotate_tokens(const task *t, clattn_span part, size_t piece) {
   const clattn_problem *p = t->r->problem;
   const size_t columns = clattn_tensor_columns(p, t->tensor);
+  const clattn_rotary_run rotary = clattn_rotary_of(p, t->r->inputs);
   (void)piece;
   for (size_t token = part.first; token < part.end; ++token) {
     const int64_t position = clattn_token_position(p, t->r->inputs, t->tensor, token);
-    for (size_t c = 0; c < columns; c += p->head_dim) clattn_rotate_float(p, position, t->out + token * columns + c);
+    for (size_t c = 0; c < columns; c += p->head_dim)
+      clattn_rotate_float(&rotary, position, t->out + token * columns + c);
   }
 }
 
@@ -219,6 +221,7 @@ clattn_status clattn_reference_run_in(const clattn_loop *loop, const clattn_prob
   if (status == CLATTN_OK) status = clattn_check_arguments(&problem, &inputs, &outputs, error);
   if (status == CLATTN_OK && problem.cache.capacity != 0)
     status = clattn_fail(error, CLATTN_UNSUPPORTED, "the reference has no cache (pass all keys at once)");
+  if (status == CLATTN_OK) status = clattn_check_positions(&problem, &inputs, error);
   if (status != CLATTN_OK) return status;
   reference r = {.problem = &problem, .inputs = &inputs, .outputs = &outputs, .loop = loop};
   status = clattn_floats_of(&problem, &inputs, &r.floats, error);

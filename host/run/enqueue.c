@@ -55,7 +55,9 @@ static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, c
                                  .cache = buffers->cache,
                                  .key_lengths = buffers->key_lengths,
                                  .query_offsets = buffers->query_offsets,
-                                 .key_offsets = buffers->key_offsets};
+                                 .key_offsets = buffers->key_offsets,
+                                 .position_ids = buffers->position_ids,
+                                 .key_position_ids = buffers->key_position_ids};
   const clattn_destination to = {.device = buffers};
   clattn_binding bound;
   clattn_problem seen;

@@ -14,6 +14,7 @@
 #include "problem/sized.h"
 #include "problem/tensors.h"
 #include "problem/facts.h"
+#include "problem/positions.h"
 #include "weights/weights.h"
 
 /* ---- before a run ------------------------------------------------------------------------------------------------ */
@@ -38,19 +39,6 @@ static clattn_status check_wanted(const clattn_plan *plan, const clattn_destinat
   return CLATTN_OK;
 }
 
-/* The rotary embedding needs positions of 0 and more. */
-static clattn_status check_positions(const clattn_problem *p, const clattn_inputs *inputs, clattn_error *error) {
-  for (size_t b = 0; b < p->batch && p->rotary != CLATTN_ROTARY_NONE; ++b) {
-    const int64_t position = clattn_sequence_of(p, inputs, b).position;
-    if (position < 0)
-      return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                         "the first query of sequence %zu stands at position %lld (allowed with a rotary embedding: 0 "
-                         "and more)",
-                         b, (long long)position);
-  }
-  return CLATTN_OK;
-}
-
 /* A problem without projection matrices ignores the handle, as it does every input that it does not
  * have. */
 static clattn_status bind_weights(const clattn_plan *plan, clattn_weights *weights, cl_mem tensor[CLATTN_TENSOR_COUNT],
@@ -69,12 +57,12 @@ clattn_status clattn_run_begin(const clattn_plan *plan, const clattn_inputs *inp
   *seen = *p;
   if (status == CLATTN_OK) status = bind_weights(plan, inputs->projection_weights, tensor, error);
   if (status != CLATTN_OK) return status;
-  if (p->cache.capacity == 0) return check_positions(p, inputs, error);
+  if (p->cache.capacity == 0) return clattn_check_positions(p, inputs, error);
   if (inputs->cache->device != plan->device)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache was made for another device than the plan");
   status = clattn_cache_begin(inputs->cache, p, inputs, seen, error);
   if (status != CLATTN_OK) return status;
-  status = check_positions(p, inputs, error);
+  status = clattn_check_positions(p, inputs, error);
   if (status != CLATTN_OK) clattn_cache_undo(inputs->cache);
   if (clattn_plan_gathers(plan)) return status;
   tensor[CLATTN_CACHED_K] = inputs->cache->k;

@@ -1,5 +1,5 @@
 /* rotary: turns q and this run's keys by their positions. */
-#include "problem/positions.h"
+#include "problem/rotary.h"
 #include "problem/tensors.h"
 #include "stages/stage.h"
 

@@ -16,9 +16,10 @@
  * do not allow is CLATTN_INVALID_ARGUMENT; other calls take NULL only where they say so. The library never prints,
  * never exits and reads no environment variable.
  *
- * Threads: a device with its plans, caches and weights belongs to one thread at a time; different devices share no
- * state. The library makes the drivers' calls that list, open and close devices one at a time; a program that makes its
- * own first OpenCL calls in another thread has to do the same, and so has one that calls a CLBlast before 1.6.1.
+ * Threads: a clattn_device with its plans, caches and weights belongs to one thread at a time. Different clattn_devices
+ * share no state, even if they are the same GPU or CPU, so a program can open one in each thread and needs no lock. The
+ * library makes the drivers' calls that list, open and close devices one at a time; a program that makes its own first
+ * OpenCL calls in another thread has to do the same, and so has one that calls a CLBlast before 1.6.1.
  *
  * fork(): OpenCL does not survive it. In a child of a process that has used a device, calls return CLATTN_UNSUPPORTED,
  * and closing and destroying do nothing. Fork before the first OpenCL call, or exec.
@@ -84,6 +85,10 @@ typedef struct clattn_inputs {
   const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1. The
                                    first is 0, the last packed_queries, no sequence longer than query_len */
   const int32_t *key_offsets;   /* as query_offsets, for keys; ignored with CLATTN_SOURCE_X */
+  const int32_t *position_ids;  /* tokens of x or q, with clattn_problem.position_ids: 0 and more, padding's too. Host
+                                   memory also for clattn_plan_enqueue, as lengths are */
+  const int32_t *key_position_ids; /* of rotated keys that come from xkv or k: tokens of these, with a cache the new
+                                      ones; ignored with CLATTN_SOURCE_X */
 } clattn_inputs;
 
 CLATTN_SIZED(clattn_inputs)
