@@ -17,7 +17,7 @@
 #define UNIT 5.9604644775390625e-08
 #define VISIBLE (64.0 * UNIT)
 
-enum { ROWS = 32, MISTAKES_MOST = 9 };
+enum { ROWS = 32, MISTAKES_MOST = 10 };
 
 static const input_kind kinds[] = {RANDOM, CONSTANT, OUTLIER};
 enum { USED_KINDS = sizeof kinds / sizeof kinds[0] };
@@ -378,6 +378,8 @@ enum {
   BASE_OFF,
   SECOND_NOT_TURNED,
   COS_FOR_SIN,
+  UNSCALED,
+  OTHER_AMPLITUDE,
   ROTARY_MISTAKES
 };
 static const char *const rotary_names[MISTAKES_MOST] = {"",
@@ -387,22 +389,27 @@ static const char *const rotary_names[MISTAKES_MOST] = {"",
                                                         "angle in float",
                                                         "base 1 % off",
                                                         "second of each pair not turned",
-                                                        "cos and sin exchanged"};
+                                                        "cos and sin exchanged",
+                                                        "frequencies not scaled",
+                                                        "cos and sin not multiplied by the attention factor"};
 
 #define CARRIED (10.0 * UNIT) /* error allowed in the projection before it, also in the reference */
 
 static void rotate_in(const clattn_problem *given, size_t position, bool fused, int wrong, float *x) {
   clattn_problem p = *given;
-  const clattn_rotary_run run = clattn_rotary_of(&p, NULL);
+  const double amplitude = wrong == OTHER_AMPLITUDE ? 1.0 : clattn_rotary_of(given, NULL).scaled.amplitude;
   if (wrong == BASE_OFF) p.rotary_base *= 1.01;
+  if (wrong == UNSCALED) p.rotary_scaling = (clattn_rotary_scaling){.kind = CLATTN_SCALING_NONE};
+  const clattn_rotary_run run = clattn_rotary_of(&p, NULL);
   if (wrong == OTHER_PAIRS)
     p.rotary = p.rotary == CLATTN_ROTARY_HALVES ? CLATTN_ROTARY_INTERLEAVED : CLATTN_ROTARY_HALVES;
   for (size_t i = 0; i < clattn_rotary_dim(&p) / 2; ++i) {
     const clattn_pair at = clattn_rotary_pair(&p, i);
     double angle = (double)(position + (wrong == NEXT_POSITION)) * clattn_rotary_frequency(&run, i);
     if (wrong == FLOAT_ANGLE) angle = (double)(float)angle;
-    const float c = (float)(wrong == COS_FOR_SIN ? sin(angle) : cos(angle));
-    const float s = (float)(wrong == COS_FOR_SIN ? cos(angle) : sin(angle)) * (wrong == OPPOSITE ? -1.0f : 1.0f);
+    const float c = (float)(amplitude * (wrong == COS_FOR_SIN ? sin(angle) : cos(angle)));
+    const float s =
+        (float)(amplitude * (wrong == COS_FOR_SIN ? cos(angle) : sin(angle))) * (wrong == OPPOSITE ? -1.0f : 1.0f);
     const float a = x[at.first], b = x[at.second];
     x[at.first] = fused ? fmaf(a, c, -(b * s)) : a * c - b * s;
     if (wrong != SECOND_NOT_TURNED) x[at.second] = fused ? fmaf(b, c, a * s) : b * c + a * s;
@@ -438,11 +445,19 @@ static void rotary_tensor(tally *t, const clattn_problem *p, size_t position, co
 static void rotation(void **state) {
   (void)state;
   static const size_t dims[] = {2, 10, 64, 128}, starts[] = {0, 17, 4096, 100000};
+  static const clattn_rotary_scaling scalings[] = {{.kind = CLATTN_SCALING_NONE},
+                                                   {.kind = CLATTN_SCALING_YARN, .factor = 8.0, .original_len = 1024},
+                                                   {.kind = CLATTN_SCALING_LLAMA3,
+                                                    .factor = 8.0,
+                                                    .original_len = 1024,
+                                                    .low_freq_factor = 1.0,
+                                                    .high_freq_factor = 4.0}};
   tally t = {.family = "rotation", .names = rotary_names};
   for (size_t i = 0; i < 4 * 4 * USED_KINDS * 2 * 2; ++i) {
     clattn_problem p = support_problem(ROWS, 1, dims[i % 4]);
     p.rotary = i / 16 / USED_KINDS % 2 == 0 ? CLATTN_ROTARY_HALVES : CLATTN_ROTARY_INTERLEAVED;
     p.rotary_dim = i / 32 / USED_KINDS == 0 || p.head_dim < 10 ? 0 : p.head_dim / 4 * 2;
+    p.rotary_scaling = scalings[i % 5 % 3];
     float values[ROWS * 128];
     for (size_t r = 0; r < ROWS; ++r) fill(values + r * p.head_dim, p.head_dim, kinds[i / 16 % USED_KINDS]);
     for (int wrong = 0; wrong < ROTARY_MISTAKES; ++wrong) rotary_tensor(&t, &p, starts[i / 4 % 4], values, wrong);

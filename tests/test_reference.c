@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/input/examples.h"
+#include "problem/rotary.h"
 #include "support.h"
 
 static void assert_all_near(const float *got, const double *expected, size_t count) {
@@ -183,11 +184,114 @@ static void other_code_is_judged(void **state) {
   support_free(&c);
 }
 
+/* ---- rotary frequencies ------------------------------------------------------------------------------------------ */
+
+/* What ROPE_INIT_FUNCTIONS of transformers 5.24.0 return for these settings, with torch.float as float64. It computes
+ * YaRN's ramp in float all the same. */
+static void scaled_frequencies(void **state) {
+  (void)state;
+  static const struct {
+    size_t dim;
+    double base;
+    size_t length;
+    clattn_rotary_scaling scaling;
+    double amplitude;
+    struct {
+      size_t pair;
+      double frequency;
+    } expected[4];
+  } cases[] = {
+      {64,
+       10000,
+       0,
+       {.kind = CLATTN_SCALING_LINEAR, .factor = 4},
+       1,
+       {{0, 0.25}, {1, 0.18747355233311397}, {16, 0.0025}, {31, 3.33380358040831e-05}}},
+      {64,
+       10000,
+       5000,
+       {.kind = CLATTN_SCALING_DYNAMIC, .factor = 2, .original_len = 2048},
+       1,
+       {{0, 1}, {1, 0.7177864848979212}, {16, 0.004965059174435371}, {31, 3.434421394706348e-05}}},
+      {64,
+       10000,
+       2047,
+       {.kind = CLATTN_SCALING_DYNAMIC, .factor = 2, .original_len = 2048},
+       1,
+       {{0, 1}, {1, 0.7498942093324559}, {16, 0.01}, {31, 0.0001333521432163324}}},
+      {64,
+       10000,
+       0,
+       {.kind = CLATTN_SCALING_YARN, .factor = 16, .original_len = 4096},
+       1.2772588722239782,
+       {{10, 0.056234132519034905},
+        {16, 0.005673076901584863},
+        {21, 0.0004902358899187718},
+        {31, 8.334508951020775e-06}}},
+      {64,
+       150000,
+       0,
+       {.kind = CLATTN_SCALING_YARN, .factor = 32, .original_len = 4096, .keep_fractions = true},
+       1.3465735902799727,
+       {{8, 0.050813274815461475},
+        {10, 0.019335001149864646},
+        {16, 0.0004564839300040291},
+        {31, 3.0235114281192144e-07}}},
+      {64,
+       10000,
+       0,
+       {.kind = CLATTN_SCALING_YARN, .factor = 40, .original_len = 4096, .mscale = 0.707, .mscale_all_dim = 1},
+       0.9210423553163399,
+       {{1, 0.7498942093324559}, {16, 0.005499999977648258}, {21, 0.0004149903772890565}, {31, 3.33380358040831e-06}}},
+      {32,
+       1000,
+       0,
+       {.kind = CLATTN_SCALING_YARN,
+        .factor = 40,
+        .original_len = 512,
+        .beta_fast = 20,
+        .beta_slow = 3,
+        .attention_factor = 1.25},
+       1.25,
+       {{4, 0.14315149199141392}, {5, 0.07044170039496082}, {8, 0.000790569415042095}, {15, 3.84981631514873e-05}}},
+      {128,
+       500000,
+       0,
+       {.kind = CLATTN_SCALING_LLAMA3, .factor = 8, .original_len = 8192, .low_freq_factor = 1, .high_freq_factor = 4},
+       1,
+       {{21, 0.013490419890226748},
+        {32, 0.0005248461609929547},
+        {42, 2.2748928601828183e-05},
+        {63, 3.068925988914511e-07}}}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    const size_t length = cases[i].length != 0 ? cases[i].length : 1;
+    clattn_problem p = support_problem(length, 1, cases[i].dim);
+    clattn_error error;
+    p.rotary = CLATTN_ROTARY_HALVES;
+    p.rotary_base = cases[i].base;
+    p.rotary_scaling = cases[i].scaling;
+    assert_ok(clattn_problem_validate(&p, &error), &error);
+    const clattn_rotary_run run = clattn_rotary_of(&p, NULL);
+    assert_true(fabs(run.scaled.amplitude / cases[i].amplitude - 1.0) <= 1e-14);
+    for (size_t k = 0; k < 4; ++k) {
+      const double expected = cases[i].expected[k].frequency;
+      const double got = clattn_rotary_frequency(&run, cases[i].expected[k].pair);
+      if (!(fabs(got / expected - 1.0) <= (p.rotary_scaling.kind == CLATTN_SCALING_YARN ? 2e-7 : 1e-14)))
+        fail_msg("case %zu, pair %zu: %.17g, expected %.17g", i, cases[i].expected[k].pair, got, expected);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(please_study_man),     cmocka_unit_test(rows_sum_to_one), cmocka_unit_test(only_wanted_rows),
-      cmocka_unit_test(nan_at_masked_keys),   cmocka_unit_test(in_pieces),       cmocka_unit_test(loops_that_are_none),
+      cmocka_unit_test(please_study_man),
+      cmocka_unit_test(rows_sum_to_one),
+      cmocka_unit_test(only_wanted_rows),
+      cmocka_unit_test(nan_at_masked_keys),
+      cmocka_unit_test(in_pieces),
+      cmocka_unit_test(loops_that_are_none),
       cmocka_unit_test(other_code_is_judged),
+      cmocka_unit_test(scaled_frequencies),
   };
   return cmocka_run_group_tests_name("reference", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Positions that the caller gives: ids of tokens, in every pipeline, compared with the reference; and every refusal. */
+/* Rotary embeddings with what the caller gives: ids of tokens, cosines and sines, scaled frequencies; in every
+ * pipeline, compared with the reference. And every refusal. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,14 @@ static void draw_ids(int32_t *ids, uint32_t seed) {
   }
 }
 
+/* Tables that no formula has made. */
+static void draw_table(float *table, size_t elements, uint32_t seed) {
+  for (size_t i = 0; i < elements; ++i) {
+    seed = seed * 1664525u + 1013904223u;
+    table[i] = (float)(seed >> 8) / 8388608.0f - 1.0f;
+  }
+}
+
 static void set_lengths(support_case *c) {
   c->inputs.query_offsets = query_offsets;
   c->inputs.key_offsets = key_offsets;
@@ -92,9 +101,10 @@ static void run_and_check(clattn_plan *plan, support_case *c, const char *what) 
   assert_passed(&report, what);
 }
 
-/* One plan for runs with other ids, with the same ones, and with others again. */
+/* One plan for several runs: with the same inputs again, with other cosines and sines, and with other ids. */
 static void run_in(const char *what, const clattn_problem *p, clattn_pipeline pipeline) {
-  static const uint32_t seeds[] = {1, 1, 2};
+  static const uint32_t id_seeds[] = {1, 1, 1, 2}, table_seeds[] = {1, 1, 2, 2};
+  static float cosines[LARGEST_ID * 4], sines[LARGEST_ID * 4]; /* as many pairs as head_dim 8 has */
   int32_t ids[IDS], key_ids[IDS];
   support_case c;
   clattn_plan *plan = new_plan(p, pipeline);
@@ -102,9 +112,13 @@ static void run_in(const char *what, const clattn_problem *p, clattn_pipeline pi
   set_lengths(&c);
   c.inputs.position_ids = ids;
   c.inputs.key_position_ids = key_ids;
-  for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; ++i) {
-    draw_ids(ids, seeds[i]);
-    draw_ids(key_ids, seeds[i] + 100);
+  c.inputs.rotary_cos = cosines;
+  c.inputs.rotary_sin = sines;
+  for (size_t i = 0; i < sizeof id_seeds / sizeof id_seeds[0]; ++i) {
+    draw_ids(ids, id_seeds[i]);
+    draw_ids(key_ids, id_seeds[i] + 100);
+    draw_table(cosines, p->rotary_rows * 4, table_seeds[i]);
+    draw_table(sines, p->rotary_rows * 4, table_seeds[i] + 100);
     run_and_check(plan, &c, what);
   }
   support_free(&c);
@@ -135,7 +149,33 @@ static void ids(void **state) {
   VARIANT("sinusoidal ids, packed, in bf16", packed, p.positions = CLATTN_POSITIONS_SINUSOIDAL; p.type = CLATTN_BF16);
 }
 
-/* ---- what ids mean ----------------------------------------------------------------------------------------------- */
+static void given_cosines(void **state) {
+  (void)state;
+  VARIANT("cosines of ids", self, p.rotary_rows = LARGEST_ID);
+  VARIANT("cosines of places", cross, p.position_ids = false; p.rotary_rows = KEYS;
+          p.rotary = CLATTN_ROTARY_INTERLEAVED; p.rotary_dim = 6; p.type = CLATTN_BF16);
+  VARIANT("cosines of places, aligned at the bottom right", given, p.position_ids = false; p.rotary_rows = KEYS;
+          p.alignment = CLATTN_ALIGN_BOTTOM_RIGHT; p.lengths = CLATTN_LENGTHS_KEYS; p.query_len = 19);
+  VARIANT("cosines of packed tokens", packed, p.position_ids = false; p.rotary_rows = KEYS);
+}
+
+static const clattn_rotary_scaling linear = {.kind = CLATTN_SCALING_LINEAR, .factor = 3.0};
+static const clattn_rotary_scaling dynamic = {.kind = CLATTN_SCALING_DYNAMIC, .factor = 2.0, .original_len = 11};
+static const clattn_rotary_scaling yarn = {.kind = CLATTN_SCALING_YARN, .factor = 8.0, .original_len = 400};
+static const clattn_rotary_scaling llama3 = {
+    .kind = CLATTN_SCALING_LLAMA3, .factor = 8.0, .original_len = 400, .low_freq_factor = 1.0, .high_freq_factor = 4.0};
+
+static void scaled(void **state) {
+  (void)state;
+  VARIANT("linear scaling", cross, p.rotary_scaling = linear; p.position_ids = false);
+  VARIANT("dynamic scaling, ids", self, p.rotary_scaling = dynamic; p.rotary_scaling.original_len = 1000);
+  VARIANT("dynamic scaling, places", cross, p.rotary_scaling = dynamic; p.position_ids = false);
+  VARIANT("YaRN", given, p.rotary_scaling = yarn; p.rotary = CLATTN_ROTARY_INTERLEAVED; p.type = CLATTN_F16);
+  VARIANT("Llama 3's scaling", packed, p.rotary_scaling = llama3);
+}
+
+/* ---- what inputs mean -----------------------------------------------------------------------------------------------
+ */
 
 /* Ids that count from 0 give the same bits as none. */
 static void places_as_ids(void **state) {
@@ -155,6 +195,77 @@ static void places_as_ids(void **state) {
   assert_memory_equal(c[0].outputs.context, c[1].outputs.context, c[0].bytes[CLATTN_CONTEXT]);
   support_free(&c[0]);
   support_free(&c[1]);
+}
+
+/* The formula's cosines and sines, given, are those that are computed. */
+static void formula_as_tables(void **state) {
+  (void)state;
+  enum { PAIRS = 4 };
+  clattn_problem p[2] = {self(), self()};
+  support_case c[2];
+  float cosines[QUERIES * PAIRS], sines[QUERIES * PAIRS];
+  p[0].position_ids = p[1].position_ids = false;
+  p[1].rotary_rows = QUERIES;
+  for (size_t i = 0; i < QUERIES * PAIRS; ++i) {
+    const double angle = (double)(i / PAIRS) * pow(10000.0, -2.0 * (double)(i % PAIRS) / (2.0 * PAIRS));
+    cosines[i] = (float)cos(angle);
+    sines[i] = (float)sin(angle);
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    support_allocate(&c[i], &p[i], 7);
+    c[i].inputs.rotary_cos = cosines;
+    c[i].inputs.rotary_sin = sines;
+    clattn_plan *plan = new_plan(&p[i], CLATTN_PIPELINE_FUSED);
+    run_and_check(plan, &c[i], "the formula as tables");
+    clattn_plan_destroy(plan);
+  }
+  assert_memory_equal(c[0].outputs.q, c[1].outputs.q, c[0].bytes[CLATTN_Q]);
+  assert_memory_equal(c[0].outputs.context, c[1].outputs.context, c[0].bytes[CLATTN_CONTEXT]);
+  support_free(&c[0]);
+  support_free(&c[1]);
+}
+
+/* Dynamic scaling turns new keys for the length that the cache has then; older keys stay as they are. */
+static void dynamic_scaling_with_a_cache(void **state) {
+  (void)state;
+  static const size_t tokens[] = {9, 4, 1}, lengths[] = {9, 13, 14};
+  clattn_problem p = self(), alone = self();
+  clattn_plan *of_keys = NULL;
+  clattn_cache *cache = NULL;
+  clattn_error error;
+  p.position_ids = alone.position_ids = false;
+  p.rotary_scaling = alone.rotary_scaling = dynamic;
+  p.cache.capacity = QUERIES;
+  for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; ++i) {
+    clattn_problem seen;
+    support_case c, all;
+    p.query_len = p.key_len = tokens[i];
+    alone.query_len = alone.key_len = lengths[i];
+    if (cache == NULL) assert_ok(clattn_cache_create(support_opened, &p, NULL, NULL, &cache, &error), &error);
+    const clattn_inputs on_cache = {.size = sizeof on_cache, .cache = cache};
+    assert_ok(clattn_cache_problem(cache, &p, &on_cache, &seen, &error), &error);
+    support_allocate_seen(&c, &p, &seen, 13);
+    support_allocate(&all, &alone, 13);
+    c.inputs.cache = cache;
+    clattn_plan *plan = new_plan(&p, CLATTN_PIPELINE_FUSED);
+    of_keys = new_plan(&alone, CLATTN_PIPELINE_FUSED);
+    for (size_t b = 0; b < BATCH; ++b) /* the same last tokens */
+      memcpy(support_tensor(&all, CLATTN_X) + ((b + 1) * lengths[i] - tokens[i]) * p.model_dim,
+             support_tensor(&c, CLATTN_X) + b * tokens[i] * p.model_dim, tokens[i] * p.model_dim * sizeof(float));
+    for (int t = CLATTN_WQ; t <= CLATTN_WV; ++t)
+      memcpy(support_tensor(&all, (clattn_tensor)t), support_tensor(&c, (clattn_tensor)t), c.bytes[t]);
+    run_and_check(plan, &c, "dynamic scaling with a cache");
+    run_and_check(of_keys, &all, "all tokens at once");
+    for (size_t b = 0; b < BATCH; ++b)
+      assert_memory_equal(c.outputs.k + b * tokens[i] * p.head_dim,
+                          all.outputs.k + ((b + 1) * lengths[i] - tokens[i]) * p.head_dim,
+                          tokens[i] * p.head_dim * sizeof(float));
+    clattn_plan_destroy(plan);
+    clattn_plan_destroy(of_keys);
+    support_free(&c);
+    support_free(&all);
+  }
+  clattn_cache_destroy(cache);
 }
 
 /* A sequence behind left padding, whose ids begin after it, gives what it gives alone. */
@@ -263,11 +374,90 @@ static void wrong_ids(void **state) {
   support_free(&c);
 }
 
+static void wrong_tables(void **state) {
+  (void)state;
+  clattn_problem p = cross();
+  support_case c;
+  int32_t ids[IDS], key_ids[IDS];
+  float table[KEYS * 4] = {0};
+  p.rotary_rows = KEYS;
+  for (size_t i = 0; i < IDS; ++i) ids[i] = key_ids[i] = (int32_t)(i % KEYS);
+  support_allocate(&c, &p, 5);
+  c.inputs.position_ids = ids;
+  c.inputs.key_position_ids = key_ids;
+  assert_refused(&p, &c, "input rotary_cos is NULL; the problem has rotary_rows");
+  c.inputs.rotary_cos = table;
+  assert_refused(&p, &c, "input rotary_sin is NULL");
+  c.inputs.rotary_sin = table;
+  ids[3] = KEYS;
+  assert_refused(&p, &c, "position_ids[3] is 26 (allowed: 0 to 25, the last of rotary_rows)");
+  ids[3] = -1;
+  assert_refused(&p, &c, "position_ids[3] is -1 (allowed: 0 to 25");
+  p.position_ids = false;
+  p.rotary_rows = KEYS - 1;
+  assert_refused(&p, &c, "rotary_rows is 25, but the last token of sequence 0 stands at position 25 (allowed: 26 rows");
+  p.rotary_rows = KEYS;
+  p.alignment = CLATTN_ALIGN_OFFSET;
+  p.offset = KEYS - QUERIES + 1;
+  assert_refused(&p, &c, "stands at position 26 (allowed: 27 rows");
+  p.offset = -1;
+  assert_refused(&p, &c, "stands at position -1 (allowed with a rotary embedding: 0 and more)");
+  support_free(&c);
+}
+
+static void problems_refused(void **state) {
+  (void)state;
+  clattn_error error;
+#define REFUSED(change, part)                                                                                          \
+  do {                                                                                                                 \
+    clattn_problem p = self();                                                                                         \
+    clattn_rotary_scaling *s = &p.rotary_scaling;                                                                      \
+    change;                                                                                                            \
+    (void)s;                                                                                                           \
+    assert_int_equal(clattn_problem_validate(&p, &error), CLATTN_INVALID_PROBLEM);                                     \
+    assert_says(&error, part);                                                                                         \
+  } while (0)
+  REFUSED(p.rotary = CLATTN_ROTARY_NONE, "position_ids is 1, but has an effect only where positions is");
+  REFUSED(p.rotary = CLATTN_ROTARY_NONE; p.position_ids = false; p.rotary_rows = 5, "rotary_rows is 5, but");
+  REFUSED(p.rotary = CLATTN_ROTARY_NONE; p.position_ids = false; *s = linear, "rotary_scaling.kind is 1, but");
+  REFUSED(p.rotary_rows = 5; *s = linear, "rotary_scaling.kind is 1, but");
+  REFUSED(p.rotary_rows = 5; p.rotary_base = 500.0, "rotary_base is 500, but");
+  REFUSED(p.rotary_rows = (size_t)CLATTN_LARGEST_SIZE + 1, "rotary_rows is 2147482624 (allowed: up to");
+  REFUSED(s->kind = (clattn_scaling)5, "rotary_scaling.kind is 5 (allowed: CLATTN_SCALING_NONE, _LINEAR");
+  REFUSED(s->factor = 2.0, "rotary_scaling.factor is 2, but has an effect only where rotary_scaling.kind is");
+  REFUSED(s->kind = CLATTN_SCALING_LINEAR, "rotary_scaling.factor is 0 (allowed with CLATTN_SCALING_LINEAR: a finite");
+  REFUSED(*s = linear; s->factor = -1.0, "rotary_scaling.factor is -1 (");
+  REFUSED(*s = linear; s->factor = (double)NAN, "rotary_scaling.factor is nan");
+  REFUSED(*s = linear; s->original_len = 5, "rotary_scaling.original_len is 5, but");
+  REFUSED(*s = dynamic; s->original_len = 0, "rotary_scaling.original_len is 0 (allowed with CLATTN_SCALING_DYNAMIC");
+  REFUSED(*s = dynamic; s->beta_fast = 1.0, "rotary_scaling.beta_fast is 1, but has an effect only where "
+                                            "rotary_scaling.kind is CLATTN_SCALING_YARN (allowed otherwise: 0)");
+  REFUSED(*s = dynamic; p.rotary_dim = 2, "rotary_dim 2 (allowed with it: 4 and more)");
+  REFUSED(*s = yarn; p.rotary_base = 1.0, "rotary_base 1 (allowed with it: above 1)");
+  REFUSED(*s = yarn; s->low_freq_factor = 1.0, "rotary_scaling.low_freq_factor is 1, but");
+  REFUSED(*s = yarn; s->beta_slow = (double)INFINITY, "rotary_scaling.beta_slow is inf (allowed with");
+  REFUSED(*s = yarn; s->mscale = 1.0, "rotary_scaling.mscale is 1 and mscale_all_dim 0 (allowed: both");
+  REFUSED(*s = yarn; s->mscale = s->mscale_all_dim = s->attention_factor = 1.0,
+                     "rotary_scaling.mscale is 1, but has an effect only where attention_factor is 0");
+  REFUSED(*s = llama3; s->keep_fractions = true, "rotary_scaling.keep_fractions is 1, but");
+  REFUSED(*s = llama3; s->high_freq_factor = 0.0, "rotary_scaling.high_freq_factor is 0 (allowed");
+  REFUSED(*s = llama3; s->low_freq_factor = 4.0, "rotary_scaling.low_freq_factor is 4 (allowed: less than");
+#undef REFUSED
+}
+
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ids),          cmocka_unit_test(places_as_ids),
-      cmocka_unit_test(left_padding), cmocka_unit_test(ids_with_a_cache),
+      cmocka_unit_test(ids),
+      cmocka_unit_test(given_cosines),
+      cmocka_unit_test(scaled),
+      cmocka_unit_test(places_as_ids),
+      cmocka_unit_test(formula_as_tables),
+      cmocka_unit_test(dynamic_scaling_with_a_cache),
+      cmocka_unit_test(left_padding),
+      cmocka_unit_test(ids_with_a_cache),
       cmocka_unit_test(wrong_ids),
+      cmocka_unit_test(wrong_tables),
+      cmocka_unit_test(problems_refused),
   };
   return support_run_group("rotary", tests, sizeof tests / sizeof tests[0], support_open, support_close, argc, argv);
 }

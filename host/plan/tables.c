@@ -56,6 +56,11 @@ static clattn_tensor tensor_of(clattn_placed placed) {
   return placed == CLATTN_PLACED_X ? CLATTN_X : placed == CLATTN_PLACED_Q ? CLATTN_Q : CLATTN_K;
 }
 
+/* Whether the contents come from a run's inputs, besides its lengths. */
+static bool needs_inputs(const clattn_problem *p, clattn_placed placed) {
+  return p->position_ids || (placed != CLATTN_PLACED_X && p->rotary_rows != 0);
+}
+
 /* ---- contents ---------------------------------------------------------------------------------------------------- */
 
 static clattn_token_span span_of(const clattn_problem *p, const clattn_inputs *inputs, clattn_placed placed, size_t b) {
@@ -145,12 +150,12 @@ static clattn_status create(clattn_plan *plan, clattn_placed placed, clattn_erro
   if (p->position_ids) t->id = calloc(tokens_of(p, placed), sizeof *t->id);
   if (t->host == NULL || t->span == NULL || (p->position_ids && t->id == NULL))
     return clattn_fail_malloc(error, bytes, "a table of positions");
-  if (p->position_ids) {
-    t->by_token = true;
-  } else {
+  t->by_token = p->position_ids;
+  if (!needs_inputs(p, placed)) {
     const clattn_rotary_run run = clattn_rotary_of(p, NULL);
     take_spans(p, NULL, placed, t);
     fill_table(&run, placed, t);
+    t->base = run.scaled.base;
     t->filled = true;
   }
   return make_buffer(plan, t, bytes, error);
@@ -162,14 +167,21 @@ clattn_status clattn_tables_create(clattn_plan *plan, clattn_error *error) {
   return status;
 }
 
-static clattn_status update(clattn_plan *plan, clattn_placed placed, const clattn_inputs *inputs, clattn_queue *queue,
-                            clattn_error *error) {
+/* Whether the same positions have other cosines and sines than in the run before, or may have. */
+static bool turns_otherwise(const clattn_rotary_run *run, clattn_placed placed, const clattn_table *t) {
+  return placed != CLATTN_PLACED_X && (run->cos != NULL || run->scaled.base != t->base);
+}
+
+static clattn_status update(clattn_plan *plan, clattn_placed placed, const clattn_rotary_run *run,
+                            const clattn_inputs *inputs, clattn_queue *queue, clattn_error *error) {
   const clattn_problem *p = &plan->problem;
   clattn_table *t = &plan->tables.of[placed];
-  if (!is_needed(p, placed) || !(t->id != NULL ? take_ids : take_spans)(p, inputs, placed, t)) return CLATTN_OK;
-  const clattn_rotary_run run = clattn_rotary_of(p, inputs);
+  if (!is_needed(p, placed)) return CLATTN_OK;
+  const bool moved = (t->id != NULL ? take_ids : take_spans)(p, inputs, placed, t);
+  if (!moved && !turns_otherwise(run, placed, t)) return CLATTN_OK;
   t->filled = false; /* until it is on the device */
-  const size_t bytes = fill_table(&run, placed, t) * width_of(p, placed) * sizeof(float);
+  t->base = run->scaled.base;
+  const size_t bytes = fill_table(run, placed, t) * width_of(p, placed) * sizeof(float);
   const clattn_status status =
       queue != NULL ? clattn_queue_write(queue, t->buffer, t->host, bytes, error) : make_buffer(plan, t, bytes, error);
   t->filled = status == CLATTN_OK;
@@ -178,9 +190,10 @@ static clattn_status update(clattn_plan *plan, clattn_placed placed, const clatt
 
 clattn_status clattn_tables_update(clattn_plan *plan, const clattn_inputs *inputs, clattn_queue *queue,
                                    clattn_error *error) {
+  const clattn_rotary_run run = clattn_rotary_of(&plan->problem, inputs);
   clattn_status status = CLATTN_OK;
   for (int i = 0; i < CLATTN_PLACED_COUNT && status == CLATTN_OK; ++i)
-    status = update(plan, (clattn_placed)i, inputs, queue, error);
+    status = update(plan, (clattn_placed)i, &run, inputs, queue, error);
   return status;
 }
 

@@ -1,6 +1,7 @@
 /* A plan's tables of sines and cosines for the positions of a run's tokens, computed on the host. A
  * table has one row per token; without position ids, if all sequences begin at the same position, they share the rows
- * of the longest. A run recomputes a table only if its positions differ from the run before. */
+ * of the longest. A run recomputes a table only if its positions differ from the run before, its frequencies do, or its
+ * cosines and sines are given. */
 #ifndef CLATTN_TABLES_H
 #define CLATTN_TABLES_H
 
@@ -22,6 +23,7 @@ typedef struct clattn_table {
   float *host;             /* its contents */
   clattn_token_span *span; /* (batch): the tokens that the contents are for */
   int32_t *id;             /* (tokens): their position ids; NULL: the problem has none */
+  double base;             /* of the rotary frequencies */
   bool by_token, filled;
 } clattn_table;
 
@@ -35,7 +37,7 @@ struct clattn_plan;
 /* Device memory of all tables. */
 uint64_t clattn_tables_bytes(const clattn_problem *problem);
 
-/* Creates the plan's tables, filled for a run with full lengths and an empty cache; those of position ids empty. */
+/* Creates the plan's tables, filled for a run with full lengths and an empty cache; those that need inputs empty. */
 clattn_status clattn_tables_create(struct clattn_plan *plan, clattn_error *error);
 
 /* Updates the tables to a run's positions. Call it before the run, after the cache has counted the

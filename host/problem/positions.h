@@ -28,8 +28,11 @@ int64_t clattn_first_key_position(const clattn_sequence *sequence);
 int64_t clattn_token_position(const clattn_problem *problem, const clattn_inputs *inputs, clattn_tensor tensor,
                               size_t token);
 
-/* CLATTN_INVALID_ARGUMENT where ids are missing or out of range, or where a rotary embedding gets a place below 0. With
- * a cache call it after the cache has counted the new keys. */
+/* The largest position of the run's tokens, padding too, + 1. inputs: NULL for full lengths. */
+int64_t clattn_positions_end(const clattn_problem *problem, const clattn_inputs *inputs);
+
+/* CLATTN_INVALID_ARGUMENT where ids, cosines or sines are missing, or a position is out of range: below 0, or beyond
+ * the cosines and sines. With a cache call it after the cache has counted the new keys. */
 clattn_status clattn_check_positions(const clattn_problem *problem, const clattn_inputs *inputs, clattn_error *error);
 
 #endif

@@ -17,28 +17,50 @@ clattn_pair clattn_rotary_pair(const clattn_problem *problem, size_t pair) {
 /* ---- angles ------------------------------------------------------------------------------------------------------ */
 
 clattn_rotary_run clattn_rotary_of(const clattn_problem *problem, const clattn_inputs *inputs) {
-  (void)inputs;
-  return (clattn_rotary_run){.problem = problem};
+  const bool dynamic = problem->rotary_scaling.kind == CLATTN_SCALING_DYNAMIC, given = problem->rotary_rows != 0;
+  const double length = dynamic ? (double)clattn_positions_end(problem, inputs) : 0.0;
+  return (clattn_rotary_run){.problem = problem,
+                             .scaled = clattn_scaled_of(problem, clattn_rotary_dim(problem), length),
+                             .cos = given && inputs != NULL ? inputs->rotary_cos : NULL,
+                             .sin = given && inputs != NULL ? inputs->rotary_sin : NULL};
 }
 
 double clattn_rotary_frequency(const clattn_rotary_run *run, size_t pair) {
-  return pow(run->problem->rotary_base, -2.0 * (double)pair / (double)clattn_rotary_dim(run->problem));
+  const double unscaled = pow(run->scaled.base, -2.0 * (double)pair / (double)clattn_rotary_dim(run->problem));
+  return clattn_scaled_frequency(run->problem, &run->scaled, unscaled, pair);
 }
 
-static clattn_turn turn_by(double angle) {
-  return (clattn_turn){cos(angle), sin(angle)};
+static clattn_turn turn_by(const clattn_rotary_run *run, double angle) {
+  return (clattn_turn){run->scaled.amplitude * cos(angle), run->scaled.amplitude * sin(angle)};
 }
 
 clattn_turn clattn_rotary_turn(const clattn_rotary_run *run, int64_t position, size_t pair) {
-  return turn_by((double)position * clattn_rotary_frequency(run, pair));
+  const size_t pairs = clattn_rotary_dim(run->problem) / 2, at = (size_t)position * pairs + pair;
+  if (run->cos != NULL) return (clattn_turn){(double)run->cos[at], (double)run->sin[at]};
+  return turn_by(run, (double)position * clattn_rotary_frequency(run, pair));
+}
+
+static void fill_given(const clattn_rotary_run *run, const clattn_position_list *positions, float *table) {
+  const size_t pairs = clattn_rotary_dim(run->problem) / 2;
+  for (size_t i = 0; i < positions->count; ++i) {
+    const size_t row = (size_t)clattn_position_at(positions, i) * pairs;
+    for (size_t pair = 0; pair < pairs; ++pair) {
+      *table++ = run->cos[row + pair];
+      *table++ = run->sin[row + pair];
+    }
+  }
 }
 
 void clattn_fill_rotary(const clattn_rotary_run *run, const clattn_position_list *positions, float *table) {
   const size_t pairs = clattn_rotary_dim(run->problem) / 2;
+  if (run->cos != NULL) {
+    fill_given(run, positions, table);
+    return;
+  }
   for (size_t pair = 0; pair < pairs; ++pair) {
     const double frequency = clattn_rotary_frequency(run, pair);
     for (size_t i = 0; i < positions->count; ++i) {
-      const clattn_turn turn = turn_by((double)clattn_position_at(positions, i) * frequency);
+      const clattn_turn turn = turn_by(run, (double)clattn_position_at(positions, i) * frequency);
       table[2 * (i * pairs + pair)] = (float)turn.cos;
       table[2 * (i * pairs + pair) + 1] = (float)turn.sin;
     }

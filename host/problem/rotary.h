@@ -4,6 +4,7 @@
 #define CLATTN_ROTARY_H
 
 #include "problem/positions.h"
+#include "problem/scaling.h"
 
 /* Elements of each vector that are rotated. */
 size_t clattn_rotary_dim(const clattn_problem *problem);
@@ -14,13 +15,15 @@ typedef struct clattn_pair {
 } clattn_pair;
 clattn_pair clattn_rotary_pair(const clattn_problem *problem, size_t pair);
 
-/* The embedding as one run has it. */
+/* The embedding as one run has it. inputs: NULL for full lengths; given cosines and sines are missing then. */
 typedef struct clattn_rotary_run {
   const clattn_problem *problem;
+  clattn_scaled scaled;
+  const float *cos, *sin; /* the caller's, (rotary_rows, rotary_dim / 2); NULL: computed */
 } clattn_rotary_run;
 clattn_rotary_run clattn_rotary_of(const clattn_problem *problem, const clattn_inputs *inputs);
 
-/* The angle of a pair from one position to the next. */
+/* The angle of a pair from one position to the next, where cosines and sines are computed. */
 double clattn_rotary_frequency(const clattn_rotary_run *run, size_t pair);
 
 /* What a pair is multiplied by at a position. */

@@ -23,6 +23,7 @@ static bool is_same(double a, double b) {
 clattn_status clattn_check_unused(const clattn_problem *p, clattn_error *error) {
   const bool projected = p->source != CLATTN_SOURCE_QKV, strided = p->order == CLATTN_ORDER_STRIDES;
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED, cached = p->cache.capacity != 0;
+  const bool computed = p->rotary != CLATTN_ROTARY_NONE && p->rotary_rows == 0; /* cosines and sines */
   const unsigned qkv_biases = p->biases & (CLATTN_BIAS_Q | CLATTN_BIAS_K | CLATTN_BIAS_V);
   const struct {
     const char *name;
@@ -44,8 +45,12 @@ clattn_status clattn_check_unused(const clattn_problem *p, clattn_error *error) 
        "mask is CLATTN_MASK_FLOAT or _BOOL"},
       {"rotary_dim", (double)p->rotary_dim, 0, p->rotary != CLATTN_ROTARY_NONE,
        "rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED"},
-      {"rotary_base", p->rotary_base, 10000, p->rotary != CLATTN_ROTARY_NONE,
+      {"rotary_base", p->rotary_base, 10000, computed,
+       "rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED and rotary_rows 0"},
+      {"rotary_rows", (double)p->rotary_rows, 0, p->rotary != CLATTN_ROTARY_NONE,
        "rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED"},
+      {"rotary_scaling.kind", (double)p->rotary_scaling.kind, 0, computed,
+       "rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED and rotary_rows 0"},
       {"position_ids", p->position_ids, 0, p->rotary != CLATTN_ROTARY_NONE || p->positions != CLATTN_POSITIONS_NONE,
        "positions is CLATTN_POSITIONS_SINUSOIDAL or rotary is CLATTN_ROTARY_HALVES or _INTERLEAVED"},
       {"packed_queries", (double)p->packed_queries, 0, packed, "lengths is CLATTN_LENGTHS_PACKED"},

@@ -1,4 +1,4 @@
-/* Validates problems; only this file and unused.c refuse one. */
+/* Validates problems; only this file, unused.c and scaling.c refuse one. */
 #include <float.h>
 #include <limits.h>
 #include <math.h>
@@ -8,6 +8,7 @@
 #include "problem/shape.h"
 #include "problem/sized.h"
 #include "base/status.h"
+#include "problem/scaling.h"
 #include "problem/tensors.h"
 #include "problem/unused.h"
 
@@ -101,6 +102,8 @@ static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
        "CLATTN_POSITIONS_NONE, CLATTN_POSITIONS_SINUSOIDAL"},
       {"rotary", (int)p->rotary, CLATTN_ROTARY_INTERLEAVED,
        "CLATTN_ROTARY_NONE, CLATTN_ROTARY_HALVES, CLATTN_ROTARY_INTERLEAVED"},
+      {"rotary_scaling.kind", (int)p->rotary_scaling.kind, CLATTN_SCALING_LLAMA3,
+       "CLATTN_SCALING_NONE, _LINEAR, _DYNAMIC, _YARN, _LLAMA3"},
       {"mask", (int)p->mask, CLATTN_MASK_BOOL, "CLATTN_MASK_NONE, CLATTN_MASK_FLOAT, CLATTN_MASK_BOOL"},
       {"lengths", (int)p->lengths, CLATTN_LENGTHS_PACKED,
        "CLATTN_LENGTHS_FULL, CLATTN_LENGTHS_KEYS, CLATTN_LENGTHS_PACKED"},
@@ -227,11 +230,13 @@ static clattn_status check_positions(const clattn_problem *p, clattn_error *erro
   const bool placed = p->positions != CLATTN_POSITIONS_NONE;
   if (placed && p->source == CLATTN_SOURCE_QKV)
     return INVALID("positions are to be added to x, but q, k and v are given");
-  if (p->rotary == CLATTN_ROTARY_NONE) return CLATTN_OK;
+  if (p->rotary == CLATTN_ROTARY_NONE) return clattn_check_scaling(p, error);
+  if (p->rotary_rows > LARGEST_SIZE)
+    return INVALID("rotary_rows is %zu (allowed: up to %zu)", p->rotary_rows, LARGEST_SIZE);
   const size_t dim = p->rotary_dim != 0 ? p->rotary_dim : p->head_dim;
   if (dim % 2 != 0 || dim > p->head_dim)
     return INVALID("rotary_dim is %zu (allowed: an even number up to head_dim, %zu; 0: head_dim)", dim, p->head_dim);
-  return CLATTN_OK;
+  return clattn_check_scaling(p, error);
 }
 
 static clattn_status check_cache(const clattn_problem *p, clattn_error *error) {

@@ -57,7 +57,9 @@ static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, c
                                  .query_offsets = buffers->query_offsets,
                                  .key_offsets = buffers->key_offsets,
                                  .position_ids = buffers->position_ids,
-                                 .key_position_ids = buffers->key_position_ids};
+                                 .key_position_ids = buffers->key_position_ids,
+                                 .rotary_cos = buffers->rotary_cos,
+                                 .rotary_sin = buffers->rotary_sin};
   const clattn_destination to = {.device = buffers};
   clattn_binding bound;
   clattn_problem seen;

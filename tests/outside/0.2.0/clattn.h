@@ -89,6 +89,9 @@ typedef struct clattn_inputs {
                                    memory also for clattn_plan_enqueue, as lengths are */
   const int32_t *key_position_ids; /* of rotated keys that come from xkv or k: tokens of these, with a cache the new
                                       ones; ignored with CLATTN_SOURCE_X */
+  const float *rotary_cos, *rotary_sin; /* (rotary_rows, rotary_dim / 2), with clattn_problem.rotary_rows: of each
+                                           position and pair. A run at another position is CLATTN_INVALID_ARGUMENT. Host
+                                           memory, too */
 } clattn_inputs;
 
 CLATTN_SIZED(clattn_inputs)

@@ -39,7 +39,7 @@ CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_devi
  * else results. A result must not overlap with another tensor; inputs may. q, k and v in the caller's own memory
  * (CL_MEM_USE_HOST_PTR) begin at a multiple of 16 bytes where kernels read four elements at once. All this is checked
  * by each clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths
- * and position ids are host memory, read during the call.
+ * position ids, cosines and sines are host memory, read during the call.
  *
  * In the buffer `weights` a masked key's weight is -0, which equals 0; only its bits tell it from the weight of a key
  * that is seen but has underflowed to 0. */
@@ -57,6 +57,7 @@ typedef struct clattn_buffers {
   clattn_cache *cache;
   const int32_t *key_lengths, *query_offsets, *key_offsets; /* as in clattn_inputs */
   const int32_t *position_ids, *key_position_ids;
+  const float *rotary_cos, *rotary_sin;
 } clattn_buffers;
 
 CLATTN_SIZED(clattn_buffers)

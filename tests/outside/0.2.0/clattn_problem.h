@@ -175,6 +175,40 @@ typedef enum clattn_rotary {
   CLATTN_ROTARY_INTERLEAVED /* 2i and 2i + 1, as in the paper and in GPT-J */
 } clattn_rotary;
 
+/* Frequencies for sequences that are longer than those which a model was trained on, with the formulas and names of
+ * transformers 5.24 (ROPE_INIT_FUNCTIONS in modeling_rope_utils.py). f is pair i's frequency without scaling,
+ * base^(-2i / dim); dim is rotary_dim; turns = original_len * f / 2 pi. Lists of factors, as longrope has them, are not
+ * among these: give cosines and sines (rotary_rows). */
+typedef enum clattn_scaling {
+  CLATTN_SCALING_NONE,
+  CLATTN_SCALING_LINEAR,  /* f / factor (Chen et al. 2023, arXiv:2306.15595) */
+  CLATTN_SCALING_DYNAMIC, /* dynamic NTK: base becomes base * (factor * n - (factor - 1))^(dim / (dim - 2)), where n =
+                             len / original_len or 1, the larger one. len is the largest position + 1 of all tokens of
+                             the run, padding too. Cached keys keep the angles of their own runs. transformers remembers
+                             the longest len until one is below original_len; here each run stands alone */
+  CLATTN_SCALING_YARN, /* (Peng et al. 2023, arXiv:2309.00071) r * f / factor + (1 - r) * f, where r = (i - low) / (high
+                          - low) between 0 and 1. low = floor(d(beta_fast)), 0 at least; high = ceil(d(beta_slow)), dim
+                          - 1 at most; d(b) = dim * ln(original_len / (2 pi b)) / (2 ln(base)). Cosines and sines are
+                          multiplied by attention_factor */
+  CLATTN_SCALING_LLAMA3 /* (Llama 3.1) s * f + (1 - s) * f / factor, where s = (turns - low_freq_factor) /
+                           (high_freq_factor - low_freq_factor) between 0 and 1 */
+} clattn_scaling;
+
+/* All are 0 where the kind does not have them. */
+typedef struct clattn_rotary_scaling {
+  clattn_scaling kind;
+  bool keep_fractions; /* YARN: low and high are not rounded; transformers' truncate = false */
+  double factor;       /* of every kind, above 0 */
+  size_t original_len; /* DYNAMIC, YARN, LLAMA3: original_max_position_embeddings; DYNAMIC: max_position_embeddings */
+  double low_freq_factor;  /* LLAMA3: above 0 */
+  double high_freq_factor; /* LLAMA3: above low_freq_factor */
+  double beta_fast;        /* YARN; 0: 32 */
+  double beta_slow;        /* YARN; 0: 1 */
+  double attention_factor; /* YARN; 0: m(mscale) / m(mscale_all_dim), or without these m(1); m(x) = 0.1 * x * ln(factor)
+                              + 1, and 1 with a factor up to 1 */
+  double mscale, mscale_all_dim; /* YARN: both or neither, and not with attention_factor */
+} clattn_rotary_scaling;
+
 typedef enum clattn_cache_type {
   CLATTN_CACHE_F32,
   CLATTN_CACHE_F16,
@@ -261,8 +295,11 @@ typedef struct clattn_problem {
                                  output_dim is CLATTN_UNSUPPORTED: wo reads rows of tokens */
   clattn_math math;           /* CLATTN_MATH_STORED only with CLATTN_F16 and CLATTN_BF16 */
 
-  bool position_ids; /* clattn_inputs.position_ids instead of places in the sequence, for `positions` and `rotary`.
-                        causal, windows and ALiBi count places all the same: with left padding mask the padding */
+  bool position_ids;  /* clattn_inputs.position_ids instead of places in the sequence, for `positions` and `rotary`.
+                         causal, windows and ALiBi count places all the same: with left padding mask the padding */
+  size_t rotary_rows; /* 0; else clattn_inputs.rotary_cos and rotary_sin have that many positions, and rotary_base has
+                         no effect, as in ONNX's RotaryEmbedding */
+  clattn_rotary_scaling rotary_scaling;
 } clattn_problem;
 
 CLATTN_FILLED(clattn_problem)
