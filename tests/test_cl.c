@@ -127,6 +127,8 @@ static clattn_problem problem(void) {
   return p;
 }
 
+enum { ROTARY_ROWS = 90 };
+
 /* A problem with nearly every feature. */
 static clattn_problem problem_with_all(void) {
   clattn_problem p = problem();
@@ -137,6 +139,8 @@ static clattn_problem problem_with_all(void) {
   p.output_dim = 21;
   p.rotary = CLATTN_ROTARY_INTERLEAVED;
   p.rotary_dim = 6;
+  p.position_ids = true;
+  p.rotary_rows = ROTARY_ROWS;
   p.lengths = CLATTN_LENGTHS_KEYS;
   p.alibi = p.sinks = true;
   p.softcap = 9.0f;
@@ -150,6 +154,20 @@ static clattn_problem problem_with_all(void) {
 
 static const int32_t key_lengths[] = {67, 40};
 
+/* Host memory that only the call reads: position ids, cosines and sines. */
+typedef struct host_inputs {
+  int32_t ids[2 * 67];
+  float cosines[ROTARY_ROWS * 3], sines[ROTARY_ROWS * 3];
+} host_inputs;
+
+static void fill_host_inputs(host_inputs *h, size_t step) {
+  for (size_t i = 0; i < 2 * 67; ++i) h->ids[i] = (int32_t)(i * step % ROTARY_ROWS);
+  for (size_t i = 0; i < ROTARY_ROWS * 3; ++i) {
+    h->cosines[i] = (float)cos((double)(i * step));
+    h->sines[i] = (float)sin((double)(i * step));
+  }
+}
+
 /* Enqueued after a user event: nothing may run before the event, and everything must run after
  * it. */
 static void enqueue_problem(clattn_problem p, cl_command_queue_properties properties, const char *kernels,
@@ -157,6 +175,11 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   support_case c;
   support_allocate(&c, &p, 3);
   c.inputs.key_lengths = key_lengths;
+  host_inputs host;
+  fill_host_inputs(&host, 7);
+  c.inputs.position_ids = host.ids;
+  c.inputs.rotary_cos = host.cosines;
+  c.inputs.rotary_sin = host.sines;
   owner o;
   set_up(&o, properties, &c);
   if (o.context == NULL) {
@@ -186,6 +209,9 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   assert_int_equal(code, CL_SUCCESS);
   clattn_buffers buffers = buffers_of(&o);
   buffers.key_lengths = key_lengths;
+  buffers.position_ids = host.ids;
+  buffers.rotary_cos = host.cosines;
+  buffers.rotary_sin = host.sines;
   for (int t = CLATTN_Q; t < CLATTN_TENSOR_COUNT; ++t)
     if (support_is_traced((clattn_tensor)t)) clattn_buffers_set(&buffers, (clattn_tensor)t, o.buffer[t]);
   support_want(&c, plan);
@@ -206,7 +232,9 @@ static void enqueue_problem(clattn_problem p, cl_command_queue_properties proper
   clReleaseEvent(gate);
 
   /* Two more runs without an event and without waiting: the plan keeps them in order. */
+  fill_host_inputs(&host, 11);
   assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
+  fill_host_inputs(&host, 7);
   assert_ok(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), &error);
   assert_int_equal(clFinish(o.queue), CL_SUCCESS);
   download(&o, &c);
@@ -445,6 +473,8 @@ static clattn_problem decoder(cl_uint type, size_t page_len) {
   p.value_dim = 7;
   p.causal = true;
   p.rotary = CLATTN_ROTARY_HALVES;
+  p.rotary_scaling =
+      (clattn_rotary_scaling){.kind = CLATTN_SCALING_DYNAMIC, .factor = 2.0, .original_len = 3}; /* new for each run */
   p.output_dim = 12;
   p.cache.capacity = 12;
   p.cache.type = (clattn_cache_type)type;
@@ -690,6 +720,15 @@ static void output_required(void **state) {
   assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
   assert_non_null(strstr(error.message, "buffer output is NULL"));
   buffers.output = o.buffer[CLATTN_OUTPUT];
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "rotary_cos is NULL"));
+  host_inputs host;
+  fill_host_inputs(&host, 7);
+  buffers.rotary_cos = only_output.rotary_cos = host.cosines;
+  buffers.rotary_sin = only_output.rotary_sin = host.sines;
+  assert_int_equal(clattn_plan_enqueue(plan, &buffers, 0, NULL, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_non_null(strstr(error.message, "position_ids is NULL"));
+  buffers.position_ids = only_output.position_ids = host.ids;
   for (int t = CLATTN_Q; t < CLATTN_OUTPUT; ++t) clattn_buffers_set(&only_output, (clattn_tensor)t, NULL);
   unsigned char *with_all = output_of_run(plan, &buffers, &o, &c),
                 *by_itself = output_of_run(plan, &only_output, &o, &c);
