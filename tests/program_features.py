@@ -20,7 +20,8 @@ SHAPES = {"x": (TOKENS, MODEL_DIM), "xkv": (KEYS, KV_MODEL_DIM), "wq": (MODEL_DI
           "bo": (OUTPUT_DIM,), "mask": (BATCH, 1, TOKENS, KEYS), "cache-mask": (1, 8), "slopes": (HEADS,),
           "sinks": (HEADS,), "past-k": (1, KV_HEADS, PAST, HEAD_DIM), "past-v": (1, KV_HEADS, PAST, VALUE_DIM),
           "q": (BATCH, HEADS, TOKENS, HEAD_DIM), "k": (BATCH, KV_HEADS, KEYS, HEAD_DIM),
-          "v": (BATCH, KV_HEADS, KEYS, VALUE_DIM)}
+          "v": (BATCH, KV_HEADS, KEYS, VALUE_DIM), "cos": (9, HEAD_DIM // 2), "sin": (9, HEAD_DIM // 2)}
+IDS, KEY_IDS = (0, 0, 1, 8, 3), (5, 0, 8, 1, 1, 7, 2)
 
 
 def float_of(value):
@@ -83,6 +84,15 @@ def inputs(folder):
     for shape in ((6,), (1,), (3, 6), (9, 9), (1, 1, 9, 9), (2, 2, 2), (2, TOKENS, MODEL_DIM), (TOKENS, KEYS + 1)):
         store(to("wrong-" + "x".join(str(n) for n in shape)), shape, [1] * math.prod(shape))
     store(to("wrong-int"), (3,), [1, 2, 3], descr="<i4")
+    store(to("ids"), (TOKENS,), IDS, descr="<i4")
+    store_bits(to("ids-2"), (BATCH, TOKENS), IDS * BATCH, "<i8", "q")
+    store(to("key-ids"), (1, KEYS), KEY_IDS, descr=">i4")
+    for name, kind, shape, ids in (("ids-3", "q", (3, TOKENS), IDS * 3), ("ids-below-0", "q", (TOKENS,), (0, 1, 2, 3, -1)),
+                                   ("ids-large", "q", (TOKENS,), (0, 1, 2, 3, 2 ** 31)), ("ids-9", "q", (TOKENS,), range(5, 10))):
+        store_bits(to(name), shape, list(ids), "<i8", kind)
+    store(to("ids-fortran"), (BATCH, TOKENS), IDS * BATCH, descr="<i4", fortran=True)
+    with open(to("ids"), "rb") as file, open(to("ids-short"), "wb") as short:
+        short.write(file.read()[:-1])
     with zipfile.ZipFile(os.path.join(folder, "wrong-zip.npz"), "w") as file:
         file.write(to("x"), "x.npy")
     with open(to("wrong-text"), "w", encoding="ascii") as file:
@@ -143,15 +153,33 @@ def project(x, w, b=None):
     return [value + bias[i % columns] for i, value in enumerate(product(x, DATA[w], rows, inner, columns))]
 
 
-def rotate(x, heads, pairs, dim=HEAD_DIM, base=10000.0, first=0):
-    """pairs: the places of pair i."""
+def rotate(x, heads, pairs, dim=HEAD_DIM, base=10000.0, first=0, ids=None, factor=1.0):
+    """pairs: the places of pair i. ids: of all tokens of all sequences."""
     result = list(x)
     for n, h, i in itertools.product(range(len(x) // (heads * HEAD_DIM)), range(heads), range(dim // 2)):
-        angle = (n + first) * base ** (-2 * i / dim)
+        angle = (ids[n % len(ids)] if ids else n + first) * base ** (-2 * i / dim) / factor
         a, b = ((n * heads + h) * HEAD_DIM + place for place in pairs(i, dim))
         result[a] = x[a] * math.cos(angle) - x[b] * math.sin(angle)
         result[b] = x[a] * math.sin(angle) + x[b] * math.cos(angle)
     return result
+
+
+def turn_by_tables(x, heads):
+    """Pairs of halves, with the cosines and sines of IDS."""
+    result, half = list(x), HEAD_DIM // 2
+    for n, h, i in itertools.product(range(len(x) // (heads * HEAD_DIM)), range(heads), range(half)):
+        cos, sin = (DATA[name][IDS[n] * half + i] for name in ("cos", "sin"))
+        a, b = ((n * heads + h) * HEAD_DIM + place for place in halves(i, HEAD_DIM))
+        result[a], result[b] = x[a] * cos - x[b] * sin, x[a] * sin + x[b] * cos
+    return result
+
+
+def given_at_ids():
+    """q and k of two sequences, turned by IDS and KEY_IDS."""
+    q, k, v = joined("q"), joined("k"), joined("v")
+    q, k = rotate(q, HEADS, halves, ids=IDS), rotate(k, KV_HEADS, halves, ids=KEY_IDS)
+    return [value for b in range(BATCH) for value in attention(*(
+        x[b * len(x) // BATCH:(b + 1) * len(x) // BATCH] for x in (q, k, v)), causal=True)]
 
 
 def halves(i, dim):
@@ -171,9 +199,9 @@ def self_attention(x="x", turn=None, past=False, **case):
     return attention(q, k, v, **case)
 
 
-def positions():
+def positions(ids=None):
     def of(n, column):
-        angle = n / 10000 ** (column // 2 * 2 / MODEL_DIM)
+        angle = (ids[n] if ids else n) / 10000 ** (column // 2 * 2 / MODEL_DIM)
         return math.cos(angle) if column % 2 else math.sin(angle)
     return [value + of(i // MODEL_DIM, i % MODEL_DIM) for i, value in enumerate(DATA["x"])]
 
@@ -211,6 +239,11 @@ CASES = {
                                project("xkv", "cross-wv", "bv")),
     "halves": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, halves)),
     "interleaved": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, interleaved, 2, 500.0)),
+    "position-ids": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, halves, ids=IDS), causal=True),
+    "given-at-ids": given_at_ids,
+    "sinusoidal-at-ids": lambda: self_attention(positions(IDS)),
+    "cosines": lambda: self_attention(turn=turn_by_tables),
+    "linear": lambda: self_attention(turn=lambda x, heads: rotate(x, heads, halves, factor=4.0)),
     "sinusoidal": lambda: self_attention(positions()),
     "packed": packed,
     "past": lambda: self_attention(past=True, causal=True, offset=PAST),

@@ -445,13 +445,14 @@ static void rotary_tensor(tally *t, const clattn_problem *p, size_t position, co
 static void rotation(void **state) {
   (void)state;
   static const size_t dims[] = {2, 10, 64, 128}, starts[] = {0, 17, 4096, 100000};
-  static const clattn_rotary_scaling scalings[] = {{.kind = CLATTN_SCALING_NONE},
-                                                   {.kind = CLATTN_SCALING_YARN, .factor = 8.0, .original_len = 1024},
-                                                   {.kind = CLATTN_SCALING_LLAMA3,
-                                                    .factor = 8.0,
-                                                    .original_len = 1024,
-                                                    .low_freq_factor = 1.0,
-                                                    .high_freq_factor = 4.0}};
+  static const clattn_rotary_scaling scalings[] = {
+      {.kind = CLATTN_SCALING_NONE},
+      {.kind = CLATTN_SCALING_YARN, .factor = 8.0, .original_max_position_embeddings = 1024},
+      {.kind = CLATTN_SCALING_LLAMA3,
+       .factor = 8.0,
+       .original_max_position_embeddings = 1024,
+       .low_freq_factor = 1.0,
+       .high_freq_factor = 4.0}};
   tally t = {.family = "rotation", .names = rotary_names};
   for (size_t i = 0; i < 4 * 4 * USED_KINDS * 2 * 2; ++i) {
     clattn_problem p = support_problem(ROWS, 1, dims[i % 4]);

@@ -473,8 +473,8 @@ static clattn_problem decoder(cl_uint type, size_t page_len) {
   p.value_dim = 7;
   p.causal = true;
   p.rotary = CLATTN_ROTARY_HALVES;
-  p.rotary_scaling =
-      (clattn_rotary_scaling){.kind = CLATTN_SCALING_DYNAMIC, .factor = 2.0, .original_len = 3}; /* new for each run */
+  p.rotary_scaling = (clattn_rotary_scaling){
+      .kind = CLATTN_SCALING_DYNAMIC, .factor = 2.0, .original_max_position_embeddings = 3}; /* new for each run */
   p.output_dim = 12;
   p.cache.capacity = 12;
   p.cache.type = (clattn_cache_type)type;

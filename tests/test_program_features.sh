@@ -116,6 +116,13 @@ same "--wqkv: as three matrices" "$folder/three.npy" "$folder/fused.npy"
 agrees halves "${separate[@]}" --rotary halves
 agrees interleaved "${separate[@]}" --rotary interleaved --rotary-dim 2 --rotary-base 500
 agrees sinusoidal "${separate[@]}" --positions sinusoidal
+agrees position-ids "${separate[@]}" --causal --rotary halves --position-ids "$folder/ids.npy"
+agrees given-at-ids "${four[@]}" --causal --rotary halves --position-ids "$folder/ids-2.npy" \
+  --key-position-ids "$folder/key-ids.npy"
+agrees sinusoidal-at-ids "${separate[@]}" --positions sinusoidal --position-ids "$folder/ids.npy"
+tables=(--rotary halves --rotary-cos "$folder/cos.npy" --rotary-sin "$folder/sin.npy")
+agrees cosines "${separate[@]}" "${tables[@]}" --position-ids "$folder/ids.npy"
+agrees linear "${separate[@]}" --rotary halves --rotary-scaling linear:factor=4
 agrees packed "${separate[@]}" --causal --query-offsets 0,2,5
 
 # ---- the cache
@@ -257,6 +264,11 @@ shows ', rotary halves$' 'p["rotary"] == "halves" and p["rotary_dim"] == 4 and p
   "${separate[@]}" --rotary halves
 shows ', rotary interleaved of 2, base 500$' 'p["rotary_dim"] == 2 and p["rotary_base"] == 500' \
   "${separate[@]}" --rotary interleaved --rotary-dim 2 --rotary-base 500
+shows ', rotary halves, cosines of 9 positions, position ids$' 'p["rotary_rows"] == 9 and p["position_ids"] is True' \
+  "${separate[@]}" "${tables[@]}" --position-ids "$folder/ids.npy"
+shows ', rotary halves, scaling yarn by 8$' '{k: v for k, v in p["rotary_scaling"].items() if v} == {"rope_type": "yarn",
+  "factor": 8, "original_max_position_embeddings": 64, "beta_slow": 2.5}' "${separate[@]}" --rotary halves \
+  --rotary-scaling yarn:factor=8,original_max_position_embeddings=64,truncate=false,beta_slow=2.5
 shows ', cache of 8 keys, 3 before, f32$' 'p["cache"]["capacity"] == 8 and p["cache"]["past"] == 3' \
   "${separate[@]}" "${past[@]}"
 shows ', cache of 9 keys, 0 before, bytes scaled by token, pages of 2 \(4 of them\)$' \
@@ -304,6 +316,18 @@ wrong '--cache-type int8 \(allowed: f32, f16, bf16, i8-token, i8-head, q4\)$' --
 for option in type positions rotary cache-type layout; do
   wrong "--$option  \(allowed: " "--$option="
   wrong "--$option F16 \(allowed: " "--$option" F16
+done
+wrong '--rotary-scaling longrope \(allowed: linear, dynamic, yarn, llama3; for longrope and others give --rotary-cos ' \
+  --rotary halves --rotary-scaling longrope:factor=2
+wrong "--rotary-scaling: 'base' \(allowed: factor, low_freq_factor," --rotary halves --rotary-scaling yarn:base=2
+wrong "--rotary-scaling: '' \(allowed: factor, " --rotary halves --rotary-scaling yarn:factor=2,
+wrong '--rotary-scaling: factor is given twice \(allowed: once\)$' --rotary halves --rotary-scaling yarn:factor=2,factor=3
+wrong '--rotary-scaling: truncate=no \(allowed: true, false\)$' --rotary halves --rotary-scaling yarn:truncate=no
+for value in -1 0 nan inf x ''; do
+  wrong "--rotary-scaling: factor=$value \(allowed: a number above 0, 1e30 at most\)$" --rotary halves \
+    --rotary-scaling "linear:factor=$value"
+  wrong "--rotary-scaling: original_max_position_embeddings=$value \(allowed: 1 to 2147482623\)$" --rotary halves \
+    --rotary-scaling "yarn:original_max_position_embeddings=$value"
 done
 for option in kv-heads key-tokens kv-model-dim output-dim past-tokens rotary-dim cache-capacity cache-page \
   cache-pages; do
@@ -375,6 +399,29 @@ wrong '--align: the first query of sequence 0 is at position -1 \(allowed with -
   "${separate[@]}" --rotary halves --align=-1
 wrong '--align: the first query of sequence 1 is at position -2 \(allowed ' \
   "${four[@]}" --rotary halves --align bottom-right --key-lengths 5,3
+wrong '--position-ids: .*ids-3.npy is \(3, 5\) \(allowed: \(1, 5\), \(batch, tokens\), or one' "${separate[@]}" \
+  --rotary halves --position-ids "$folder/ids-3.npy"
+wrong '--position-ids: .*ids-below-0.npy holds -1 \(allowed: 0 and more\)$' "${separate[@]}" --rotary halves \
+  --position-ids "$folder/ids-below-0.npy"
+wrong '--position-ids: .*ids-large.npy: number 4 is 2147483648 \(allowed: ' "${separate[@]}" --rotary halves \
+  --position-ids "$folder/ids-large.npy"
+wrong '--position-ids: .*ids-short.npy: shape \(5,\) of i4 needs 20 bytes of data, the file has 19$' "${separate[@]}" \
+  --rotary halves --position-ids "$folder/ids-short.npy"
+wrong '--position-ids: .*ids-fortran.npy: Fortran order is not supported for whole numbers' "${four[@]}" \
+  --rotary halves --position-ids "$folder/ids-fortran.npy" --key-position-ids "$folder/key-ids.npy"
+wrong "--position-ids: .*x.npy: element type '<f4' is not supported \(allowed: '<i4', '>i4', '<i8' or '>i8'\)$" \
+  "${separate[@]}" --rotary halves --position-ids "$folder/x.npy"
+wrong '--position-ids: .*no-such.npy: cannot be opened: ' "${separate[@]}" --rotary halves \
+  --position-ids "$folder/no-such.npy"
+wrong '--rotary-cos has 9 positions, but --position-ids holds 9 \(allowed: 0 to 8\)$' "${separate[@]}" "${tables[@]}" \
+  --position-ids "$folder/ids-9.npy"
+wrong '--rotary-cos has 9 positions, but sequence 0 ends at position 9 \(allowed: 10 or more\)$' "${separate[@]}" \
+  "${tables[@]}" --align 5
+wrong '--rotary-sin: .*wrong-3x6.npy is \(3, 6\) \(allowed: \(positions, 2\), half of' "${separate[@]}" \
+  "${tables[@]:0:4}" --rotary-sin "$folder/wrong-3x6.npy"
+wrong '--rotary-cos: .*cos.npy is \(9, 2\) \(allowed: \(positions, 1\), half of' "${separate[@]}" "${tables[@]}" --rotary-dim 2
+wrong '--rotary-scaling: factor is 0 \(allowed with CLATTN_SCALING_YARN: a finite number above 0\)$' "${separate[@]}" \
+  --rotary halves --rotary-scaling yarn
 wrong '--cache-capacity is 4 \(allowed: from key_len, 5, on' "${separate[@]}" --cache-capacity 4
 wrong '--cache-capacity 7: sequence 0 has 3 keys before the run and gets 5 more \(allowed: 8 or more\)$' \
   "${separate[@]}" --cache-capacity 7 "${past[@]:2}"
@@ -400,9 +447,19 @@ wrong '--cache-type i8-head: --cache-k-scale and --cache-v-scale are needed with
 wrong '--cache-type f32: --cache-k-scale and --cache-v-scale are needed with i8-head' \
   "${separate[@]}" "${scales[@]:0:2}" "${scales[@]:4}"
 wrong '--cache-pages is given without --cache-page$' "${separate[@]}" "${past[@]}" --cache-pages 4
-for option in dim=2 base=500; do
+for option in dim=2 base=500 scaling=linear cos=x sin=x; do
   wrong "--rotary-${option%=*} is given without --rotary$" "${separate[@]}" "--rotary-$option"
 done
+wrong '--rotary-sin is missing \(--rotary-cos and --rotary-sin go together\)$' "${separate[@]}" "${tables[@]:0:4}"
+wrong '--rotary-base does not go with --rotary-cos and --rotary-sin$' "${separate[@]}" "${tables[@]}" --rotary-base 500
+wrong '--position-ids is given without --rotary or --positions sinusoidal$' "${separate[@]}" \
+  --position-ids "$folder/ids.npy"
+wrong '--key-position-ids is given without --position-ids$' "${separate[@]}" --rotary halves \
+  --key-position-ids "$folder/ids.npy"
+wrong '--key-position-ids is missing: the keys do not come from X$' "${four[@]}" --rotary halves \
+  --position-ids "$folder/ids.npy"
+wrong '--key-position-ids: the keys come from X \(allowed: only --position-ids\)$' "${separate[@]}" --rotary halves \
+  --position-ids "$folder/ids.npy" --key-position-ids "$folder/ids.npy"
 wrong '--kv-model-dim is given without --key-tokens$' "${sizes[@]}" --kv-model-dim 3
 for option in key-tokens kv-model-dim output-dim; do
   wrong "--$option needs --random; other inputs have their own sizes" "${separate[@]}" "--$option" 3

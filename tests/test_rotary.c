@@ -160,15 +160,21 @@ static void given_cosines(void **state) {
 }
 
 static const clattn_rotary_scaling linear = {.kind = CLATTN_SCALING_LINEAR, .factor = 3.0};
-static const clattn_rotary_scaling dynamic = {.kind = CLATTN_SCALING_DYNAMIC, .factor = 2.0, .original_len = 11};
-static const clattn_rotary_scaling yarn = {.kind = CLATTN_SCALING_YARN, .factor = 8.0, .original_len = 400};
-static const clattn_rotary_scaling llama3 = {
-    .kind = CLATTN_SCALING_LLAMA3, .factor = 8.0, .original_len = 400, .low_freq_factor = 1.0, .high_freq_factor = 4.0};
+static const clattn_rotary_scaling dynamic = {
+    .kind = CLATTN_SCALING_DYNAMIC, .factor = 2.0, .original_max_position_embeddings = 11};
+static const clattn_rotary_scaling yarn = {
+    .kind = CLATTN_SCALING_YARN, .factor = 8.0, .original_max_position_embeddings = 400};
+static const clattn_rotary_scaling llama3 = {.kind = CLATTN_SCALING_LLAMA3,
+                                             .factor = 8.0,
+                                             .original_max_position_embeddings = 400,
+                                             .low_freq_factor = 1.0,
+                                             .high_freq_factor = 4.0};
 
 static void scaled(void **state) {
   (void)state;
   VARIANT("linear scaling", cross, p.rotary_scaling = linear; p.position_ids = false);
-  VARIANT("dynamic scaling, ids", self, p.rotary_scaling = dynamic; p.rotary_scaling.original_len = 1000);
+  VARIANT("dynamic scaling, ids", self, p.rotary_scaling = dynamic;
+          p.rotary_scaling.original_max_position_embeddings = 1000);
   VARIANT("dynamic scaling, places", cross, p.rotary_scaling = dynamic; p.position_ids = false);
   VARIANT("YaRN", given, p.rotary_scaling = yarn; p.rotary = CLATTN_ROTARY_INTERLEAVED; p.type = CLATTN_F16);
   VARIANT("Llama 3's scaling", packed, p.rotary_scaling = llama3);
@@ -428,8 +434,10 @@ static void problems_refused(void **state) {
   REFUSED(s->kind = CLATTN_SCALING_LINEAR, "rotary_scaling.factor is 0 (allowed with CLATTN_SCALING_LINEAR: a finite");
   REFUSED(*s = linear; s->factor = -1.0, "rotary_scaling.factor is -1 (");
   REFUSED(*s = linear; s->factor = (double)NAN, "rotary_scaling.factor is nan");
-  REFUSED(*s = linear; s->original_len = 5, "rotary_scaling.original_len is 5, but");
-  REFUSED(*s = dynamic; s->original_len = 0, "rotary_scaling.original_len is 0 (allowed with CLATTN_SCALING_DYNAMIC");
+  REFUSED(*s = linear;
+          s->original_max_position_embeddings = 5, "rotary_scaling.original_max_position_embeddings is 5, but");
+  REFUSED(*s = dynamic; s->original_max_position_embeddings = 0,
+                        "rotary_scaling.original_max_position_embeddings is 0 (allowed with CLATTN_SCALING_DYNAMIC");
   REFUSED(*s = dynamic; s->beta_fast = 1.0, "rotary_scaling.beta_fast is 1, but has an effect only where "
                                             "rotary_scaling.kind is CLATTN_SCALING_YARN (allowed otherwise: 0)");
   REFUSED(*s = dynamic; p.rotary_dim = 2, "rotary_dim 2 (allowed with it: 4 and more)");

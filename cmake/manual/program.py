@@ -13,7 +13,7 @@ from pathlib import Path
 FILE, FOLDER, WORDS, KERNELS, FREE = "file", "folder", "words", "kernels", "free"
 # By the argument's name in the help page. Every other argument is one of a few words, which the program must list.
 KINDS = {"FILE": FILE, "DIR": FOLDER, "LIST": KERNELS, "N": FREE, "N,N,...": FREE, "D": FREE, "P": FREE, "S": FREE,
-         "B": FREE, "C": FREE, "TOKEN": FREE}
+         "B": FREE, "SCALING": FREE, "C": FREE, "TOKEN": FREE}
 # Words besides files or numbers; the help of the option must name them.
 ALSO = {"--alibi": ["auto"], "--launch-seconds": ["inf"]}
 DEVICE_KINDS = re.compile(r"or kind: ([a-z, ]+?) \(")

@@ -58,7 +58,7 @@ static const struct {
     FIELD(rotary_scaling.kind),
     FIELD(rotary_scaling.keep_fractions),
     FIELD(rotary_scaling.factor),
-    FIELD(rotary_scaling.original_len),
+    FIELD(rotary_scaling.original_max_position_embeddings),
     FIELD(rotary_scaling.low_freq_factor),
     FIELD(rotary_scaling.high_freq_factor),
     FIELD(rotary_scaling.beta_fast),

@@ -28,7 +28,8 @@ static clattn_status check_fields(const clattn_rotary_scaling *s, clattn_error *
     bool required;
     const char *needed;
   } fields[] = {{"factor", s->factor, ~KIND(NONE), true, scaled},
-                {"original_len", (double)s->original_len, KIND(DYNAMIC) | KIND(YARN) | KIND(LLAMA3), true, of_length},
+                {"original_max_position_embeddings", (double)s->original_max_position_embeddings,
+                 KIND(DYNAMIC) | KIND(YARN) | KIND(LLAMA3), true, of_length},
                 {"low_freq_factor", s->low_freq_factor, KIND(LLAMA3), true, llama3},
                 {"high_freq_factor", s->high_freq_factor, KIND(LLAMA3), true, llama3},
                 {"beta_fast", s->beta_fast, KIND(YARN), false, yarn},
@@ -90,9 +91,9 @@ static double yarn_amplitude(const clattn_rotary_scaling *s) {
   return magnified(s->factor, 1.0);
 }
 
-/* The pair, with a fraction, that turns so often within original_len. */
+/* The pair, with a fraction, that turns so often within original_max_position_embeddings. */
 static double pair_of_turns(const clattn_problem *p, double dim, double turns) {
-  const double length = (double)p->rotary_scaling.original_len;
+  const double length = (double)p->rotary_scaling.original_max_position_embeddings;
   return dim * log(length / (turns * TWO_PI)) / (2.0 * log(p->rotary_base));
 }
 
@@ -109,7 +110,7 @@ static void set_ramp(const clattn_problem *p, double dim, clattn_scaled *scaled)
 
 static double dynamic_base(const clattn_problem *p, double dim, double length) {
   const clattn_rotary_scaling *s = &p->rotary_scaling;
-  const double ratio = fmax(length / (double)s->original_len, 1.0);
+  const double ratio = fmax(length / (double)s->original_max_position_embeddings, 1.0);
   return p->rotary_base * pow(s->factor * ratio - (s->factor - 1.0), dim / (dim - 2.0));
 }
 
@@ -134,7 +135,7 @@ static double mixed(double unscaled, double kept, double factor) {
 
 double clattn_scaled_frequency(const clattn_problem *p, const clattn_scaled *scaled, double unscaled, size_t pair) {
   const clattn_rotary_scaling *s = &p->rotary_scaling;
-  const double turns = (double)s->original_len * unscaled / TWO_PI;
+  const double turns = (double)s->original_max_position_embeddings * unscaled / TWO_PI;
   switch (s->kind) {
   case CLATTN_SCALING_LINEAR:
     return unscaled / s->factor;

@@ -69,6 +69,8 @@ static const char *first_unused(const explain_options *o) {
     if (r->file[t] != NULL) return file_option_name((clattn_tensor)t);
   for (int i = 0; i < NUMBER_COUNT; ++i)
     if (r->number_text[i] != NULL) return number_option_name((number_option)i);
+  for (int i = 0; i < POSITION_FILES; ++i)
+    if (r->position_file[i] != NULL) return position_file_option((position_file)i);
   for (int i = 0; i < LIST_COUNT; ++i)
     if (r->list_text[i] != NULL) return list_option_name((list_option)i);
   return NULL;

@@ -13,11 +13,8 @@ _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53, "double must be IEEE b
 static const struct {
   size_t bytes;
   const char *name;
-} types[] = {[NPY_F4] = {4, "f4"},
-             [NPY_F8] = {8, "f8"},
-             [NPY_F2] = {2, "f2"},
-             [NPY_BF16] = {2, "bfloat16"},
-             [NPY_BOOL] = {1, "bool"}};
+} types[] = {[NPY_F4] = {4, "f4"},     [NPY_F8] = {8, "f8"}, [NPY_F2] = {2, "f2"}, [NPY_BF16] = {2, "bfloat16"},
+             [NPY_BOOL] = {1, "bool"}, [NPY_I4] = {4, "i4"}, [NPY_I8] = {8, "i8"}};
 
 size_t element_bytes(npy_type type) {
   return types[type].bytes;
@@ -53,6 +50,9 @@ bool element_widen(npy_type type, uint64_t bits, float *element) {
   case NPY_BOOL:
     *element = bits == 1 ? 1.0f : 0.0f;
     return bits <= 1;
+  case NPY_I4:
+  case NPY_I8:
+    return false;
   }
   return true;
 }

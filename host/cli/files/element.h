@@ -15,14 +15,16 @@ typedef enum npy_type {
   NPY_F8,
   NPY_F2,   /* IEEE binary16, "half" */
   NPY_BF16, /* the upper half of a float; NumPy has no such type, so .npy files hold it as '<u2' */
-  NPY_BOOL  /* one byte, 0 or 1 */
+  NPY_BOOL, /* one byte, 0 or 1 */
+  NPY_I4,   /* whole numbers: only integers.h reads them */
+  NPY_I8
 } npy_type;
 
 size_t element_bytes(npy_type type);
 const char *element_name(npy_type type); /* "f4", "bfloat16", ... */
 
-/* Converts to float, exactly except for f8, which is rounded to nearest. False for a finite f8
- * beyond FLT_MAX and for a bool that is neither 0 nor 1. */
+/* Converts to float, exactly except for f8, which is rounded to nearest; whole numbers are not converted. False for a
+ * finite f8 beyond FLT_MAX and for a bool that is neither 0 nor 1. */
 bool element_widen(npy_type type, uint64_t bits, float *element);
 
 /* The bits of the nearest value, ties to even; inf beyond the largest. The type is NPY_F4,

@@ -23,7 +23,12 @@ static const struct {
   npy_type type;
   bool big_endian;
 } descrs[] = {{"<f4", NPY_F4, false}, {">f4", NPY_F4, true}, {"<f8", NPY_F8, false},   {">f8", NPY_F8, true},
-              {"<f2", NPY_F2, false}, {">f2", NPY_F2, true}, {"<u2", NPY_BF16, false}, {"|b1", NPY_BOOL, false}};
+              {"<f2", NPY_F2, false}, {">f2", NPY_F2, true}, {"<u2", NPY_BF16, false}, {"|b1", NPY_BOOL, false},
+              {"<i4", NPY_I4, false}, {">i4", NPY_I4, true}, {"<i8", NPY_I8, false},   {">i8", NPY_I8, true}};
+
+static bool is_integer(npy_type type) {
+  return type == NPY_I4 || type == NPY_I8;
+}
 
 /* ---- parsing ----------------------------------------------------------------------------------------------------- */
 
@@ -70,7 +75,9 @@ static file_status parse_string(cursor *c, char *text, size_t size) {
 }
 
 static file_status parse_descr(cursor *c, npy_header *h) {
-  static const char allowed[] = "(allowed: '<f4', '>f4', '<f8', '>f8', '<f2', '>f2', '<u2' as bfloat16, or '|b1')";
+  const char *const allowed = h->integers
+                                  ? "(allowed: '<i4', '>i4', '<i8' or '>i8')"
+                                  : "(allowed: '<f4', '>f4', '<f8', '>f8', '<f2', '>f2', '<u2' as bfloat16, or '|b1')";
   char text[32] = "";
   if (accept(c, "[") || accept(c, "(")) {
     return file_fail(c->to, FILE_UNSUPPORTED, "structured element types are not supported %s", allowed);
@@ -78,7 +85,7 @@ static file_status parse_descr(cursor *c, npy_header *h) {
   const file_status status = parse_string(c, text, sizeof text);
   if (status != FILE_OK) return status;
   for (size_t i = 0; i < sizeof descrs / sizeof descrs[0]; ++i) {
-    if (strcmp(text, descrs[i].name) != 0) continue;
+    if (strcmp(text, descrs[i].name) != 0 || is_integer(descrs[i].type) != h->integers) continue;
     h->type = descrs[i].type;
     h->layout.big_endian = descrs[i].big_endian;
     return FILE_OK;

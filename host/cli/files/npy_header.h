@@ -15,9 +15,10 @@ typedef struct npy_header {
   array_layout layout;
   int rank; /* may exceed ARRAY_MOST_DIMENSIONS during parsing */
   size_t shape[ARRAY_MOST_DIMENSIONS];
+  bool integers; /* set before reading: whole numbers are wanted, and nothing else; else all else */
 } npy_header;
 
-/* Reads from the beginning of the file to the start of the data. */
+/* Reads from the beginning of the file to the start of the data; *h is zeros but for `integers`. */
 file_status npy_header_read(FILE *file, npy_header *h, uint64_t *data_start, const reporter *to);
 
 /* Fills the text with everything before the data, for little-endian order, and returns its

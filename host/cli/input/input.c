@@ -56,6 +56,7 @@ int input_complain_of(const clattn_error *error) {
                {"window_right is", "--window-right is"},
                {"offset is", "--align is"},
                {"rotary_dim is", "--rotary-dim is"},
+               {"rotary_scaling.", "--rotary-scaling: "},
                {"cache.capacity is", "--cache-capacity is"},
                {"cache.type is CLATTN_CACHE_Q4 and", "--cache-type q4:"},
                {"positions are", "--positions: they are"}};
@@ -143,21 +144,6 @@ static bool store(input *in) {
   return true;
 }
 
-/* The library refuses these positions too, but only during the run. */
-static bool check_positions(const input *in) {
-  const clattn_problem *p = &in->problem;
-  for (size_t b = 0; p->rotary != CLATTN_ROTARY_NONE && b < p->batch; ++b) {
-    const size_t keys = in->past_len + input_new_keys(in, b);
-    int64_t position = p->alignment == CLATTN_ALIGN_OFFSET ? p->offset : 0;
-    if (p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT) position = (int64_t)keys - (int64_t)input_queries(in, b);
-    if (position >= 0) continue;
-    complain("--align: the first query of sequence %zu is at position %lld (allowed with --rotary: 0 and more)", b,
-             (long long)position);
-    return false;
-  }
-  return true;
-}
-
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
 int input_load(const run_options *o, input *in) {
@@ -170,7 +156,7 @@ int input_load(const run_options *o, input *in) {
   clattn_error error;
   if (!input_set_meaning(o, in)) return EXIT_BAD_INPUT;
   if (clattn_problem_validate(&in->problem, &error) != CLATTN_OK) return input_complain_of(&error);
-  return store(in) && input_load_cache(o, in) && check_positions(in) ? GO_ON : EXIT_BAD_INPUT;
+  return store(in) && input_load_cache(o, in) && input_check_positions(in) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 void input_free(input *in) {
@@ -179,5 +165,9 @@ void input_free(input *in) {
     free(in->stored[t]);
   }
   for (int i = 0; i < CACHE_FILES; ++i) free(in->cache[i]);
+  for (int i = 0; i < 2; ++i) {
+    free(in->ids[i]);
+    free(in->turns[i]);
+  }
   *in = (input){.problem = CLATTN_PROBLEM_INIT, .inputs = CLATTN_INPUTS_INIT};
 }

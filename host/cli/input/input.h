@@ -14,6 +14,8 @@ typedef struct input {
   float *tensor[CLATTN_TENSOR_COUNT]; /* as read; NULL where there is none */
   void *stored[CLATTN_TENSOR_COUNT];  /* in the problem's type, a bool mask as bytes; NULL where `tensor` is used */
   clattn_inputs inputs;               /* as the library takes them */
+  int32_t *ids[2];                    /* of positions: tokens, keys; NULL where there are none */
+  float *turns[2];                    /* cosines and sines; NULL where there are none */
   float *cache[CACHE_FILES]; /* the past, (batch, kv_heads, past_len, dim), and scales; NULL where there is none */
   size_t past_len;
 } input;
@@ -31,6 +33,12 @@ int input_from_files(const run_options *options, input *input);
 
 /* Sets everything but the sizes, and loads mask, slopes and sinks. False after a complaint. */
 bool input_set_meaning(const run_options *options, input *input);
+
+/* Loads position ids, cosines and sines; lengths and the kind of positions have been set. False after a complaint. */
+bool input_load_positions(const run_options *options, input *input);
+
+/* Whether a rotary embedding has all positions of the run. False after a complaint. */
+bool input_check_positions(const input *input);
 
 /* Loads what a cache holds before the run, from files or at random, and its scales. False after
  * a complaint. */

@@ -205,6 +205,7 @@ bool input_set_meaning(const run_options *o, input *in) {
                                    .type = m->cache_type,
                                    .page_len = o->number[NUMBER_CACHE_PAGE],
                                    .pages = o->number[NUMBER_CACHE_PAGES]};
-  return set_lengths(o, in) && load_mask(o, in) && load_per_head(o, CLATTN_SLOPES, in) &&
+  p->rotary_scaling = m->scaling;
+  return set_lengths(o, in) && input_load_positions(o, in) && load_mask(o, in) && load_per_head(o, CLATTN_SLOPES, in) &&
          load_per_head(o, CLATTN_SINKS, in);
 }

@@ -22,5 +22,7 @@ bool inputs_are_spared(const run_options *o, const char *option, const char *pat
   }
   for (int i = 0; i < CACHE_FILES; ++i)
     if (!is_spared(cache_file_option((cache_file)i), o->cache_file[i], option, path)) return false;
+  for (int i = 0; i < POSITION_FILES; ++i)
+    if (!is_spared(position_file_option((position_file)i), o->position_file[i], option, path)) return false;
   return true;
 }

@@ -191,6 +191,7 @@ bool parse_meaning(meaning_options *m) {
   if (!parse_meaning_words(m)) return false;
   if (m->rotary_base_text != NULL && !parse_float("--rotary-base", m->rotary_base_text, FLT_TRUE_MIN, &m->rotary_base))
     return false;
+  if (m->scaling_text != NULL && !parse_scaling(m->scaling_text, &m->scaling)) return false;
   if (m->scale_text != NULL && !parse_float("--scale", m->scale_text, -INFINITY, &m->scale)) return false;
   m->scale_given = m->scale_text != NULL;
   if (m->softcap_text != NULL && !parse_float("--softcap", m->softcap_text, 0.0f, &m->softcap)) return false;

@@ -42,6 +42,12 @@ bool parse_integer(const char *option, const char *text, number_range range, int
 /* Numbers separated by commas, none below 0. Allocates list->number. */
 bool parse_list(const char *option, const char *text, number_range range, number_list *list);
 
+/* --rotary-scaling. The library checks which values a kind needs. */
+bool parse_scaling(const char *text, clattn_rotary_scaling *scaling);
+
+/* "none", "linear", "dynamic", "yarn" or "llama3". */
+const char *scaling_name(clattn_scaling scaling);
+
 /* Fills all fields from their texts. */
 bool parse_meaning(meaning_options *meaning);
 

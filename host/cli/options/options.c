@@ -84,8 +84,24 @@ static const struct {
     [CACHE_FILE_V_SCALE] = {"--cache-v-scale", "with i8-head: the scale of each head's values, (kv_heads)"},
 };
 
+static const struct {
+  const char *name, *help;
+} position_files[POSITION_FILES] = {
+    [POSITION_FILE_IDS] = {"--position-ids",
+                           "positions for --rotary and --positions instead of places in the "
+                           "sequence: whole numbers, (batch, tokens) or (tokens); with --query-offsets "
+                           "(tokens)"},
+    [POSITION_FILE_KEY_IDS] = {"--key-position-ids", "the same for --rotary's keys if they do not come from X"},
+    [POSITION_FILE_COS] = {"--rotary-cos", "cosines, (positions, rotary_dim / 2), instead of --rotary-base"},
+    [POSITION_FILE_SIN] = {"--rotary-sin", "sines, shaped like --rotary-cos"},
+};
+
 const char *cache_file_option(cache_file file) {
   return cache_files[file].name;
+}
+
+const char *position_file_option(position_file file) {
+  return position_files[file].name;
 }
 
 const char *number_option_name(number_option number) {
@@ -228,6 +244,31 @@ static bool check_context_order(const run_options *o) {
   return false;
 }
 
+/* Cosines and sines come in pairs and take the place of frequencies. */
+static bool check_rotary(const run_options *o) {
+  const char *const cosines = o->position_file[POSITION_FILE_COS], *const sines = o->position_file[POSITION_FILE_SIN];
+  const char *frequency = o->meaning.rotary_base_text != NULL ? "--rotary-base"
+                          : o->meaning.scaling_text != NULL   ? "--rotary-scaling"
+                                                              : NULL;
+  const char *turn = o->number[NUMBER_ROTARY_DIM] != 0 ? "--rotary-dim"
+                     : frequency != NULL               ? frequency
+                     : cosines != NULL                 ? "--rotary-cos"
+                     : sines != NULL                   ? "--rotary-sin"
+                                                       : NULL;
+  if (turn != NULL && o->meaning.rotary == CLATTN_ROTARY_NONE) {
+    complain("%s is given without --rotary", turn);
+    return false;
+  }
+  if ((cosines != NULL) != (sines != NULL)) {
+    complain("%s is missing (--rotary-cos and --rotary-sin go together)",
+             cosines == NULL ? "--rotary-cos" : "--rotary-sin");
+    return false;
+  }
+  if (cosines == NULL || frequency == NULL) return true;
+  complain("%s does not go with --rotary-cos and --rotary-sin", frequency);
+  return false;
+}
+
 static bool check_input(const run_options *o) {
   int input_files = 0;
   for (int i = 0; i < INPUT_FILES; ++i) input_files += o->file[files[i].tensor] != NULL;
@@ -242,14 +283,7 @@ static bool check_input(const run_options *o) {
       complain("%s needs --random; other inputs have their own sizes", numbers[i].name);
       return false;
     }
-  const char *turn = o->number[NUMBER_ROTARY_DIM] != 0     ? "--rotary-dim"
-                     : o->meaning.rotary_base_text != NULL ? "--rotary-base"
-                                                           : NULL;
-  if (turn != NULL && o->meaning.rotary == CLATTN_ROTARY_NONE) {
-    complain("%s is given without --rotary", turn);
-    return false;
-  }
-  if (!check_cache(o) || !check_context_order(o)) return false;
+  if (!check_rotary(o) || !check_cache(o) || !check_context_order(o)) return false;
   if (o->number[NUMBER_KV_MODEL_DIM] != 0 && o->number[NUMBER_KEY_TOKENS] == 0) {
     complain("--kv-model-dim is given without --key-tokens");
     return false;
@@ -325,6 +359,13 @@ static void fill_positions(option_table *table, run_options *o) {
   add_text(table, "--rotary", &m->rotary_text, "rotary embedding of Q and K: halves, interleaved (none)", "PAIRS");
   add_text(table, "--rotary-base", &m->rotary_base_text, "(10000)", "B");
   add_number(table, o, NUMBER_ROTARY_DIM);
+  add_text(table, "--rotary-scaling", &m->scaling_text,
+           "frequencies for longer sequences: linear:factor=4; or dynamic, yarn or llama3 with transformers' keys, "
+           "factor, original_max_position_embeddings, low_freq_factor, high_freq_factor, beta_fast, beta_slow, "
+           "attention_factor, mscale, mscale_all_dim, truncate",
+           "SCALING");
+  for (int i = 0; i < POSITION_FILES; ++i)
+    add_text(table, position_files[i].name, &o->position_file[i], position_files[i].help, "FILE");
   for (int i = NUMBER_CACHE_CAPACITY; i <= NUMBER_CACHE_PAGES; ++i) add_number(table, o, (number_option)i);
   add_text(table, "--cache-type", &m->cache_type_text, "f32 (default), f16, bf16, i8-token, i8-head or q4", "TYPE");
   for (int i = 0; i < CACHE_FILES; ++i)
@@ -378,7 +419,8 @@ static int read_with_popt(poptContext context, const own_options *own, run_optio
   const int code = read_options_and_word(context, own->command, own->word);
   if (code == EXIT_PASSED)
     puts("\nA FILE is an .npy of f4, f8, f2 or u2 (read as bfloat16), or PATH.safetensors:TENSOR of F32, F16\n"
-         "or BF16; for a checkpoint in several files PATH.safetensors.index.json:TENSOR.");
+         "or BF16; for a checkpoint in several files PATH.safetensors.index.json:TENSOR. Position\n"
+         "ids are an .npy of i4 or i8.");
   if (code != GO_ON) return code;
   return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? GO_ON : EXIT_BAD_INPUT;
 }
@@ -435,11 +477,13 @@ void run_options_free(run_options *o) {
                        m->positions_text,
                        m->rotary_text,
                        m->rotary_base_text,
+                       m->scaling_text,
                        m->cache_type_text};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
   for (int i = 0; i < NUMBER_COUNT; ++i) free(o->number_text[i]);
   for (int i = 0; i < CLATTN_TENSOR_COUNT; ++i) free(o->file[i]);
   for (int i = 0; i < CACHE_FILES; ++i) free(o->cache_file[i]);
+  for (int i = 0; i < POSITION_FILES; ++i) free(o->position_file[i]);
   for (int i = 0; i < LIST_COUNT; ++i) {
     free(o->list_text[i]);
     free(o->list[i].number);

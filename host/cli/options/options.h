@@ -42,7 +42,7 @@ typedef struct number_list {
 typedef struct meaning_options {
   char *layout_text, *type_text, *math_text, *scale_text, *softcap_text, *align_text, *window_left_text,
       *window_right_text;
-  char *positions_text, *rotary_text, *rotary_base_text, *cache_type_text;
+  char *positions_text, *rotary_text, *rotary_base_text, *scaling_text, *cache_type_text;
   bool layout_given, scale_given;
   clattn_weight_layout layout;
   clattn_type type;
@@ -54,6 +54,7 @@ typedef struct meaning_options {
   clattn_positions positions;
   clattn_rotary rotary;
   float rotary_base; /* 0: not given */
+  clattn_rotary_scaling scaling;
   clattn_cache_type cache_type;
 } meaning_options;
 
@@ -66,11 +67,21 @@ typedef enum cache_file {
   CACHE_FILES
 } cache_file;
 
+/* Files of where tokens stand, and how a rotary embedding turns them. */
+typedef enum position_file {
+  POSITION_FILE_IDS,
+  POSITION_FILE_KEY_IDS,
+  POSITION_FILE_COS,
+  POSITION_FILE_SIN,
+  POSITION_FILES
+} position_file;
+
 typedef struct run_options {
   /* input: an example, files, or random */
   char *example;
   char *file[CLATTN_TENSOR_COUNT]; /* NULL: not given; slopes may be "auto" */
   char *cache_file[CACHE_FILES];
+  char *position_file[POSITION_FILES];
   int random;
   char *number_text[NUMBER_COUNT];
   size_t number[NUMBER_COUNT]; /* 0: not given, but the seed is then 1 */
@@ -93,6 +104,7 @@ typedef struct run_options {
 const char *file_option_name(clattn_tensor tensor);
 
 const char *cache_file_option(cache_file file);
+const char *position_file_option(position_file file);
 const char *number_option_name(number_option number);
 const char *list_option_name(list_option list);
 

@@ -14,12 +14,25 @@ static json_t *cache_json(const input *in) {
                    json_count(c->page_len), "pages", json_count(c->pages), "past", json_count(in->past_len));
 }
 
+static json_t *scaling_json(const clattn_rotary_scaling *s) {
+  if (s->kind == CLATTN_SCALING_NONE) return json_null();
+  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "rope_type", scaling_name(s->kind),
+                   "factor", json_number(s->factor), "original_max_position_embeddings",
+                   json_count(s->original_max_position_embeddings), "low_freq_factor", json_number(s->low_freq_factor),
+                   "high_freq_factor", json_number(s->high_freq_factor), "beta_fast", json_number(s->beta_fast),
+                   "beta_slow", json_number(s->beta_slow), "attention_factor", json_number(s->attention_factor),
+                   "mscale", json_number(s->mscale), "mscale_all_dim", json_number(s->mscale_all_dim), "truncate",
+                   (int)!s->keep_fractions);
+}
+
 static json_t *positions_json(const input *in) {
   static const char *const positions[] = {"none", "sinusoidal"}, *const rotary[] = {"none", "halves", "interleaved"};
   const clattn_problem *p = &in->problem;
-  return json_pack("{s:s, s:s, s:o, s:o, s:o}", "positions", positions[p->positions], "rotary", rotary[p->rotary],
-                   "rotary_dim", json_count(p->rotary_dim != 0 ? p->rotary_dim : p->head_dim), "rotary_base",
-                   json_number(p->rotary_base), "cache", cache_json(in));
+  return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "positions", positions[p->positions], "rotary",
+                   rotary[p->rotary], "rotary_dim", json_count(p->rotary_dim != 0 ? p->rotary_dim : p->head_dim),
+                   "rotary_base", json_number(p->rotary_base), "rotary_scaling", scaling_json(&p->rotary_scaling),
+                   "rotary_rows", json_count(p->rotary_rows), "position_ids", (int)p->position_ids, "cache",
+                   cache_json(in));
 }
 
 static json_t *meaning_json(const clattn_problem *p) {

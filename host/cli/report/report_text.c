@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/options/option_values.h"
 #include "cli/report/report.h"
 #include "cli/report/terminal.h"
 #include "cli/report/units.h"
@@ -68,7 +69,11 @@ static void print_meaning(const report *r) {
     printf(", rotary %s", p->rotary == CLATTN_ROTARY_HALVES ? "halves" : "interleaved");
     if (p->rotary_dim != 0) printf(" of %zu", p->rotary_dim);
     if (p->rotary_base != 10000.0) printf(", base %g", p->rotary_base);
+    if (p->rotary_scaling.kind != CLATTN_SCALING_NONE)
+      printf(", scaling %s by %g", scaling_name(p->rotary_scaling.kind), p->rotary_scaling.factor);
+    if (p->rotary_rows != 0) printf(", cosines of %zu positions", p->rotary_rows);
   }
+  if (p->position_ids) printf(", position ids");
   if (p->cache.capacity != 0) print_cache(r);
   if (p->output_dim != 0) printf(", output %zu%s", p->output_dim, (p->biases & CLATTN_BIAS_O) != 0 ? " with bias" : "");
   printf("%s", types[p->type]);

@@ -177,35 +177,34 @@ typedef enum clattn_rotary {
 
 /* Frequencies for sequences that are longer than those which a model was trained on, with the formulas and names of
  * transformers 5.24 (ROPE_INIT_FUNCTIONS in modeling_rope_utils.py). f is pair i's frequency without scaling,
- * base^(-2i / dim); dim is rotary_dim; turns = original_len * f / 2 pi. Lists of factors, as longrope has them, are not
- * among these: give cosines and sines (rotary_rows). */
+ * base^(-2i / dim), with rotary_dim as dim; n is original_max_position_embeddings. Lists of factors, as longrope has
+ * them, are not among these: give cosines and sines instead (rotary_rows). */
 typedef enum clattn_scaling {
   CLATTN_SCALING_NONE,
   CLATTN_SCALING_LINEAR,  /* f / factor (Chen et al. 2023, arXiv:2306.15595) */
-  CLATTN_SCALING_DYNAMIC, /* dynamic NTK: base becomes base * (factor * n - (factor - 1))^(dim / (dim - 2)), where n =
-                             len / original_len or 1, the larger one. len is the largest position + 1 of all tokens of
-                             the run, padding too. Cached keys keep the angles of their own runs. transformers remembers
-                             the longest len until one is below original_len; here each run stands alone */
-  CLATTN_SCALING_YARN, /* (Peng et al. 2023, arXiv:2309.00071) r * f / factor + (1 - r) * f, where r = (i - low) / (high
-                          - low) between 0 and 1. low = floor(d(beta_fast)), 0 at least; high = ceil(d(beta_slow)), dim
-                          - 1 at most; d(b) = dim * ln(original_len / (2 pi b)) / (2 ln(base)). Cosines and sines are
-                          multiplied by attention_factor */
-  CLATTN_SCALING_LLAMA3 /* (Llama 3.1) s * f + (1 - s) * f / factor, where s = (turns - low_freq_factor) /
-                           (high_freq_factor - low_freq_factor) between 0 and 1 */
+  CLATTN_SCALING_DYNAMIC, /* dynamic NTK: base * (factor * r - (factor - 1))^(dim / (dim - 2)) is the base, where r is
+                             len / n, or 1 if that is larger; len is the largest position + 1 of all tokens of the run,
+                             padding too. Cached keys keep the angles of their own runs. transformers goes on with the
+                             longest len until one is below n; here each run stands alone */
+  CLATTN_SCALING_YARN,    /* (Peng et al. 2023, arXiv:2309.00071) r * f / factor + (1 - r) * f, where r is (i - low) /
+                             (high - low), between 0 and 1: low = floor(d(beta_fast)), 0 at least; high =
+                             ceil(d(beta_slow)), dim - 1 at most; d(b) = dim * ln(n / (2 pi b)) / (2 ln(base)). Cosines
+                             and sines are multiplied by attention_factor */
+  CLATTN_SCALING_LLAMA3   /* (Llama 3.1) s * f + (1 - s) * f / factor, where s is (n * f / (2 pi) - low_freq_factor) /
+                             (high_freq_factor - low_freq_factor), between 0 and 1 */
 } clattn_scaling;
 
-/* All are 0 where the kind does not have them. */
+/* Fields that the kind does not have are 0. */
 typedef struct clattn_rotary_scaling {
   clattn_scaling kind;
-  bool keep_fractions; /* YARN: low and high are not rounded; transformers' truncate = false */
-  double factor;       /* of every kind, above 0 */
-  size_t original_len; /* DYNAMIC, YARN, LLAMA3: original_max_position_embeddings; DYNAMIC: max_position_embeddings */
-  double low_freq_factor;  /* LLAMA3: above 0 */
-  double high_freq_factor; /* LLAMA3: above low_freq_factor */
-  double beta_fast;        /* YARN; 0: 32 */
-  double beta_slow;        /* YARN; 0: 1 */
-  double attention_factor; /* YARN; 0: m(mscale) / m(mscale_all_dim), or without these m(1); m(x) = 0.1 * x * ln(factor)
-                              + 1, and 1 with a factor up to 1 */
+  bool keep_fractions;                     /* YARN: low and high are not rounded; transformers' truncate = false */
+  double factor;                           /* above 0 */
+  size_t original_max_position_embeddings; /* not LINEAR; DYNAMIC: max_position_embeddings of the model */
+  double low_freq_factor;                  /* LLAMA3: above 0 */
+  double high_freq_factor;                 /* LLAMA3: above low_freq_factor */
+  double beta_fast, beta_slow;             /* YARN; 0: 32 and 1 */
+  double attention_factor;       /* YARN; 0: m(mscale) / m(mscale_all_dim), or without these m(1), where m(x) is
+                                    0.1 * x * ln(factor) + 1, and 1 with a factor up to 1 */
   double mscale, mscale_all_dim; /* YARN: both or neither, and not with attention_factor */
 } clattn_rotary_scaling;
 

@@ -1,0 +1,71 @@
+/* Reads whole numbers: see integers.h. */
+#include "cli/files/integers.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/files/npy_header.h"
+
+/* The bytes of one number, as a file has them. */
+static int64_t number_of(const unsigned char *bytes, size_t count, bool big_endian) {
+  uint64_t bits = bytes[big_endian ? 0 : count - 1] >= 0x80 ? UINT64_MAX : 0; /* the sign */
+  for (size_t i = 0; i < count; ++i) bits = bits << 8 | bytes[big_endian ? i : count - 1 - i];
+  int64_t number;
+  memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
+static file_status read_numbers(FILE *file, const npy_header *h, size_t bytes, integers *out, const reporter *to) {
+  for (size_t i = 0; i < out->count; ++i) {
+    unsigned char number[sizeof(int64_t)];
+    const file_status status = file_read(file, number, bytes, "numbers", to);
+    if (status != FILE_OK) return status;
+    const int64_t value = number_of(number, bytes, h->layout.big_endian);
+    if (value < INT32_MIN || value > INT32_MAX)
+      return file_fail(to, FILE_BAD_ELEMENT, "number %zu is %" PRId64 " (allowed: %d to %d)", i, value, INT32_MIN,
+                       INT32_MAX);
+    out->data[i] = (int32_t)value;
+  }
+  return FILE_OK;
+}
+
+static file_status read_file(FILE *file, uint64_t file_bytes, integers *out, const reporter *to) {
+  uint64_t data_start = 0;
+  npy_header h = {.integers = true};
+  const file_status status = npy_header_read(file, &h, &data_start, to);
+  if (status != FILE_OK) return status;
+  const size_t bytes = element_bytes(h.type);
+  char shape[ARRAY_TUPLE_SIZE];
+  array_format_tuple(shape, h.shape, h.rank);
+  if (h.layout.fortran_order && h.rank > 1)
+    return file_fail(to, FILE_UNSUPPORTED, "Fortran order is not supported for whole numbers (allowed: C order)");
+  if (!array_count(h.shape, h.rank, bytes, &out->count))
+    return file_fail(to, FILE_TOO_LARGE, "shape %s is too large (allowed: up to %zu bytes)", shape,
+                     (size_t)PTRDIFF_MAX);
+  const uint64_t wanted = (uint64_t)out->count * bytes, present = file_bytes > data_start ? file_bytes - data_start : 0;
+  if (present != wanted)
+    return file_fail(to, present < wanted ? FILE_TRUNCATED : FILE_TRAILING_BYTES,
+                     "shape %s of %s needs %" PRIu64 " bytes of data, the file has %" PRIu64, shape,
+                     element_name(h.type), wanted, present);
+  out->rank = h.rank;
+  memcpy(out->shape, h.shape, sizeof out->shape);
+  out->data = malloc((out->count > 0 ? out->count : 1) * sizeof *out->data);
+  if (out->data == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for %zu numbers", out->count);
+  return read_numbers(file, &h, bytes, out, to);
+}
+
+file_status integers_read(const char *path, integers *out, char *message, size_t message_size) {
+  const reporter to = {path, message, message_size};
+  FILE *file = NULL;
+  uint64_t file_bytes = 0;
+  memset(out, 0, sizeof *out);
+  file_status status = file_open(&to, &file, &file_bytes);
+  if (status != FILE_OK) return status;
+  status = read_file(file, file_bytes, out, &to);
+  fclose(file); /* opened for reading: no error can lose data */
+  if (status == FILE_OK) return status;
+  free(out->data);
+  memset(out, 0, sizeof *out);
+  return status;
+}
