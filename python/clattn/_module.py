@@ -3,14 +3,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _arrays, _cache, _devices, _problem, _run
+from . import _arrays, _cache, _devices, _problem, _rotary, _run
 from ._arrays import View
 from ._clattn import ffi, lib
 from ._errors import InvalidArgument, InvalidType, check, new_error
 from ._problem import Meaning
 
 _LAYOUTS = {"xw": lib.CLATTN_LAYOUT_XW, "xwt": lib.CLATTN_LAYOUT_XWT}
-_ROTARY = {"halves": lib.CLATTN_ROTARY_HALVES, "interleaved": lib.CLATTN_ROTARY_INTERLEAVED}
 _POSITIONS = {"sinusoidal": lib.CLATTN_POSITIONS_SINUSOIDAL}
 _BIASES = {"bq": 1, "bk": 2, "bv": 4, "bo": 8}  # CLATTN_BIAS_Q ...
 
@@ -29,6 +28,9 @@ class Attention:
     rotary    rotary embedding of q and k: "halves" (Llama, GPT-NeoX) or "interleaved" (GPT-J); None: none
     rotary_dim   leading elements of each vector that are rotated; None: all
     rotary_base  the base of its angles
+    rotary_scaling  a dict as transformers' config.rope_parameters, for longer sequences: {"rope_type": "llama3",
+              "factor": 8.0, ...}; also "linear", "dynamic" and "yarn" (clattn_problem.h). A rope_theta in it is the base
+    rotary_cos, rotary_sin  (positions, rotary_dim / 2): cosines and sines to turn by, instead of base and scaling
     positions    "sinusoidal": added to x; None: none
     is_causal, scale, softcap, window, sinks, alibi, align  as in clattn.attention
     device    as in clattn.attention; the layer stays there
@@ -54,6 +56,9 @@ class Attention:
         rotary: "str | None" = None,
         rotary_dim: "int | None" = None,
         rotary_base: float = 10000.0,
+        rotary_scaling: "dict[str, Any] | None" = None,
+        rotary_cos: Any = None,
+        rotary_sin: Any = None,
         positions: "str | None" = None,
         is_causal: bool = False,
         scale: "float | None" = None,
@@ -73,16 +78,16 @@ class Attention:
         self._set_types(problem, views)
         self._set_sizes(problem, views)
         _problem.set_meaning(problem, Meaning(is_causal, scale, softcap, window, None, align))
-        if rotary is not None:
-            problem.rotary = _problem.one_of("rotary", rotary, _ROTARY)
-        problem.rotary_dim = 0 if rotary_dim is None else _cache.whole("rotary_dim", rotary_dim)
-        problem.rotary_base = _problem.real("rotary_base", rotary_base)
         if positions is not None:
             problem.positions = _problem.one_of("positions", positions, _POSITIONS)
         self.device = _devices.choose(device)
         self._problem = problem
         inputs = _problem.new_sized("clattn_inputs")
         self._kept = _problem.set_tensors(problem, inputs, sinks, alibi, None)
+        tables = rotary_cos, rotary_sin
+        self._kept.update(
+            _rotary.set_rotary(problem, inputs, rotary, rotary_dim, rotary_base, rotary_scaling, tables)
+        )
         self._inputs = inputs
         self._upload(views)
 
@@ -177,6 +182,8 @@ class Attention:
         cache: "_cache.KVCache | None" = None,
         mask: Any = None,
         key_lengths: Any = None,
+        position_ids: Any = None,
+        key_position_ids: Any = None,
         return_lse: bool = False,
         return_weights: bool = False,
         out: Any = None,
@@ -188,6 +195,9 @@ class Attention:
         cache  a clattn.KVCache: appends the keys and values, and attends to all of it
         mask, key_lengths, return_lse, return_weights, out  as in clattn.attention; with a cache a mask has as many keys
                as there are after the call, or the cache's capacity; key_lengths count new ones
+        position_ids  integers, (batch, tokens), or (tokens,) for all sequences: positions of x's tokens for rotary and
+               positions; None: their places. is_causal, window and alibi count places all the same
+        key_position_ids  the same for xkv's tokens, with rotary
 
         Returns (batch, tokens, output_dim), or without wo (batch, tokens, heads * value_dim), of x's kind and type; or
         a tuple with the log-sum-exp and the weights. Raises a clattn.Error that says what is allowed.
@@ -214,5 +224,6 @@ class Attention:
         in_context = problem.type == lib.CLATTN_F32 and not problem.output_dim
         call = _run.Call(self.device, problem, inputs, views, cache)
         with self.device:
+            views.update(_rotary.set_position_ids(problem, inputs, position_ids, key_position_ids))
             call.set_tensors(mask, None, None, key_lengths)
             return call.run(x, (*lead, query_len, self.output_dim), in_context, rows, return_lse, return_weights, out)

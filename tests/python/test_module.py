@@ -35,7 +35,8 @@ def rotated(t, positions, kind, dim, base, number):
     return turned
 
 
-def layer(x, w, number, xkv=None, layout="xw", rotary=None, dim=DIM, base=10000.0, magnitude=False, **bias_of):
+def layer(x, w, number, xkv=None, layout="xw", rotary=None, dim=DIM, base=10000.0, ids=None, key_ids=None,
+          magnitude=False, **bias_of):
     """The layer in one type of number; x is (batch, tokens, model_dim). magnitude: with absolute values throughout, and
     the true weights."""
     size = np.abs if magnitude else np.asarray
@@ -49,7 +50,10 @@ def layer(x, w, number, xkv=None, layout="xw", rotary=None, dim=DIM, base=10000.
 
     q, k, v = project(x, "q", HEADS), project(xkv, "k", KV_HEADS), project(xkv, "v", KV_HEADS)
     if rotary is not None:
-        q, k = (rotated(t, range(t.shape[2]), rotary, dim, base, number) for t in (q, k))
+        ids = range(q.shape[2]) if ids is None else ids
+        if key_ids is None:
+            key_ids = ids if k.shape[2] == q.shape[2] else range(k.shape[2])
+        q, k = (rotated(t, own, rotary, dim, base, number) for t, own in ((q, ids), (k, key_ids)))
     k, v = (np.repeat(t, HEADS // KV_HEADS, axis=1) for t in (k, v))
     scores = q @ k.swapaxes(2, 3) * number(1 / np.sqrt(DIM))
     weights = bias_of.pop("weights", None)
