@@ -73,7 +73,7 @@ static void expect_refused(const char *name, file_status expected, const char *p
 
 /* ---- accepted files ---------------------------------------------------------------------------------------------- */
 
-static void three_types_are_read(void **state) {
+static void types_are_read(void **state) {
   (void)state;
   write_file("{\"__metadata__\":{\"format\":\"pt\"},\"h\":" SHAPED("F16", "[2,1]", "[8,12]") ",\"f\":" SHAPED(
                  "F32", "[1,2]", "[0,8]") ",\"b\":" SHAPED("BF16", "[2]", "[12,16]") ",\"i\":" SHAPED("I8", "[1]",
@@ -83,7 +83,14 @@ static void three_types_are_read(void **state) {
   expect_tensor("f", NPY_F4, expected, 2, (size_t[]){1, 2}, 2);
   expect_tensor("h", NPY_F2, expected, 2, (size_t[]){2, 1}, 2);
   expect_tensor("b", NPY_BF16, expected, 2, (size_t[]){2}, 1);
-  expect_refused("i", FILE_UNSUPPORTED, "tensor 'i' has dtype I8 (allowed: F32, F16, BF16)");
+  expect_refused("i", FILE_INTEGERS, "tensor 'i' has dtype I8 (allowed: F32, F16, BF16, F64, BOOL)");
+  write_file("{\"d\":" SHAPED("F64", "[2]", "[0,16]") ",\"o\":" SHAPED("BOOL", "[2]", "[16,18]") ",\"n\":" SHAPED(
+                 "BOOL", "[1,2]", "[18,20]") ",\"l\":" SHAPED("F64", "[1]", "[20,28]") "}",
+             "\0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\0\xc0\1\0\1\2\0\0\0\0\0\0\xf0\x47", 28);
+  expect_tensor("d", NPY_F8, expected, 2, (size_t[]){2}, 1);
+  expect_tensor("o", NPY_BOOL, (const float[]){1.0f, 0.0f}, 2, (size_t[]){2}, 1);
+  expect_refused("n", FILE_BAD_ELEMENT, "element (0, 1) of type bool is 2 (allowed: 0 or 1)");
+  expect_refused("l", FILE_BAD_ELEMENT, "element (0,) is 3.4028236692093846e+38, which a float cannot hold");
 }
 
 static void ranks_0_to_4_and_empty_tensors_are_read(void **state) {
@@ -231,7 +238,8 @@ static const hostile bad_entries[] = {
     {"{\"x\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", FILE_BAD_HEADER, "tensor 'x' has no shape"},
     {"{\"x\":{\"dtype\":\"F32\",\"shape\":[1]}}", FILE_BAD_HEADER, "tensor 'x' has no data_offsets"},
     {"{\"x\":{\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]}}", FILE_BAD_HEADER, "the dtype of tensor 'x' is"},
-    {"{\"x\":" SHAPED("f32", "[1]", "[0,4]") "}", FILE_BAD_HEADER, "the unknown dtype 'f32' (allowed: F32, F16, BF16)"},
+    {"{\"x\":" SHAPED("f32", "[1]", "[0,4]") "}", FILE_BAD_HEADER,
+     "the unknown dtype 'f32' (allowed: F32, F16, BF16, F64, BOOL)"},
     {"{\"x\":" SHAPED("", "[1]", "[0,4]") "}", FILE_BAD_HEADER, "the unknown dtype ''"},
     {"{\"x\":" SHAPED("F32\\u001b", "[1]", "[0,4]") "}", FILE_BAD_HEADER, "the unknown dtype 'F32?'"},
     {"{\"\\u009bm\":" SHAPED("F32", "4", "[0,4]") "}", FILE_BAD_HEADER, "?m' is not a list of whole numbers"},
@@ -289,10 +297,11 @@ static const hostile bad_sizes[] = {
     {"{\"x\":" SHAPED("F32", "[1]", "[0,4]") ",\"y\":" SHAPED("U8", "[0]", "[2,2]") "}", FILE_BAD_HEADER,
      "tensor 'y' begins at byte 2"}, /* empty, but inside another tensor */
     {X("[1,1,1,1,1]", "[0,4]"), FILE_UNSUPPORTED, "tensor 'x' has 5 dimensions (allowed: 0 to 4)"},
-    {"{\"x\":" SHAPED("I32", "[1]", "[0,4]") "}", FILE_UNSUPPORTED,
-     "tensor 'x' has dtype I32 (allowed: F32, F16, BF16)"},
-    {"{\"x\":" SHAPED("F4", "[8]", "[0,4]") "}", FILE_UNSUPPORTED, "tensor 'x' has dtype F4 (allowed: F32, F16, BF16)"},
-    {"{\"x\":" SHAPED("BOOL", "[4]", "[0,4]") "}", FILE_UNSUPPORTED, "tensor 'x' has dtype BOOL"},
+    {"{\"x\":" SHAPED("I32", "[1]", "[0,4]") "}", FILE_INTEGERS,
+     "tensor 'x' has dtype I32 (allowed: F32, F16, BF16, F64, BOOL)"},
+    {"{\"x\":" SHAPED("F4", "[8]", "[0,4]") "}", FILE_UNSUPPORTED,
+     "tensor 'x' has dtype F4 (allowed: F32, F16, BF16, F64, BOOL)"},
+    {"{\"x\":" SHAPED("F8_E4M3", "[4]", "[0,4]") "}", FILE_UNSUPPORTED, "tensor 'x' has dtype F8_E4M3"},
 };
 
 static void expect_all_refused(const hostile *cases, size_t count) {
@@ -408,6 +417,8 @@ static void an_argument_names_file_and_tensor(void **state) {
 
 #define UPPER "Test.SAFETENSORS"
 #define INDEX "test.safetensors.index.json"
+#define OTHER "other.safetensors"
+#define ELSEWHERE "{\"weight_map\":{\"x\":\"" PATH "\",\"y\":\"" PATH "\",\"z\":\"" OTHER "\"}}"
 
 static void endings_are_taken_in_any_case(void **state) {
   (void)state;
@@ -431,13 +442,25 @@ static void an_index_leads_to_the_file_of_a_tensor(void **state) {
   expect_argument(INDEX, FILE_NO_TENSOR, INDEX ": no tensor is named, as in PATH.safetensors.index.json:NAME");
   expect_argument(INDEX ":y", FILE_NO_TENSOR,
                   INDEX ": there is no tensor 'y' (allowed: one of the 5 in its weight_map)");
-  expect_argument(INDEX ":gone", FILE_CANNOT_OPEN, "no-such.safetensors: cannot be opened: ");
+  expect_argument(INDEX ":gone", FILE_CANNOT_OPEN,
+                  INDEX ": tensor 'gone' is in 'no-such.safetensors', which is missing (allowed: in the folder of");
   expect_argument(INDEX ":up", FILE_BAD_HEADER,
                   "the file of tensor 'up' is '../" PATH "' (allowed: a name in the same");
   expect_argument(INDEX ":n", FILE_BAD_HEADER, "the file of tensor 'n' is 'not a string'");
   expect_argument(INDEX ":", FILE_BAD_HEADER, "the file of tensor '' is ''");
   assert_true(tensor_file_reads(INDEX ":x", PATH) && tensor_file_reads(INDEX ":x", "./" INDEX));
   assert_true(tensor_file_reads(PATH ":x", "./" PATH) && !tensor_file_reads(PATH ":x", INDEX));
+  /* Not where the map says, and in two files. */
+  files_write(INDEX, ELSEWHERE, sizeof ELSEWHERE - 1);
+  expect_argument(INDEX ":y", FILE_NO_TENSOR,
+                  INDEX ": the weight_map says that tensor 'y' is in '" PATH "', which has none of that name");
+  expect_argument(INDEX ":x", FILE_OK, ""); /* the other file is missing: only what is there is looked into */
+  assert_int_equal(rename(PATH, OTHER), 0);
+  write_file(GOOD, "\0\0\0\0", 4);
+  expect_argument(INDEX ":x", FILE_BAD_HEADER,
+                  INDEX ": tensor 'x' is in '" PATH "', as its weight_map says, and in '" OTHER
+                        "' (allowed: one file)");
+  remove(OTHER);
   files_write(INDEX, "{\"weight_map\":[]}", 17);
   expect_argument(INDEX ":x", FILE_BAD_HEADER, INDEX ": the index has no weight_map");
   files_write(INDEX, index, 20);
@@ -472,7 +495,7 @@ static int tear_down_group(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(three_types_are_read),
+      cmocka_unit_test(types_are_read),
       cmocka_unit_test(ranks_0_to_4_and_empty_tensors_are_read),
       cmocka_unit_test(spellings_of_json_are_read),
       cmocka_unit_test(other_keys_of_a_tensor_are_ignored),

@@ -64,7 +64,7 @@ done
 
 # ---- unit tests that are quick enough when thirty times slower
 
-for test in npy element examples compare crossing reference traffic safetensors; do
+for test in npy npz element examples compare crossing reference traffic safetensors; do
   [ -x "$tests/test_$test" ] || { skip "test_$test" "not built"; continue; }
   expect "test_$test" 0 '' -- "${memcheck[@]}" "$tests/test_$test"
 done

@@ -1,4 +1,4 @@
-"""Compares the readers of .npy and .safetensors files with numpy and the package safetensors.
+"""Compares the readers of .npy, .npz and .safetensors files with numpy and the package safetensors.
 
 The files are those of the fuzzers' corpora and of near_misses.py.
 
@@ -25,7 +25,7 @@ import near_misses
 
 MEMORY = 4 << 30  # bytes; numpy asks for what a header says before it looks at the file
 SURELY_ABSENT = b"a name that no tensor has"
-READABLE = {"F32": "f4", "F16": "f2", "BF16": "bfloat16"}
+READABLE = {"F32": "f4", "F16": "f2", "BF16": "bfloat16", "F64": "f8", "BOOL": "bool"}
 MOST_DIMENSIONS = 4
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -49,6 +49,16 @@ def numpy_reads(path):
             return np.load(path, allow_pickle=False)
         except Exception:  # whatever it is: it does not take the file
             return None
+
+
+def numpy_reads_member(path):
+    """The array x of an archive, or None."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            array = archive["x"]
+    except Exception:
+        return None
+    return array if isinstance(array, np.ndarray) else None  # bytes, where the member is no .npy file
 
 
 def safetensors_reads(path):
@@ -134,20 +144,29 @@ class Comparison:
 TYPES = {"f4": "f4", "f8": "f8", "f2": "f2", "b1": "bool", "u2": "bfloat16"}
 
 
-def compare_npy(reader, paths):
-    result = Comparison("npy")
-    lines = reader.ask([(b"npy=" + bytes(path), b"") for path in paths])
+def compare_arrays(kind, name, numpy_reads_it, reader, paths):
+    result = Comparison(kind)
+    lines = reader.ask([(kind.encode() + b"=" + bytes(path), name) for path in paths])
     for path, line in zip(paths, lines):
-        theirs = numpy_reads(path)
+        theirs = numpy_reads_it(path)
+        line = "refused : no array of that name" if line == "absent" else line
         if result.verdict(path, theirs, line):
-            kind = TYPES.get(theirs.dtype.str[1:])
-            result.same(path, "the array", parse(line), (kind, theirs.shape, floats(np.ascontiguousarray(theirs))))
+            type_name = TYPES.get(theirs.dtype.str[1:])
+            array = floats(np.ascontiguousarray(theirs))
+            result.same(path, "the array", parse(line), (type_name, theirs.shape, array))
     return result.report()
 
 
 def elements(dtype, data):
-    kind = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}[dtype]
+    kind = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8", "BOOL": "?"}[dtype]
     return floats(np.frombuffer(data, dtype=kind))
+
+
+def is_held(dtype, data):
+    """Whether floats can hold the elements, and a bool is 0 or 1."""
+    if dtype == "BOOL":
+        return max(data, default=0) <= 1
+    return dtype != "F64" or not np.isinf(elements(dtype, data))[np.isfinite(np.frombuffer(data, "<f8"))].any()
 
 
 def compare_tensors(result, reader, path, tensors):
@@ -155,7 +174,7 @@ def compare_tensors(result, reader, path, tensors):
     names = list(tensors)
     for name, line in zip(names, reader.ask([(b"safetensors=" + bytes(path), name.encode()) for name in names])):
         dtype, shape, data = tensors[name]
-        if dtype not in READABLE or len(shape) > MOST_DIMENSIONS:
+        if dtype not in READABLE or len(shape) > MOST_DIMENSIONS or not is_held(dtype, data):
             if not line.startswith("refused"):
                 result.complain(path, f"tensor {name!r} is {dtype} {shape}, here: {line[:200]}")
         elif not line.startswith("read"):
@@ -193,7 +212,12 @@ def main():
     reader = Reader(options.program)
     with tempfile.TemporaryDirectory() as folder:
         near = pathlib.Path(folder)
-        wrong = compare_npy(reader, with_near_misses(options.npy, near / "npy", near_misses.npy_files()))
+        wrong = compare_arrays("npy", b"", numpy_reads, reader,
+                               with_near_misses(options.npy, near / "npy", near_misses.npy_files()))
+        zips = pathlib.Path(folder) / "no-corpus"
+        zips.mkdir()
+        wrong += compare_arrays("npz", b"x", numpy_reads_member, reader,
+                                with_near_misses(zips, near / "npz", near_misses.npz_files()))
         wrong += compare_safetensors(reader, with_near_misses(options.safetensors, near / "safetensors",
                                                               near_misses.safetensors_files()))
     print(f"numpy {np.__version__}, safetensors {safetensors.__version__}: {wrong or 'nothing'} wrong")

@@ -4,7 +4,9 @@ The fuzzers' corpora hold what reaches new code, and few files that are wrong in
 takes too much, it is one such place. So: good files with each byte of the header removed, doubled, replaced by and
 preceded by others, and a list by hand of what takes more than a byte.
 """
+import io
 import struct
+import zipfile
 
 OTHERS = [bytes([c]) for c in b"\0\t\n\r #'\"\\+-._,:;()[]{}012479eLTx\x7f\x80\xff"]
 
@@ -62,6 +64,35 @@ def npy_files():
     yield from (npy(NPY)[:i] + b"\0" + npy(NPY)[i + 1:] for i in range(10))
     yield npy(NPY) + b"\0"
     yield from (npy(text) for text in one_byte(NPY.encode()))
+
+
+# ---- .npz
+
+
+def archive(method, names=("x.npy", "y.npy"), comment=b""):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as made:
+        for name in names:
+            made.writestr(zipfile.ZipInfo(name), npy(NPY), method)
+        made.comment = comment
+    return file.getvalue()
+
+
+def npz_files():
+    for method in [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]:
+        good = archive(method)
+        yield from (archive(method, names) for names in [("x.npy",), ("x",), ("y.npy",), ("x.npy/",), ()])
+        yield from (archive(method, comment=comment) for comment in [b"x", b"PK\5\6", bytes(22), b"PK\5\6" + bytes(18)])
+        yield good + good
+        yield from (good + extra for extra in [b"x", bytes(22), b"PK\5\6" + bytes(18)])
+        yield from (extra + good for extra in [b"x", b"PK\3\4"])
+        yield from (good[:size] for size in range(len(good)))
+        for i in range(len(good)):
+            yield good[:i] + good[i + 1:]
+            yield good[:i] + good[i:i + 1] + good[i:]
+            yield from (good[:i] + bytes([byte]) + good[i + 1:] for byte in {good[i] ^ 1, good[i] ^ 8, 0, 255})
+    yield archive(zipfile.ZIP_BZIP2)
+    yield archive(zipfile.ZIP_LZMA)
 
 
 # ---- .safetensors

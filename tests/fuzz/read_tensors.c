@@ -1,7 +1,7 @@
-/* Says what the readers of .npy and .safetensors files make of many files, for compare_with_peers.py.
+/* Says what the readers of .npy, .npz and .safetensors files make of many files, for compare_with_peers.py.
  *
- * Standard input is pairs of texts, each closed by a NUL: "npy=PATH" or "safetensors=PATH", and the name of a tensor,
- * which is nothing to the first. A line for each pair:
+ * Standard input is pairs of texts, each closed by a NUL: "npy=PATH", "npz=PATH" or "safetensors=PATH", and the name of
+ * a tensor, which is nothing to the first. A line for each pair:
  *
  *     read TYPE RANK SHAPE... BITS...    the elements' bits in hexadecimal
  *     absent                             the file is as it should be, but has no tensor of that name
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cli/files/npy.h"
+#include "cli/files/npz.h"
 #include "cli/files/safetensors.h"
 
 static void print_array(const array *a) {
@@ -28,12 +29,14 @@ static void print_array(const array *a) {
 }
 
 static bool read_pair(const char *path, const char *name) {
-  static const char npy[] = "npy=", safetensors[] = "safetensors=";
+  static const char npy[] = "npy=", npz[] = "npz=", safetensors[] = "safetensors=";
   array a;
   char message[512] = "";
   file_status status;
   if (strncmp(path, npy, sizeof npy - 1) == 0)
     status = npy_read(path + sizeof npy - 1, &a, message, sizeof message);
+  else if (strncmp(path, npz, sizeof npz - 1) == 0)
+    status = npz_read(path + sizeof npz - 1, name, &a, message, sizeof message);
   else if (strncmp(path, safetensors, sizeof safetensors - 1) == 0)
     status = safetensors_read(path + sizeof safetensors - 1, name, &a, message, sizeof message);
   else

@@ -82,7 +82,7 @@ static file_status refuse_element(const array *a, size_t offset, uint64_t bits, 
                    (double)FLT_MAX, (double)FLT_MAX);
 }
 
-static file_status read_elements(array *a, FILE *file, array_layout layout, const reporter *to) {
+static file_status read_elements(array *a, byte_source *source, array_layout layout, const reporter *to) {
   unsigned char chunk[CHUNK_BYTES];
   const size_t item_bytes = element_bytes(a->type), chunk_elements = CHUNK_BYTES / item_bytes;
   size_t index[ARRAY_MOST_DIMENSIONS] = {0};
@@ -93,7 +93,7 @@ static file_status read_elements(array *a, FILE *file, array_layout layout, cons
   }
   for (size_t left = a->count; left > 0;) {
     const size_t now = left < chunk_elements ? left : chunk_elements;
-    const file_status status = file_read(file, chunk, now * item_bytes, "data", to);
+    const file_status status = source_read(source, chunk, now * item_bytes, "data", to);
     if (status != FILE_OK) return status;
     for (size_t i = 0; i < now; ++i) {
       const uint64_t bits = bits_of(chunk + i * item_bytes, item_bytes, layout.big_endian);
@@ -105,8 +105,8 @@ static file_status read_elements(array *a, FILE *file, array_layout layout, cons
   return FILE_OK;
 }
 
-file_status array_read(array *a, FILE *file, array_layout layout, const reporter *to) {
+file_status array_read(array *a, byte_source *source, array_layout layout, const reporter *to) {
   a->data = malloc(a->count ? a->count * sizeof *a->data : sizeof *a->data);
   if (!a->data) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for %zu elements", a->count);
-  return read_elements(a, file, layout, to);
+  return read_elements(a, source, layout, to);
 }

@@ -38,8 +38,8 @@ typedef struct array_layout {
   bool fortran_order;
 } array_layout;
 
-/* Allocates the data and reads it from the file's position. The caller has set the other fields
- * and checked that the file is long enough. */
-file_status array_read(array *a, FILE *file, array_layout layout, const reporter *to);
+/* Allocates the data and reads it. The caller has set the other fields and checked that the source
+ * is long enough. */
+file_status array_read(array *a, byte_source *source, array_layout layout, const reporter *to);
 
 #endif

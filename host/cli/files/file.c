@@ -103,10 +103,26 @@ bool file_seek(FILE *file, uint64_t position) {
   return seek_to(file, position, SEEK_SET) == 0;
 }
 
-file_status file_read(FILE *file, void *to_fill, size_t bytes, const char *what, const reporter *to) {
+static size_t read_file(byte_source *self, void *to_fill, size_t bytes) {
   errno = 0;
-  const size_t got = fread(to_fill, 1, bytes, file);
+  const size_t got = fread(to_fill, 1, bytes, self->file);
+  if (got < bytes && ferror(self->file)) self->failure = file_reason(errno);
+  return got;
+}
+
+byte_source file_source(FILE *file) {
+  return (byte_source){.read = read_file, .file = file};
+}
+
+file_status source_read(byte_source *source, void *to_fill, size_t bytes, const char *what, const reporter *to) {
+  const size_t got = source->read(source, to_fill, bytes);
+  source->taken += got;
   if (got == bytes) return FILE_OK;
-  if (ferror(file)) return file_fail(to, FILE_READ_FAILED, "cannot read the %s: %s", what, file_reason(errno));
+  if (source->failure) return file_fail(to, FILE_READ_FAILED, "cannot read the %s: %s", what, source->failure);
   return file_fail(to, FILE_TRUNCATED, "the file ends within the %s: %zu bytes instead of %zu", what, got, bytes);
+}
+
+file_status file_read(FILE *file, void *to_fill, size_t bytes, const char *what, const reporter *to) {
+  byte_source source = file_source(file);
+  return source_read(&source, to_fill, bytes, what, to);
 }

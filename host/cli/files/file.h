@@ -21,6 +21,8 @@ typedef enum file_status {
   FILE_TRAILING_BYTES, /* the file goes on after the data */
   FILE_TOO_LARGE,      /* the header is too long, or no memory could hold the shape */
   FILE_BAD_ELEMENT,    /* a finite f8 that a float cannot hold, a bool that is neither 0 nor 1 */
+  FILE_INTEGERS,       /* valid, but its elements are integers, which stand for nothing here */
+  FILE_DAMAGED,        /* a member of an archive is not what the archive says about it */
   FILE_NO_TENSOR,      /* no tensor was named, or none in the file has that name */
   FILE_OUT_OF_MEMORY,  /* malloc failed */
   FILE_WRITE_FAILED    /* the file could not be created, written or given its name */
@@ -61,5 +63,20 @@ bool file_seek(FILE *file, uint64_t position);
 
 /* Reads exactly that many bytes; `what` names them in the message. */
 file_status file_read(FILE *file, void *to_fill, size_t bytes, const char *what, const reporter *to);
+
+/* Where bytes come from, one after the other: an open file, or a member of an archive (npz.c). `read` returns fewer
+ * bytes at the end, or if it fails; then `failure` says why. */
+typedef struct byte_source {
+  size_t (*read)(struct byte_source *self, void *to_fill, size_t bytes);
+  FILE *file;
+  const char *failure; /* NULL: none */
+  uint64_t taken;      /* the bytes read */
+} byte_source;
+
+/* The file from its position on. */
+byte_source file_source(FILE *file);
+
+/* As file_read. */
+file_status source_read(byte_source *source, void *to_fill, size_t bytes, const char *what, const reporter *to);
 
 #endif

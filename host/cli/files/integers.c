@@ -16,10 +16,11 @@ static int64_t number_of(const unsigned char *bytes, size_t count, bool big_endi
   return number;
 }
 
-static file_status read_numbers(FILE *file, const npy_header *h, size_t bytes, integers *out, const reporter *to) {
+static file_status read_numbers(byte_source *source, const npy_header *h, size_t bytes, integers *out,
+                                const reporter *to) {
   for (size_t i = 0; i < out->count; ++i) {
     unsigned char number[sizeof(int64_t)];
-    const file_status status = file_read(file, number, bytes, "numbers", to);
+    const file_status status = source_read(source, number, bytes, "numbers", to);
     if (status != FILE_OK) return status;
     const int64_t value = number_of(number, bytes, h->layout.big_endian);
     if (value < INT32_MIN || value > INT32_MAX)
@@ -31,9 +32,9 @@ static file_status read_numbers(FILE *file, const npy_header *h, size_t bytes, i
 }
 
 static file_status read_file(FILE *file, uint64_t file_bytes, integers *out, const reporter *to) {
-  uint64_t data_start = 0;
+  byte_source source = file_source(file);
   npy_header h = {.integers = true};
-  const file_status status = npy_header_read(file, &h, &data_start, to);
+  const file_status status = npy_header_read(&source, &h, to);
   if (status != FILE_OK) return status;
   const size_t bytes = element_bytes(h.type);
   char shape[ARRAY_TUPLE_SIZE];
@@ -43,7 +44,8 @@ static file_status read_file(FILE *file, uint64_t file_bytes, integers *out, con
   if (!array_count(h.shape, h.rank, bytes, &out->count))
     return file_fail(to, FILE_TOO_LARGE, "shape %s is too large (allowed: up to %zu bytes)", shape,
                      (size_t)PTRDIFF_MAX);
-  const uint64_t wanted = (uint64_t)out->count * bytes, present = file_bytes > data_start ? file_bytes - data_start : 0;
+  const uint64_t wanted = (uint64_t)out->count * bytes;
+  const uint64_t present = file_bytes > source.taken ? file_bytes - source.taken : 0;
   if (present != wanted)
     return file_fail(to, present < wanted ? FILE_TRUNCATED : FILE_TRAILING_BYTES,
                      "shape %s of %s needs %" PRIu64 " bytes of data, the file has %" PRIu64, shape,
@@ -52,7 +54,7 @@ static file_status read_file(FILE *file, uint64_t file_bytes, integers *out, con
   memcpy(out->shape, h.shape, sizeof out->shape);
   out->data = malloc((out->count > 0 ? out->count : 1) * sizeof *out->data);
   if (out->data == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for %zu numbers", out->count);
-  return read_numbers(file, &h, bytes, out, to);
+  return read_numbers(&source, &h, bytes, out, to);
 }
 
 file_status integers_read(const char *path, integers *out, char *message, size_t message_size) {

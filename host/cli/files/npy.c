@@ -17,10 +17,9 @@
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static file_status read_array(FILE *file, uint64_t file_bytes, array *a, const reporter *to) {
-  uint64_t data_start = 0;
+file_status npy_read_source(byte_source *source, uint64_t file_bytes, array *a, const reporter *to) {
   npy_header h = {0};
-  const file_status status = npy_header_read(file, &h, &data_start, to);
+  const file_status status = npy_header_read(source, &h, to);
   if (status != FILE_OK) return status;
 
   char shape[ARRAY_TUPLE_SIZE];
@@ -32,7 +31,7 @@ static file_status read_array(FILE *file, uint64_t file_bytes, array *a, const r
                      (size_t)PTRDIFF_MAX);
   }
   const uint64_t wanted = (uint64_t)a->count * item_bytes;
-  const uint64_t present = file_bytes > data_start ? file_bytes - data_start : 0;
+  const uint64_t present = file_bytes > source->taken ? file_bytes - source->taken : 0;
   if (present != wanted) {
     return file_fail(to, present < wanted ? FILE_TRUNCATED : FILE_TRAILING_BYTES,
                      "shape %s of %s needs %" PRIu64 " bytes of data, the file has %" PRIu64, shape, type, wanted,
@@ -41,7 +40,7 @@ static file_status read_array(FILE *file, uint64_t file_bytes, array *a, const r
   a->rank = h.rank;
   a->type = h.type;
   memcpy(a->shape, h.shape, sizeof h.shape);
-  return array_read(a, file, h.layout, to);
+  return array_read(a, source, h.layout, to);
 }
 
 file_status npy_read(const char *path, array *out, char *message, size_t message_size) {
@@ -51,7 +50,8 @@ file_status npy_read(const char *path, array *out, char *message, size_t message
   memset(out, 0, sizeof *out);
   file_status status = file_open(&to, &file, &file_bytes);
   if (status != FILE_OK) return status;
-  status = read_array(file, file_bytes, out, &to);
+  byte_source source = file_source(file);
+  status = npy_read_source(&source, file_bytes, out, &to);
   fclose(file); /* opened for reading: no error can lose data */
   if (status != FILE_OK) array_free(out);
   return status;

@@ -7,7 +7,7 @@
  * bool that is neither 0 nor 1, bytes after the data, a key given twice, unusual spellings of
  * the header, a header of more than 10,000 bytes.
  *
- * It does not read .npz archives, pipes or standard input. / */
+ * It does not read pipes or standard input; npz.h reads archives of such files. / */
 #ifndef CLATTN_NPY_H
 #define CLATTN_NPY_H
 
@@ -20,6 +20,9 @@
 /* Fills *out; free it with array_free. After a failure it is empty and nothing needs to be freed. f8 is rounded to the
  * nearest float, the others are widened exactly; NaN and Inf are kept. */
 file_status npy_read(const char *path, array *out, char *message, size_t message_size);
+
+/* The same from the beginning of a source of that many bytes. After a failure *out may have data to free. */
+file_status npy_read_source(byte_source *source, uint64_t bytes, array *out, const reporter *to);
 
 /* Writes version 1.0, '<f4', '<f2' or, for bfloat16, '<u2', to a second file that is then
  * renamed to `path`, so that readers never see half a file. Elements are rounded as

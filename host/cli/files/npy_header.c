@@ -90,7 +90,10 @@ static file_status parse_descr(cursor *c, npy_header *h) {
     h->layout.big_endian = descrs[i].big_endian;
     return FILE_OK;
   }
-  return file_fail(c->to, FILE_UNSUPPORTED, "element type '%s' is not supported %s", text, allowed);
+  const bool integers =
+      !h->integers && strlen(text) == 3 && strchr("<>|", text[0]) != NULL && strchr("iu", text[1]) != NULL;
+  return file_fail(c->to, integers ? FILE_INTEGERS : FILE_UNSUPPORTED, "element type '%s' is not supported %s", text,
+                   allowed);
 }
 
 static file_status parse_fortran_order(cursor *c, npy_header *h) {
@@ -178,17 +181,16 @@ static file_status parse_header(cursor *c, npy_header *h) {
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* The magic and the version; `length_bytes` is the size of the header length that follows. */
-static file_status read_version(FILE *file, size_t *length_bytes, const reporter *to) {
+static file_status read_version(byte_source *source, size_t *length_bytes, const reporter *to) {
   unsigned char lead[MAGIC_BYTES + 2] = {0};
-  const file_status status = file_read(file, lead, sizeof lead, "magic and version", to);
+  const file_status status = source_read(source, lead, sizeof lead, "magic and version", to);
   if (status == FILE_READ_FAILED) return status;
   /* A short file is reported as truncated only if it begins like a .npy file. */
-  const long got = ftell(file);
-  const size_t comparable = got < 0 || got > MAGIC_BYTES ? MAGIC_BYTES : (size_t)got;
+  const size_t comparable = source->taken > MAGIC_BYTES ? MAGIC_BYTES : (size_t)source->taken;
   if (memcmp(lead, ZIP_MAGIC, sizeof ZIP_MAGIC - 1) == 0) {
     return file_fail(to, FILE_WRONG_FORMAT,
-                     "an .npz archive, not a .npy file (allowed: one of its arrays as a separate file; "
-                     "'unzip FILE.npz NAME.npy' extracts it)");
+                     "an .npz archive, not a .npy file (allowed: a name that ends in .npz and one of its arrays, as "
+                     "in FILE.npz:NAME)");
   }
   if (memcmp(lead, MAGIC, comparable) != 0) {
     return file_fail(to, FILE_WRONG_FORMAT, "not a .npy file (allowed: files that begin with \\x93NUMPY)");
@@ -204,12 +206,12 @@ static file_status read_version(FILE *file, size_t *length_bytes, const reporter
   return FILE_OK;
 }
 
-file_status npy_header_read(FILE *file, npy_header *h, uint64_t *data_start, const reporter *to) {
+file_status npy_header_read(byte_source *source, npy_header *h, const reporter *to) {
   size_t length_bytes = 0;
-  file_status status = read_version(file, &length_bytes, to);
+  file_status status = read_version(source, &length_bytes, to);
   if (status != FILE_OK) return status;
   unsigned char length_text[4] = {0};
-  status = file_read(file, length_text, length_bytes, "header length", to);
+  status = source_read(source, length_text, length_bytes, "header length", to);
   if (status != FILE_OK) return status;
   uint32_t length = 0;
   for (size_t i = 4; i-- > 0;) length = length << 8 | length_text[i];
@@ -218,9 +220,8 @@ file_status npy_header_read(FILE *file, npy_header *h, uint64_t *data_start, con
                      MOST_HEADER_BYTES);
   }
   char text[MOST_HEADER_BYTES];
-  status = file_read(file, text, length, "header", to);
+  status = source_read(source, text, length, "header", to);
   if (status != FILE_OK) return status;
-  *data_start = MAGIC_BYTES + 2 + length_bytes + length;
   cursor c = {text, text, text + length, to};
   return parse_header(&c, h);
 }

@@ -19,7 +19,7 @@ typedef struct npy_header {
 } npy_header;
 
 /* Reads from the beginning of the file to the start of the data; *h is zeros but for `integers`. */
-file_status npy_header_read(FILE *file, npy_header *h, uint64_t *data_start, const reporter *to);
+file_status npy_header_read(byte_source *source, npy_header *h, const reporter *to);
 
 /* Fills the text with everything before the data, for little-endian order, and returns its
  * length. */

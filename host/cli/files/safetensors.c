@@ -17,7 +17,7 @@
 #define MOST_DEPTH 127 /* of nested arrays and objects, as in the package */
 #define MOST_NAMES_SHOWN 10
 #define NAME "'%.64s'" /* for messages: a name may be as long as the header */
-#define READABLE "(allowed: F32, F16, BF16)"
+#define READABLE "(allowed: F32, F16, BF16, F64, BOOL)"
 #define KEYS "(allowed: dtype, shape and data_offsets, all of them)"
 
 enum { NOT_READ = -1 };
@@ -30,10 +30,10 @@ typedef struct dtype {
 
 /* All that exist, because the sizes of all tensors in a file are checked. */
 static const dtype dtypes[] = {
-    {"F32", 32, NPY_F4},          {"F16", 16, NPY_F2},         {"BF16", 16, NPY_BF16},   {"F64", 64, NOT_READ},
+    {"F32", 32, NPY_F4},          {"F16", 16, NPY_F2},         {"BF16", 16, NPY_BF16},   {"F64", 64, NPY_F8},
     {"I64", 64, NOT_READ},        {"U64", 64, NOT_READ},       {"C64", 64, NOT_READ},    {"I32", 32, NOT_READ},
     {"U32", 32, NOT_READ},        {"I16", 16, NOT_READ},       {"U16", 16, NOT_READ},    {"I8", 8, NOT_READ},
-    {"U8", 8, NOT_READ},          {"BOOL", 8, NOT_READ},       {"F8_E5M2", 8, NOT_READ}, {"F8_E4M3", 8, NOT_READ},
+    {"U8", 8, NOT_READ},          {"BOOL", 8, NPY_BOOL},       {"F8_E5M2", 8, NOT_READ}, {"F8_E4M3", 8, NOT_READ},
     {"F8_E8M0", 8, NOT_READ},     {"F6_E2M3", 6, NOT_READ},    {"F6_E3M2", 6, NOT_READ}, {"F4", 4, NOT_READ},
     {"F8_E4M3FNUZ", 8, NOT_READ}, {"F8_E5M2FNUZ", 8, NOT_READ}};
 
@@ -262,7 +262,9 @@ static file_status read_entries(contents *c, const reporter *to) {
 static file_status read_tensor(FILE *file, uint64_t data_start, const entry *e, array *out, const reporter *to) {
   const size_t rank = json_array_size(e->shape);
   if (e->type->type == NOT_READ) {
-    return file_fail(to, FILE_UNSUPPORTED, "tensor " NAME " has dtype %s " READABLE, e->name, e->type->name);
+    const bool integers = e->type->name[0] == 'I' || e->type->name[0] == 'U';
+    return file_fail(to, integers ? FILE_INTEGERS : FILE_UNSUPPORTED, "tensor " NAME " has dtype %s " READABLE, e->name,
+                     e->type->name);
   }
   if (rank > ARRAY_MOST_DIMENSIONS) {
     return file_fail(to, FILE_UNSUPPORTED, "tensor " NAME " has %zu dimensions (allowed: 0 to %d)", e->name, rank,
@@ -278,7 +280,8 @@ static file_status read_tensor(FILE *file, uint64_t data_start, const entry *e, 
   if (!file_seek(file, data_start + e->begin)) {
     return file_fail(to, FILE_READ_FAILED, "byte %" PRIu64 " of the file cannot be reached", data_start + e->begin);
   }
-  return array_read(out, file, (array_layout){.big_endian = false}, to);
+  byte_source source = file_source(file);
+  return array_read(out, &source, (array_layout){.big_endian = false}, to);
 }
 
 static file_status refuse_name(const contents *c, const char *name, const reporter *to) {
@@ -294,11 +297,26 @@ static file_status refuse_name(const contents *c, const char *name, const report
   return file_fail(to, FILE_NO_TENSOR, "no tensor is named, as in PATH.safetensors:NAME (allowed: %s)", list);
 }
 
+static const entry *find_name(const contents *c, const char *name) {
+  for (size_t i = 0; name && i < c->count; ++i)
+    if (strcmp(c->entries[i].name, name) == 0) return &c->entries[i];
+  return NULL;
+}
+
 static file_status find_and_read(FILE *file, const contents *c, const char *name, array *out, const reporter *to) {
-  for (size_t i = 0; name && i < c->count; ++i) {
-    if (strcmp(c->entries[i].name, name) == 0) return read_tensor(file, c->data_start, &c->entries[i], out, to);
-  }
-  return refuse_name(c, name, to);
+  const entry *found = find_name(c, name);
+  return found ? read_tensor(file, c->data_start, found, out, to) : refuse_name(c, name, to);
+}
+
+/* The header of an open file. Free the contents in every case. */
+static file_status read_contents(FILE *file, uint64_t file_bytes, contents *c, const reporter *to) {
+  const file_status status = read_header(file, file_bytes, c, to);
+  return status == FILE_OK ? read_entries(c, to) : status;
+}
+
+static void free_contents(contents *c) {
+  free(c->entries);
+  json_decref(c->json);
 }
 
 file_status safetensors_read(const char *path, const char *name, array *out, char *message, size_t message_size) {
@@ -309,12 +327,22 @@ file_status safetensors_read(const char *path, const char *name, array *out, cha
   memset(out, 0, sizeof *out);
   file_status status = file_open(&to, &file, &file_bytes);
   if (status != FILE_OK) return status;
-  status = read_header(file, file_bytes, &c, &to);
-  if (status == FILE_OK) status = read_entries(&c, &to);
+  status = read_contents(file, file_bytes, &c, &to);
   if (status == FILE_OK) status = find_and_read(file, &c, name, out, &to);
   fclose(file); /* opened for reading: no error can lose data */
-  free(c.entries);
-  json_decref(c.json);
+  free_contents(&c);
   if (status != FILE_OK) array_free(out);
   return status;
+}
+
+bool safetensors_has(const char *path, const char *name) {
+  const reporter to = {.path = path};
+  contents c = {.count = 0};
+  FILE *file = NULL;
+  uint64_t file_bytes = 0;
+  if (file_open(&to, &file, &file_bytes) != FILE_OK) return false;
+  const bool has = read_contents(file, file_bytes, &c, &to) == FILE_OK && find_name(&c, name) != NULL;
+  fclose(file);
+  free_contents(&c);
+  return has;
 }

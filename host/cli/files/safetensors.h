@@ -10,7 +10,8 @@
  * 64 bits, and what only the package's JSON library accepts: a tensor as a list, a dtype as an object, metadata that
  * are null. Like the package it ignores other keys of a tensor.
  *
- * It reads F32, F16 and BF16 with 0 to 4 dimensions. For an index of several files see safetensors_index.h.
+ * It reads F32, F16, BF16, F64, which it rounds to the nearest float, and BOOL, each 0 or 1, with 0 to 4 dimensions. It
+ * refuses an F64 beyond the largest float. For an index of several files see safetensors_index.h.
  */
 #ifndef CLATTN_CLI_SAFETENSORS_H
 #define CLATTN_CLI_SAFETENSORS_H
@@ -23,5 +24,8 @@
  * is empty and nothing needs to be freed. Without a name (NULL), or with one that is not in the
  * file, it fails with a message that lists some names. */
 file_status safetensors_read(const char *path, const char *name, array *out, char *message, size_t message_size);
+
+/* Whether the file can be read and has a tensor of exactly that name. */
+bool safetensors_has(const char *path, const char *name);
 
 #endif

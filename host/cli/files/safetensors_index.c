@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include "cli/files/safetensors.h"
+
 #define MOST_BYTES 25000000 /* of an index: the limit for the header of one file */
 #define NAME "'%.64s'"
 
@@ -59,17 +61,77 @@ static file_status find(const json_t *json, const char *tensor, char **path, con
   return join(to->path, json_string_value(file), path, to);
 }
 
+static file_status load(const reporter *to, json_t **json) {
+  FILE *file = NULL;
+  uint64_t bytes = 0;
+  const file_status status = file_open(to, &file, &bytes);
+  if (status != FILE_OK) return status;
+  const file_status parsed = parse(file, bytes, json, to);
+  fclose(file); /* opened for reading: no error can lose data */
+  return parsed;
+}
+
 file_status safetensors_index_find(const char *index, const char *tensor, char **path, char *message, size_t size) {
   const reporter to = {index, message, size};
-  FILE *file = NULL;
   json_t *json = NULL;
-  uint64_t bytes = 0;
   *path = NULL;
-  file_status status = file_open(&to, &file, &bytes);
-  if (status != FILE_OK) return status;
-  status = parse(file, bytes, &json, &to);
+  file_status status = load(&to, &json);
   if (status == FILE_OK) status = find(json, tensor, path, &to);
-  fclose(file); /* opened for reading: no error can lose data */
+  json_decref(json);
+  return status;
+}
+
+/* ---- one tensor -------------------------------------------------------------------------------------------------- */
+
+/* Refuses a tensor that another file of the checkpoint has, too: it is open which of them is meant. Files that are
+ * missing or cannot be read are not looked into. */
+static file_status check_others(const json_t *json, const char *tensor, const reporter *to) {
+  json_t *map = json_object_get(json, "weight_map"), *seen = json_object(), *value;
+  const char *own = json_string_value(json_object_get(map, tensor)), *key;
+  file_status status = FILE_OK;
+  json_object_foreach(map, key, value) {
+    const char *name = json_string_value(value);
+    char *path = NULL;
+    if (status != FILE_OK || name == NULL || !is_plain_name(name) || strcmp(name, own) == 0) continue;
+    if (json_object_get(seen, name) != NULL || json_object_set_new(seen, name, json_true()) != 0) continue;
+    status = join(to->path, name, &path, to);
+    if (status == FILE_OK && safetensors_has(path, tensor))
+      status = file_fail(to, FILE_BAD_HEADER,
+                         "tensor " NAME " is in " NAME ", as its weight_map says, and in " NAME " (allowed: one file)",
+                         tensor, own, name);
+    free(path);
+  }
+  json_decref(seen);
+  return status;
+}
+
+static file_status read_shard(const json_t *json, const char *path, const char *tensor, array *out,
+                              const reporter *to) {
+  const char *name = json_string_value(json_object_get(json_object_get(json, "weight_map"), tensor));
+  if (!file_exists(path))
+    return file_fail(to, FILE_CANNOT_OPEN,
+                     "tensor " NAME " is in " NAME ", which is missing (allowed: in the folder of "
+                     "the index)",
+                     tensor, name);
+  const file_status status = safetensors_read(path, tensor, out, to->message, to->size);
+  if (status == FILE_NO_TENSOR)
+    return file_fail(to, FILE_NO_TENSOR,
+                     "the weight_map says that tensor " NAME " is in " NAME ", which has none of "
+                     "that name",
+                     tensor, name);
+  return status;
+}
+
+file_status safetensors_index_read(const char *index, const char *tensor, array *out, char *message, size_t size) {
+  const reporter to = {index, message, size};
+  json_t *json = NULL;
+  char *path = NULL;
+  memset(out, 0, sizeof *out);
+  file_status status = load(&to, &json);
+  if (status == FILE_OK) status = find(json, tensor, &path, &to);
+  if (status == FILE_OK) status = check_others(json, tensor, &to);
+  if (status == FILE_OK) status = read_shard(json, path, tensor, out, &to);
+  free(path);
   json_decref(json);
   return status;
 }

@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "cli/files/npy.h"
+#include "cli/files/npz.h"
 #include "cli/files/safetensors.h"
 #include "cli/files/safetensors_index.h"
 
-typedef enum tensor_format { FORMAT_NPY, FORMAT_SAFETENSORS, FORMAT_INDEX } tensor_format;
+typedef enum tensor_format { FORMAT_NPY, FORMAT_NPZ, FORMAT_SAFETENSORS, FORMAT_INDEX } tensor_format;
 
 /* The parts of an argument. */
 typedef struct location {
@@ -21,7 +22,7 @@ typedef struct location {
 static const struct {
   tensor_format format;
   const char *suffix;
-} formats[] = {{FORMAT_SAFETENSORS, ".safetensors"}, {FORMAT_INDEX, ".safetensors.index.json"}};
+} formats[] = {{FORMAT_NPZ, ".npz"}, {FORMAT_SAFETENSORS, ".safetensors"}, {FORMAT_INDEX, ".safetensors.index.json"}};
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
 /* Whether `text` begins with `word`, ignoring case; `word` is in lower case. */
@@ -62,18 +63,18 @@ static bool locate(const char *argument, location *l) {
   return true;
 }
 
-static file_status read_indexed(const location *l, array *out, char *message, size_t size) {
-  char *shard = NULL;
-  file_status status = safetensors_index_find(l->path, l->name, &shard, message, size);
-  if (status == FILE_OK) status = safetensors_read(shard, l->name, out, message, size);
-  free(shard);
-  return status;
-}
-
 static file_status read_located(const location *l, array *out, char *message, size_t size) {
-  if (l->format == FORMAT_INDEX) return read_indexed(l, out, message, size);
-  return l->format == FORMAT_SAFETENSORS ? safetensors_read(l->path, l->name, out, message, size)
-                                         : npy_read(l->path, out, message, size);
+  switch (l->format) {
+  case FORMAT_INDEX:
+    return safetensors_index_read(l->path, l->name, out, message, size);
+  case FORMAT_SAFETENSORS:
+    return safetensors_read(l->path, l->name, out, message, size);
+  case FORMAT_NPZ:
+    return npz_read(l->path, l->name, out, message, size);
+  case FORMAT_NPY:
+    break;
+  }
+  return npy_read(l->path, out, message, size);
 }
 
 file_status tensor_file_read(const char *argument, array *out, char *message, size_t size) {

@@ -418,9 +418,9 @@ enum { SECTIONS = sizeof sections / sizeof sections[0], SHARED_SECTIONS = SECTIO
 static int read_with_popt(poptContext context, const own_options *own, run_options *o) {
   const int code = read_options_and_word(context, own->command, own->word);
   if (code == EXIT_PASSED)
-    puts("\nA FILE is an .npy of f4, f8, f2 or u2 (read as bfloat16), or PATH.safetensors:TENSOR of F32, F16\n"
-         "or BF16; for a checkpoint in several files PATH.safetensors.index.json:TENSOR. Position\n"
-         "ids are an .npy of i4 or i8.");
+    puts("\nA FILE is an .npy of f4, f8, f2 or u2 (read as bfloat16), a mask also of bool; PATH.npz:ARRAY; or\n"
+         "PATH.safetensors:TENSOR of F32, F16, BF16 or F64, a mask also of BOOL; for a checkpoint in several\n"
+         "files PATH.safetensors.index.json:TENSOR. Position ids are an .npy of i4 or i8.");
   if (code != GO_ON) return code;
   return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? GO_ON : EXIT_BAD_INPUT;
 }
