@@ -78,6 +78,11 @@ def inputs(folder):
     store(to("wqkv"), (MODEL_DIM, len(fused) // MODEL_DIM), fused)
     store(to("bqkv"), (len(fused) // MODEL_DIM,), DATA["bq"] + DATA["bk"] + DATA["wide-bv"])
     store_bits(to("mask-bool"), (TOKENS, KEYS), ALLOWED, "|b1", "?")
+    store(to("mask-ones"), (TOKENS, KEYS), [float(allowed) for allowed in ALLOWED])
+    store_bits(to("mask-words"), (TOKENS, KEYS), ALLOWED, "<u2", "H")
+    with zipfile.ZipFile(os.path.join(folder, "arrays.npz"), "w") as file:
+        file.write(to("v"), "v.npy")
+        file.write(to("mask-bool"), "mask-bool.npy", zipfile.ZIP_DEFLATED)
     store_bits(to("x-f16"), SHAPES["x"], DATA["x"], "<f2", "e")
     store(to("scales"), (KV_HEADS,), [0.05, 0.04])
     store(to("scales-zero"), (KV_HEADS,), [0.05, 0])

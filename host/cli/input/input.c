@@ -43,8 +43,11 @@ bool input_read(const char *option, const char *argument, array *a) {
     complain("%s: an empty name (allowed: the name of a file)", option);
     return false;
   }
-  if (tensor_file_read(argument, a, message, sizeof message) == FILE_OK) return true;
-  complain("%s: %s", option, message);
+  const file_status status = tensor_file_read(argument, a, message, sizeof message);
+  if (status == FILE_OK) return true;
+  const bool is_mask = status == FILE_INTEGERS && strcmp(option, file_option_name(CLATTN_MASK)) == 0;
+  complain("%s: %s%s", option, message,
+           is_mask ? "; convert a mask of 0 and 1 to bool, or to float with 0 and -inf" : "");
   return false;
 }
 

@@ -128,6 +128,24 @@ static bool mask_fits(const char *path, const array *mask, const clattn_problem 
   return false;
 }
 
+/* Refuses floats that are 0 or 1: they were meant as a bool, and would be added to the scores. The 1 of a uint16 is
+ * read as the smallest bfloat16. */
+static bool mask_is_added(const char *path, const array *mask) {
+  const float one = mask->type == NPY_BF16 ? 0x1p-133f : 1.0f;
+  bool ones = false, all = true;
+  for (size_t i = 0; i < mask->count && all; ++i) {
+    const bool is_one = mask->data[i] == 1.0f || mask->data[i] == one;
+    ones = ones || is_one;
+    all = is_one || mask->data[i] == 0.0f;
+  }
+  if (mask->type == NPY_BOOL || !ones || !all) return true;
+  complain(
+      "--mask: %s is of type %s and has only 0 and 1, which would be added to the scores (allowed: a mask of 0 and "
+      "1 as bool, or as float with 0 and -inf)",
+      path, element_name(mask->type));
+  return false;
+}
+
 /* A mask of lower rank lacks the first dimensions; they become 1. */
 static bool load_mask(const run_options *o, input *in) {
   array mask;
@@ -139,7 +157,8 @@ static bool load_mask(const run_options *o, input *in) {
   }
   in->problem.mask = mask.type == NPY_BOOL ? CLATTN_MASK_BOOL : CLATTN_MASK_FLOAT;
   in->tensor[CLATTN_MASK] = mask.data;
-  if (!mask_fits(o->file[CLATTN_MASK], &mask, &in->problem)) return false;
+  if (!mask_fits(o->file[CLATTN_MASK], &mask, &in->problem) || !mask_is_added(o->file[CLATTN_MASK], &mask))
+    return false;
   if (mask.type != NPY_BOOL) return true;
   unsigned char *bytes = malloc(mask.count > 0 ? mask.count : 1);
   in->stored[CLATTN_MASK] = bytes;
