@@ -43,6 +43,12 @@ def beside(matrices, rows):
     return [m[r * w + c] for r in range(rows) for m, w in zip(matrices, widths) for c in range(w)]
 
 
+def group_of(matrix, rows, group):
+    """The columns of one KV head."""
+    width = len(matrix) // rows // KV_HEADS
+    return [matrix[(r * KV_HEADS + group) * width + c] for r in range(rows) for c in range(width)]
+
+
 def turned(name):
     rows, columns = SHAPES[name]
     return [DATA[name][r * columns + c] for c in range(columns) for r in range(rows)]
@@ -77,6 +83,12 @@ def inputs(folder):
     fused = beside([DATA["wq"], DATA["wk"], DATA["wide-wv"]], MODEL_DIM)
     store(to("wqkv"), (MODEL_DIM, len(fused) // MODEL_DIM), fused)
     store(to("bqkv"), (len(fused) // MODEL_DIM,), DATA["bq"] + DATA["bk"] + DATA["wide-bv"])
+    order = [(name, group) for group in range(KV_HEADS) for name in ("q", "k", "wide-v")]
+    joint = {"q": "wq", "k": "wk", "wide-v": "wide-wv"}, {"q": "bq", "k": "bk", "wide-v": "wide-bv"}
+    grouped = beside([group_of(DATA[joint[0][name]], MODEL_DIM, group) for name, group in order], MODEL_DIM)
+    store(to("wqkv-groups"), (MODEL_DIM, len(grouped) // MODEL_DIM), grouped)
+    biases = [number for name, group in order for number in group_of(DATA[joint[1][name]], 1, group)]
+    store(to("bqkv-groups"), (len(biases),), biases)
     store_bits(to("mask-bool"), (TOKENS, KEYS), ALLOWED, "|b1", "?")
     store(to("mask-ones"), (TOKENS, KEYS), [float(allowed) for allowed in ALLOWED])
     store_bits(to("mask-words"), (TOKENS, KEYS), ALLOWED, "<u2", "H")

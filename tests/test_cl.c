@@ -414,6 +414,23 @@ static void plain_queue(void **state) {
   enqueue_with(0, NULL, CLATTN_PIPELINE_BLAS);
 }
 
+/* The columns of the caller's wqkv in groups are copied side by side, in another buffer. */
+static void columns_in_groups(void **state) {
+  (void)state;
+  for (int layout = CLATTN_LAYOUT_XW; layout <= CLATTN_LAYOUT_XWT; ++layout) {
+    clattn_problem p = problem();
+    const bool in_rows = layout == CLATTN_LAYOUT_XW;
+    p.heads = 4;
+    p.kv_heads = 2;
+    p.fused_qkv = true;
+    p.fused_order = CLATTN_FUSED_GROUPS;
+    p.biases = 7;
+    p.layout = (clattn_weight_layout)layout;
+    p.type = in_rows ? CLATTN_F32 : CLATTN_F16;
+    enqueue_problem(p, in_rows ? 0 : CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, NULL, CLATTN_PIPELINE_STAGED);
+  }
+}
+
 static void out_of_order_queue(void **state) {
   (void)state;
   enqueue_with(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, NULL, CLATTN_PIPELINE_STAGED);
@@ -952,6 +969,7 @@ int main(void) {
       cmocka_unit_test(unaligned_memory),
       cmocka_unit_test(overlapping_buffers),
       cmocka_unit_test(plain_queue),
+      cmocka_unit_test(columns_in_groups),
       cmocka_unit_test(out_of_order_queue),
       cmocka_unit_test(run_on_an_adopted_queue),
       cmocka_unit_test(runs_on_a_cache),

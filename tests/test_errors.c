@@ -55,6 +55,9 @@ static void problems(void **state) {
   REFUSED(p.kv_model_dim = 3, CLATTN_INVALID_PROBLEM, "kv_model_dim is 3");
   REFUSED(p.source = CLATTN_SOURCE_XKV; p.fused_qkv = true, CLATTN_INVALID_PROBLEM, "fused_qkv");
   REFUSED(p.fused_qkv = true; p.biases = CLATTN_BIAS_K, CLATTN_INVALID_PROBLEM, "all of q, k and v");
+  REFUSED(p.fused_qkv = true; p.fused_order = (clattn_fused_order)2, CLATTN_INVALID_PROBLEM, "fused_order is 2");
+  REFUSED(p.fused_order = CLATTN_FUSED_GROUPS, CLATTN_INVALID_PROBLEM,
+          "fused_order is 1, but has an effect only where fused_qkv is set");
   REFUSED(p.biases = 16, CLATTN_INVALID_PROBLEM, "biases is 0x10");
   REFUSED(p.biases = CLATTN_BIAS_O, CLATTN_INVALID_PROBLEM, "only where output_dim is above 0");
   REFUSED(p.output_dim = SIZE_MAX, CLATTN_INVALID_PROBLEM, "output_dim");

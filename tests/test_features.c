@@ -354,6 +354,15 @@ static void fused_weights(void **state) {
               p->layout = (clattn_weight_layout)layout; p->biases = bias * 7; p->kv_heads = bias != 0 ? 2 : 0);
 }
 
+/* The columns of wqkv for each KV head; a value has another size than a key. */
+static void fused_groups(void **state) {
+  (void)state;
+  VARIANT("fused weights in groups, xw", base, p->fused_qkv = true; p->fused_order = CLATTN_FUSED_GROUPS;
+          p->layout = CLATTN_LAYOUT_XW; p->type = CLATTN_F16);
+  VARIANT("fused weights in groups, xwt", base, p->fused_qkv = true; p->fused_order = CLATTN_FUSED_GROUPS;
+          p->layout = CLATTN_LAYOUT_XWT; p->biases = 7; p->kv_heads = 2);
+}
+
 static void output_projection(void **state) {
   (void)state;
   for (int layout = CLATTN_LAYOUT_XW; layout <= CLATTN_LAYOUT_XWT; ++layout)
@@ -826,6 +835,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(sample_without_queries),
       cmocka_unit_test(biases),
       cmocka_unit_test(fused_weights),
+      cmocka_unit_test(fused_groups),
       cmocka_unit_test(output_projection),
       cmocka_unit_test(given_qkv),
       cmocka_unit_test(repeated_by_strides),

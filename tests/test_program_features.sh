@@ -119,6 +119,10 @@ paths x=x wq=wq wk=wk wv=wide-wv bq=bq bk=bk bv=wide-bv
 expect "--wqkv" 0 '^passed: ' -- "$clattn" run "${fused[@]}" --out "$folder/fused.npy"
 expect "three matrices" 0 '^passed: ' -- "$clattn" run "${given[@]}" --heads 4 --kv-heads 2 --out "$folder/three.npy"
 same "--wqkv: as three matrices" "$folder/three.npy" "$folder/fused.npy"
+paths x=x wqkv=wqkv-groups bqkv=bqkv-groups
+groups=("${given[@]}" --heads 4 --kv-heads 2 --fused-order groups)
+expect "--fused-order groups" 0 ', wqkv in groups' -- "$clattn" run "${groups[@]}" --out "$folder/groups.npy"
+same "--fused-order groups: as three matrices" "$folder/three.npy" "$folder/groups.npy"
 agrees halves "${separate[@]}" --rotary halves
 agrees interleaved "${separate[@]}" --rotary interleaved --rotary-dim 2 --rotary-base 500
 agrees sinusoidal "${separate[@]}" --positions sinusoidal
@@ -262,6 +266,7 @@ shows '^problem .* batch 3, tokens 7, keys 10,
 shows '^ +Q = X\.W \+ bias, K and V from xkv of 3 columns,' \
   'p["source"] == "x and xkv" and p["kv_model_dim"] == 3 and p["biases"] == 5' "${cross[@]}"
 shows '^ +Q = X\.W \+ bias,' 'p["fused_qkv"] is True and p["biases"] == 7' "${fused[@]}"
+shows ', wqkv in groups$' 'p["fused_order"] == "groups"' "${groups[@]}"
 shows ', output 3$' 'p["output_dim"] == 3 and p["biases"] == 0' "${separate[@]}" --wo "$folder/wo.npy"
 shows ', output 3 with bias$' 'p["output_dim"] == 3 and p["biases"] == 8' \
   "${separate[@]}" --wo "$folder/wo.npy" --bo "$folder/bo.npy"
@@ -483,6 +488,8 @@ wrong '--x is missing \(--x and --wqkv go together\)$' "${fused[@]:2}"
 for option in x xkv wq wk wv wqkv bq bk bv bqkv; do
   wrong "--$option does not go with --q, --k and --v$" "${four[@]}" "--$option" "$folder/x.npy"
 done
+wrong '--fused-order heads \(allowed: side-by-side, groups\)$' "${fused[@]}" --fused-order heads
+wrong '--fused-order is given without --wqkv$' "${four[@]}" --fused-order groups
 wrong '--context: unknown option' "${cross[@]}" --context "$folder/xkv.npy"
 for option in xkv wq wk wv bq bk bv; do
   wrong "--$option does not go with --wqkv$" "${fused[@]}" "--$option" "$folder/x.npy"

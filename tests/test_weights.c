@@ -332,6 +332,8 @@ static void parts_of_a_matrix(void **state) {
       p.biases = 7;
       compare_bits(&p, CLATTN_PIPELINE_AUTO, NULL);
       compare_bits(&p, CLATTN_PIPELINE_AUTO, "project=naive");
+      p.fused_order = CLATTN_FUSED_GROUPS;
+      if (type != CLATTN_BF16) compare_bits(&p, CLATTN_PIPELINE_AUTO, NULL);
     }
 }
 

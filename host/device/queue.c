@@ -85,8 +85,13 @@ clattn_status clattn_queue_read(clattn_queue *queue, cl_mem from, size_t offset,
 clattn_status clattn_queue_copy(clattn_queue *queue, const clattn_copy *copy, clattn_error *error) {
   const double started = clattn_now();
   cl_event event = NULL;
-  const cl_int code = clEnqueueCopyBuffer(queue->commands, copy->from, copy->to, copy->from_offset, copy->to_offset,
-                                          copy->bytes, wait_count(queue), wait_list(queue), &event);
+  const size_t from[] = {copy->from_offset, 0, 0}, to[] = {copy->to_offset, 0, 0},
+               region[] = {copy->bytes, copy->rows, 1};
+  const cl_int code =
+      copy->rows > 1 ? clEnqueueCopyBufferRect(queue->commands, copy->from, copy->to, from, to, region, copy->row_bytes,
+                                               0, copy->row_bytes, 0, wait_count(queue), wait_list(queue), &event)
+                     : clEnqueueCopyBuffer(queue->commands, copy->from, copy->to, copy->from_offset, copy->to_offset,
+                                           copy->bytes, wait_count(queue), wait_list(queue), &event);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "copying %zu bytes on the device", copy->bytes);
   advance(queue, event);
   return time_command(queue, CLATTN_SLOT_DOWNLOAD, started, error);

@@ -53,6 +53,7 @@ clattn_status clattn_queue_read(clattn_queue *queue, cl_mem from, size_t offset,
 typedef struct clattn_copy {
   cl_mem from, to;
   size_t from_offset, to_offset, bytes;
+  size_t rows, row_bytes; /* above 1: as many times, each time so many bytes further on in both */
 } clattn_copy;
 clattn_status clattn_queue_copy(clattn_queue *queue, const clattn_copy *copy, clattn_error *error);
 

@@ -224,8 +224,8 @@ CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_probl
 
 /* Uploads the projection matrices and biases, wq ... bo of `inputs`, once for many runs, and converts f16 and bf16 to
  * float. Runs take them with projection_weights. They fit every plan of the device whose problem has the same type,
- * layout, fused_qkv, biases and shapes of matrices; a run refuses others with CLATTN_INVALID_ARGUMENT. The device must
- * outlive the weights, the weights the runs that use them.
+ * layout, fused_qkv, fused_order, biases and shapes of matrices; a run refuses others with CLATTN_INVALID_ARGUMENT. The
+ * device must outlive the weights, the weights the runs that use them.
  *
  * On a CPU, where plans select the kernel panel for projections, a matrix is kept in the order in which that kernel
  * reads it, so that runs pack nothing; its columns are rounded up to 16. The first run of a plan with another kernel

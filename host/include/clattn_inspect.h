@@ -146,11 +146,11 @@ typedef enum clattn_tensor {
   CLATTN_WQ,     /* stored; layout XW: (model_dim, heads.head_dim);  XWT: (heads.head_dim, model_dim) */
   CLATTN_WK,     /* stored, as before, with kv_heads and kv_model_dim */
   CLATTN_WV,     /* stored, as before, with kv_heads.value_dim */
-  CLATTN_WQKV,   /* stored, as before, with the columns of wq, wk and wv one after the other */
+  CLATTN_WQKV,   /* stored, as before, with the columns of wq, wk and wv in the fused_order */
   CLATTN_BQ,     /* stored, (heads.head_dim) */
   CLATTN_BK,     /* stored, (kv_heads.head_dim) */
   CLATTN_BV,     /* stored, (kv_heads.value_dim) */
-  CLATTN_BQKV,   /* stored, all three one after the other */
+  CLATTN_BQKV,   /* stored, all three in the fused_order */
   CLATTN_WO,     /* stored; layout XW: (heads.value_dim, output_dim); XWT: (output_dim, heads.value_dim) */
   CLATTN_BO,     /* stored, (output_dim) */
   CLATTN_MASK,   /* float, or bytes with CLATTN_MASK_BOOL, mask_shape */

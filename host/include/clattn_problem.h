@@ -96,6 +96,14 @@ typedef enum clattn_weight_layout {
   CLATTN_LAYOUT_XWT /* Q = X.W^T, W is (columns, model_dim), as torch.nn.Linear stores it */
 } clattn_weight_layout;
 
+/* The order of the columns of wqkv, and of the elements of bqkv. */
+typedef enum clattn_fused_order {
+  CLATTN_FUSED_SIDE_BY_SIDE, /* all of wq, then all of wk, then all of wv */
+  CLATTN_FUSED_GROUPS        /* for each KV head: its query heads, its key, its value. With as many KV heads as heads
+                                (heads, 3, head_dim), as in GPT-NeoX and Bloom; with fewer as in Falcon's new decoder
+                                architecture (transformers: modeling_gpt_neox.py, modeling_bloom.py, modeling_falcon.py) */
+} clattn_fused_order;
+
 /* Which projections have a bias, as bits. */
 enum { CLATTN_BIAS_Q = 1, CLATTN_BIAS_K = 2, CLATTN_BIAS_V = 4, CLATTN_BIAS_O = 8 };
 
@@ -256,7 +264,7 @@ typedef struct clattn_problem {
   clattn_source source;
   size_t kv_model_dim; /* columns of xkv; 0: model_dim */
   clattn_weight_layout layout;
-  bool fused_qkv; /* wqkv (and bqkv) instead of wq, wk, wv: their columns side by side; only CLATTN_SOURCE_X */
+  bool fused_qkv; /* wqkv (and bqkv) instead of wq, wk, wv, in the fused_order; only CLATTN_SOURCE_X */
   unsigned biases;
   size_t output_dim; /* columns of wo: output = context.wo + bo; 0: there is no wo, the output is the context */
   clattn_order order;
@@ -299,6 +307,8 @@ typedef struct clattn_problem {
   size_t rotary_rows; /* 0; else clattn_inputs.rotary_cos and rotary_sin have that many positions, and rotary_base has
                          no effect, as in ONNX's RotaryEmbedding */
   clattn_rotary_scaling rotary_scaling;
+  clattn_fused_order fused_order; /* with fused_qkv. Other orders than side by side are copied to it in each run; a
+                                     clattn_weights copies once */
 } clattn_problem;
 
 CLATTN_FILLED(clattn_problem)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "catalog/fused.h"
+#include "problem/fused_order.h"
 #include "problem/kernel_arguments.h"
 #include "device/ledger.h"
 #include "plan/plan.h"
@@ -34,7 +35,7 @@ static tensor_memory input_memory(const clattn_plan *plan, clattn_tensor tensor)
   const clattn_problem *p = &plan->problem;
   if (plan->weights_kept && clattn_is_weight(tensor)) return (tensor_memory){0};
   const uint64_t bytes = clattn_input_bytes(p, tensor);
-  const uint64_t stored = plan->io == CLATTN_IO_HOST ? bytes : 0;
+  const uint64_t stored = plan->io == CLATTN_IO_HOST || clattn_is_reordered(p, tensor) ? bytes : 0;
   const bool typed = clattn_tensor_facts_of(tensor)->given == CLATTN_ELEMENT_STORED;
   if (!typed || !clattn_is_separate(p, tensor)) return (tensor_memory){.floats = stored};
   if (clattn_plan_is_fused(plan) && clattn_fused_reads_stored(p, tensor)) return (tensor_memory){.stored = stored};
@@ -309,6 +310,14 @@ static clattn_status allocate_sequences(clattn_plan *plan, clattn_error *error) 
   return allocate(plan, "the lengths", bytes, &plan->sequences, error);
 }
 
+static clattn_status allocate_reordered(clattn_plan *plan, clattn_tensor tensor, clattn_error *error) {
+  const size_t bytes = clattn_input_bytes(&plan->problem, tensor);
+  if (plan->io != CLATTN_IO_HOST || plan->weights_kept || bytes == 0 || !clattn_is_reordered(&plan->problem, tensor))
+    return CLATTN_OK;
+  plan->reordered[tensor] = malloc(bytes);
+  return plan->reordered[tensor] != NULL ? CLATTN_OK : clattn_fail_malloc(error, bytes, clattn_tensor_name(tensor));
+}
+
 clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error) {
   clattn_status status = clattn_ledger_take(plan->device, plan->info.total_bytes, "a plan", error);
   if (status != CLATTN_OK) return status;
@@ -320,6 +329,7 @@ clattn_status clattn_plan_allocate(clattn_plan *plan, clattn_error *error) {
     const char *name = clattn_tensor_name((clattn_tensor)t);
     status = allocate(plan, name, memory.floats, &plan->buffer[t], error);
     if (status == CLATTN_OK) status = allocate(plan, name, memory.stored, &plan->stored[t], error);
+    if (status == CLATTN_OK) status = allocate_reordered(plan, (clattn_tensor)t, error);
   }
   if (status == CLATTN_OK)
     status = allocate(plan, "the fused kernel's workspace", plan->info.workspace_bytes, &plan->workspace, error);

@@ -184,6 +184,7 @@ void clattn_plan_destroy(clattn_plan *plan) {
   for (int tensor = 0; tensor < CLATTN_TENSOR_COUNT; ++tensor) {
     if (plan->buffer[tensor] != NULL) clReleaseMemObject(plan->buffer[tensor]);
     if (plan->stored[tensor] != NULL) clReleaseMemObject(plan->stored[tensor]);
+    free(plan->reordered[tensor]);
   }
   clattn_ledger_give(plan->device, plan->held_bytes);
   if (plan->workspace != NULL) clReleaseMemObject(plan->workspace);

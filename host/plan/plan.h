@@ -49,13 +49,14 @@ struct clattn_plan {
   clattn_choice choice[CLATTN_STAGE_COUNT];
   /* Floats; for a mask its own type. Scores and weights share one buffer of a block's size. */
   cl_mem buffer[CLATTN_TENSOR_COUNT];
-  cl_mem stored[CLATTN_TENSOR_COUNT]; /* in the problem's type, if not float: inputs, output, projected q, k and v */
-  clattn_tables tables;               /* of positions */
-  cl_mem sequences;                   /* NULL if all have full length */
-  cl_int *sequences_host;             /* its contents for the current run */
-  cl_mem workspace;                   /* of the fused kernel and its post-process; NULL: none */
-  clattn_block largest;               /* pairs and rows of a full block */
-  uint64_t held_bytes;                /* device memory that the ledger counts for this plan */
+  cl_mem stored[CLATTN_TENSOR_COUNT];   /* in the problem's type, if not float: inputs, output, projected q, k and v */
+  clattn_tables tables;                 /* of positions */
+  void *reordered[CLATTN_TENSOR_COUNT]; /* host memory for inputs that are given in another order; NULL: none */
+  cl_mem sequences;                     /* NULL if all have full length */
+  cl_int *sequences_host;               /* its contents for the current run */
+  cl_mem workspace;                     /* of the fused kernel and its post-process; NULL: none */
+  clattn_block largest;                 /* pairs and rows of a full block */
+  uint64_t held_bytes;                  /* device memory that the ledger counts for this plan */
   clattn_plan_info info;
   clattn_reasons reasons;  /* why these kernels were selected */
   clattn_stage stopped_at; /* the stage at which the last run failed; CLATTN_STAGE_COUNT: none */

@@ -66,6 +66,7 @@ static const struct {
     FIELD(rotary_scaling.attention_factor),
     FIELD(rotary_scaling.mscale),
     FIELD(rotary_scaling.mscale_all_dim),
+    FIELD(fused_order),
 };
 
 bool clattn_is_same_problem(const clattn_problem *a, const clattn_problem *b) {

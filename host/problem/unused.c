@@ -34,6 +34,7 @@ clattn_status clattn_check_unused(const clattn_problem *p, clattn_error *error) 
       {"model_dim", (double)p->model_dim, 0, projected, "source is CLATTN_SOURCE_X or _XKV"},
       {"kv_model_dim", (double)p->kv_model_dim, 0, p->source == CLATTN_SOURCE_XKV, "source is CLATTN_SOURCE_XKV"},
       {"fused_qkv", p->fused_qkv, 0, projected, "source is CLATTN_SOURCE_X"},
+      {"fused_order", (double)p->fused_order, 0, p->fused_qkv, "fused_qkv is set"},
       {"biases (of q, k and v)", qkv_biases, 0, projected, "source is CLATTN_SOURCE_X or _XKV"},
       {"biases (CLATTN_BIAS_O)", p->biases & CLATTN_BIAS_O, 0, p->output_dim != 0, "output_dim is above 0"},
       {"q_strides", largest_stride(p->q_strides), 0, strided, "order is CLATTN_ORDER_STRIDES"},

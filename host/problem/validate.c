@@ -109,6 +109,7 @@ static clattn_status check_words(const clattn_problem *p, clattn_error *error) {
        "CLATTN_LENGTHS_FULL, CLATTN_LENGTHS_KEYS, CLATTN_LENGTHS_PACKED"},
       {"cache.type", (int)p->cache.type, CLATTN_CACHE_Q4, "CLATTN_CACHE_F32, _F16, _BF16, _I8_TOKEN, _I8_HEAD, _Q4"},
       {"context_order", (int)p->context_order, CLATTN_ORDER_HEADS, "CLATTN_ORDER_TOKENS, CLATTN_ORDER_HEADS"},
+      {"fused_order", (int)p->fused_order, CLATTN_FUSED_GROUPS, "CLATTN_FUSED_SIDE_BY_SIDE, CLATTN_FUSED_GROUPS"},
       {"math", (int)p->math, CLATTN_MATH_STORED, "CLATTN_MATH_FLOAT, CLATTN_MATH_STORED"},
   };
   for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i)

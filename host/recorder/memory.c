@@ -150,6 +150,22 @@ cl_int clEnqueueCopyBuffer(cl_command_queue queue, cl_mem from, cl_mem to, size_
   return device_event(event);
 }
 
+cl_int clEnqueueCopyBufferRect(cl_command_queue queue, cl_mem from, cl_mem to, const size_t *from_origin,
+                               const size_t *to_origin, const size_t *region, size_t from_row, size_t from_slice,
+                               size_t to_row, size_t to_slice, cl_uint count, const cl_event *wait, cl_event *event) {
+  (void)queue;
+  (void)count;
+  (void)wait;
+  for (size_t z = 0; z < region[2]; ++z)
+    for (size_t y = 0; y < region[1]; ++y) {
+      const size_t at = (from_origin[2] + z) * from_slice + (from_origin[1] + y) * from_row + from_origin[0];
+      const size_t goal = (to_origin[2] + z) * to_slice + (to_origin[1] + y) * to_row + to_origin[0];
+      if (!fits(from, at, region[0]) || !fits(to, goal, region[0])) return CL_INVALID_VALUE;
+      memmove(to->data + goal, from->data + at, region[0]);
+    }
+  return device_event(event);
+}
+
 cl_int clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_bytes,
                            size_t offset, size_t bytes, cl_uint count, const cl_event *wait, cl_event *event) {
   (void)queue;

@@ -15,6 +15,7 @@ static clattn_linear output_linear(const clattn_problem *p) {
                          .terms = p->heads * p->value_dim,
                          .all_columns = p->output_dim,
                          .columns = {0, p->output_dim},
+                         .given = {0, p->output_dim, p->output_dim, 0},
                          .transposed = p->layout == CLATTN_LAYOUT_XWT};
 }
 
@@ -31,6 +32,8 @@ clattn_linear clattn_linear_of(const clattn_problem *p, clattn_tensor tensor) {
   const size_t columns[] = {clattn_tensor_columns(p, CLATTN_Q), clattn_tensor_columns(p, CLATTN_K),
                             clattn_tensor_columns(p, CLATTN_V)};
   const size_t starts[] = {0, columns[0], columns[0] + columns[1]}, first = p->fused_qkv ? starts[part] : 0;
+  const size_t all = columns[0] + columns[1] + columns[2], groups = clattn_kv_heads(p);
+  const bool grouped = p->fused_qkv && p->fused_order == CLATTN_FUSED_GROUPS;
   return (clattn_linear){
       .in = !of_queries && p->source == CLATTN_SOURCE_XKV ? CLATTN_XKV : CLATTN_X,
       .w = p->fused_qkv ? CLATTN_WQKV : parts[part].w,
@@ -39,10 +42,17 @@ clattn_linear clattn_linear_of(const clattn_problem *p, clattn_tensor tensor) {
                              : parts[part].bias,
       .rows = of_queries ? clattn_query_tokens(p) : clattn_key_tokens(p),
       .terms = of_queries ? p->model_dim : clattn_kv_model_dim(p),
-      .all_columns = p->fused_qkv ? columns[0] + columns[1] + columns[2] : columns[part],
+      .all_columns = p->fused_qkv ? all : columns[part],
       .columns = {first, columns[part]},
+      .given = grouped ? (clattn_column_runs){first / groups, columns[part], columns[part] / groups, all / groups}
+                       : (clattn_column_runs){first, columns[part], columns[part], 0},
       .transposed = p->layout == CLATTN_LAYOUT_XWT,
   };
+}
+
+clattn_column_runs clattn_linear_vector(const clattn_linear *l, size_t first, size_t count) {
+  const clattn_column_runs *g = &l->given;
+  return (clattn_column_runs){g->first + first / g->run * g->step + first % g->run, count, count, 0};
 }
 
 clattn_linear_float clattn_linear_in_float(const clattn_linear *l, const clattn_floats *floats) {

@@ -10,12 +10,15 @@
 typedef struct clattn_linear {
   clattn_tensor in, w, bias; /* bias: CLATTN_TENSOR_COUNT if there is none */
   size_t rows, terms, all_columns;
-  clattn_columns columns;
+  clattn_columns columns;   /* on the device, where q, k and v of wqkv are side by side */
+  clattn_column_runs given; /* of the matrix that the caller gives */
   bool transposed;
 } clattn_linear;
 
 /* tensor: q, k or v (if the problem projects them) or output (if it has wo). */
 clattn_linear clattn_linear_of(const clattn_problem *problem, clattn_tensor tensor);
+/* The given columns of one vector: `count` from column `first` of the tensor on, all within one run. */
+clattn_column_runs clattn_linear_vector(const clattn_linear *linear, size_t first, size_t count);
 clattn_linear_float clattn_linear_in_float(const clattn_linear *linear, const clattn_floats *floats);
 
 /* The index of the first element of a row's vector in q, context or output, and of its sequence's

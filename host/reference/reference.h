@@ -13,6 +13,11 @@ typedef struct clattn_columns {
   size_t first, count;
 } clattn_columns;
 
+/* Columns of a matrix, in runs: column c is first + c / run * step + c % run of the matrix. */
+typedef struct clattn_column_runs {
+  size_t first, count, run, step;
+} clattn_column_runs;
+
 #define CLATTN_REFERENCE_STAGES(REAL, SUFFIX)                                                                          \
   /* w: (terms, all_columns), or (all_columns, terms) if transposed; bias: (all_columns), NULL if none */              \
   typedef struct clattn_linear_##SUFFIX {                                                                              \
@@ -29,9 +34,9 @@ typedef struct clattn_columns {
   typedef struct clattn_score_row_##SUFFIX {                                                                           \
     REAL *scaled, *softcapped, *scores, *magnitude;                                                                    \
   } clattn_score_row_##SUFFIX;                                                                                         \
-  /* out[c] = bias(columns.first + c) + sum over k < terms of x[k] * w(k, columns.first + c) */                        \
-  void clattn_project_##SUFFIX(const clattn_linear_##SUFFIX *linear, const REAL *x, clattn_columns columns, REAL *out, \
-                               REAL *magnitude);                                                                       \
+  /* out[c] = bias(column c) + sum over k < terms of x[k] * w(k, column c) */                                          \
+  void clattn_project_##SUFFIX(const clattn_linear_##SUFFIX *linear, const REAL *x, const clattn_column_runs *columns, \
+                               REAL *out, REAL *magnitude);                                                            \
   /* scaled[j] = scale * sum over c < head_dim of q[c] * k_j[c]; then softcap; then bias and mask.                     \
    * All are -inf for rows and keys beyond the end of the sequence. */                                                 \
   void clattn_scores_##SUFFIX(const clattn_problem *problem, const clattn_score_row *score_row, const REAL *q,         \

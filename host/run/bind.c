@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "problem/facts.h"
+#include "problem/fused_order.h"
 #include "problem/shape.h"
 #include "base/status.h"
 #include "problem/tensors.h"
@@ -133,7 +134,10 @@ static clattn_status bind_tensor(const clattn_plan *plan, const clattn_buffers *
   const clattn_tensor_facts *facts = clattn_tensor_facts_of(tensor);
   const bool typed = clattn_is_input(p, tensor) ? facts->given == CLATTN_ELEMENT_STORED && clattn_is_separate(p, tensor)
                                                 : facts->made == CLATTN_ELEMENT_STORED && p->type != CLATTN_F32;
-  if (!is_copied(tensor)) (typed ? bound->stored : bound->tensor)[tensor] = buffer;
+  if (clattn_is_reordered(p, tensor))
+    bound->given[tensor] = buffer;
+  else if (!is_copied(tensor))
+    (typed ? bound->stored : bound->tensor)[tensor] = buffer;
   return check_buffer(plan, tensor, buffer, error);
 }
 
@@ -141,6 +145,7 @@ clattn_status clattn_bind_buffers(const clattn_plan *plan, const clattn_buffers 
                                   clattn_error *error) {
   memcpy(bound->tensor, plan->buffer, sizeof bound->tensor);
   memcpy(bound->stored, plan->stored, sizeof bound->stored);
+  memset(bound->given, 0, sizeof bound->given);
   clattn_status status = CLATTN_OK;
   for (int t = 0; t < CLATTN_TENSOR_COUNT && status == CLATTN_OK; ++t)
     status = bind_tensor(plan, buffers, (clattn_tensor)t, bound, error);

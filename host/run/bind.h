@@ -8,6 +8,7 @@
 /* The buffers of a run: the caller's where there is one, else the plan's own. */
 typedef struct clattn_binding {
   cl_mem tensor[CLATTN_TENSOR_COUNT], stored[CLATTN_TENSOR_COUNT];
+  cl_mem given[CLATTN_TENSOR_COUNT]; /* the caller's in another order, to be copied into the plan's own; else NULL */
 } clattn_binding;
 
 /* CLATTN_INVALID_ARGUMENT where one is missing, of another context or too small, or may not be read

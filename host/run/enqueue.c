@@ -3,6 +3,7 @@
 
 #include "problem/arguments.h"
 #include "problem/facts.h"
+#include "problem/fused_order.h"
 #include "problem/sized.h"
 #include "run/bind.h"
 #include "cache/cache.h"
@@ -27,6 +28,30 @@ static clattn_status check_lengths(const clattn_problem *problem, const clattn_i
   if (problem->cache.capacity != 0 && lengths->cache == NULL)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the cache is NULL; the problem has one");
   return clattn_check_lengths(problem, lengths, error);
+}
+
+/* Copies matrices that are given in another order into the plan's own buffers. */
+static clattn_status place_given(const clattn_plan *plan, const clattn_binding *bound, clattn_queue *queue,
+                                 clattn_error *error) {
+  const clattn_problem *p = &plan->problem;
+  clattn_status status = CLATTN_OK;
+  for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
+    if (bound->given[t] == NULL) continue;
+    const clattn_fused_rows r = clattn_fused_rows_of(p, (clattn_tensor)t);
+    const cl_mem to = bound->stored[t] != NULL ? bound->stored[t] : bound->tensor[t];
+    for (size_t i = 0; i < clattn_fused_piece_count(p) && status == CLATTN_OK; ++i) {
+      const clattn_fused_piece piece = clattn_fused_piece_at(p, i);
+      const clattn_copy copy = {.from = bound->given[t],
+                                .to = to,
+                                .from_offset = piece.from * r.column_bytes,
+                                .to_offset = piece.to * r.column_bytes,
+                                .bytes = piece.columns * r.column_bytes,
+                                .rows = r.rows,
+                                .row_bytes = r.row_bytes};
+      status = clattn_queue_copy(queue, &copy, error);
+    }
+  }
+  return status;
 }
 
 /* Undoes the appending of a run that failed. */
@@ -93,6 +118,7 @@ static clattn_status enqueue(clattn_plan *plan, const clattn_buffers *buffers, c
                             .row_max_wanted = buffers->row_max != NULL,
                             .row_sum_wanted = buffers->row_sum != NULL};
   status = clattn_queue_after(&queue, wait_count, wait, error);
+  if (status == CLATTN_OK) status = place_given(plan, &bound, &queue, error);
   if (status == CLATTN_OK) status = clattn_run_stages(&work, &to, &plan->stopped_at, error);
   if (sequences != NULL) clReleaseMemObject(sequences);
   plan->previous = queue.last; /* also after a failure: what was enqueued before it still runs */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "problem/arguments.h"
+#include "problem/fused_order.h"
 #include "cache/cache.h"
 #include "base/clock.h"
 #include "reference/linear.h"
@@ -85,7 +86,12 @@ static clattn_status upload(clattn_plan *plan, clattn_queue *queue, const clattn
     if (!clattn_is_input(p, tensor)) continue;
     if (inputs->projection_weights != NULL && clattn_is_weight(tensor)) continue;
     const cl_mem to = plan->stored[t] != NULL ? plan->stored[t] : plan->buffer[t];
-    status = clattn_queue_write(queue, to, clattn_inputs_get(inputs, tensor), clattn_input_bytes(p, tensor), error);
+    const void *from = clattn_inputs_get(inputs, tensor);
+    if (clattn_is_reordered(p, tensor)) {
+      clattn_place_side_by_side(p, tensor, from, plan->reordered[t]);
+      from = plan->reordered[t];
+    }
+    status = clattn_queue_write(queue, to, from, clattn_input_bytes(p, tensor), error);
   }
   return status;
 }

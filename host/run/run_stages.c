@@ -76,9 +76,13 @@ static clattn_status deliver_cached(const clattn_work *work, clattn_tensor tenso
       status = clattn_queue_read(work->queue, work->tensor[tensor], from, bytes,
                                  (char *)clattn_outputs_get(to->host, tensor) + start, error);
     else
-      status = clattn_queue_copy(
-          work->queue, &(clattn_copy){work->tensor[tensor], clattn_buffers_get(to->device, tensor), from, start, bytes},
-          error);
+      status = clattn_queue_copy(work->queue,
+                                 &(clattn_copy){.from = work->tensor[tensor],
+                                                .to = clattn_buffers_get(to->device, tensor),
+                                                .from_offset = from,
+                                                .to_offset = start,
+                                                .bytes = bytes},
+                                 error);
   }
   return status;
 }

@@ -8,6 +8,7 @@
 #include "device/ledger.h"
 #include "device/process.h"
 #include "problem/facts.h"
+#include "problem/fused_order.h"
 #include "problem/problem.h"
 #include "problem/shape.h"
 #include "problem/sized.h"
@@ -77,7 +78,7 @@ static size_t elements_held(const clattn_weights *weights, clattn_tensor tensor)
   return in_panels ? clattn_panels_elements(p, tensor) : elements_of(p, tensor);
 }
 
-static clattn_status create_tensor(clattn_weights *weights, clattn_tensor tensor, const void *from,
+static clattn_status create_placed(clattn_weights *weights, clattn_tensor tensor, const void *from,
                                    clattn_error *error) {
   const clattn_problem *p = &weights->problem;
   const bool in_panels = clattn_panels_wanted(weights->device, p, tensor);
@@ -87,6 +88,20 @@ static clattn_status create_tensor(clattn_weights *weights, clattn_tensor tensor
   if (status != CLATTN_OK) return status;
   return p->type == CLATTN_F32 && !in_panels ? write_floats(weights, tensor, 0, count, from, error)
                                              : write_pieces(weights, tensor, from, count, error);
+}
+
+/* What is given in another order gets a copy side by side first. */
+static clattn_status create_tensor(clattn_weights *weights, clattn_tensor tensor, const void *from,
+                                   clattn_error *error) {
+  const clattn_problem *p = &weights->problem;
+  if (!clattn_is_reordered(p, tensor)) return create_placed(weights, tensor, from, error);
+  const size_t bytes = clattn_input_bytes(p, tensor);
+  void *placed = malloc(bytes);
+  if (placed == NULL) return clattn_fail_malloc(error, bytes, clattn_tensor_name(tensor));
+  clattn_place_side_by_side(p, tensor, from, placed);
+  const clattn_status status = create_placed(weights, tensor, placed, error);
+  free(placed);
+  return status;
 }
 
 static clattn_status create_all(clattn_weights *weights, const clattn_inputs *inputs, clattn_error *error) {
@@ -192,6 +207,7 @@ static clattn_status check_match(const clattn_problem *has, const clattn_problem
   } fields[] = {{"type", (unsigned)has->type, (unsigned)wanted->type},
                 {"layout", (unsigned)has->layout, (unsigned)wanted->layout},
                 {"fused_qkv", has->fused_qkv, wanted->fused_qkv},
+                {"fused_order", (unsigned)has->fused_order, (unsigned)wanted->fused_order},
                 {"biases", has->biases, wanted->biases}};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; ++i)
     if (fields[i].has != fields[i].wanted)

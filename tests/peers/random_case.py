@@ -64,6 +64,7 @@ class Case:
     mask: np.ndarray | None = None
     slopes: np.ndarray | None = None
     sinks: np.ndarray | None = None
+    fused_order: str = "side-by-side"  # of wqkv; or groups
     unit: int | None = None  # the number of the matrix unit that computes it
 
     @property
@@ -162,6 +163,8 @@ def draw(seed, number, only_pipeline=None, only_source=None, may_have_cache=True
         left=int(rng.integers(0, 20)) if chance(rng, 0.2) else -1,
         right=int(rng.integers(0, 20)) if chance(rng, 0.2) else -1,
         positions=source != "qkv" and chance(rng, 0.3))
+    if source == "wqkv":
+        case.fused_order = pick(np.random.default_rng([seed, number, 1]), "side-by-side", "groups")
     case.rank = 2 if case.packed else pick(rng, 3, 4, *([2] if case.batch == 1 else []))
     case.rank = min(case.rank, 3) if source != "qkv" else case.rank
     draw_sequences(case, rng, may_have_cache)
@@ -336,6 +339,8 @@ def standard_slopes(heads):
 
 FEATURES = {
     **{f"source {name}": lambda c, n=name: c.source == n for name in ("x", "wqkv", "xkv", "qkv")},
+    "wqkv in groups": lambda c: c.fused_order == "groups", "wqkv in groups of several queries": lambda c: (
+        c.fused_order == "groups" and c.kv_heads < c.heads),
     **{f"type {name}": lambda c, n=name: c.storage == n for name in STORAGES},
     **{f"files of rank {n}": lambda c, n=n: c.rank == n for n in (2, 3, 4)},
     **{f"cache of {name}": lambda c, n=name: c.cache and c.cache["type"] == n for name in CACHE_TYPES},

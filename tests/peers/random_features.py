@@ -48,11 +48,16 @@ def shaped(case, name, array):
 
 
 def joined(case):
-    """wqkv, bqkv: the columns one behind the other."""
-    axis = 0 if case.layout == "xwt" else 1
-    yield "wqkv", np.concatenate([case.arrays["w" + name] for name in "qkv"], axis=axis)
+    """wqkv, bqkv: the columns one behind the other, or those of each KV head together."""
+    groups = case.kv_heads if case.fused_order == "groups" else 1
+
+    def join(parts, axis):
+        pieces = [np.split(part, groups, axis=axis) for part in parts]
+        return np.concatenate([piece for group in zip(*pieces) for piece in group], axis=axis)
+
+    yield "wqkv", join([case.arrays["w" + name] for name in "qkv"], 0 if case.layout == "xwt" else 1)
     if "bq" in case.arrays:
-        yield "bqkv", np.concatenate([case.arrays["b" + name] for name in "qkv"])
+        yield "bqkv", join([case.arrays["b" + name] for name in "qkv"], 0)
 
 
 def hand_over_files(case, run):
@@ -85,6 +90,7 @@ def options_of(case):
     yield from {"pipeline": case.pipeline, "type": case.storage, "layout": case.layout, "heads": case.heads,
                 "kv-heads": case.kv_heads, "align": case.align}.items()
     wanted = {
+        "fused-order": "groups" if case.fused_order == "groups" else None,
         "kernel": case.kernel, "alibi": "auto" if case.alibi == "auto" else None,
         "window-left": case.left if case.left >= 0 else None, "window-right": case.right if case.right >= 0 else None,
         "scale": case.scale, "softcap": case.softcap or None, "positions": "sinusoidal" if case.positions else None}

@@ -209,6 +209,7 @@ bool input_set_meaning(const run_options *o, input *in) {
   if (m->scale_given) p->scale = m->scale;
   p->softcap = m->softcap;
   p->context_order = o->context_order;
+  p->fused_order = o->fused_order;
   p->causal = m->causal != 0;
   p->alignment = m->alignment;
   p->offset = m->offset;

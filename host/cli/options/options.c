@@ -21,7 +21,7 @@ static const struct {
     {CLATTN_WQ, "--wq", "Wq, (model_dim, heads.head_dim); transposed with --layout xwt"},
     {CLATTN_WK, "--wk", "Wk, (model_dim, kv_heads.head_dim)"},
     {CLATTN_WV, "--wv", "Wv, (model_dim, kv_heads.value_dim)"},
-    {CLATTN_WQKV, "--wqkv", "Wq, Wk and Wv side by side in one matrix"},
+    {CLATTN_WQKV, "--wqkv", "Wq, Wk and Wv in one matrix, see --fused-order"},
     {CLATTN_BQ, "--bq", "bias of Q, (heads.head_dim)"},
     {CLATTN_BK, "--bk", "bias of K, (kv_heads.head_dim)"},
     {CLATTN_BV, "--bv", "bias of V, (kv_heads.value_dim)"},
@@ -122,6 +122,7 @@ const char *file_option_name(clattn_tensor tensor) {
 
 static bool parse_words(run_options *o) {
   static const char *const checks[] = {"auto", "full", "sample", "off"}, *const orders[] = {"tokens", "heads"};
+  static const char *const fused_orders[] = {"side-by-side", "groups"};
   const char *pipelines[CLATTN_PIPELINE_COUNT];
   for (int i = 0; i < CLATTN_PIPELINE_COUNT; ++i) pipelines[i] = clattn_pipeline_name((clattn_pipeline)i);
   int value = 0;
@@ -138,6 +139,10 @@ static bool parse_words(run_options *o) {
   if (o->context_order_text != NULL) {
     if (!parse_word("--context-order", o->context_order_text, orders, 2, &value)) return false;
     o->context_order = (clattn_order)value;
+  }
+  if (o->fused_order_text != NULL) {
+    if (!parse_word("--fused-order", o->fused_order_text, fused_orders, 2, &value)) return false;
+    o->fused_order = (clattn_fused_order)value;
   }
   return true;
 }
@@ -278,6 +283,10 @@ static bool check_input(const run_options *o) {
     return false;
   }
   if (input_files > 0 && !check_files(o)) return false;
+  if (o->fused_order_text != NULL && o->file[CLATTN_WQKV] == NULL) {
+    complain("--fused-order is given without --wqkv");
+    return false;
+  }
   for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_PAST_TOKENS; ++i)
     if (o->number[i] != 0) {
       complain("%s needs --random; other inputs have their own sizes", numbers[i].name);
@@ -318,6 +327,10 @@ static void fill_input(option_table *table, run_options *o) {
            "NAME");
   for (int i = 0; i < INPUT_FILES; ++i)
     add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
+  add_text(table, "--fused-order", &o->fused_order_text,
+           "columns of --wqkv: side-by-side (default), or groups: for each KV head its query heads, its key and its "
+           "value, as in GPT-NeoX, Bloom and Falcon",
+           "ORDER");
 }
 
 static void fill_random(option_table *table, run_options *o) {
@@ -466,6 +479,7 @@ void run_options_free(run_options *o) {
                        o->out,
                        o->save,
                        o->context_order_text,
+                       o->fused_order_text,
                        m->layout_text,
                        m->type_text,
                        m->math_text,

@@ -94,9 +94,10 @@ typedef struct run_options {
   float launch_seconds; /* 0: not given */
   int explain;
   /* output */
-  char *check_text, *out, *save, *context_order_text;
+  char *check_text, *out, *save, *context_order_text, *fused_order_text;
   check_mode check;
   clattn_order context_order;
+  clattn_fused_order fused_order;
   int json;
 } run_options;
 

@@ -50,14 +50,14 @@ static json_t *problem_json(const input *in) {
   const clattn_problem *p = &in->problem;
   const size_t kv_model_dim = p->kv_model_dim != 0 ? p->kv_model_dim : p->model_dim;
   json_t *sizes = json_pack(
-      "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "input", in->name,
-      "batch", json_count(p->batch), "query_len", json_count(p->query_len), "key_len", json_count(p->key_len),
+      "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:i}", "input",
+      in->name, "batch", json_count(p->batch), "query_len", json_count(p->query_len), "key_len", json_count(p->key_len),
       "model_dim", json_count(p->model_dim), "kv_model_dim", json_count(kv_model_dim), "heads", json_count(p->heads),
       "kv_heads", json_count(input_kv_heads(p)), "head_dim", json_count(p->head_dim), "value_dim",
       json_count(p->value_dim), "output_dim", json_count(p->output_dim), "source", sources[p->source], "layout",
       p->layout == CLATTN_LAYOUT_XWT ? "xwt" : "xw", "type", clattn_type_name(p->type), "math", math_name(p->math),
       "context_order", p->context_order == CLATTN_ORDER_HEADS ? "heads" : "tokens", "fused_qkv", (int)p->fused_qkv,
-      "biases", (int)p->biases);
+      "fused_order", p->fused_order == CLATTN_FUSED_GROUPS ? "groups" : "side-by-side", "biases", (int)p->biases);
   json_t *parts[] = {meaning_json(p), positions_json(in)};
   for (int i = 0; i < 2; ++i) {
     json_object_update(sizes, parts[i]);

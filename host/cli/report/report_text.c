@@ -77,6 +77,7 @@ static void print_meaning(const report *r) {
   if (p->cache.capacity != 0) print_cache(r);
   if (p->output_dim != 0) printf(", output %zu%s", p->output_dim, (p->biases & CLATTN_BIAS_O) != 0 ? " with bias" : "");
   printf("%s", types[p->type]);
+  if (p->fused_order == CLATTN_FUSED_GROUPS) printf(", wqkv in groups");
   if (p->math == CLATTN_MATH_STORED) printf(", products in %s", words_of_products(&r->plan.stages[CLATTN_STAGE_FUSED]));
   printf("\n");
 }
