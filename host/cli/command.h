@@ -31,6 +31,7 @@ int command_compare(int argc, const char **argv);
 int command_explain(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 int command_doctor(int argc, const char **argv);
+int command_model(int argc, const char **argv);
 
 /* What the library starts as clattn_plan_options.try_program; not for users. */
 int command_try(int argc, const char **argv);

@@ -21,6 +21,7 @@ static const struct {
 } commands[] = {
     {"run", command_run, "compute attention on a device and check it against the reference", "clattn run"},
     {"explain", command_explain, "walk through attention with numbers read back from the device", "clattn explain"},
+    {"model", command_model, "walk through the attention of a layer of a model from its checkpoint", "clattn model"},
     {"ladder", command_ladder, "check, time and predict every rung of the kernels on a device", "clattn ladder"},
     {"exercise", command_exercise, "fill in a part of a real kernel and learn what is wrong with it",
      "clattn exercise"},

@@ -24,7 +24,7 @@ static int complain_of_word(const char *word) {
 }
 
 static bool has_input(const run_options *o) {
-  return o->example != NULL || o->random != 0 || o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
+  return o->example != NULL || o->random != 0 || o->model != NULL || o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
 }
 
 /* Takes the word as the name of an example. */
@@ -52,6 +52,7 @@ static const char *first_unused(const explain_options *o) {
              {o->step != 0, "--step"},
              {r->example != NULL, "--example"},
              {r->random != 0, "--random"},
+             {r->model != NULL, "--model"},
              {m->causal != 0, "--causal"},
              {m->layout_text != NULL, "--layout"},
              {m->type_text != NULL, "--type"},

@@ -151,7 +151,7 @@ static bool store(input *in) {
 
 int input_load(const run_options *o, input *in) {
   *in = (input){.problem = CLATTN_PROBLEM_INIT, .inputs = CLATTN_INPUTS_INIT};
-  const bool files = o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
+  const bool files = o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL || o->model != NULL;
   const int code = o->random != 0 ? input_from_random(o, in)
                    : files        ? input_from_files(o, in)
                                   : input_from_example(o, in);
@@ -172,5 +172,6 @@ void input_free(input *in) {
     free(in->ids[i]);
     free(in->turns[i]);
   }
+  token_list_free(&in->tokens);
   *in = (input){.problem = CLATTN_PROBLEM_INIT, .inputs = CLATTN_INPUTS_INIT};
 }

@@ -5,12 +5,14 @@
 #include "cli/files/array.h"
 #include "clattn_inspect.h"
 #include "cli/input/examples.h"
+#include "cli/model/vocabulary.h"
 #include "cli/options/options.h"
 
 typedef struct input {
   clattn_problem problem;
   const example *example;             /* NULL: files or random */
-  char name[64];                      /* of the example, "files" or "random, seed 1" */
+  char name[96];                      /* of the example, "files", "random, seed 1" or the model's layer */
+  token_list tokens;                  /* of a text; none elsewhere */
   float *tensor[CLATTN_TENSOR_COUNT]; /* as read; NULL where there is none */
   void *stored[CLATTN_TENSOR_COUNT];  /* in the problem's type, a bool mask as bytes; NULL where `tensor` is used */
   clattn_inputs inputs;               /* as the library takes them */

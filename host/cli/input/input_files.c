@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/input/input.h"
+#include "cli/model/embeddings.h"
 
 /* The arrays read, by clattn_tensor. */
 typedef struct files {
@@ -209,6 +210,33 @@ static bool read_all(files *f) {
   return true;
 }
 
+#define MODEL_TOKENS 16
+
+/* X for a model's layer, which no file gives: of a text, or at random. */
+static bool make_x(files *f, input *in) {
+  const run_options *o = f->options;
+  array *x = &f->all[CLATTN_X];
+  if (o->model == NULL || x->data != NULL) return true;
+  if (o->text != NULL) return model_embed(o, x, &in->tokens);
+  const array *w = &f->all[o->file[CLATTN_WQKV] != NULL ? CLATTN_WQKV : CLATTN_WQ];
+  const size_t batch = o->number[NUMBER_BATCH] != 0 ? o->number[NUMBER_BATCH] : 1;
+  const size_t tokens = o->number[NUMBER_TOKENS] != 0 ? o->number[NUMBER_TOKENS] : MODEL_TOKENS;
+  uint64_t state = o->number[NUMBER_SEED];
+  const size_t columns = w->shape[o->meaning.layout == CLATTN_LAYOUT_XWT ? 1 : 0];
+  *x = (array){.rank = 3, .shape = {batch, tokens, columns}, .type = NPY_F4};
+  if (!array_count(x->shape, 3, sizeof *x->data, &x->count)) {
+    complain("--tokens %zu with --batch %zu and %zu columns are too many", tokens, batch, columns);
+    return false;
+  }
+  x->data = input_random_normal(x->count, 1.0, &state);
+  return x->data != NULL;
+}
+
+static void set_name(const run_options *o, input *in) {
+  const char *from = o->file[CLATTN_X] != NULL ? "" : o->text != NULL ? ", X from a text" : ", X at random";
+  snprintf(in->name, sizeof in->name, "%s%s", o->model != NULL ? o->model_name : "files", o->model != NULL ? from : "");
+}
+
 static bool set_sizes(const files *f, clattn_problem *p) {
   const size_t *number = f->options->number;
   p->heads = number[NUMBER_HEADS] != 0 ? number[NUMBER_HEADS] : 1;
@@ -223,8 +251,8 @@ static bool set_sizes(const files *f, clattn_problem *p) {
 
 int input_from_files(const run_options *o, input *in) {
   files f = {.options = o};
-  snprintf(in->name, sizeof in->name, "files");
-  const bool good = read_all(&f) && set_sizes(&f, &in->problem);
+  set_name(o, in);
+  const bool good = read_all(&f) && make_x(&f, in) && set_sizes(&f, &in->problem);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     if (good)
       in->tensor[t] = f.all[t].data;

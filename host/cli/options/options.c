@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/model/model.h"
 #include "cli/options/option_values.h"
 #include "cli/options/read_options.h"
 
@@ -62,6 +63,7 @@ static const struct {
     [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", SIZES},
     [NUMBER_KV_HEADS] = {"--kv-heads", "KV heads, a divisor of the heads (as many as heads)", SIZES},
     [NUMBER_REPEAT] = {"--repeat", "timed runs after a warm-up run; the fastest counts (3)", {1, INT32_MAX}},
+    [NUMBER_LAYER] = {"--layer", "of --model (0)", {0, INT32_MAX}},
     [NUMBER_SEED] = {"--seed", "of the random input and of the sample of rows (1)", {0, INT32_MAX}},
 };
 
@@ -164,7 +166,7 @@ static bool parse_numbers(run_options *o) {
 
 static bool needs(const run_options *o, const clattn_tensor *tensors, int count, const char *together) {
   for (int i = 0; i < count; ++i)
-    if (o->file[tensors[i]] == NULL) {
+    if (o->file[tensors[i]] == NULL && !(tensors[i] == CLATTN_X && o->model != NULL)) {
       complain("%s is missing (%s go together)", file_option_name(tensors[i]), together);
       return false;
     }
@@ -274,12 +276,24 @@ static bool check_rotary(const run_options *o) {
   return false;
 }
 
+/* What goes only with a model, and only one of its inputs. */
+static bool check_model(const run_options *o) {
+  const char *without = o->text != NULL ? "--text" : o->number_text[NUMBER_LAYER] != NULL ? "--layer" : NULL;
+  if (o->model == NULL && without != NULL) {
+    complain("%s is given without --model", without);
+    return false;
+  }
+  if (o->text == NULL || o->file[CLATTN_X] == NULL) return true;
+  complain("--text does not go with --x: both are the input of the layer");
+  return false;
+}
+
 static bool check_input(const run_options *o) {
   int input_files = 0;
   for (int i = 0; i < INPUT_FILES; ++i) input_files += o->file[files[i].tensor] != NULL;
   if ((o->example != NULL) + (o->random != 0) + (input_files > 0) > 1) {
-    complain("more than one input (allowed: --example, or --random, or files: --x with --wq, --wk and --wv, --x with "
-             "--wqkv, --q with --k and --v)");
+    complain("more than one input (allowed: --example, or --random, or --model, or files: --x with --wq, --wk and --wv, "
+             "--x with --wqkv, --q with --k and --v)");
     return false;
   }
   if (input_files > 0 && !check_files(o)) return false;
@@ -287,8 +301,9 @@ static bool check_input(const run_options *o) {
     complain("--fused-order is given without --wqkv");
     return false;
   }
+  const bool draws_x = o->model != NULL && o->text == NULL && o->file[CLATTN_X] == NULL;
   for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_PAST_TOKENS; ++i)
-    if (o->number[i] != 0) {
+    if (o->number[i] != 0 && !(draws_x && i <= NUMBER_TOKENS)) {
       complain("%s needs --random; other inputs have their own sizes", numbers[i].name);
       return false;
     }
@@ -325,6 +340,12 @@ static void fill_input(option_table *table, run_options *o) {
            "an article's example: please-study-man (used when no input is given), dog-chased-ball, cat-sat-down "
            "or love-apple-phones",
            "NAME");
+  add_text(table, "--model", &o->model,
+           "a layer of a model: matrices and meaning from a folder with config.json and model.safetensors, as "
+           "transformers lays it out; X from --x, --text or at random",
+           "DIR");
+  add_number(table, o, NUMBER_LAYER);
+  add_text(table, "--text", &o->text, "X from the words of a model like BERT, for layer 0", "TEXT");
   for (int i = 0; i < INPUT_FILES; ++i)
     add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
   add_text(table, "--fused-order", &o->fused_order_text,
@@ -428,6 +449,20 @@ static const struct {
                 {"output:", fill_output}};
 enum { SECTIONS = sizeof sections / sizeof sections[0], SHARED_SECTIONS = SECTIONS - 1 };
 
+/* The word of a command is its model. */
+static bool take_model(const own_options *own, run_options *o) {
+  if (*own->word == NULL || o->model != NULL) {
+    complain(o->model != NULL ? "--model does not go with this command, whose word it is"
+                              : "no model is named (allowed: clattn %s DIR, a folder with config.json and "
+                                "model.safetensors)",
+             own->command);
+    return false;
+  }
+  o->model = *own->word;
+  *own->word = NULL;
+  return true;
+}
+
 static int read_with_popt(poptContext context, const own_options *own, run_options *o) {
   const int code = read_options_and_word(context, own->command, own->word);
   if (code == EXIT_PASSED)
@@ -435,7 +470,10 @@ static int read_with_popt(poptContext context, const own_options *own, run_optio
          "PATH.safetensors:TENSOR of F32, F16, BF16 or F64, a mask also of BOOL; for a checkpoint in several\n"
          "files PATH.safetensors.index.json:TENSOR. Position ids are an .npy of i4 or i8.");
   if (code != GO_ON) return code;
-  return parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_input(o) ? GO_ON : EXIT_BAD_INPUT;
+  if (own->word_is_model && !take_model(own, o)) return EXIT_BAD_INPUT;
+  const bool good = parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_model(o) &&
+                    (o->model == NULL || model_fill(o)) && check_input(o);
+  return good ? GO_ON : EXIT_BAD_INPUT;
 }
 
 /* Reads the command's own table, where it has one, and the first `count` sections. */
@@ -470,6 +508,8 @@ int own_options_read(int argc, const char **argv, const own_options *own, run_op
 void run_options_free(run_options *o) {
   meaning_options *m = &o->meaning;
   char *const all[] = {o->example,
+                       o->model,
+                       o->text,
                        o->device,
                        o->platform,
                        o->kernels,

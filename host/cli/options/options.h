@@ -27,6 +27,7 @@ typedef enum number_option {
   NUMBER_CACHE_PAGES,
   NUMBER_REPEAT,
   NUMBER_SEED,
+  NUMBER_LAYER,
   NUMBER_COUNT
 } number_option;
 
@@ -77,14 +78,16 @@ typedef enum position_file {
 } position_file;
 
 typedef struct run_options {
-  /* input: an example, files, or random */
+  /* input: an example, files, a model's layer, or random */
   char *example;
+  char *model, *text;   /* a checkpoint folder; a text for its first layer */
+  char model_name[64];  /* "llama, layer 0" */
   char *file[CLATTN_TENSOR_COUNT]; /* NULL: not given; slopes may be "auto" */
   char *cache_file[CACHE_FILES];
   char *position_file[POSITION_FILES];
   int random;
   char *number_text[NUMBER_COUNT];
-  size_t number[NUMBER_COUNT]; /* 0: not given, but the seed is then 1 */
+  size_t number[NUMBER_COUNT]; /* 0: not given, but the seed is then 1; the layer may be 0 */
   char *list_text[LIST_COUNT];
   number_list list[LIST_COUNT];
   meaning_options meaning;
@@ -120,6 +123,7 @@ typedef struct own_options {
   const char *title;        /* of the table in the help page */
   const char *usage;        /* after the command's name */
   char **word;              /* as in read_options_and_word */
+  bool word_is_model;       /* the word is the argument of --model, and needed */
 } own_options;
 
 /* Reads them, as run_options_read does. */
