@@ -1,5 +1,6 @@
 """Input files for every option of 'clattn run', and the expected results, in plain Python."""
 import itertools
+import json
 import math
 import os
 import random
@@ -68,6 +69,24 @@ def store_bits(path, shape, values, descr, code):
         file.write(struct.pack("<%d%s" % (len(values), code), *values))
 
 
+def store_model(folder):
+    """Layer 1 of a model like Llama: the matrices as nn.Linear has them, and what its configuration says of scores."""
+    header, data = {}, b""
+    for name, letter in (("wq", "q"), ("wk", "k"), ("wv", "v"), ("wo", "o")):
+        values = turned(name)
+        begin, data = len(data), data + struct.pack("<%df" % len(values), *values)
+        header[f"model.layers.1.self_attn.{letter}_proj.weight"] = {
+            "dtype": "F32", "shape": SHAPES[name][::-1], "data_offsets": [begin, len(data)]}
+    os.mkdir(folder)
+    text = json.dumps(header).encode()
+    with open(os.path.join(folder, "model.safetensors"), "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+    config = {"model_type": "mistral", "hidden_size": HEADS * HEAD_DIM, "num_hidden_layers": 2, "sliding_window": 3,
+              "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS, "rope_theta": 500.0}
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+
+
 def inputs(folder):
     def to(name):
         return os.path.join(folder, name + ".npy")
@@ -96,6 +115,7 @@ def inputs(folder):
         file.write(to("v"), "v.npy")
         file.write(to("mask-bool"), "mask-bool.npy", zipfile.ZIP_DEFLATED)
     store_bits(to("x-f16"), SHAPES["x"], DATA["x"], "<f2", "e")
+    store_model(os.path.join(folder, "model"))
     store(to("scales"), (KV_HEADS,), [0.05, 0.04])
     store(to("scales-zero"), (KV_HEADS,), [0.05, 0])
     for shape in ((6,), (1,), (3, 6), (9, 9), (1, 1, 9, 9), (2, 2, 2), (2, TOKENS, MODEL_DIM), (TOKENS, KEYS + 1)):

@@ -119,6 +119,21 @@ paths x=x wq=wq wk=wk wv=wide-wv bq=bq bk=bk bv=wide-bv
 expect "--wqkv" 0 '^passed: ' -- "$clattn" run "${fused[@]}" --out "$folder/fused.npy"
 expect "three matrices" 0 '^passed: ' -- "$clattn" run "${given[@]}" --heads 4 --kv-heads 2 --out "$folder/three.npy"
 same "--wqkv: as three matrices" "$folder/three.npy" "$folder/fused.npy"
+paths wq=wq-t wk=wk-t wv=wv-t wo=wo-t
+expect "a layer by its options" 0 '^passed: ' -- "$clattn" run --x "$folder/x.npy" "${given[@]}" --layout xwt --heads 4 \
+  --kv-heads 2 --causal --window-left 2 --rotary halves --rotary-base 500 --out "$folder/layer.npy"
+expect "--model" 0 '^problem .*mistral, layer 1: ' -- "$clattn" run --model "$folder/model" --layer 1 --x "$folder/x.npy" \
+  --out "$folder/model.npy"
+same "--model: as by its options" "$folder/layer.npy" "$folder/model.npy"
+expect "--model, X at random" 0 'layer 1, X at random: batch 2, tokens 5, ' -- "$clattn" run --model "$folder/model" \
+  --layer 1 --batch 2 --tokens 5
+expect "a walk through a model" 0 '^mistral, layer 1, X at random$' -- "$clattn" model "$folder/model" --layer 1 --tokens 4
+wrong '--model: there is no tensor layers.0.self_attn.q_proj.weight in .*/model.safetensors$' --model "$folder/model"
+wrong '--layer 2 \(allowed: 0 to 1, the model.s last\)$' --model "$folder/model" --layer 2
+wrong '--causal does not go with --model, which decides it$' --model "$folder/model" --layer 1 --causal
+wrong '--text goes only with --layer 0: layer 1 reads ' --model "$folder/model" --layer 1 --text word
+wrong '--layer is given without --model$' --layer 1
+wrong '--text is given without --model$' --text word
 paths x=x wqkv=wqkv-groups bqkv=bqkv-groups
 groups=("${given[@]}" --heads 4 --kv-heads 2 --fused-order groups)
 expect "--fused-order groups" 0 ', wqkv in groups' -- "$clattn" run "${groups[@]}" --out "$folder/groups.npy"

@@ -13,7 +13,7 @@ from pathlib import Path
 FILE, FOLDER, WORDS, KERNELS, FREE = "file", "folder", "words", "kernels", "free"
 # By the argument's name in the help page. Every other argument is one of a few words, which the program must list.
 KINDS = {"FILE": FILE, "DIR": FOLDER, "LIST": KERNELS, "N": FREE, "N,N,...": FREE, "D": FREE, "P": FREE, "S": FREE,
-         "B": FREE, "SCALING": FREE, "C": FREE, "TOKEN": FREE}
+         "B": FREE, "SCALING": FREE, "C": FREE, "TOKEN": FREE, "TEXT": FREE}
 # Words besides files or numbers; the help of the option must name them.
 ALSO = {"--alibi": ["auto"], "--launch-seconds": ["inf"]}
 DEVICE_KINDS = re.compile(r"or kind: ([a-z, ]+?) \(")
@@ -166,6 +166,8 @@ def find_arguments(path, command):
         for action in named:
             command.words.append(Word(allowed(path, "exercise", action), after=action))
             command.words.append(Word([], after=action, kind=FOLDER))
+    elif command.usage.startswith("DIR "):
+        command.words.append(Word([], kind=FOLDER))
     elif "|" in command.usage:
         command.words.append(Word(allowed(path, command.name, NO_SUCH_WORD)))
 
@@ -173,8 +175,9 @@ def find_arguments(path, command):
 def read_command(path, name, summary):
     usage, sections, note = read_page(ask(path, "help", name))
     command = Command(name, summary, usage, sections, note)
+    asked = "run" if usage.startswith("DIR ") else name  # without a folder it refuses that first; run has its options
     for option in command.options():
-        find_words(path, name, option)
+        find_words(path, asked, option)
     find_arguments(path, command)
     return command
 

@@ -249,6 +249,7 @@ def main():
     parser.add_argument("families", nargs="*", metavar="FAMILY", help="only these; nothing that is refused")
     options = parser.parse_args()
     t.logging.set_verbosity_error()
+    t.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
         families = Families(options.program, pathlib.Path(folder))
         for name in options.families or FAMILIES:

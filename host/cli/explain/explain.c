@@ -24,7 +24,8 @@ static int complain_of_word(const char *word) {
 }
 
 static bool has_input(const run_options *o) {
-  return o->example != NULL || o->random != 0 || o->model != NULL || o->file[CLATTN_X] != NULL || o->file[CLATTN_Q] != NULL;
+  return o->example != NULL || o->random != 0 || o->model != NULL || o->file[CLATTN_X] != NULL ||
+         o->file[CLATTN_Q] != NULL;
 }
 
 /* Takes the word as the name of an example. */

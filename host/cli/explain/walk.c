@@ -92,7 +92,8 @@ static void choose_all(walk_choice *choice, size_t all) {
 static int complain_of_focus(const walk *w, const char *focus) {
   char allowed[256];
   size_t used = (size_t)snprintf(allowed, sizeof allowed, "a number from 0 to %zu", w->query.all - 1);
-  for (size_t i = 0; (w->input.example != NULL || w->input.tokens.count > 0) && i < w->query.all && used < sizeof allowed; ++i) {
+  for (size_t i = 0;
+       (w->input.example != NULL || w->input.tokens.count > 0) && i < w->query.all && used < sizeof allowed; ++i) {
     walk_name name;
     walk_query_name(w, i, name);
     used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i == 0 ? ", or " : ", ", name);

@@ -1,5 +1,5 @@
-/* config.json of a checkpoint folder. Keys are written as the paths of alternatives, "rope_theta|rope_parameters.rope_theta":
- * the first that is there and not null counts. */
+/* config.json of a checkpoint folder. Keys are written as the paths of alternatives,
+ * "rope_theta|rope_parameters.rope_theta": the first that is there and not null counts. */
 #ifndef CLATTN_CLI_MODEL_CONFIG_H
 #define CLATTN_CLI_MODEL_CONFIG_H
 

@@ -63,7 +63,8 @@ static void normalise(const array *table, double epsilon, float *row) {
 
 static bool ids_fit(const array *table, const token_list *tokens) {
   if (tokens->count > table[PLACES].shape[0]) {
-    complain("--text has %zu tokens (allowed: up to %zu, the model's positions)", tokens->count, table[PLACES].shape[0]);
+    complain("--text has %zu tokens (allowed: up to %zu, the model's positions)", tokens->count,
+             table[PLACES].shape[0]);
     return false;
   }
   for (size_t i = 0; i < tokens->count; ++i)

@@ -20,8 +20,8 @@ typedef struct model_family {
   const char *type;  /* model_type in config.json; NULL after the last */
   const char *layer; /* what the names of the layer's tensors begin with; # is its number */
   const char *q, *k, *v, *o;
-  bool fused;                      /* q names one matrix for q, k and v; k and v are NULL */
-  clattn_fused_order order;        /* of that matrix */
+  bool fused;               /* q names one matrix for q, k and v; k and v are NULL */
+  clattn_fused_order order; /* of that matrix */
   clattn_weight_layout layout;
   bool causal, alibi;
   bool multi_query; /* one KV head, where config.json does not say otherwise (multi_query, new_decoder_architecture) */

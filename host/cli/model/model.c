@@ -32,11 +32,16 @@ static const char *first_decided(const run_options *o) {
   const struct {
     bool given;
     const char *name;
-  } all[] = {{o->example != NULL, "--example"},        {o->random != 0, "--random"},
-             {o->fused_order_text != NULL, "--fused-order"}, {m->causal != 0, "--causal"},
-             {m->layout_text != NULL, "--layout"},     {m->scale_text != NULL, "--scale"},
-             {m->softcap_text != NULL, "--softcap"},   {m->window_left_text != NULL, "--window-left"},
-             {m->positions_text != NULL, "--positions"}, {m->rotary_text != NULL, "--rotary"},
+  } all[] = {{o->example != NULL, "--example"},
+             {o->random != 0, "--random"},
+             {o->fused_order_text != NULL, "--fused-order"},
+             {m->causal != 0, "--causal"},
+             {m->layout_text != NULL, "--layout"},
+             {m->scale_text != NULL, "--scale"},
+             {m->softcap_text != NULL, "--softcap"},
+             {m->window_left_text != NULL, "--window-left"},
+             {m->positions_text != NULL, "--positions"},
+             {m->rotary_text != NULL, "--rotary"},
              {m->rotary_base_text != NULL, "--rotary-base"}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     if (all[i].given) return all[i].name;
@@ -61,13 +66,11 @@ static bool is_asked(const json_t *value) {
 static bool config_fits(const model *m) {
   static const struct {
     const char *key, *why;
-  } refused[] = {{"kv_lora_rank", "multi-head latent attention (MLA)"},
-                 {"use_qk_norm", "q and k that are normalised"},
-                 {"qk_layernorm", "q and k that are normalised"},
-                 {"clip_qkv", "q, k and v that are clipped"},
-                 {"attention_chunk_size", "attention in chunks"},
-                 {"quantization_config", "matrices that are quantised"},
-                 {"alibi", "ALiBi slopes that are scaled with the scores"}};
+  } refused[] = {
+      {"kv_lora_rank", "multi-head latent attention (MLA)"},    {"use_qk_norm", "q and k that are normalised"},
+      {"qk_layernorm", "q and k that are normalised"},          {"clip_qkv", "q, k and v that are clipped"},
+      {"attention_chunk_size", "attention in chunks"},          {"quantization_config", "matrices that are quantised"},
+      {"alibi", "ALiBi slopes that are scaled with the scores"}};
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; ++i) {
     if (!is_asked(config_find(m->config, refused[i].key))) continue;
     complain("--model: config.json: %s asks for %s, which clattn does not have", refused[i].key, refused[i].why);
@@ -120,7 +123,8 @@ static bool take_both(model *m, clattn_tensor w, clattn_tensor b, const char *pa
 }
 
 static bool take_matrices(model *m) {
-  static const char *const norms[] = {"q_norm.weight", "k_norm.weight", "q_layernorm.weight", "q_layernorm.norms.0.weight"};
+  static const char *const norms[] = {"q_norm.weight", "k_norm.weight", "q_layernorm.weight",
+                                      "q_layernorm.norms.0.weight"};
   const model_family *f = m->family;
   char name[2 * NAME_BYTES];
   for (size_t i = 0; i < sizeof norms / sizeof norms[0]; ++i) {
@@ -177,8 +181,8 @@ static bool set_scale(model *m) {
 
 /* Keys of the rotary embedding, where layers of a kind may have their own. */
 static const char *rope_keys(const model *m, const char *last, char text[NAME_BYTES]) {
-  snprintf(text, NAME_BYTES, "rope_parameters.%s.%s|rope_parameters.%s|%s", m->kind != NULL ? m->kind : "full_attention",
-           last, last, last);
+  snprintf(text, NAME_BYTES, "rope_parameters.%s.%s|rope_parameters.%s|%s",
+           m->kind != NULL ? m->kind : "full_attention", last, last, last);
   return text;
 }
 
@@ -287,8 +291,8 @@ static bool layer_exists(const model *m) {
 
 static bool fill(model *m) {
   run_options *o = m->options;
-  return find_family(m) && config_fits(m) && layer_exists(m) && checkpoint_find(o->model, &m->files) && find_prefix(m) &&
-         set_heads(m) && set_meaning(m) && take_matrices(m);
+  return find_family(m) && config_fits(m) && layer_exists(m) && checkpoint_find(o->model, &m->files) &&
+         find_prefix(m) && set_heads(m) && set_meaning(m) && take_matrices(m);
 }
 
 bool model_fill(run_options *o) {

@@ -76,7 +76,8 @@ static bool load_lines(const char *folder, vocabulary *v) {
   const reporter to = {path, message, sizeof message};
   snprintf(path, sizeof path, "%s/vocab.txt", folder);
   if (!exists(folder, "vocab.txt")) {
-    complain("--text: %s has no tokenizer.json and no vocab.txt (allowed: the vocabulary of a model like BERT)", folder);
+    complain("--text: %s has no tokenizer.json and no vocab.txt (allowed: the vocabulary of a model like BERT)",
+             folder);
     return false;
   }
   if (file_open(&to, &file, &bytes) != FILE_OK) {
@@ -85,9 +86,8 @@ static bool load_lines(const char *folder, vocabulary *v) {
   }
   const bool good = read_lines(file, bytes, v, &to);
   fclose(file); /* opened for reading: no error can lose data */
-  json_t *config = exists(folder, "tokenizer_config.json")
-                       ? model_json_read("--text", folder, "tokenizer_config.json")
-                       : NULL;
+  json_t *config =
+      exists(folder, "tokenizer_config.json") ? model_json_read("--text", folder, "tokenizer_config.json") : NULL;
   v->lower = config_flag(config, "do_lower_case", true);
   json_decref(config);
   return good;
@@ -121,7 +121,8 @@ static bool add(const vocabulary *v, const char *token, token_list *to) {
   return true;
 }
 
-/* The longest piece of the vocabulary from `at` on, in `piece`; its length, or 0. Pieces within a word begin with ##. */
+/* The longest piece of the vocabulary from `at` on, in `piece`; its length, or 0. Pieces within a word begin with ##.
+ */
 static size_t longest_piece(const vocabulary *v, const char *word, size_t at, size_t length, char *piece) {
   for (size_t count = length - at; count > 0; --count) {
     snprintf(piece, MOST_WORD + 3, "%s%.*s", at > 0 ? "##" : "", (int)count, word + at);

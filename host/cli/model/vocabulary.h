@@ -15,7 +15,8 @@ typedef struct token_list {
 void token_list_free(token_list *tokens);
 
 /* Divides an ASCII text as BERT's tokenizer does: lower case if the model's is, punctuation apart, each word into the
- * longest pieces that the vocabulary has; [CLS] before and [SEP] after them. False after a complaint. Free in every case. */
+ * longest pieces that the vocabulary has; [CLS] before and [SEP] after them. False after a complaint. Free in every
+ * case. */
 bool vocabulary_divide(const char *folder, const char *text, token_list *tokens);
 
 #endif

@@ -292,8 +292,9 @@ static bool check_input(const run_options *o) {
   int input_files = 0;
   for (int i = 0; i < INPUT_FILES; ++i) input_files += o->file[files[i].tensor] != NULL;
   if ((o->example != NULL) + (o->random != 0) + (input_files > 0) > 1) {
-    complain("more than one input (allowed: --example, or --random, or --model, or files: --x with --wq, --wk and --wv, "
-             "--x with --wqkv, --q with --k and --v)");
+    complain(
+        "more than one input (allowed: --example, or --random, or --model, or files: --x with --wq, --wk and --wv, "
+        "--x with --wqkv, --q with --k and --v)");
     return false;
   }
   if (input_files > 0 && !check_files(o)) return false;
@@ -470,8 +471,8 @@ static int read_with_popt(poptContext context, const own_options *own, run_optio
          "PATH.safetensors:TENSOR of F32, F16, BF16 or F64, a mask also of BOOL; for a checkpoint in several\n"
          "files PATH.safetensors.index.json:TENSOR. Position ids are an .npy of i4 or i8.");
   if (code != GO_ON) return code;
-  if (own->word_is_model && !take_model(own, o)) return EXIT_BAD_INPUT;
-  const bool good = parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) && check_model(o) &&
+  const bool good = parse_words(o) && parse_meaning(&o->meaning) && parse_numbers(o) &&
+                    (!own->word_is_model || take_model(own, o)) && check_model(o) &&
                     (o->model == NULL || model_fill(o)) && check_input(o);
   return good ? GO_ON : EXIT_BAD_INPUT;
 }
