@@ -337,6 +337,11 @@ const clattn_kernel clattn_kernels[] = {
      .file = "trace/softmax.cl", .function = "exps",
      .idea = "softmax's maximum, exps and sum, to look at",
      .geometry = clattn_geometry_naive},
+
+    {.stage = CLATTN_STAGE_MERGE, .rung = 1, .name = "naive",
+     .target = CLATTN_TARGET_ANY, .priority = 10, .plain = true,
+     .file = "merge/1_naive.cl", .function = "merge", .idea = "one work-item per element",
+     .geometry = clattn_geometry_naive},
 };
 
 /* clang-format on */

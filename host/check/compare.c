@@ -95,6 +95,21 @@ double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t ch
   return clattn_bound_weight(1.0, largest_score, keys, chain) + 4.0 * UNIT_ROUNDOFF * fabs(lse);
 }
 
+/* Each step rounds the log-sum-exp once. exp (4 units), the sum, log and the difference before exp add 16 roundings of a
+ * sum between 1 and 2. */
+double clattn_bound_merged_lse(size_t parts, double largest) {
+  return UNIT_ROUNDOFF * (double)parts * (largest + 16.0);
+}
+
+/* A weight is a product of each step's exp(lse - m) / s. The steps' log-sum-exps are off as above, which exp turns into
+ * a relative error; a step's own operations add 16 roundings, and the difference before its exp one of itself. These
+ * differences add up to at most `distance`, for each shrinks the weight by as much. */
+double clattn_bound_merged_weight(double weight, double distance, size_t parts, double largest) {
+  const double steps = (double)parts * (largest + 32.0), apart = weight > 0.0 ? 2.0 * distance : 0.0;
+  const double rounding = UNIT_ROUNDOFF * weight * (steps + apart);
+  return rounding + clattn_bound_underflow(weight + rounding, (double)parts * SMALLEST_NORMAL);
+}
+
 double clattn_bound_weight_rounding(double weight, double largest_score, size_t keys, size_t chain) {
   return UNIT_ROUNDOFF * weight * (16.0 + 2.0 * sqrt((double)keys) + (double)chain / 3.0 + 4.0 * largest_score);
 }

@@ -73,6 +73,11 @@ double clattn_bound_exp(double value, double distance);
  * log. */
 double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t chain);
 
+/* Gate 1 of the log-sum-exp and of the weights of parts that are merged two at a time. largest: the largest
+ * absolute log-sum-exp; distance: by how much a part's is below the merged one. */
+double clattn_bound_merged_lse(size_t parts, double largest);
+double clattn_bound_merged_weight(double weight, double distance, size_t parts, double largest);
+
 /* Gate 1 of a weight, from rounding and underflow together. largest_score is the largest absolute
  * score in the row. The second function gives the part of rounding. */
 double clattn_bound_weight(double weight, double largest_score, size_t keys, size_t chain);

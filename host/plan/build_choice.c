@@ -4,6 +4,7 @@
 #include "plan/choice.h"
 #include "catalog/fused.h"
 #include "catalog/matrix.h"
+#include "device/work_group.h"
 #include "programs/program.h"
 #include "programs/trial.h"
 #include "problem/stages.h"
@@ -56,18 +57,6 @@ void clattn_choice_options(const clattn_problem *problem, const clattn_device_in
     used += (size_t)snprintf(options + used, size - used, " -D%s=%d", choice->row->tile[i].name, choice->value[i]);
 }
 
-/* The most work-items that a group of this kernel may have. rusticl of Mesa 22.3 reports the
- * sub-group size instead, but launches larger groups: for such an answer use the device's limit. */
-static cl_int largest_group(const clattn_device *device, cl_kernel kernel, size_t *most) {
-  size_t multiple = 0;
-  cl_int code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof *most, most, NULL);
-  if (code == CL_SUCCESS)
-    code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE, sizeof multiple,
-                                    &multiple, NULL);
-  if (code == CL_SUCCESS && *most == multiple) *most = (size_t)device->info.max_work_group;
-  return code;
-}
-
 /* Bytes of local memory that this kernel takes. rusticl of Mesa 22.3 counts its variables twice,
  * but launches such kernels: replace an answer of about twice the computed size by that size. */
 static cl_int local_memory(const clattn_device *device, const clattn_choice *choice, cl_ulong *bytes) {
@@ -78,24 +67,13 @@ static cl_int local_memory(const clattn_device *device, const clattn_choice *cho
   return code;
 }
 
-/* Enough to fill a GPU's widest sub-group, but so few that small results use all compute units. */
-#define GROUP_ITEMS 64
-
-/* Work-items per group for a kernel that works with any number; the driver allows `most`. */
-static size_t group_items(const clattn_device *device, size_t most) {
-  size_t items = 1;
-  for (int d = 0; d < 2; ++d) most = clattn_smaller(most, (size_t)device->info.max_work_item_sizes[d]);
-  while (items < GROUP_ITEMS && items * 2 <= most) items *= 2;
-  return items;
-}
-
 /* Checks the limits that the driver reports for the built kernel; until then only the device's
  * limits are known. */
 static clattn_status check_built(const clattn_device *device, clattn_choice *choice, clattn_error *error) {
   const char *name = choice->row->name, *stage = clattn_stage_name(choice->stage);
   size_t most = 0;
   cl_ulong local_bytes = 0;
-  cl_int code = largest_group(device, choice->kernel, &most);
+  cl_int code = clattn_largest_group(device, choice->kernel, &most);
   if (code == CL_SUCCESS) code = local_memory(device, choice, &local_bytes);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of kernel %s", name);
   const size_t items = choice->geometry.local[0] * choice->geometry.local[1];
@@ -107,7 +85,7 @@ static clattn_status check_built(const clattn_device *device, clattn_choice *cho
     return clattn_fail(
         error, CLATTN_UNSUPPORTED, "kernel %s of stage %s takes %llu bytes of local memory; '%s' has %llu", name, stage,
         (unsigned long long)local_bytes, device->info.name, (unsigned long long)device->info.local_memory_bytes);
-  if (items == 0) choice->geometry.items = group_items(device, most);
+  if (items == 0) choice->geometry.items = clattn_group_items(device, most);
   return CLATTN_OK;
 }
 
@@ -126,9 +104,9 @@ static clattn_status build_post_process(clattn_device *device, const clattn_prog
       clattn_kernel_build(device, source, post_process->function, NULL, NULL, &choice->post_process, error);
   if (status != CLATTN_OK || !post_process->grouped) return status;
   size_t most = 0;
-  const cl_int code = largest_group(device, choice->post_process, &most);
+  const cl_int code = clattn_largest_group(device, choice->post_process, &most);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clGetKernelWorkGroupInfo of %s", post_process->function);
-  choice->post_process_geometry.items = group_items(device, most);
+  choice->post_process_geometry.items = clattn_group_items(device, most);
   return CLATTN_OK;
 }
 

@@ -40,6 +40,12 @@ static double no_flops(const clattn_problem *p) {
   return 0.0;
 }
 
+/* It is a call of its own. */
+static bool never(const clattn_problem *p) {
+  (void)p;
+  return false;
+}
+
 /* ---- terms of the longest sum ------------------------------------------------------------------------------------ */
 
 static size_t one(const clattn_problem *p) {
@@ -239,6 +245,14 @@ static const clattn_stage_facts facts[CLATTN_STAGE_COUNT] = {
                            .used = always,
                            .terms = clattn_most_keys,
                            .flops = clattn_exps_flops},
+    [CLATTN_STAGE_MERGE] = {.name = "merge",
+                            .kernels = CLATTN_STAGE_MERGE,
+                            .self_tested = true,
+                            .makes = {CLATTN_LSE, CLATTN_CONTEXT, NONE},
+                            .touches = {CLATTN_CONTEXT, CLATTN_CONTEXT, CLATTN_CONTEXT, NONE}, /* two parts, one result */
+                            .used = never,
+                            .terms = one,
+                            .flops = no_flops},
 };
 
 const clattn_stage_facts *clattn_stage_facts_of(clattn_stage stage) {
@@ -247,6 +261,10 @@ const clattn_stage_facts *clattn_stage_facts_of(clattn_stage stage) {
 
 bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage) {
   return facts[stage].used(problem);
+}
+
+bool clattn_is_of_plans(clattn_stage stage) {
+  return facts[stage].pipelines != 0;
 }
 
 bool clattn_is_of_scores(clattn_stage stage) {

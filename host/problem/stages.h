@@ -20,8 +20,8 @@ typedef enum clattn_scope {
 
 typedef struct clattn_stage_facts {
   const char *name;
-  unsigned scopes;      /* CLATTN_SCOPE_..., added up */
-  unsigned pipelines;   /* 1 << clattn_pipeline, added up: those that have the stage */
+  unsigned scopes;      /* CLATTN_SCOPE_..., added up; 0: no run has it, it is a call of its own */
+  unsigned pipelines;   /* 1 << clattn_pipeline, added up: those that have the stage; 0: none */
   clattn_stage kernels; /* the stage whose kernels it launches: its own, but for output */
   bool traced;          /* only plans with clattn_plan_options.trace have it */
   bool tuned;           /* clattn tune searches its kernels, and plans read the record for it */
@@ -50,6 +50,9 @@ const clattn_stage_facts *clattn_stage_facts_of(clattn_stage stage);
 
 /* Whether the problem gives this stage anything to do. */
 bool clattn_stage_used(const clattn_problem *problem, clattn_stage stage);
+
+/* Whether plans of some pipeline have the stage; others are calls of their own. */
+bool clattn_is_of_plans(clattn_stage stage);
 
 /* Whether the stage works on a block of scores; with a cache it then sees as many keys as the cache
  * has. */

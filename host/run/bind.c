@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "device/buffer.h"
 #include "problem/facts.h"
 #include "problem/fused_order.h"
 #include "problem/shape.h"
@@ -32,52 +33,6 @@ static bool is_required(const clattn_problem *problem, clattn_tensor tensor) {
 
 /* ---- one buffer -------------------------------------------------------------------------------------------------- */
 
-/* The memory of a buffer, as a part of the buffer that it was cut from; else of itself. */
-typedef struct place {
-  cl_mem whole;
-  cl_mem_object_type type;
-  cl_context context;
-  cl_mem_flags flags;
-  size_t offset, bytes;
-} place;
-
-static clattn_status ask(clattn_tensor tensor, cl_mem buffer, place *is, clattn_error *error) {
-  const struct {
-    cl_mem_info what;
-    size_t bytes;
-    void *to;
-  } asked[] = {{CL_MEM_TYPE, sizeof is->type, &is->type},
-               {CL_MEM_CONTEXT, sizeof is->context, &is->context},
-               {CL_MEM_FLAGS, sizeof is->flags, &is->flags},
-               {CL_MEM_SIZE, sizeof is->bytes, &is->bytes},
-               {CL_MEM_ASSOCIATED_MEMOBJECT, sizeof is->whole, &is->whole},
-               {CL_MEM_OFFSET, sizeof is->offset, &is->offset}};
-  for (size_t i = 0; i < sizeof asked / sizeof asked[0]; ++i) {
-    const cl_int code = clGetMemObjectInfo(buffer, asked[i].what, asked[i].bytes, asked[i].to, NULL);
-    if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "asking what buffer %s is", clattn_tensor_name(tensor));
-  }
-  if (is->whole == NULL) is->whole = buffer;
-  return CLATTN_OK;
-}
-
-static clattn_status check_size(clattn_tensor tensor, size_t bytes, size_t needed, clattn_error *error) {
-  if (bytes >= needed) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s has %zu bytes (allowed: at least %zu)",
-                     clattn_tensor_name(tensor), bytes, needed);
-}
-
-/* Results must be readable: later kernels read q, context and others again. */
-static clattn_status check_flags(clattn_tensor tensor, bool input, cl_mem_flags flags, clattn_error *error) {
-  const char *name = clattn_tensor_name(tensor);
-  if (!input && (flags & CL_MEM_READ_ONLY) != 0)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is CL_MEM_READ_ONLY (allowed for a result: %s)", name,
-                       is_copied(tensor) ? "CL_MEM_READ_WRITE, CL_MEM_WRITE_ONLY" : "CL_MEM_READ_WRITE");
-  if ((flags & CL_MEM_WRITE_ONLY) != 0 && (input || !is_copied(tensor)))
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "buffer %s is CL_MEM_WRITE_ONLY (allowed: CL_MEM_READ_WRITE%s)",
-                       name, input ? ", CL_MEM_READ_ONLY" : "");
-  return CLATTN_OK;
-}
-
 /* Kernels with wide rows read four floats of q, k or v at once, or eight halves. OpenCL aligns all
  * memory for that but the caller's own (CL_MEM_USE_HOST_PTR). */
 enum { WIDE_BYTES = 16 };
@@ -99,22 +54,21 @@ static clattn_status check_alignment(clattn_tensor tensor, cl_mem buffer, clattn
                      clattn_tensor_name(tensor), at, WIDE_BYTES);
 }
 
+/* Results must be readable: later kernels read q, context and others again. */
+static clattn_buffer_use use_of(const clattn_problem *problem, clattn_tensor tensor) {
+  if (clattn_is_input(problem, tensor)) return CLATTN_BUFFER_READ;
+  return is_copied(tensor) ? CLATTN_BUFFER_COPIED : CLATTN_BUFFER_RESULT;
+}
+
 static clattn_status check_buffer(const clattn_plan *plan, clattn_tensor tensor, cl_mem buffer, clattn_error *error) {
-  place is;
-  clattn_status status = ask(tensor, buffer, &is, error);
-  if (status != CLATTN_OK) return status;
-  if (is.type != CL_MEM_OBJECT_BUFFER)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "buffer %s is an OpenCL memory object of type %#x (allowed: a "
-                       "buffer)",
-                       clattn_tensor_name(tensor), (unsigned)is.type);
-  if (is.context != plan->device->context)
-    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
-                       "buffer %s is of another OpenCL context (allowed: that of the plan's device)",
-                       clattn_tensor_name(tensor));
+  const clattn_problem *p = &plan->problem;
+  const char *name = clattn_tensor_name(tensor);
   const bool later = clattn_grows_with_cache(tensor); /* clattn_check_seen_buffers knows how large */
-  status = check_size(tensor, is.bytes, later ? 0 : bytes_of(&plan->problem, tensor), error);
-  if (status == CLATTN_OK) status = check_flags(tensor, clattn_is_input(&plan->problem, tensor), is.flags, error);
+  clattn_place is;
+  clattn_status status = clattn_buffer_ask(name, buffer, &is, error);
+  if (status == CLATTN_OK)
+    status =
+        clattn_buffer_check(plan->device, name, &is, later ? 0 : bytes_of(p, tensor), use_of(p, tensor), error);
   if (status == CLATTN_OK && (is.flags & CL_MEM_USE_HOST_PTR) != 0 && is_read_wide(plan, tensor))
     status = check_alignment(tensor, buffer, error);
   return status;
@@ -152,28 +106,25 @@ clattn_status clattn_bind_buffers(const clattn_plan *plan, const clattn_buffers 
   return status;
 }
 
-static bool overlap(const place *a, const place *b) {
-  return a->whole == b->whole && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
-}
-
 clattn_status clattn_check_seen_buffers(const clattn_plan *plan, const clattn_problem *seen,
                                         const clattn_buffers *buffers, clattn_error *error) {
   const clattn_problem *own = &plan->problem;
-  place places[CLATTN_TENSOR_COUNT];
+  clattn_place places[CLATTN_TENSOR_COUNT];
   clattn_tensor tensors[CLATTN_TENSOR_COUNT];
   size_t count = 0;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const clattn_tensor tensor = (clattn_tensor)t;
     const cl_mem buffer = clattn_buffers_get(buffers, tensor);
     const size_t needed = bytes_of(clattn_sizing_problem(own, seen, tensor), tensor);
-    place *const is = &places[count];
+    clattn_place *const is = &places[count];
     if (buffer == NULL || needed == 0 || is_ignored(plan, buffers, tensor)) continue;
-    clattn_status status = ask(tensor, buffer, is, error);
-    if (status == CLATTN_OK) status = check_size(tensor, is->bytes, needed, error);
+    clattn_status status = clattn_buffer_ask(clattn_tensor_name(tensor), buffer, is, error);
+    if (status == CLATTN_OK)
+      status = clattn_buffer_check_size(clattn_tensor_name(tensor), is->bytes, needed, error);
     if (status != CLATTN_OK) return status;
     is->bytes = needed; /* what lies past the tensor is not touched */
     for (size_t i = 0; i < count; ++i)
-      if (overlap(is, &places[i]) && !(clattn_is_input(own, tensor) && clattn_is_input(own, tensors[i])))
+      if (clattn_places_overlap(is, &places[i]) && !(clattn_is_input(own, tensor) && clattn_is_input(own, tensors[i])))
         return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                            "buffers %s and %s overlap (allowed: memory of its own for each result)",
                            clattn_tensor_name(tensors[i]), clattn_tensor_name(tensor));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "merge/merge.h"
 #include "plan/choice.h"
 #include "problem/sized.h"
 #include "problem/stages.h"
@@ -158,6 +159,18 @@ static clattn_status open_row(clattn_device *device, const clattn_kernel *row, c
   return clattn_plan_create(device, &e->problem, &own, &e->plan, error);
 }
 
+/* A stage of no plan: merge. */
+static clattn_status test_apart(clattn_device *device, const clattn_kernel *row, const clattn_plan_options *options,
+                                clattn_self_test_result *result, clattn_error *error) {
+  clattn_merge_kernel kernel;
+  bool passed = false;
+  clattn_status status = clattn_merge_kernel_build(device, row, options, &kernel, error);
+  if (status == CLATTN_OK) status = clattn_merge_kernel_try(device, &kernel, &passed, result->text, error);
+  clattn_merge_kernel_release(&kernel);
+  result->outcome = passed ? CLATTN_OUTCOME_PASSED : CLATTN_OUTCOME_FAILED;
+  return status;
+}
+
 static bool is_refusal(clattn_status status) {
   return status == CLATTN_UNSUPPORTED || status == CLATTN_BUILD_FAILED || status == CLATTN_KERNEL_SOURCE;
 }
@@ -195,9 +208,11 @@ clattn_status clattn_kernel_self_test(clattn_device *device, size_t index, const
     status = clattn_take_sized(&clattn_sized_plan_options, given, &options, error);
   if (status == CLATTN_OK) status = clattn_process_check(error);
   if (status != CLATTN_OK) return status;
-  status = open_row(device, row, &options, &e, error);
+  const bool apart = !clattn_is_of_plans(row->stage);
+  e = (clattn_test_case){.plan = NULL};
+  status = apart ? test_apart(device, row, &options, &made, error) : open_row(device, row, &options, &e, error);
   if (status == CLATTN_OK) {
-    status = run_case(&e, row->stage, &made, error);
+    if (!apart) status = run_case(&e, row->stage, &made, error);
   } else if (is_refusal(status)) {
     made.outcome = CLATTN_OUTCOME_CANNOT_RUN;
     snprintf(made.text, sizeof made.text, "%.*s", (int)strcspn(error->message, "\n"), error->message);

@@ -116,4 +116,13 @@ typedef struct cache_move {
   kernel_int page_len, table_width; /* page_len 0: no pages */
 } cache_move;
 
+/* Arguments of merge, which makes one context of one or two. */
+typedef struct merging {
+  kernel_strides context; /* of all three; packed sequences begin at their offsets, and batch is 0 */
+  kernel_int heads, query_len, value_dim;
+  kernel_int pairs;                 /* batch * heads */
+  kernel_int a_type, b_type, type;  /* STORED_... of the two contexts and of the merged one */
+  kernel_int parts;                 /* 1: there is no b */
+} merging;
+
 #endif
