@@ -327,6 +327,13 @@ shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4, kv_heads 1, 
 , output 3 with bias$' 'p["key_len"] == 6 and p["kv_model_dim"] == 5 and p["kv_heads"] == 1 and p["output_dim"] == 3' \
   "${sizes[@]}" --key-tokens 6 --kv-model-dim 5 --kv-heads 1 --output-dim 3
 shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --past-tokens 5 --cache-capacity 9
+shows ', cache of 9 keys, up to 5 before,' 'p["cache"]["past_lengths"] == [5, 0, 3]' "${sizes[@]}" --batch 3 --causal \
+  --past-lengths 5,0,3 --cache-capacity 9 --cache-page 2
+for lengths in "--past-tokens 3" "--past-lengths 3,3"; do
+  # shellcheck disable=SC2086
+  expect "$lengths" 0 '^passed: ' -- "$clattn" run "${sizes[@]}" --batch 2 --cache-capacity 9 $lengths --out "$folder/${lengths%% *}.npy"
+done
+same "--past-lengths: as --past-tokens" "$folder/--past-tokens.npy" "$folder/--past-lengths.npy" 0
 
 # ---- wrong words and numbers
 
@@ -456,7 +463,19 @@ wrong '--cache-capacity 8: sequence 0 has 2147482000 keys before the run and get
 wrong '--cache-pages 3 \(allowed: 4 or more, ' "${separate[@]}" "${past[@]}" --cache-page 2 --cache-pages 3
 wrong '--cache-page 9 \(allowed: up to --cache-capacity, 8\)$' "${separate[@]}" "${past[@]}" --cache-page 9
 
+wrong '--past-lengths has 2 numbers \(allowed: one for each sequence, 4\)$' "${sizes[@]}" --batch 4 --cache-capacity 9 \
+  --past-lengths 1,2
+wrong '--cache-capacity 9: sequence 1 has 6 keys before the run and gets 4 more \(allowed: 10 or more\)$' "${sizes[@]}" \
+  --batch 2 --cache-capacity 9 --past-lengths 1,6
+wrong '--past-lengths 4: 4 is too many \(allowed: 0 to 3, the tokens of --past-k\)$' "${separate[@]}" "${past[@]}" \
+  --past-lengths 4
+for list in 1,x 1, -1 ''; do wrong '--past-lengths' "${sizes[@]}" --batch 2 --cache-capacity 9 --past-lengths "$list"; done
+
 # ---- options that conflict or depend on each other
+
+wrong '--past-lengths is given without --cache-capacity$' "${sizes[@]}" --past-lengths 2
+wrong '--past-lengths needs --random, or --past-k and --past-v$' "${separate[@]}" --cache-capacity 8 --past-lengths 2
+wrong '--past-tokens does not go with --past-lengths$' "${sizes[@]}" --cache-capacity 9 --past-tokens 2 --past-lengths 2
 
 for option in page=2 pages=2 type=f16 k-scale=scales.npy v-scale=scales.npy; do
   wrong "--cache-${option%=*} is given without --cache-capacity$" "${separate[@]}" "--cache-$option"

@@ -50,6 +50,7 @@ class Case:
     rank: int = 3  # of the files of q, k and v, or of x
     lengths: str = "full"  # full, keys or packed
     sequences: list = dataclasses.field(default_factory=list)
+    past_lengths: bool = False  # pasts of several lengths
     cache: dict | None = None
     causal: bool = False
     align: str = "top-left"
@@ -196,6 +197,10 @@ def draw_sequences(case, rng, may_have_cache):
     """How long they are, and the cache."""
     past = pick(rng, 0, 3, 12) if chance(rng, 0.5) else None
     past = past if may_have_cache else None
+    pasts = [past or 0] * case.batch  # the first is as long as the longest
+    case.past_lengths = bool(past) and case.batch > 1 and chance(rng, 0.5)
+    if case.past_lengths:
+        pasts[1:] = (int(n) for n in rng.integers(0, past + 1, case.batch - 1))
     counts = []
     for number in range(case.batch):
         queries, keys = case.query_len, case.key_len
@@ -205,8 +210,8 @@ def draw_sequences(case, rng, may_have_cache):
             keys = int(rng.integers(0, keys + 1))
         counts.append((queries, queries if case.packed and case.source in ("x", "wqkv") else keys))
     first_query = first_key = 0
-    for queries, keys in counts:
-        case.sequences.append(Sequence(queries, keys, past or 0, 0, first_query, first_key))
+    for (queries, keys), own_past in zip(counts, pasts):
+        case.sequences.append(Sequence(queries, keys, own_past, 0, first_query, first_key))
         first_query, first_key = first_query + queries, first_key + keys
     if past is not None:
         draw_cache(case, rng)
@@ -347,6 +352,7 @@ FEATURES = {
     "cache, pages": lambda c: c.cache and c.cache["page"],
     "cache, just as many pages as needed": lambda c: c.cache and c.cache["pages"],
     "cache, keys before the run": lambda c: c.cache and c.sequences[0].past,
+    "cache, pasts of several lengths": lambda c: len({s.past for s in c.sequences}) > 1,
     "cache, fewer keys than new rows": lambda c: c.cache and c.score_keys < c.key_len,
     "cache, more keys than new rows": lambda c: c.cache and c.score_keys > c.key_len,
     "cache and key lengths": lambda c: c.cache and c.lengths == "keys",

@@ -99,6 +99,8 @@ def options_of(case):
     if case.cache:
         wanted.update({"cache-capacity": case.cache["capacity"], "cache-type": case.cache["type"],
                        "cache-page": case.cache["page"] or None, "cache-pages": case.cache["pages"] or None})
+    if case.past_lengths:
+        wanted["past-lengths"] = ",".join(str(s.past) for s in case.sequences)
     if case.lengths == "keys":
         wanted["key-lengths"] = ",".join(str(s.new_keys) for s in case.sequences)
     if case.packed:

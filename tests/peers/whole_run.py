@@ -241,7 +241,7 @@ def cached_files(case, k, v):
         for number, s in enumerate(case.sequences):
             rows = fresh[case.key_range(number)]
             if s.past:
-                rows = np.concatenate([float64(case.arrays["past-" + name][number]).swapaxes(0, 1), rows])
+                rows = np.concatenate([float64(case.arrays["past-" + name][number]).swapaxes(0, 1)[:s.past], rows])
             value, bound = stored_in_cache(rows, case.cache["type"], case.arrays.get(f"cache-{name}-scale"))
             held.value[number, :s.keys], held.bound[number, :s.keys] = value, bound
             held.judged[number, :s.keys] = True

@@ -11,6 +11,10 @@ static size_t dim_of(const clattn_problem *p, cache_file file) {
   return file == CACHE_FILE_PAST_K ? p->head_dim : p->value_dim;
 }
 
+size_t input_past(const input *in, size_t b) {
+  return in->past_lengths != NULL ? (size_t)in->past_lengths[b] : in->past_len;
+}
+
 /* Whether the past fits the problem; any length is allowed. */
 static bool past_fits(const run_options *o, cache_file file, const array *a, input *in) {
   const clattn_problem *p = &in->problem;
@@ -73,11 +77,11 @@ static bool has_room(const input *in) {
   const clattn_cache_layout *c = &p->cache;
   size_t pages = 0;
   for (size_t b = 0; c->capacity != 0 && b < p->batch; ++b) {
-    const size_t added = input_new_keys(in, b), keys = in->past_len + added;
+    const size_t added = input_new_keys(in, b), keys = input_past(in, b) + added;
     if (keys > c->capacity) {
       complain(
           "--cache-capacity %zu: sequence %zu has %zu keys before the run and gets %zu more (allowed: %zu or more)",
-          c->capacity, b, in->past_len, added, keys);
+          c->capacity, b, input_past(in, b), added, keys);
       return false;
     }
     if (c->pages != 0) pages += (keys + c->page_len - 1) / c->page_len;
@@ -88,10 +92,38 @@ static bool has_room(const input *in) {
   return false;
 }
 
+/* Sets the longest past, which a random past has memory for. */
+static bool set_past_lengths(const run_options *o, input *in) {
+  const number_list *lengths = &o->list[LIST_PAST_LENGTHS];
+  in->past_lengths = lengths->number;
+  in->past_len = o->number[NUMBER_PAST_TOKENS];
+  if (lengths->number == NULL) return true;
+  if (lengths->count != in->problem.batch) {
+    complain("--past-lengths has %zu numbers (allowed: one for each sequence, %zu)", lengths->count, in->problem.batch);
+    return false;
+  }
+  for (size_t b = 0; b < lengths->count; ++b)
+    if ((size_t)lengths->number[b] > in->past_len) in->past_len = (size_t)lengths->number[b];
+  return true;
+}
+
+/* Files of a past have room for the longest. */
+static bool lengths_fit(const run_options *o, const input *in) {
+  for (size_t b = 0; in->past_lengths != NULL && b < in->problem.batch; ++b)
+    if (input_past(in, b) > in->past_len) {
+      complain("--past-lengths %s: %zu is too many (allowed: 0 to %zu, the tokens of --past-k)",
+               o->list_text[LIST_PAST_LENGTHS], input_past(in, b), in->past_len);
+      return false;
+    }
+  return true;
+}
+
 static bool make_past(const run_options *o, input *in) {
   const clattn_problem *p = &in->problem;
+  const bool drawn = o->cache_file[CACHE_FILE_PAST_K] == NULL;
   uint64_t state = o->number[NUMBER_SEED] + 1;
-  in->past_len = o->number[NUMBER_PAST_TOKENS];
+  if (!set_past_lengths(o, in)) return false;
+  if (!drawn) return true;
   if (!has_room(in)) return false; /* before any are drawn */
   for (int i = CACHE_FILE_PAST_K; i <= CACHE_FILE_PAST_V && in->past_len > 0; ++i) {
     const size_t count = p->batch * input_kv_heads(p) * in->past_len * dim_of(p, (cache_file)i);
@@ -105,5 +137,5 @@ bool input_load_cache(const run_options *o, input *in) {
   if (!make_past(o, in)) return false;
   for (int i = 0; i < CACHE_FILES; ++i)
     if (!load(o, (cache_file)i, in)) return false;
-  return has_room(in);
+  return lengths_fit(o, in) && has_room(in);
 }

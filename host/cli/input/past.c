@@ -24,6 +24,7 @@ static int append(clattn_device *device, const input *in, clattn_cache *cache) {
   past.source = CLATTN_SOURCE_QKV;
   past.order = CLATTN_ORDER_HEADS;
   past.cache = p->cache;
+  if (in->past_lengths != NULL) past.lengths = CLATTN_LENGTHS_KEYS;
   float *zeros = calloc(query, sizeof *zeros);
   if (zeros == NULL) {
     complain("no host memory for %zu zeros", query);
@@ -33,7 +34,8 @@ static int append(clattn_device *device, const input *in, clattn_cache *cache) {
                                 .q = zeros,
                                 .k = in->cache[CACHE_FILE_PAST_K],
                                 .v = in->cache[CACHE_FILE_PAST_V],
-                                .cache = cache};
+                                .cache = cache,
+                                .key_lengths = in->past_lengths};
   const clattn_outputs nothing = CLATTN_OUTPUTS_INIT;
   char programs[4096];
   const clattn_plan_options options = user_plan_options(programs, sizeof programs);

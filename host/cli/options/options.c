@@ -73,6 +73,7 @@ static const struct {
     [LIST_KEY_LENGTHS] = {"--key-lengths", "keys of each sequence; the rest is padding"},
     [LIST_QUERY_OFFSETS] = {"--query-offsets", "packed sequences: where each begins, then the end, as in 0,3,7"},
     [LIST_KEY_OFFSETS] = {"--key-offsets", "the same for the keys"},
+    [LIST_PAST_LENGTHS] = {"--past-lengths", "keys of each sequence that the cache holds before the run, as in 5,0,17"},
 };
 
 static const struct {
@@ -203,11 +204,12 @@ static bool check_files(const run_options *o) {
 
 /* Options of a cache need --cache-capacity; files of keys and of values come in pairs. */
 static bool check_cache(const run_options *o) {
-  const char *without = o->number[NUMBER_CACHE_PAGE] != 0    ? "--cache-page"
-                        : o->number[NUMBER_CACHE_PAGES] != 0 ? "--cache-pages"
-                        : o->number[NUMBER_PAST_TOKENS] != 0 ? "--past-tokens"
-                        : o->meaning.cache_type_text != NULL ? "--cache-type"
-                                                             : NULL;
+  const char *without = o->number[NUMBER_CACHE_PAGE] != 0         ? "--cache-page"
+                        : o->number[NUMBER_CACHE_PAGES] != 0      ? "--cache-pages"
+                        : o->number[NUMBER_PAST_TOKENS] != 0      ? "--past-tokens"
+                        : o->list_text[LIST_PAST_LENGTHS] != NULL ? "--past-lengths"
+                        : o->meaning.cache_type_text != NULL      ? "--cache-type"
+                                                                  : NULL;
   for (int i = 0; i < CACHE_FILES; ++i)
     if (o->cache_file[i] != NULL && without == NULL) without = cache_files[i].name;
   const size_t *n = o->number;
@@ -225,6 +227,14 @@ static bool check_cache(const run_options *o) {
   }
   if (n[NUMBER_PAST_TOKENS] != 0 && (o->cache_file[CACHE_FILE_PAST_K] != NULL || o->cache_file[CACHE_FILE_PAST_V])) {
     complain("--past-tokens does not go with --past-k and --past-v");
+    return false;
+  }
+  if (n[NUMBER_PAST_TOKENS] != 0 && o->list_text[LIST_PAST_LENGTHS] != NULL) {
+    complain("--past-tokens does not go with --past-lengths");
+    return false;
+  }
+  if (o->list_text[LIST_PAST_LENGTHS] != NULL && o->random == 0 && o->cache_file[CACHE_FILE_PAST_K] == NULL) {
+    complain("--past-lengths needs --random, or --past-k and --past-v");
     return false;
   }
   for (int i = 0; i < CACHE_FILES; i += 2)

@@ -32,7 +32,13 @@ typedef enum number_option {
 } number_option;
 
 /* Options that take a list of whole numbers. */
-typedef enum list_option { LIST_KEY_LENGTHS, LIST_QUERY_OFFSETS, LIST_KEY_OFFSETS, LIST_COUNT } list_option;
+typedef enum list_option {
+  LIST_KEY_LENGTHS,
+  LIST_QUERY_OFFSETS,
+  LIST_KEY_OFFSETS,
+  LIST_PAST_LENGTHS,
+  LIST_COUNT
+} list_option;
 
 typedef struct number_list {
   int32_t *number; /* NULL: not given */

@@ -10,8 +10,11 @@ static json_t *cache_json(const input *in) {
   static const char *const types[] = {"f32", "f16", "bf16", "i8-token", "i8-head", "q4"};
   const clattn_cache_layout *c = &in->problem.cache;
   if (c->capacity == 0) return json_null();
-  return json_pack("{s:o, s:s, s:o, s:o, s:o}", "capacity", json_count(c->capacity), "type", types[c->type], "page_len",
-                   json_count(c->page_len), "pages", json_count(c->pages), "past", json_count(in->past_len));
+  json_t *past = json_array();
+  for (size_t b = 0; b < in->problem.batch; ++b) json_add(past, json_count(input_past(in, b)));
+  return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "capacity", json_count(c->capacity), "type", types[c->type],
+                   "page_len", json_count(c->page_len), "pages", json_count(c->pages), "past", json_count(in->past_len),
+                   "past_lengths", past);
 }
 
 static json_t *scaling_json(const clattn_rotary_scaling *s) {

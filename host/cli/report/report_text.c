@@ -30,7 +30,9 @@ static void print_cache(const report *r) {
   static const char *const types[] = {
       "f32", "f16", "bf16", "bytes scaled by token", "bytes scaled by head", "4 bits scaled by group"};
   const clattn_cache_layout *c = &r->input->problem.cache;
-  printf(", cache of %zu keys, %zu before, %s", c->capacity, r->input->past_len, types[c->type]);
+  printf(", cache of %zu keys, ", c->capacity);
+  if (r->input->past_lengths != NULL && r->input->problem.batch > 1) printf("up to ");
+  printf("%zu before, %s", r->input->past_len, types[c->type]);
   if (c->page_len != 0) printf(", pages of %zu", c->page_len);
   if (c->pages != 0) printf(" (%zu of them)", c->pages);
 }
