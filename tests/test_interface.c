@@ -108,8 +108,29 @@ static void calls_of_caches(clattn_device *device) {
   clattn_cache_destroy(cache);
 }
 
+static void calls_of_merging(clattn_device *device, clattn_device *adopted, cl_context context) {
+  const float context_of_part = 1.0f, lse_of_part = 2.0f;
+  const clattn_part part = {&context_of_part, &lse_of_part};
+  float context_made, lse;
+  const clattn_merged merged = {&context_made, &lse};
+  clattn_merging merging = CLATTN_MERGING_INIT;
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  clattn_error error;
+  merging.batch = merging.heads = merging.query_len = merging.value_dim = 1;
+  SUCCEEDS(clattn_merge, device, &merging, &part, 1, &merged);
+  SUCCEEDS(clattn_check_merge, &merging, &part, 1, &merged, &report);
+  cl_mem buffers[4];
+  for (int i = 0; i < 4; ++i) {
+    buffers[i] = clCreateBuffer(context, CL_MEM_READ_WRITE, sizeof(float), NULL, NULL);
+    assert_non_null(buffers[i]);
+  }
+  const clattn_part_buffers from = {buffers[0], buffers[1]}, to = {buffers[2], buffers[3]};
+  SUCCEEDS(clattn_merge_enqueue, adopted, &merging, &from, 1, &to, 0, NULL, NULL);
+  for (int i = 0; i < 4; ++i) clReleaseMemObject(buffers[i]);
+}
+
 /* A buffer of the caller's own context leads to the library's queue. */
-static void calls_on_a_queue(void) {
+static void calls_on_a_queue(clattn_device *opened) {
   const clattn_problem p = support_problem(3, 4, 2);
   clattn_plan_options options = support_options();
   clattn_device *device = NULL;
@@ -124,6 +145,7 @@ static void calls_on_a_queue(void) {
   cl_command_queue queue = clCreateCommandQueue(context, id, 0, NULL);
   assert_non_null(queue);
   SUCCEEDS(clattn_device_adopt, queue, &device);
+  calls_of_merging(opened, device, context);
   options.io = CLATTN_IO_DEVICE;
   assert_ok(clattn_plan_create(device, &p, &options, &plan, &error), &error);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
@@ -164,8 +186,8 @@ static void success_leaves_an_empty_error(void **state) {
   calls_of_devices_and_kernels(&device);
   calls_of_plans(device);
   calls_of_caches(device);
+  calls_on_a_queue(device);
   clattn_device_close(device);
-  calls_on_a_queue();
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn.h");
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_problem.h");
   assert_all_seen(CLATTN_KERNELS "/../host/include/clattn_inspect.h");

@@ -66,7 +66,8 @@ static void load_values(const merge_checker *c, size_t at) {
   }
 }
 
-/* The bound of one element, before it is stored. An infinite value of a weight that underflows in float is NaN there. */
+/* The bound of one element, before it is stored. An infinite value of a weight that underflows in float is NaN there.
+ */
 static double bound_of(const merge_checker *c, size_t column) {
   double bound = 2.0 * (double)c->count * 0x1p-126;
   for (size_t p = 0; p < c->count; ++p) {

@@ -95,8 +95,8 @@ double clattn_bound_lse(double lse, double largest_score, size_t keys, size_t ch
   return clattn_bound_weight(1.0, largest_score, keys, chain) + 4.0 * UNIT_ROUNDOFF * fabs(lse);
 }
 
-/* Each step rounds the log-sum-exp once. exp (4 units), the sum, log and the difference before exp add 16 roundings of a
- * sum between 1 and 2. */
+/* Each step rounds the log-sum-exp once. exp (4 units), the sum, log and the difference before exp add 16 roundings of
+ * a sum between 1 and 2. */
 double clattn_bound_merged_lse(size_t parts, double largest) {
   return UNIT_ROUNDOFF * (double)parts * (largest + 16.0);
 }

@@ -229,10 +229,10 @@ CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_probl
  *     lse     = log(sum over parts p of exp(lse_p))
  *     context = sum over parts p of exp(lse_p - lse) * context_p
  *
- * (Dao et al. 2022, FlashAttention, section 3.1; Dao et al. 2023, Flash-Decoding.) So a prefix that many sequences share
- * can be attended to once, and keys that do not fit can come one part after the other. Positions among the keys are those
- * of each run: a part whose keys begin at key n of the whole has its queries at offset -n (CLATTN_ALIGN_OFFSET). A sink
- * must be counted in exactly one part: only one of the runs has clattn_problem.sinks.
+ * (Dao et al. 2022, FlashAttention, section 3.1; Dao et al. 2023, Flash-Decoding.) So a prefix that many sequences
+ * share can be attended to once, and keys that do not fit can come one part after the other. Positions among the keys
+ * are those of each run: a part whose keys begin at key n of the whole has its queries at offset -n
+ * (CLATTN_ALIGN_OFFSET). A sink must be counted in exactly one part: only one of the runs has clattn_problem.sinks.
  *
  * Parts are merged from the first to the last, two at a time and in float, so that the same parts give the same bits. A
  * row of a part whose keys are all masked, with the lse -infinity, does not count; where that is so in all parts, the

@@ -86,8 +86,8 @@ typedef struct clattn_part_buffers {
 
 /* As clattn_merge, with buffers: enqueues the work on the device's queue, after the events of `wait`, and returns
  * without waiting, but for the first merging on a device. *event (may be NULL), to be released by the caller, completes
- * with it. From three parts on it allocates a context in float and two log-sum-exps, which live until then. The queue is
- * flushed. */
+ * with it. From three parts on it allocates a context in float and two log-sum-exps, which live until then. The queue
+ * is flushed. */
 CLATTN_API clattn_status clattn_merge_enqueue(clattn_device *device, const clattn_merging *merging,
                                               const clattn_part_buffers *parts, size_t count,
                                               const clattn_part_buffers *merged, cl_uint wait_count,

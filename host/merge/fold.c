@@ -79,10 +79,14 @@ static clattn_status step(clattn_queue *queue, const clattn_merge_kernel *kernel
                      .b_type = clattn_kernel_type(right->type),
                      .type = clattn_kernel_type(result->type),
                      .parts = right->context != NULL ? 2 : 1};
-  const clattn_argument arguments[] = {CLATTN_ARGUMENT(left->context),   CLATTN_ARGUMENT(left->lse),
-                                       CLATTN_ARGUMENT(right->context),  CLATTN_ARGUMENT(right->lse),
-                                       CLATTN_ARGUMENT(result->context), CLATTN_ARGUMENT(result->lse),
-                                       CLATTN_ARGUMENT(m),               CLATTN_ARGUMENT(offsets)};
+  const clattn_argument arguments[] = {CLATTN_ARGUMENT(left->context),
+                                       CLATTN_ARGUMENT(left->lse),
+                                       CLATTN_ARGUMENT(right->context),
+                                       CLATTN_ARGUMENT(right->lse),
+                                       CLATTN_ARGUMENT(result->context),
+                                       CLATTN_ARGUMENT(result->lse),
+                                       CLATTN_ARGUMENT(m),
+                                       CLATTN_ARGUMENT(offsets)};
   const size_t size[3] = {p->value_dim, p->query_len, p->batch * p->heads};
   const clattn_status status =
       clattn_set_arguments(kernel->kernel, arguments, sizeof arguments / sizeof arguments[0], error);

@@ -51,8 +51,7 @@ static clattn_status upload_part(void *of, clattn_queue *queue, size_t i, clattn
 }
 
 static clattn_status download(clattn_queue *queue, const upload *u, const clattn_merged *merged, clattn_error *error) {
-  const clattn_status status =
-      clattn_queue_read(queue, u->merged.context, 0, u->context_bytes, merged->context, error);
+  const clattn_status status = clattn_queue_read(queue, u->merged.context, 0, u->context_bytes, merged->context, error);
   if (status != CLATTN_OK || merged->lse == NULL) return status;
   return clattn_queue_read(queue, u->merged.lse, 0, u->lse_bytes, merged->lse, error);
 }
@@ -66,12 +65,8 @@ clattn_status clattn_merge_on(clattn_device *device, const clattn_merge_kernel *
   clattn_queue queue = {.commands = device->queue};
   clattn_status status = allocate(device, &u, count, merged->lse != NULL, error);
   if (status == CLATTN_OK) {
-    const clattn_parts_on_device on_device = {.merging = merging,
-                                              .problem = problem,
-                                              .count = count,
-                                              .part = upload_part,
-                                              .of = &u,
-                                              .merged = u.merged};
+    const clattn_parts_on_device on_device = {
+        .merging = merging, .problem = problem, .count = count, .part = upload_part, .of = &u, .merged = u.merged};
     status = clattn_fold(device, &queue, kernel, &on_device, error);
   }
   if (status == CLATTN_OK) status = download(&queue, &u, merged, error);

@@ -37,8 +37,8 @@ typedef struct clattn_parts_on_device {
   const clattn_merging *merging;
   const clattn_problem *problem; /* of clattn_take_merging */
   size_t count;
-  /* Hands over part i, after it has handed over part i - 1. A part's buffers need hold it only until part i + 2 is asked
-   * for. */
+  /* Hands over part i, after it has handed over part i - 1. A part's buffers need hold it only until part i + 2 is
+   * asked for. */
   clattn_status (*part)(void *of, clattn_queue *queue, size_t i, clattn_part_buffers *buffers, clattn_error *error);
   void *of;
   clattn_part_buffers merged;

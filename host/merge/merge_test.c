@@ -10,7 +10,15 @@
 #include "problem/shape.h"
 
 /* Sizes that no work-group's shape divides. */
-enum { BATCH = 2, HEADS = 3, QUERIES = 5, DIM = 19, PARTS = 3, LINES = BATCH * HEADS * QUERIES, ELEMENTS = LINES * DIM };
+enum {
+  BATCH = 2,
+  HEADS = 3,
+  QUERIES = 5,
+  DIM = 19,
+  PARTS = 3,
+  LINES = BATCH * HEADS * QUERIES,
+  ELEMENTS = LINES * DIM
+};
 
 typedef struct small_merge {
   float lse[PARTS][LINES], merged_lse[LINES];

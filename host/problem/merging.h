@@ -4,8 +4,8 @@
 
 #include "clattn_inspect.h"
 
-/* Checks the caller's struct and the number of parts. *problem becomes one whose context and log-sum-exp have the parts'
- * shapes and strides; merging->type is that of the contexts. */
+/* Checks the caller's struct and the number of parts. *problem becomes one whose context and log-sum-exp have the
+ * parts' shapes and strides; merging->type is that of the contexts. */
 clattn_status clattn_take_merging(const clattn_merging *given, size_t count, clattn_merging *merging,
                                   clattn_problem *problem, clattn_error *error);
 

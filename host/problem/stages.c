@@ -249,7 +249,8 @@ static const clattn_stage_facts facts[CLATTN_STAGE_COUNT] = {
                             .kernels = CLATTN_STAGE_MERGE,
                             .self_tested = true,
                             .makes = {CLATTN_LSE, CLATTN_CONTEXT, NONE},
-                            .touches = {CLATTN_CONTEXT, CLATTN_CONTEXT, CLATTN_CONTEXT, NONE}, /* two parts, one result */
+                            .touches = {CLATTN_CONTEXT, CLATTN_CONTEXT, CLATTN_CONTEXT,
+                                        NONE}, /* two parts, one result */
                             .used = never,
                             .terms = one,
                             .flops = no_flops},

@@ -67,8 +67,7 @@ static clattn_status check_buffer(const clattn_plan *plan, clattn_tensor tensor,
   clattn_place is;
   clattn_status status = clattn_buffer_ask(name, buffer, &is, error);
   if (status == CLATTN_OK)
-    status =
-        clattn_buffer_check(plan->device, name, &is, later ? 0 : bytes_of(p, tensor), use_of(p, tensor), error);
+    status = clattn_buffer_check(plan->device, name, &is, later ? 0 : bytes_of(p, tensor), use_of(p, tensor), error);
   if (status == CLATTN_OK && (is.flags & CL_MEM_USE_HOST_PTR) != 0 && is_read_wide(plan, tensor))
     status = check_alignment(tensor, buffer, error);
   return status;
@@ -119,8 +118,7 @@ clattn_status clattn_check_seen_buffers(const clattn_plan *plan, const clattn_pr
     clattn_place *const is = &places[count];
     if (buffer == NULL || needed == 0 || is_ignored(plan, buffers, tensor)) continue;
     clattn_status status = clattn_buffer_ask(clattn_tensor_name(tensor), buffer, is, error);
-    if (status == CLATTN_OK)
-      status = clattn_buffer_check_size(clattn_tensor_name(tensor), is->bytes, needed, error);
+    if (status == CLATTN_OK) status = clattn_buffer_check_size(clattn_tensor_name(tensor), is->bytes, needed, error);
     if (status != CLATTN_OK) return status;
     is->bytes = needed; /* what lies past the tensor is not touched */
     for (size_t i = 0; i < count; ++i)

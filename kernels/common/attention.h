@@ -120,9 +120,9 @@ typedef struct cache_move {
 typedef struct merging {
   kernel_strides context; /* of all three; packed sequences begin at their offsets, and batch is 0 */
   kernel_int heads, query_len, value_dim;
-  kernel_int pairs;                 /* batch * heads */
-  kernel_int a_type, b_type, type;  /* STORED_... of the two contexts and of the merged one */
-  kernel_int parts;                 /* 1: there is no b */
+  kernel_int pairs;                /* batch * heads */
+  kernel_int a_type, b_type, type; /* STORED_... of the two contexts and of the merged one */
+  kernel_int parts;                /* 1: there is no b */
 } merging;
 
 #endif

@@ -10,9 +10,9 @@
  * (Dao et al. 2022, section 3.1), which Flash-Decoding applies to parts of the keys (Dao et al. 2023). More parts are
  * merged one after the other.
  *
- * A part without a visible key has lse -infinity; its context does not count, whatever it holds. The weight of any other
- * part is multiplied with its context even if it has underflowed to 0, so that a NaN shows. Weights are divided before
- * they are multiplied: the sum of two contexts near the largest float would overflow.
+ * A part without a visible key has lse -infinity; its context does not count, whatever it holds. The weight of any
+ * other part is multiplied with its context even if it has underflowed to 0, so that a NaN shows. Weights are divided
+ * before they are multiplied: the sum of two contexts near the largest float would overflow.
  *
  * The work-item's number is (value column, query, pair). Traffic is all that it costs: three elements for each of the
  * result. a and the merged context may be the same buffer, but not the log-sum-exps: all work-items of a row read them.
@@ -21,7 +21,8 @@
 #include "common/online.cl"
 #include "common/stored.cl"
 
-/* A part as a pair of common/online.cl: the sum of exp(score - lse) over its keys is 1. Of NaN and infinity it is NaN. */
+/* A part as a pair of common/online.cl: the sum of exp(score - lse) over its keys is 1. Of NaN and infinity it is NaN.
+ */
 float2 part_of(float lse) {
   return (float2)(lse, lse == -INFINITY ? 0.0f : isfinite(lse) ? 1.0f : NAN);
 }

@@ -22,6 +22,7 @@ from ._errors import (
     OutOfMemory,
     Unsupported,
 )
+from ._merge import merge
 from ._module import Attention
 
 __version__ = _ffi.string(_lib.clattn_version()).decode()
@@ -40,5 +41,6 @@ __all__ = [
     "Unsupported",
     "attention",
     "devices",
+    "merge",
     "scaled_dot_product_attention",
 ]

@@ -16,7 +16,7 @@ SHAPES = [
     "--tokens 20 --key-tokens 32 --head-dim 16 --model-dim 16",
     "--tokens 19 --key-tokens 70 --head-dim 18 --model-dim 18 --heads 2 --causal",  # divides nothing
 ]
-STAGES = "convert project rotary cache scores softmax context fused output".split()
+STAGES = "convert project rotary cache scores softmax context fused output merge".split()
 COLUMNS = "# stage kernel | function | place memory: loads bytes stores bytes steps lines/passes least"
 
 

@@ -57,10 +57,10 @@ def kernels_with(folder, file):
 
 
 def recorder(stages, build):
-    """Nothing where clattn-access is not built, or knows none of the stages."""
+    """Nothing where clattn-access is not built, or knows none of the stages; it merges with the library's kernel."""
     program, counts = os.path.join(build, "clattn-access"), os.path.join(HERE, "..", "access", "counts.py")
     golden = os.path.join(HERE, "..", "access", "golden.txt")
-    stages = sorted(stages - {"products", "exps"})
+    stages = sorted(stages - {"products", "exps", "merge"})
     return [[sys.executable, "-B", counts, program, golden, *stages]] if os.path.exists(program) and stages else []
 
 
@@ -68,7 +68,8 @@ def tests_for(kernels, build):
     """Commands: those that take seconds, and those that take minutes, for what the first have not noticed."""
     stages = {kernel.split("=")[0] for kernel in kernels}
     soon = ["test_convert"] if "convert" in stages else []
-    soon += [] if stages == {"cache"} else ["test_features"]
+    soon += [] if stages <= {"cache", "merge"} else ["test_features"]
+    soon += ["test_merge"] if "merge" in stages else []
     soon += ["test_cache"] if stages & {"cache", "rotary"} else []
     soon += ["test_trace"] if stages & {"products", "exps"} else []
     late = ["test_fused"] if "fused" in stages else []

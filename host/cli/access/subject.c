@@ -145,6 +145,66 @@ static clattn_problem describe(const subject *s, const sizes *z) {
   return p;
 }
 
+/* ---- merging, which no plan does --------------------------------------------------------------------------------- */
+
+enum { MERGED_PARTS = 2 };
+
+typedef struct merge_work {
+  clattn_merging merging;
+  clattn_part part[MERGED_PARTS];
+  clattn_merged merged;
+  float *memory;
+} merge_work;
+
+/* Multiples of 1/8 from -1 to 1. */
+static bool prepare_merge(merge_work *w, const sizes *z) {
+  const size_t lines = (size_t)(z->heads * z->tokens), elements = lines * (size_t)z->head_dim;
+  uint64_t random = 1;
+  w->merging = (clattn_merging){.size = sizeof w->merging,
+                                .batch = 1,
+                                .heads = (size_t)z->heads,
+                                .query_len = (size_t)z->tokens,
+                                .value_dim = (size_t)z->head_dim};
+  float *at = w->memory = calloc((MERGED_PARTS + 1) * (lines + elements), sizeof *at);
+  if (at == NULL) return false;
+  for (size_t i = 0; i < MERGED_PARTS * (lines + elements); ++i)
+    at[i] = (float)(int)(clattn_random(&random) % 17) / 8.0f - 1.0f;
+  for (int p = 0; p < MERGED_PARTS; ++p, at += lines + elements) w->part[p] = (clattn_part){at, at + elements};
+  w->merged = (clattn_merged){at, at + elements};
+  return true;
+}
+
+/* The first call tests the kernel; the second one is recorded. */
+static clattn_status merge(clattn_device *device, const merge_work *w, bool *correct, clattn_error *error) {
+  clattn_check_report report = CLATTN_CHECK_REPORT_INIT;
+  clattn_status status = clattn_merge(device, &w->merging, w->part, MERGED_PARTS, &w->merged, error);
+  if (status != CLATTN_OK) return status;
+  device_forget();
+  device_keep(clattn_stage_name(CLATTN_STAGE_MERGE));
+  status = clattn_merge(device, &w->merging, w->part, MERGED_PARTS, &w->merged, error);
+  if (status == CLATTN_OK) status = clattn_check_merge(&w->merging, w->part, MERGED_PARTS, &w->merged, &report, error);
+  *correct = report.passed;
+  return status;
+}
+
+static int run_merge(subject *s, const sizes *z) {
+  merge_work w;
+  clattn_device *device = NULL;
+  clattn_error error;
+  if (!prepare_merge(&w, z)) {
+    complain("no host memory for the inputs and outputs");
+    return EXIT_BAD_INPUT;
+  }
+  snprintf(s->choice, sizeof s->choice, "%s", strchr(s->word, '=') + 1);
+  clattn_status status = clattn_device_open(NULL, &device, &error);
+  if (status == CLATTN_OK) status = merge(device, &w, &s->correct, &error);
+  const int code = status == CLATTN_OK ? GO_ON : complain_of(&error);
+  clattn_device_close(device);
+  free(w.memory);
+  s->launches = device_launches(&s->count);
+  return code;
+}
+
 /* ---- running it -------------------------------------------------------------------------------------------------- */
 
 typedef struct work {
@@ -237,6 +297,7 @@ int subject_run(const char *word, const sizes *z, subject *s) {
   device_forget();
   device_keep(clattn_stage_name(clattn_stage_kernels(s->stage)));
   device_set_sub_group((size_t)z->sub_group);
+  if (s->stage == CLATTN_STAGE_MERGE) return run_merge(s, z);
   clattn_status status = plan(&w, s, kernels, &error);
   int code = GO_ON;
   if (status == CLATTN_OK) {

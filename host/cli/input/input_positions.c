@@ -142,11 +142,12 @@ bool input_check_positions(const input *in) {
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED;
   if (p->position_ids) return ids_have_rows(in);
   for (size_t b = 0; p->rotary != CLATTN_ROTARY_NONE && b < p->batch; ++b) {
-    const size_t keys = input_past(in, b) + input_new_keys(in, b), new_rows = packed ? input_new_keys(in, b) : p->key_len;
-    int64_t position = p->cache.capacity != 0 ? (int64_t)in->past_len : 0;
+    const size_t past = input_past(in, b), keys = past + input_new_keys(in, b);
+    const size_t new_rows = packed ? input_new_keys(in, b) : p->key_len;
+    int64_t position = p->cache.capacity != 0 ? (int64_t)past : 0;
     if (p->alignment == CLATTN_ALIGN_OFFSET) position = p->offset;
     if (p->alignment == CLATTN_ALIGN_BOTTOM_RIGHT) position = (int64_t)keys - (int64_t)input_queries(in, b);
-    const int64_t end = larger(position + (int64_t)input_queries(in, b), (int64_t)(in->past_len + new_rows));
+    const int64_t end = larger(position + (int64_t)input_queries(in, b), (int64_t)(past + new_rows));
     if (position < 0) {
       complain("--align: the first query of sequence %zu is at position %lld (allowed with --rotary: 0 and more)", b,
                (long long)position);

@@ -220,6 +220,55 @@ CLATTN_API clattn_status clattn_plan_run(clattn_plan *plan, const clattn_inputs 
 CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_problem *problem,
                                        const clattn_inputs *inputs, const clattn_outputs *outputs, clattn_error *error);
 
+/* ---- keys in parts ----------------------------------------------------------------------------------------------- */
+
+/* Attention over keys in parts: runs over the parts' keys, each with the same queries, scale and everything else that
+ * changes scores, give contexts and log-sum-exps (clattn_outputs.context or output, and lse), and merging makes of them
+ * the context and log-sum-exp of one run over all keys:
+ *
+ *     lse     = log(sum over parts p of exp(lse_p))
+ *     context = sum over parts p of exp(lse_p - lse) * context_p
+ *
+ * (Dao et al. 2022, FlashAttention, section 3.1; Dao et al. 2023, Flash-Decoding.) So a prefix that many sequences
+ * share can be attended to once, and keys that do not fit can come one part after the other. Positions among the keys
+ * are those of each run: a part whose keys begin at key n of the whole has its queries at offset -n
+ * (CLATTN_ALIGN_OFFSET). A sink must be counted in exactly one part: only one of the runs has clattn_problem.sinks.
+ *
+ * Parts are merged from the first to the last, two at a time and in float, so that the same parts give the same bits. A
+ * row of a part whose keys are all masked, with the lse -infinity, does not count; where that is so in all parts, the
+ * context is 0 and the lse -infinity. A NaN in another row shows in the result. */
+
+/* What is merged. All parts and the result have the same shapes. */
+typedef struct clattn_merging {
+  size_t size;                               /* sizeof(clattn_merging) */
+  size_t batch, heads, query_len, value_dim; /* as in clattn_problem */
+  clattn_type type;                          /* of the contexts: CLATTN_F32, or that of an output */
+  clattn_order context_order;                /* of the contexts, as in clattn_problem */
+  const int32_t *query_offsets; /* NULL, or of packed sequences, as in clattn_inputs; host memory, read in the call */
+} clattn_merging;
+
+CLATTN_SIZED(clattn_merging)
+#define CLATTN_MERGING_INIT CLATTN_INIT(clattn_merging, .size = sizeof(clattn_merging))
+
+/* The results of a run over some of the keys. Host memory, read only during the call. This struct and the next will not
+ * grow. */
+typedef struct clattn_part {
+  const void *context; /* (tokens, heads.value_dim), or with CLATTN_ORDER_HEADS (batch, heads, query_len, value_dim) */
+  const float *lse;    /* (batch, heads, query_len) */
+} clattn_part;
+
+/* What parts become: of the same type and shapes. Host memory, written by the call. */
+typedef struct clattn_merged {
+  void *context;
+  float *lse; /* NULL: not wanted */
+} clattn_merged;
+
+/* Merges `count` parts, 1 or more, on the device, and waits for the result. The first merging on a device builds the
+ * kernel and tests it (clattn_self_test); one that is wrong there is CLATTN_BUILD_FAILED. Device memory: two parts and
+ * the result, and from three parts on another context in float and two log-sum-exps. */
+CLATTN_API clattn_status clattn_merge(clattn_device *device, const clattn_merging *merging, const clattn_part *parts,
+                                      size_t count, const clattn_merged *merged, clattn_error *error);
+
 /* ---- weights that stay ------------------------------------------------------------------------------------------- */
 
 /* Uploads the projection matrices and biases, wq ... bo of `inputs`, once for many runs, and converts f16 and bf16 to

@@ -7,8 +7,9 @@
  *
  * Enqueueing does not wait. Other calls do, also for what the caller has enqueued before on an in-order queue, and must
  * not be made while that depends on an event which the same thread has yet to set: clattn_plan_create, clattn_plan_run,
- * clattn_plan_destroy (for the plan's last run), clattn_weights_create and clattn_weights_destroy; and
- * clattn_plan_enqueue where it makes a second copy of weights (clattn_weights_create says when).
+ * clattn_plan_destroy (for the plan's last run), clattn_weights_create and clattn_weights_destroy, clattn_merge;
+ * clattn_plan_enqueue where it makes a second copy of weights (clattn_weights_create says when); and the device's first
+ * clattn_merge_enqueue, which tests the kernel.
  */
 #ifndef CLATTN_CL_H
 #define CLATTN_CL_H
@@ -73,6 +74,24 @@ CLATTN_API cl_mem clattn_buffers_get(const clattn_buffers *buffers, clattn_tenso
  * clFinish, or destroy the plan, before the buffers are used for something else. */
 CLATTN_API clattn_status clattn_plan_enqueue(clattn_plan *plan, const clattn_buffers *buffers, cl_uint wait_count,
                                              const cl_event *wait, cl_event *event, clattn_error *error);
+
+/* ---- keys in parts ----------------------------------------------------------------------------------------------- */
+
+/* A part, or what parts become: buffers of the same context, at least as large as their shapes say (clattn_part). Parts
+ * may not be CL_MEM_WRITE_ONLY; a result is CL_MEM_READ_WRITE and overlaps with nothing else. The lse of a part is
+ * required, that of the result may be NULL. */
+typedef struct clattn_part_buffers {
+  cl_mem context, lse;
+} clattn_part_buffers;
+
+/* As clattn_merge, with buffers: enqueues the work on the device's queue, after the events of `wait`, and returns
+ * without waiting, but for the first merging on a device. *event (may be NULL), to be released by the caller, completes
+ * with it. From three parts on it allocates a context in float and two log-sum-exps, which live until then. The queue
+ * is flushed. */
+CLATTN_API clattn_status clattn_merge_enqueue(clattn_device *device, const clattn_merging *merging,
+                                              const clattn_part_buffers *parts, size_t count,
+                                              const clattn_part_buffers *merged, cl_uint wait_count,
+                                              const cl_event *wait, cl_event *event, clattn_error *error);
 
 #ifdef __cplusplus
 }

@@ -232,6 +232,7 @@ typedef enum clattn_stage {
   CLATTN_STAGE_OUTPUT,   /* context.Wo; its kernels are those of project */
   CLATTN_STAGE_PRODUCTS, /* of a traced plan: Q.K^T */
   CLATTN_STAGE_EXPS,     /* of a traced plan: maximum, exps and sum of each row, computed apart from softmax */
+  CLATTN_STAGE_MERGE,    /* of no plan: clattn_merge */
   CLATTN_STAGE_COUNT
 } clattn_stage;
 
