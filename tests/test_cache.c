@@ -469,6 +469,145 @@ static void truncated(void **state) {
   }
 }
 
+/* ---- tables that the caller gives -------------------------------------------------------------------------------- */
+
+enum { TABLE_WIDTH = 7, STEP = 4, CONTEXT_OF_STEP = 2 * STEP * 4 * 7 };
+
+/* The context of one run. */
+static void context_of(const clattn_problem *p, clattn_cache *cache, const support_case *c, float *context) {
+  clattn_plan *plan = new_plan(p, NULL);
+  clattn_inputs inputs = c->inputs;
+  clattn_error error;
+  inputs.cache = cache;
+  const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .context = context};
+  assert_ok(clattn_plan_run(plan, &inputs, &outputs, NULL, &error), &error);
+  clattn_plan_destroy(plan);
+}
+
+/* Pages in any order give the same bits as those that the cache hands out, until they are full. */
+static void given_tables(void **state) {
+  static const int32_t table[] = {5, 0, 9, 2, -1, -1, -1, 7, 3, 1, 13, -1, -1, -1}, none[] = {0, 0};
+  (void)state;
+  const clattn_problem p = paged(STEP);
+  clattn_cache *own = new_cache(&p), *given = new_cache(&p);
+  clattn_error error;
+  support_case c;
+  float expected[CONTEXT_OF_STEP], got[CONTEXT_OF_STEP];
+  support_allocate(&c, &p, 31);
+  assert_ok(clattn_cache_set_table(given, table, TABLE_WIDTH, none, &error), &error);
+  for (int step = 0; step < 2; ++step) { /* the second fills pages that the first began */
+    context_of(&p, own, &c, expected);
+    context_of(&p, given, &c, got);
+    assert_memory_equal(got, expected, sizeof got);
+  }
+  run(&p, given, NULL, "a table of the caller's");
+  expect_full(&p, given, NULL, "allowed: 12, for which its 4 pages of the caller's table have room");
+  assert_ok(clattn_cache_truncate(given, 1, 9, &error), &error);
+  assert_ok(clattn_cache_set_table(given, NULL, 0, NULL, &error), &error);
+  assert_int_equal(clattn_cache_length(given, 0) + clattn_cache_length(given, 1), 0);
+  context_of(&p, given, &c, got); /* with pages of its own again */
+  for (int step = 0; step < 4; ++step) run(&p, given, NULL, "pages of the cache's again");
+  expect_full(&p, given, NULL, "(allowed: 20, the capacity)");
+  clattn_cache_destroy(own);
+  clattn_cache_destroy(given);
+  support_free(&c);
+}
+
+static void expect_read_only(const clattn_problem *p, clattn_cache *cache, const char *part) {
+  const size_t before[] = {clattn_cache_length(cache, 0), clattn_cache_length(cache, 1)};
+  clattn_plan *plan = new_plan(p, NULL);
+  clattn_error error;
+  support_case c;
+  support_allocate(&c, p, 3);
+  c.inputs.cache = cache;
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, part);
+  for (size_t b = 0; b < 2; ++b) assert_int_equal(clattn_cache_length(cache, b), before[b]);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
+/* Two sequences with one prefix, stored once, are as two that store it each. */
+static void shared_prefix(void **state) {
+  enum { PREFIX = 6 };
+  static const int32_t apart[] = {5, 0, -1, 7, 3, -1}, shared[] = {5, 0, 4, 11, 5, 0, 8, -1}, none[] = {0, 0};
+  static const int32_t whole[] = {PREFIX, PREFIX}, in_part[] = {PREFIX - 1, PREFIX - 1};
+  (void)state;
+  const clattn_problem p = paged(STEP), first = paged(PREFIX);
+  clattn_cache *own = new_cache(&p), *given = new_cache(&p);
+  clattn_error error;
+  support_case c, of_prefix;
+  float expected[CONTEXT_OF_STEP], got[CONTEXT_OF_STEP], ignored[2 * PREFIX * 4 * 7];
+  support_allocate(&c, &p, 31);
+  support_allocate(&of_prefix, &first, 32);
+  float *x = support_tensor(&of_prefix, CLATTN_X);
+  memcpy(x + PREFIX * first.model_dim, x, PREFIX * first.model_dim * sizeof *x);
+  context_of(&first, own, &of_prefix, ignored);
+  context_of(&p, own, &c, expected);
+  assert_ok(clattn_cache_set_table(given, apart, 3, none, &error), &error);
+  context_of(&first, given, &of_prefix, ignored);
+  assert_ok(clattn_cache_set_table(given, shared, 4, in_part, &error), &error);
+  expect_read_only(&p, given,
+                   "sequence 0 would append to page 0, which sequence 1 has, too (pages of several sequences");
+  assert_ok(clattn_cache_set_table(given, shared, 4, whole, &error), &error);
+  assert_ok(clattn_cache_truncate(given, 1, PREFIX - 2, &error), &error);
+  expect_read_only(&p, given, "sequence 1 would append to page 0, which sequence 0 has, too");
+  assert_ok(clattn_cache_set_table(given, shared, 4, whole, &error), &error);
+  expect_full(&p, given, NULL, "sequence 1 has 6 keys in the cache and would get 4 more (allowed: 9,");
+  const int32_t longer[] = {5, 0, 4, 11, 5, 0, 8, 2};
+  assert_ok(clattn_cache_set_table(given, longer, 4, whole, &error), &error);
+  context_of(&p, given, &c, got);
+  assert_memory_equal(got, expected, sizeof got);
+  clattn_cache_destroy(own);
+  clattn_cache_destroy(given);
+  support_free(&c);
+  support_free(&of_prefix);
+}
+
+/* Each is refused by name, and the cache remains as it was. */
+static void tables_refused(void **state) {
+  (void)state;
+  const clattn_problem p = paged(STEP), plain = decoder(STEP);
+  clattn_cache *cache = new_cache(&p), *without = new_cache(&plain);
+  clattn_error error;
+  const int32_t keys[] = {3, 0};
+  const struct {
+    int32_t table[4], lengths[2];
+    const char *says;
+  } cases[] = {{{14, -1, 0, 1}, {0, 0}, "table[0][0] is 14 (allowed: 0 to 13, the pages of the cache, or -1"},
+               {{2, -2, 0, 1}, {0, 0}, "table[0][1] is -2 (allowed"},
+               {{2, INT32_MAX, 0, 1}, {0, 0}, "table[0][1] is 2147483647"},
+               {{2, 3, -1, 1}, {0, 0}, "table[1][1] is 1 (allowed: -1, as table[1][0] is -1)"},
+               {{2, 2, 0, 1}, {0, 0}, "table[0] has page 2 twice, at 0 and 1"},
+               {{2, 3, 0, 2}, {0, 0}, "page 2 is in several sequences, and sequence 0, with 0 keys, would write it"},
+               {{2, -1, 0, 1}, {4, 0}, "lengths[0] is 4 (allowed: 0 to 3,"},
+               {{2, -1, 0, 1}, {-1, 0}, "lengths[0] is -1"},
+               {{2, 3, 0, 1}, {0, INT32_MIN}, "lengths[1] is -2147483648"},
+               {{2, 3, 0, 1}, {5, 0}, "lengths[0] is 5, but of page 3, its page 1, runs have written 1 keys only"},
+               {{9, 3, 0, 1}, {1, 0}, "lengths[0] is 1, but of page 9, its page 0, runs have written 0 keys only"}};
+  static const int32_t good[] = {2, 3, 0, 1}, none[] = {0, 0};
+  assert_ok(clattn_cache_set_table(cache, good, 2, none, &error), &error);
+  run(&p, cache, NULL, "four keys");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    assert_int_equal(clattn_cache_set_table(cache, cases[i].table, 2, cases[i].lengths, &error),
+                     CLATTN_INVALID_ARGUMENT);
+    if (strstr(error.message, cases[i].says) == NULL) fail_msg("'%s' says: %s", cases[i].says, error.message);
+    assert_int_equal(clattn_cache_length(cache, 0) + clattn_cache_length(cache, 1), 8);
+  }
+  assert_int_equal(clattn_cache_set_table(NULL, good, 2, keys, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_set_table(without, good, 2, none, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "the cache has no pages");
+  assert_int_equal(clattn_cache_set_table(cache, good, 0, none, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "max_pages is 0 (allowed: 1 to 7, which the capacity needs)");
+  assert_int_equal(clattn_cache_set_table(cache, good, 8, none, &error), CLATTN_INVALID_ARGUMENT);
+  assert_int_equal(clattn_cache_set_table(cache, good, 2, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "lengths is NULL");
+  assert_int_equal(clattn_cache_set_table(cache, NULL, 2, NULL, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "the table is NULL");
+  clattn_cache_destroy(cache);
+  clattn_cache_destroy(without);
+}
+
 /* Each run adds different numbers of keys to the sequences of one pool, or none. At first fewer
  * than the problem allows, so that the cache holds fewer keys than k and v have rows. */
 static void ragged_lengths(void **state) {
@@ -892,6 +1031,9 @@ int main(void) {
       cmocka_unit_test(full),
       cmocka_unit_test(pool_exhausted),
       cmocka_unit_test(truncated),
+      cmocka_unit_test(given_tables),
+      cmocka_unit_test(shared_prefix),
+      cmocka_unit_test(tables_refused),
       cmocka_unit_test(ragged_lengths),
       cmocka_unit_test(packed_appends),
       cmocka_unit_test(more_queries_than_new_keys),

@@ -106,6 +106,10 @@ static void calls_of_caches(clattn_device *device) {
   SUCCEEDS(clattn_cache_problem, cache, &p, &inputs, &seen);
   SUCCEEDS(clattn_cache_truncate, cache, 0, 0);
   clattn_cache_destroy(cache);
+  p.cache.page_len = 3;
+  assert_ok(clattn_cache_create(device, &p, NULL, NULL, &cache, &error), &error);
+  SUCCEEDS(clattn_cache_set_table, cache, NULL, 0, NULL);
+  clattn_cache_destroy(cache);
 }
 
 static void calls_of_merging(clattn_device *device, clattn_device *adopted, cl_context context) {

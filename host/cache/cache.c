@@ -13,6 +13,7 @@
 #include "device/process.h"
 #include "problem/sequence.h"
 #include "problem/shape.h"
+#include "base/sizes.h"
 #include "base/status.h"
 
 /* ---- creating and freeing ---------------------------------------------------------------------------------------- */
@@ -68,15 +69,21 @@ static clattn_status keep_scales(clattn_cache *cache, const float *k_scale, cons
   return CLATTN_OK;
 }
 
+void clattn_cache_fill_pool(clattn_cache *cache) {
+  cache->free_count = 0;
+  for (size_t page = cache->pages; page-- > 0;) cache->free_pages[cache->free_count++] = (cl_int)page;
+}
+
 static clattn_status allocate_pages(clattn_cache *cache, clattn_error *error) {
   const clattn_problem *p = &cache->problem;
   const size_t entries = p->batch * cache->table_width;
   if (cache->table_width == 0) return CLATTN_OK;
   cache->table = calloc(p->batch, cache->table_width * sizeof *cache->table);
   cache->free_pages = malloc(cache->pages * sizeof *cache->free_pages);
-  if (cache->table == NULL || cache->free_pages == NULL)
+  cache->filled = calloc(cache->pages, sizeof *cache->filled);
+  if (cache->table == NULL || cache->free_pages == NULL || cache->filled == NULL)
     return clattn_fail_malloc(error, (entries + cache->pages) * sizeof *cache->table, "a table of pages");
-  for (size_t page = cache->pages; page-- > 0;) cache->free_pages[cache->free_count++] = (cl_int)page;
+  clattn_cache_fill_pool(cache);
   return allocate(cache, "the table of pages", entries * sizeof *cache->table, cache->table, &cache->table_buffer,
                   error);
 }
@@ -109,6 +116,8 @@ static void release(clattn_cache *cache) {
   free(cache->lengths.sequences);
   free(cache->table);
   free(cache->free_pages);
+  free(cache->filled);
+  free(cache->uses);
   free(cache);
 }
 
@@ -171,8 +180,10 @@ static size_t pages_for(const clattn_cache *cache, size_t length) {
   return page_len == 0 ? 0 : (length + page_len - 1) / page_len;
 }
 
+/* Pages that the caller gave stay with their sequence. */
 static void give_back(clattn_cache *cache, size_t sequence, size_t pages) {
   clattn_cached_sequence *s = &cache->lengths.sequences[sequence];
+  if (cache->uses != NULL) return;
   while (s->pages > pages)
     cache->free_pages[cache->free_count++] = cache->table[sequence * cache->table_width + --s->pages];
 }
@@ -236,7 +247,11 @@ static clattn_status check_room(const clattn_cache *cache, const clattn_problem 
       return clattn_fail(error, CLATTN_CACHE_FULL,
                          "sequence %zu has %zu keys in the cache and would get %zu more (allowed: %zu, the capacity)",
                          b, s->length, added, problem->cache.capacity);
-    const size_t pages = pages_for(cache, length);
+    if (cache->uses != NULL) {
+      const clattn_status status = clattn_cache_check_given(cache, b, added, error);
+      if (status != CLATTN_OK) return status;
+    }
+    const size_t pages = cache->uses != NULL ? 0 : pages_for(cache, length);
     lacking += pages > s->pages ? pages - s->pages : 0;
     if (length > *longest) *longest = length;
   }
@@ -264,6 +279,18 @@ clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_probl
   return clattn_finish(error, CLATTN_OK);
 }
 
+/* Of the pages that the run appends to. */
+static void note_filled(clattn_cache *cache, size_t b) {
+  const clattn_cached_sequence *s = &cache->lengths.sequences[b];
+  const size_t page_len = cache->problem.cache.page_len;
+  for (size_t token = s->before; page_len != 0 && token < s->length;) {
+    const size_t i = token / page_len, end = clattn_smaller((i + 1) * page_len, s->length);
+    size_t *filled = &cache->filled[cache->table[b * cache->table_width + i]];
+    *filled = clattn_larger(*filled, end - i * page_len);
+    token = end;
+  }
+}
+
 clattn_status clattn_cache_begin(clattn_cache *cache, const clattn_problem *problem, const clattn_inputs *inputs,
                                  clattn_problem *seen, clattn_error *error) {
   const clattn_status status = clattn_cache_problem(cache, problem, inputs, seen, error);
@@ -275,6 +302,7 @@ clattn_status clattn_cache_begin(clattn_cache *cache, const clattn_problem *prob
     s->length += s->appended;
     for (const size_t wanted = pages_for(cache, s->length); s->pages < wanted; ++s->pages)
       cache->table[b * cache->table_width + s->pages] = cache->free_pages[--cache->free_count];
+    note_filled(cache, b);
   }
   return CLATTN_OK;
 }

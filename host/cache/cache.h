@@ -19,6 +19,8 @@ struct clattn_cache {
   size_t table_width, pages;
   cl_int *free_pages; /* a stack */
   size_t free_count;
+  size_t *filled; /* (pages): keys of each page that runs have written, from its first on */
+  cl_int *uses;   /* of a table that the caller gave: (pages), how many sequences have the page; else NULL */
   uint64_t bytes;
 };
 
@@ -35,6 +37,12 @@ clattn_problem clattn_cache_seen(const clattn_cache *cache, const clattn_problem
  * them. */
 clattn_status clattn_cache_read(const clattn_cache *cache, clattn_queue *queue, clattn_tensor keys_or_values,
                                 size_t sequence, float *to, clattn_error *error);
+
+/* Puts all pages into the pool. */
+void clattn_cache_fill_pool(clattn_cache *cache);
+
+/* Whether the sequence may get `added` more keys in the pages that the caller gave it. */
+clattn_status clattn_cache_check_given(const clattn_cache *cache, size_t sequence, size_t added, clattn_error *error);
 
 /* Undoes clattn_cache_begin after a run that failed. */
 void clattn_cache_undo(clattn_cache *cache);

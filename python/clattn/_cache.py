@@ -5,7 +5,9 @@ import operator
 import weakref
 from typing import Any
 
-from . import _devices, _problem
+import numpy as np
+
+from . import _arrays, _devices, _problem
 from ._clattn import ffi, lib
 from ._errors import InvalidArgument, check, new_error
 
@@ -118,6 +120,34 @@ class KVCache:
         """Forgets all keys."""
         for sequence in range(self.batch):
             self.truncate(sequence, 0)
+
+    def set_table(self, table: Any, lengths: Any = None) -> None:
+        """Gives the sequences pages of the caller's choice; from then on the cache hands out none by itself.
+
+        table    (batch, n) integers, as a block table of vLLM's: the numbers of each sequence's pages, 0 to pages - 1,
+                 and -1 after the last. None: forgets all keys, and the cache hands out pages again
+        lengths  (batch,) integers: the keys that each sequence then has; its pages keep what earlier calls wrote
+
+        Pages in several sequences, of a prefix that they share, are read only: a call that would append to one is
+        refused, and appends nothing.
+        """
+        error = new_error()
+        if table is None:
+            if lengths is not None:
+                raise InvalidArgument("lengths are given without a table (allowed: both, or neither)")
+            with self.device:
+                check(lib.clattn_cache_set_table(self._handle, ffi.NULL, 0, ffi.NULL, error), error)
+            return
+        if lengths is None:
+            raise InvalidArgument("lengths are missing (allowed: (batch,) integers, the keys of each sequence)")
+        shape = np.shape(table)
+        if len(shape) != 2 or shape[0] != self.batch:
+            raise InvalidArgument(f"table has the shape {shape} (allowed: ({self.batch}, n), a row for each sequence)")
+        pages = _arrays.as_integers("table", table, shape)
+        keys = _arrays.as_integers("lengths", lengths, (self.batch,))
+        given = [ffi.cast("int32_t *", array.address) for array in (pages, keys)]
+        with self.device:
+            check(lib.clattn_cache_set_table(self._handle, given[0], shape[1], given[1], error), error)
 
     @property
     def bytes(self) -> int:

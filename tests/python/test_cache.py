@@ -159,3 +159,37 @@ def test_a_cache_is_freed_only_between_calls(monkeypatch):
     gc.collect()
     assert calls.names.count("clattn_cache_destroy") == calls.names.count("clattn_attend") == 20
     assert calls.most == 1
+
+
+def test_a_table_of_the_callers():
+    """A prefix that both sequences share is stored once."""
+    q, k, v = (np.repeat(t[:1], 2, axis=0) for t in (Q, K, V))
+    apart, shared = new_cache(page_len=4), new_cache(page_len=4, pages=4)
+    shared.set_table([[2, 0], [3, 1]], [0, 0])
+    for cache in (apart, shared):
+        clattn.attention(q[:, :, :4], k[:, :, :4], v[:, :, :4], cache=cache)
+    shared.set_table(np.array([[2, 0, -1], [2, 1, -1]]), [4, 4])
+    got = [clattn.attention(*(t[:, :, 4:7] for t in (Q, K, V)), is_causal=True, cache=cache) for cache in (apart, shared)]
+    assert got[0].tobytes() == got[1].tobytes() and shared.length(1) == 7
+    with pytest.raises(clattn.CacheFull, match="its 2 pages of the caller's table have room"):
+        clattn.attention(Q, K, V, cache=shared)
+    shared.set_table([[2, 0], [2, 1]], [3, 4])
+    with pytest.raises(clattn.InvalidArgument, match="sequence 0 would append to page 2, which sequence 1 has, too"):
+        clattn.attention(*(t[:, :, :1] for t in (Q, K, V)), cache=shared)
+    shared.set_table(None)
+    assert shared.length(0) == 0 and clattn.attention(q[:, :, :1], k[:, :, :8], v[:, :, :8], cache=shared).shape[2] == 1
+
+
+@pytest.mark.parametrize("table, lengths, says", [
+    ([[0, 1]], [0], r"table has the shape \(1, 2\) \(allowed: \(2, n\)"),
+    ([0, 1], [0, 0], r"table has the shape \(2,\)"),
+    ([[0], [1]], None, "lengths are missing"),
+    ([[0], [1]], [0], r"lengths has the shape \(1,\)"),
+    (None, [0, 0], "lengths are given without a table"),
+    ([[0], [99]], [0, 0], r"table\[1\]\[0\] is 99 \(allowed: 0 to 7"),
+    ([[0], [0]], [0, 0], "page 0 is in several sequences"),
+    ([[0.5], [1]], [0, 0], "table has the type float64"),
+])
+def test_tables_that_are_refused(table, lengths, says):
+    with pytest.raises((clattn.InvalidArgument, clattn.InvalidType), match=says):
+        new_cache(page_len=4).set_table(table, lengths)

@@ -306,6 +306,20 @@ CLATTN_API size_t clattn_cache_length(const clattn_cache *cache, size_t sequence
 CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t length,
                                                clattn_error *error);
 
+/* Gives the sequences of a cache with pages the pages that the caller chooses, as a block table of vLLM's does. From then
+ * on the cache hands out no page by itself. table (batch, max_pages): the numbers of each sequence's pages, 0 to pages - 1
+ * of the cache, in the order of its keys, and -1 after the last. lengths (batch): how many keys the sequence then has; its
+ * pages keep what earlier runs wrote, and a length that counts keys which no run has written is refused. A cache has
+ * layout.pages pages, or where that is 0 as many as all sequences need for the capacity.
+ *
+ * Sequences may share pages, for a prefix that they have in common: these are read only. Shared pages after a sequence's
+ * last key are refused here, and a run that would append to a shared page, which is filled in part, is
+ * CLATTN_INVALID_ARGUMENT; neither changes anything. A run whose keys exceed the pages of a sequence is
+ * CLATTN_CACHE_FULL. A table of NULL, with max_pages 0 and lengths NULL, forgets all keys, and the cache hands out pages
+ * again. Waits for enqueued runs. */
+CLATTN_API clattn_status clattn_cache_set_table(clattn_cache *cache, const int32_t *table, size_t max_pages,
+                                                const int32_t *lengths, clattn_error *error);
+
 /* Bytes on the device. */
 CLATTN_API uint64_t clattn_cache_bytes(const clattn_cache *cache);
 
