@@ -918,6 +918,121 @@ static void expect_run(const clattn_problem *p, clattn_cache *cache, clattn_stat
   support_free(&c);
 }
 
+/* ---- rolling windows --------------------------------------------------------------------------------------------- */
+
+/* Token by token as at once, in a cache that holds the window, a page and a key. */
+static void roll(clattn_problem step, const char *what) {
+  step.rolling = true;
+  step.window_left = 5;
+  step.cache.page_len = 3;
+  step.cache.capacity = 5 + 3;
+  clattn_problem at_once = step;
+  at_once.query_len = at_once.key_len = TOKENS;
+  at_once.rolling = false;
+  at_once.cache = (clattn_cache_layout){0};
+  support_case whole;
+  support_allocate(&whole, &at_once, 71);
+  const clattn_check_report report = support_run(support_opened, &whole, NULL);
+  assert_passed(&report, what);
+  clattn_cache *cache = new_cache(&step);
+  clattn_plan *plan = new_plan(&step, NULL);
+  for (size_t t = 0; t < TOKENS; ++t) {
+    decode_step(plan, &step, cache, &whole, t);
+    assert_in_range(clattn_cache_length(cache, 0), 1, 8);
+    assert_int_equal(clattn_cache_length(cache, 0) + clattn_cache_dropped(cache, 0), t + 1);
+  }
+  assert_int_equal(clattn_cache_dropped(cache, 1),
+                   6); /* of 12 keys before the last, the window needs 5: two pages go */
+  assert_int_equal(clattn_cache_dropped(cache, 2), 0);
+  run_plan(plan, &step, cache, NULL, what); /* which checks q, k, cached keys and the context */
+  clattn_plan_destroy(plan);
+  clattn_cache_destroy(cache);
+  support_free(&whole);
+}
+
+static void rolling_windows(void **state) {
+  (void)state;
+  clattn_problem p = decoder(1), other = decoder(1);
+  roll(p, "a rolling window");
+  p.alibi = p.sinks = true;
+  p.rotary = CLATTN_ROTARY_NONE;
+  p.positions = CLATTN_POSITIONS_SINUSOIDAL;
+  roll(p, "a rolling window with ALiBi, sinks and sinusoids");
+  other.cache.pages = 2 * 3; /* as many as both sequences hold */
+  roll(other, "a rolling window in few pages");
+}
+
+/* Sequences of several lengths, whose pages go to each other; then the window moves on after a cut. */
+static void rolling_pool(void **state) {
+  static const int32_t first[] = {9, 2}, second[] = {1, 9};
+  (void)state;
+  clattn_problem p = paged(9);
+  p.lengths = CLATTN_LENGTHS_KEYS;
+  p.rolling = true;
+  p.window_left = 4;
+  p.cache.capacity = 14;
+  p.cache.pages = 7; /* 3 and 1; then 3 and 4, as sequence 0 drops one of the 4 that it would have */
+  clattn_cache *cache = new_cache(&p);
+  clattn_error error;
+  clattn_inputs lengths = {.size = sizeof lengths, .cache = cache, .key_lengths = first};
+  run(&p, cache, &lengths, "9 and 2 keys");
+  lengths.key_lengths = second;
+  run(&p, cache, &lengths, "1 and 9 more");
+  assert_int_equal(clattn_cache_dropped(cache, 0), 3);
+  assert_int_equal(clattn_cache_length(cache, 0), 7);
+  assert_int_equal(clattn_cache_length(cache, 1), 11);
+  assert_int_equal(clattn_cache_truncate(cache, 0, 3, &error), CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "cannot be truncated to 3 keys, as the window of the next query, 4 keys, would reach those");
+  assert_says(&error, "(allowed: 0, or 4 to 7)");
+  assert_ok(clattn_cache_truncate(cache, 0, 4, &error), &error);
+  lengths.key_lengths = (const int32_t[]){2, 0};
+  run(&p, cache, &lengths, "after a cut");
+  assert_ok(clattn_cache_truncate(cache, 0, 0, &error), &error);
+  assert_int_equal(clattn_cache_dropped(cache, 0), 0);
+  run(&p, cache, &lengths, "anew");
+  clattn_cache_destroy(cache);
+}
+
+static void rolling_refused(void **state) {
+  (void)state;
+  clattn_problem p = paged(4), bad;
+  clattn_error error;
+  p.window_left = 2;
+  p.rolling = true;
+  clattn_cache *cache = new_cache(&p);
+  const struct {
+    size_t page_len;
+    int64_t window;
+    clattn_alignment alignment;
+    const char *says;
+  } problems[] = {
+      {0, 2, CLATTN_ALIGN_TOP_LEFT, "rolling is 1, but has an effect only where there is a cache with pages"},
+      {3, CLATTN_UNBOUNDED, CLATTN_ALIGN_TOP_LEFT, "rolling is 1, but has an effect only where"},
+      {3, 2, CLATTN_ALIGN_BOTTOM_RIGHT, "rolling is set, alignment is 1 and mask 0 (allowed with it:"}};
+  for (size_t i = 0; i < sizeof problems / sizeof problems[0]; ++i) {
+    bad = p;
+    bad.cache.page_len = problems[i].page_len;
+    bad.window_left = problems[i].window;
+    bad.alignment = problems[i].alignment;
+    assert_int_equal(clattn_problem_validate(&bad, &error), CLATTN_INVALID_PROBLEM);
+    assert_says(&error, problems[i].says);
+  }
+  for (int i = 0; i < 3; ++i) run(&p, cache, NULL, "keys are dropped");
+  assert_int_equal(clattn_cache_length(cache, 0) + clattn_cache_dropped(cache, 0), 12);
+  bad = p;
+  bad.rolling = false;
+  bad.window_left = CLATTN_UNBOUNDED;
+  expect_run(&bad, cache, CLATTN_INVALID_ARGUMENT, "window_left is -1, but sequence 0 has dropped 6 keys and holds 6");
+  bad.window_left = 7;
+  expect_run(&bad, cache, CLATTN_INVALID_ARGUMENT, "(allowed: 0 to 6)");
+  bad.window_left = 2;
+  bad.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
+  expect_run(&bad, cache, CLATTN_INVALID_ARGUMENT, "sequence 0 has dropped 6 keys (allowed for such a cache:");
+  assert_ok(clattn_cache_set_table(cache, (const int32_t[]){0, 1}, 1, (const int32_t[]){0, 0}, &error), &error);
+  expect_run(&p, cache, CLATTN_INVALID_ARGUMENT, "the problem is rolling, but the caller gave the cache its table");
+  clattn_cache_destroy(cache);
+}
+
 static void other_caches_refused(void **state) {
   (void)state;
   const clattn_problem p = paged(7);
@@ -1020,7 +1135,7 @@ static void lengths_refused(void **state) {
   clattn_cache_destroy(cache);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(token_by_token_as_at_once),
       cmocka_unit_test(decoding_with_all_features),
@@ -1034,6 +1149,9 @@ int main(void) {
       cmocka_unit_test(given_tables),
       cmocka_unit_test(shared_prefix),
       cmocka_unit_test(tables_refused),
+      cmocka_unit_test(rolling_windows),
+      cmocka_unit_test(rolling_pool),
+      cmocka_unit_test(rolling_refused),
       cmocka_unit_test(ragged_lengths),
       cmocka_unit_test(packed_appends),
       cmocka_unit_test(more_queries_than_new_keys),
@@ -1051,5 +1169,5 @@ int main(void) {
       cmocka_unit_test(other_calls_refused),
       cmocka_unit_test(lengths_refused),
   };
-  return cmocka_run_group_tests_name("cache", tests, support_open, support_close);
+  return support_run_group("cache", tests, sizeof tests / sizeof tests[0], support_open, support_close, argc, argv);
 }

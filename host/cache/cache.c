@@ -198,11 +198,17 @@ clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                        "sequence %zu cannot be truncated to %zu keys (allowed: up to %zu)", sequence, length,
                        s->length);
+  if (s->dropped > 0 && length > 0 && length < s->window)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "sequence %zu cannot be truncated to %zu keys, as the window of the next query, %zu keys, would "
+                       "reach those that it has dropped (allowed: 0, or %zu to %zu)",
+                       sequence, length, s->window, s->window, s->length);
   const clattn_status status = clattn_process_check(error);
   if (status != CLATTN_OK) return status;
   const cl_int code = clFinish(cache->device->queue);
   if (code != CL_SUCCESS) return clattn_fail_cl(error, code, "clFinish");
   s->length = length;
+  if (length == 0) s->dropped = s->window = 0;
   give_back(cache, sequence, pages_for(cache, length));
   return clattn_finish(error, CLATTN_OK);
 }
@@ -238,26 +244,28 @@ static size_t new_keys(const clattn_problem *problem, const clattn_inputs *input
 /* Fails if the new keys do not fit. *longest receives the longest length after the run. */
 static clattn_status check_room(const clattn_cache *cache, const clattn_problem *problem, const clattn_inputs *inputs,
                                 size_t *longest, clattn_error *error) {
-  size_t lacking = 0;
+  size_t lacking = 0, available = cache->free_count;
   *longest = 0;
   for (size_t b = 0; b < problem->batch; ++b) {
     const clattn_cached_sequence *s = &cache->lengths.sequences[b];
-    const size_t added = new_keys(problem, inputs, b), length = s->length + added;
+    const size_t added = new_keys(problem, inputs, b), dropped = clattn_cache_dropping(cache, problem, b);
+    const size_t held = s->length - dropped, held_pages = s->pages - pages_for(cache, dropped), length = held + added;
     if (length > problem->cache.capacity)
       return clattn_fail(error, CLATTN_CACHE_FULL,
                          "sequence %zu has %zu keys in the cache and would get %zu more (allowed: %zu, the capacity)",
-                         b, s->length, added, problem->cache.capacity);
+                         b, held, added, problem->cache.capacity);
     if (cache->uses != NULL) {
       const clattn_status status = clattn_cache_check_given(cache, b, added, error);
       if (status != CLATTN_OK) return status;
     }
     const size_t pages = cache->uses != NULL ? 0 : pages_for(cache, length);
-    lacking += pages > s->pages ? pages - s->pages : 0;
+    lacking += pages > held_pages ? pages - held_pages : 0;
+    available += pages_for(cache, dropped);
     if (length > *longest) *longest = length;
   }
-  if (lacking <= cache->free_count) return CLATTN_OK;
+  if (lacking <= available) return CLATTN_OK;
   return clattn_fail(error, CLATTN_CACHE_FULL, "the run needs %zu more pages of %zu keys; %zu of %zu are free", lacking,
-                     problem->cache.page_len, cache->free_count, cache->pages);
+                     problem->cache.page_len, available, cache->pages);
 }
 
 clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_problem *given,
@@ -271,6 +279,7 @@ clattn_status clattn_cache_problem(const clattn_cache *cache, const clattn_probl
   if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_inputs, given_inputs, &inputs, error);
   if (status == CLATTN_OK) status = check_match(cache, &problem, error);
   if (status == CLATTN_OK) status = clattn_check_lengths(&problem, &inputs, error);
+  if (status == CLATTN_OK) status = clattn_cache_check_window(cache, &problem, error);
   if (status == CLATTN_OK) status = check_room(cache, &problem, &inputs, &longest, error);
   if (status != CLATTN_OK) return status;
   problem.size = given->size;
@@ -293,7 +302,9 @@ static void note_filled(clattn_cache *cache, size_t b) {
 
 clattn_status clattn_cache_begin(clattn_cache *cache, const clattn_problem *problem, const clattn_inputs *inputs,
                                  clattn_problem *seen, clattn_error *error) {
-  const clattn_status status = clattn_cache_problem(cache, problem, inputs, seen, error);
+  clattn_status status = clattn_cache_problem(cache, problem, inputs, seen, error);
+  /* Of all sequences first, as one may need what another gives back. */
+  if (status == CLATTN_OK) status = clattn_cache_roll(cache, problem, error);
   if (status != CLATTN_OK) return status;
   for (size_t b = 0; b < problem->batch; ++b) {
     clattn_cached_sequence *s = &cache->lengths.sequences[b];

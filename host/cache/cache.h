@@ -44,6 +44,12 @@ void clattn_cache_fill_pool(clattn_cache *cache);
 /* Whether the sequence may get `added` more keys in the pages that the caller gave it. */
 clattn_status clattn_cache_check_given(const clattn_cache *cache, size_t sequence, size_t added, clattn_error *error);
 
+/* Rolling windows. Keys, whole pages, that a run with this problem drops from the sequence before it appends; whether
+ * the run sees only what is held; and the dropping itself. */
+size_t clattn_cache_dropping(const clattn_cache *cache, const clattn_problem *problem, size_t sequence);
+clattn_status clattn_cache_check_window(const clattn_cache *cache, const clattn_problem *problem, clattn_error *error);
+clattn_status clattn_cache_roll(clattn_cache *cache, const clattn_problem *problem, clattn_error *error);
+
 /* Undoes clattn_cache_begin after a run that failed. */
 void clattn_cache_undo(clattn_cache *cache);
 

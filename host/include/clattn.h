@@ -298,10 +298,16 @@ CLATTN_API clattn_status clattn_cache_create(clattn_device *device, const clattn
                                              const float *v_scale, clattn_cache **cache, clattn_error *error);
 CLATTN_API void clattn_cache_destroy(clattn_cache *cache); /* NULL is fine; waits for enqueued runs */
 
-/* The number of keys of a sequence of the batch; 0 if there is no such sequence. */
+/* The number of keys that a sequence of the batch holds; 0 if there is no such sequence. */
 CLATTN_API size_t clattn_cache_length(const clattn_cache *cache, size_t sequence);
 
-/* Forgets the keys of a sequence from `length` on; its pages go back to the pool. Waits for enqueued runs.
+/* The number of keys that the sequence has dropped, as clattn_problem.rolling says: the position of its first key. Rows
+ * of keys, in scores, cached_k and so on, begin with that key. A run that would see dropped keys, because its window is
+ * larger or unbounded, is CLATTN_INVALID_ARGUMENT. */
+CLATTN_API size_t clattn_cache_dropped(const clattn_cache *cache, size_t sequence);
+
+/* Forgets the keys of a sequence from `length` on; its pages go back to the pool. A sequence that has dropped
+ * keys keeps at least its window; with a length of 0 it begins anew, at position 0. Waits for enqueued runs.
  * CLATTN_INVALID_ARGUMENT if it has fewer. */
 CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t length,
                                                clattn_error *error);

@@ -67,7 +67,8 @@ static clattn_token_span span_of(const clattn_problem *p, const clattn_inputs *i
   const clattn_sequence s = clattn_sequence_of(p, inputs, b);
   const bool of_keys = placed == CLATTN_PLACED_K, packed = p->lengths == CLATTN_LENGTHS_PACKED;
   const size_t rows = rows_of(p, placed);
-  return (clattn_token_span){.position = placed == CLATTN_PLACED_Q ? s.position : clattn_first_key_position(&s),
+  return (clattn_token_span){.position = placed == CLATTN_PLACED_Q ? clattn_first_query_position(&s)
+                                                                   : clattn_first_key_position(&s),
                              .token = !packed   ? b * rows
                                       : of_keys ? s.first_new
                                                 : s.first_query,

@@ -44,8 +44,12 @@ const int32_t *clattn_position_ids_of(const clattn_problem *p, const clattn_inpu
   return is_of_queries(p, tensor) ? inputs->position_ids : inputs->key_position_ids;
 }
 
+int64_t clattn_first_query_position(const clattn_sequence *s) {
+  return s->position + s->dropped;
+}
+
 int64_t clattn_first_key_position(const clattn_sequence *s) {
-  return (int64_t)(s->key_len - s->new_len);
+  return (int64_t)(s->key_len - s->new_len) + s->dropped;
 }
 
 int64_t clattn_token_position(const clattn_problem *p, const clattn_inputs *inputs, clattn_tensor tensor,
@@ -61,7 +65,7 @@ int64_t clattn_token_position(const clattn_problem *p, const clattn_inputs *inpu
     if (token < first + (tensor == CLATTN_K ? s.new_len : s.query_len)) break;
     s = clattn_sequence_of(p, inputs, ++batch);
   }
-  return (as_query ? s.position : clattn_first_key_position(&s)) + (int64_t)(token - first);
+  return (as_query ? clattn_first_query_position(&s) : clattn_first_key_position(&s)) + (int64_t)(token - first);
 }
 
 static int64_t larger(int64_t a, int64_t b) {
@@ -81,7 +85,7 @@ static int64_t end_of_places(const clattn_problem *p, const clattn_sequence *s) 
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED; /* without padding */
   const int64_t queries = (int64_t)(packed ? s->query_len : p->query_len);
   const int64_t keys = (int64_t)(packed ? s->new_len : p->key_len);
-  return larger(queries > 0 ? s->position + queries : 0, keys > 0 ? clattn_first_key_position(s) + keys : 0);
+  return larger(queries > 0 ? clattn_first_query_position(s) + queries : 0, keys > 0 ? clattn_first_key_position(s) + keys : 0);
 }
 
 int64_t clattn_positions_end(const clattn_problem *p, const clattn_inputs *inputs) {

@@ -21,7 +21,8 @@ void clattn_fill_sinusoids(const clattn_problem *problem, const clattn_position_
 /* The ids of the tokens of x, q or k; NULL: a token's place in its sequence is its position. */
 const int32_t *clattn_position_ids_of(const clattn_problem *problem, const clattn_inputs *inputs, clattn_tensor tensor);
 
-/* The place of a sequence's first new key, counted from its first key. */
+/* The place of a sequence's first query and of its first new key, counted from its first key. */
+int64_t clattn_first_query_position(const clattn_sequence *sequence);
 int64_t clattn_first_key_position(const clattn_sequence *sequence);
 
 /* The position of a token of x, q (as a query) or k (as a key). */

@@ -67,6 +67,7 @@ static const struct {
     FIELD(rotary_scaling.mscale),
     FIELD(rotary_scaling.mscale_all_dim),
     FIELD(fused_order),
+    FIELD(rolling),
 };
 
 bool clattn_is_same_problem(const clattn_problem *a, const clattn_problem *b) {

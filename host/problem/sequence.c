@@ -34,6 +34,7 @@ clattn_sequence clattn_sequence_of(const clattn_problem *problem, const clattn_i
       const clattn_cached_sequence *cached = ((const clattn_cached_lengths *)inputs->cache)->sequences;
       s.new_len = cached[batch].appended;
       s.key_len = cached[batch].before + s.new_len;
+      s.dropped = (int64_t)cached[batch].dropped;
     }
     s.position = (int64_t)s.key_len - (int64_t)s.new_len;
   }

@@ -6,9 +6,10 @@
 #include "clattn_inspect.h"
 
 typedef struct clattn_cached_sequence {
-  size_t length;           /* keys now */
+  size_t length;           /* keys that are held */
   size_t before, appended; /* keys before the last run, and keys that it added */
   size_t pages;            /* pages in use: the first entries of its row in the page table */
+  size_t dropped, window;  /* keys that a rolling window has dropped before the first that is held; that window */
 } clattn_cached_sequence;
 
 /* First member of clattn_cache: of a cache this file needs only the lengths. */
@@ -22,6 +23,7 @@ typedef struct clattn_sequence {
   size_t first_query, query_len, first_key, key_len;
   size_t first_new, new_len; /* keys of this run in k and v; a cache has older keys before them */
   int64_t position;          /* of query 0 among the keys */
+  int64_t dropped;           /* keys that a cache held before key 0; positions of tokens count them */
 } clattn_sequence;
 
 /* Keys first ... end - 1; empty when first == end. */

@@ -60,6 +60,8 @@ clattn_status clattn_check_unused(const clattn_problem *p, clattn_error *error) 
       {"cache.page_len", (double)p->cache.page_len, 0, cached, "cache.capacity is above 0"},
       {"cache.pages", (double)p->cache.pages, 0, cached && p->cache.page_len != 0,
        "cache.capacity and cache.page_len are above 0"},
+      {"rolling", p->rolling, 0, cached && p->cache.page_len != 0 && p->window_left != CLATTN_UNBOUNDED,
+       "there is a cache with pages and window_left is not CLATTN_UNBOUNDED"},
       {"math", (double)p->math, 0, p->type != CLATTN_F32, "type is CLATTN_F16 or CLATTN_BF16"},
   };
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; ++i)

@@ -252,6 +252,10 @@ static clattn_status check_cache(const clattn_problem *p, clattn_error *error) {
         "cache.page_len is %zu and cache.pages %zu (allowed: pages of up to %zu keys, the capacity, or 0 and "
         "0 for none)",
         c->page_len, c->pages, c->capacity);
+  if (p->rolling && (p->alignment != CLATTN_ALIGN_TOP_LEFT || p->mask != CLATTN_MASK_NONE))
+    return INVALID("rolling is set, alignment is %d and mask %d (allowed with it: CLATTN_ALIGN_TOP_LEFT and "
+                   "CLATTN_MASK_NONE)",
+                   (int)p->alignment, (int)p->mask);
   if (c->type == CLATTN_CACHE_Q4 && (p->head_dim % Q4_GROUP != 0 || p->value_dim % Q4_GROUP != 0))
     return INVALID("cache.type is CLATTN_CACHE_Q4 and head_dim %zu, value_dim %zu (allowed with it: multiples of %d)",
                    p->head_dim, p->value_dim, Q4_GROUP);

@@ -298,25 +298,31 @@ CLATTN_API clattn_status clattn_cache_create(clattn_device *device, const clattn
                                              const float *v_scale, clattn_cache **cache, clattn_error *error);
 CLATTN_API void clattn_cache_destroy(clattn_cache *cache); /* NULL is fine; waits for enqueued runs */
 
-/* The number of keys of a sequence of the batch; 0 if there is no such sequence. */
+/* The number of keys that a sequence of the batch holds; 0 if there is no such sequence. */
 CLATTN_API size_t clattn_cache_length(const clattn_cache *cache, size_t sequence);
 
-/* Forgets the keys of a sequence from `length` on; its pages go back to the pool. Waits for enqueued runs.
+/* The number of keys that the sequence has dropped, as clattn_problem.rolling says: the position of its first key. Rows
+ * of keys, in scores, cached_k and so on, begin with that key. A run that would see dropped keys, because its window is
+ * larger or unbounded, is CLATTN_INVALID_ARGUMENT. */
+CLATTN_API size_t clattn_cache_dropped(const clattn_cache *cache, size_t sequence);
+
+/* Forgets the keys of a sequence from `length` on; its pages go back to the pool. A sequence that has dropped
+ * keys keeps at least its window; with a length of 0 it begins anew, at position 0. Waits for enqueued runs.
  * CLATTN_INVALID_ARGUMENT if it has fewer. */
 CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t length,
                                                clattn_error *error);
 
-/* Gives the sequences of a cache with pages the pages that the caller chooses, as a block table of vLLM's does. From then
- * on the cache hands out no page by itself. table (batch, max_pages): the numbers of each sequence's pages, 0 to pages - 1
- * of the cache, in the order of its keys, and -1 after the last. lengths (batch): how many keys the sequence then has; its
- * pages keep what earlier runs wrote, and a length that counts keys which no run has written is refused. A cache has
- * layout.pages pages, or where that is 0 as many as all sequences need for the capacity.
+/* Gives the sequences of a cache with pages the pages that the caller chooses, as a block table of vLLM's does. From
+ * then on the cache hands out no page by itself. table (batch, max_pages): the numbers of each sequence's pages, 0 to
+ * pages - 1 of the cache, in the order of its keys, and -1 after the last. lengths (batch): how many keys the sequence
+ * then has; its pages keep what earlier runs wrote, and a length that counts keys which no run has written is refused.
+ * A cache has layout.pages pages, or where that is 0 as many as all sequences need for the capacity.
  *
- * Sequences may share pages, for a prefix that they have in common: these are read only. Shared pages after a sequence's
- * last key are refused here, and a run that would append to a shared page, which is filled in part, is
+ * Sequences may share pages, for a prefix that they have in common: these are read only. Shared pages after a
+ * sequence's last key are refused here, and a run that would append to a shared page, which is filled in part, is
  * CLATTN_INVALID_ARGUMENT; neither changes anything. A run whose keys exceed the pages of a sequence is
- * CLATTN_CACHE_FULL. A table of NULL, with max_pages 0 and lengths NULL, forgets all keys, and the cache hands out pages
- * again. Waits for enqueued runs. */
+ * CLATTN_CACHE_FULL. A table of NULL, with max_pages 0 and lengths NULL, forgets all keys, and the cache hands out
+ * pages again. Waits for enqueued runs. */
 CLATTN_API clattn_status clattn_cache_set_table(clattn_cache *cache, const int32_t *table, size_t max_pages,
                                                 const int32_t *lengths, clattn_error *error);
 

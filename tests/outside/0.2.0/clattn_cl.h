@@ -8,7 +8,8 @@
  * Enqueueing does not wait. Other calls do, also for what the caller has enqueued before on an in-order queue, and must
  * not be made while that depends on an event which the same thread has yet to set: clattn_plan_create, clattn_plan_run,
  * clattn_plan_destroy (for the plan's last run), clattn_weights_create and clattn_weights_destroy, clattn_merge;
- * clattn_plan_enqueue where it makes a second copy of weights (clattn_weights_create says when); and the device's first
+ * clattn_plan_enqueue where it makes a second copy of weights (clattn_weights_create says when), or drops pages of a
+ * cache (clattn_problem.rolling); and the device's first
  * clattn_merge_enqueue, which tests the kernel.
  */
 #ifndef CLATTN_CL_H

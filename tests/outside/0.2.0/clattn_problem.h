@@ -309,6 +309,9 @@ typedef struct clattn_problem {
   clattn_rotary_scaling rotary_scaling;
   clattn_fused_order fused_order; /* with fused_qkv. Other orders than side by side are copied to it in each run; a
                                      clattn_weights copies once */
+  bool rolling; /* with a cache with pages and window_left: each run first drops the pages of keys that its
+                   queries do not see, nor will those of later runs, and waits for that. The capacity counts what is
+                   held, and positions go on. With CLATTN_ALIGN_TOP_LEFT, without a mask */
 } clattn_problem;
 
 CLATTN_FILLED(clattn_problem)
