@@ -333,6 +333,11 @@ for lengths in "--past-tokens 3" "--past-lengths 3,3"; do
   # shellcheck disable=SC2086
   expect "$lengths" 0 '^passed: ' -- "$clattn" run "${sizes[@]}" --batch 2 --cache-capacity 9 $lengths --out "$folder/${lengths%% *}.npy"
 done
+rolling=(--random --tokens 2 --model-dim 8 --heads 2 --batch 2 --causal --window-left 4 --rotary halves --past-lengths 13,3)
+expect "--cache-rolling, without" 0 '^passed: ' -- "$clattn" run "${rolling[@]}" --cache-capacity 15 --out "$folder/whole.npy"
+shows ', cache of 13 keys, up to 13 before, f32, pages of 3 \(6 of them\), rolling$' 'p["cache"]["rolling"] is True' \
+  "${rolling[@]}" --cache-capacity 13 --cache-page 3 --cache-pages 6 --cache-rolling --out "$folder/rolling.npy"
+same "--cache-rolling: as without" "$folder/whole.npy" "$folder/rolling.npy"
 same "--past-lengths: as --past-tokens" "$folder/--past-tokens.npy" "$folder/--past-lengths.npy" 0
 
 # ---- wrong words and numbers
@@ -473,6 +478,12 @@ for list in 1,x 1, -1 ''; do wrong '--past-lengths' "${sizes[@]}" --batch 2 --ca
 
 # ---- options that conflict or depend on each other
 
+wrong '--cache-rolling is given without --cache-capacity$' "${sizes[@]}" --cache-rolling
+wrong '--cache-rolling needs --cache-page, and --window-left of 1 or more$' "${sizes[@]}" --cache-capacity 9 --cache-rolling
+wrong '--cache-rolling needs --cache-page, and --window-left of 1 or more$' "${sizes[@]}" --cache-capacity 9 --cache-rolling \
+  --cache-page 2 --window-left 0
+wrong '--cache-rolling does not go with this --align \(allowed: top-left\)$' "${sizes[@]}" --cache-capacity 9 --cache-page 2 \
+  --window-left 2 --cache-rolling --align 3
 wrong '--past-lengths is given without --cache-capacity$' "${sizes[@]}" --past-lengths 2
 wrong '--past-lengths needs --random, or --past-k and --past-v$' "${separate[@]}" --cache-capacity 8 --past-lengths 2
 wrong '--past-tokens does not go with --past-lengths$' "${sizes[@]}" --cache-capacity 9 --past-tokens 2 --past-lengths 2

@@ -53,6 +53,8 @@ class KVCache:
                and head, or the given scale of each head), or "q4" (four bits each and a scale for each 32 elements)
     page_len   keys of a page; 0: each sequence has its own memory for `capacity` keys
     pages      pages that all sequences share; 0: enough for all to reach the capacity
+    rolling    with pages, and calls with a window: each call first drops the pages of keys behind its window, which no
+               later call will see. The capacity counts what is held, and positions go on
     k_scale, v_scale  (kv_heads,), with "i8-head": the value of one step of each head's bytes
     device     as in clattn.attention; calls with this cache run there
 
@@ -72,6 +74,7 @@ class KVCache:
         device: Any = None,
         *,
         pages: int = 0,
+        rolling: bool = False,
         k_scale: Any = None,
         v_scale: Any = None,
     ) -> None:
@@ -87,6 +90,9 @@ class KVCache:
         problem.cache.page_len = whole("page_len", page_len, 0)
         problem.cache.pages = whole("pages", pages, 0)
         self.type = type
+        if rolling and problem.cache.page_len == 0:
+            raise InvalidArgument("rolling is set, and page_len is 0 (allowed: pages, of one key or more)")
+        self.rolling = bool(rolling)
         self.device = _devices.choose(device)
         self._layout = problem.cache
         self._problem = problem  # whose memory _layout is in
@@ -105,9 +111,14 @@ class KVCache:
         return f"<clattn.KVCache of {self.batch} x {self.capacity} keys, {self.type}, on {self.device.name}>"
 
     def length(self, sequence: int = 0) -> int:
-        """The number of keys of a sequence of the batch."""
+        """The number of keys that a sequence of the batch holds."""
         with self.device:
             return lib.clattn_cache_length(self._handle, self._sequence(sequence))
+
+    def dropped(self, sequence: int = 0) -> int:
+        """The number of keys that a sequence has dropped behind its window: the position of its first key."""
+        with self.device:
+            return lib.clattn_cache_dropped(self._handle, self._sequence(sequence))
 
     def truncate(self, sequence: int, length: int) -> None:
         """Forgets the keys of a sequence from `length` on; its pages become free."""

@@ -24,6 +24,7 @@ class Call:
         if cache.device is not device:
             raise InvalidArgument(f"cache is on {cache.device!r} (allowed: {device!r}, where the call runs)")
         problem.cache = cache._layout
+        problem.rolling = cache.rolling
         inputs.cache = cache._handle
 
     def set_tensors(self, mask: Any, sinks: Any, alibi: Any, key_lengths: Any) -> None:

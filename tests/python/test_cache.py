@@ -193,3 +193,19 @@ def test_a_table_of_the_callers():
 def test_tables_that_are_refused(table, lengths, says):
     with pytest.raises((clattn.InvalidArgument, clattn.InvalidType), match=says):
         new_cache(page_len=4).set_table(table, lengths)
+
+
+def test_a_rolling_window():
+    """Token by token as at once, in a cache for the window, a page and a key."""
+    cache = new_cache(capacity=9, page_len=4, pages=2 * 3, rolling=True)
+    whole = truth(Q, K, V, causal=True, left=5)
+    for i in range(12):
+        got = clattn.attention(*(t[:, :, i:i + 1] for t in (Q, K, V)), is_causal=True, window=5, cache=cache)
+        np.testing.assert_allclose(got, whole.tensors["context"][:, :, i:i + 1], rtol=1e-5, atol=1e-5)
+    assert cache.dropped(0) == 4 and cache.length(0) == 8
+    with pytest.raises(clattn.InvalidProblem, match="rolling is 1, but has an effect only where"):
+        clattn.attention(*(t[:, :, :1] for t in (Q, K, V)), cache=cache)
+    cache.reset()
+    assert cache.dropped(0) == 0
+    with pytest.raises(clattn.InvalidArgument, match="rolling is set, and page_len is 0"):
+        new_cache(rolling=True)

@@ -72,23 +72,33 @@ static bool load(const run_options *o, cache_file file, input *in) {
   return past_fits(o, file, &a, in) && (a.rank == 4 || order_by_head(file, in));
 }
 
+/* The keys that a sequence has after the run, of which a rolling window leaves some out. */
+static size_t keys_after(const input *in, size_t b) {
+  const clattn_problem *p = &in->problem;
+  const size_t past = input_past(in, b), window = (size_t)p->window_left, page_len = p->cache.page_len;
+  const size_t dropped = p->rolling && past > window ? (past - window) / page_len * page_len : 0;
+  return past - dropped + input_new_keys(in, b);
+}
+
 static bool has_room(const input *in) {
   const clattn_problem *p = &in->problem;
   const clattn_cache_layout *c = &p->cache;
-  size_t pages = 0;
+  size_t before = 0, after = 0; /* pages */
   for (size_t b = 0; c->capacity != 0 && b < p->batch; ++b) {
-    const size_t added = input_new_keys(in, b), keys = input_past(in, b) + added;
+    const size_t past = input_past(in, b), added = input_new_keys(in, b), held = keys_after(in, b);
+    const size_t keys = held > past ? held : past;
     if (keys > c->capacity) {
       complain(
           "--cache-capacity %zu: sequence %zu has %zu keys before the run and gets %zu more (allowed: %zu or more)",
-          c->capacity, b, input_past(in, b), added, keys);
+          c->capacity, b, past, added, keys);
       return false;
     }
-    if (c->pages != 0) pages += (keys + c->page_len - 1) / c->page_len;
+    if (c->pages != 0) before += (past + c->page_len - 1) / c->page_len;
+    if (c->pages != 0) after += (held + c->page_len - 1) / c->page_len;
   }
-  if (pages <= c->pages) return true;
+  if (before <= c->pages && after <= c->pages) return true;
   complain("--cache-pages %zu (allowed: %zu or more, for the keys before the run and those that it adds)", c->pages,
-           pages);
+           before > after ? before : after);
   return false;
 }
 

@@ -215,6 +215,7 @@ bool input_set_meaning(const run_options *o, input *in) {
   p->offset = m->offset;
   p->window_left = m->window_left;
   p->window_right = m->window_right;
+  p->rolling = m->cache_rolling != 0;
   p->alibi = o->file[CLATTN_SLOPES] != NULL;
   p->sinks = o->file[CLATTN_SINKS] != NULL;
   if (m->positions_text != NULL) p->positions = m->positions; /* else those of the example */

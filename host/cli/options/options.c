@@ -208,6 +208,7 @@ static bool check_cache(const run_options *o) {
                         : o->number[NUMBER_CACHE_PAGES] != 0      ? "--cache-pages"
                         : o->number[NUMBER_PAST_TOKENS] != 0      ? "--past-tokens"
                         : o->list_text[LIST_PAST_LENGTHS] != NULL ? "--past-lengths"
+                        : o->meaning.cache_rolling != 0           ? "--cache-rolling"
                         : o->meaning.cache_type_text != NULL      ? "--cache-type"
                                                                   : NULL;
   for (int i = 0; i < CACHE_FILES; ++i)
@@ -247,6 +248,20 @@ static bool check_cache(const run_options *o) {
   if (by_head == (o->cache_file[CACHE_FILE_K_SCALE] != NULL)) return true;
   complain("--cache-type %s: --cache-k-scale and --cache-v-scale are needed with i8-head and refused without it",
            o->meaning.cache_type_text == NULL ? "f32" : o->meaning.cache_type_text);
+  return false;
+}
+
+/* With a window of 0 keys a rewound cache would be empty, and its positions would begin anew. */
+static bool check_rolling(const run_options *o) {
+  const meaning_options *m = &o->meaning;
+  if (m->cache_rolling == 0) return true;
+  if (o->number[NUMBER_CACHE_PAGE] == 0 || m->window_left < 1) {
+    complain("--cache-rolling needs --cache-page, and --window-left of 1 or more");
+    return false;
+  }
+  if (m->alignment == CLATTN_ALIGN_TOP_LEFT && o->file[CLATTN_MASK] == NULL) return true;
+  complain("--cache-rolling does not go with %s",
+           o->file[CLATTN_MASK] != NULL ? "--mask" : "this --align (allowed: top-left)");
   return false;
 }
 
@@ -318,7 +333,7 @@ static bool check_input(const run_options *o) {
       complain("%s needs --random; other inputs have their own sizes", numbers[i].name);
       return false;
     }
-  if (!check_rotary(o) || !check_cache(o) || !check_context_order(o)) return false;
+  if (!check_rotary(o) || !check_cache(o) || !check_rolling(o) || !check_context_order(o)) return false;
   if (o->number[NUMBER_KV_MODEL_DIM] != 0 && o->number[NUMBER_KEY_TOKENS] == 0) {
     complain("--kv-model-dim is given without --key-tokens");
     return false;
@@ -412,6 +427,8 @@ static void fill_positions(option_table *table, run_options *o) {
   for (int i = 0; i < POSITION_FILES; ++i)
     add_text(table, position_files[i].name, &o->position_file[i], position_files[i].help, "FILE");
   for (int i = NUMBER_CACHE_CAPACITY; i <= NUMBER_CACHE_PAGES; ++i) add_number(table, o, (number_option)i);
+  add(table, "--cache-rolling", POPT_ARG_NONE, &m->cache_rolling,
+      "first drop the pages of keys that are behind --window-left", NULL);
   add_text(table, "--cache-type", &m->cache_type_text, "f32 (default), f16, bf16, i8-token, i8-head or q4", "TYPE");
   for (int i = 0; i < CACHE_FILES; ++i)
     add_text(table, cache_files[i].name, &o->cache_file[i], cache_files[i].help, "FILE");

@@ -55,7 +55,7 @@ typedef struct meaning_options {
   clattn_type type;
   clattn_math math;
   float scale, softcap;
-  int causal;
+  int causal, cache_rolling;
   clattn_alignment alignment;
   int64_t offset, window_left, window_right;
   clattn_positions positions;

@@ -35,6 +35,7 @@ static void print_cache(const report *r) {
   printf("%zu before, %s", r->input->past_len, types[c->type]);
   if (c->page_len != 0) printf(", pages of %zu", c->page_len);
   if (c->pages != 0) printf(" (%zu of them)", c->pages);
+  if (r->input->problem.rolling) printf(", rolling");
 }
 
 /* Where products of what is stored are made, with CLATTN_MATH_STORED. */

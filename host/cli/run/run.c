@@ -76,7 +76,9 @@ static int make_cache(run_job *job) {
 static int rewind_cache(const run_job *job) {
   clattn_error error;
   for (size_t b = 0; job->cache != NULL && b < job->seen.batch; ++b)
-    if (clattn_cache_truncate(job->cache, b, input_past(&job->input, b), &error) != CLATTN_OK) return complain_of(&error);
+    if (clattn_cache_truncate(job->cache, b, input_past(&job->input, b) - clattn_cache_dropped(job->cache, b),
+                              &error) != CLATTN_OK)
+      return complain_of(&error);
   return GO_ON;
 }
 
