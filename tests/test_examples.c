@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "cli/input/examples.h"
+#include "explain/examples.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -95,7 +95,7 @@ static attention attend(const example *e, size_t heads) {
 }
 
 static const example *find(const char *name) {
-  const example *e = example_find(name);
+  const example *e = clattn_example_find(name);
   assert_non_null(e);
   return e;
 }
@@ -130,24 +130,24 @@ static void check_order(const example *e, const double *weights, const char *fir
 static void test_lookup(void **state) {
   static const char *const names[] = {"please-study-man", "dog-chased-ball", "cat-sat-down", "love-apple-phones"};
   (void)state;
-  assert_int_equal(example_count(), COUNT(names));
+  assert_int_equal(clattn_example_count(), COUNT(names));
   for (size_t i = 0; i < COUNT(names); ++i) {
-    assert_string_equal(example_at(i)->name, names[i]);
-    assert_ptr_equal(example_find(names[i]), example_at(i));
+    assert_string_equal(clattn_example_at(i)->name, names[i]);
+    assert_ptr_equal(clattn_example_find(names[i]), clattn_example_at(i));
   }
-  assert_null(example_at(example_count()));
-  assert_null(example_find("dog-chased-cat"));
-  assert_null(example_find("dog"));
-  assert_null(example_find("Dog-Chased-Ball"));
-  assert_null(example_find(""));
+  assert_null(clattn_example_at(clattn_example_count()));
+  assert_null(clattn_example_find("dog-chased-cat"));
+  assert_null(clattn_example_find("dog"));
+  assert_null(clattn_example_find("Dog-Chased-Ball"));
+  assert_null(clattn_example_find(""));
 }
 
 static void test_names_unique(void **state) {
   (void)state;
-  for (size_t i = 0; i < example_count(); ++i)
+  for (size_t i = 0; i < clattn_example_count(); ++i)
     for (size_t j = 0; j < i; ++j) {
-      assert_string_not_equal(example_at(i)->name, example_at(j)->name);
-      assert_string_not_equal(example_at(i)->article, example_at(j)->article);
+      assert_string_not_equal(clattn_example_at(i)->name, clattn_example_at(j)->name);
+      assert_string_not_equal(clattn_example_at(i)->article, clattn_example_at(j)->article);
     }
 }
 
@@ -167,12 +167,12 @@ static void check_names(const char *const *names, size_t count) {
 
 static void test_descriptions(void **state) {
   (void)state;
-  for (size_t i = 0; i < example_count(); ++i) {
-    const example *e = example_at(i);
+  for (size_t i = 0; i < clattn_example_count(); ++i) {
+    const example *e = clattn_example_at(i);
     check_line(e->article);
     if (e->where != NULL) check_line(e->where);
     char source[EXAMPLE_SOURCE];
-    assert_non_null(strstr(example_source(e, source), e->where != NULL ? e->where : e->article));
+    assert_non_null(strstr(clattn_example_source(e, source), e->where != NULL ? e->where : e->article));
     assert_true(strlen(source) + 1 < EXAMPLE_SOURCE);
     check_line(e->question);
     check_line(e->answer);
@@ -192,9 +192,9 @@ static void test_sizes(void **state) {
   static const size_t sizes[][4] = {{3, 2, 2, 2}, {9, 6, 4, 3}, {4, 8, 8, 8}, {3, 4, 4, 3}};
   static const char *const focus[] = {"man", "it", "sat", "Apple"};
   (void)state;
-  assert_int_equal(example_count(), COUNT(sizes));
+  assert_int_equal(clattn_example_count(), COUNT(sizes));
   for (size_t i = 0; i < COUNT(sizes); ++i) {
-    const example *e = example_at(i);
+    const example *e = clattn_example_at(i);
     assert_int_equal(e->token_count, sizes[i][0]);
     assert_int_equal(e->model_dim, sizes[i][1]);
     assert_int_equal(e->key_columns, sizes[i][2]);
@@ -212,8 +212,8 @@ static void transpose(const float *w, size_t rows, size_t columns, float *out) {
 
 static void test_layouts_agree(void **state) {
   (void)state;
-  for (size_t i = 0; i < example_count(); ++i) {
-    const example *e = example_at(i);
+  for (size_t i = 0; i < clattn_example_count(); ++i) {
+    const example *e = clattn_example_at(i);
     bool xw = e->layout == CLATTN_LAYOUT_XW;
     float wq[MOST_COLUMNS * MOST_COLUMNS];
     example other = *e;
@@ -247,8 +247,8 @@ static void test_positions(void **state) {
 
 static void test_input_without_positions(void **state) {
   (void)state;
-  for (size_t i = 0; i < example_count(); ++i) {
-    const example *e = example_at(i);
+  for (size_t i = 0; i < clattn_example_count(); ++i) {
+    const example *e = clattn_example_at(i);
     float x[MOST_TOKENS * MOST_COLUMNS];
     if (e->sinusoidal_positions) continue;
     example_input(e, x);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clattn_cl.h"
+#include "clattn_explain.h"
 #include "problem/shape.h"
 #include "support.h"
 
@@ -58,6 +59,9 @@ static void calls_of_devices_and_kernels(clattn_device **device) {
   SUCCEEDS(clattn_device_matrix_unit, *device, CLATTN_F16, &unit);
   SUCCEEDS(clattn_problem_validate, &p);
   SUCCEEDS(clattn_kernel_supported, 0, clattn_device_get_info(*device));
+  char *text = NULL;
+  SUCCEEDS(clattn_explain_example, *device, "please-study-man", NULL, CLATTN_EXPLANATION_TEXT, &text, NULL);
+  clattn_explain_free(text);
   SUCCEEDS(clattn_kernel_self_test, *device, 0, NULL, &answer);
   remove("interface.json");
   SUCCEEDS(clattn_tuning_store, "interface.json", *device, &p, &tuned);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/input/examples.h"
+#include "explain/examples.h"
 #include "problem/rotary.h"
 #include "support.h"
 
@@ -21,7 +21,7 @@ static void please_study_man(void **state) {
   static const double weights[] = {0.401112, 0.197776, 0.401112, 0.108383, 0.445808,
                                    0.445808, 0.248255, 0.248255, 0.503490};
   static const double context[] = {0.802224, 0.796664, 0.554192, 1.337425, 0.751745, 1.000000};
-  const example *e = example_find("please-study-man");
+  const example *e = clattn_example_find("please-study-man");
   support_case c;
   const clattn_problem problem = support_problem(3, 2, 2);
   support_allocate(&c, &problem, 1);

@@ -195,6 +195,12 @@ static void unknown_sizes_are_refused(void **state) {
   REFUSED(c.outputs, clattn_sized_outputs, clattn_reference_run(&p, &c.inputs, &c.outputs, &error));
   REFUSED(c.inputs, clattn_sized_inputs, clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error));
   REFUSED(c.outputs, clattn_sized_outputs, clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error));
+  clattn_explain_options explain = CLATTN_EXPLAIN_OPTIONS_INIT;
+  char *text = NULL;
+  REFUSED(explain, clattn_sized_explain_options,
+          clattn_explain(d, &p, &c.inputs, &explain, CLATTN_EXPLANATION_TEXT, &text, NULL, &error));
+  REFUSED(c.inputs, clattn_sized_inputs,
+          clattn_explain(d, &p, &c.inputs, NULL, CLATTN_EXPLANATION_TEXT, &text, NULL, &error));
   REFUSED(report, clattn_sized_check_report, clattn_check(plan, &c.inputs, &c.outputs, NULL, &report, &error));
   clattn_plan_destroy(plan);
   support_free(&c);

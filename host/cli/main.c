@@ -1,6 +1,6 @@
 /* The program: finds the command and calls it. */
 #include "cli/command.h"
-#include "cli/input/examples.h"
+#include "explain/examples.h"
 #include "base/hash.h"
 #include "cli/options/option_values.h"
 
@@ -100,9 +100,9 @@ static int help(FILE *to) {
   for (int i = 0; i < COMMANDS; ++i) fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
   fprintf(to, "  %-9s %s\n\n", "help", "this page, or 'clattn help COMMAND' for a command's options");
   fprintf(to, "examples from four articles ('clattn run --example NAME', 'clattn explain NAME'):\n");
-  for (size_t i = 0; i < example_count(); ++i) {
+  for (size_t i = 0; i < clattn_example_count(); ++i) {
     char source[EXAMPLE_SOURCE];
-    fprintf(to, "  %-18s %s\n", example_at(i)->name, example_source(example_at(i), source));
+    fprintf(to, "  %-18s %s\n", clattn_example_at(i)->name, clattn_example_source(clattn_example_at(i), source));
   }
   fprintf(to,
           "\nenvironment:\n"

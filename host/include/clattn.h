@@ -6,7 +6,7 @@
  * Describe, plan, run: a clattn_problem says what, a clattn_device where, a clattn_plan how. Planning is slow and done
  * once; running is fast, allocates nothing (CLBlast may) and can be repeated. clattn_problem.h has the problem and the
  * errors, clattn_inspect.h kernels, costs, tuning and every tensor's shape, clattn_check.h the reference, clattn_cl.h
- * buffers of your own.
+ * buffers of your own, clattn_explain.h a walk through a small problem.
  *
  * Tensors are row-major and dense unless strides say otherwise. Sizes count elements unless a name says bytes; times
  * are seconds.

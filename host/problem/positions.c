@@ -85,7 +85,8 @@ static int64_t end_of_places(const clattn_problem *p, const clattn_sequence *s) 
   const bool packed = p->lengths == CLATTN_LENGTHS_PACKED; /* without padding */
   const int64_t queries = (int64_t)(packed ? s->query_len : p->query_len);
   const int64_t keys = (int64_t)(packed ? s->new_len : p->key_len);
-  return larger(queries > 0 ? clattn_first_query_position(s) + queries : 0, keys > 0 ? clattn_first_key_position(s) + keys : 0);
+  return larger(queries > 0 ? clattn_first_query_position(s) + queries : 0,
+                keys > 0 ? clattn_first_key_position(s) + keys : 0);
 }
 
 int64_t clattn_positions_end(const clattn_problem *p, const clattn_inputs *inputs) {

@@ -30,6 +30,7 @@ SHORTER(tile_info, CLATTN_TILE_INFO_INIT, of_device);
 SHORTER(peaks, CLATTN_PEAKS_INIT, local);
 WHOLE(self_test_result, CLATTN_SELF_TEST_RESULT_INIT);
 WHOLE(merging, CLATTN_MERGING_INIT);
+WHOLE(explain_options, CLATTN_EXPLAIN_OPTIONS_INIT);
 
 static size_t size_of(const void *sized) {
   size_t size;

@@ -4,6 +4,7 @@
 
 #include "clattn_check.h"
 #include "clattn_cl.h"
+#include "clattn_explain.h"
 
 typedef struct clattn_sized {
   const char *name, *initial; /* "clattn_inputs", "CLATTN_INPUTS_INIT" */
@@ -13,7 +14,8 @@ typedef struct clattn_sized {
 extern const clattn_sized clattn_sized_problem, clattn_sized_inputs, clattn_sized_outputs, clattn_sized_buffers,
     clattn_sized_plan_options, clattn_sized_probe_options, clattn_sized_tuned, clattn_sized_timings,
     clattn_sized_plan_info, clattn_sized_check_report, clattn_sized_reason, clattn_sized_kernel_info,
-    clattn_sized_tile_info, clattn_sized_peaks, clattn_sized_self_test_result, clattn_sized_merging;
+    clattn_sized_tile_info, clattn_sized_peaks, clattn_sized_self_test_result, clattn_sized_merging,
+    clattn_sized_explain_options;
 
 /* CLATTN_INVALID_ARGUMENT where the struct is NULL or has a size that this library does not know. */
 clattn_status clattn_check_sized(const clattn_sized *of, const void *given, clattn_error *error);

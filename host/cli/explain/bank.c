@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/explain/print.h"
 #include "cli/explain/demos.h"
-#include "cli/explain/text.h"
-#include "cli/explain/words.h"
+#include "explain/text.h"
+#include "explain/words.h"
 
 enum { SENTENCES = 2, TOKENS = 4, FEATURES = 4, SENSES = 2, BANK = 2 };
 
@@ -72,8 +73,8 @@ static int run_bank(const run_options *o, bank *b, clattn_check_report *check) {
 
 static void print_vector(const char *name, const float *values, const char *after) {
   char text[2][24];
-  printf("%s[%s, %s]%s", name, text_own_digits((double)values[0], text[0]), text_own_digits((double)values[1], text[1]),
-         after);
+  printf("%s[%s, %s]%s", name, clattn_text_own_digits((double)values[0], text[0]),
+         clattn_text_own_digits((double)values[1], text[1]), after);
 }
 
 static void print_sentence(const bank *b, size_t s) {
@@ -93,8 +94,9 @@ static void print_sentence(const bank *b, size_t s) {
   memcpy(row, b->weights[s][BANK], sizeof b->weights[s][BANK]);
   memcpy(row + TOKENS, b->context[s][BANK], sizeof b->context[s][BANK]);
   printf("\n%s %s %s %s\n\n", words[s][0], words[s][1], words[s][2], words[s][3]);
-  text_table(&table);
-  printf("\n  \"bank\" gives %s to \"%s\", whose key is ", words_share((double)row[most], share), words[s][most]);
+  print_table(&table);
+  printf("\n  \"bank\" gives %s to \"%s\", whose key is ", clattn_words_share((double)row[most], share),
+         words[s][most]);
   print_vector("", b->k[s][most], ": ");
   printf("of place and institution it offers the %s.\n", b->k[s][most][0] > b->k[s][most][1] ? "first" : "second");
 }

@@ -9,10 +9,12 @@
 
 #include "cli/command.h"
 #include "cli/devices/open.h"
+#include "cli/explain/load.h"
+#include "cli/explain/print.h"
 #include "cli/report/terminal.h"
-#include "cli/explain/text.h"
+#include "explain/text.h"
 #include "cli/files/user_files.h"
-#include "cli/explain/words.h"
+#include "explain/words.h"
 
 void demo_headline(const char *text) {
   printf("%s%s%s\n", style(BOLD), text, style(PLAIN));
@@ -57,7 +59,7 @@ int demo_run(const run_options *o, const clattn_problem *problem, const clattn_i
 
 /* Makes the walk of an example, with the device options given. */
 static int walk_example(const run_options *device, const char *name, size_t heads, bool layout_given,
-                        clattn_weight_layout layout, walk *w) {
+                        clattn_weight_layout layout, loaded_walk *l) {
   run_options options = {.platform = device->platform, .device = device->device, .pipeline = device->pipeline};
   char copy[64];
   snprintf(copy, sizeof copy, "%s", name);
@@ -67,7 +69,7 @@ static int walk_example(const run_options *device, const char *name, size_t head
   options.meaning = device->meaning;
   options.meaning.layout_given = layout_given;
   options.meaning.layout = layout;
-  return walk_make(&options, NULL, WALK_TEXT, w);
+  return walk_load(&options, NULL, WALK_TEXT, l);
 }
 
 /* ---- routing and content ----------------------------------------------------------------------------------------- */
@@ -104,7 +106,7 @@ static void swap_places(const walk *w, const change *c, float *matrix) {
 }
 
 static int route(walk *w, const change *c, routed *to) {
-  clattn_inputs inputs = w->input.inputs;
+  clattn_inputs inputs = *w->of.inputs;
   const clattn_outputs outputs = {.size = sizeof(clattn_outputs), .weights = to->weights, .context = to->context};
   float *copy = NULL;
   clattn_error error;
@@ -144,14 +146,14 @@ static void say_change(const walk *w, const change *c, const routed *before, con
   if (memcmp(before->weights, after->weights, n * n * sizeof(float)) == 0)
     printf("All %zu weights are the same, bit for bit: routing stays.", n * n);
   else
-    printf("\"it\" gives %s to \"dog\", %s to \"ball\": routing moves.", words_share((double)row[DOG], dog),
-           words_share((double)row[BALL], ball));
+    printf("\"it\" gives %s to \"dog\", %s to \"ball\": routing moves.", clattn_words_share((double)row[DOG], dog),
+           clattn_words_share((double)row[BALL], ball));
   printf(" Context moves by up to %.4g.\n", moved);
 }
 
 static int print_routing(walk *w) {
   static routed result[CHANGES];
-  const example *e = w->input.example;
+  const example *e = w->example;
   const size_t n = w->seen.query_len, columns = w->seen.heads * w->seen.value_dim;
   walk_step table = {.kind = WALK_TABLE};
   const char *const names[] = {"w(dog)", "w(ball)", e->value_features[0], e->value_features[1], e->value_features[2]};
@@ -167,17 +169,17 @@ static int print_routing(walk *w) {
   demo_headline("Routing and content: the dog chased the ball because it was excited");
   puts("Q and K decide which token listens to which, V decides what it hears. Below: the weights and\n"
        "the context of \"it\".\n");
-  text_table(&table);
+  print_table(&table);
   putchar('\n');
   for (size_t i = 1; i < CHANGES; ++i) say_change(w, &changes[i], &result[0], &result[i]);
   return demo_result(&w->check);
 }
 
 static int run_routing_demo(const run_options *o) {
-  walk w;
-  int code = walk_example(o, "dog-chased-ball", 0, false, CLATTN_LAYOUT_XW, &w);
-  if (code == GO_ON) code = print_routing(&w);
-  walk_free(&w);
+  loaded_walk l;
+  int code = walk_example(o, "dog-chased-ball", 0, false, CLATTN_LAYOUT_XW, &l);
+  if (code == GO_ON) code = print_routing(&l.walk);
+  walk_unload(&l);
   return code;
 }
 
@@ -190,7 +192,7 @@ static void add_weights(const walk *w, walk_step *table) {
       snprintf(name, sizeof name, "one head");
     else
       snprintf(name, sizeof name, "%s of two heads", h == 0 ? "first" : "second");
-    memcpy(demo_add_row(table, name), walk_scores_row(w, w->outputs.weights, h, walk_focus_row(w)),
+    memcpy(demo_add_row(table, name), clattn_walk_scores_row(w, w->outputs.weights, h, clattn_walk_focus_row(w)),
            w->seen.key_len * sizeof(float));
   }
 }
@@ -201,7 +203,7 @@ static void say_head(const walk_step *table, size_t r) {
   for (size_t c = 1; c < table->columns; ++c)
     if (table->value[r][c] > table->value[r][best]) best = c;
   printf("  %s: \"%s\" first, %s\n", table->row[r], table->column[best],
-         words_share((double)table->value[r][best], share));
+         clattn_words_share((double)table->value[r][best], share));
 }
 
 static void compare_layouts(const walk *w, const walk *turned) {
@@ -214,27 +216,27 @@ static void compare_layouts(const walk *w, const walk *turned) {
 }
 
 static int run_heads_demo(const run_options *o) {
-  walk one, two = {.steps = 0}, turned = {.steps = 0};
+  loaded_walk all[3];
+  memset(all, 0, sizeof all);
+  const walk *one = &all[0].walk, *two = &all[1].walk, *turned = &all[2].walk;
   walk_step table = {.kind = WALK_TABLE};
-  int code = walk_example(o, "cat-sat-down", 1, false, CLATTN_LAYOUT_XW, &one);
-  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &two);
-  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &turned);
+  int code = walk_example(o, "cat-sat-down", 1, false, CLATTN_LAYOUT_XW, &all[0]);
+  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 2, false, CLATTN_LAYOUT_XW, &all[1]);
+  if (code == GO_ON) code = walk_example(o, "cat-sat-down", 1, true, CLATTN_LAYOUT_XW, &all[2]);
   if (code == GO_ON) {
-    demo_name_columns(&table, one.input.example->tokens, one.seen.key_len);
-    add_weights(&one, &table);
-    add_weights(&two, &table);
+    demo_name_columns(&table, one->example->tokens, one->seen.key_len);
+    add_weights(one, &table);
+    add_weights(two, &table);
     demo_headline("One head and two: the cat sat down");
     puts("Two heads split the columns of Q, K and V in the middle, and each has its own softmax. One head\n"
          "must divide its attention among all that is asked. Below: the weights of \"sat\".\n");
-    text_table(&table);
+    print_table(&table);
     putchar('\n');
     for (size_t r = 0; r < table.rows; ++r) say_head(&table, r);
-    compare_layouts(&one, &turned);
-    code = demo_result(!one.check.passed ? &one.check : !two.check.passed ? &two.check : &turned.check);
+    compare_layouts(one, turned);
+    code = demo_result(!one->check.passed ? &one->check : !two->check.passed ? &two->check : &turned->check);
   }
-  walk_free(&one);
-  walk_free(&two);
-  walk_free(&turned);
+  for (size_t i = 0; i < 3; ++i) walk_unload(&all[i]);
   return code;
 }
 
@@ -243,7 +245,7 @@ static int run_heads_demo(const run_options *o) {
 static void print_vector(const char *name, const float *values, size_t count) {
   char text[24];
   printf("%s = [", name);
-  for (size_t i = 0; i < count; ++i) printf("%s%s", i > 0 ? ", " : "", text_own_digits((double)values[i], text));
+  for (size_t i = 0; i < count; ++i) printf("%s%s", i > 0 ? ", " : "", clattn_text_own_digits((double)values[i], text));
   fputs("]", stdout);
 }
 
@@ -252,40 +254,40 @@ enum { APPLE = 1, PHONES = 2 };
 static size_t equal_keys(const walk *w) {
   size_t equal = 0;
   for (size_t j = 0; j < w->seen.key_len; ++j)
-    equal += memcmp(walk_query(w, 0, APPLE), walk_key(w, 0, j), w->seen.head_dim * sizeof(float)) == 0;
+    equal += memcmp(clattn_walk_query(w, 0, APPLE), clattn_walk_key(w, 0, j), w->seen.head_dim * sizeof(float)) == 0;
   return equal;
 }
 
 static void print_confusions(const walk *w) {
   const clattn_problem *p = &w->seen;
-  const float *products = walk_scores_row(w, w->outputs.products, 0, APPLE);
+  const float *products = clattn_walk_scores_row(w, w->outputs.products, 0, APPLE);
   demo_headline("Four common confusions, each with numbers: love Apple phones");
   puts("\nAre keys returned? No: queries are compared with keys, and values are returned.");
-  print_vector("  k(phones)", walk_key(w, 0, PHONES), p->head_dim);
-  print_vector(", context(Apple)", walk_context(w, 0, APPLE), p->value_dim);
+  print_vector("  k(phones)", clattn_walk_key(w, 0, PHONES), p->head_dim);
+  print_vector(", context(Apple)", clattn_walk_context(w, 0, APPLE), p->value_dim);
   printf(": %zu numbers, like a value, not %zu like a key\n", p->value_dim, p->head_dim);
   puts("\nIs one token the query and another the key? Every token has all three.");
-  print_vector("  q(phones)", walk_query(w, 0, PHONES), p->head_dim);
-  print_vector(", k(phones)", walk_key(w, 0, PHONES), p->head_dim);
-  print_vector(", v(phones)", walk_value(w, 0, PHONES), p->value_dim);
+  print_vector("  q(phones)", clattn_walk_query(w, 0, PHONES), p->head_dim);
+  print_vector(", k(phones)", clattn_walk_key(w, 0, PHONES), p->head_dim);
+  print_vector(", v(phones)", clattn_walk_value(w, 0, PHONES), p->value_dim);
   puts("\n\nDoes the query look for an equal key? No: keys are compared by dot product.");
-  print_vector("  q(Apple)", walk_query(w, 0, APPLE), p->head_dim);
+  print_vector("  q(Apple)", clattn_walk_query(w, 0, APPLE), p->head_dim);
   printf(" equals %zu of %zu keys; q(Apple)·k(phones) = %g is still the largest product\n", equal_keys(w), p->key_len,
          (double)products[PHONES]);
   puts("\nIs the value the token itself? No: it is x·Wv, computed from the token.");
   print_vector("  x(phones)", w->outputs.x_positioned + PHONES * p->model_dim, p->model_dim);
-  print_vector(", v(phones)", walk_value(w, 0, PHONES), p->value_dim);
+  print_vector(", v(phones)", clattn_walk_value(w, 0, PHONES), p->value_dim);
   putchar('\n');
 }
 
 static int run_confusions_demo(const run_options *o) {
-  walk w;
-  int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &w);
+  loaded_walk l;
+  int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &l);
   if (code == GO_ON) {
-    print_confusions(&w);
-    code = demo_result(&w.check);
+    print_confusions(&l.walk);
+    code = demo_result(&l.walk.check);
   }
-  walk_free(&w);
+  walk_unload(&l);
   return code;
 }
 
@@ -293,28 +295,29 @@ static int run_confusions_demo(const run_options *o) {
 
 int demo_scales(const run_options *options, const walk *w) {
   run_options other = *options;
-  walk scaled;
+  loaded_walk scaled;
   walk_name focus;
   other.meaning.scale_given = false;
-  walk_query_name(w, w->focus, focus);
-  int code = walk_make(&other, focus, WALK_TEXT, &scaled);
+  clattn_walk_query_name(w, w->focus, focus);
+  int code = walk_load(&other, focus, WALK_TEXT, &scaled);
   for (size_t h = 0; code == GO_ON && h < w->heads; ++h) {
-    const walk *const walks[] = {w, &scaled};
+    const walk *const walks[] = {w, &scaled.walk};
     walk_step table = {.kind = WALK_TABLE, .columns = w->key[h].count};
-    for (size_t c = 0; c < table.columns; ++c) walk_key_name(w, w->key[h].index[c], table.column[c]);
+    for (size_t c = 0; c < table.columns; ++c) clattn_walk_key_name(w, w->key[h].index[c], table.column[c]);
     for (int i = 0; i < 2; ++i) {
       char name[WALK_NAME];
       snprintf(name, sizeof name, "scale %.7g", (double)clattn_problem_scale(&walks[i]->seen));
       float *row = demo_add_row(&table, name);
-      const float *from = walk_scores_row(walks[i], walks[i]->outputs.weights, h, walk_focus_row(walks[i]));
+      const float *from =
+          clattn_walk_scores_row(walks[i], walks[i]->outputs.weights, h, clattn_walk_focus_row(walks[i]));
       for (size_t c = 0; c < table.columns; ++c) row[c] = from[w->key[h].index[c]];
     }
     printf("\n%sweights of \"%s\"%s with this scale, and with 1 / sqrt(head_dim)\n\n", style(PLAIN), focus,
            w->heads > 1 ? " in each head" : "");
-    text_table(&table);
+    print_table(&table);
   }
-  if (code == GO_ON) code = demo_result(&scaled.check);
-  walk_free(&scaled);
+  if (code == GO_ON) code = demo_result(&scaled.walk.check);
+  walk_unload(&scaled);
   return code;
 }
 

@@ -3,7 +3,8 @@
 #ifndef CLATTN_CLI_DEMOS_H
 #define CLATTN_CLI_DEMOS_H
 
-#include "cli/explain/walk.h"
+#include "cli/options/options.h"
+#include "explain/walk.h"
 
 typedef struct demo {
   const char *name;    /* what follows `clattn explain` */

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/explain/print.h"
 #include "cli/explain/demos.h"
-#include "cli/explain/text.h"
+#include "explain/text.h"
 
 enum { WORDS = 3, QUERIES = 2, SHARPNESSES = 9 };
 
@@ -73,7 +74,7 @@ static void print_query(const dictionary *d, size_t i) {
   }
   printf("\nquery \"%s\" = %g dog + %g cat + %g cow\n\n", asked[i], (double)asked_as[i][0], (double)asked_as[i][1],
          (double)asked_as[i][2]);
-  text_table(&table);
+  print_table(&table);
 }
 
 static void print_lookup(const dictionary *d, size_t i) {

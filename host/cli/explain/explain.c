@@ -7,16 +7,18 @@
 #include "cli/explain/demos.h"
 #include "cli/explain/explain_options.h"
 #include "cli/input/input_names.h"
-#include "cli/explain/page.h"
+#include "cli/explain/html.h"
+#include "cli/explain/load.h"
 #include "cli/explain/pictures.h"
+#include "cli/explain/print.h"
 #include "cli/report/terminal.h"
-#include "cli/explain/text.h"
 
 static int complain_of_word(const char *word) {
   char allowed[256];
   size_t used = 0;
-  for (size_t i = 0; i < example_count(); ++i)
-    used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", example_at(i)->name);
+  for (size_t i = 0; i < clattn_example_count(); ++i)
+    used +=
+        (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", clattn_example_at(i)->name);
   for (size_t i = 0; i < demo_count(); ++i)
     used += (size_t)snprintf(allowed + used, sizeof allowed - used, ", %s", demo_at(i)->name);
   complain("unknown word '%s' (allowed: %s)", word, allowed);
@@ -88,7 +90,7 @@ static int run_demo(const demo *d, const explain_options *o) {
 /* False if the reader ended it. */
 static bool print_steps(const walk *w, bool wait) {
   for (size_t i = 0; i < w->steps; ++i) {
-    text_step(&w->step[i], i + 1);
+    if (!print_step(w, i)) return false;
     if (wait && i + 1 < w->steps && !wait_for_enter()) {
       putchar('\n');
       return false;
@@ -98,7 +100,7 @@ static bool print_steps(const walk *w, bool wait) {
 }
 
 static void print_demos(const walk *w) {
-  const example *e = w->input.example;
+  const example *e = w->example;
   for (size_t i = 0; e != NULL && i < demo_count(); ++i)
     if (strcmp(demo_at(i)->example, e->name) == 0)
       printf("\nclattn explain %s: %s\n", demo_at(i)->name, demo_at(i)->summary);
@@ -106,37 +108,34 @@ static void print_demos(const walk *w) {
 
 static int print_text(const explain_options *o, const walk *w) {
   int code = GO_ON;
-  text_begin(w);
-  if (!print_steps(w, o->step != 0)) return GO_ON;
+  if (!print_begin_of(w) || !print_steps(w, o->step != 0)) return GO_ON;
   if (o->run.meaning.scale_given) code = demo_scales(&o->run, w);
-  text_end(w);
+  print_end_of(w);
   print_demos(w);
   return code;
 }
 
 static int write_page(const explain_options *o, const walk *w) {
-  text_begin(w);
-  const bool written = page_write(w, o->html);
-  if (written) text_end(w);
-  return written ? GO_ON : EXIT_BAD_INPUT;
+  return print_begin_of(w) && html_write(w, o->html) && print_end_of(w) ? GO_ON : EXIT_BAD_INPUT;
 }
 
 static int prepare_files(const explain_options *o, const walk *w) {
   if (o->html != NULL && !inputs_are_spared(&o->run, "--html", o->html)) return EXIT_BAD_INPUT;
   if (o->svg != NULL && !pictures_prepare(w, &o->run, o->svg)) return EXIT_BAD_INPUT;
-  return o->html != NULL && !page_prepare(o->html) ? EXIT_BAD_INPUT : GO_ON;
+  return o->html != NULL && !html_prepare(o->html) ? EXIT_BAD_INPUT : GO_ON;
 }
 
 static int walk_through(const explain_options *o) {
-  walk w;
-  int code = walk_make(&o->run, o->focus, o->html != NULL ? WALK_PAGE : WALK_TEXT, &w);
-  if (code == GO_ON) code = prepare_files(o, &w);
+  loaded_walk loaded;
+  const walk *w = &loaded.walk;
+  int code = walk_load(&o->run, o->focus, o->html != NULL ? WALK_PAGE : WALK_TEXT, &loaded);
+  if (code == GO_ON) code = prepare_files(o, w);
   if (code == GO_ON) {
-    code = o->html != NULL ? write_page(o, &w) : print_text(o, &w);
-    if (code == GO_ON || code == EXIT_PASSED) code = w.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
-    if (o->svg != NULL && !pictures_write(&w, o->svg)) code = EXIT_BAD_INPUT;
+    code = o->html != NULL ? write_page(o, w) : print_text(o, w);
+    if (code == GO_ON || code == EXIT_PASSED) code = w->check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
+    if (o->svg != NULL && !pictures_write(w, o->svg)) code = EXIT_BAD_INPUT;
   }
-  walk_free(&w);
+  walk_unload(&loaded);
   return code;
 }
 
@@ -153,7 +152,7 @@ int command_explain(int argc, const char **argv) {
   }
   const demo *d = code == GO_ON && o.word != NULL ? demo_find(o.word) : NULL;
   if (code == GO_ON && d == NULL && o.word != NULL)
-    code = example_find(o.word) != NULL ? take_example(&o) : complain_of_word(o.word);
+    code = clattn_example_find(o.word) != NULL ? take_example(&o) : complain_of_word(o.word);
   if (code == GO_ON) code = d != NULL ? run_demo(d, &o) : walk_through(&o);
   explain_options_free(&o);
   return code;

@@ -13,7 +13,7 @@
 _Static_assert(SVG_COLUMNS >= WALK_COLUMNS, "a step must fit into a picture");
 
 static bool path_of(const walk *w, const walk_step *s, const char *folder, char *path, size_t size) {
-  const example *e = w->input.example;
+  const example *e = w->example;
   const int length =
       snprintf(path, size, "%s/%s%s%s.svg", folder, e != NULL ? e->name : "", e != NULL ? "-" : "", s->id);
   if (length >= 0 && (size_t)length < size) return true;
@@ -46,7 +46,7 @@ bool pictures_prepare(const walk *w, const run_options *options, const char *fol
 /* The sentence about the row of the focus, or the answer to the article's question. */
 static const char *caption_of(const walk *w, const walk_step *s) {
   const bool answered = s->rows < WALK_LINES && s->line[s->rows][0] != '\0';
-  return answered ? s->line[s->rows + 1] : s->line[walk_focus_row(w)];
+  return answered ? s->line[s->rows + 1] : s->line[clattn_walk_focus_row(w)];
 }
 
 static bool write_picture(const walk *w, const walk_step *s, const char *folder) {
@@ -54,9 +54,9 @@ static bool write_picture(const walk *w, const walk_step *s, const char *folder)
   svg_heat_map map = {.title = title, .caption = caption_of(w, s), .rows = s->rows, .columns = s->columns};
   if (!path_of(w, s, folder, path, sizeof path)) return false;
   if (w->seen.heads > 1)
-    snprintf(title, sizeof title, "%s: weights, head %zu", w->input.name, s->head);
+    snprintf(title, sizeof title, "%s: weights, head %zu", w->name, s->head);
   else
-    snprintf(title, sizeof title, "%s: weights", w->input.name);
+    snprintf(title, sizeof title, "%s: weights", w->name);
   for (size_t r = 0; r < s->rows; ++r) {
     map.row[r] = s->row[r];
     for (size_t c = 0; c < s->columns; ++c) map.share[r][c] = (double)s->value[r][c];

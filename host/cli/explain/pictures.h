@@ -3,7 +3,7 @@
 #define CLATTN_CLI_PICTURES_H
 
 #include "cli/options/options.h"
-#include "cli/explain/walk.h"
+#include "explain/walk.h"
 
 /* Makes the folder if it is missing, and refuses to overwrite input files. Both functions return
  * false after a complaint. / */

@@ -76,9 +76,9 @@ int input_complain_of(const clattn_error *error) {
 
 static int complain_of_example(const char *name) {
   char allowed[256] = "";
-  for (size_t i = 0; i < example_count(); ++i) {
+  for (size_t i = 0; i < clattn_example_count(); ++i) {
     const size_t used = strlen(allowed);
-    snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", example_at(i)->name);
+    snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", clattn_example_at(i)->name);
   }
   complain("--example %s (allowed: %s)", name, allowed);
   return EXIT_BAD_INPUT;
@@ -98,7 +98,7 @@ static float *example_matrix(const example *e, const float *w, size_t columns, c
 static int input_from_example(const run_options *o, input *in) {
   static const clattn_tensor made[] = {CLATTN_X, CLATTN_WQ, CLATTN_WK, CLATTN_WV};
   const char *name = o->example != NULL ? o->example : "please-study-man";
-  const example *e = example_find(name);
+  const example *e = clattn_example_find(name);
   if (e == NULL) return complain_of_example(name);
   clattn_problem *p = &in->problem;
   in->example = e;

@@ -4,9 +4,9 @@
 
 #include "cli/files/array.h"
 #include "clattn_inspect.h"
-#include "cli/input/examples.h"
 #include "cli/model/vocabulary.h"
 #include "cli/options/options.h"
+#include "explain/examples.h"
 
 typedef struct input {
   clattn_problem problem;
@@ -18,9 +18,9 @@ typedef struct input {
   clattn_inputs inputs;               /* as the library takes them */
   int32_t *ids[2];                    /* of positions: tokens, keys; NULL where there are none */
   float *turns[2];                    /* cosines and sines; NULL where there are none */
-  float *cache[CACHE_FILES]; /* the past, (batch, kv_heads, past_len, dim), and scales; NULL where there is none */
-  size_t past_len;              /* of the longest past */
-  const int32_t *past_lengths;  /* (batch), of the options; NULL: past_len each */
+  float *cache[CACHE_FILES];   /* the past, (batch, kv_heads, past_len, dim), and scales; NULL where there is none */
+  size_t past_len;             /* of the longest past */
+  const int32_t *past_lengths; /* (batch), of the options; NULL: past_len each */
 } input;
 
 /* Returns GO_ON, or the exit code after a complaint. Free in every case. */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "cli/command.h"
-#include "cli/explain/text.h"
-#include "cli/explain/walk.h"
+#include "cli/explain/load.h"
+#include "cli/explain/print.h"
 
 typedef struct model_options {
   run_options run;
@@ -25,28 +25,31 @@ static int read_all(int argc, const char **argv, model_options *o) {
   return own_options_read(argc, argv, &own, &o->run);
 }
 
-static void print(const walk *w) {
-  text_begin(w);
-  for (size_t i = 0; i < w->steps; ++i) text_step(&w->step[i], i + 1);
-  text_end(w);
+static bool print(const walk *w) {
+  bool good = print_begin_of(w);
+  for (size_t i = 0; i < w->steps && good; ++i) good = print_step(w, i);
+  return good && print_end_of(w);
+}
+
+static int walk_through(const model_options *o) {
+  loaded_walk loaded;
+  int code = walk_load(&o->run, o->focus, WALK_TEXT, &loaded);
+  if (code == GO_ON) {
+    const bool printed = print(&loaded.walk);
+    code = !printed ? EXIT_BAD_INPUT : loaded.walk.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
+  }
+  walk_unload(&loaded);
+  return code;
 }
 
 int command_model(int argc, const char **argv) {
   model_options o;
-  walk w = {.steps = 0};
   int code = read_all(argc, argv, &o);
   if (code == GO_ON && o.run.explain != 0) {
     complain("--explain-plan goes only with 'clattn run'");
     code = EXIT_BAD_INPUT;
   }
-  if (code == GO_ON) {
-    code = walk_make(&o.run, o.focus, WALK_TEXT, &w);
-    if (code == GO_ON) {
-      print(&w);
-      code = w.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
-    }
-    walk_free(&w);
-  }
+  if (code == GO_ON) code = walk_through(&o);
   run_options_free(&o.run);
   free(o.folder);
   free(o.focus);

@@ -254,7 +254,7 @@ static void print_example(const report *r) {
   }
   print_context(r);
   char source[EXAMPLE_SOURCE];
-  printf("\nFrom the article %s:\n%s\n", example_source(e, source), e->question);
+  printf("\nFrom the article %s:\n%s\n", clattn_example_source(e, source), e->question);
   const bool as_asked = !p->causal && p->window_left == CLATTN_UNBOUNDED && p->window_right == CLATTN_UNBOUNDED &&
                         p->mask == CLATTN_MASK_NONE && p->lengths == CLATTN_LENGTHS_FULL && !p->alibi && !p->sinks &&
                         p->softcap == 0.0f && p->scale_mode == CLATTN_SCALE_DEFAULT && p->heads == e->heads;

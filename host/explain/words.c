@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/explain/walk.h"
-#include "cli/explain/words.h"
+#include "explain/walk.h"
+#include "explain/words.h"
 
 /* Weights that differ by less are called the same: two weights of 0.248255 may differ in their
  * last bits. */
@@ -12,7 +12,7 @@
 /* Up to so many keys are named; more are counted. */
 #define MOST_ALIKE 3
 
-const char *words_share(double weight, char text[16]) {
+const char *clattn_words_share(double weight, char text[16]) {
   const double percent = 100.0 * weight;
   if (percent != 0.0 && percent < 0.1)
     snprintf(text, 16, "< 0.1 %%");
@@ -37,13 +37,13 @@ static size_t say_alike(const walk *w, const walk_choice *keys, const float *wei
   char share[16];
   walk_name name;
   for (size_t c = 0; c < keys->count; ++c) alike += !said[c] && fabs((double)weights[keys->index[c]] - weight) <= SAME;
-  used = (size_t)snprintf(line, size, "%s %s to", continued ? "," : "", words_share(weight, share));
+  used = (size_t)snprintf(line, size, "%s %s to", continued ? "," : "", clattn_words_share(weight, share));
   if (alike > MOST_ALIKE)
     used += (size_t)snprintf(line + used, size - used, continued ? " %zu others each" : " %zu keys each", alike);
   for (size_t c = 0; c < keys->count; ++c) {
     if (said[c] || fabs((double)weights[keys->index[c]] - weight) > SAME) continue;
     said[c] = true;
-    walk_key_name(w, keys->index[c], name);
+    clattn_walk_key_name(w, keys->index[c], name);
     if (alike <= MOST_ALIKE)
       used += (size_t)snprintf(line + used, size - used, "%s \"%s\"", named++ > 0 ? " and" : "", name);
   }
@@ -55,10 +55,10 @@ static size_t say_alike(const walk *w, const walk_choice *keys, const float *wei
  * together. */
 static void say_row(const walk *w, size_t head, size_t r, char *line) {
   const walk_choice *keys = &w->key[head];
-  const float *weights = walk_scores_row(w, w->outputs.weights, head, r);
+  const float *weights = clattn_walk_scores_row(w, w->outputs.weights, head, r);
   bool said[WALK_MOST] = {false};
   walk_name name;
-  walk_query_name(w, w->query.index[r], name);
+  clattn_walk_query_name(w, w->query.index[r], name);
   size_t used = (size_t)snprintf(line, WALK_LINE, "\"%s\" gives", name);
   for (int i = 0; i < 3; ++i) {
     size_t best = keys->count;
@@ -74,7 +74,7 @@ static void say_row(const walk *w, size_t head, size_t r, char *line) {
 
 /* The column with the largest term of a product, as in "animate 3x2". */
 static size_t largest_term(const walk *w, size_t head, size_t query, size_t key) {
-  const float *q = walk_query(w, head, query), *k = walk_key(w, head, key);
+  const float *q = clattn_walk_query(w, head, query), *k = clattn_walk_key(w, head, key);
   size_t best = 0;
   for (size_t c = 1; c < w->seen.head_dim; ++c)
     if (q[c] * k[c] > q[best] * k[best]) best = c;
@@ -82,24 +82,24 @@ static size_t largest_term(const walk *w, size_t head, size_t query, size_t key)
 }
 
 static void say_why(const walk *w, size_t head, size_t key, char *line) {
-  const example *e = w->input.example;
-  const size_t r = walk_focus_row(w), c = largest_term(w, head, w->focus, key);
-  const float product = walk_scores_row(w, w->outputs.products, head, r)[key];
-  const float *q = walk_query(w, head, w->focus), *k = walk_key(w, head, key);
+  const example *e = w->example;
+  const size_t r = clattn_walk_focus_row(w), c = largest_term(w, head, w->focus, key);
+  const float product = clattn_walk_scores_row(w, w->outputs.products, head, r)[key];
+  const float *q = clattn_walk_query(w, head, w->focus), *k = clattn_walk_key(w, head, key);
   snprintf(line, WALK_LINE, "Why: q(%s)·k(%s) = %.4g, of which \"%s\" gives %.4g × %.4g.", e->tokens[w->focus],
            e->tokens[key], (double)product, e->key_features[head * w->seen.head_dim + c], (double)q[c], (double)k[c]);
 }
 
 /* Compares the two keys of the article's question, and names a stronger one if there is one. */
 static void say_answer(const walk *w, size_t head, char *line) {
-  const example *e = w->input.example;
-  const float *weights = walk_scores_row(w, w->outputs.weights, head, walk_focus_row(w));
+  const example *e = w->example;
+  const float *weights = clattn_walk_scores_row(w, w->outputs.weights, head, clattn_walk_focus_row(w));
   const double first = (double)weights[e->asked[0]], second = (double)weights[e->asked[1]];
   const char *focus = e->tokens[w->focus], *one = e->tokens[e->asked[0]], *other = e->tokens[e->asked[1]];
   const size_t best = strongest(weights, e->token_count);
   char shares[3][16];
-  words_share(first, shares[0]);
-  words_share(second, shares[1]);
+  clattn_words_share(first, shares[0]);
+  clattn_words_share(second, shares[1]);
   size_t used = 0;
   if (fabs(first - second) <= SAME)
     used = (size_t)snprintf(line, WALK_LINE, "\"%s\" and \"%s\" get the same from \"%s\", %s each", one, other, focus,
@@ -113,18 +113,19 @@ static void say_answer(const walk *w, size_t head, char *line) {
   if (best != e->asked[0] && best != e->asked[1])
     used += (size_t)snprintf(line + used, WALK_LINE - used, "; most goes to %s\"%s\", %s",
                              best == w->focus ? "itself, " : "", e->tokens[best],
-                             words_share((double)weights[best], shares[2]));
+                             clattn_words_share((double)weights[best], shares[2]));
   snprintf(line + used, WALK_LINE - used, ".");
 }
 
-void walk_say_weights(const walk *w, size_t head, walk_step *step) {
-  const example *e = w->input.example;
+void clattn_walk_say_weights(const walk *w, size_t head, walk_step *step) {
+  const example *e = w->example;
   size_t lines = 0;
   for (size_t r = 0; r < step->rows; ++r) say_row(w, head, r, step->line[lines++]);
-  const bool asked = e != NULL && w->query.index[walk_focus_row(w)] == e->focus && w->focus == e->focus;
+  const bool asked = e != NULL && w->query.index[clattn_walk_focus_row(w)] == e->focus && w->focus == e->focus;
   if (!asked) return;
   snprintf(step->line[lines++], WALK_LINE, "%s", e->question);
   say_answer(w, head, step->line[lines++]);
-  say_why(w, head, strongest(walk_scores_row(w, w->outputs.weights, head, walk_focus_row(w)), e->token_count),
+  say_why(w, head,
+          strongest(clattn_walk_scores_row(w, w->outputs.weights, head, clattn_walk_focus_row(w)), e->token_count),
           step->line[lines++]);
 }

@@ -1,14 +1,14 @@
-/* The walk through attention: everything that `clattn explain` shows, read back from the
- * device's buffers, as a list of steps. Other files print the steps as text, pictures or a page.
+/* The walk through attention: everything that clattn_explain and `clattn explain` show, read back from the device's
+ * buffers, as a list of steps. Other files write the steps as text or a page, the program also as pictures.
  *
  * A walk is for reading. For sequences longer than WALK_WHOLE, text shows one query and its
  * strongest keys, for wide matrices the first columns, and says so. A page shows sequences up to
  * WALK_MOST and refuses longer ones. Only the first sequence of a batch is shown. / */
-#ifndef CLATTN_CLI_WALK_H
-#define CLATTN_CLI_WALK_H
+#ifndef CLATTN_WALK_H
+#define CLATTN_WALK_H
 
-#include "cli/input/input.h"
 #include "clattn_check.h"
+#include "explain/examples.h"
 
 enum {
   WALK_MOST = 64,               /* most rows and columns of a step */
@@ -64,13 +64,26 @@ typedef struct walk_step {
 
 typedef enum walk_form { WALK_TEXT, WALK_PAGE } walk_form;
 
+/* What is walked through, and how its parts are called. All of it is the caller's, and stays valid as long as the walk.
+ */
+typedef struct walk_source {
+  const clattn_problem *problem;
+  const clattn_problem *seen; /* as the run sees it, which differs with a cache */
+  const clattn_inputs *inputs;
+  const char *name;         /* of the input; NULL: "attention" */
+  const char *const *token; /* names of X's rows in the first sequence; NULL: the example's, or t0, t1, ... */
+  size_t tokens;            /* how many names there are; there must be one for each query */
+  const example *example;   /* NULL: the input is none */
+} walk_source;
+
 typedef struct walk {
   walk_form form;
-  input input;
-  clattn_device *device;
+  walk_source of;
+  const example *example; /* as in `of` */
+  const char *name;       /* never NULL */
+  clattn_device *device;  /* the caller's */
   clattn_plan *plan;
-  clattn_cache *cache;
-  clattn_problem seen; /* the problem as the run saw it, which differs with a cache */
+  clattn_problem seen;
   clattn_outputs outputs;
   float *matrix[CLATTN_TENSOR_COUNT]; /* projection matrices and biases as floats; NULL: none */
   size_t row[WALK_MOST * WALK_HEADS]; /* rows of scores and the like that are downloaded */
@@ -86,40 +99,47 @@ typedef struct walk {
   size_t steps;
 } walk;
 
-/* Loads the input, runs it with a trace, checks it, and fills the steps. `focus`: a token, its
- * number, or NULL; text shows only this query, a page begins with it. Returns GO_ON, or the exit
- * code after a complaint. Free in every case. / */
-int walk_make(const run_options *options, const char *focus, walk_form form, walk *w);
-void walk_free(walk *w);
+/* Plans and runs the source with a trace, checks the results, and fills the steps. `options`: pipeline, kernels and the
+ * like; the trace is added. `focus`: a token, its number, or NULL; text shows only this query, a page begins with it.
+ * Messages about the focus begin with "focus ", those about what a page cannot show with "page: ". Free in every case.
+ */
+clattn_status clattn_walk_make(clattn_device *device, const clattn_plan_options *options, const walk_source *source,
+                               const char *focus, walk_form form, walk *w, clattn_error *error);
+void clattn_walk_free(walk *w);
 
 /* Names a token as the example does, or t0, t1, ... */
-void walk_query_name(const walk *w, size_t query, walk_name name);
-void walk_key_name(const walk *w, size_t key, walk_name name);
+void clattn_walk_query_name(const walk *w, size_t query, walk_name name);
+void clattn_walk_key_name(const walk *w, size_t key, walk_name name);
 
 /* The row of this head and the i-th query shown, in scores or the like. */
-const float *walk_scores_row(const walk *w, const float *all, size_t head, size_t i);
+const float *clattn_walk_scores_row(const walk *w, const float *all, size_t head, size_t i);
 
 /* Vectors of the first sequence. */
-const float *walk_query(const walk *w, size_t head, size_t query);
-const float *walk_key(const walk *w, size_t head, size_t key);
-const float *walk_value(const walk *w, size_t head, size_t key);
-const float *walk_context(const walk *w, size_t head, size_t query);
+const float *clattn_walk_query(const walk *w, size_t head, size_t query);
+const float *clattn_walk_key(const walk *w, size_t head, size_t key);
+const float *clattn_walk_value(const walk *w, size_t head, size_t key);
+const float *clattn_walk_context(const walk *w, size_t head, size_t query);
+
+/* The number of KV heads, which is that of the heads if kv_heads is 0. */
+size_t clattn_walk_kv_heads(const clattn_problem *problem);
 
 /* Longest sequence that is shown completely. */
-size_t walk_whole(const walk *w);
+size_t clattn_walk_whole(const walk *w);
 
 /* How many numbers were checked; *worst: the largest error / bound. */
-size_t walk_checked(const walk *w, double *worst);
+size_t clattn_walk_checked(const walk *w, double *worst);
 
 /* Index of the focus among the queries shown. */
-size_t walk_focus_row(const walk *w);
+size_t clattn_walk_focus_row(const walk *w);
 
 /* ---- for walk.c -------------------------------------------------------------------------------------------------- */
 
-/* Makes the steps from the results. False without memory. */
-bool walk_fill_steps(walk *w);
+/* Makes the steps from the results. */
+clattn_status clattn_walk_fill_steps(walk *w, clattn_error *error);
+
+bool clattn_walk_has_cache(const walk *w);
 
 /* Adds sentences to a step of weights. */
-void walk_say_weights(const walk *w, size_t head, walk_step *step);
+void clattn_walk_say_weights(const walk *w, size_t head, walk_step *step);
 
 #endif

@@ -1,7 +1,7 @@
 /* The sentences of the four articles as problems that can be run: tokens, embeddings, matrices,
  * and a name for each row and column. Constant data only; nothing is computed or printed here. / */
-#ifndef CLATTN_CLI_EXAMPLES_H
-#define CLATTN_CLI_EXAMPLES_H
+#ifndef CLATTN_EXAMPLES_H
+#define CLATTN_EXAMPLES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,16 +35,16 @@ typedef struct example {
   const char *const *value_features; /* value_columns names: what a value hands over there */
 } example;
 
-size_t example_count(void);
+size_t clattn_example_count(void);
 
 /* Writes "TITLE", WHERE, as every page names the article. Returns text. */
 #define EXAMPLE_SOURCE 192
-const char *example_source(const example *e, char text[EXAMPLE_SOURCE]);
+const char *clattn_example_source(const example *e, char text[EXAMPLE_SOURCE]);
 
 /* NULL when index >= count. */
-const example *example_at(size_t index);
+const example *clattn_example_at(size_t index);
 
 /* Finds one by its exact name; NULL if there is none. */
-const example *example_find(const char *name);
+const example *clattn_example_find(const char *name);
 
 #endif

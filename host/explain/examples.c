@@ -6,7 +6,7 @@
  * Wk into what it offers to those who ask, Wv into what it hands over. Column c of Wq and column
  * c of Wk are about the same thing: a query that asks 3 for it and a key that offers 2 of it add
  * 3 x 2 = 6 to the score. / */
-#include "cli/input/examples.h"
+#include "explain/examples.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -308,21 +308,21 @@ static const example examples[] = {
      TABLES(apple)},
 };
 
-const char *example_source(const example *e, char text[EXAMPLE_SOURCE]) {
+const char *clattn_example_source(const example *e, char text[EXAMPLE_SOURCE]) {
   snprintf(text, EXAMPLE_SOURCE, "\"%s\"%s%s", e->article, e->where != NULL ? ", " : "",
            e->where != NULL ? e->where : "");
   return text;
 }
 
-size_t example_count(void) {
+size_t clattn_example_count(void) {
   return COUNT(examples);
 }
 
-const example *example_at(size_t index) {
+const example *clattn_example_at(size_t index) {
   return index < COUNT(examples) ? &examples[index] : NULL;
 }
 
-const example *example_find(const char *name) {
+const example *clattn_example_find(const char *name) {
   for (size_t i = 0; i < COUNT(examples); ++i)
     if (strcmp(examples[i].name, name) == 0) return &examples[i];
   return NULL;

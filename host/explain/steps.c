@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/explain/walk.h"
+#include "base/status.h"
+#include "explain/walk.h"
 
 static walk_step *add_step(walk *w, walk_kind kind, clattn_tensor tensor, size_t head) {
   walk_step *s = &w->step[w->steps++];
@@ -49,12 +50,12 @@ static void name_columns(walk_step *s, const char *const *names, size_t first, c
 
 static void name_queries(const walk *w, walk_step *s) {
   s->rows = w->query.count;
-  for (size_t i = 0; i < s->rows; ++i) walk_query_name(w, w->query.index[i], s->row[i]);
+  for (size_t i = 0; i < s->rows; ++i) clattn_walk_query_name(w, w->query.index[i], s->row[i]);
   if (!w->focused) leave_out(s, "queries", s->rows, w->query.all);
 }
 
 static void name_keys(const walk *w, size_t head, walk_step *s, walk_name *names) {
-  for (size_t i = 0; i < w->key[head].count; ++i) walk_key_name(w, w->key[head].index[i], names[i]);
+  for (size_t i = 0; i < w->key[head].count; ++i) clattn_walk_key_name(w, w->key[head].index[i], names[i]);
   leave_out(s, "keys, the strongest", w->key[head].count, w->key[head].all);
 }
 
@@ -63,19 +64,19 @@ static void name_keys(const walk *w, size_t head, walk_step *s, walk_name *names
 /* x, k and v show all tokens, also with --focus. */
 static void name_tokens(const walk *w, walk_step *s, bool as_keys) {
   const walk_choice *keys = &w->key[0];
-  const bool all = w->query.all <= walk_whole(w);
+  const bool all = w->query.all <= clattn_walk_whole(w);
   s->rows = as_keys ? keys->count : all ? w->query.all : w->query.count;
   for (size_t i = 0; i < s->rows; ++i)
     if (as_keys)
-      walk_key_name(w, keys->index[i], s->row[i]);
+      clattn_walk_key_name(w, keys->index[i], s->row[i]);
     else
-      walk_query_name(w, all ? i : w->query.index[i], s->row[i]);
+      clattn_walk_query_name(w, all ? i : w->query.index[i], s->row[i]);
   leave_out(s, as_keys ? "keys, the strongest" : "tokens", s->rows, as_keys ? keys->all : w->query.all);
 }
 
 static void add_x(walk *w, clattn_tensor tensor, const float *x, const char *title, const char *about) {
   const clattn_problem *p = &w->seen;
-  const example *e = w->input.example;
+  const example *e = w->example;
   const walk_choice columns = first_of(p->model_dim);
   walk_step *s = add_step(w, WALK_TABLE, tensor, SIZE_MAX);
   set_title(w, s, title);
@@ -85,7 +86,7 @@ static void add_x(walk *w, clattn_tensor tensor, const float *x, const char *tit
   name_columns(s, e != NULL ? e->features : NULL, 0, 'x');
   leave_out(s, "columns", columns.count, columns.all);
   for (size_t r = 0; r < s->rows; ++r) {
-    const size_t token = w->query.all <= walk_whole(w) ? r : w->query.index[r];
+    const size_t token = w->query.all <= clattn_walk_whole(w) ? r : w->query.index[r];
     memcpy(s->value[r], x + token * p->model_dim, s->columns * sizeof *x);
   }
 }
@@ -99,7 +100,7 @@ typedef struct part {
 } part;
 
 static part part_of(const walk *w, int i) {
-  const example *e = w->input.example;
+  const example *e = w->example;
   const part parts[] = {
       {CLATTN_Q, CLATTN_WQ, CLATTN_BQ, "Q", "q", e != NULL ? e->key_features : NULL, "what each token asks for"},
       {CLATTN_K, CLATTN_WK, CLATTN_BK, "K", "k", e != NULL ? e->key_features : NULL,
@@ -111,14 +112,14 @@ static part part_of(const walk *w, int i) {
 
 static size_t columns_of(const walk *w, clattn_tensor tensor) {
   const clattn_problem *p = &w->seen;
-  const size_t kv = input_kv_heads(p);
+  const size_t kv = clattn_walk_kv_heads(p);
   return tensor == CLATTN_Q ? p->heads * p->head_dim : kv * (tensor == CLATTN_K ? p->head_dim : p->value_dim);
 }
 
 /* Adds the matrix as it is stored, if it is small. */
 static void add_matrix(walk *w, const part *of) {
   const clattn_problem *p = &w->seen;
-  const example *e = w->input.example;
+  const example *e = w->example;
   const bool turned = p->layout == CLATTN_LAYOUT_XWT;
   size_t shape[4];
   if (w->matrix[of->w] == NULL || clattn_problem_shape(p, of->w, shape) != 2) return;
@@ -180,19 +181,21 @@ static void add_projected(walk *w, int i) {
   if (p->rotary != CLATTN_ROTARY_NONE && of.tensor != CLATTN_V)
     snprintf(s->about, sizeof s->about,
              "Rotated by the position of each token (rotary embedding) after the projection.");
-  if (of_keys && w->cache != NULL)
+  if (of_keys && clattn_walk_has_cache(w))
     snprintf(s->about, sizeof s->about, "As in the cache; what earlier runs appended comes first.");
   name_tokens(w, s, of_keys);
   s->columns = columns.count;
   name_columns(s, of.columns, 0, of.letter[0]);
   leave_out(s, "columns", columns.count, columns.all);
-  const float *all = of.tensor == CLATTN_Q ? walk_query(w, 0, 0) : i == 1 ? walk_key(w, 0, 0) : walk_value(w, 0, 0);
+  const float *all = of.tensor == CLATTN_Q ? clattn_walk_query(w, 0, 0)
+                     : i == 1              ? clattn_walk_key(w, 0, 0)
+                                           : clattn_walk_value(w, 0, 0);
   size_t token[WALK_MOST];
   for (size_t r = 0; r < s->rows; ++r) {
-    token[r] = of_keys ? w->key[0].index[r] : w->query.all <= walk_whole(w) ? r : w->query.index[r];
+    token[r] = of_keys ? w->key[0].index[r] : w->query.all <= clattn_walk_whole(w) ? r : w->query.index[r];
     memcpy(s->value[r], all + token[r] * columns.all, s->columns * sizeof *all);
   }
-  if (is_written_out(w, &of) && w->cache == NULL) write_out_projection(w, &of, &columns, s, token);
+  if (is_written_out(w, &of) && !clattn_walk_has_cache(w)) write_out_projection(w, &of, &columns, s, token);
 }
 
 /* ---- a head ------------------------------------------------------------------------------------------------------ */
@@ -206,15 +209,16 @@ static walk_step *add_rows(walk *w, walk_kind kind, clattn_tensor tensor, size_t
   s->columns = w->key[head].count;
   name_keys(w, head, s, s->column);
   for (size_t r = 0; r < s->rows; ++r)
-    for (size_t c = 0; c < s->columns; ++c) s->value[r][c] = walk_scores_row(w, all, head, r)[w->key[head].index[c]];
+    for (size_t c = 0; c < s->columns; ++c)
+      s->value[r][c] = clattn_walk_scores_row(w, all, head, r)[w->key[head].index[c]];
   return s;
 }
 
 static void add_products(walk *w, size_t head) {
   walk_step *s = add_rows(w, WALK_TABLE, CLATTN_PRODUCTS, head, "Q·Kᵀ (matching): each query times each key");
   s->sum = (walk_sum){.left_name = "q", .right_name = "k", .terms = w->seen.head_dim, .right_step = 1};
-  for (size_t r = 0; r < s->rows; ++r) s->sum.left[r] = walk_query(w, head, w->query.index[r]);
-  for (size_t c = 0; c < s->columns; ++c) s->sum.right[c] = walk_key(w, head, w->key[head].index[c]);
+  for (size_t r = 0; r < s->rows; ++r) s->sum.left[r] = clattn_walk_query(w, head, w->query.index[r]);
+  for (size_t c = 0; c < s->columns; ++c) s->sum.right[c] = clattn_walk_key(w, head, w->key[head].index[c]);
 }
 
 static void add_scaled(walk *w, size_t head) {
@@ -265,16 +269,16 @@ static void add_softmax(walk *w, size_t head) {
     s->value[r][keys + 1] = w->outputs.row_sum[row];
     for (size_t c = 0; c < keys; ++c) {
       const size_t key = w->key[head].index[c];
-      s->score[r][c] = walk_scores_row(w, w->outputs.scores, head, r)[key];
-      s->value[r][c + 1] = walk_scores_row(w, w->outputs.exps, head, r)[key];
-      s->weight[r][c] = walk_scores_row(w, w->outputs.weights, head, r)[key];
+      s->score[r][c] = clattn_walk_scores_row(w, w->outputs.scores, head, r)[key];
+      s->value[r][c + 1] = clattn_walk_scores_row(w, w->outputs.exps, head, r)[key];
+      s->weight[r][c] = clattn_walk_scores_row(w, w->outputs.weights, head, r)[key];
     }
   }
 }
 
 static void add_context(walk *w, size_t head) {
   const clattn_problem *p = &w->seen;
-  const example *e = w->input.example;
+  const example *e = w->example;
   const walk_choice columns = first_of(p->value_dim);
   walk_step *s = add_step(w, WALK_TABLE, CLATTN_CONTEXT, head);
   set_title(w, s, "context (content mixing): each value times its weight, added up");
@@ -283,12 +287,12 @@ static void add_context(walk *w, size_t head) {
   name_columns(s, e != NULL ? e->value_features : NULL, head * p->value_dim, 'v');
   leave_out(s, "columns", columns.count, columns.all);
   for (size_t r = 0; r < s->rows; ++r)
-    memcpy(s->value[r], walk_context(w, head, w->query.index[r]), s->columns * sizeof(float));
+    memcpy(s->value[r], clattn_walk_context(w, head, w->query.index[r]), s->columns * sizeof(float));
   if (w->key[head].count < w->key[head].all) return; /* too many terms to write out */
-  const size_t shared = input_kv_heads(p);
+  const size_t shared = clattn_walk_kv_heads(p);
   s->sum = (walk_sum){.left_name = "context", .terms = w->key[head].all, .right_step = shared * p->value_dim};
-  for (size_t r = 0; r < s->rows; ++r) s->sum.left[r] = walk_scores_row(w, w->outputs.weights, head, r);
-  for (size_t c = 0; c < s->columns; ++c) s->sum.right[c] = walk_value(w, head, 0) + c;
+  for (size_t r = 0; r < s->rows; ++r) s->sum.left[r] = clattn_walk_scores_row(w, w->outputs.weights, head, r);
+  for (size_t c = 0; c < s->columns; ++c) s->sum.right[c] = clattn_walk_value(w, head, 0) + c;
 }
 
 static void add_head(walk *w, size_t head) {
@@ -297,7 +301,7 @@ static void add_head(walk *w, size_t head) {
   add_masked(w, head);
   add_softmax(w, head);
   walk_step *s = add_rows(w, WALK_WEIGHTS, CLATTN_WEIGHTS, head, "weights: exp / sum, each row 100 %");
-  walk_say_weights(w, head, s);
+  clattn_walk_say_weights(w, head, s);
   add_context(w, head);
 }
 
@@ -320,19 +324,18 @@ static void add_output(walk *w) {
   }
 }
 
-bool walk_fill_steps(walk *w) {
+clattn_status clattn_walk_fill_steps(walk *w, clattn_error *error) {
   const clattn_problem *p = &w->seen;
   w->step = malloc(WALK_STEPS * sizeof *w->step);
-  if (w->step == NULL) return false;
+  if (w->step == NULL) return clattn_fail_malloc(error, WALK_STEPS * sizeof *w->step, "the walk");
   if (p->source != CLATTN_SOURCE_QKV) {
     const bool placed = p->positions != CLATTN_POSITIONS_NONE;
-    if (placed && p->type == CLATTN_F32)
-      add_x(w, CLATTN_X, w->input.tensor[CLATTN_X], "X: one row per token, as given", "");
+    if (placed && p->type == CLATTN_F32) add_x(w, CLATTN_X, w->of.inputs->x, "X: one row per token, as given", "");
     add_x(w, CLATTN_X_POSITIONED, w->outputs.x_positioned, placed ? "X + positions" : "X: one row per token",
           placed ? "Sines and cosines of each token's position are added, so that order matters." : "");
   }
   for (int i = 0; i < 3; ++i) add_projected(w, i);
   for (size_t h = 0; h < w->heads; ++h) add_head(w, h);
   add_output(w);
-  return true;
+  return CLATTN_OK;
 }
