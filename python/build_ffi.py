@@ -14,7 +14,7 @@ import tempfile
 
 import cffi
 
-HEADERS = ["clattn_problem.h", "clattn.h", "clattn_inspect.h", "clattn_cl.h"]
+HEADERS = ["clattn_problem.h", "clattn.h", "clattn_inspect.h", "clattn_cl.h", "clattn_explain.h"]
 SYSTEM = ["math.h", "stdbool.h", "stddef.h", "stdint.h"]  # cffi knows their types
 OPENCL = """\
 typedef struct _cl_command_queue *cl_command_queue;

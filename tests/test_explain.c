@@ -84,7 +84,7 @@ static void refusals(void **state) {
     const char *says;
   } all[] = {
       {{.focus = "3"}, 3, CLATTN_EXPLANATION_PAGE, CLATTN_INVALID_ARGUMENT, "focus 3 (allowed: a number from 0 to 2)"},
-      {{.tokens = tokens, .token_count = 1}, 3, 0, CLATTN_INVALID_ARGUMENT, "tokens: 1 names for 3 queries"},
+      {{.tokens = tokens, .token_count = 1}, 3, 0, CLATTN_INVALID_ARGUMENT, "tokens: 1 for 3 queries"},
       {{.tokens = tokens, .token_count = 3}, 3, 0, CLATTN_INVALID_ARGUMENT, "tokens[1] is NULL"},
       {{.token_count = 3}, 3, 0, CLATTN_INVALID_ARGUMENT, "tokens is NULL, and token_count 3"},
       {{.tokens = tokens}, 3, 0, CLATTN_INVALID_ARGUMENT, "tokens is given, and token_count 0"},

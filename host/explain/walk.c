@@ -146,7 +146,7 @@ static clattn_status count_queries(walk *w, clattn_error *error) {
   if (w->query.all == 0)
     return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "the first sequence has no queries to follow");
   if (w->of.tokens == 0 || w->of.tokens == w->query.all) return CLATTN_OK;
-  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "tokens: %zu names for %zu queries (allowed: one for each)",
+  return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "tokens: %zu for %zu queries (allowed: one name for each)",
                      w->of.tokens, w->query.all);
 }
 

@@ -22,6 +22,7 @@ from ._errors import (
     OutOfMemory,
     Unsupported,
 )
+from ._explain import Explanation, explain
 from ._merge import merge
 from ._module import Attention
 
@@ -32,6 +33,7 @@ __all__ = [
     "Device",
     "DeviceFailed",
     "Error",
+    "Explanation",
     "InvalidArgument",
     "InvalidProblem",
     "InvalidType",
@@ -41,6 +43,7 @@ __all__ = [
     "Unsupported",
     "attention",
     "devices",
+    "explain",
     "merge",
     "scaled_dot_product_attention",
 ]

@@ -174,6 +174,27 @@ class Attention:
             )
         return found
 
+    def _describe(self, x: Any, xkv: Any) -> "tuple[Any, Any, dict[str, View]]":
+        """The problem of a call, its inputs, and what these point to."""
+        views = {"x": self._tokens("x", x, self.model_dim)}
+        batch, query_len = ((1,) + views["x"].shape)[-3:-1]
+        key_len = None
+        if xkv is not None:
+            views["xkv"] = self._tokens("xkv", xkv, self.kv_model_dim)
+            key_batch, key_len = ((1,) + views["xkv"].shape)[-3:-1]
+            if key_batch != batch:
+                raise InvalidArgument(f"x and xkv have batches of {batch} and {key_batch} (allowed: the same)")
+        elif self.model_dim != self.kv_model_dim:
+            raise InvalidArgument(
+                f"xkv is None, but wk is for {self.kv_model_dim} columns, and wq for {self.model_dim} (allowed: an xkv)"
+            )
+        problem, inputs = ffi.new("clattn_problem *", self._problem[0]), ffi.new("clattn_inputs *", self._inputs[0])
+        problem.batch = batch
+        self._set_source(problem, query_len, key_len)
+        for name, array in views.items():
+            setattr(inputs, name, array.pointer)
+        return problem, inputs, views
+
     def __call__(
         self,
         x: Any,
@@ -202,24 +223,9 @@ class Attention:
         Returns (batch, tokens, output_dim), or without wo (batch, tokens, heads * value_dim), of x's kind and type; or
         a tuple with the log-sum-exp and the weights. Raises a clattn.Error that says what is allowed.
         """
-        views = {"x": self._tokens("x", x, self.model_dim)}
-        batch, query_len = ((1,) + views["x"].shape)[-3:-1]
-        key_len = None
-        if xkv is not None:
-            views["xkv"] = self._tokens("xkv", xkv, self.kv_model_dim)
-            key_batch, key_len = ((1,) + views["xkv"].shape)[-3:-1]
-            if key_batch != batch:
-                raise InvalidArgument(f"x and xkv have batches of {batch} and {key_batch} (allowed: the same)")
-        elif self.model_dim != self.kv_model_dim:
-            raise InvalidArgument(
-                f"xkv is None, but wk is for {self.kv_model_dim} columns, and wq for {self.model_dim} (allowed: an xkv)"
-            )
-        problem, inputs = ffi.new("clattn_problem *", self._problem[0]), ffi.new("clattn_inputs *", self._inputs[0])
-        problem.batch = batch
-        self._set_source(problem, query_len, key_len)
-        for name, array in views.items():
-            setattr(inputs, name, array.pointer)
+        problem, inputs, views = self._describe(x, xkv)
         lead = views["x"].shape[:-2]
+        query_len = problem.query_len
         rows = (*lead, self.heads, query_len)
         in_context = problem.type == lib.CLATTN_F32 and not problem.output_dim
         call = _run.Call(self.device, problem, inputs, views, cache)

@@ -2,6 +2,7 @@
 
 What is shown is held against what `clattn run --save` writes, and against softmax in plain Python.
 """
+import html
 import itertools
 import json
 import math
@@ -135,6 +136,26 @@ def escapes_what_html_would_read(page):
     assert "<" not in block and "\\u003c 0.1 %" in block
     assert "< 0.1 %" in page.ask("document.getElementById('saying').textContent")
     assert json.loads(block)["scale"] == 20
+
+
+def works_in_a_frame(page):
+    """As python/clattn/_explain.py puts it into a notebook: neither page reaches the other."""
+    page.make("dog-chased-ball")
+    path = os.path.join(page.folder, "frame.html")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write('<!doctype html><meta charset="utf-8"><h1 id="sentence">outside</h1>'
+                   f'<iframe srcdoc="{html.escape(page.text)}" sandbox="allow-scripts"></iframe>')
+    page.browser.open(path)
+    page.is_quiet()
+    asked = page.browser.ask_frame
+    shown = asked("document.getElementById('sentence').textContent")
+    assert shown.lower().startswith("the dog chased"), shown
+    assert asked("document.querySelectorAll('table.weights td data').length") == 81
+    asked("document.querySelectorAll('.chip input')[1].click()")
+    assert asked("document.querySelector('table.weights tr.chosen th').textContent") == "dog"
+    outside = page.ask("document.body.textContent.trim() + typeof walk + document.querySelectorAll('style').length")
+    assert outside == "outsideundefined0", outside
+    page.is_quiet()
 
 
 # ---- what a reader does
@@ -301,7 +322,7 @@ def pictures(page):
         page.browser.screenshot(example + "-phone.png")
 
 
-CASES = [shows_the_device, says_what_the_article_asks, escapes_what_html_would_read, reruns_softmax,
+CASES = [shows_the_device, says_what_the_article_asks, escapes_what_html_would_read, works_in_a_frame, reruns_softmax,
          reruns_softmax_with_a_sink, goes_by_keyboard, goes_by_pointer, can_be_read, fits_a_phone, prints,
          has_names_for_those_who_listen, pictures]
 

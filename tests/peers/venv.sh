@@ -3,8 +3,8 @@
 # given, a script in it.
 #
 # usage: venv.sh NAME FOLDER [SCRIPT ARGUMENTS...]
-#   NAME    onnx, torch, model, files, numpy, wheel, python, transformers, intel or nvidia for the tests; bench, onnxruntime,
-#           openvino or torch for bench/run
+#   NAME    onnx, torch, model, files, numpy, wheel, python, notebook, transformers, schema, intel or nvidia for the tests;
+#           bench, onnxruntime, openvino or torch for bench/run
 #   FOLDER  where the environment is, or will be; it is not moved afterwards
 #
 # Exits with 77 (skipped), or CLATTN_SKIPPED, where Python, its venv or the packages are not to be had; with 1 where
@@ -13,7 +13,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 name=${1:-} folder=${2:-}
-[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|wheel|python|transformers|intel|nvidia|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
+[ -n "$folder" ] || { echo "usage: venv.sh onnx|torch|model|files|numpy|wheel|python|notebook|transformers|schema|intel|nvidia|bench|onnxruntime|openvino FOLDER [SCRIPT ARGUMENTS...]" >&2; exit 2; }
 shift 2
 
 numpy="numpy==2.4.6"
@@ -62,6 +62,24 @@ transformers)
             "typing_extensions==4.16.0" "$numpy")
   imports="transformers"
   ;;
+notebook)
+  # What runs a notebook and draws in it; without a debugger.
+  packages=("nbclient==0.11.0" "nbformat==5.11.1" "ipykernel==7.4.0" "ipython==9.18.1" "jupyter_client==8.10.0"
+            "jupyter_core==5.9.1" "matplotlib==3.11.2" "matplotlib-inline==0.2.2" "contourpy==1.3.3" "cycler==0.12.1"
+            "fonttools==4.68.0" "kiwisolver==1.5.1" "pillow==13.0.0" "pyparsing==3.3.3" "python-dateutil==4.0.0"
+            "packaging==26.4" "comm==0.2.3" "nest-asyncio2==1.7.4" "psutil==7.2.2" "pyzmq==27.3.0" "tornado==6.6.1"
+            "traitlets==5.16.1" "platformdirs==4.14.9" "fastjsonschema==2.22.3" "jsonschema==4.26.0" "attrs==26.1.0"
+            "jsonschema-specifications==2025.9.1" "referencing==0.37.0" "rpds-py==2026.9.1" "typing_extensions==4.16.0"
+            "ipython_pygments_lexers==1.1.1" "pygments==2.21.0" "jedi==0.20.1" "parso==0.8.7" "pexpect==4.9.0"
+            "ptyprocess==0.7.0" "prompt_toolkit==3.0.53" "wcwidth==0.9.4" "stack-data==0.6.3" "asttokens==3.0.2"
+            "executing==2.3.0" "pure_eval==0.2.4" "$numpy")
+  imports="nbclient, ipykernel.kernelapp, matplotlib.pyplot"
+  ;;
+schema)
+  packages=("jsonschema==4.26.0" "attrs==26.1.0" "jsonschema-specifications==2025.9.1" "referencing==0.37.0"
+            "rpds-py==2026.9.1" "typing_extensions==4.16.0")
+  imports="jsonschema"
+  ;;
 onnxruntime)
   packages=("onnxruntime==1.31.1" "onnx==1.23.2" "$numpy" "ml_dtypes==0.6.0" "protobuf==7.36.2"
             "typing_extensions==4.16.0" "flatbuffers==25.12.19" "packaging==25.0")
@@ -83,7 +101,7 @@ nvidia)
   imports="ctypes, nvidia; ctypes.CDLL(nvidia.__path__[0] + '/cu13/lib/libnvvm.so.4')"
   ;;
 *)
-  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, wheel, python, transformers, intel, nvidia, bench, onnxruntime, openvino)" >&2
+  echo "venv.sh: '$name' (allowed: onnx, torch, model, files, numpy, wheel, python, notebook, transformers, schema, intel, nvidia, bench, onnxruntime, openvino)" >&2
   exit 2
   ;;
 esac

@@ -21,7 +21,7 @@ skip() {
 command -v python3 >/dev/null || skip "python3 is not installed (Debian: python3)"
 python3 -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
   skip "Python.h is missing (Debian: python3-dev)"
-for name in wheel python transformers model torch; do bash "$here/../peers/venv.sh" "$name" "$build/peers/$name"; done
+for name in wheel python notebook transformers model torch; do bash "$here/../peers/venv.sh" "$name" "$build/peers/$name"; done
 
 # The wheel, and the same with the libraries that it needs: OpenCL's loader and jansson.
 "$build/peers/wheel/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
@@ -40,9 +40,9 @@ python3 -m venv "$work/empty"
 cd "$work"
 "$work/empty/bin/python" -c 'import clattn; print("ok   clattn", clattn.__version__, "with", clattn.devices())'
 
-# pytest, ml_dtypes, pyopencl, transformers, a trained model and torch come from their environments, which are kept.
+# pytest, ml_dtypes, pyopencl, nbclient, matplotlib, transformers, a trained model and torch come from their environments, which are kept.
 sites=$("$work/empty/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
-for name in python transformers model torch; do
+for name in python notebook transformers model torch; do
   "$build/peers/$name/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'
 done >"$sites/tests.pth"
 exec "$work/empty/bin/python" -B -m pytest -p no:cacheprovider -q "$source/tests/python" "$@"
