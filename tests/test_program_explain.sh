@@ -87,6 +87,24 @@ shows "keys from another input" '^3 queries, 2 keys, 1 head$
 shows "given q, k and v" '^1  Q, as given
 ^  t2 +0\.248255 +0\.248255 +0\.503490$' -- --q "$folder/saved/q.npy" --k "$folder/saved/k.npy" --v "$folder/saved/v.npy"
 
+# ---- names of one's own
+
+printf '\xef\xbb\xbfich\r\nmöchte\n<Äpfel>' >"$folder/words"
+own=(--q "$folder/saved/q.npy" --k "$folder/saved/k.npy" --v "$folder/saved/v.npy")
+shows "--tokens-from" 'only "möchte" is shown
+^    q\(möchte\)·k\(<Äpfel>\) = 0×1 \+ 2×2 = 4$
+^  "möchte" gives 44\.6 % to "möchte" and "<Äpfel>" each' -- "${own[@]}" --tokens-from "$folder/words" --focus möchte
+for bad in '2 for 3 queries=a\nb\n' 'line 2 is empty=a\n\nc' 'line 2 is not UTF-8=a\n\xff\nc' 'line 2 contains a byte 0=a\nb\0b\nc' 'is empty \(='; do
+  # shellcheck disable=SC2059 # the format has the escapes
+  printf "${bad#*=}" >"$folder/bad"
+  refuse "explain --tokens-from: ${bad%%=*}" 2 "--tokens-from: .*${bad%%=*}" -- "$clattn" explain "${own[@]}" \
+    --tokens-from "$folder/bad"
+done
+refuse "explain --tokens-from: an example has names" 2 '--tokens-from does not go with an example' -- \
+  "$clattn" explain cat-sat-down --tokens-from "$folder/words"
+refuse "explain --html spares the names" 2 '--html: .*words is the input of --tokens-from' -- \
+  "$clattn" explain "${own[@]}" --tokens-from "$folder/words" --html "$folder/words"
+
 # ---- the demonstrations
 
 expect "explain bank" 0 'w\(river\).*shore
@@ -154,6 +172,8 @@ wrong '--focus -1 \(allowed: ' --focus=-1
 wrong 'the pipeline fused has no scores to show' --pipeline fused
 wrong "more than one input: 'please-study-man' and other options" please-study-man --random
 wrong '--focus does not go with dictionary' dictionary --focus cat
+wrong '--tokens-from does not go with routing' routing --tokens-from words
+wrong '--tokens-from: .*nowhere: cannot be opened: No such file' --random --tokens 3 --tokens-from "$folder/nowhere"
 wrong '--heads does not go with routing' routing --heads 2
 wrong '--causal does not go with heads' heads --causal
 wrong '--q does not go with dictionary' dictionary --q q.npy --k k.npy --v v.npy
@@ -168,6 +188,7 @@ wrong '--bogus.*clattn help explain' --bogus
 wrong '--explain-plan goes only with .clattn run' --explain-plan
 expect "help explain" 0 'EXAMPLE
 --focus=TOKEN
+--tokens-from=FILE
 --step
 --svg=DIR
 --html=FILE' -- "$clattn" help explain

@@ -65,6 +65,15 @@ void clattn_text_copy(char *to, size_t size, const char *from, bool lines) {
   to[used] = '\0';
 }
 
+bool clattn_text_is_utf8(const char *text) {
+  while (*text != '\0') {
+    const size_t length = valid_length(text);
+    if (length == 0) return false;
+    text += length;
+  }
+  return true;
+}
+
 void clattn_text_trim(char *text) {
   const size_t length = strlen(text);
   size_t first = length;

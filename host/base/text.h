@@ -15,6 +15,9 @@
  * tabs are kept if `lines`. */
 void clattn_text_copy(char *to, size_t size, const char *from, bool lines);
 
+/* Whether all of the text is UTF-8. */
+bool clattn_text_is_utf8(const char *text);
+
 /* Removes an incomplete character from the end of a text that was cut. */
 void clattn_text_trim(char *text);
 

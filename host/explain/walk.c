@@ -29,9 +29,15 @@ void clattn_walk_query_name(const walk *w, size_t query, walk_name name) {
   token_name(w, query, name);
 }
 
-/* Keys of another input or of a cache are not tokens of X. */
+/* Keys of another input or of a cache are not tokens of X. Given keys are the named tokens if they are as many. */
+static bool keys_are_tokens(const walk *w) {
+  const clattn_problem *p = w->of.problem;
+  if (clattn_walk_has_cache(w)) return false;
+  return p->source == CLATTN_SOURCE_X || (p->source == CLATTN_SOURCE_QKV && w->of.tokens == p->key_len);
+}
+
 void clattn_walk_key_name(const walk *w, size_t key, walk_name name) {
-  if (w->of.problem->source == CLATTN_SOURCE_X && !clattn_walk_has_cache(w))
+  if (keys_are_tokens(w))
     token_name(w, key, name);
   else
     snprintf(name, WALK_NAME, "k%zu", key);

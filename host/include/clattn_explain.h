@@ -22,7 +22,8 @@ typedef struct clattn_explain_options {
   size_t size;               /* sizeof(clattn_explain_options) */
   const char *name;          /* what the input is called; NULL: "attention", or the example's name */
   const char *const *tokens; /* what the tokens of the first sequence are called, one for each query, of which 23 bytes
-                                are shown; NULL: t0, t1, ..., or the example's */
+                                are shown; also of given keys, if there are as many. NULL: t0, t1, ..., or the
+                                example's */
   size_t token_count;        /* entries of `tokens`; 0 with NULL */
   const char *focus;         /* NULL, or a token's name or number: the page begins with it, the text shows only it */
   bool coloured;             /* the text has escape sequences for a terminal with 256 colours */

@@ -69,7 +69,7 @@ static int walk_example(const run_options *device, const char *name, size_t head
   options.meaning = device->meaning;
   options.meaning.layout_given = layout_given;
   options.meaning.layout = layout;
-  return walk_load(&options, NULL, WALK_TEXT, l);
+  return walk_load(&options, NULL, NULL, WALK_TEXT, l);
 }
 
 /* ---- routing and content ----------------------------------------------------------------------------------------- */
@@ -293,13 +293,14 @@ static int run_confusions_demo(const run_options *o) {
 
 /* ---- another scale beside the default ------------------------------------------------------------------------ */
 
-int demo_scales(const run_options *options, const walk *w) {
+int demo_scales(const run_options *options, const token_names *names, const walk *w) {
   run_options other = *options;
   loaded_walk scaled;
-  walk_name focus;
+  walk_name focus, number;
   other.meaning.scale_given = false;
+  snprintf(number, sizeof number, "%zu", w->focus);
   clattn_walk_query_name(w, w->focus, focus);
-  int code = walk_load(&other, focus, WALK_TEXT, &scaled);
+  int code = walk_load(&other, names, number, WALK_TEXT, &scaled);
   for (size_t h = 0; code == GO_ON && h < w->heads; ++h) {
     const walk *const walks[] = {w, &scaled.walk};
     walk_step table = {.kind = WALK_TABLE, .columns = w->key[h].count};

@@ -3,6 +3,7 @@
 #ifndef CLATTN_CLI_DEMOS_H
 #define CLATTN_CLI_DEMOS_H
 
+#include "cli/explain/tokens.h"
 #include "cli/options/options.h"
 #include "explain/walk.h"
 
@@ -19,7 +20,7 @@ const demo *demo_find(const char *name);
 
 /* Prints the weights of the focus with the walk's scale and with 1 / sqrt(head_dim). Returns the
  * exit code. */
-int demo_scales(const run_options *options, const walk *w);
+int demo_scales(const run_options *options, const token_names *names, const walk *w);
 
 /* ---- for the files of demonstrations ------------------------------------------------------------------------------
  */

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/explain/demos.h"
 #include "cli/explain/explain_options.h"
+#include "cli/files/file.h"
 #include "cli/input/input_names.h"
 #include "cli/explain/html.h"
 #include "cli/explain/load.h"
@@ -52,6 +53,7 @@ static const char *first_unused(const explain_options *o) {
   } all[] = {{o->focus != NULL, "--focus"},
              {o->svg != NULL, "--svg"},
              {o->html != NULL, "--html"},
+             {o->tokens_from != NULL, "--tokens-from"},
              {o->step != 0, "--step"},
              {r->example != NULL, "--example"},
              {r->random != 0, "--random"},
@@ -106,10 +108,10 @@ static void print_demos(const walk *w) {
       printf("\nclattn explain %s: %s\n", demo_at(i)->name, demo_at(i)->summary);
 }
 
-static int print_text(const explain_options *o, const walk *w) {
+static int print_text(const explain_options *o, const token_names *names, const walk *w) {
   int code = GO_ON;
   if (!print_begin_of(w) || !print_steps(w, o->step != 0)) return GO_ON;
-  if (o->run.meaning.scale_given) code = demo_scales(&o->run, w);
+  if (o->run.meaning.scale_given) code = demo_scales(&o->run, names, w);
   print_end_of(w);
   print_demos(w);
   return code;
@@ -125,17 +127,40 @@ static int prepare_files(const explain_options *o, const walk *w) {
   return o->html != NULL && !html_prepare(o->html) ? EXIT_BAD_INPUT : GO_ON;
 }
 
-static int walk_through(const explain_options *o) {
+static int walk_through(const explain_options *o, const token_names *names) {
   loaded_walk loaded;
   const walk *w = &loaded.walk;
-  int code = walk_load(&o->run, o->focus, o->html != NULL ? WALK_PAGE : WALK_TEXT, &loaded);
+  int code = walk_load(&o->run, names, o->focus, o->html != NULL ? WALK_PAGE : WALK_TEXT, &loaded);
   if (code == GO_ON) code = prepare_files(o, w);
   if (code == GO_ON) {
-    code = o->html != NULL ? write_page(o, w) : print_text(o, w);
+    code = o->html != NULL ? write_page(o, w) : print_text(o, names, w);
     if (code == GO_ON || code == EXIT_PASSED) code = w->check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
     if (o->svg != NULL && !pictures_write(w, o->svg)) code = EXIT_BAD_INPUT;
   }
   walk_unload(&loaded);
+  return code;
+}
+
+/* The names that --tokens-from gives, for inputs that have none of their own. */
+static int read_names(const explain_options *o, token_names *names) {
+  *names = (token_names){.count = 0};
+  if (o->tokens_from == NULL) return GO_ON;
+  if (o->run.example != NULL || !has_input(&o->run)) {
+    complain("--tokens-from does not go with an example, whose tokens have names (allowed: with --x, --q or --random)");
+    return EXIT_BAD_INPUT;
+  }
+  if (o->html != NULL && file_is_same(o->tokens_from, o->html)) {
+    complain("--html: %s is the input of --tokens-from; it is not overwritten (allowed: another file)", o->html);
+    return EXIT_BAD_INPUT;
+  }
+  return token_names_read(o->tokens_from, names) ? GO_ON : EXIT_BAD_INPUT;
+}
+
+static int walk_with_names(const explain_options *o) {
+  token_names names;
+  int code = read_names(o, &names);
+  if (code == GO_ON) code = walk_through(o, &names);
+  token_names_free(&names);
   return code;
 }
 
@@ -153,7 +178,7 @@ int command_explain(int argc, const char **argv) {
   const demo *d = code == GO_ON && o.word != NULL ? demo_find(o.word) : NULL;
   if (code == GO_ON && d == NULL && o.word != NULL)
     code = clattn_example_find(o.word) != NULL ? take_example(&o) : complain_of_word(o.word);
-  if (code == GO_ON) code = d != NULL ? run_demo(d, &o) : walk_through(&o);
+  if (code == GO_ON) code = d != NULL ? run_demo(d, &o) : walk_with_names(&o);
   explain_options_free(&o);
   return code;
 }

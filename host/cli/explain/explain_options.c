@@ -10,6 +10,8 @@ int explain_options_read(int argc, const char **argv, explain_options *o) {
   struct poptOption table[] = {
       {"focus", 0, POPT_ARG_STRING, &o->focus, 0,
        "show only one query, or begin the page with it: a word of the example, or its number", "TOKEN"},
+      {"tokens-from", 0, POPT_ARG_STRING, &o->tokens_from, 0,
+       "names of the tokens of given x or q, one on each line, in UTF-8", "FILE"},
       {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter after each step, on a terminal", NULL},
       {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write each heat map as an SVG file", "DIR"},
       {"html", 0, POPT_ARG_STRING, &o->html, 0, "write the walk as a page for a browser instead of text", "FILE"},
@@ -28,4 +30,5 @@ void explain_options_free(explain_options *o) {
   free(o->focus);
   free(o->svg);
   free(o->html);
+  free(o->tokens_from);
 }

@@ -6,7 +6,7 @@
 
 typedef struct explain_options {
   run_options run;
-  char *word, *focus, *svg, *html;
+  char *word, *focus, *svg, *html, *tokens_from;
   int step;
 } explain_options;
 

@@ -2,6 +2,7 @@
 #ifndef CLATTN_CLI_EXPLAIN_LOAD_H
 #define CLATTN_CLI_EXPLAIN_LOAD_H
 
+#include "cli/explain/tokens.h"
 #include "cli/input/input.h"
 #include "explain/walk.h"
 
@@ -13,9 +14,10 @@ typedef struct loaded_walk {
   walk walk;
 } loaded_walk;
 
-/* Loads the input and makes the walk: clattn_walk_make. Returns GO_ON, or the exit code after a complaint. Free in
- * every case. */
-int walk_load(const run_options *options, const char *focus, walk_form form, loaded_walk *loaded);
+/* Loads the input and makes the walk: clattn_walk_make. `names` (NULL: none) stay valid as long as the walk. Returns
+ * GO_ON, or the exit code after a complaint. Free in every case. */
+int walk_load(const run_options *options, const token_names *names, const char *focus, walk_form form,
+              loaded_walk *loaded);
 void walk_unload(loaded_walk *loaded);
 
 #endif

@@ -33,7 +33,7 @@ static bool print(const walk *w) {
 
 static int walk_through(const model_options *o) {
   loaded_walk loaded;
-  int code = walk_load(&o->run, o->focus, WALK_TEXT, &loaded);
+  int code = walk_load(&o->run, NULL, o->focus, WALK_TEXT, &loaded);
   if (code == GO_ON) {
     const bool printed = print(&loaded.walk);
     code = !printed ? EXIT_BAD_INPUT : loaded.walk.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
