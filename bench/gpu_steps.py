@@ -59,7 +59,7 @@ FEATURES = {
     "rotary, halves": ("--rotary", "halves"), "rotary, interleaved": ("--rotary", "interleaved", "--rotary-dim", "16"),
     "sinusoidal positions": ("--positions", "sinusoidal"), "output projection": ("--output-dim", "48"),
     "transposed matrices": ("--layout", "xwt"),
-    "cache with pages": ("--past-tokens", "50", "--cache-capacity", "128", "--cache-page", "16"),
+    "cache with pages": ("--past-tokens", "50", "--cache-capacity", "128", "--cache-page-len", "16"),
     "cache of f16": ("--past-tokens", "50", "--cache-capacity", "128", "--cache-type", "f16"),
     "cache of i8": ("--past-tokens", "50", "--cache-capacity", "128", "--cache-type", "i8-token"),
     "decoding from a cache of i8": ("--tokens", "1", "--past-tokens", "299", "--cache-capacity", "300", "--cache-type",

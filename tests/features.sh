@@ -29,6 +29,6 @@ features=(
   "--batch 2 --mask $work/bias.npy --key-lengths 19,4 --type f16 --output-dim 9 --rotary halves"
   "--query-offsets 0,3,3,19 --causal --kv-heads 1 --positions sinusoidal --layout xwt --type bf16"
   "--batch 2 --causal --rotary interleaved --cache-capacity 40 --past-tokens 11"
-  "--batch 2 --causal --cache-capacity 40 --past-tokens 11 --cache-page 3 --cache-type i8-token --kv-heads 1"
-  "--cache-capacity 40 --past-tokens 11 --cache-page 4 --cache-type f16 --window-left 6"
+  "--batch 2 --causal --cache-capacity 40 --past-tokens 11 --cache-page-len 3 --cache-type i8-token --kv-heads 1"
+  "--cache-capacity 40 --past-tokens 11 --cache-page-len 4 --cache-type f16 --window-left 6"
 )

@@ -14,13 +14,13 @@ import tempfile
 
 RANGE = re.compile(r"(?P<option>\S+)( is)? (?P<value>\S+) "
                    r"\(allowed: (numbers from )?(?P<least>-?\d+) to (?P<most>\d+)\b")
-SOME = {"batch": 2, "tokens": 1, "key-tokens": 1, "heads": 2, "cache-capacity": 1, "cache-page": 1, "rotary": "halves"}
+SOME = {"batch": 2, "tokens": 1, "key-tokens": 1, "heads": 2, "cache-capacity": 1, "cache-page-len": 1, "rotary": "halves"}
 SMALL = {"tokens": 2, "model-dim": 2, "heads": 1, "repeat": 1}
 # A command, options that make the limits meaningful and the work small, and the options to test.
 CASES = [
     (["run", "--random"], SOME,
      "batch tokens key-tokens model-dim kv-model-dim head-dim value-dim output-dim past-tokens heads kv-heads "
-     "rotary-dim cache-capacity cache-page cache-pages repeat seed window-left window-right align"),
+     "rotary-dim cache-capacity cache-page-len cache-pages repeat seed window-left window-right align"),
     (["run"], {}, "key-lengths query-offsets key-offsets"),
     (["ladder", "scores"], {}, "tokens key-tokens model-dim heads kv-heads head-dim"),
     (["compare"], SMALL, "tokens batch model-dim heads kv-heads head-dim value-dim seed repeat"),

@@ -165,7 +165,7 @@ expect "a saved cache is a past" 0 ', cache of 13 keys, 8 before, f32$' -- "$cla
 agrees past-rotary "${separate[@]}" "${past[@]}" --causal --rotary halves
 for pages in "" "--cache-pages 4"; do
   # shellcheck disable=SC2086
-  expect "pages of 2, $pages" 0 '^passed: ' -- "$clattn" run "${separate[@]}" "${past[@]}" --causal --cache-page 2 \
+  expect "pages of 2, $pages" 0 '^passed: ' -- "$clattn" run "${separate[@]}" "${past[@]}" --causal --cache-page-len 2 \
     $pages --out "$folder/out.npy"
   same "pages of 2, $pages: as without" "$folder/past.out.npy" "$folder/out.npy"
 done
@@ -299,14 +299,14 @@ shows ', cache of 8 keys, 3 before, f32$' 'p["cache"]["capacity"] == 8 and p["ca
   "${separate[@]}" "${past[@]}"
 shows ', cache of 9 keys, 0 before, bytes scaled by token, pages of 2 \(4 of them\)$' \
   'p["cache"]["type"] == "i8-token" and p["cache"]["page_len"] == 2 and p["cache"]["pages"] == 4' \
-  "${separate[@]}" --cache-capacity 9 --cache-page 2 --cache-pages 4 --cache-type i8-token
+  "${separate[@]}" --cache-capacity 9 --cache-page-len 2 --cache-pages 4 --cache-type i8-token
 scales=(--cache-capacity 9 --cache-type i8-head --cache-k-scale "$folder/scales.npy"
   --cache-v-scale "$folder/scales.npy")
 shows ', cache of 9 keys, 0 before, bytes scaled by head$' 'p["cache"]["type"] == "i8-head"' \
   "${separate[@]}" "${scales[@]}"
 in_groups=(--random --tokens 1 --model-dim 8 --heads 2 --head-dim 64 --value-dim 32 --cache-capacity 40 --past-tokens 30)
 shows ', cache of 40 keys, 30 before, 4 bits scaled by group, pages of 8$' 'p["cache"]["type"] == "q4"' \
-  "${in_groups[@]}" --cache-page 8 --cache-type q4
+  "${in_groups[@]}" --cache-page-len 8 --cache-type q4
 expect "the same in f32" 0 '^passed: ' -- "$clattn" run "${in_groups[@]}" --out "$folder/f32.npy"
 expect "--cache-type q4: a file" 0 '^passed: ' -- "$clattn" run "${in_groups[@]}" --cache-type q4 --out "$folder/out.npy"
 same "--cache-type q4: about as float" "$folder/f32.npy" "$folder/out.npy" 5e-1
@@ -328,7 +328,7 @@ shows '^problem .* batch 1, tokens 4, keys 6, model_dim 8, heads 4, kv_heads 1, 
   "${sizes[@]}" --key-tokens 6 --kv-model-dim 5 --kv-heads 1 --output-dim 3
 shows ', cache of 9 keys, 5 before,' 'p["cache"]["past"] == 5' "${sizes[@]}" --past-tokens 5 --cache-capacity 9
 shows ', cache of 9 keys, up to 5 before,' 'p["cache"]["past_lengths"] == [5, 0, 3]' "${sizes[@]}" --batch 3 --causal \
-  --past-lengths 5,0,3 --cache-capacity 9 --cache-page 2
+  --past-lengths 5,0,3 --cache-capacity 9 --cache-page-len 2
 for lengths in "--past-tokens 3" "--past-lengths 3,3"; do
   # shellcheck disable=SC2086
   expect "$lengths" 0 '^passed: ' -- "$clattn" run "${sizes[@]}" --batch 2 --cache-capacity 9 $lengths --out "$folder/${lengths%% *}.npy"
@@ -336,7 +336,7 @@ done
 rolling=(--random --tokens 2 --model-dim 8 --heads 2 --batch 2 --causal --window-left 4 --rotary halves --past-lengths 13,3)
 expect "--cache-rolling, without" 0 '^passed: ' -- "$clattn" run "${rolling[@]}" --cache-capacity 15 --out "$folder/whole.npy"
 shows ', cache of 13 keys, up to 13 before, f32, pages of 3 \(6 of them\), rolling$' 'p["cache"]["rolling"] is True' \
-  "${rolling[@]}" --cache-capacity 13 --cache-page 3 --cache-pages 6 --cache-rolling --out "$folder/rolling.npy"
+  "${rolling[@]}" --cache-capacity 13 --cache-page-len 3 --cache-pages 6 --cache-rolling --out "$folder/rolling.npy"
 same "--cache-rolling: as without" "$folder/whole.npy" "$folder/rolling.npy"
 same "--past-lengths: as --past-tokens" "$folder/--past-tokens.npy" "$folder/--past-lengths.npy" 0
 
@@ -367,7 +367,7 @@ for value in -1 0 nan inf x ''; do
   wrong "--rotary-scaling: original_max_position_embeddings=$value \(allowed: 1 to 2147482623\)$" --rotary halves \
     --rotary-scaling "yarn:original_max_position_embeddings=$value"
 done
-for option in kv-heads key-tokens kv-model-dim output-dim past-tokens rotary-dim cache-capacity cache-page \
+for option in kv-heads key-tokens kv-model-dim output-dim past-tokens rotary-dim cache-capacity cache-page-len \
   cache-pages; do
   for value in -1 0 x 1.5 '' 99999999999; do
     wrong "--$option $value \(allowed: 1 to 2147482623\)$" --random "--$option=$value"
@@ -465,8 +465,8 @@ wrong '--cache-capacity 7: sequence 0 has 3 keys before the run and gets 5 more 
   "${separate[@]}" --cache-capacity 7 "${past[@]:2}"
 wrong '--cache-capacity 8: sequence 0 has 2147482000 keys before the run and gets 4 more \(allowed: 2147482004 or more\)$' \
   "${sizes[@]}" --cache-capacity 8 --past-tokens 2147482000
-wrong '--cache-pages 3 \(allowed: 4 or more, ' "${separate[@]}" "${past[@]}" --cache-page 2 --cache-pages 3
-wrong '--cache-page 9 \(allowed: up to --cache-capacity, 8\)$' "${separate[@]}" "${past[@]}" --cache-page 9
+wrong '--cache-pages 3 \(allowed: 4 or more, ' "${separate[@]}" "${past[@]}" --cache-page-len 2 --cache-pages 3
+wrong '--cache-page-len 9 \(allowed: up to --cache-capacity, 8\)$' "${separate[@]}" "${past[@]}" --cache-page-len 9
 
 wrong '--past-lengths has 2 numbers \(allowed: one for each sequence, 4\)$' "${sizes[@]}" --batch 4 --cache-capacity 9 \
   --past-lengths 1,2
@@ -479,16 +479,16 @@ for list in 1,x 1, -1 ''; do wrong '--past-lengths' "${sizes[@]}" --batch 2 --ca
 # ---- options that conflict or depend on each other
 
 wrong '--cache-rolling is given without --cache-capacity$' "${sizes[@]}" --cache-rolling
-wrong '--cache-rolling needs --cache-page, and --window-left of 1 or more$' "${sizes[@]}" --cache-capacity 9 --cache-rolling
-wrong '--cache-rolling needs --cache-page, and --window-left of 1 or more$' "${sizes[@]}" --cache-capacity 9 --cache-rolling \
-  --cache-page 2 --window-left 0
-wrong '--cache-rolling does not go with this --align \(allowed: top-left\)$' "${sizes[@]}" --cache-capacity 9 --cache-page 2 \
+wrong '--cache-rolling needs --cache-page-len, and --window-left of 1 or more$' "${sizes[@]}" --cache-capacity 9 --cache-rolling
+wrong '--cache-rolling needs --cache-page-len, and --window-left of 1 or more$' "${sizes[@]}" --cache-capacity 9 --cache-rolling \
+  --cache-page-len 2 --window-left 0
+wrong '--cache-rolling does not go with this --align \(allowed: top-left\)$' "${sizes[@]}" --cache-capacity 9 --cache-page-len 2 \
   --window-left 2 --cache-rolling --align 3
 wrong '--past-lengths is given without --cache-capacity$' "${sizes[@]}" --past-lengths 2
 wrong '--past-lengths needs --random, or --past-k and --past-v$' "${separate[@]}" --cache-capacity 8 --past-lengths 2
 wrong '--past-tokens does not go with --past-lengths$' "${sizes[@]}" --cache-capacity 9 --past-tokens 2 --past-lengths 2
 
-for option in page=2 pages=2 type=f16 k-scale=scales.npy v-scale=scales.npy; do
+for option in page-len=2 pages=2 type=f16 k-scale=scales.npy v-scale=scales.npy; do
   wrong "--cache-${option%=*} is given without --cache-capacity$" "${separate[@]}" "--cache-$option"
 done
 wrong '--past-k is given without --cache-capacity$' "${separate[@]}" "${past[@]:2}"
@@ -502,7 +502,7 @@ wrong '--cache-v-scale is missing \(--cache-k-scale and --cache-v-scale go toget
 wrong '--cache-type i8-head: --cache-k-scale and --cache-v-scale are needed with i8-head' "${separate[@]}" "${scales[@]:0:4}"
 wrong '--cache-type f32: --cache-k-scale and --cache-v-scale are needed with i8-head' \
   "${separate[@]}" "${scales[@]:0:2}" "${scales[@]:4}"
-wrong '--cache-pages is given without --cache-page$' "${separate[@]}" "${past[@]}" --cache-pages 4
+wrong '--cache-pages is given without --cache-page-len$' "${separate[@]}" "${past[@]}" --cache-pages 4
 for option in dim=2 base=500 scaling=linear cos=x sin=x; do
   wrong "--rotary-${option%=*} is given without --rotary$" "${separate[@]}" "--rotary-$option"
 done
@@ -535,7 +535,10 @@ for option in x xkv wq wk wv wqkv bq bk bv bqkv; do
 done
 wrong '--fused-order heads \(allowed: side-by-side, groups\)$' "${fused[@]}" --fused-order heads
 wrong '--fused-order is given without --wqkv$' "${four[@]}" --fused-order groups
-wrong '--context: unknown option' "${cross[@]}" --context "$folder/xkv.npy"
+wrong '--context has another name \(allowed: --xkv\)$' "${cross[@]}" --context "$folder/xkv.npy"
+wrong '--context has another name \(allowed: --xkv\)$' "--context=$folder/xkv.npy"
+wrong '--cache-page has another name \(allowed: --cache-page-len\)$' --random --cache-capacity 8 --cache-page 4
+wrong '--plot: unknown option' --plot "$folder"
 for option in xkv wq wk wv bq bk bv; do
   wrong "--$option does not go with --wqkv$" "${fused[@]}" "--$option" "$folder/x.npy"
 done

@@ -28,7 +28,7 @@ expect "ladder: all stages; a gnuplot that fails" 2 '^device +
 ^1 naive +[0-9.]+ [um]?s .*  (strided|memory|local memory|multiply-adds)$
 ^[2-9] tiled +[0-9.]+ [um]?s +[0-9.]+ +[0-9.]+ % .*x
 charts2/ladder.svg: gnuplot could not draw it' -- env PATH="$folder:$PATH" "$clattn" ladder --tokens 17 --key-tokens 40 \
-  --model-dim 32 --heads 4 --kv-heads 2 --head-dim 16 --plot "$folder/charts2"
+  --model-dim 32 --heads 4 --kv-heads 2 --head-dim 16 --svg "$folder/charts2"
 cp "$folder/out" "$folder/page"
 expect "a gnuplot that fails leaves nothing" 1 '' -- sh -c "ls '$folder/charts2' | grep ."
 # shellcheck disable=SC2016 # for the shell inside
@@ -54,8 +54,8 @@ for x in stage["rungs"]:
         continue
     assert x["state"] == "timed" and x["measured"]["seconds"] > 0 and x["measured"]["spread"] >= 0 and x["traffic"]["flops"] > 0, x
     assert x["predicted_seconds"] > 0 and x["limit"] and x["flops_per_byte"] > 0, x' "$folder/ladder.json"
-expect "ladder --csv --causal --plot" 0 '^device,stage,rung,kernel,' -- \
-  "$clattn" ladder softmax --csv --causal --plot "$folder/causal" "${small[@]}"
+expect "ladder --csv --causal --svg" 0 '^device,stage,rung,kernel,' -- \
+  "$clattn" ladder softmax --csv --causal --svg "$folder/causal" "${small[@]}"
 cp "$folder/out" "$folder/ladder.csv"
 expect "ladder --csv: whole lines, and with a mask nothing is predicted" 0 '' -- python3 -c \
   'import csv, sys
@@ -103,10 +103,10 @@ expect "ladder_tables: no report" 1 "page.md" -- "$here/../bench/ladder_tables" 
 if [ -e /dev/full ]; then
   # shellcheck disable=SC2016
   expect "ladder --json into a full disk" 2 'cannot write to standard output' -- sh -c \
-    '"$1" ladder softmax --json --tokens 33 --model-dim 32 --heads 2 --plot "$2" >/dev/full' - "$clattn" "$folder/charts"
+    '"$1" ladder softmax --json --tokens 33 --model-dim 32 --heads 2 --svg "$2" >/dev/full' - "$clattn" "$folder/charts"
 else
   skip "ladder into a full disk" "no /dev/full"
-  "$clattn" ladder softmax "${small[@]}" --plot "$folder/charts" >/dev/null
+  "$clattn" ladder softmax "${small[@]}" --svg "$folder/charts" >/dev/null
 fi
 for chart in charts/ladder charts/roofline causal/ladder causal/roofline; do
   expect "$chart.svg is whole" 0 '' -- python3 -c \
@@ -117,11 +117,12 @@ done
 expect "nothing else is left" 0 '^ladder.svg$
 ^roofline.svg$' -- ls "$folder/charts"
 expect "no part files" 1 '' -- sh -c "ls '$folder/charts' | grep part"
-refuse "no gnuplot" 2 '--plot needs gnuplot, which is not installed \(Debian: gnuplot-nox' -- \
-  env PATH="$bare" "$clattn" ladder softmax --plot "$folder/none" "${small[@]}"
+refuse "the old name of --svg" 2 '--plot has another name \(allowed: --svg\)' -- "$clattn" ladder softmax --plot charts
+refuse "no gnuplot" 2 '--svg needs gnuplot, which is not installed \(Debian: gnuplot-nox' -- \
+  env PATH="$bare" "$clattn" ladder softmax --svg "$folder/none" "${small[@]}"
 touch "$folder/file"
-refuse "a folder that cannot be made" 2 "--plot $folder/file/charts: cannot make the folder: " -- \
-  "$clattn" ladder softmax --plot "$folder/file/charts" "${small[@]}"
+refuse "a folder that cannot be made" 2 "--svg $folder/file/charts: cannot make the folder: " -- \
+  "$clattn" ladder softmax --svg "$folder/file/charts" "${small[@]}"
 
 # ---- wrong kernels, and kernels that cannot run
 

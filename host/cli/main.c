@@ -119,7 +119,7 @@ static int dispatch(int argc, const char **argv) {
   if (strcmp(argv[0], "try") == 0) return command_try(argc, argv);
   for (int i = 0; i < COMMANDS; ++i)
     if (strcmp(argv[0], commands[i].name) == 0) {
-      if (!options_are_once(argc, argv)) return EXIT_BAD_INPUT;
+      if (!options_are_once(argc, argv) || !options_are_current(argc, argv)) return EXIT_BAD_INPUT;
       argv[0] = commands[i].title;
       return commands[i].run(argc, argv);
     }

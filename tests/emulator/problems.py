@@ -41,7 +41,7 @@ PROBLEMS = (
     Problem("rotary, cache in f16", f"{SIZES} --head-dim 12 --rotary interleaved --causal --align bottom-right "
             "--cache-capacity 64 --past-tokens 11 --cache-type f16"),
     Problem("cache in i8, pages", f"{ODD} --causal --align bottom-right --cache-capacity 64 --past-tokens 11 "
-            "--cache-type i8-token --cache-page 16"),
+            "--cache-type i8-token --cache-page-len 16"),
     Problem("cache in f32", f"{WIDE} --causal --align bottom-right --cache-capacity 90 --past-tokens 11"),
     Problem("launches in pieces", f"{CROSS} --causal --launch-seconds 1e-9"),
     Problem("every tensor", f"{CROSS} --softcap 2 --save {{folder}}", (STAGED,)),
@@ -67,7 +67,7 @@ PROBLEMS = (
     Problem("three queries, window, softcap", f"{FEW} --tokens 3 --head-dim 20 --causal --align bottom-right "
             "--window-left 200 --softcap 5", (FUSED,)),
     Problem("one query, cache in f16", f"{PAST} --tokens 1 --head-dim 64 --cache-type f16", (FUSED,)),
-    Problem("one query, cache in q4, pages", f"{PAST} --tokens 1 --head-dim 64 --cache-type q4 --cache-page 16",
+    Problem("one query, cache in q4, pages", f"{PAST} --tokens 1 --head-dim 64 --cache-type q4 --cache-page-len 16",
             (FUSED,)),
     Problem("three queries, cache in i8", f"{PAST} --tokens 3 --head-dim 20 --cache-type i8-token", (FUSED,)),
     Problem("three queries, cache in bf16", f"{PAST} --tokens 3 --head-dim 36 --cache-type bf16", (FUSED,)),

@@ -24,7 +24,7 @@ JOBS = [
     ("explain dog-chased-ball --html walk.html", ("walk.html",)),
     ("compare --tokens 64 --model-dim 32 --heads 2 --csv table.csv", ("table.csv",)),
     ("tune --quick --stage softmax --tokens 16 --head-dim 8 --file record.json", ("record.json",)),
-    ("ladder softmax --tokens 16 --model-dim 32 --heads 2 --plot charts", ("charts/ladder.svg", "charts/roofline.svg")),
+    ("ladder softmax --tokens 16 --model-dim 32 --heads 2 --svg charts", ("charts/ladder.svg", "charts/roofline.svg")),
 ]
 SECONDS = 30  # so long a program may take to end
 

@@ -30,7 +30,7 @@ JOBS = [
         "--head-dim 16 --rotary-cos first/q.npy --rotary-sin first/k.npy " + SMALL + "--out out.npy", ("out.npy",),
         first="run " + SMALL + "--save first"),
     Job("blas", "run --pipeline blas " + SMALL),
-    Job("cache", "run --random --tokens 1 --causal --model-dim 8 --heads 2 --cache-capacity 16 --cache-page 4 "
+    Job("cache", "run --random --tokens 1 --causal --model-dim 8 --heads 2 --cache-capacity 16 --cache-page-len 4 "
         "--past-tokens 8 --cache-type i8-token --repeat 1"),
     Job("lengths", "run --key-lengths 3,5 --batch 2 --alibi auto --explain-plan --check sample " + SMALL),
     Job("store", KERNELS, environment=STORE),

@@ -98,7 +98,7 @@ def options_of(case):
         wanted.update({"rotary": case.rotary[0], "rotary-dim": case.rotary[1], "rotary-base": case.rotary[2]})
     if case.cache:
         wanted.update({"cache-capacity": case.cache["capacity"], "cache-type": case.cache["type"],
-                       "cache-page": case.cache["page"] or None, "cache-pages": case.cache["pages"] or None})
+                       "cache-page-len": case.cache["page"] or None, "cache-pages": case.cache["pages"] or None})
     if case.past_lengths:
         wanted["past-lengths"] = ",".join(str(s.past) for s in case.sequences)
     if case.lengths == "keys":

@@ -160,7 +160,7 @@ static int print(const ladder_job *job) {
     ladder_text(&job->found);
   else if (!ladder_json(&job->found))
     return EXIT_BAD_INPUT;
-  if (o->plot != NULL && !ladder_plot(&job->found, o->plot)) return EXIT_BAD_INPUT;
+  if (o->svg != NULL && !ladder_plot(&job->found, o->svg)) return EXIT_BAD_INPUT;
   return any_wrong(&job->found) ? EXIT_CHECK_FAILED : EXIT_PASSED;
 }
 
@@ -168,7 +168,7 @@ static int run(ladder_job *job) {
   const ladder_options *o = job->options;
   clattn_error error;
   const clattn_device_choice choice = device_choice(o->platform, o->device);
-  if (o->plot != NULL && !gnuplot_prepare("--plot", o->plot)) return EXIT_BAD_INPUT;
+  if (o->svg != NULL && !gnuplot_prepare("--svg", o->svg)) return EXIT_BAD_INPUT;
   if (open_device(&choice, &job->device, &error) != CLATTN_OK) return complain_of(&error);
   job->found.device = clattn_device_get_info(job->device);
   job->found.peaks = (clattn_peaks)CLATTN_PEAKS_INIT;

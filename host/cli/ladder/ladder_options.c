@@ -72,7 +72,7 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
        "arithmetic of fused: float (default), or stored, half where --type f16, device and kernel allow it", "MATH"},
       {"csv", 0, POPT_ARG_NONE, &o->csv, 0, "print CSV", NULL},
       {"json", 0, POPT_ARG_NONE, &o->json, 0, "print JSON", NULL},
-      {"plot", 0, POPT_ARG_STRING, &o->plot, 0, "write ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
+      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write ladder.svg and roofline.svg, drawn by gnuplot", "DIR"},
       DEVICE_OPTIONS(&o->device, &o->platform, "the best"),
       HELP_OPTION,
       POPT_TABLEEND};
@@ -84,7 +84,7 @@ int ladder_options_read(int argc, const char **argv, ladder_options *o) {
 }
 
 void ladder_options_free(ladder_options *o) {
-  char *const all[] = {o->platform, o->device, o->word, o->plot, o->type_text, o->math_text};
+  char *const all[] = {o->platform, o->device, o->word, o->svg, o->type_text, o->math_text};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) free(all[i]);
   for (int i = 0; i < LADDER_NUMBERS; ++i) free(o->number_text[i]);
 }

@@ -17,7 +17,7 @@ typedef enum ladder_number {
 } ladder_number;
 
 typedef struct ladder_options {
-  char *platform, *device, *word, *plot, *type_text, *math_text;
+  char *platform, *device, *word, *svg, *type_text, *math_text;
   char *number_text[LADDER_NUMBERS];
   size_t number[LADDER_NUMBERS];
   int causal, csv, json;

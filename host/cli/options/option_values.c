@@ -27,6 +27,24 @@ bool options_are_once(int argc, const char **argv) {
   return true;
 }
 
+/* Names of earlier versions. */
+static const struct {
+  const char *command; /* NULL: any that has it */
+  const char *old, *now;
+} renamed[] = {{NULL, "--context", "--xkv"}, {NULL, "--cache-page", "--cache-page-len"}, {"ladder", "--plot", "--svg"}};
+
+bool options_are_current(int argc, const char **argv) {
+  for (int i = 1; i < argc; ++i)
+    for (size_t r = 0; r < sizeof renamed / sizeof renamed[0]; ++r) {
+      const size_t length = option_length(argv[i]);
+      if (length != strlen(renamed[r].old) || strncmp(argv[i], renamed[r].old, length) != 0) continue;
+      if (renamed[r].command != NULL && strcmp(renamed[r].command, argv[0]) != 0) continue;
+      complain("%s has another name (allowed: %s)", renamed[r].old, renamed[r].now);
+      return false;
+    }
+  return true;
+}
+
 bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value) {
   for (int i = 0; i < count; ++i) {
     if (strcmp(text, words[i]) != 0) continue;

@@ -8,6 +8,9 @@
  * last one and leaks the others. */
 bool options_are_once(int argc, const char **argv);
 
+/* Refuses options that have another name now, and says which. argv[0] is the command. */
+bool options_are_current(int argc, const char **argv);
+
 /* The index of the text among the words; the message lists them when it is none of them. */
 bool parse_word(const char *option, const char *text, const char *const *words, int count, int *value);
 

@@ -58,7 +58,7 @@ static const struct {
     [NUMBER_PAST_TOKENS] = {"--past-tokens", "random keys and values that the cache holds before the run", SIZES},
     [NUMBER_ROTARY_DIM] = {"--rotary-dim", "elements at the start of each vector that are rotated (head_dim)", SIZES},
     [NUMBER_CACHE_CAPACITY] = {"--cache-capacity", "use a cache with room for N keys per sequence", SIZES},
-    [NUMBER_CACHE_PAGE] = {"--cache-page", "tokens per page (no pages)", SIZES},
+    [NUMBER_CACHE_PAGE] = {"--cache-page-len", "tokens per page (no pages)", SIZES},
     [NUMBER_CACHE_PAGES] = {"--cache-pages", "pages in all, shared by the sequences (enough for all)", SIZES},
     [NUMBER_HEADS] = {"--heads", "(1; with --random 8); head_dim = columns of the matrix / heads", SIZES},
     [NUMBER_KV_HEADS] = {"--kv-heads", "KV heads, a divisor of the heads (as many as heads)", SIZES},
@@ -204,7 +204,7 @@ static bool check_files(const run_options *o) {
 
 /* Options of a cache need --cache-capacity; files of keys and of values come in pairs. */
 static bool check_cache(const run_options *o) {
-  const char *without = o->number[NUMBER_CACHE_PAGE] != 0         ? "--cache-page"
+  const char *without = o->number[NUMBER_CACHE_PAGE] != 0         ? "--cache-page-len"
                         : o->number[NUMBER_CACHE_PAGES] != 0      ? "--cache-pages"
                         : o->number[NUMBER_PAST_TOKENS] != 0      ? "--past-tokens"
                         : o->list_text[LIST_PAST_LENGTHS] != NULL ? "--past-lengths"
@@ -219,11 +219,12 @@ static bool check_cache(const run_options *o) {
     return false;
   }
   if (n[NUMBER_CACHE_PAGES] != 0 && n[NUMBER_CACHE_PAGE] == 0) {
-    complain("--cache-pages is given without --cache-page");
+    complain("--cache-pages is given without --cache-page-len");
     return false;
   }
   if (n[NUMBER_CACHE_PAGE] > n[NUMBER_CACHE_CAPACITY]) {
-    complain("--cache-page %zu (allowed: up to --cache-capacity, %zu)", n[NUMBER_CACHE_PAGE], n[NUMBER_CACHE_CAPACITY]);
+    complain("--cache-page-len %zu (allowed: up to --cache-capacity, %zu)", n[NUMBER_CACHE_PAGE],
+             n[NUMBER_CACHE_CAPACITY]);
     return false;
   }
   if (n[NUMBER_PAST_TOKENS] != 0 && (o->cache_file[CACHE_FILE_PAST_K] != NULL || o->cache_file[CACHE_FILE_PAST_V])) {
@@ -256,7 +257,7 @@ static bool check_rolling(const run_options *o) {
   const meaning_options *m = &o->meaning;
   if (m->cache_rolling == 0) return true;
   if (o->number[NUMBER_CACHE_PAGE] == 0 || m->window_left < 1) {
-    complain("--cache-rolling needs --cache-page, and --window-left of 1 or more");
+    complain("--cache-rolling needs --cache-page-len, and --window-left of 1 or more");
     return false;
   }
   if (m->alignment == CLATTN_ALIGN_TOP_LEFT && o->file[CLATTN_MASK] == NULL) return true;
