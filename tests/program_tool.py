@@ -197,24 +197,12 @@ def no_constant(name):
     raise ValueError("%s is not JSON" % name)
 
 
-KEYS = {"version": None,
-        "device": {"platform", "name", "vendor", "version", "driver_version", "type", "compute_units"},
-        "problem": {"input", "batch", "query_len", "key_len", "model_dim", "kv_model_dim", "heads", "kv_heads",
-                    "head_dim", "value_dim", "output_dim", "source", "layout", "type", "math", "context_order", "fused_qkv",
-                    "fused_order", "biases",
-                    "scale", "softcap", "causal", "alignment", "offset", "window_left", "window_right", "mask", "lengths",
-                    "alibi", "sinks", "positions", "rotary", "rotary_dim", "rotary_base",
-                    "rotary_scaling", "rotary_rows", "position_ids", "cache"},
-        "plan": {"pipeline", "pipeline_reason", "half_products", "tuned", "blocks", "block_heads", "block_rows", "block_bytes",
-                 "workspace_bytes", "total_bytes"},
-        "explain": None,
-        "stages": {"stage", "kernel", "rung", "launches", "seconds", "wall_seconds", "gflops", "gbytes_per_second",
-                   "share"},
-        "timings": {"stages_seconds", "stages_gflops", "upload_seconds", "download_seconds", "total_seconds",
-                    "from_events", "runs", "spread", "disturbed"},
-        "check": {"passed", "rows_checked", "rows_total", "cpu_seconds", "cpu_seconds_extrapolated", "tensors"}}
-TENSOR_KEYS = {"tensor", "end_to_end", "elements", "failed", "worst_index", "got", "expected", "bound", "ratio",
-               "largest_error", "allowed_error", "passed"}
+def keys_of(part):
+    """The fields of a part of the report, which are those of its schema."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "../docs/schema/run.json"), encoding="utf-8") as file:
+        schema = json.load(file)
+    return set((schema["$defs"][part] if part else schema)["properties"])
 
 
 def read_report(path):
@@ -231,14 +219,15 @@ def stages_of(p, fused):
 
 def check_report(path, expression):
     r = read_report(path)
-    assert set(r) == set(KEYS), "keys %r" % sorted(r)
-    for part, keys in KEYS.items():
-        for entry in r[part] if part == "stages" else [r[part]]:
-            assert entry is None and part == "check" or keys is None or keys == set(entry), "%s: %r" % (part, entry)
-    assert [s["stage"] for s in r["stages"]] == stages_of(r["problem"], r["plan"]["pipeline"] == "fused"), r["stages"]
     tensors = r["check"]["tensors"] if r["check"] else []
-    for entry in tensors:
-        assert TENSOR_KEYS == set(entry), entry
+    parts = {"": [r], "problem": [r["problem"]], "plan": [r["plan"]], "stage": r["stages"], "timings": [r["timings"]],
+             "check": [r["check"]] if r["check"] else [], "tensor": tensors, "reason": r["explain"] or [],
+             "cache": [r["problem"]["cache"]] if r["problem"]["cache"] else []}
+    for part, entries in parts.items():
+        keys = keys_of(part)
+        for entry in entries:
+            assert keys == set(entry), "%s: %r" % (part, sorted(entry))
+    assert [s["stage"] for s in r["stages"]] == stages_of(r["problem"], r["plan"]["pipeline"] == "fused"), r["stages"]
     failed = [t["tensor"] + " from x" * t["end_to_end"] for t in tensors if not t["passed"]]
     assert eval("(" + expression + ")", {"r": r, "failed": failed}), "not so: " + expression
 
