@@ -139,6 +139,28 @@ expect "explain --svg: two files of XML" 0 '^2 91\.6 %$' -- python3 -c '
 import glob, sys, xml.etree.ElementTree as tree
 texts = [[t.text for t in tree.parse(name).iter("{http://www.w3.org/2000/svg}text")] for name in sorted(glob.glob(sys.argv[1] + "/*"))]
 print(len(texts), next(t for t in texts[0] if t.startswith("91")))' "$folder/svg"
+if command -v gnuplot >/dev/null; then
+  expect "explain --svg --png" 0 "^picture   $folder/png/cat-sat-down-weights\.svg\$
+^picture   $folder/png/cat-sat-down-weights\.png\$" -- "$clattn" explain cat-sat-down --svg "$folder/png" --png "$folder/png"
+  # The first 8 bytes, then IHDR with the width and height that the SVG has.
+  expect "explain --png: as large as the SVG" 0 '^(\([0-9]+, [0-9]+\)) \1$' -- python3 -c '
+import re, struct, sys
+png = open(sys.argv[1] + ".png", "rb").read()
+assert png[:8] == b"\x89PNG\r\n\x1a\n" and png[-8:-4] == b"IEND", png[:8]
+print(struct.unpack(">II", png[16:24]), tuple(map(int, re.search("width=.([0-9]+). height=.([0-9]+)", open(sys.argv[1] + ".svg").read()).groups())))
+' "$folder/png/cat-sat-down-weights"
+  shows_heads='^picture   .*/heads\.svg$
+^picture   .*/heads\.png$'
+  expect "explain heads --svg --png" 0 "$shows_heads" -- "$clattn" explain heads --svg "$folder/png" --png "$folder/png"
+fi
+for demo in routing=routing bank=bank-river dictionary=dictionary-kitten; do
+  expect "explain ${demo%=*} --svg" 0 "^picture   .*/${demo#*=}\.svg\$" -- "$clattn" explain "${demo%=*}" --svg "$folder/demos"
+done
+mkdir "$folder/bare"
+for tool_name in sh env; do ln -s "$(command -v "$tool_name")" "$folder/bare/"; done
+refuse "explain --png without gnuplot" 2 '--png needs gnuplot, which is not installed' -- \
+  env PATH="$folder/bare" "$clattn" explain heads --png "$folder/none-made"
+expect "explain --png without gnuplot makes no folder" 1 '' -- test -e "$folder/none-made"
 touch "$folder/file"
 refuse "explain --svg into a file" 2 '--svg .*/file: cannot write into the folder' -- "$clattn" explain --svg "$folder/file"
 
@@ -177,6 +199,8 @@ wrong '--tokens-from: .*nowhere: cannot be opened: No such file' --random --toke
 wrong '--heads does not go with routing' routing --heads 2
 wrong '--causal does not go with heads' heads --causal
 wrong '--q does not go with dictionary' dictionary --q q.npy --k k.npy --v v.npy
+wrong '--svg does not go with confusions' confusions --svg "$folder/svg"
+wrong '--png does not go with confusions' confusions --png "$folder/svg"
 wrong '--html does not go with routing' routing --html "$folder/page.html"
 wrong '--step does not go with --html, which prints no steps' --step --html "$folder/page.html"
 wrong '--html: 65 queries \(allowed: up to 64' --random --tokens 65 --model-dim 8 --heads 1 --html "$folder/page.html"
@@ -191,6 +215,7 @@ expect "help explain" 0 'EXAMPLE
 --tokens-from=FILE
 --step
 --svg=DIR
+--png=DIR
 --html=FILE' -- "$clattn" help explain
 mkdir "$folder/none"
 for what in please-study-man dictionary heads; do

@@ -92,7 +92,7 @@ bool comparison_plot(const comparison *c, const char *path) {
   const char *name;
   gnuplot g = {.script = NULL};
   divide(path, folder, sizeof folder, &name);
-  if (!gnuplot_begin(&g, folder, name)) return false;
+  if (!gnuplot_begin(&g, GNUPLOT_SVG, folder, name)) return false;
   print_title(g.script, c);
   print_lines(g.script, c);
   const bool whole = print_crossings(g.script, c);

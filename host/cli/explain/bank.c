@@ -77,7 +77,7 @@ static void print_vector(const char *name, const float *values, const char *afte
          clattn_text_own_digits((double)values[1], text[1]), after);
 }
 
-static void print_sentence(const bank *b, size_t s) {
+static bool print_sentence(const bank *b, size_t s, picture_folders pictures) {
   char column[TOKENS + SENSES][WALK_NAME], share[16];
   const char *names[TOKENS + SENSES];
   walk_step table = {.kind = WALK_TABLE};
@@ -99,9 +99,13 @@ static void print_sentence(const bank *b, size_t s) {
          words[s][most]);
   print_vector("", b->k[s][most], ": ");
   printf("of place and institution it offers the %s.\n", b->k[s][most][0] > b->k[s][most][1] ? "first" : "second");
+  char id[32];
+  snprintf(id, sizeof id, "bank-%s", words[s][most]);
+  for (size_t t = 0; t < TOKENS; ++t) snprintf(table.column[t], WALK_NAME, "%s", words[s][t]);
+  return pictures_write_table(&table, TOKENS, id, "bank: weights of \"bank\"", pictures);
 }
 
-int demo_bank(const run_options *o) {
+int demo_bank(const run_options *o, picture_folders pictures) {
   bank b = {.q = {{{0}}}};
   clattn_check_report check = CLATTN_CHECK_REPORT_INIT;
   const int code = run_bank(o, &b, &check);
@@ -110,7 +114,8 @@ int demo_bank(const run_options *o) {
   puts("The query of \"bank\" asks for both meanings, place and institution; the keys of the other words\n"
        "offer one or the other. Vector and matrices are the same in both sentences. Below: the weights and\n"
        "the context of \"bank\".");
-  for (size_t s = 0; s < SENTENCES; ++s) print_sentence(&b, s);
+  for (size_t s = 0; s < SENTENCES; ++s)
+    if (!print_sentence(&b, s, pictures)) return EXIT_BAD_INPUT;
   bool same = true;
   for (size_t i = 0; i < SENSES; ++i)
     same = same && b.q[0][BANK][i] == b.q[1][BANK][i] && b.v[0][BANK][i] == b.v[1][BANK][i];

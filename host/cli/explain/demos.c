@@ -151,7 +151,7 @@ static void say_change(const walk *w, const change *c, const routed *before, con
   printf(" Context moves by up to %.4g.\n", moved);
 }
 
-static int print_routing(walk *w) {
+static int print_routing(walk *w, picture_folders pictures) {
   static routed result[CHANGES];
   const example *e = w->example;
   const size_t n = w->seen.query_len, columns = w->seen.heads * w->seen.value_dim;
@@ -172,13 +172,14 @@ static int print_routing(walk *w) {
   print_table(&table);
   putchar('\n');
   for (size_t i = 1; i < CHANGES; ++i) say_change(w, &changes[i], &result[0], &result[i]);
+  if (!pictures_write_table(&table, 2, "routing", "routing: weights of \"it\"", pictures)) return EXIT_BAD_INPUT;
   return demo_result(&w->check);
 }
 
-static int run_routing_demo(const run_options *o) {
+static int run_routing_demo(const run_options *o, picture_folders pictures) {
   loaded_walk l;
   int code = walk_example(o, "dog-chased-ball", 0, false, CLATTN_LAYOUT_XW, &l);
-  if (code == GO_ON) code = print_routing(&l.walk);
+  if (code == GO_ON) code = print_routing(&l.walk, pictures);
   walk_unload(&l);
   return code;
 }
@@ -215,7 +216,7 @@ static void compare_layouts(const walk *w, const walk *turned) {
       count, off);
 }
 
-static int run_heads_demo(const run_options *o) {
+static int run_heads_demo(const run_options *o, picture_folders pictures) {
   loaded_walk all[3];
   memset(all, 0, sizeof all);
   const walk *one = &all[0].walk, *two = &all[1].walk, *turned = &all[2].walk;
@@ -234,7 +235,10 @@ static int run_heads_demo(const run_options *o) {
     putchar('\n');
     for (size_t r = 0; r < table.rows; ++r) say_head(&table, r);
     compare_layouts(one, turned);
-    code = demo_result(!one->check.passed ? &one->check : !two->check.passed ? &two->check : &turned->check);
+    if (!pictures_write_table(&table, table.columns, "heads", "heads: weights of \"sat\"", pictures))
+      code = EXIT_BAD_INPUT;
+    else
+      code = demo_result(!one->check.passed ? &one->check : !two->check.passed ? &two->check : &turned->check);
   }
   for (size_t i = 0; i < 3; ++i) walk_unload(&all[i]);
   return code;
@@ -280,7 +284,8 @@ static void print_confusions(const walk *w) {
   putchar('\n');
 }
 
-static int run_confusions_demo(const run_options *o) {
+static int run_confusions_demo(const run_options *o, picture_folders pictures) {
+  (void)pictures; /* it has none */
   loaded_walk l;
   int code = walk_example(o, "love-apple-phones", 0, false, CLATTN_LAYOUT_XW, &l);
   if (code == GO_ON) {
@@ -325,12 +330,12 @@ int demo_scales(const run_options *options, const token_names *names, const walk
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const demo demos[] = {
-    {"dictionary", "please-study-man", "a dictionary, hard and soft: from a blend to the exact answer",
-     demo_dictionary},
-    {"routing", "dog-chased-ball", "what changes if only V is changed, and what if Q or K is", run_routing_demo},
-    {"bank", "dog-chased-ball", "one word, two meanings: the sentence decides", demo_bank},
-    {"heads", "cat-sat-down", "one head and two, and Q = X·W beside Q = X·Wᵀ", run_heads_demo},
-    {"confusions", "love-apple-phones", "common confusions, each with numbers", run_confusions_demo},
+    {"dictionary", "please-study-man", "a dictionary, hard and soft: from a blend to the exact answer", demo_dictionary,
+     true},
+    {"routing", "dog-chased-ball", "what changes if only V is changed, and what if Q or K is", run_routing_demo, true},
+    {"bank", "dog-chased-ball", "one word, two meanings: the sentence decides", demo_bank, true},
+    {"heads", "cat-sat-down", "one head and two, and Q = X·W beside Q = X·Wᵀ", run_heads_demo, true},
+    {"confusions", "love-apple-phones", "common confusions, each with numbers", run_confusions_demo, false},
 };
 
 size_t demo_count(void) {

@@ -3,6 +3,7 @@
 #ifndef CLATTN_CLI_DEMOS_H
 #define CLATTN_CLI_DEMOS_H
 
+#include "cli/explain/pictures.h"
 #include "cli/explain/tokens.h"
 #include "cli/options/options.h"
 #include "explain/walk.h"
@@ -11,7 +12,9 @@ typedef struct demo {
   const char *name;    /* what follows `clattn explain` */
   const char *example; /* whose article it belongs to */
   const char *summary;
-  int (*run)(const run_options *device); /* uses only --device, --platform, --pipeline, --kernel */
+  int (*run)(const run_options *device, picture_folders pictures); /* uses only --device, --platform, --pipeline,
+                                                                      --kernel */
+  bool pictures;                                                   /* whether it writes any */
 } demo;
 
 size_t demo_count(void);
@@ -39,7 +42,7 @@ int demo_result(const clattn_check_report *report);
 int demo_run(const run_options *device, const clattn_problem *problem, const clattn_inputs *inputs,
              const clattn_outputs *outputs, clattn_check_report *check);
 
-int demo_dictionary(const run_options *device);
-int demo_bank(const run_options *device);
+int demo_dictionary(const run_options *device, picture_folders pictures);
+int demo_bank(const run_options *device, picture_folders pictures);
 
 #endif

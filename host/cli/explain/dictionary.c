@@ -61,7 +61,7 @@ static size_t look_up(const char *word) {
   return SIZE_MAX;
 }
 
-static void print_query(const dictionary *d, size_t i) {
+static bool print_query(const dictionary *d, size_t i, picture_folders pictures) {
   walk_step table = {.kind = WALK_TABLE};
   const char *const columns[] = {"w(dog)", "w(cat)", "w(cow)", "bark", "meow", "moo"};
   demo_name_columns(&table, columns, (size_t)2 * WORDS);
@@ -74,7 +74,10 @@ static void print_query(const dictionary *d, size_t i) {
   }
   printf("\nquery \"%s\" = %g dog + %g cat + %g cow\n\n", asked[i], (double)asked_as[i][0], (double)asked_as[i][1],
          (double)asked_as[i][2]);
-  print_table(&table);
+  char id[64], title[64];
+  snprintf(id, sizeof id, "dictionary-%s", asked[i]);
+  snprintf(title, sizeof title, "dictionary: weights of \"%s\"", asked[i]);
+  return print_table(&table) && pictures_write_table(&table, WORDS, id, title, pictures);
 }
 
 static void print_lookup(const dictionary *d, size_t i) {
@@ -97,7 +100,7 @@ static void print_lookup(const dictionary *d, size_t i) {
            asked[i], sounds[most], (double)answer[most]);
 }
 
-int demo_dictionary(const run_options *o) {
+int demo_dictionary(const run_options *o, picture_folders pictures) {
   dictionary *d = calloc(1, sizeof *d);
   if (d == NULL) {
     complain("no host memory for a dictionary");
@@ -111,11 +114,12 @@ int demo_dictionary(const run_options *o) {
     puts("A dictionary finds the one key that is equal. Attention compares with all keys and answers with a\n"
          "blend. The sharper the comparison (the query is multiplied), the larger is the share of the best\n"
          "match.");
-    for (size_t i = 0; i < QUERIES; ++i) {
-      print_query(d, i);
+    bool written = true;
+    for (size_t i = 0; i < QUERIES && written; ++i) {
+      written = print_query(d, i, pictures);
       print_lookup(d, i);
     }
-    code = demo_result(&d->check);
+    code = written ? demo_result(&d->check) : EXIT_BAD_INPUT;
   }
   free(d);
   return code;

@@ -44,14 +44,15 @@ static int take_example(explain_options *o) {
 
 /* The first option that demonstrations, which have their own input and meaning, do not use;
  * NULL: none. */
-static const char *first_unused(const explain_options *o) {
+static const char *first_unused(const demo *d, const explain_options *o) {
   const run_options *r = &o->run;
   const meaning_options *m = &r->meaning;
   const struct {
     bool given;
     const char *name;
   } all[] = {{o->focus != NULL, "--focus"},
-             {o->svg != NULL, "--svg"},
+             {o->picture[PICTURE_SVG] != NULL && !d->pictures, "--svg"},
+             {o->picture[PICTURE_PNG] != NULL && !d->pictures, "--png"},
              {o->html != NULL, "--html"},
              {o->tokens_from != NULL, "--tokens-from"},
              {o->step != 0, "--step"},
@@ -83,8 +84,8 @@ static const char *first_unused(const explain_options *o) {
 }
 
 static int run_demo(const demo *d, const explain_options *o) {
-  const char *unused = first_unused(o);
-  if (unused == NULL) return d->run(&o->run);
+  const char *unused = first_unused(d, o);
+  if (unused == NULL) return pictures_prepare(o->picture) ? d->run(&o->run, o->picture) : EXIT_BAD_INPUT;
   complain("%s does not go with %s", unused, d->name);
   return EXIT_BAD_INPUT;
 }
@@ -123,7 +124,7 @@ static int write_page(const explain_options *o, const walk *w) {
 
 static int prepare_files(const explain_options *o, const walk *w) {
   if (o->html != NULL && !inputs_are_spared(&o->run, "--html", o->html)) return EXIT_BAD_INPUT;
-  if (o->svg != NULL && !pictures_prepare(w, &o->run, o->svg)) return EXIT_BAD_INPUT;
+  if (!pictures_spare_inputs(w, &o->run, o->picture) || !pictures_prepare(o->picture)) return EXIT_BAD_INPUT;
   return o->html != NULL && !html_prepare(o->html) ? EXIT_BAD_INPUT : GO_ON;
 }
 
@@ -135,7 +136,7 @@ static int walk_through(const explain_options *o, const token_names *names) {
   if (code == GO_ON) {
     code = o->html != NULL ? write_page(o, w) : print_text(o, names, w);
     if (code == GO_ON || code == EXIT_PASSED) code = w->check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
-    if (o->svg != NULL && !pictures_write(w, o->svg)) code = EXIT_BAD_INPUT;
+    if (!pictures_write(w, o->picture)) code = EXIT_BAD_INPUT;
   }
   walk_unload(&loaded);
   return code;

@@ -13,7 +13,9 @@ int explain_options_read(int argc, const char **argv, explain_options *o) {
       {"tokens-from", 0, POPT_ARG_STRING, &o->tokens_from, 0,
        "names of the tokens of given x or q, one on each line, in UTF-8", "FILE"},
       {"step", 0, POPT_ARG_NONE, &o->step, 0, "wait for Enter after each step, on a terminal", NULL},
-      {"svg", 0, POPT_ARG_STRING, &o->svg, 0, "write each heat map as an SVG file", "DIR"},
+      {"svg", 0, POPT_ARG_STRING, &o->picture[PICTURE_SVG], 0, "write each heat map as an SVG file", "DIR"},
+      {"png", 0, POPT_ARG_STRING, &o->picture[PICTURE_PNG], 0, "write each heat map as a PNG file, drawn by gnuplot",
+       "DIR"},
       {"html", 0, POPT_ARG_STRING, &o->html, 0, "write the walk as a page for a browser instead of text", "FILE"},
       POPT_TABLEEND};
   const own_options own = {.command = "explain",
@@ -28,7 +30,7 @@ void explain_options_free(explain_options *o) {
   run_options_free(&o->run);
   free(o->word);
   free(o->focus);
-  free(o->svg);
+  for (int f = 0; f < PICTURE_FORMATS; ++f) free(o->picture[f]);
   free(o->html);
   free(o->tokens_from);
 }

@@ -3,10 +3,12 @@
 #define CLATTN_CLI_EXPLAIN_OPTIONS_H
 
 #include "cli/options/options.h"
+#include "cli/report/heat_map.h"
 
 typedef struct explain_options {
   run_options run;
-  char *word, *focus, *svg, *html, *tokens_from;
+  char *word, *focus, *html, *tokens_from;
+  char *picture[PICTURE_FORMATS]; /* folders; NULL: none */
   int step;
 } explain_options;
 

@@ -222,7 +222,7 @@ bool ladder_plot(const ladder *l, const char *folder) {
   } charts[] = {{"ladder.svg", draw_ladder}, {"roofline.svg", draw_roofline}};
   for (size_t i = 0; i < sizeof charts / sizeof charts[0]; ++i) {
     gnuplot g = {.script = NULL};
-    if (!gnuplot_begin(&g, folder, charts[i].name)) return false;
+    if (!gnuplot_begin(&g, GNUPLOT_SVG, folder, charts[i].name)) return false;
     charts[i].draw(g.script, l);
     if (!gnuplot_end(&g)) return false;
   }

@@ -24,12 +24,15 @@
 #define NOWHERE "/dev/null"
 #endif
 
-bool gnuplot_prepare(const char *option, const char *folder) {
+bool gnuplot_is_there(const char *option) {
   FILE *tried = popen("gnuplot --version >" NOWHERE " 2>&1", "w");
-  if (tried == NULL || pclose(tried) != 0) {
-    complain("%s needs gnuplot, which is not installed (Debian: gnuplot-nox; elsewhere: gnuplot)", option);
-    return false;
-  }
+  if (tried != NULL && pclose(tried) == 0) return true;
+  complain("%s needs gnuplot, which is not installed (Debian: gnuplot-nox; elsewhere: gnuplot)", option);
+  return false;
+}
+
+bool gnuplot_prepare(const char *option, const char *folder) {
+  if (!gnuplot_is_there(option)) return false;
   if (clattn_make_folder(folder, CLATTN_FOR_ALL)) return true;
   complain("%s %s: cannot make the folder: %s", option, folder, strerror(errno));
   return false;
@@ -76,7 +79,8 @@ static FILE *start_into(FILE *file) {
   return script;
 }
 
-bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
+bool gnuplot_begin(gnuplot *g, gnuplot_format format, const char *folder, const char *name) {
+  g->format = format;
   if (snprintf(g->path, sizeof g->path, "%s/%s", folder, name) >= (int)sizeof g->path) {
     complain("the path of %s would be longer than %zu bytes", name, sizeof g->path);
     return false;
@@ -93,7 +97,9 @@ bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
     clattn_part_drop(&g->part);
     return false;
   }
-  fputs("set encoding utf8\nset terminal svg size 1200,675 font 'Helvetica,16' background '#ffffff' noenhanced\n"
+  fputs("set encoding utf8\n", g->script);
+  if (format == GNUPLOT_PNG) return true;
+  fputs("set terminal svg size 1200,675 font 'Helvetica,16' background '#ffffff' noenhanced\n"
         "set grid back linecolor rgb '#dddddd' linetype 1\nset border linecolor rgb '#444444'\n",
         g->script);
   return true;
@@ -101,22 +107,23 @@ bool gnuplot_begin(gnuplot *g, const char *folder, const char *name) {
 
 /* gnuplot does not report a full disk, but then the end of the file is missing. path NULL:
  * nothing to look into. */
-static bool is_whole(const char *path) {
-  static const char end[] = "</svg>";
-  char tail[64] = "";
+static bool is_whole(gnuplot_format format, const char *path) {
+  static const char *const ends[] = {[GNUPLOT_SVG] = "</svg>", [GNUPLOT_PNG] = "IEND"};
+  char tail[32];
   if (path == NULL) return true;
   FILE *file = fopen(path, "rb");
   if (file == NULL) return false;
-  const bool found = fseek(file, -(long)(sizeof tail / 2), SEEK_END) == 0;
-  const size_t count = found ? fread(tail, 1, sizeof tail - 1, file) : 0;
+  const bool found = fseek(file, -(long)sizeof tail, SEEK_END) == 0;
+  const size_t count = found ? fread(tail, 1, sizeof tail, file) : 0, length = strlen(ends[format]);
   fclose(file);
-  tail[count] = '\0';
-  return strstr(tail, end) != NULL;
+  for (size_t i = 0; i + length <= count; ++i)
+    if (memcmp(tail + i, ends[format], length) == 0) return true;
+  return false;
 }
 
 bool gnuplot_end(gnuplot *g) {
   fputs("\nunset output\n", g->script);
-  const bool drawn = pclose(g->script) == 0 && is_whole(g->part.name);
+  const bool drawn = pclose(g->script) == 0 && is_whole(g->format, g->part.name);
   restore_broken_pipe(g);
   if (clattn_part_place(&g->part, drawn)) return true;
   if (drawn)
