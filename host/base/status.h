@@ -2,13 +2,8 @@
 #ifndef CLATTN_STATUS_H
 #define CLATTN_STATUS_H
 
+#include "base/printf.h"
 #include "clattn.h"
-
-#if defined(__GNUC__)
-#define CLATTN_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
-#else
-#define CLATTN_PRINTF(format_index, first_argument)
-#endif
 
 /* Stores status and message in `error` (may be NULL) and returns status. */
 clattn_status clattn_fail(clattn_error *error, clattn_status status, const char *format, ...) CLATTN_PRINTF(3, 4);

@@ -2,6 +2,7 @@
 #ifndef CLATTN_CLI_COMMAND_H
 #define CLATTN_CLI_COMMAND_H
 
+#include "base/printf.h"
 #include "clattn_inspect.h"
 
 /* Exit codes, also in the help text and README. Functions that may end the command return one of them, or GO_ON. */
@@ -37,10 +38,7 @@ int command_model(int argc, const char **argv);
 int command_try(int argc, const char **argv);
 
 /* Prints "clattn: ", the message and a line break to standard error. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 1, 2)))
-#endif
-void complain(const char *format, ...);
+void complain(const char *format, ...) CLATTN_PRINTF(1, 2);
 
 /* Prints the error of a library call, with advice when there is no device. Returns the exit
  * code. */

@@ -13,7 +13,7 @@
 /* Runs are lengthened to this time, so that launch overhead does not count. */
 #define RUN_SECONDS 0.01
 /* Skip a second measurement of forms that are this many times slower than the best. */
-#define FAR 2.0
+#define FAR_SLOWER 2.0
 #define LEAST_WORKING_SET 65536
 #define MOST_GROUPS (1 << 24)
 
@@ -56,7 +56,7 @@ static clattn_status lengthen(clattn_probe *p, double *seconds, clattn_error *er
 static clattn_status measure(clattn_probe *p, double best, clattn_rate *found, clattn_error *error) {
   double seconds = 0.0;
   clattn_status status = lengthen(p, &seconds, error);
-  if (seconds * best > FAR * clattn_probe_work(p)) return status;
+  if (seconds * best > FAR_SLOWER * clattn_probe_work(p)) return status;
   for (unsigned i = 0; i < p->options->repeats && status == CLATTN_OK; ++i) {
     status = clattn_probe_run(p, &seconds, error);
     if (status != CLATTN_OK || seconds <= 0.0) continue;

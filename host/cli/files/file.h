@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/printf.h"
+
 typedef enum file_status {
   FILE_OK = 0,
   FILE_CANNOT_OPEN,    /* missing, not allowed, or not a regular file */
@@ -36,11 +38,7 @@ typedef struct reporter {
 
 /* Fills the message: the path, ": ", what is wrong, which value, and what is allowed. Returns
  * `status`. */
-#if defined(__GNUC__) && !defined(_WIN32) /* there "printf" may mean an older printf without %zu */
-__attribute__((format(printf, 3, 4)))
-#endif
-file_status
-file_fail(const reporter *to, file_status status, const char *format, ...);
+file_status file_fail(const reporter *to, file_status status, const char *format, ...) CLATTN_PRINTF(3, 4);
 
 /* The text for an errno. The standard does not promise that calls set it, so callers clear it
  * first. */

@@ -51,12 +51,16 @@ void gnuplot_text(FILE *script, const char *text) {
 static void ignore_broken_pipe(gnuplot *g) {
 #ifdef SIGPIPE
   g->broken_pipe = signal(SIGPIPE, SIG_IGN);
+#else
+  (void)g;
 #endif
 }
 
 static void restore_broken_pipe(const gnuplot *g) {
 #ifdef SIGPIPE
   if (g->broken_pipe != SIG_ERR) signal(SIGPIPE, g->broken_pipe);
+#else
+  (void)g;
 #endif
 }
 

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __GNUC__
+#if defined(_WIN32) && defined(CLATTN_BUILDS_LIBRARY)
+#define CLATTN_API __declspec(dllexport)
+#elif defined(__GNUC__) && !defined(_WIN32)
 #define CLATTN_API __attribute__((visibility("default")))
 #else
 #define CLATTN_API
