@@ -1,4 +1,4 @@
-/* Wall-clock time in seconds, from standard C11, or from Windows, whose older C libraries lack it. */
+/* Wall-clock time in seconds since some moment, from standard C11, or from Windows, whose older C libraries lack it. */
 #ifndef CLATTN_CLOCK_H
 #define CLATTN_CLOCK_H
 
@@ -6,9 +6,10 @@
 #include <windows.h>
 
 static inline double clattn_now(void) {
-  FILETIME now; /* in 100 ns */
-  GetSystemTimePreciseAsFileTime(&now);
-  return 1e-7 * (4294967296.0 * (double)now.dwHighDateTime + (double)now.dwLowDateTime);
+  LARGE_INTEGER now, a_second;
+  QueryPerformanceCounter(&now);
+  QueryPerformanceFrequency(&a_second);
+  return (double)now.QuadPart / (double)a_second.QuadPart;
 }
 
 #else

@@ -49,6 +49,15 @@ const char *clattn_folder_trouble(const char *path) {
 }
 #endif
 
+char *clattn_last_slash(const char *path) {
+  char *slash = strrchr(path, '/');
+#ifdef _WIN32
+  char *other = strrchr(path, '\\');
+  if (other != NULL && (slash == NULL || other > slash)) slash = other;
+#endif
+  return slash;
+}
+
 /* ---- folders ----------------------------------------------------------------------------------------------------- */
 
 bool clattn_make_folder(const char *path, unsigned mode) {

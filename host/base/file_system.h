@@ -11,6 +11,9 @@
 #define CLATTN_FOR_ALL 0777u
 #define CLATTN_FOR_USER 0700u
 
+/* The last separator of folders in the path; NULL: there is none. */
+char *clattn_last_slash(const char *path);
+
 /* Makes a folder. Returns true if it exists afterwards; on false, errno says why. */
 bool clattn_make_folder(const char *path, unsigned mode);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file_system.h"
 #include "cli/compare/comparison.h"
 #include "cli/report/gnuplot.h"
 
@@ -78,7 +79,7 @@ static void print_plots(FILE *to, const comparison *c) {
 
 /* Divides a path into folder and name. */
 static void divide(const char *path, char *folder, size_t size, const char **name) {
-  const char *slash = strrchr(path, '/');
+  const char *slash = clattn_last_slash(path);
   *name = slash != NULL ? slash + 1 : path;
   snprintf(folder, size, "%.*s",
            slash == NULL   ? 1

@@ -15,6 +15,7 @@
 
 /* long has 32 bits on Windows and on 32-bit systems. */
 #ifdef _WIN32
+#include <windows.h>
 #define seek_to(file, position, from) _fseeki64(file, (int64_t)(position), from)
 #define position_of(file) _ftelli64(file)
 #else
@@ -49,6 +50,18 @@ const char *file_reason(int code) {
   return code ? strerror(code) : "unknown reason";
 }
 
+#ifdef _WIN32
+/* As stat() tells where the C library's has no numbers of files. Also of folders. */
+static bool identify(const char *path, BY_HANDLE_FILE_INFORMATION *info) {
+  const HANDLE file = CreateFileA(path, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                                  FILE_FLAG_BACKUP_SEMANTICS, NULL);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  const bool told = GetFileInformationByHandle(file, info) != 0;
+  CloseHandle(file);
+  return told;
+}
+#endif
+
 bool file_exists(const char *path) {
 #ifdef HAS_STAT
   struct stat info;
@@ -64,6 +77,10 @@ bool file_is_same(const char *path, const char *other) {
 #ifdef HAS_STAT
   struct stat a, b;
   return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+#elif defined(_WIN32)
+  BY_HANDLE_FILE_INFORMATION a, b;
+  return identify(path, &a) && identify(other, &b) && a.dwVolumeSerialNumber == b.dwVolumeSerialNumber &&
+         a.nFileIndexHigh == b.nFileIndexHigh && a.nFileIndexLow == b.nFileIndexLow;
 #else
   return strcmp(path, other) == 0 && file_exists(path);
 #endif
@@ -73,6 +90,9 @@ bool file_is_regular(const char *path) {
 #ifdef HAS_STAT
   struct stat info;
   if (stat(path, &info) == 0) return S_ISREG(info.st_mode);
+#elif defined(_WIN32)
+  BY_HANDLE_FILE_INFORMATION info;
+  if (identify(path, &info)) return (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
 #else
   (void)path;
 #endif

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/file_system.h"
 #include "cli/files/safetensors.h"
 
 #define MOST_BYTES 25000000 /* of an index: the limit for the header of one file */
@@ -31,7 +32,7 @@ static bool is_plain_name(const char *name) {
 }
 
 static file_status join(const char *index, const char *name, char **path, const reporter *to) {
-  const char *slash = strrchr(index, '/');
+  const char *slash = clattn_last_slash(index);
   const size_t folder = slash != NULL ? (size_t)(slash + 1 - index) : 0;
   *path = malloc(folder + strlen(name) + 1);
   if (*path == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for the path");

@@ -45,6 +45,9 @@ static const char *absolute(const char *variable) {
  * if it is empty. Else a name in the user's cache folder. */
 static const char *find_path(const char *variable, const char *name, char *path, size_t size) {
   const char *given = getenv(variable), *cache = absolute("XDG_CACHE_HOME"), *home = absolute("HOME");
+#ifdef _WIN32
+  if (cache == NULL) cache = absolute("LOCALAPPDATA");
+#endif
   int length = 0;
   if (given != NULL) return given[0] != '\0' ? given : NULL;
   if (cache != NULL)
@@ -63,7 +66,7 @@ const char *tuning_file_path(const clattn_device_info *device, char *path, size_
 
 bool tuning_file_make_folder(const char *path) {
   char folder[4096];
-  const char *end = strrchr(path, '/');
+  const char *end = clattn_last_slash(path);
   if (end == NULL || end == path) return true;
   const int length = snprintf(folder, sizeof folder, "%.*s", (int)(end - path), path);
   return (size_t)length < sizeof folder && clattn_make_folders(folder);
