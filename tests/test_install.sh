@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs into a folder of its own and builds programs outside the project against it: through CMake and through
 # pkg-config, each shared and static; then runs them. One is README.md's, word for word; one in C++ projects, plans, runs
-# and checks. The examples are built from where they are installed, and run. clattn-access, the licence, the pages, the manual
+# and checks. Another project builds clattn's sources with its own. The examples are built from where they are installed, and run. clattn-access, the licence, the pages, the manual
 # page and the completions are installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
@@ -45,6 +45,22 @@ check "a run that is checked" "$work/outside/outside_checked"
 token_by_token=$'1.000000 0.000000\n0.195570 1.608859\n0.751745 1.000000'
 check "decoding with a cache" "$work/outside/outside_decode" "$token_by_token"
 check "the smallest program" "$work/outside/outside_attend" "$token_by_token"
+
+# The sources within another project, which nothing of clattn's may change.
+for by in subdirectory fetch; do
+  "$cmake" -G Ninja -S "$here/outside/within" -B "$work/within" -DCLATTN_SOURCE="$here/.." -DCLATTN_BY=$by \
+    -DCMAKE_BUILD_TYPE=Debug >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
+done
+"$cmake" --build "$work/within" >"$work/log" || { cat "$work/log" && exit 1; }
+check "FetchContent, shared" "$work/within/within_shared"
+check "FetchContent, static" "$work/within/within_static"
+"$cmake" --install "$work/within" --prefix "$work/within/usr" >/dev/null
+if [ "$(cd "$work/within/usr" && find . -type f)" != ./bin/within_shared ]; then
+  find "$work/within/usr" -type f && echo "FAIL a project around clattn installs clattn, too"
+  exit 1
+fi
+echo "ok   a project around clattn installs its own files only"
+passed=$((passed + 1))
 
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 read -ra flags < <(pkg-config --cflags --libs clattn)
