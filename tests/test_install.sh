@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs into a folder of its own and builds programs outside the project against it: through CMake and through
 # pkg-config, each shared and static; then runs them. One is README.md's, word for word; one in C++ projects, plans, runs
-# and checks. Another project builds clattn's sources with its own. The examples are built from where they are installed, and run. clattn-access, the licence, the pages, the manual
-# page and the completions are installed, too.
+# and checks. Another project builds clattn's sources with its own. The examples are built from where they are installed,
+# and run. clattn-access, the licence, the pages, the manual page and the completions are installed, too.
 #
 # usage: test_install.sh BUILD_FOLDER CMAKE
 set -euo pipefail

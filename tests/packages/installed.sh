@@ -35,7 +35,7 @@ context=$'1.000000 0.000000\n0.195570 1.608859\n0.751745 1.000000'
 read -ra flags < <(pkg-config --cflags --libs clattn)
 cc attend.c "${flags[@]}" -o attend
 expect "README.md's program, pkg-config" "$context" ./attend
-cmake -S . -B built -G Ninja >log && cmake --build built >>log || { cat log && exit 1; }
+{ cmake -S . -B built -G Ninja && cmake --build built; } >log || { cat log && exit 1; }
 expect "README.md's program, CMake" "$context" built/outside_attend
 expect "the static library" $'0.802224 0.796664\n0.554192 1.337425\n0.751745 1.000000' built/outside_static
 clattn run >log

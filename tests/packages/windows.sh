@@ -63,7 +63,7 @@ expect() { # NAME CODE PATTERN ARGUMENTS...
 }
 expect "help" 0 'PATH.safetensors:TENSOR' help run
 expect "a wrong option" 2 "unknown command 'ru'" ru
-expect "an input that is not there" 2 'no\.npy: cannot be opened' run --x no.npy
+expect "an input that is not there" 2 'no\.npy: cannot be opened' run --q no.npy --k no.npy --v no.npy
 if timeout 100 "$wine" usr/bin/clattn.exe devices >output 2>&1 </dev/null && grep -q '^\[0\]' output; then
   expect "an example" 0 '^passed: all 3 rows were checked' run
   expect "the fused pipeline" 0 '^passed: ' run --random --tokens 64 --heads 2 --model-dim 64 --causal
