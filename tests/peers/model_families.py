@@ -51,6 +51,14 @@ def rope(**more):
 # Family: configuration, and the layers that are compared: each has another kind of window, scale or scaling.
 FAMILIES = {
     "llama": (lambda: t.LlamaConfig(**decoder(head_dim=16, **rope(rope_theta=500000.0))), [1]),
+    "llama, linear": (lambda: t.LlamaConfig(**decoder(**rope(rope_type="linear", factor=2.0))), [0]),
+    "llama, dynamic": (lambda: t.LlamaConfig(**decoder(
+        max_position_embeddings=8, **rope(rope_type="dynamic", factor=2.0))), [0]),
+    "llama, yarn": (lambda: t.LlamaConfig(**decoder(
+        head_dim=16, **rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=16))), [0]),
+    "llama, llama3": (lambda: t.LlamaConfig(**decoder(head_dim=16, **rope(
+        rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+        original_max_position_embeddings=32))), [0]),
     "mistral": (lambda: t.MistralConfig(**decoder(sliding_window=5)), [0]),
     "qwen2": (lambda: t.Qwen2Config(**decoder(use_sliding_window=True, sliding_window=5, max_window_layers=1)), [0, 2]),
     "gemma": (lambda: t.GemmaConfig(**decoder(head_dim=16)), [0]),
@@ -81,8 +89,9 @@ FAMILIES = {
 }
 REFUSED = {
     "q_norm": (lambda: t.Qwen3Config(**decoder(head_dim=16)), "of the type qwen3: it normalises q and k"),
-    "rotary scaling": (lambda: t.LlamaConfig(**decoder(**rope(rope_type="linear", factor=2.0))),
-                       "the rotary embedding is scaled, its type is linear (allowed: default)"),
+    "rotary scaling": (lambda: t.Phi3Config(**decoder(**rope(
+        rope_type="longrope", short_factor=[1.0] * 4, long_factor=[2.0] * 4, original_max_position_embeddings=32))),
+                       "the type of the rotary embedding is longrope (allowed: default, linear, dynamic, yarn, llama3)"),
     "normalised": (lambda: t.PhiConfig(**decoder(qk_layernorm=True)), "qk_layernorm asks for q and k that are normalised"),
     "alibi": (lambda: t.FalconConfig(**all_heads(alibi=True, ffn_hidden_size=32)),
               "alibi asks for ALiBi slopes that are scaled with the scores"),

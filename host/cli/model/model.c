@@ -10,6 +10,7 @@
 #include "cli/model/checkpoint.h"
 #include "cli/model/config.h"
 #include "cli/model/families.h"
+#include "cli/model/rotary.h"
 
 #define NAME_BYTES 256
 
@@ -42,7 +43,8 @@ static const char *first_decided(const run_options *o) {
              {m->window_left_text != NULL, "--window-left"},
              {m->positions_text != NULL, "--positions"},
              {m->rotary_text != NULL, "--rotary"},
-             {m->rotary_base_text != NULL, "--rotary-base"}};
+             {m->rotary_base_text != NULL, "--rotary-base"},
+             {m->scaling_text != NULL, "--rotary-scaling"}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     if (all[i].given) return all[i].name;
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i)
@@ -179,45 +181,6 @@ static bool set_scale(model *m) {
   return true;
 }
 
-/* Keys of the rotary embedding, where layers of a kind may have their own. */
-static const char *rope_keys(const model *m, const char *last, char text[NAME_BYTES]) {
-  snprintf(text, NAME_BYTES, "rope_parameters.%s.%s|rope_parameters.%s|%s",
-           m->kind != NULL ? m->kind : "full_attention", last, last, last);
-  return text;
-}
-
-static bool rope_is_plain(const model *m) {
-  char keys[NAME_BYTES];
-  const char *type = config_text(m->config, rope_keys(m, "rope_type", keys));
-  const json_t *scaling = config_find(m->config, "rope_scaling");
-  if (scaling != NULL) {
-    const char *scaled = config_text(scaling, "rope_type|type");
-    type = scaled != NULL ? scaled : "not named";
-  }
-  if (type == NULL || strcmp(type, "default") == 0) return true;
-  complain("--model: config.json: the rotary embedding is scaled, its type is %s (allowed: default)", type);
-  return false;
-}
-
-static bool set_rotary(model *m) {
-  meaning_options *to = &m->options->meaning;
-  char keys[NAME_BYTES], old[2 * NAME_BYTES];
-  double base = 10000.0, share = m->family->rotary_share;
-  size_t dim = 0;
-  if (m->family->rotary == CLATTN_ROTARY_NONE) return true;
-  snprintf(old, sizeof old, "%s|rotary_emb_base", rope_keys(m, "rope_theta", keys));
-  if (!rope_is_plain(m) || !config_number(m->config, old, &base)) return false;
-  snprintf(old, sizeof old, "%s|rotary_pct", rope_keys(m, "partial_rotary_factor", keys));
-  if (!config_number(m->config, old, &share) || !config_size(m->config, "rotary_dim", &dim)) return false;
-  if (dim == 0) dim = (size_t)((double)m->head_dim * share);
-  to->rotary = m->family->rotary;
-  to->rotary_base = (float)base;
-  m->options->number[NUMBER_ROTARY_DIM] = dim != m->head_dim ? dim : 0;
-  if ((double)to->rotary_base == base) return true;
-  complain("--model: config.json: rope_theta is %.17g (allowed: a number that a float holds)", base);
-  return false;
-}
-
 /* Whether this layer slides, by its own kind or by the family's rule. */
 static bool layer_slides(model *m, bool *slides) {
   const model_window rule = m->family->window;
@@ -261,7 +224,7 @@ static bool set_meaning(model *m) {
     if (o->file[CLATTN_SLOPES] == NULL) return false;
     strcpy(o->file[CLATTN_SLOPES], "auto");
   }
-  return set_scale(m) && set_rotary(m) && set_window(m);
+  return set_scale(m) && model_set_rotary(m->config, f, m->kind, m->head_dim, o) && set_window(m);
 }
 
 /* ---- all --------------------------------------------------------------------------------------------------------- */

@@ -48,6 +48,11 @@ bool parse_list(const char *option, const char *text, number_range range, number
 /* --rotary-scaling. The library checks which values a kind needs. */
 bool parse_scaling(const char *text, clattn_rotary_scaling *scaling);
 
+/* The parts of a scaling by the names that the option shares with transformers: a kind, NONE where there is none of
+ * that name; and the fields that are numbers, up to a name that is NULL. */
+clattn_scaling scaling_kind(const char *name);
+const char *scaling_number(clattn_rotary_scaling *scaling, size_t i, double **number);
+
 /* "none", "linear", "dynamic", "yarn" or "llama3". */
 const char *scaling_name(clattn_scaling scaling);
 

@@ -29,8 +29,20 @@ static const struct {
 enum { KEYS = sizeof keys / sizeof keys[0] };
 static const char length_key[] = "original_max_position_embeddings", truncate_key[] = "truncate";
 
+const char *scaling_number(clattn_rotary_scaling *scaling, size_t i, double **number) {
+  if (i >= KEYS) return NULL;
+  *number = (double *)(void *)((char *)scaling + keys[i].offset);
+  return keys[i].name;
+}
+
 static bool is_word(const char *text, size_t length, const char *word) {
   return strlen(word) == length && strncmp(text, word, length) == 0;
+}
+
+clattn_scaling scaling_kind(const char *name) {
+  for (int i = 1; i < KINDS; ++i)
+    if (strcmp(name, kinds[i]) == 0) return (clattn_scaling)i;
+  return CLATTN_SCALING_NONE;
 }
 
 static bool read_kind(const char *text, size_t length, clattn_rotary_scaling *scaling) {
