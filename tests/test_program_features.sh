@@ -455,9 +455,9 @@ wrong '--rotary-cos has 9 positions, but --position-ids holds 9 \(allowed: 0 to 
   --position-ids "$folder/ids-9.npy"
 wrong '--rotary-cos has 9 positions, but sequence 0 ends at position 9 \(allowed: 10 or more\)$' "${separate[@]}" \
   "${tables[@]}" --align 5
-wrong '--rotary-sin: .*wrong-3x6.npy is \(3, 6\) \(allowed: \(positions, 2\), half of' "${separate[@]}" \
+wrong '--rotary-sin: .*wrong-3x6.npy is \(3, 6\) \(allowed: \(9, 2\), as --rotary-cos\)$' "${separate[@]}" \
   "${tables[@]:0:4}" --rotary-sin "$folder/wrong-3x6.npy"
-wrong '--rotary-cos: .*cos.npy is \(9, 2\) \(allowed: \(positions, 1\), half of' "${separate[@]}" "${tables[@]}" --rotary-dim 2
+wrong '--rotary-cos: .*cos.npy is \(9, 2\) \(allowed: \(positions, 1\), half of the rotated' "${separate[@]}" "${tables[@]}" --rotary-dim 2
 wrong '--rotary-scaling: factor is 0 \(allowed with CLATTN_SCALING_YARN: a finite number above 0\)$' "${separate[@]}" \
   --rotary halves --rotary-scaling yarn
 wrong '--cache-capacity is 4 \(allowed: from key_len, 5, on' "${separate[@]}" --cache-capacity 4

@@ -61,6 +61,10 @@ class Case:
     alibi: str = "none"  # none, auto, slopes
     positions: bool = False
     rotary: tuple | None = None  # kind, dim, base
+    scaling: dict | None = None  # of the rotary frequencies, as transformers' rope_parameters
+    turns: tuple | None = None  # cosines and sines, (positions, dim / 2) each
+    ids: np.ndarray | None = None  # positions of the tokens of x or q
+    key_ids: np.ndarray | None = None  # and of keys that are not made from x
     arrays: dict = dataclasses.field(default_factory=dict)  # by option; (tokens, columns), or (tokens, heads, dim)
     mask: np.ndarray | None = None
     slopes: np.ndarray | None = None
@@ -112,12 +116,18 @@ class Case:
         return np.concatenate([first_of(s) + np.arange(tokens_of(s)) for s in self.sequences])
 
     def query_positions(self):
+        if self.ids is not None:
+            return self.ids
         return self.positions_of(lambda s: s.queries, lambda s: s.offset)
 
     def key_positions(self):
+        if self.ids is not None:
+            return self.ids if self.key_ids is None else self.key_ids
         return self.positions_of(lambda s: s.new_keys if self.packed else self.key_len, lambda s: s.past)
 
     def x_positions(self):
+        if self.ids is not None:
+            return self.ids
         return self.positions_of(lambda s: s.queries, lambda s: s.past)
 
 
@@ -172,6 +182,7 @@ def draw(seed, number, only_pipeline=None, only_source=None, may_have_cache=True
     draw_alignment(case, rng)
     draw_arrays(case, rng)
     draw_scores(case, rng)
+    draw_places(case, np.random.default_rng([seed, number, 1]))
     return case
 
 
@@ -186,7 +197,8 @@ def draw_for_matrix_unit(seed, number):
         case.arrays = {name: array if name.startswith(("past-", "cache-")) else rounded(array, "f16")
                        for name, array in case.arrays.items()}
     if not as_drawn:
-        case.rotary = None
+        case.rotary = case.scaling = case.turns = case.key_ids = None
+        case.ids = case.ids if case.positions else None
     if not as_drawn and case.cache and case.cache["type"] != "q4":
         case.cache["type"] = case.storage
         case.arrays = {name: array for name, array in case.arrays.items() if not name.startswith("cache-")}
@@ -244,6 +256,32 @@ def draw_alignment(case, rng):
     if rotary and all(s.offset >= 0 for s in case.sequences):
         dim = case.head_dim if chance(rng, 0.5) else pick(rng, 2, 8)
         case.rotary = (pick(rng, "halves", "interleaved"), dim, pick(rng, 10000.0, 500.0))
+
+
+def draw_places(case, rng):
+    """Which positions tokens have that are not their places, and how these turn them."""
+    if (case.rotary or case.positions) and chance(rng, 0.4):
+        case.ids = rng.integers(0, 300, case.query_tokens).astype(pick(rng, np.int32, np.int64))
+        if case.rotary and case.source in ("xkv", "qkv"):
+            case.key_ids = rng.integers(0, 300, case.key_tokens)
+    if not case.rotary:
+        return
+    kind, dim, _ = case.rotary
+    end = int(max(case.query_positions().max(), case.key_positions().max())) + 1
+    how = pick(rng, "formula", "turns", "linear", "dynamic", "yarn", "llama3")
+    if how == "turns" and end < 10000:
+        rows = end + pick(rng, 0, 5)
+        case.turns = tuple(rng.normal(size=(rows, dim // 2)).astype(np.float32) for _ in range(2))
+        case.rotary = (kind, dim, None)
+    if how in ("linear", "dynamic", "yarn", "llama3") and not (how == "dynamic" and dim == 2):
+        case.scaling = {"rope_type": how, "factor": pick(rng, 0.5, 4.0, 8.0)}
+    if case.scaling and how != "linear":
+        case.scaling["original_max_position_embeddings"] = pick(rng, 5, 20, 1000)
+    if how == "llama3":
+        case.scaling.update(low_freq_factor=1.0, high_freq_factor=4.0)
+    if how == "yarn":
+        case.scaling.update(pick(rng, {}, {"beta_fast": 8.0, "beta_slow": 0.5}, {"attention_factor": 1.25},
+                                 {"mscale": 0.7, "mscale_all_dim": 1.0}, {"truncate": False}))
 
 
 def draw_arrays(case, rng):
@@ -379,6 +417,14 @@ FEATURES = {
     "sinusoidal": lambda c: c.positions,
     **{f"rotary, {name}": lambda c, n=name: c.rotary and c.rotary[0] == n for name in ("halves", "interleaved")},
     "rotary of some elements": lambda c: c.rotary and c.rotary[1] < c.head_dim,
+    "position ids": lambda c: c.ids is not None,
+    "position ids, packed": lambda c: c.ids is not None and c.packed,
+    "position ids and a cache": lambda c: c.ids is not None and c.cache,
+    "position ids of keys": lambda c: c.key_ids is not None,
+    "sinusoidal position ids": lambda c: c.ids is not None and c.positions,
+    "cosines and sines": lambda c: c.turns is not None,
+    **{f"scaling {name}": lambda c, n=name: c.scaling and c.scaling["rope_type"] == n
+       for name in ("linear", "dynamic", "yarn", "llama3")},
     "biases": lambda c: any(name in c.arrays for name in ("bq", "bk", "bv")),
     "output projection": lambda c: c.output_dim > 0,
     "for a matrix unit": lambda c: c.suits_matrix_unit,

@@ -72,6 +72,12 @@ def hand_over_files(case, run):
             run.file(name, array)
         else:
             run.file(name, stored(array, case.storage))
+    for name, ids, tokens in (("position-ids", case.ids, case.query_len), ("key-position-ids", case.key_ids, case.key_len)):
+        if ids is not None:
+            run.file(name, ids if case.packed else ids.reshape(case.batch, tokens))
+    if case.turns is not None:
+        run.file("rotary-cos", case.turns[0])
+        run.file("rotary-sin", case.turns[1])
     if case.mask is not None:
         run.file("mask", case.mask)
     if case.alibi == "slopes":
@@ -96,6 +102,9 @@ def options_of(case):
         "scale": case.scale, "softcap": case.softcap or None, "positions": "sinusoidal" if case.positions else None}
     if case.rotary:
         wanted.update({"rotary": case.rotary[0], "rotary-dim": case.rotary[1], "rotary-base": case.rotary[2]})
+    if case.scaling:
+        keys = ",".join(f"{key}={str(value).lower()}" for key, value in case.scaling.items() if key != "rope_type")
+        wanted["rotary-scaling"] = f"{case.scaling['rope_type']}:{keys}"
     if case.cache:
         wanted.update({"cache-capacity": case.cache["capacity"], "cache-type": case.cache["type"],
                        "cache-page-len": case.cache["page"] or None, "cache-pages": case.cache["pages"] or None})

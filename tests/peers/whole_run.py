@@ -10,6 +10,7 @@ on, with the factors of docs/correctness.md and the longest chain of additions t
 computed in long double here and may be off by 2^-51 of themselves there, where they are double.
 """
 import dataclasses
+import math
 
 import numpy as np
 
@@ -76,15 +77,62 @@ def sinusoids(positions, model_dim):
     return added, error + U * abs(added)
 
 
-def turn(vectors, error, positions, rotary):
+def yarn_steps(step, dim, base, scaling):
+    """Between the pairs of so many turns within the original length, a ramp from `step` to a part of it. And what
+    cosines and sines are multiplied by."""
+    def pair_of(turns):
+        return dim * math.log(scaling["original_max_position_embeddings"] / (turns * 2 * math.pi)) / (2 * math.log(base))
+
+    def grown(by):
+        return 1 + 0.1 * by * math.log(scaling["factor"]) if scaling["factor"] > 1 else 1
+
+    low, high = pair_of(scaling.get("beta_fast", 32)), pair_of(scaling.get("beta_slow", 1))
+    if scaling.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, dim - 1)
+    high += 0.001 if low == high else 0
+    ramp = np.clip((np.arange(dim // 2).astype(np.longdouble) - low) / (high - low), 0, 1)
+    size = grown(scaling.get("mscale", 1)) / (grown(scaling["mscale_all_dim"]) if "mscale" in scaling else 1)
+    return step * (1 - ramp) + step / scaling["factor"] * ramp, scaling.get("attention_factor", size)
+
+
+def steps(dim, base, scaling, length):
+    """The angle of each pair from one position to the next, and what cosines and sines are multiplied by. The formulas
+    are those of transformers' ROPE_INIT_FUNCTIONS; length: the largest position + 1."""
+    pair, kind = np.arange(dim // 2).astype(np.longdouble), scaling and scaling["rope_type"]
+    if kind == "dynamic":
+        over = max(length / scaling["original_max_position_embeddings"], 1)
+        base = np.longdouble(base) * np.longdouble(1 + scaling["factor"] * (over - 1)) ** np.longdouble(dim / (dim - 2))
+    step = np.longdouble(base) ** (-2 * pair / dim)
+    if kind == "yarn":
+        return yarn_steps(step, dim, base, scaling)
+    if kind == "linear":
+        step = step / scaling["factor"]
+    if kind == "llama3":
+        turns = scaling["original_max_position_embeddings"] * step / (2 * np.longdouble(np.pi))
+        low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+        kept = np.clip((turns - low) / (high - low), 0, 1)
+        step = kept * step + (1 - kept) * step / scaling["factor"]
+    return step, 1
+
+
+def cosines_and_sines(case, positions):
+    """(positions, pairs) each, and how far off the double ones of the program may be."""
+    if case.turns is not None:
+        return (*(float64(table[positions]) for table in case.turns), np.zeros((len(positions), case.rotary[1] // 2)))
+    length = max(case.query_positions().max(), case.key_positions().max()) + 1
+    step, size = steps(case.rotary[1], case.rotary[2], case.scaling, length)
+    angle, off = angles(positions, step)
+    more = 4 if case.scaling else 1  # products, quotients and a power more than in the plain formula
+    return (*(size * float64(f(angle)) for f in (np.cos, np.sin)), size * more * off)
+
+
+def turn(vectors, error, positions, case):
     """Rotary embedding of (tokens, heads, dim), errors carried along."""
-    kind, dim, base = rotary
+    kind, dim, _ = case.rotary
     first = np.arange(dim // 2) if kind == "halves" else 2 * np.arange(dim // 2)
     second = first + (dim // 2 if kind == "halves" else 1)
-    step = np.longdouble(base) ** (-2 * np.arange(dim // 2).astype(np.longdouble) / dim)
-    angle, off = angles(positions, step)
-    c, s = (float64(f(angle))[:, None] for f in (np.cos, np.sin))
-    off = off[:, None]
+    c, s, off = (t[:, None] for t in cosines_and_sines(case, positions))
     vectors, error = vectors.copy(), error.copy()
     a, b, a_error, b_error = vectors[..., first], vectors[..., second], error[..., first], error[..., second]
     both = (abs(a) + abs(b)) * off
@@ -214,7 +262,7 @@ def q_k_v(case):
             value, error = (t.reshape(-1, heads, dim) for t in (value, error))
         if case.rotary is not None and name != "v":
             positions = case.query_positions() if name == "q" else case.key_positions()
-            value, error = turn(value, error, positions, case.rotary)
+            value, error = turn(value, error, positions, case)
         if case.stores_projections:
             error = formula.stored_bound(error, value, case.storage)
         files[name] = Numbers(value, error)

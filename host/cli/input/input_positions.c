@@ -98,8 +98,10 @@ static bool load_turns(const run_options *o, position_file file, input *in) {
     return true;
   }
   array_format_tuple(is, values.shape, values.rank);
-  complain("%s: %s is %s (allowed: (positions, %zu), half of the rotated elements, as many positions in both files)",
-           position_file_option(file), path, is, pairs);
+  if (file == POSITION_FILE_COS)
+    complain("--rotary-cos: %s is %s (allowed: (positions, %zu), half of the rotated elements)", path, is, pairs);
+  else
+    complain("--rotary-sin: %s is %s (allowed: (%zu, %zu), as --rotary-cos)", path, is, rows, pairs);
   return false;
 }
 
