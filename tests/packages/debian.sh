@@ -32,19 +32,22 @@ quietly() { # NAME COMMAND...
 }
 
 version=$(sed -n 's/^#define CLATTN_VERSION "\(.*\)"/\1/p' "$project/host/include/clattn.h")
-if [ "$(dpkg-parsechangelog -l "$project/debian/changelog" -S Version)" != "$version" ]; then
-  echo "FAIL debian/changelog begins with another version than $version, that of host/include/clattn.h"
+in_debian=$(dpkg-parsechangelog -l "$project/debian/changelog" -S Version)
+in_port=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$project/packaging/vcpkg/clattn/vcpkg.json")
+if [ "$in_debian" != "$version" ] || [ "$in_port" != "$version" ]; then
+  echo "FAIL debian/changelog has version $in_debian and packaging/vcpkg/clattn/vcpkg.json $in_port;" \
+    "that of host/include/clattn.h is $version"
   exit 1
 fi
-echo "ok   the version"
+echo "ok   the version, in all places"
 
 mkdir "$work/clattn"
 (cd "$project" && git ls-files -z --cached --others --exclude-standard 2>/dev/null | while IFS= read -rd '' file; do
   [ ! -e "$file" ] || printf '%s\0' "$file"
 done | tar -c --null -T - | tar -x -C "$work/clattn")
-# What is built is tested elsewhere, at the speed that users get; here unoptimised code saves minutes.
+# The code is tested elsewhere, as users get it; here it saves a minute not to optimise it.
 quietly "the packages are built" env -C "$work/clattn" DEB_BUILD_OPTIONS="noopt noautodbgsym parallel=$(nproc)" \
-  dpkg-buildpackage -us -uc -b
+  DEB_CFLAGS_STRIP=-g dpkg-buildpackage -us -uc -b
 rm -r "$work/clattn"
 # clattn-access has a page in docs/, no manual page.
 quietly "lintian has no complaint" lintian --allow-root --fail-on 'error,warning' --suppress-tags no-manual-page \

@@ -28,7 +28,7 @@ wine=${CLATTN_WINE-$(command -v wine64 wine64-stable wine /usr/lib/wine/wine64 |
 # With Wine the tests, too, and the code that users get. Without it only what compiles: unoptimised code saves a minute.
 if [ -n "$wine" ]; then kind=Release tests=ON; else kind=Debug tests=OFF; fi
 cmake -S "$project" -B "$folder/build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$project/cmake/mingw/toolchain.cmake" \
-  -DCLATTN_MINGW_ROOT="$folder/root" -DCMAKE_BUILD_TYPE=$kind -DCLATTN_TESTS=$tests -DCLATTN_WERROR=ON \
+  -DCLATTN_MINGW_ROOT="$folder/root" -DCMAKE_BUILD_TYPE=$kind -DCMAKE_C_FLAGS_DEBUG=-O0 -DCLATTN_TESTS=$tests -DCLATTN_WERROR=ON \
   >"$folder/configure.log" 2>&1 || { cat "$folder/configure.log" && exit 1; }
 cmake --build "$folder/build" --parallel "$(nproc)" >"$folder/build.log" 2>&1 || { tail -n 100 "$folder/build.log" && exit 1; }
 echo "ok   the library and the program are built"
