@@ -71,8 +71,9 @@ static file_status read_end(FILE *file, uint64_t file_bytes, directory *d, const
   const size_t most = END_BYTES + MOST_COMMENT, size = file_bytes < most ? (size_t)file_bytes : most;
   unsigned char *tail = malloc(size + 1);
   if (tail == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for %zu bytes", size);
-  file_status status = FILE_READ_FAILED;
-  if (file_seek(file, file_bytes - size)) status = file_read(file, tail, size, "end of the archive", to);
+  file_status status = file_seek(file, file_bytes - size)
+                           ? file_read(file, tail, size, "end of the archive", to)
+                           : file_fail(to, FILE_READ_FAILED, "the end of the archive cannot be reached");
   const unsigned char *end = NULL;
   size_t at = size < sizeof(uint32_t) ? 0 : size - sizeof(uint32_t) + 1;
   while (status == FILE_OK && at > 0 && end == NULL)
@@ -123,14 +124,16 @@ static file_status read_entry(directory *d, size_t index, size_t *at, const repo
 }
 
 static file_status read_directory(FILE *file, directory *d, const reporter *to) {
+  const size_t count = d->count;
   size_t at = 0;
   d->bytes = malloc(d->size + 1);
-  d->entries = calloc(d->count + 1, sizeof *d->entries);
+  d->entries = calloc(count + 1, sizeof *d->entries);
+  d->count = 0; /* of those that were read */
   if (d->bytes == NULL || d->entries == NULL)
-    return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for a directory of %zu members", d->count);
+    return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for a directory of %zu members", count);
   if (!file_seek(file, d->start)) return file_fail(to, FILE_READ_FAILED, "the directory cannot be reached");
   file_status status = file_read(file, d->bytes, d->size, "directory", to);
-  for (size_t i = 0; i < d->count && status == FILE_OK; ++i) status = read_entry(d, i, &at, to);
+  for (; d->count < count && status == FILE_OK; ++d->count) status = read_entry(d, d->count, &at, to);
   if (status != FILE_OK || at == d->size) return status;
   return file_fail(to, FILE_BAD_HEADER, "the directory has %zu bytes after its %zu entries", d->size - at, d->count);
 }

@@ -45,7 +45,7 @@ static const model_family families[] = {
     {"camembert", BERT},
     {"distilbert", .layer = "transformer.layer.#.attention.", .q = "q_lin", .k = "k_lin", .v = "v_lin",
      .o = "out_lin", .layout = CLATTN_LAYOUT_XWT, .words = true},
-    {NULL},
+    {.type = NULL},
 };
 /* clang-format on */
 
