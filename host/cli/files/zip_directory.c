@@ -140,10 +140,16 @@ static file_status read_directory(FILE *file, directory *d, const reporter *to) 
 
 /* ---- one member -------------------------------------------------------------------------------------------------- */
 
+/* Whether `part` is in the name from byte `at` on. */
+static bool has_part(const entry *e, size_t at, const char *part) {
+  const size_t bytes = strlen(part);
+  return e->name != NULL && at <= e->name_bytes && bytes <= e->name_bytes - at &&
+         memcmp(e->name + at, part, bytes) == 0;
+}
+
 static bool has_name(const entry *e, const char *name, const char *suffix) {
-  const size_t first = strlen(name), second = strlen(suffix);
-  return e->name_bytes == first + second && memcmp(e->name, name, first) == 0 &&
-         memcmp(e->name + first, suffix, second) == 0;
+  const size_t first = strlen(name);
+  return e->name_bytes == first + strlen(suffix) && has_part(e, 0, name) && has_part(e, first, suffix);
 }
 
 static file_status refuse_name(const directory *d, const char *name, const char *suffix, const reporter *to) {
@@ -152,7 +158,7 @@ static file_status refuse_name(const directory *d, const char *name, const char 
   for (size_t i = 0; i < d->count && i < MOST_NAMES_SHOWN; ++i) {
     const entry *e = &d->entries[i];
     const size_t ending = strlen(suffix), bytes = e->name_bytes;
-    const bool ends = bytes >= ending && memcmp(e->name + bytes - ending, suffix, ending) == 0;
+    const bool ends = bytes >= ending && has_part(e, bytes - ending, suffix);
     const size_t shown = ends ? bytes - ending : bytes;
     length += (size_t)snprintf(list + length, sizeof list - length, "%s'%.*s'", i > 0 ? ", " : "",
                                shown < 64 ? (int)shown : 64, e->name);
