@@ -7,7 +7,7 @@ as transformers saves it, some in several files. While the model runs on random 
 projection and the output of its last one are kept; clattn gets that input as --x, and must make that output within
 FROM_X of its largest magnitude. The program's own check has the bound of float arithmetic.
 
-For bert and distilbert, clattn also makes the input itself, with --text, of words from the model's vocabulary.
+For bert, distilbert and gpt2, clattn also makes the input itself, with --text, of words from the model's vocabulary.
 Then come models that must be refused by name, and folders that are broken.
 """
 import argparse
@@ -27,6 +27,8 @@ FROM_X = 2e-5
 TOKENS, WIDTH, HEADS = 23, 48, 4
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "dog", "chase", "##d", "##s", "ball", "it", "'", "!", "un", "##likely"]
 TEXT = "The dog  chased\tthe BALL; it's unlikely!"
+PAIRS = 320  # the vocabulary of a tokenizer like GPT-2's: 256 bytes and what is merged
+PAIRS_TEXT = "  It's the dog's \t ball: they'll\n\n chase it 1234 times!?  and -- I'd say _so_ 'twas  "
 TEXT_TOKENS = "[CLS] the dog chase ##d the ball [UNK] it ' [UNK] un ##likely ! [SEP]".split()
 
 
@@ -73,7 +75,7 @@ FAMILIES = {
     "phi3": (lambda: t.Phi3Config(**decoder(sliding_window=5)), [0]),
     "opt": (lambda: t.OPTConfig(**all_heads(ffn_dim=32, word_embed_proj_dim=WIDTH)), [0]),
     "gptj": (lambda: t.GPTJConfig(**gpt(rotary_dim=4)), [0]),
-    "gpt2": (lambda: t.GPT2Config(**gpt(scale_attn_by_inverse_layer_idx=True)), [0, 2]),
+    "gpt2": (lambda: t.GPT2Config(**gpt(vocab_size=PAIRS, scale_attn_by_inverse_layer_idx=True)), [0, 2]),
     "gpt_bigcode": (lambda: t.GPTBigCodeConfig(**gpt(multi_query=True)), [0]),
     "gpt_neox": (lambda: t.GPTNeoXConfig(**all_heads(**rope(partial_rotary_factor=0.5))), [0]),
     "bloom": (lambda: t.BloomConfig(vocab_size=64, hidden_size=WIDTH, n_layer=2, n_head=HEADS), [0]),
@@ -171,6 +173,30 @@ class Families:
             self.compare(f"{name}, layer {layer}", folder, output.numpy(), "--x", folder / "x.npy", "--layer", layer)
         if config.model_type in ("bert", "distilbert"):
             self.compare_text(name, model, folder)
+        if config.model_type == "gpt2":
+            self.compare_pairs(model, folder)
+
+    def compare_pairs(self, model, folder):
+        """Byte pairs, in both spellings of the merges; and tokenizers that are another kind."""
+        tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.train_from_iterator([PAIRS_TEXT, TEXT] * 9, tokenizers.trainers.BpeTrainer(
+            vocab_size=PAIRS, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+        ids = tokenizer.encode(PAIRS_TEXT).ids
+        assert len(ids) < len(PAIRS_TEXT) - 20, "nothing is merged"
+        expected = layer_of(model, ["h.0.attn.c_attn", "h.0.attn.c_proj"], torch.tensor([ids]))[1].numpy()
+        file = folder / "tokenizer.json"
+        for kind in (" ".join, list):
+            text = json.loads(tokenizer.to_str())
+            text["model"]["merges"] = [kind(pair if isinstance(pair, list) else pair.split(" "))
+                                       for pair in text["model"]["merges"]]
+            file.write_text(json.dumps(text))
+            self.compare(f"gpt2, text, merges as {kind.__name__}", folder, expected, "--text", PAIRS_TEXT)
+        for change, said in [({"normalizer": {"type": "NFC"}}, "is not like GPT-2's (allowed: BPE of bytes, "),
+                             ({"model": text["model"] | {"merges": [1]}}, "the merges of tokenizer.json cannot be read"),
+                             ({"model": text["model"] | {"vocab": {}}}, "the vocabulary has no ")]:
+            file.write_text(json.dumps(text | change))
+            self.refuse(said, said, "--model", folder, "--text", PAIRS_TEXT)
 
     def compare_text(self, name, model, folder):
         """From the text on: the tokens are those of the list, the input is the model's own."""

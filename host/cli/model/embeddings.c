@@ -1,4 +1,4 @@
-/* BERT's embeddings: see embeddings.h. */
+/* Embeddings of BERT and GPT-2: see embeddings.h. */
 #include "cli/model/embeddings.h"
 
 #include <math.h>
@@ -13,41 +13,55 @@
 #include "cli/model/families.h"
 
 enum { WORDS, PLACES, TYPES, NORM_WEIGHT, NORM_BIAS, TABLES };
-static const struct {
-  const char *name;
-  int rank;
-  bool needed;
-} tables[TABLES] = {[WORDS] = {"word_embeddings.weight", 2, true},
-                    [PLACES] = {"position_embeddings.weight", 2, true},
-                    [TYPES] = {"token_type_embeddings.weight", 2, false},
-                    [NORM_WEIGHT] = {"LayerNorm.weight", 1, true},
-                    [NORM_BIAS] = {"LayerNorm.bias", 1, true}};
+
+/* The names of the tables; NULL: the model has none. */
+typedef struct embedding {
+  const char *base; /* what comes before them in a whole model; "": its type */
+  const char *name[TABLES];
+  const char *epsilon_key;
+  double epsilon; /* where config.json does not say */
+} embedding;
+
+static const embedding embeddings[] = {
+    [WORDS_BERT] = {"",
+                    {"embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight",
+                     "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm.weight",
+                     "embeddings.LayerNorm.bias"},
+                    "layer_norm_eps",
+                    1e-12},
+    [WORDS_GPT2] = {"transformer",
+                    {"wte.weight", "wpe.weight", NULL, "h.0.ln_1.weight", "h.0.ln_1.bias"},
+                    "layer_norm_epsilon",
+                    1e-5},
+};
 
 /* The tables are those of the whole model, or of its base alone. */
-static bool find_prefix(const checkpoint *files, const char *type, char prefix[64]) {
+static bool find_prefix(const checkpoint *files, const embedding *e, const char *type, char prefix[64]) {
   char name[128];
   for (int i = 0; i < 2; ++i) {
-    snprintf(prefix, 64, "%s%sembeddings.", i == 0 ? "" : type, i == 0 ? "" : ".");
-    snprintf(name, sizeof name, "%s%s", prefix, tables[WORDS].name);
+    snprintf(prefix, 64, "%s%s", i == 0 ? "" : e->base[0] != '\0' ? e->base : type, i == 0 ? "" : ".");
+    snprintf(name, sizeof name, "%s%s", prefix, e->name[WORDS]);
     if (checkpoint_has(files, name)) return true;
   }
-  complain("--text: there is no tensor embeddings.%s in %s", tables[WORDS].name, files->path);
+  complain("--text: there is no tensor %s in %s", e->name[WORDS], files->path);
   return false;
 }
 
-static bool read_table(const checkpoint *files, const char *prefix, int t, size_t columns, array *a) {
+static bool read_table(const checkpoint *files, const char *prefix, const char *part, int t, size_t columns, array *a) {
   char name[128], message[1024];
-  snprintf(name, sizeof name, "%s%s", prefix, tables[t].name);
-  if (!tables[t].needed && !checkpoint_has(files, name)) return true;
+  const int rank = t == NORM_WEIGHT || t == NORM_BIAS ? 1 : 2;
+  if (part == NULL) return true;
+  snprintf(name, sizeof name, "%s%s", prefix, part);
+  if (t == TYPES && !checkpoint_has(files, name)) return true; /* distilbert has none */
   char *argument = checkpoint_argument(files, name);
   const bool read = argument != NULL && tensor_file_read(argument, a, message, sizeof message) == FILE_OK;
   if (!read) complain("--text: %s", argument != NULL ? message : "no memory for a name");
   free(argument);
   if (!read) return false;
-  if (a->rank == tables[t].rank && a->count > 0 && (columns == 0 || a->shape[a->rank - 1] == columns)) return true;
+  if (a->rank == rank && a->count > 0 && (columns == 0 || a->shape[a->rank - 1] == columns)) return true;
   char shape[ARRAY_TUPLE_SIZE];
   array_format_tuple(shape, a->shape, a->rank);
-  complain("--text: %s is %s (allowed: %d dimensions, as many columns as the words have)", name, shape, tables[t].rank);
+  complain("--text: %s is %s (allowed: %d dimensions, as many columns as the words have)", name, shape, rank);
   return false;
 }
 
@@ -92,14 +106,16 @@ static bool add_up(const array *table, const token_list *tokens, double epsilon,
   return x->data != NULL;
 }
 
-static bool embed(const run_options *o, const json_t *config, const checkpoint *files, array *x, token_list *tokens) {
+static bool embed(const run_options *o, const json_t *config, const checkpoint *files, model_words words, array *x,
+                  token_list *tokens) {
+  const embedding *e = &embeddings[words];
   array table[TABLES] = {{.data = NULL}};
   char prefix[64];
-  double epsilon = 1e-12;
-  bool good = find_prefix(files, config_text(config, "model_type"), prefix) &&
-              config_number(config, "layer_norm_eps", &epsilon) && vocabulary_divide(o->model, o->text, tokens);
+  double epsilon = e->epsilon;
+  bool good = find_prefix(files, e, config_text(config, "model_type"), prefix) &&
+              config_number(config, e->epsilon_key, &epsilon) && vocabulary_divide(o->model, words, o->text, tokens);
   for (int t = 0; t < TABLES && good; ++t)
-    good = read_table(files, prefix, t, t == WORDS ? 0 : table[WORDS].shape[1], &table[t]);
+    good = read_table(files, prefix, e->name[t], t, t == WORDS ? 0 : table[WORDS].shape[1], &table[t]);
   good = good && add_up(table, tokens, epsilon, x);
   for (int t = 0; t < TABLES; ++t) array_free(&table[t]);
   return good;
@@ -118,13 +134,13 @@ bool model_embed(const run_options *o, array *x, token_list *tokens) {
   json_t *config = model_json_read("--model", o->model, "config.json");
   const model_family *family = config != NULL ? model_family_find(config_text(config, "model_type")) : NULL;
   bool good = family != NULL;
-  if (good && !family->words) {
-    complain("--text: the words of a model of the type %s are not read (allowed: those of bert, distilbert; for others "
-             "the input of the layer as --x)",
+  if (good && family->words == WORDS_NONE) {
+    complain("--text: the words of a model of the type %s are not read (allowed: those of bert, distilbert, gpt2; for "
+             "others the input of the layer as --x)",
              family->type);
     good = false;
   }
-  good = good && checkpoint_find(o->model, &files) && embed(o, config, &files, x, tokens);
+  good = good && checkpoint_find(o->model, &files) && embed(o, config, &files, family->words, x, tokens);
   checkpoint_free(&files);
   json_decref(config);
   return good;

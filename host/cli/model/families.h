@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "clattn_inspect.h"
+#include "cli/model/vocabulary.h"
 
 /* Which layers have a sliding window, where config.json has no layer_types. */
 typedef enum model_window {
@@ -28,7 +29,7 @@ typedef struct model_family {
   clattn_rotary rotary;
   double rotary_share; /* of head_dim that is turned, where config.json does not say */
   model_window window;
-  bool words; /* BERT's embeddings: words, positions, types and LayerNorm, as `--text` needs them */
+  model_words words; /* and the embeddings that go with them: embeddings.c */
 } model_family;
 
 /* NULL: unknown. */

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/files/file.h"
+#include "cli/model/bpe.h"
 #include "cli/model/config.h"
 
 #define MOST_WORD 100 /* longer words are unknown */
@@ -99,8 +100,8 @@ static void free_vocabulary(vocabulary *v) {
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
-static bool add(const vocabulary *v, const char *token, token_list *to) {
-  const json_t *id = json_object_get(v->ids, token);
+bool token_list_add(token_list *to, const json_t *ids_of, const char *token) {
+  const json_t *id = json_object_get(ids_of, token);
   if (!json_is_integer(id) || json_integer_value(id) < 0) {
     complain("--text: the vocabulary has no %s", token);
     return false;
@@ -119,6 +120,10 @@ static bool add(const vocabulary *v, const char *token, token_list *to) {
   to->id[to->count] = (size_t)json_integer_value(id);
   to->text[to->count++] = copy;
   return true;
+}
+
+static bool add(const vocabulary *v, const char *token, token_list *to) {
+  return token_list_add(to, v->ids, token);
 }
 
 /* The longest piece of the vocabulary from `at` on, in `piece`; its length, or 0. Pieces within a word begin with ##.
@@ -177,10 +182,21 @@ static bool is_plain(const char *text) {
   return false;
 }
 
-bool vocabulary_divide(const char *folder, const char *text, token_list *tokens) {
+static bool divide_by_pairs(const char *folder, const char *text, token_list *tokens) {
+  json_t *file = model_json_read("--text", folder, "tokenizer.json");
+  const bool plain = file != NULL && bpe_is_plain(file);
+  if (file != NULL && !plain)
+    complain("--text: %s/tokenizer.json is not like GPT-2's (allowed: BPE of bytes, without a normalizer)", folder);
+  const bool good = plain && bpe_divide(file, text, tokens);
+  json_decref(file);
+  return good;
+}
+
+bool vocabulary_divide(const char *folder, model_words words, const char *text, token_list *tokens) {
   vocabulary v = {.file = NULL};
   *tokens = (token_list){.count = 0};
   if (!is_plain(text)) return false;
+  if (words == WORDS_GPT2) return divide_by_pairs(folder, text, tokens);
   const bool loaded = exists(folder, "tokenizer.json") ? load_tokenizer(folder, &v) : load_lines(folder, &v);
   const bool good = loaded && divide(&v, text, tokens);
   free_vocabulary(&v);

@@ -372,7 +372,7 @@ static void fill_input(option_table *table, run_options *o) {
            "transformers lays it out; X from --x, --text or at random",
            "DIR");
   add_number(table, o, NUMBER_LAYER);
-  add_text(table, "--text", &o->text, "X from the words of a model like BERT, for layer 0", "TEXT");
+  add_text(table, "--text", &o->text, "X from the words of a model like BERT or GPT-2, for layer 0", "TEXT");
   for (int i = 0; i < INPUT_FILES; ++i)
     add_text(table, files[i].name, &o->file[files[i].tensor], files[i].help, "FILE");
   add_text(table, "--fused-order", &o->fused_order_text,
