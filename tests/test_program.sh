@@ -494,6 +494,16 @@ escapes "run: TERM=dumb" no env TERM=dumb "${on_terminal[@]}" run
 escapes "run --json: no colour on a terminal" no env TERM=xterm "${on_terminal[@]}" run --json
 escapes "devices: colour on a terminal" yes env TERM=xterm "${on_terminal[@]}" devices
 
+# A progress bar is on standard error, if that is a terminal, and erased without escape sequences.
+# shellcheck disable=SC2016 # for the inner shell
+with_json=('' sh -c '"$1" run --json >"$2"' - "$clattn" "$folder/bar.json")
+expect "run: a progress bar" 0 '\[#+\.+\]  83 %  checking 3 rows' -- env TERM=xterm python3 "$here/terminal.py" "${with_json[@]}"
+cp "$folder/out" "$folder/bar"
+escapes "run: the bar has no escape sequences" no cat "$folder/bar"
+expect "run: the report beside the bar" 0 '' -- "${tool[@]}" json "$folder/bar.json" 'r["check"]["passed"]'
+env TERM=dumb python3 "$here/terminal.py" "${with_json[@]}" >"$folder/bar" 2>&1
+expect "run: TERM=dumb has no bar" 0 '' -- test ! -s "$folder/bar"
+
 # ---- help and output that cannot be written
 
 expect "help names the articles" 0 '^  dog-chased-ball +"Query, Key, Values", www\.anup\.io/query-key-values/$

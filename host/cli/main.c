@@ -12,6 +12,7 @@
 #include "cli/doctor/doctor.h"
 #include "cli/files/user_files.h"
 #include "cli/report/json_values.h"
+#include "cli/report/terminal.h"
 
 static const struct {
   const char *name;
@@ -36,6 +37,7 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 void complain(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
+  progress_clear();
   fputs("clattn: ", stderr);
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);

@@ -19,10 +19,9 @@ typedef struct compare_job {
   size_t steps, all_steps; /* one step: one contestant at one length */
 } compare_job;
 
-/* No progress bar with --json, which other programs read. */
 static void show(void *of, const char *who) {
   compare_job *job = of;
-  if (!job->found.options->json) progress_show(job->steps, job->all_steps, who);
+  progress_show(job->steps, job->all_steps, who);
   ++job->steps;
 }
 
@@ -108,9 +107,8 @@ static int race_all(compare_job *job) {
   if (code == GO_ON && c->lengths == 1) code = race_rehearse(&job->race);
   for (size_t n = 0; n < c->lengths && code == GO_ON; ++n) {
     code = race_run(&job->race, n);
-    if (c->options->json) continue;
     progress_clear();
-    if (code == GO_ON) comparison_text_length(c, n);
+    if (code == GO_ON && !c->options->json) comparison_text_length(c, n);
   }
   return code;
 }

@@ -7,6 +7,7 @@
 #include "cli/devices/open.h"
 #include "cli/files/user_files.h"
 #include "cli/input/past.h"
+#include "cli/report/terminal.h"
 
 /* Prints the error with options in place of what the library names. */
 static int complain_of_walk(const clattn_error *error) {
@@ -40,7 +41,9 @@ static int make(const run_options *o, const token_names *names, const char *focu
   options.pipeline = o->pipeline;
   options.kernels = o->kernels;
   options.launch_seconds = o->launch_seconds;
+  progress_show(1, 2, "building kernels, running and checking");
   const clattn_status status = clattn_walk_make(l->device, &options, &source, focus, form, &l->walk, &error);
+  progress_clear();
   if (l->walk.plan != NULL) warn_of_wrong_kernels(l->walk.plan);
   return status == CLATTN_OK ? GO_ON : complain_of_walk(&error);
 }

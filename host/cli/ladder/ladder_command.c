@@ -24,9 +24,8 @@ typedef struct ladder_job {
   size_t steps, all_steps; /* the probes and the rungs */
 } ladder_job;
 
-/* No progress bar with --csv and --json, whose output other programs read. */
 static void show(ladder_job *job, const char *label) {
-  if (!job->options->csv && !job->options->json) progress_show(job->steps, job->all_steps, label);
+  progress_show(job->steps, job->all_steps, label);
   ++job->steps;
 }
 
@@ -179,7 +178,7 @@ static int run(ladder_job *job) {
   if (code == GO_ON) code = climb_all(job);
   if (code == GO_ON) code = probe_again(job);
   if (code == GO_ON) judge_all(&job->found);
-  if (!o->csv && !o->json) progress_clear();
+  progress_clear();
   return code == GO_ON ? print(job) : code;
 }
 

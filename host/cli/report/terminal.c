@@ -1,4 +1,4 @@
-/* Asks the system whether standard output is a terminal. */
+/* Asks the system whether standard output and standard error are terminals. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -16,16 +16,15 @@
 #include <unistd.h>
 #endif
 
-/* Whether standard output is a terminal that knows escape sequences. */
-static bool is_terminal(void) {
+static bool is_terminal(FILE *stream) {
   const char *term = getenv("TERM");
   if (term != NULL && strcmp(term, "dumb") == 0) return false;
-  return isatty(fileno(stdout)) != 0;
+  return isatty(fileno(stream)) != 0;
 }
 
 bool may_colour(void) {
   const char *no_colour = getenv("NO_COLOR");
-  return (no_colour == NULL || no_colour[0] == '\0') && is_terminal();
+  return (no_colour == NULL || no_colour[0] == '\0') && is_terminal(stdout);
 }
 
 const char *style(text_style style) {
@@ -42,20 +41,28 @@ bool wait_for_enter(void) {
   return true;
 }
 
+/* Characters of the bar on the line. A terminal without colours, or a user who wants none, gets no escape sequence to
+ * clear them either. */
+static int bar_width;
+
 void progress_show(size_t done, size_t all, const char *label) {
-  enum { WIDTH = 24 };
-  if (!is_terminal() || all == 0) return;
+  enum { WIDTH = 24, LABEL = 40 };
+  char bar[WIDTH + 1] = "";
+  if (!is_terminal(stderr) || all == 0) return;
   const size_t full = done >= all ? WIDTH : WIDTH * done / all;
-  printf("\r\033[K[");
-  for (size_t i = 0; i < WIDTH; ++i) putchar(i < full ? '#' : '.');
-  printf("] %3zu %%  %.48s", 100 * (done < all ? done : all) / all, label);
-  fflush(stdout);
+  for (size_t i = 0; i < WIDTH; ++i) bar[i] = i < full ? '#' : '.';
+  fflush(stdout); /* which may be the same terminal */
+  const int width = fprintf(stderr, "\r[%s] %3zu %%  %.*s", bar, 100 * (done < all ? done : all) / all, LABEL, label);
+  if (width < bar_width) fprintf(stderr, "%*s", bar_width - width, "");
+  if (width > bar_width) bar_width = width;
+  fflush(stderr);
 }
 
 void progress_clear(void) {
-  if (!is_terminal()) return;
-  printf("\r\033[K");
-  fflush(stdout);
+  if (bar_width == 0) return;
+  fprintf(stderr, "\r%*s\r", bar_width, "");
+  fflush(stderr);
+  bar_width = 0;
 }
 
 void print_disturbed(const char *why) {

@@ -1,4 +1,4 @@
-/* Colour and a progress bar, where standard output allows them. */
+/* Colour on standard output and a progress bar on standard error, where these are terminals. */
 #ifndef CLATTN_CLI_TERMINAL_H
 #define CLATTN_CLI_TERMINAL_H
 
@@ -20,8 +20,8 @@ const char *style(text_style style);
 /* The line of a page whose times cannot be trusted; `why` comes from steady_text. */
 void print_disturbed(const char *why);
 
-/* Prints a progress bar in place of the last one, with `label` cut to fit; nothing if standard
- * output is no terminal. / */
+/* Shows a progress bar on standard error in place of the last one, with `label` cut to fit; nothing if standard error
+ * is no terminal. Clear it before anything else is printed. */
 void progress_show(size_t done, size_t all, const char *label);
 void progress_clear(void);
 

@@ -7,6 +7,7 @@
 #include "cli/input/outputs.h"
 #include "cli/input/past.h"
 #include "cli/report/report.h"
+#include "cli/report/terminal.h"
 #include "cli/run/save.h"
 #include "cli/files/user_files.h"
 
@@ -26,6 +27,17 @@ typedef struct run_job {
   clattn_rows *rows; /* to check */
   report report;
 } run_job;
+
+/* Timed runs; there are fewer if they take long and --repeat is not given. */
+static size_t runs_of(const run_job *job) {
+  const size_t asked = job->options->number[NUMBER_REPEAT];
+  return asked != 0 ? asked : 3;
+}
+
+/* The steps: building the kernels, the run that warms up, the timed runs, and the check. */
+static void show(const run_job *job, size_t step, const char *label) {
+  progress_show(step, 3 + runs_of(job), label);
+}
 
 static bool is_tuned(const clattn_plan *plan) {
   clattn_reason reason = CLATTN_REASON_INIT;
@@ -52,8 +64,10 @@ static int make_plan(run_job *job) {
   if (o->pipeline == CLATTN_PIPELINE_AUTO) options.tensors = tensors_of(job);
   options.kernels = o->kernels;
   options.launch_seconds = o->launch_seconds;
-  if (clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error) != CLATTN_OK)
-    return complain_of(&error);
+  show(job, 0, "building kernels");
+  const clattn_status status = clattn_plan_create(job->device, &job->input.problem, &options, &job->plan, &error);
+  progress_clear();
+  if (status != CLATTN_OK) return complain_of(&error);
   warn_of_wrong_kernels(job->plan);
   clattn_plan_get_info(job->plan, &job->report.plan);
   job->report.device = clattn_device_get_info(job->device);
@@ -141,19 +155,25 @@ static int allocate_outputs(run_job *job) {
  * checked or saved. The others are timed, and deliver only the output, or the context if there is
  * none; the check uses that of the last run. */
 static int run_repeatedly(run_job *job) {
-  const size_t asked = job->options->number[NUMBER_REPEAT], repeat = asked != 0 ? asked : 3;
+  const size_t asked = job->options->number[NUMBER_REPEAT], repeat = runs_of(job);
   const clattn_inputs *inputs = &job->input.inputs;
   const clattn_tensor tensor = outputs_result(&job->seen);
   clattn_outputs result = CLATTN_OUTPUTS_INIT;
   clattn_error error;
   double spent = 0.0;
   clattn_outputs_set(&result, tensor, clattn_outputs_get(&job->outputs, tensor));
-  if (clattn_plan_run(job->plan, inputs, &job->outputs, NULL, &error) != CLATTN_OK) return complain_of(&error);
+  show(job, 1, "the first run");
+  const clattn_status status = clattn_plan_run(job->plan, inputs, &job->outputs, NULL, &error);
+  progress_clear();
+  if (status != CLATTN_OK) return complain_of(&error);
   for (size_t i = 0; i < repeat && (i == 0 || spent < REPEAT_SECONDS || asked != 0); ++i) {
     clattn_timings timings = CLATTN_TIMINGS_INIT;
     const int code = rewind_cache(job);
     if (code != GO_ON) return code;
-    if (clattn_plan_run(job->plan, inputs, &result, &timings, &error) != CLATTN_OK) return complain_of(&error);
+    show(job, 2 + i, "timed runs");
+    const clattn_status run = clattn_plan_run(job->plan, inputs, &result, &timings, &error);
+    progress_clear();
+    if (run != CLATTN_OK) return complain_of(&error);
     spent += timings.total;
     repeats_add(&job->report.totals, timings.total);
     if (i == 0 || timings.total < job->report.timings.total) job->report.timings = timings;
@@ -165,8 +185,13 @@ static int run_repeatedly(run_job *job) {
 static int check(run_job *job) {
   if (job->options->check == CHECK_OFF) return GO_ON;
   clattn_error error;
-  if (clattn_check(job->plan, &job->input.inputs, &job->outputs, job->rows, &job->report.check, &error) != CLATTN_OK)
-    return complain_of(&error);
+  char label[64];
+  snprintf(label, sizeof label, "checking %zu rows", job->rows->count);
+  show(job, 2 + runs_of(job), label);
+  const clattn_status status =
+      clattn_check(job->plan, &job->input.inputs, &job->outputs, job->rows, &job->report.check, &error);
+  progress_clear();
+  if (status != CLATTN_OK) return complain_of(&error);
   job->report.checked = true;
   return GO_ON;
 }
