@@ -49,24 +49,25 @@ static clattn_status check_arguments(const clattn_device *device, const clattn_e
   return CLATTN_OK;
 }
 
-static clattn_status explain(clattn_device *device, walk_source *source, const clattn_explain_options *given,
+static clattn_status explain(clattn_device *device, const walk_source *input, const clattn_explain_options *given,
                              clattn_explanation as, char **text, bool *passed, clattn_error *error) {
   const clattn_plan_options plan = CLATTN_PLAN_OPTIONS_INIT;
   clattn_explain_options options = CLATTN_EXPLAIN_OPTIONS_INIT;
-  clattn_problem seen = *source->problem;
+  clattn_problem seen = *input->problem;
+  walk_source source = *input;
   walk w;
   clattn_status status =
       given != NULL ? clattn_take_sized(&clattn_sized_explain_options, given, &options, error) : CLATTN_OK;
   if (status == CLATTN_OK) status = check_arguments(device, &options, as, text, error);
-  if (status == CLATTN_OK && source->problem->cache.capacity != 0)
-    status = clattn_cache_problem(source->inputs->cache, source->problem, source->inputs, &seen, error);
+  if (status == CLATTN_OK && source.problem->cache.capacity != 0)
+    status = clattn_cache_problem(source.inputs->cache, source.problem, source.inputs, &seen, error);
   if (status != CLATTN_OK) return status;
-  if (options.name != NULL) source->name = options.name;
-  source->token = options.tokens;
-  source->tokens = options.token_count;
-  source->seen = &seen;
-  status = clattn_walk_make(device, &plan, source, options.focus, as == CLATTN_EXPLANATION_PAGE ? WALK_PAGE : WALK_TEXT,
-                            &w, error);
+  if (options.name != NULL) source.name = options.name;
+  source.token = options.tokens;
+  source.tokens = options.token_count;
+  source.seen = &seen;
+  status = clattn_walk_make(device, &plan, &source, options.focus,
+                            as == CLATTN_EXPLANATION_PAGE ? WALK_PAGE : WALK_TEXT, &w, error);
   if (status == CLATTN_OK) status = give(&w, as, options.coloured, text, error);
   if (status == CLATTN_OK && passed != NULL) *passed = w.check.passed;
   clattn_walk_free(&w);
@@ -78,7 +79,7 @@ clattn_status clattn_explain(clattn_device *device, const clattn_problem *proble
                              clattn_error *error) {
   clattn_problem own_problem = CLATTN_PROBLEM_INIT;
   clattn_inputs own_inputs = CLATTN_INPUTS_INIT;
-  walk_source source = {.problem = &own_problem, .inputs = &own_inputs};
+  const walk_source source = {.problem = &own_problem, .inputs = &own_inputs};
   clattn_status status = clattn_take_problem(problem, &own_problem, error);
   if (status == CLATTN_OK) status = clattn_take_sized(&clattn_sized_inputs, inputs, &own_inputs, error);
   return status == CLATTN_OK ? explain(device, &source, options, as, text, passed, error) : status;
@@ -106,7 +107,7 @@ clattn_status clattn_explain_example(clattn_device *device, const char *name, co
   problem.layout = e->layout;
   problem.positions = e->sinusoidal_positions ? CLATTN_POSITIONS_SINUSOIDAL : CLATTN_POSITIONS_NONE;
   const clattn_inputs inputs = {.size = sizeof inputs, .x = e->x, .wq = e->wq, .wk = e->wk, .wv = e->wv};
-  walk_source source = {.problem = &problem, .inputs = &inputs, .name = e->name, .example = e};
+  const walk_source source = {.problem = &problem, .inputs = &inputs, .name = e->name, .example = e};
   return explain(device, &source, options, as, text, passed, error);
 }
 

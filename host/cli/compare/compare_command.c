@@ -108,7 +108,8 @@ static int race_all(compare_job *job) {
   for (size_t n = 0; n < c->lengths && code == GO_ON; ++n) {
     code = race_run(&job->race, n);
     progress_clear();
-    if (code == GO_ON && !c->options->json) comparison_text_length(c, n);
+    if (c->options->json) continue;
+    if (code == GO_ON) comparison_text_length(c, n);
   }
   return code;
 }
