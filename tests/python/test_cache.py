@@ -172,7 +172,7 @@ def test_a_table_of_the_callers():
     got = [clattn.attention(*(t[:, :, 4:7] for t in (Q, K, V)), is_causal=True, cache=cache) for cache in (apart, shared)]
     assert got[0].tobytes() == got[1].tobytes() and shared.length(1) == 7
     with pytest.raises(clattn.CacheFull, match="its 2 pages of the caller's table have room"):
-        clattn.attention(Q, K, V, cache=shared)
+        clattn.attention(*(t[:, :, :2] for t in (Q, K, V)), cache=shared)
     shared.set_table([[2, 0], [2, 1]], [3, 4])
     with pytest.raises(clattn.InvalidArgument, match="sequence 0 would append to page 2, which sequence 1 has, too"):
         clattn.attention(*(t[:, :, :1] for t in (Q, K, V)), cache=shared)
