@@ -11,7 +11,6 @@
 #include "base/random.h"
 #include "clattn_cl.h"
 #include "device/device.h"
-#include "merge/merge.h"
 #include "problem/merging.h"
 #include "problem/shape.h"
 #include "support.h"
@@ -64,6 +63,7 @@ static clattn_merging merging_of(clattn_type type, clattn_order order) {
   m.value_dim = 17;
   m.type = type;
   m.context_order = order;
+  m.kernel_dir = support_options().kernel_dir; /* the mutation check sets it */
   return m;
 }
 
@@ -107,18 +107,7 @@ static void end(merge_case *c) {
   free(c->merged.lse);
 }
 
-/* With the kernel of CLATTN_KERNEL_DIR, which the mutation check sets, or the library's. */
 static clattn_status merge(merge_case *c, clattn_error *error) {
-  const clattn_plan_options options = support_options();
-  clattn_merge_kernel kernel;
-  if (options.kernel_dir != NULL) {
-    const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_MERGE, "1", 1);
-    assert_ok(clattn_merge_kernel_build(support_opened, row, &options, &kernel, error), error);
-    const clattn_status status =
-        clattn_merge_on(support_opened, &kernel, &c->merging, &c->problem, c->parts, c->count, &c->merged, error);
-    clattn_merge_kernel_release(&kernel);
-    return status;
-  }
   return clattn_merge(support_opened, &c->merging, c->parts, c->count, &c->merged, error);
 }
 
@@ -380,6 +369,9 @@ static void bad_input(void **unused) {
   const int32_t good[] = {0, 5, 9};
   bad.query_offsets = good;
   assert_refused(MERGE(&bad, 2, &merged), "allowed with packed sequences");
+  bad = m;
+  bad.kernel_dir = "no such folder";
+  assert_refused(MERGE(&bad, 2, &merged), "no such folder");
   parts[1].lse = NULL;
   assert_refused(MERGE(&m, 2, &merged), "the lse of part 1 is NULL");
   parts[0].context = NULL;

@@ -85,7 +85,7 @@ clattn_status clattn_merge(clattn_device *device, const clattn_merging *given, c
   clattn_status status = clattn_process_check(error);
   if (status == CLATTN_OK) status = clattn_take_merging(given, count, &merging, &problem, error);
   if (status == CLATTN_OK) status = clattn_check_parts(parts, count, merged, error);
-  if (status == CLATTN_OK) status = clattn_merge_kernel_tested(device, &kernel, error);
+  if (status == CLATTN_OK) status = clattn_merge_kernel_take(device, merging.kernel_dir, &kernel, error);
   if (status != CLATTN_OK) return status;
   status = clattn_merge_on(device, &kernel, &merging, &problem, parts, count, merged, error);
   if (status == CLATTN_OUT_OF_DEVICE_MEMORY && clattn_device_release_kept(device))
@@ -194,7 +194,7 @@ clattn_status clattn_merge_enqueue(clattn_device *device, const clattn_merging *
   clattn_status status = clattn_process_check(error);
   if (status == CLATTN_OK) status = clattn_take_merging(given, count, &merging, &problem, error);
   if (status == CLATTN_OK) status = check_buffers(device, &merging, &problem, parts, count, merged, error);
-  if (status == CLATTN_OK) status = clattn_merge_kernel_tested(device, &kernel, error);
+  if (status == CLATTN_OK) status = clattn_merge_kernel_take(device, merging.kernel_dir, &kernel, error);
   if (status != CLATTN_OK) return status;
   const clattn_parts_on_device on_device = {.merging = &merging,
                                             .problem = &problem,

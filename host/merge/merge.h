@@ -23,8 +23,10 @@ clattn_status clattn_merge_kernel_build(clattn_device *device, const clattn_kern
                                         clattn_error *error);
 void clattn_merge_kernel_release(clattn_merge_kernel *kernel);
 
-/* The library's kernel, after it has passed its test on the device; else CLATTN_BUILD_FAILED. */
-clattn_status clattn_merge_kernel_tested(clattn_device *device, clattn_merge_kernel *made, clattn_error *error);
+/* The kernel in `folder`, or where that is NULL the library's, which must pass its test on the device; else
+ * CLATTN_BUILD_FAILED. */
+clattn_status clattn_merge_kernel_take(clattn_device *device, const char *folder, clattn_merge_kernel *made,
+                                       clattn_error *error);
 
 /* Merges small parts of every type with the kernel; `text` says what was compared, or what is wrong. */
 clattn_status clattn_merge_kernel_try(clattn_device *device, const clattn_merge_kernel *kernel, bool *passed,

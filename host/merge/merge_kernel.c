@@ -55,10 +55,13 @@ static clattn_status test(clattn_device *device, const clattn_merge_kernel *kern
                      device->info.name, why);
 }
 
-clattn_status clattn_merge_kernel_tested(clattn_device *device, clattn_merge_kernel *made, clattn_error *error) {
+clattn_status clattn_merge_kernel_take(clattn_device *device, const char *folder, clattn_merge_kernel *made,
+                                       clattn_error *error) {
   const clattn_kernel *row = clattn_catalog_find(CLATTN_STAGE_MERGE, "1", 1);
-  clattn_status status = clattn_merge_kernel_build(device, row, NULL, made, error);
-  if (status == CLATTN_OK) status = test(device, made, error);
+  clattn_plan_options options = CLATTN_PLAN_OPTIONS_INIT;
+  options.kernel_dir = folder;
+  clattn_status status = clattn_merge_kernel_build(device, row, &options, made, error);
+  if (status == CLATTN_OK && folder == NULL) status = test(device, made, error);
   if (status != CLATTN_OK) clattn_merge_kernel_release(made);
   return status;
 }

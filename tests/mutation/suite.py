@@ -57,10 +57,10 @@ def kernels_with(folder, file):
 
 
 def recorder(stages, build):
-    """Nothing where clattn-access is not built, or knows none of the stages; it merges with the library's kernel."""
+    """Nothing where clattn-access is not built, or knows none of the stages."""
     program, counts = os.path.join(build, "clattn-access"), os.path.join(HERE, "..", "access", "counts.py")
     golden = os.path.join(HERE, "..", "access", "golden.txt")
-    stages = sorted(stages - {"products", "exps", "merge"})
+    stages = sorted(stages - {"products", "exps"})
     return [[sys.executable, "-B", counts, program, golden, *stages]] if os.path.exists(program) and stages else []
 
 

@@ -164,7 +164,8 @@ static bool prepare_merge(merge_work *w, const sizes *z) {
                                 .batch = 1,
                                 .heads = (size_t)z->heads,
                                 .query_len = (size_t)z->tokens,
-                                .value_dim = (size_t)z->head_dim};
+                                .value_dim = (size_t)z->head_dim,
+                                .kernel_dir = kernel_dir_path()};
   float *at = w->memory = calloc((MERGED_PARTS + 1) * (lines + elements), sizeof *at);
   if (at == NULL) return false;
   for (size_t i = 0; i < MERGED_PARTS * (lines + elements); ++i)

@@ -245,6 +245,7 @@ typedef struct clattn_merging {
   clattn_type type;                          /* of the contexts: CLATTN_F32, or that of an output */
   clattn_order context_order;                /* of the contexts, as in clattn_problem */
   const int32_t *query_offsets; /* NULL, or of packed sequences, as in clattn_inputs; host memory, read in the call */
+  const char *kernel_dir;       /* NULL: the library's kernel; else as in clattn_plan_options, and not tested first */
 } clattn_merging;
 
 CLATTN_SIZED(clattn_merging)
