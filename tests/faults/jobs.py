@@ -28,7 +28,7 @@ JOBS = [
     Job("staged", "run --example please-study-man --repeat 1 --save saved --out out.npy", SAVED + ("out.npy",)),
     Job("fused", "run --pipeline fused --type f16 --rotary halves --positions sinusoidal --output-dim 3 --json "
         "--head-dim 16 --rotary-cos first/q.npy --rotary-sin first/k.npy " + SMALL + "--out out.npy", ("out.npy",),
-        first="run " + SMALL + "--save first"),
+        first="run --query-offsets 0,5 " + SMALL + "--save first"),  # whose q and k have two dimensions
     Job("blas", "run --pipeline blas " + SMALL),
     Job("cache", "run --random --tokens 1 --causal --model-dim 8 --heads 2 --cache-capacity 16 --cache-page-len 4 "
         "--past-tokens 8 --cache-type i8-token --repeat 1"),
