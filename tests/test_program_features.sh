@@ -132,6 +132,11 @@ wrong '--model: there is no tensor layers.0.self_attn.q_proj.weight in .*/model.
 wrong '--layer 2 \(allowed: 0 to 1, the model.s last\)$' --model "$folder/model" --layer 2
 wrong '--causal does not go with --model, which decides it$' --model "$folder/model" --layer 1 --causal
 wrong '--text goes only with --layer 0: layer 1 reads ' --model "$folder/model" --layer 1 --text word
+for file in config.json model.safetensors; do
+  examine 2 "^clattn: --out: .*/$file is the input of --" "$clattn" run --model "$folder/model" --layer 1 \
+    --out "$folder/model/$file"
+  judge "$file of a model is not overwritten"
+done
 wrong '--layer is given without --model$' --layer 1
 wrong '--text is given without --model$' --text word
 paths x=x wqkv=wqkv-groups bqkv=bqkv-groups

@@ -1,6 +1,8 @@
 /* Keeps input files from being overwritten: see input_names.h. */
 #include "cli/input/input_names.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -14,8 +16,23 @@ static bool is_spared(const char *input_option, const char *argument, const char
   return false;
 }
 
+/* The files of a checkpoint folder that name no tensor. */
+static bool model_is_spared(const run_options *o, const char *option, const char *path) {
+  static const char *const names[] = {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"};
+  bool spared = true;
+  for (size_t i = 0; i < sizeof names / sizeof names[0] && spared; ++i) {
+    const size_t size = strlen(o->model) + strlen(names[i]) + 2;
+    char *file = malloc(size);
+    if (file != NULL) snprintf(file, size, "%s/%s", o->model, names[i]);
+    spared = file != NULL && is_spared("--model", file, option, path);
+    free(file);
+  }
+  return spared;
+}
+
 bool inputs_are_spared(const run_options *o, const char *option, const char *path) {
   if (!file_exists(path)) return true;
+  if (o->model != NULL && !model_is_spared(o, option, path)) return false;
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     const bool is_word = t == CLATTN_SLOPES && o->file[t] != NULL && strcmp(o->file[t], "auto") == 0;
     if (!is_word && !is_spared(file_option_name((clattn_tensor)t), o->file[t], option, path)) return false;
