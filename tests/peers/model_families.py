@@ -232,6 +232,7 @@ class Families:
                  ("no heads", {"num_attention_heads": None}, "config.json has no num_attention_heads"),
                  ("heads of text", {"num_attention_heads": "4"}, "num_attention_heads|n_head|n_heads is not a size"),
                  ("heads that do not divide", {"num_attention_heads": 5}, "which 5 heads do not divide"),
+                 ("another head_dim", {"head_dim": 8}, "by config.json head_dim is 8, by the matrices and 4 heads it is 12"),
                  ("relative positions", {"position_embedding_type": "relative_key"}, "relative_key (allowed: absolute)"),
                  ("quantised", {"quantization_config": {}}, "asks for matrices that are quantised")]
         for name, change, text in cases:

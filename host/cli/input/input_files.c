@@ -232,6 +232,14 @@ static bool make_x(files *f, input *in) {
   return x->data != NULL;
 }
 
+/* The rotary embedding and the scale follow the configuration, the heads the matrices. */
+static bool heads_fit_model(const run_options *o, const clattn_problem *p) {
+  if (o->model == NULL || p->head_dim == o->model_head_dim) return true;
+  complain("--model: by config.json head_dim is %zu, by the matrices and %zu heads it is %zu (allowed: the same)",
+           o->model_head_dim, p->heads, p->head_dim);
+  return false;
+}
+
 static void set_name(const run_options *o, input *in) {
   const char *from = o->file[CLATTN_X] != NULL ? "" : o->text != NULL ? ", X from a text" : ", X at random";
   snprintf(in->name, sizeof in->name, "%s%s", o->model != NULL ? o->model_name : "files", o->model != NULL ? from : "");
@@ -252,7 +260,7 @@ static bool set_sizes(const files *f, clattn_problem *p) {
 int input_from_files(const run_options *o, input *in) {
   files f = {.options = o};
   set_name(o, in);
-  const bool good = read_all(&f) && make_x(&f, in) && set_sizes(&f, &in->problem);
+  const bool good = read_all(&f) && make_x(&f, in) && set_sizes(&f, &in->problem) && heads_fit_model(o, &in->problem);
   for (int t = 0; t < CLATTN_TENSOR_COUNT; ++t) {
     if (good)
       in->tensor[t] = f.all[t].data;

@@ -157,6 +157,7 @@ static bool set_heads(model *m) {
   const bool grouped = !m->family->multi_query || config_flag(m->config, "new_decoder_architecture", false);
   if (grouped && !config_size(m->config, "num_key_value_heads|num_kv_heads", &kv_heads)) return false;
   if (!grouped && config_flag(m->config, "multi_query", true)) kv_heads = 1;
+  m->options->model_head_dim = m->head_dim;
   m->options->number[NUMBER_HEADS] = m->heads;
   m->options->number[NUMBER_KV_HEADS] = kv_heads;
   return true;

@@ -87,6 +87,7 @@ typedef struct run_options {
   /* input: an example, files, a model's layer, or random */
   char *example;
   char *model, *text;              /* a checkpoint folder; a text for its first layer */
+  size_t model_head_dim;           /* by its configuration */
   char model_name[64];             /* "llama, layer 0" */
   char *file[CLATTN_TENSOR_COUNT]; /* NULL: not given; slopes may be "auto" */
   char *cache_file[CACHE_FILES];
