@@ -249,6 +249,13 @@ class Families:
         (broken / "config.json").write_text(json.dumps(config))
         (broken / "model.safetensors").unlink()
         self.refuse("no weights", "has no model.safetensors and no model.safetensors.index.json", "--model", broken)
+        (broken / "model.safetensors").symlink_to(folder / "model.safetensors")
+        for vocabulary, text in [(None, "has no tokenizer.json and no vocab.txt"), (b"a\0b\n", "read as a vocabulary"),
+                                 (b"\xff\n", "cannot be read as a vocabulary"), (b"", "the vocabulary has no [CLS]"),
+                                 (b"\n" * 70 + b"[CLS]\n[SEP]\n[UNK]", "token [CLS] is number 70 of the vocabulary, the")]:
+            if vocabulary is not None:
+                (broken / "vocab.txt").write_bytes(vocabulary)
+            self.refuse(f"vocabulary {vocabulary and vocabulary[:8]}", text, "--model", broken, "--text", "dog")
         for name, text, *arguments in [
                 ("no such layer", "--layer 3 (allowed: 0 to 2, the model's last)", "--layer", 3),
                 ("a text for layer 1", "--text goes only with --layer 0: layer 1 reads", "--layer", 1, "--text", "dog"),

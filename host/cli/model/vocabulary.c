@@ -54,7 +54,8 @@ static bool load_tokenizer(const char *folder, vocabulary *v) {
 /* A line for each token, in the order of their numbers. */
 static bool read_lines(FILE *file, uint64_t bytes, vocabulary *v, const reporter *to) {
   char *text = bytes < 25000000 ? malloc((size_t)bytes + 1) : NULL;
-  bool good = text != NULL && file_read(file, text, (size_t)bytes, "vocabulary", to) == FILE_OK;
+  bool good = text != NULL && file_read(file, text, (size_t)bytes, "vocabulary", to) == FILE_OK &&
+              memchr(text, '\0', (size_t)bytes) == NULL;
   json_int_t number = 0;
   v->ids = json_object();
   if (good) text[bytes] = '\0';
