@@ -338,7 +338,7 @@ for lengths in "--past-tokens 3" "--past-lengths 3,3"; do
   # shellcheck disable=SC2086
   expect "$lengths" 0 '^passed: ' -- "$clattn" run "${sizes[@]}" --batch 2 --cache-capacity 9 $lengths --out "$folder/${lengths%% *}.npy"
 done
-rolling=(--random --tokens 2 --model-dim 8 --heads 2 --batch 2 --causal --window-left 4 --rotary halves --past-lengths 13,3)
+rolling=(--random --tokens 2 --model-dim 8 --heads 2 --batch 2 --causal --window-left 4 --rotary halves --past-lengths '13,3')
 expect "--cache-rolling, without" 0 '^passed: ' -- "$clattn" run "${rolling[@]}" --cache-capacity 15 --out "$folder/whole.npy"
 shows ', cache of 13 keys, up to 13 before, f32, pages of 3 \(6 of them\), rolling$' 'p["cache"]["rolling"] is True' \
   "${rolling[@]}" --cache-capacity 13 --cache-page-len 3 --cache-pages 6 --cache-rolling --out "$folder/rolling.npy"
@@ -479,7 +479,7 @@ wrong '--cache-capacity 9: sequence 1 has 6 keys before the run and gets 4 more 
   --batch 2 --cache-capacity 9 --past-lengths 1,6
 wrong '--past-lengths 4: 4 is too many \(allowed: 0 to 3, the tokens of --past-k\)$' "${separate[@]}" "${past[@]}" \
   --past-lengths 4
-for list in 1,x 1, -1 ''; do wrong '--past-lengths' "${sizes[@]}" --batch 2 --cache-capacity 9 --past-lengths "$list"; done
+for list in '1,x' '1,' -1 ''; do wrong '--past-lengths' "${sizes[@]}" --batch 2 --cache-capacity 9 --past-lengths "$list"; done
 
 # ---- options that conflict or depend on each other
 
