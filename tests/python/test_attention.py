@@ -163,3 +163,17 @@ def test_shapes_at_random_as_torch(seed):
     got = clattn.attention(q, k, v, mask=mask)
     expected = torch_context(q, k, v, torch.from_numpy(mask), enable_gqa=True)
     assert_within(got, expected, truth(q, k, v, mask=mask).bounds["context"])
+
+
+def test_a_sink_of_0_is_add_zero_attn():
+    """torch.nn.MultiheadAttention(add_zero_attn=True) appends a key and a value of zeros."""
+    q, k, v = qkv()
+    appended = [np.concatenate([t, np.zeros_like(t[:, :, :1])], axis=2) for t in (k, v)]
+    assert_context(clattn.attention(q, k, v, sinks=np.zeros(4)), truth(q, *appended))
+
+
+def test_a_bias_of_key_0_is_a_mask():
+    q, k, v = qkv()
+    bias = np.zeros((1, 4, 1, 9), np.float32)
+    bias[0, :, 0, 0] = SINKS
+    assert_context(clattn.attention(q, k, v, mask=bias), truth(q, k, v, mask=bias))
