@@ -31,7 +31,7 @@ JOBS = [
         first="run --query-offsets 0,5 " + SMALL + "--save first"),  # whose q and k have two dimensions
     Job("blas", "run --pipeline blas " + SMALL),
     Job("cache", "run --random --tokens 1 --causal --model-dim 8 --heads 2 --cache-capacity 16 --cache-page-len 4 "
-        "--past-tokens 8 --cache-type i8-token --repeat 1"),
+        "--past-lengths 8 --window-left 3 --cache-rolling --cache-type i8-token --repeat 1"),
     Job("lengths", "run --key-lengths 3,5 --batch 2 --alibi auto --explain-plan --check sample " + SMALL),
     Job("store", KERNELS, environment=STORE),
     Job("stored", KERNELS, environment=STORE, first=KERNELS),
