@@ -3,7 +3,7 @@
 # local memory) and no event times.
 #
 # usage: test_second.sh PROGRAM LIST_KERNELS [PART]; exits with 77 (skipped), or CLATTN_SKIPPED, if rusticl is
-# not installed. With CLATTN_LONG=1 every feature runs in every way, otherwise in a third of them.
+# not installed. With CLATTN_LONG=1 every feature runs in every way, otherwise in a fifth of them.
 set -euo pipefail
 program=$1 list=$2
 # shellcheck source=tests/part.sh
@@ -67,7 +67,7 @@ for kernels in "${staged[@]}"; do ways+=("--kernel $kernels"); done
 while read -r kernel; do ways+=("--pipeline fused --kernel $kernel"); done < <("$list" fused planned any gpu && "$list" fused small gpu)
 for feature in "${!features[@]}"; do
   for way in "${!ways[@]}"; do
-    [ "${CLATTN_LONG:-0}" = 1 ] || [ $(((feature + way) % 3)) -eq 0 ] || continue
+    [ "${CLATTN_LONG:-0}" = 1 ] || [ $(((feature + way) % 5)) -eq 0 ] || continue
     read -ra options <<<"${features[feature]} ${ways[way]}"
     passes "${feature_shape[@]}" "${options[@]}"
   done
