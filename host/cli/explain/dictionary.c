@@ -77,7 +77,8 @@ static bool print_query(const dictionary *d, size_t i, picture_folders pictures)
   char id[64], title[64];
   snprintf(id, sizeof id, "dictionary-%s", asked[i]);
   snprintf(title, sizeof title, "dictionary: weights of \"%s\"", asked[i]);
-  return print_table(&table) && pictures_write_table(&table, WORDS, id, title, pictures);
+  print_table(&table);
+  return pictures_write_table(&table, WORDS, id, title, pictures);
 }
 
 static void print_lookup(const dictionary *d, size_t i) {

@@ -93,7 +93,7 @@ static int run_demo(const demo *d, const explain_options *o) {
 /* False if the reader ended it. */
 static bool print_steps(const walk *w, bool wait) {
   for (size_t i = 0; i < w->steps; ++i) {
-    if (!print_step(w, i)) return false;
+    print_step(w, i);
     if (wait && i + 1 < w->steps && !wait_for_enter()) {
       putchar('\n');
       return false;
@@ -111,7 +111,8 @@ static void print_demos(const walk *w) {
 
 static int print_text(const explain_options *o, const token_names *names, const walk *w) {
   int code = GO_ON;
-  if (!print_begin_of(w) || !print_steps(w, o->step != 0)) return GO_ON;
+  print_begin_of(w);
+  if (!print_steps(w, o->step != 0)) return GO_ON;
   if (o->run.meaning.scale_given) code = demo_scales(&o->run, names, w);
   print_end_of(w);
   print_demos(w);
@@ -119,7 +120,10 @@ static int print_text(const explain_options *o, const token_names *names, const 
 }
 
 static int write_page(const explain_options *o, const walk *w) {
-  return print_begin_of(w) && html_write(w, o->html) && print_end_of(w) ? GO_ON : EXIT_BAD_INPUT;
+  print_begin_of(w);
+  const bool written = html_write(w, o->html);
+  if (written) print_end_of(w);
+  return written ? GO_ON : EXIT_BAD_INPUT;
 }
 
 static int prepare_files(const explain_options *o, const walk *w) {
@@ -181,5 +185,5 @@ int command_explain(int argc, const char **argv) {
     code = clattn_example_find(o.word) != NULL ? take_example(&o) : complain_of_word(o.word);
   if (code == GO_ON) code = d != NULL ? run_demo(d, &o) : walk_with_names(&o);
   explain_options_free(&o);
-  return code;
+  return print_failed() && code == EXIT_PASSED ? EXIT_BAD_INPUT : code;
 }

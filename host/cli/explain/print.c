@@ -12,35 +12,42 @@ out print_begin(void) {
   return (out){.coloured = may_colour()};
 }
 
-bool print_out(out *o) {
-  const bool whole = !o->failed;
-  if (!whole) complain("no host memory for the text");
-  if (whole && o->text != NULL) fputs(o->text, stdout);
+static bool lost;
+
+bool print_failed(void) {
+  return lost;
+}
+
+void print_out(out *o) {
+  if (o->failed)
+    complain("no host memory for the text");
+  else if (o->text != NULL)
+    fputs(o->text, stdout);
+  lost = lost || o->failed;
   free(o->text);
   *o = (out){.text = NULL};
-  return whole;
 }
 
-bool print_table(const walk_step *step) {
+void print_table(const walk_step *step) {
   out o = print_begin();
   clattn_text_table(&o, step);
-  return print_out(&o);
+  print_out(&o);
 }
 
-bool print_begin_of(const walk *w) {
+void print_begin_of(const walk *w) {
   out o = print_begin();
   clattn_text_begin(&o, w);
-  return print_out(&o);
+  print_out(&o);
 }
 
-bool print_step(const walk *w, size_t step) {
+void print_step(const walk *w, size_t step) {
   out o = print_begin();
   clattn_text_step(&o, &w->step[step], step + 1);
-  return print_out(&o);
+  print_out(&o);
 }
 
-bool print_end_of(const walk *w) {
+void print_end_of(const walk *w) {
   out o = print_begin();
   clattn_text_end(&o, w);
-  return print_out(&o);
+  print_out(&o);
 }

@@ -25,18 +25,15 @@ static int read_all(int argc, const char **argv, model_options *o) {
   return own_options_read(argc, argv, &own, &o->run);
 }
 
-static bool print(const walk *w) {
-  bool good = print_begin_of(w);
-  for (size_t i = 0; i < w->steps && good; ++i) good = print_step(w, i);
-  return good && print_end_of(w);
-}
-
 static int walk_through(const model_options *o) {
   loaded_walk loaded;
+  const walk *w = &loaded.walk;
   int code = walk_load(&o->run, NULL, o->focus, WALK_TEXT, &loaded);
   if (code == GO_ON) {
-    const bool printed = print(&loaded.walk);
-    code = !printed ? EXIT_BAD_INPUT : loaded.walk.check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
+    print_begin_of(w);
+    for (size_t i = 0; i < w->steps; ++i) print_step(w, i);
+    print_end_of(w);
+    code = print_failed() ? EXIT_BAD_INPUT : w->check.passed ? EXIT_PASSED : EXIT_CHECK_FAILED;
   }
   walk_unload(&loaded);
   return code;
