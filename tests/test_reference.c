@@ -280,6 +280,11 @@ static void scaled_frequencies(void **state) {
     p.rotary_scaling = cases[i].scaling;
     assert_ok(clattn_problem_validate(&p, &error), &error);
     const clattn_rotary_run run = clattn_rotary_of(&p, NULL);
+    const int32_t ids[] = {(int32_t)length - 1, 0};
+    const clattn_inputs at_ids = {.size = sizeof at_ids, .position_ids = ids};
+    p.query_len = p.key_len = 2;
+    p.position_ids = true;
+    assert_true(clattn_rotary_of(&p, &at_ids).scaled.base == run.scaled.base);
     assert_true(fabs(run.scaled.amplitude / cases[i].amplitude - 1.0) <= 1e-14);
     for (size_t k = 0; k < 4; ++k) {
       const double expected = cases[i].expected[k].frequency;

@@ -101,9 +101,10 @@ static void run_and_check(clattn_plan *plan, support_case *c, const char *what) 
   assert_passed(&report, what);
 }
 
-/* One plan for several runs: with the same inputs again, with other cosines and sines, and with other ids. */
+/* One plan for several runs: with the same inputs again, with other cosines and sines, with other ids, and with other
+ * ids of keys. */
 static void run_in(const char *what, const clattn_problem *p, clattn_pipeline pipeline) {
-  static const uint32_t id_seeds[] = {1, 1, 1, 2}, table_seeds[] = {1, 1, 2, 2};
+  static const uint32_t id_seeds[] = {1, 1, 1, 2, 2}, key_seeds[] = {1, 1, 1, 1, 2}, table_seeds[] = {1, 1, 2, 2, 2};
   static float cosines[LARGEST_ID * 4], sines[LARGEST_ID * 4]; /* as many pairs as head_dim 8 has */
   int32_t ids[IDS], key_ids[IDS];
   support_case c;
@@ -116,7 +117,7 @@ static void run_in(const char *what, const clattn_problem *p, clattn_pipeline pi
   c.inputs.rotary_sin = sines;
   for (size_t i = 0; i < sizeof id_seeds / sizeof id_seeds[0]; ++i) {
     draw_ids(ids, id_seeds[i]);
-    draw_ids(key_ids, id_seeds[i] + 100);
+    draw_ids(key_ids, key_seeds[i] + 100);
     draw_table(cosines, p->rotary_rows * 4, table_seeds[i]);
     draw_table(sines, p->rotary_rows * 4, table_seeds[i] + 100);
     run_and_check(plan, &c, what);
@@ -173,7 +174,7 @@ static const clattn_rotary_scaling llama3 = {.kind = CLATTN_SCALING_LLAMA3,
 static void scaled(void **state) {
   (void)state;
   VARIANT("linear scaling", cross, p.rotary_scaling = linear; p.position_ids = false);
-  VARIANT("dynamic scaling, ids", self, p.rotary_scaling = dynamic;
+  VARIANT("dynamic scaling, ids", cross, p.rotary_scaling = dynamic;
           p.rotary_scaling.original_max_position_embeddings = 1000);
   VARIANT("dynamic scaling, places", cross, p.rotary_scaling = dynamic; p.position_ids = false);
   VARIANT("YaRN", given, p.rotary_scaling = yarn; p.rotary = CLATTN_ROTARY_INTERLEAVED; p.type = CLATTN_F16);
