@@ -92,7 +92,7 @@ FAMILIES = {
 REFUSED = {
     "q_norm": (lambda: t.Qwen3Config(**decoder(head_dim=16)), "of the type qwen3: it normalises q and k"),
     "rotary scaling": (lambda: t.Phi3Config(**decoder(**rope(
-        rope_type="longrope", short_factor=[1.0] * 4, long_factor=[2.0] * 4, original_max_position_embeddings=32))),
+        rope_type="longrope", short_factor=[1.0] * 6, long_factor=[2.0] * 6, original_max_position_embeddings=32))),
                        "the type of the rotary embedding is longrope (allowed: default, linear, dynamic, yarn, llama3)"),
     "normalised": (lambda: t.PhiConfig(**decoder(qk_layernorm=True)), "qk_layernorm asks for q and k that are normalised"),
     "alibi": (lambda: t.FalconConfig(**all_heads(alibi=True, ffn_hidden_size=32)),
