@@ -64,7 +64,9 @@ def _set_scaling(problem: Any, scaling: Any) -> None:
         name = f"rotary_scaling['{key}']"
         if key == "rope_theta":
             if problem.rotary_base not in (_BASE, value):
-                raise InvalidArgument(f"{name} is {value}, and rotary_base {problem.rotary_base} (allowed: one of them)")
+                raise InvalidArgument(
+                    f"{name} is {value}, and rotary_base {problem.rotary_base} (allowed: one of them)"
+                )
             problem.rotary_base = _problem.real(name, value)
         elif key in _NUMBERS:
             setattr(to, key, _problem.real(name, value))
@@ -88,7 +90,9 @@ def set_position_ids(problem: Any, inputs: Any, ids: Any, key_ids: Any) -> "dict
     if ids is None:
         return {}
     if key_ids is None and own_keys:
-        raise InvalidArgument("key_position_ids is None (allowed with position_ids, xkv and rotary: ids of xkv's tokens)")
+        raise InvalidArgument(
+            "key_position_ids is None (allowed with position_ids, xkv and rotary: ids of xkv's tokens)"
+        )
     problem.position_ids = True
     given = {"position_ids": (ids, problem.query_len), "key_position_ids": (key_ids, problem.key_len)}
     kept = {}

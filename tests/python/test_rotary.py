@@ -140,7 +140,7 @@ REFUSED = {
     "two bases": (lambda: make(rotary="halves", rotary_base=500.0, rotary_scaling={"rope_type": "default",
                                                                                    "rope_theta": 600.0}),
                   "is 600.0, and rotary_base 500.0"),
-    "no dict": (lambda: make(rotary="halves", rotary_scaling=8.0), "rotary_scaling is a float .allowed: None, or a dict"),
+    "no dict": (lambda: make(rotary="halves", rotary_scaling=8.0), "rotary_scaling is a float .allowed: None, or"),
 }
 
 
