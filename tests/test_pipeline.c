@@ -65,7 +65,6 @@ static void tensors_of_other_problems_do_not_count(void **state) {
 
 static void named_kernels_decide(void **state) {
   (void)state;
-  expect(KERNELS("merge=1"), CLATTN_PIPELINE_FUSED, "nothing is asked for"); /* which no plan has */
   expect(KERNELS("scores=1"), CLATTN_PIPELINE_STAGED, "a kernel of stage scores is named");
   expect(KERNELS("project=1,context=naive"), CLATTN_PIPELINE_STAGED, "a kernel of stage context is named");
   expect(KERNELS("fused=1"), CLATTN_PIPELINE_FUSED, "a kernel of stage fused is named");

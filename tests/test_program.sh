@@ -273,7 +273,7 @@ for scale in abc inf -inf nan 1e39 1x ''; do
 done
 reject 2 "scores has no kernel '9' \(allowed: 1 naive, 2 tiled, 3 column, 4 register, 5 wide, 6 panel, clblast\)" --kernel scores=9
 reject 2 "softmax has no kernel 'panel' \(allowed: 1 naive, 2 online, 3 tiled, 4 pairs, 5 register, 6 vector, 7 subgroup\)" --kernel softmax=panel
-for kernel in foo=1 scores scores= =1 1; do
+for kernel in merge=1 foo=1 scores scores= =1 1; do
   reject 2 "'$kernel' \(allowed: STAGE=RUNG or STAGE=NAME.*one of convert, project, rotary, cache, scores, softmax, context, fused, output, products, exps\)" --kernel "$kernel"
 done
 reject 2 "'TILE=7' of kernel tiled \(allowed: 8, 16\)" --kernel scores=tiled:TILE=7

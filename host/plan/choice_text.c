@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan/choice.h"
+#include "problem/stages.h"
 #include "base/status.h"
 #include "catalog/tiles.h"
 #include "probe/matrix.h"
@@ -26,8 +27,9 @@ static clattn_status fail_syntax(clattn_text item, clattn_error *error) {
   char allowed[256] = "";
   size_t used = 0;
   for (int s = 0; s < CLATTN_STAGE_COUNT && used < sizeof allowed; ++s)
-    used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", s > 0 ? ", " : "",
-                             clattn_stage_name((clattn_stage)s));
+    if (clattn_is_of_plans((clattn_stage)s))
+      used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", s > 0 ? ", " : "",
+                               clattn_stage_name((clattn_stage)s));
   return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                      "kernel selection '%.*s' (allowed: STAGE=RUNG or STAGE=NAME, optionally followed by :TILE=SIZE; "
                      "STAGE is one of %s)",
@@ -42,7 +44,8 @@ clattn_status clattn_split_kernels(const char *kernels, clattn_text wanted[CLATT
     const clattn_text item = kernel, name = cut(&kernel, '=');
     int stage = 0;
     while (stage < CLATTN_STAGE_COUNT && !equals(name, clattn_stage_name((clattn_stage)stage))) ++stage;
-    if (stage == CLATTN_STAGE_COUNT || kernel.length == 0) return fail_syntax(item, error);
+    const bool known = stage < CLATTN_STAGE_COUNT && clattn_is_of_plans((clattn_stage)stage);
+    if (!known || kernel.length == 0) return fail_syntax(item, error);
     if (wanted[stage].start != NULL)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "stage %s is named twice in '%s'",
                          clattn_stage_name((clattn_stage)stage), kernels);

@@ -4,17 +4,13 @@
 
 #include "base/status.h"
 #include "plan/choice.h"
-#include "problem/stages.h"
 #include "problem/tensors.h"
-
-static bool lacks(clattn_pipeline pipeline, clattn_stage stage) {
-  return clattn_is_of_plans(stage) && !clattn_pipeline_has_stage(pipeline, stage);
-}
 
 /* The first stage that `pipeline` lacks and for which the caller named a kernel; CLATTN_STAGE_COUNT: none. */
 static clattn_stage named_stage(const clattn_text named[CLATTN_STAGE_COUNT], clattn_pipeline pipeline) {
   int s = 0;
-  while (s < CLATTN_STAGE_COUNT && (named[s].start == NULL || !lacks(pipeline, (clattn_stage)s))) ++s;
+  while (s < CLATTN_STAGE_COUNT && (named[s].start == NULL || clattn_pipeline_has_stage(pipeline, (clattn_stage)s)))
+    ++s;
   return (clattn_stage)s;
 }
 

@@ -100,7 +100,7 @@ static bool choose(subject *s, char *kernels, size_t size) {
     used += (size_t)snprintf(kernels + used, size - used, ":%s=%d", tile.name, tiny(&tile));
   if (used < size) used += (size_t)snprintf(kernels + used, size - used, "%s", name + name_length);
   for (int i = 0; i < CLATTN_STAGE_COUNT && used < size; ++i)
-    if (is_known((clattn_stage)i) && (clattn_stage)i != s->stage)
+    if (is_known((clattn_stage)i) && (clattn_stage)i != CLATTN_STAGE_MERGE && (clattn_stage)i != s->stage)
       used += (size_t)snprintf(kernels + used, size - used, ",%s=1", clattn_stage_name((clattn_stage)i));
   if (used < size) return true;
   complain("'%.40s...' is too long", s->word);
