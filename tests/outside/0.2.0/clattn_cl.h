@@ -7,10 +7,9 @@
  *
  * Enqueueing does not wait. Other calls do, also for what the caller has enqueued before on an in-order queue, and must
  * not be made while that depends on an event which the same thread has yet to set: clattn_plan_create, clattn_plan_run,
- * clattn_plan_destroy (for the plan's last run), clattn_weights_create and clattn_weights_destroy, clattn_merge;
- * clattn_plan_enqueue where it makes a second copy of weights (clattn_weights_create says when), or drops pages of a
- * cache (clattn_problem.rolling); and the device's first
- * clattn_merge_enqueue, which tests the kernel.
+ * clattn_plan_destroy (for the plan's last run), clattn_weights_create, clattn_weights_destroy and clattn_merge;
+ * clattn_plan_enqueue where it makes a second copy of weights (clattn_weights_create says when) or drops pages of a
+ * cache (clattn_problem.rolling); and the device's first clattn_merge_enqueue, which tests the kernel.
  */
 #ifndef CLATTN_CL_H
 #define CLATTN_CL_H
@@ -40,7 +39,7 @@ CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_devi
  * output. The others may be NULL: not wanted. q, k and v are inputs when the problem's source is CLATTN_SOURCE_QKV,
  * else results. A result must not overlap with another tensor; inputs may. q, k and v in the caller's own memory
  * (CL_MEM_USE_HOST_PTR) begin at a multiple of 16 bytes where kernels read four elements at once. All this is checked
- * by each clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths
+ * by each clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths,
  * position ids, cosines and sines are host memory, read during the call.
  *
  * In the buffer `weights` a masked key's weight is -0, which equals 0; only its bits tell it from the weight of a key
