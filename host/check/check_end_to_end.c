@@ -142,10 +142,10 @@ static void project(const clattn_checker *c, const head *h, clattn_tensor tensor
   const clattn_column_runs columns = clattn_linear_vector(&l, start % l.columns.count, dim);
   const float *x = c->floats->tensor[l.in] + token * l.terms;
   for (size_t k = 0; k < l.terms; ++k) h->x[k] = (double)x[k];
-  clattn_project_double(&matrix->linear, h->x, &columns, to->value, to->bound);
+  clattn_project_double(&matrix->linear, h->x, columns, to->value, to->bound);
   for (size_t i = 0; i < dim; ++i) to->bound[i] = projection_bound(c, to->bound[i]);
   overflow_as_float(to->value, dim);
-  clattn_project_float(&linear, x, &columns, to->naive, NULL);
+  clattn_project_float(&linear, x, columns, to->naive, NULL);
   if (clattn_checks_stored(c, tensor)) store(c, tensor, start, dim, to);
 }
 

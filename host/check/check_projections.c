@@ -87,10 +87,10 @@ static clattn_status check_product(clattn_checker *c, projected *p, const float 
     if (!p->checked[token]) continue;
     const float *x = in + token * l.terms;
     for (size_t k = 0; k < l.terms; ++k) b.input[k] = (double)x[k];
-    clattn_project_double(&matrix.linear, b.input, &l.given, b.expected, b.magnitude);
+    clattn_project_double(&matrix.linear, b.input, l.given, b.expected, b.magnitude);
     for (size_t i = 0; i < p->columns; ++i) b.bound[i] = clattn_bound_product(b.magnitude[i], l.terms, chain);
     const double started = clattn_now();
-    clattn_project_float(&linear, x, &l.given, b.naive, NULL);
+    clattn_project_float(&linear, x, l.given, b.naive, NULL);
     c->report->reference_seconds[p->stage] += clattn_now() - started;
     c->flops[p->stage] += 2.0 * (double)l.terms * (double)p->columns;
     rotate_row(c, p, token, &b);

@@ -35,7 +35,7 @@ typedef struct clattn_column_runs {
     REAL *scaled, *softcapped, *scores, *magnitude;                                                                    \
   } clattn_score_row_##SUFFIX;                                                                                         \
   /* out[c] = bias(column c) + sum over k < terms of x[k] * w(k, column c) */                                          \
-  void clattn_project_##SUFFIX(const clattn_linear_##SUFFIX *linear, const REAL *x, const clattn_column_runs *columns, \
+  void clattn_project_##SUFFIX(const clattn_linear_##SUFFIX *linear, const REAL *x, clattn_column_runs columns,        \
                                REAL *out, REAL *magnitude);                                                            \
   /* scaled[j] = scale * sum over c < head_dim of q[c] * k_j[c]; then softcap; then bias and mask.                     \
    * All are -inf for rows and keys beyond the end of the sequence. */                                                 \

@@ -82,7 +82,7 @@ static void project_rows(const task *t, clattn_span part, size_t piece) {
   const clattn_linear_float linear = clattn_linear_in_float(&l, &t->r->floats);
   (void)piece;
   for (size_t row = part.first; row < part.end; ++row)
-    clattn_project_float(&linear, t->in + row * l.terms, &l.given, t->out + row * l.columns.count, NULL);
+    clattn_project_float(&linear, t->in + row * l.terms, l.given, t->out + row * l.columns.count, NULL);
 }
 
 /* Projects all rows of q, k, v or the output. in: NULL for the tensor's own input. */
