@@ -87,8 +87,8 @@ CLATTN_API clattn_status clattn_check_other(const clattn_problem *problem, const
                                             const clattn_outputs *outputs, const clattn_rows *rows,
                                             clattn_check_report *report, clattn_error *error);
 
-/* Compares the result of clattn_merge with the reference in double, which takes the softmax of the parts'
- * log-sum-exps and weighs their contexts. The report has lse, unless merged->lse is NULL, and context. */
+/* Compares the result of clattn_merge with the reference in double, which takes the softmax of the parts' log-sum-exps
+ * and weighs their contexts. The report has context and, unless merged->lse is NULL, lse. */
 CLATTN_API clattn_status clattn_check_merge(const clattn_merging *merging, const clattn_part *parts, size_t count,
                                             const clattn_merged *merged, clattn_check_report *report,
                                             clattn_error *error);

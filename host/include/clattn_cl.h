@@ -34,13 +34,12 @@ CLATTN_API clattn_status clattn_device_adopt(cl_command_queue queue, clattn_devi
 
 /* Buffers of the same context, as large as clattn_input_bytes and clattn_output_bytes say, or larger. Inputs may not be
  * CL_MEM_WRITE_ONLY. Results are CL_MEM_READ_WRITE, for kernels read again what they wrote; x_positioned, cached_k,
- * cached_v, and scores and their like are copied, so CL_MEM_WRITE_ONLY will do for these. Inputs that the
- * problem has, context, and output where the problem has one are required; but context may be NULL where there is an
- * output. The others may be NULL: not wanted. q, k and v are inputs when the problem's source is CLATTN_SOURCE_QKV,
- * else results. A result must not overlap with another tensor; inputs may. q, k and v in the caller's own memory
- * (CL_MEM_USE_HOST_PTR) begin at a multiple of 16 bytes where kernels read four elements at once. All this is checked
- * by each clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for what does not fit. Lengths,
- * position ids, cosines and sines are host memory, read during the call.
+ * cached_v, and scores and their like are copied, so CL_MEM_WRITE_ONLY will do for these. Required are the inputs that
+ * the problem has, and the output; of a problem without one, the context. The others may be NULL: not wanted. q, k and
+ * v are inputs when the problem's source is CLATTN_SOURCE_QKV, else results. A result must not overlap with another
+ * tensor; inputs may. q, k and v in the caller's own memory (CL_MEM_USE_HOST_PTR) begin at a multiple of 16 bytes where
+ * kernels read four elements at once. All this is checked by each clattn_plan_enqueue, with CLATTN_INVALID_ARGUMENT for
+ * what does not fit. Lengths, position ids, cosines and sines are host memory, read during the call.
  *
  * In the buffer `weights` a masked key's weight is -0, which equals 0; only its bits tell it from the weight of a key
  * that is seen but has underflowed to 0. */
@@ -56,7 +55,8 @@ typedef struct clattn_buffers {
   cl_mem context, cached_k, cached_v, output;
   clattn_weights *projection_weights; /* as in clattn_inputs */
   clattn_cache *cache;
-  const int32_t *key_lengths, *query_offsets, *key_offsets; /* as in clattn_inputs */
+  /* Host memory, as in clattn_inputs. */
+  const int32_t *key_lengths, *query_offsets, *key_offsets;
   const int32_t *position_ids, *key_position_ids;
   const float *rotary_cos, *rotary_sin;
 } clattn_buffers;
@@ -84,10 +84,10 @@ typedef struct clattn_part_buffers {
   cl_mem context, lse;
 } clattn_part_buffers;
 
-/* As clattn_merge, with buffers: enqueues the work on the device's queue, after the events of `wait`, and returns
- * without waiting, but for the first merging on a device. *event (may be NULL), to be released by the caller, completes
- * with it. From three parts on it allocates a context in float and two log-sum-exps, which live until then. The queue
- * is flushed. */
+/* As clattn_merge, with buffers: enqueues the work on the device's queue, after the events of `wait`. Only the first
+ * merging on a device waits, for the kernel's test. *event (may be NULL), to be released by the caller, completes with
+ * the work. With three parts or more it allocates a context in float and two log-sum-exps, which live until then. The
+ * queue is flushed. */
 CLATTN_API clattn_status clattn_merge_enqueue(clattn_device *device, const clattn_merging *merging,
                                               const clattn_part_buffers *parts, size_t count,
                                               const clattn_part_buffers *merged, cl_uint wait_count,

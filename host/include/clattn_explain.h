@@ -12,8 +12,7 @@ extern "C" {
 typedef enum clattn_explanation {
   CLATTN_EXPLANATION_PAGE, /* HTML: a whole page with its styles and scripts, which needs no network. It shows up to 64
                               queries and keys; more are CLATTN_UNSUPPORTED */
-  CLATTN_EXPLANATION_TEXT  /* for a terminal; of more than 16 queries or keys it shows one query and its strongest keys
-                            */
+  CLATTN_EXPLANATION_TEXT  /* for a terminal; of more than 16 queries or keys: one query and its strongest keys */
 } clattn_explanation;
 
 /* Start from CLATTN_EXPLAIN_OPTIONS_INIT. Strings are read only during the call. Those that are not UTF-8 are read as
@@ -32,10 +31,10 @@ typedef struct clattn_explain_options {
 CLATTN_SIZED(clattn_explain_options)
 #define CLATTN_EXPLAIN_OPTIONS_INIT CLATTN_INIT(clattn_explain_options, .size = sizeof(clattn_explain_options))
 
-/* Runs the problem with a staged plan, checks its results and explains the first sequence of the batch; *text is ended
- * by a NUL, and to be freed with clattn_explain_free. options may be NULL. A cache in `inputs` gets the new keys, as in
- * clattn_plan_run. Results that fail the check are no error: page and text begin with it, and *passed (may be NULL)
- * becomes false. */
+/* Runs the problem with a staged plan, checks its results and explains the first sequence of the batch. *text ends with
+ * a NUL; free it with clattn_explain_free. options may be NULL. A cache in `inputs` gets the new keys, as in
+ * clattn_plan_run. Results that fail the check are no error: page and text begin with saying so, and *passed (may be
+ * NULL) becomes false. */
 CLATTN_API clattn_status clattn_explain(clattn_device *device, const clattn_problem *problem,
                                         const clattn_inputs *inputs, const clattn_explain_options *options,
                                         clattn_explanation as, char **text, bool *passed, clattn_error *error);

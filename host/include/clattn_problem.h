@@ -103,7 +103,7 @@ typedef enum clattn_fused_order {
   CLATTN_FUSED_SIDE_BY_SIDE, /* all of wq, then all of wk, then all of wv */
   CLATTN_FUSED_GROUPS        /* for each KV head: its query heads, its key, its value. With as many KV heads as heads
                                 (heads, 3, head_dim), as in GPT-NeoX and Bloom; with fewer as in Falcon's new decoder
-                                architecture (transformers: modeling_gpt_neox.py, modeling_bloom.py, modeling_falcon.py) */
+                                architecture (transformers: modeling_gpt_neox.py, _bloom.py, _falcon.py) */
 } clattn_fused_order;
 
 /* Which projections have a bias, as bits. */
@@ -192,10 +192,10 @@ typedef enum clattn_rotary {
 typedef enum clattn_scaling {
   CLATTN_SCALING_NONE,
   CLATTN_SCALING_LINEAR,  /* f / factor (Chen et al. 2023, arXiv:2306.15595) */
-  CLATTN_SCALING_DYNAMIC, /* dynamic NTK: base * (factor * r - (factor - 1))^(dim / (dim - 2)) is the base, where r is
-                             len / n, or 1 if that is larger; len is the largest position + 1 of all tokens of the run,
-                             padding too. Cached keys keep the angles of their own runs. transformers goes on with the
-                             longest len until one is below n; here each run stands alone */
+  CLATTN_SCALING_DYNAMIC, /* dynamic NTK: the base becomes base * (factor * r - (factor - 1))^(dim / (dim - 2)), where r
+                             is the larger of len / n and 1, and len the largest position + 1 of all tokens of the run,
+                             of padding too. Cached keys keep the angles of their own runs. Each run has its own len;
+                             transformers keeps the longest so far until a len is below n */
   CLATTN_SCALING_YARN,    /* (Peng et al. 2023, arXiv:2309.00071) r * f / factor + (1 - r) * f, where r is (i - low) /
                              (high - low), between 0 and 1: low = floor(d(beta_fast)), 0 at least; high =
                              ceil(d(beta_slow)), dim - 1 at most; d(b) = dim * ln(n / (2 pi b)) / (2 ln(base)). Cosines
@@ -235,7 +235,7 @@ typedef enum clattn_cache_type {
 
 /* A cache of keys and values, on the device: each run appends its own and attends to all of them. */
 typedef struct clattn_cache_layout {
-  size_t capacity; /* keys that a sequence can have; 0: the problem has no cache */
+  size_t capacity; /* the most keys that a sequence can hold; 0: the problem has no cache */
   clattn_cache_type type;
   size_t page_len; /* tokens of a page; 0: no pages, each sequence has its own memory for `capacity` keys */
   size_t pages;    /* shared by all sequences; 0: enough for all to reach the capacity */
@@ -304,16 +304,16 @@ typedef struct clattn_problem {
                                  output_dim is CLATTN_UNSUPPORTED: wo reads rows of tokens */
   clattn_math math;           /* CLATTN_MATH_STORED only with CLATTN_F16 and CLATTN_BF16 */
 
-  bool position_ids;  /* clattn_inputs.position_ids instead of places in the sequence, for `positions` and `rotary`.
-                         causal, windows and ALiBi count places all the same: with left padding mask the padding */
-  size_t rotary_rows; /* 0; else clattn_inputs.rotary_cos and rotary_sin have that many positions, and rotary_base has
-                         no effect, as in ONNX's RotaryEmbedding */
+  bool position_ids;  /* `positions` and `rotary` take positions from clattn_inputs.position_ids, not from places in the
+                         sequence. causal, windows and ALiBi still count places, so mask padding on the left */
+  size_t rotary_rows; /* 0, or the number of positions in clattn_inputs.rotary_cos and rotary_sin. They are used as in
+                         ONNX's RotaryEmbedding; rotary_base stays 10000 */
   clattn_rotary_scaling rotary_scaling;
-  clattn_fused_order fused_order; /* with fused_qkv. Other orders than side by side are copied to it in each run; a
-                                     clattn_weights copies once */
-  bool rolling; /* with a cache with pages and window_left: each run first drops the pages of keys that its
-                   queries do not see, nor will those of later runs, and waits for that. The capacity counts what is
-                   held, and positions go on. With CLATTN_ALIGN_TOP_LEFT, without a mask */
+  clattn_fused_order fused_order; /* with fused_qkv. Each run copies a matrix in groups to one side by side; a
+                                     clattn_weights copies it once */
+  bool rolling; /* needs a cache with pages, a window_left and CLATTN_ALIGN_TOP_LEFT, and no mask: each run first drops
+                   the pages whose keys neither its queries nor those of later runs see; if there are any, it waits for
+                   earlier runs. The capacity counts the keys that are held; positions go on */
 } clattn_problem;
 
 CLATTN_FILLED(clattn_problem)

@@ -72,7 +72,7 @@ typedef struct clattn_inputs {
   const void *xkv;                 /* (tokens, kv_model_dim) */
   const void *wq, *wk, *wv;        /* (model_dim, heads.head_dim), (kv_model_dim, kv_heads.head_dim), (kv_model_dim,
                                       kv_heads.value_dim); with CLATTN_LAYOUT_XWT transposed */
-  const void *wqkv;                /* the columns of wq, wk and wv, one after the other */
+  const void *wqkv;                /* the columns of wq, wk and wv, in clattn_problem.fused_order */
   const void *bq, *bk, *bv, *bqkv; /* one element for each column of the matrix */
   const void *wo, *bo;             /* (heads.value_dim, output_dim), with CLATTN_LAYOUT_XWT transposed; (output_dim) */
   const void *q, *k, *v; /* with CLATTN_SOURCE_QKV, in clattn_problem.order: (heads, head_dim), (kv_heads, head_dim),
@@ -85,13 +85,12 @@ typedef struct clattn_inputs {
   const int32_t *query_offsets; /* (batch + 1): sequence b has tokens query_offsets[b] ... query_offsets[b + 1] - 1. The
                                    first is 0, the last packed_queries, no sequence longer than query_len */
   const int32_t *key_offsets;   /* as query_offsets, for keys; ignored with CLATTN_SOURCE_X */
-  const int32_t *position_ids;  /* tokens of x or q, with clattn_problem.position_ids: 0 and more, padding's too. Host
-                                   memory also for clattn_plan_enqueue, as lengths are */
-  const int32_t *key_position_ids; /* of rotated keys that come from xkv or k: tokens of these, with a cache the new
-                                      ones; ignored with CLATTN_SOURCE_X */
-  const float *rotary_cos, *rotary_sin; /* (rotary_rows, rotary_dim / 2), with clattn_problem.rotary_rows: of each
-                                           position and pair. A run at another position is CLATTN_INVALID_ARGUMENT. Host
-                                           memory, too */
+  /* The next four are host memory also for clattn_plan_enqueue, as the lengths are. */
+  const int32_t *position_ids;     /* (tokens) of x or q, with clattn_problem.position_ids; 0 or more, of padding too */
+  const int32_t *key_position_ids; /* (tokens) of xkv or k, with rotary; with a cache of the new keys only; ignored with
+                                      CLATTN_SOURCE_X */
+  const float *rotary_cos, *rotary_sin; /* (rotary_rows, rotary_dim / 2): of each position and pair of elements. A token
+                                           at a position past the last row is CLATTN_INVALID_ARGUMENT */
 } clattn_inputs;
 
 CLATTN_SIZED(clattn_inputs)
@@ -222,9 +221,9 @@ CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_probl
 
 /* ---- keys in parts ----------------------------------------------------------------------------------------------- */
 
-/* Attention over keys in parts: runs over the parts' keys, each with the same queries, scale and everything else that
- * changes scores, give contexts and log-sum-exps (clattn_outputs.context or output, and lse), and merging makes of them
- * the context and log-sum-exp of one run over all keys:
+/* Attention over keys in parts: one run for each part's keys, all with the same queries, scale and whatever else
+ * changes scores. Each run gives a context and a log-sum-exp (clattn_outputs.context or output, and lse). Merging turns
+ * these into the context and log-sum-exp of one run over all keys:
  *
  *     lse     = log(sum over parts p of exp(lse_p))
  *     context = sum over parts p of exp(lse_p - lse) * context_p
@@ -235,8 +234,8 @@ CLATTN_API clattn_status clattn_attend(clattn_device *device, const clattn_probl
  * (CLATTN_ALIGN_OFFSET). A sink must be counted in exactly one part: only one of the runs has clattn_problem.sinks.
  *
  * Parts are merged from the first to the last, two at a time and in float, so that the same parts give the same bits. A
- * row of a part whose keys are all masked, with the lse -infinity, does not count; where that is so in all parts, the
- * context is 0 and the lse -infinity. A NaN in another row shows in the result. */
+ * row whose keys are all masked in a part has the lse -infinity there, and that part of it does not count. If that is
+ * so in all parts, the context is 0 and the lse -infinity. A NaN in any other row shows in the result. */
 
 /* What is merged. All parts and the result have the same shapes. */
 typedef struct clattn_merging {
@@ -266,7 +265,7 @@ typedef struct clattn_merged {
 
 /* Merges `count` parts, 1 or more, on the device, and waits for the result. The first merging on a device builds the
  * kernel and tests it (clattn_self_test); one that is wrong there is CLATTN_BUILD_FAILED. Device memory: two parts and
- * the result, and from three parts on another context in float and two log-sum-exps. */
+ * the result; with three parts or more also a context in float and two log-sum-exps. */
 CLATTN_API clattn_status clattn_merge(clattn_device *device, const clattn_merging *merging, const clattn_part *parts,
                                       size_t count, const clattn_merged *merged, clattn_error *error);
 
@@ -307,9 +306,9 @@ CLATTN_API size_t clattn_cache_length(const clattn_cache *cache, size_t sequence
  * larger or unbounded, is CLATTN_INVALID_ARGUMENT. */
 CLATTN_API size_t clattn_cache_dropped(const clattn_cache *cache, size_t sequence);
 
-/* Forgets the keys of a sequence from `length` on; its pages go back to the pool. A sequence that has dropped
- * keys keeps at least its window; with a length of 0 it begins anew, at position 0. Waits for enqueued runs.
- * CLATTN_INVALID_ARGUMENT if it has fewer. */
+/* Leaves a sequence its first `length` keys of those that it holds; pages that become free go back to the pool. With a
+ * length of 0 the sequence begins anew, at position 0. CLATTN_INVALID_ARGUMENT if it holds fewer keys, or if it has
+ * dropped keys and would keep fewer than its window. Waits for enqueued runs. */
 CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t sequence, size_t length,
                                                clattn_error *error);
 
@@ -319,11 +318,11 @@ CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t seque
  * then has; its pages keep what earlier runs wrote, and a length that counts keys which no run has written is refused.
  * A cache has layout.pages pages, or where that is 0 as many as all sequences need for the capacity.
  *
- * Sequences may share pages, for a prefix that they have in common: these are read only. Shared pages after a
- * sequence's last key are refused here, and a run that would append to a shared page, which is filled in part, is
- * CLATTN_INVALID_ARGUMENT; neither changes anything. A run whose keys exceed the pages of a sequence is
- * CLATTN_CACHE_FULL. A table of NULL, with max_pages 0 and lengths NULL, forgets all keys, and the cache hands out
- * pages again. Waits for enqueued runs. */
+ * Sequences may share the pages of a prefix that they have in common. Shared pages are read only: a table with a shared
+ * page after a sequence's last key is CLATTN_INVALID_ARGUMENT, and so is a run that would append to a shared page that
+ * is filled in part; neither changes anything. A run whose keys exceed the pages of a sequence is CLATTN_CACHE_FULL. A
+ * table of NULL, with max_pages 0 and lengths NULL, forgets all keys, and the cache hands out pages again. Waits for
+ * enqueued runs. */
 CLATTN_API clattn_status clattn_cache_set_table(clattn_cache *cache, const int32_t *table, size_t max_pages,
                                                 const int32_t *lengths, clattn_error *error);
 
