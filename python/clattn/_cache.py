@@ -48,12 +48,12 @@ class KVCache:
     """Keys and values of earlier calls, kept on a device.
 
     batch, kv_heads, head_dim, value_dim  as in the calls that use it
-    capacity   the most keys that a sequence can have
+    capacity   the most keys that a sequence can hold
     type       how they are stored: "f32", "f16", "bf16", "i8-token" and "i8-head" (a byte each; a scale for each token
                and head, or the given scale of each head), or "q4" (four bits each and a scale for each 32 elements)
     page_len   keys of a page; 0: each sequence has its own memory for `capacity` keys
     pages      pages that all sequences share; 0: enough for all to reach the capacity
-    rolling    with pages, and calls with a window: each call first drops the pages of keys behind its window, which no
+    rolling    needs pages, and a window in each call: a call first drops the pages of keys before its window, which no
                later call will see. The capacity counts what is held, and positions go on
     k_scale, v_scale  (kv_heads,), with "i8-head": the value of one step of each head's bytes
     device     as in clattn.attention; calls with this cache run there

@@ -97,7 +97,8 @@ class _Walk:
     def __init__(self, device: Any, call: Any, name: Any, tokens: Any, focus: Any) -> None:
         self.device, self.call = device, call
         self.options = _problem.new_sized("clattn_explain_options")
-        self.kept = [_text_of("name", name), _text_of("focus", str(focus) if isinstance(focus, numbers.Integral) else focus)]
+        focus = str(focus) if isinstance(focus, numbers.Integral) else focus
+        self.kept = [_text_of("name", name), _text_of("focus", focus)]
         self.options.name, self.options.focus = self.kept
         if tokens is None:
             return

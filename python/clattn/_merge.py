@@ -9,18 +9,18 @@ from ._errors import InvalidArgument, InvalidType, check, new_error
 
 
 def merge(parts: Any, *, return_lse: bool = False, out: Any = None, device: Any = None) -> Any:
-    """One context of those of the same queries over different keys.
+    """Merges contexts that the same queries got over different keys into one.
 
-    parts       [(context, lse), ...], as clattn.attention returns them with return_lse: contexts of one shape, (batch,
-                heads, query length, value dim), or without batch, or without both, and of one type; lse without the last
-                dimension. Parts are merged in this order.
+    parts       [(context, lse), ...], as clattn.attention returns them with return_lse. All contexts have one type and
+                one shape, (batch, heads, query length, value dim), or without batch, or without both; each lse has that
+                without the last dimension. Parts are merged in this order
     return_lse  also returns the log-sum-exp over all keys, float32
     out         where the context goes: of its shape and type, row-major
     device      as in clattn.attention
 
-    Sinks belong to exactly one of the parts. A row that sees no key in a part does not count there; one that sees none at
-    all is 0, with an lse of -inf. Returns an array like the first context, or a tuple of it and the log-sum-exp. Raises a
-    clattn.Error that says what is allowed.
+    Only one of the parts may have sinks. A row that sees no key in a part does not count there; one that sees none at
+    all is 0, with an lse of -inf. Returns an array like the first context, or a tuple of it and the log-sum-exp. Raises
+    a clattn.Error that says what is allowed.
     """
     pairs = _pairs(parts)
     views: "dict[str, _arrays.View]" = {}

@@ -28,9 +28,9 @@ class Attention:
     rotary    rotary embedding of q and k: "halves" (Llama, GPT-NeoX) or "interleaved" (GPT-J); None: none
     rotary_dim   leading elements of each vector that are rotated; None: all
     rotary_base  the base of its angles
-    rotary_scaling  a dict as transformers' config.rope_parameters, for longer sequences: {"rope_type": "llama3",
-              "factor": 8.0, ...}; also "linear", "dynamic" and "yarn" (clattn_problem.h). A rope_theta in it is the base
-    rotary_cos, rotary_sin  (positions, rotary_dim / 2): cosines and sines to turn by, instead of base and scaling
+    rotary_scaling  a dict like transformers' config.rope_parameters, for longer sequences: {"rope_type": "llama3",
+              "factor": 8.0, ...}, or "linear", "dynamic" or "yarn" (clattn_problem.h). A rope_theta in it is the base
+    rotary_cos, rotary_sin  (positions, rotary_dim / 2): cosines and sines, instead of base and scaling
     positions    "sinusoidal": added to x; None: none
     is_causal, scale, softcap, window, sinks, alibi, align  as in clattn.attention
     device    as in clattn.attention; the layer stays there
@@ -217,7 +217,7 @@ class Attention:
         mask, key_lengths, return_lse, return_weights, out  as in clattn.attention; with a cache a mask has as many keys
                as there are after the call, or the cache's capacity; key_lengths count new ones
         position_ids  integers, (batch, tokens), or (tokens,) for all sequences: positions of x's tokens for rotary and
-               positions; None: their places. is_causal, window and alibi count places all the same
+               positions; None: their places. is_causal, window and alibi still count places
         key_position_ids  the same for xkv's tokens, with rotary
 
         Returns (batch, tokens, output_dim), or without wo (batch, tokens, heads * value_dim), of x's kind and type; or
