@@ -181,7 +181,7 @@ typedef struct clattn_plan_options {
   uint64_t tensors;      /* outputs that runs will ask for, as clattn_outputs_tensors gives them; decides
                             CLATTN_PIPELINE_AUTO, and traced ones set trace. A run that asks for a tensor which the plan
                             does not have is CLATTN_UNSUPPORTED */
-  size_t guard_bytes;    /* NaN behind the last element of each buffer, so that a kernel which reads past it gives NaN
+  size_t guard_bytes;    /* NaN past the last element of each buffer, so that a kernel which reads past it gives NaN
                             instead of what lies there; for tests of kernels. 0 to 1 MiB */
   const char *try_program; /* NULL, or the path of the program clattn, which first builds and tests, in a process of its
                               own, kernels with which some drivers' compilers crash. Only with program_dir, which

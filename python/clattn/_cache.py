@@ -116,7 +116,7 @@ class KVCache:
             return lib.clattn_cache_length(self._handle, self._sequence(sequence))
 
     def dropped(self, sequence: int = 0) -> int:
-        """The number of keys that a sequence has dropped behind its window: the position of its first key."""
+        """The number of keys that a sequence has dropped before its window: the position of its first key."""
         with self.device:
             return lib.clattn_cache_dropped(self._handle, self._sequence(sequence))
 
