@@ -2,8 +2,8 @@
 
 usage: conan create packaging/conan
 
-OpenCL's loader and jansson (for the programs also popt) are the system's, so that the package loads the same drivers as
-everything else there: docs/install.md.
+OpenCL's loader and jansson (for the programs also popt and zlib) are the system's, so that the package loads the same
+drivers as everything else there: docs/install.md.
 """
 from pathlib import Path
 import re
@@ -47,9 +47,10 @@ class Clattn(ConanFile):
     def system_requirements(self):
         program = bool(self.options.program)
         Apt(self).install(["ocl-icd-opencl-dev", "opencl-headers", "libjansson-dev", "pkg-config"]
-                          + ["libpopt-dev"] * program)
-        Dnf(self).install(["ocl-icd-devel", "opencl-headers", "jansson-devel", "pkgconf"] + ["popt-devel"] * program)
-        PacMan(self).install(["ocl-icd", "opencl-headers", "jansson", "pkgconf"] + ["popt"] * program)
+                          + ["libpopt-dev", "zlib1g-dev"] * program)
+        Dnf(self).install(["ocl-icd-devel", "opencl-headers", "jansson-devel", "pkgconf"]
+                          + ["popt-devel", "zlib-devel"] * program)
+        PacMan(self).install(["ocl-icd", "opencl-headers", "jansson", "pkgconf"] + ["popt", "zlib"] * program)
 
     def generate(self):
         toolchain = CMakeToolchain(self)
