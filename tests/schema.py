@@ -21,7 +21,8 @@ SMALL = "--model-dim 32 --heads 2"
 # The commands of each schema, which together have an entry in each list.
 RUNS = {
     "run": ["run",
-            f"run --random --tokens 5 {SMALL} --cache-capacity 9 --past-tokens 3 --output-dim 3 --rotary halves --explain-plan",
+            f"run --random --tokens 5 {SMALL} --cache-capacity 9 --past-tokens 3 --output-dim 3 --rotary halves "
+            "--rotary-scaling linear:factor=2 --explain-plan",
             f"run --random --tokens 5 --key-tokens 4 {SMALL} --kv-model-dim 8 --type f16 --pipeline fused --check off"],
     "compare": [f"compare --tokens 32 {SMALL} --repeat 1 --sweep"],
     "ladder": [f"ladder softmax --tokens 33 {SMALL}"],

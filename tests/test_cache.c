@@ -1028,6 +1028,9 @@ static void rolling_refused(void **state) {
   bad.window_left = 2;
   bad.alignment = CLATTN_ALIGN_BOTTOM_RIGHT;
   expect_run(&bad, cache, CLATTN_INVALID_ARGUMENT, "sequence 0 has dropped 6 keys (allowed for such a cache:");
+  assert_int_equal(clattn_cache_set_table(cache, (const int32_t[]){0, 1}, 1, (const int32_t[]){1, 0}, &error),
+                   CLATTN_INVALID_ARGUMENT);
+  assert_says(&error, "lengths[0] is 1, and the sequence has dropped 6 keys (allowed: 0, or");
   assert_ok(clattn_cache_set_table(cache, (const int32_t[]){0, 1}, 1, (const int32_t[]){0, 0}, &error), &error);
   expect_run(&p, cache, CLATTN_INVALID_ARGUMENT, "the problem is rolling, but the caller gave the cache its table");
   clattn_cache_destroy(cache);

@@ -73,6 +73,36 @@ static void an_example(void **state) {
   clattn_explain_free(NULL);
 }
 
+/* What the page has no room for is refused before the run appends to the cache. */
+static void of_a_cache(void **state) {
+  (void)state;
+  clattn_problem p = three_tokens();
+  clattn_inputs in = inputs;
+  clattn_error error;
+  clattn_cache *cache = NULL;
+  char *text = NULL;
+  p.cache.capacity = 70;
+  p.causal = true;
+  assert_ok(clattn_cache_create(support_opened, &p, NULL, NULL, &cache, &error), &error);
+  in.cache = cache;
+  for (int i = 1; i <= 21; ++i) {
+    assert_ok(clattn_explain(support_opened, &p, &in, NULL, CLATTN_EXPLANATION_PAGE, &text, NULL, &error), &error);
+    clattn_explain_free(text);
+    assert_int_equal(clattn_cache_length(cache, 0), 3 * i);
+  }
+  text = NULL;
+  assert_int_equal(clattn_explain(support_opened, &p, &in, NULL, CLATTN_EXPLANATION_PAGE, &text, NULL, &error),
+                   CLATTN_UNSUPPORTED);
+  assert_says(&error, "page: 66 keys (allowed: up to 64");
+  assert_int_equal(clattn_cache_length(cache, 0), 63);
+  const clattn_problem without = three_tokens(); /* which ignores the cache */
+  assert_ok(clattn_explain(support_opened, &without, &in, NULL, CLATTN_EXPLANATION_TEXT, &text, NULL, &error), &error);
+  assert_has(text, "3 queries, 3 keys, 1 head");
+  clattn_explain_free(text);
+  assert_int_equal(clattn_cache_length(cache, 0), 63);
+  clattn_cache_destroy(cache);
+}
+
 static void refusals(void **state) {
   (void)state;
   const char *const tokens[] = {"a", NULL, "c"};
@@ -120,6 +150,7 @@ static void refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(own_tokens), cmocka_unit_test(wide_names),
-                                     cmocka_unit_test(an_example), cmocka_unit_test(refusals)};
+                                     cmocka_unit_test(an_example), cmocka_unit_test(of_a_cache),
+                                     cmocka_unit_test(refusals)};
   return cmocka_run_group_tests_name("explain", tests, support_open, support_close);
 }

@@ -490,7 +490,7 @@ wrong '--cache-rolling needs --cache-page-len, and --window-left of 1 or more$' 
 wrong '--cache-rolling does not go with this --align \(allowed: top-left\)$' "${sizes[@]}" --cache-capacity 9 --cache-page-len 2 \
   --window-left 2 --cache-rolling --align 3
 wrong '--past-lengths is given without --cache-capacity$' "${sizes[@]}" --past-lengths 2
-wrong '--past-lengths needs --random, or --past-k and --past-v$' "${separate[@]}" --cache-capacity 8 --past-lengths 2
+wrong '--past-lengths needs --random, --model, or --past-k and --past-v$' "${separate[@]}" --cache-capacity 8 --past-lengths 2
 wrong '--past-tokens does not go with --past-lengths$' "${sizes[@]}" --cache-capacity 9 --past-tokens 2 --past-lengths 2
 
 for option in page-len=2 pages=2 type=f16 k-scale=scales.npy v-scale=scales.npy; do

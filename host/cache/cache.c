@@ -328,8 +328,19 @@ clattn_problem clattn_cache_seen(const clattn_cache *cache, const clattn_problem
   return seen;
 }
 
+/* Whether it wrote them is not known. */
+static void forget_filled(clattn_cache *cache, size_t b) {
+  const clattn_cached_sequence *s = &cache->lengths.sequences[b];
+  const size_t page_len = cache->problem.cache.page_len;
+  for (size_t i = page_len != 0 ? s->before / page_len : 0; page_len != 0 && i * page_len < s->length; ++i) {
+    size_t *filled = &cache->filled[cache->table[b * cache->table_width + i]];
+    *filled = clattn_smaller(*filled, s->before > i * page_len ? s->before - i * page_len : 0);
+  }
+}
+
 void clattn_cache_undo(clattn_cache *cache) {
   for (size_t b = 0; b < cache->problem.batch; ++b) {
+    forget_filled(cache, b);
     cache->lengths.sequences[b].length = cache->lengths.sequences[b].before;
     give_back(cache, b, pages_for(cache, cache->lengths.sequences[b].length));
   }

@@ -17,6 +17,7 @@ typedef struct given_table {
   size_t most;
   size_t *counts; /* (batch): pages of each sequence */
   cl_int *uses;   /* (pages): sequences that have the page */
+  size_t *place;  /* (pages): where the last sequence that has it has it, b * most + i + 1; 0: none has it */
 } given_table;
 
 static size_t sequences_of(const clattn_cache *cache) {
@@ -34,19 +35,28 @@ static clattn_status check_row(const given_table *t, size_t b, clattn_error *err
     if (row[i] >= 0 && count < i)
       return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
                          "table[%zu][%zu] is %d (allowed: -1, as table[%zu][%zu] is -1)", b, i, (int)row[i], b, count);
-    for (size_t other = 0; row[i] >= 0 && other < i; ++other)
-      if (row[other] == row[i])
-        return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "table[%zu] has page %d twice, at %zu and %zu", b,
-                           (int)row[i], other, i);
-    if (row[i] >= 0) ++count;
+    if (row[i] < 0) continue;
+    size_t *place = &t->place[row[i]];
+    if (*place > b * t->most)
+      return clattn_fail(error, CLATTN_INVALID_ARGUMENT, "table[%zu] has page %d twice, at %zu and %zu", b, (int)row[i],
+                         *place - b * t->most - 1, i);
+    *place = b * t->most + i + 1;
+    ++count;
   }
   t->counts[b] = count;
   for (size_t i = 0; i < count; ++i) ++t->uses[row[i]];
   return CLATTN_OK;
 }
 
-/* Whether the sequence's keys have room in its pages, which were all written so far. */
+/* Whether the sequence's keys have room in its pages, which were all written so far. A table says nothing of dropped
+ * keys, by which positions of later ones count. */
 static clattn_status check_length(const given_table *t, size_t b, clattn_error *error) {
+  const size_t dropped = t->cache->lengths.sequences[b].dropped;
+  if (dropped > 0 && t->lengths[b] > 0)
+    return clattn_fail(error, CLATTN_INVALID_ARGUMENT,
+                       "lengths[%zu] is %d, and the sequence has dropped %zu keys "
+                       "(allowed: 0, or clattn_cache_truncate to 0 before)",
+                       b, (int)t->lengths[b], dropped);
   const size_t page_len = t->cache->problem.cache.page_len, capacity = t->cache->problem.cache.capacity;
   const size_t room = t->counts[b] * page_len, most = room < capacity ? room : capacity;
   if (t->lengths[b] < 0 || (size_t)t->lengths[b] > most)
@@ -131,9 +141,11 @@ clattn_status clattn_cache_set_table(clattn_cache *cache, const int32_t *table, 
                    .lengths = lengths,
                    .most = max_pages,
                    .counts = calloc(count, sizeof *t.counts),
-                   .uses = calloc(cache->pages, sizeof *t.uses)};
-  if (t.counts == NULL || t.uses == NULL)
-    status = clattn_fail_malloc(error, count * sizeof *t.counts + cache->pages * sizeof *t.uses, "a table of pages");
+                   .uses = calloc(cache->pages, sizeof *t.uses),
+                   .place = calloc(cache->pages, sizeof *t.place)};
+  if (t.counts == NULL || t.uses == NULL || t.place == NULL)
+    status = clattn_fail_malloc(error, count * sizeof *t.counts + cache->pages * (sizeof *t.uses + sizeof *t.place),
+                                "a table of pages");
   else if (table != NULL)
     status = check_table(&t, error);
   const cl_int code = status == CLATTN_OK ? clFinish(cache->device->queue) : CL_SUCCESS; /* runs read the table */
@@ -142,6 +154,7 @@ clattn_status clattn_cache_set_table(clattn_cache *cache, const int32_t *table, 
   if (status == CLATTN_OK && table == NULL) take_over(cache);
   free(t.counts);
   free(t.uses);
+  free(t.place);
   return clattn_finish(error, status);
 }
 

@@ -59,6 +59,9 @@ static clattn_status explain(clattn_device *device, const walk_source *input, co
   clattn_status status =
       given != NULL ? clattn_take_sized(&clattn_sized_explain_options, given, &options, error) : CLATTN_OK;
   if (status == CLATTN_OK) status = check_arguments(device, &options, as, text, error);
+  if (status == CLATTN_OK && source.inputs->projection_weights != NULL)
+    status = clattn_fail(error, CLATTN_UNSUPPORTED,
+                         "projection_weights are given (allowed: matrices, whose numbers the walk shows)");
   if (status == CLATTN_OK && source.problem->cache.capacity != 0)
     status = clattn_cache_problem(source.inputs->cache, source.problem, source.inputs, &seen, error);
   if (status != CLATTN_OK) return status;

@@ -176,7 +176,7 @@ static void add_projected(walk *w, int i) {
     snprintf(title, sizeof title, "%s, as given: %s", of.name, of.about);
   else
     snprintf(title, sizeof title, "%s = X·W%s%s%s: %s", of.name, of.letter, p->layout == CLATTN_LAYOUT_XWT ? "ᵀ" : "",
-             w->matrix[of.bias] != NULL ? " + bias" : "", of.about);
+             (p->biases >> i & 1) != 0 ? " + bias" : "", of.about);
   set_title(w, s, title);
   if (p->rotary != CLATTN_ROTARY_NONE && of.tensor != CLATTN_V)
     snprintf(s->about, sizeof s->about,

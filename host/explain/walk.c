@@ -22,7 +22,7 @@ static void token_name(const walk *w, size_t token, walk_name name) {
 }
 
 bool clattn_walk_has_cache(const walk *w) {
-  return w->of.inputs->cache != NULL;
+  return w->of.problem->cache.capacity != 0;
 }
 
 void clattn_walk_query_name(const walk *w, size_t query, walk_name name) {
@@ -91,8 +91,7 @@ size_t clattn_walk_focus_row(const walk *w) {
   return 0;
 }
 
-/* ---- selecting queries and keys
- * ----------------------------------------------------------------------------------------------- */
+/* ---- selecting queries and keys ---------------------------------------------------------------------------------- */
 
 static void choose_all(walk_choice *choice, size_t all) {
   choice->count = choice->all = all;
@@ -156,7 +155,7 @@ static clattn_status count_queries(walk *w, clattn_error *error) {
                      w->of.tokens, w->query.all);
 }
 
-/* The keys of the first sequence, without a cache. */
+/* The keys that the first sequence has in this run, besides those of a cache. */
 static size_t count_new_keys(const walk *w) {
   const clattn_problem *p = w->of.problem;
   const clattn_inputs *in = w->of.inputs;
@@ -165,8 +164,14 @@ static size_t count_new_keys(const walk *w) {
   return p->lengths == CLATTN_LENGTHS_KEYS ? (size_t)in->key_lengths[0] : p->key_len;
 }
 
-/* Selects queries of the first sequence. Keys are selected after the run: with a cache their number is known only
- * then. */
+/* A run appends to a cache, so what the page has no room for is refused before it. A rolling cache may drop keys. */
+static clattn_status fit_cached_keys(const walk *w, clattn_error *error) {
+  if (!clattn_walk_has_cache(w) || w->of.problem->rolling) return CLATTN_OK;
+  return fit_page(w, clattn_cache_length(w->of.inputs->cache, 0) + count_new_keys(w), "keys", error);
+}
+
+/* Selects queries of the first sequence. Keys are selected after the run: with a rolling cache their number is known
+ * only then. */
 static clattn_status choose_queries(walk *w, const char *focus, clattn_error *error) {
   const clattn_problem *p = w->of.problem;
   clattn_status status = count_queries(w, error);
@@ -174,6 +179,7 @@ static clattn_status choose_queries(walk *w, const char *focus, clattn_error *er
   const size_t usual = w->example != NULL ? w->example->focus : w->query.all - 1;
   w->focus = usual;
   status = fit_page(w, w->query.all, "queries", error);
+  if (status == CLATTN_OK) status = fit_cached_keys(w, error);
   if (status == CLATTN_OK && focus != NULL) status = find_focus(w, focus, error);
   if (status != CLATTN_OK) return status;
   w->begin = w->focus;
@@ -247,11 +253,9 @@ static clattn_status allocate(walk *w, clattn_error *error) {
   return CLATTN_OK;
 }
 
-/* Matrices and biases as floats, with the rounding of the problem's type, as the device has
- * them. */
+/* Matrices and biases that are shown as floats, with the rounding of the problem's type, as the device has them. */
 static clattn_status widen_matrices(walk *w, clattn_error *error) {
-  static const clattn_tensor all[] = {CLATTN_WQ, CLATTN_WK, CLATTN_WV,   CLATTN_WQKV, CLATTN_BQ,
-                                      CLATTN_BK, CLATTN_BV, CLATTN_BQKV, CLATTN_WO,   CLATTN_BO};
+  static const clattn_tensor all[] = {CLATTN_WQ, CLATTN_WK, CLATTN_WV, CLATTN_BQ, CLATTN_BK, CLATTN_BV};
   const clattn_problem *p = w->of.problem;
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
     const clattn_tensor tensor = all[i];

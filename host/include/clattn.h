@@ -316,6 +316,7 @@ CLATTN_API clattn_status clattn_cache_truncate(clattn_cache *cache, size_t seque
  * then on the cache hands out no page by itself. table (batch, max_pages): the numbers of each sequence's pages, 0 to
  * pages - 1 of the cache, in the order of its keys, and -1 after the last. lengths (batch): how many keys the sequence
  * then has; its pages keep what earlier runs wrote, and a length that counts keys which no run has written is refused.
+ * So is a length above 0 of a sequence that has dropped keys (clattn_problem.rolling).
  * A cache has layout.pages pages, or where that is 0 as many as all sequences need for the capacity.
  *
  * Sequences may share the pages of a prefix that they have in common. Shared pages are read only: a table with a shared

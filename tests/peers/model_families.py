@@ -215,6 +215,9 @@ class Families:
         done = subprocess.run([self.program, "model", folder, "--text", TEXT, "--focus", "ball"], capture_output=True,
                               text=True, check=False)
         self.verdict(f"{name}, a walk", done.returncode == 0 and 'only "ball" is shown' in done.stdout, done.stderr)
+        same = subprocess.run([self.program, "explain", "--model", folder, "--text", TEXT, "--focus", "ball"],
+                              capture_output=True, text=True, check=False)
+        self.verdict(f"{name}, the same by explain", same.stdout == done.stdout, same.stderr)
 
     def refuse(self, name, text, *arguments):
         done = self.run(*arguments)
@@ -263,6 +266,8 @@ class Families:
                 ("a text beyond ASCII", "--text: byte 0xc3 (allowed: letters, digits and marks of ASCII)",
                  "--text", "h\u00e4user"),
                 ("a long text", "--text has 72 tokens (allowed: up to 64, the model's positions)", "--text", "dog " * 70),
+                ("a special token", "--text: [MASK] is a special token of the model", "--text", "the [MASK]"),
+                ("given cosines", "--rotary-cos does not go with --model, which decides it", "--rotary-cos", "c.npy"),
                 ("a decided option", "--heads does not go with --model, which decides it", "--heads", 2),
                 ("a decided file", "--wq does not go with --model, which decides it", "--wq", "wq.npy"),
                 ("text and x", "--text does not go with --x", "--text", "dog", "--x", "x.npy")]:

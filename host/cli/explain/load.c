@@ -27,15 +27,16 @@ static int make(const run_options *o, const token_names *names, const char *focu
   clattn_error error;
   char programs[4096], record[4096];
   const token_list *divided = &l->input.tokens; /* of a text */
+  const bool named = names != NULL && names->count > 0;
   const walk_source source = {.problem = &l->input.problem,
                               .seen = &l->seen,
                               .inputs = &l->input.inputs,
                               .name = l->input.name,
                               .example = l->input.example,
-                              .token = names != NULL        ? names->name
+                              .token = named                ? names->name
                                        : divided->count > 0 ? (const char *const *)divided->text
                                                             : NULL,
-                              .tokens = names != NULL ? names->count : divided->count};
+                              .tokens = named ? names->count : divided->count};
   clattn_plan_options options = user_plan_options(programs, sizeof programs);
   options.tuning_file = tuning_file_path(clattn_device_get_info(l->device), record, sizeof record);
   options.pipeline = o->pipeline;

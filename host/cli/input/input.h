@@ -19,7 +19,7 @@ typedef struct input {
   int32_t *ids[2];                    /* of positions: tokens, keys; NULL where there are none */
   float *turns[2];                    /* cosines and sines; NULL where there are none */
   float *cache[CACHE_FILES];   /* the past, (batch, kv_heads, past_len, dim), and scales; NULL where there is none */
-  size_t past_len;             /* of the longest past */
+  size_t past_len;             /* tokens that this memory has for each sequence */
   const int32_t *past_lengths; /* (batch), of the options; NULL: past_len each */
 } input;
 
@@ -64,6 +64,7 @@ int input_complain_of(const clattn_error *error);
 
 /* The keys of sequence `b` in the cache before the run. */
 size_t input_past(const input *in, size_t b);
+size_t input_longest_past(const input *in); /* of all sequences */
 
 /* The keys that a run adds to sequence `b`, and its queries. */
 size_t input_new_keys(const input *in, size_t b);

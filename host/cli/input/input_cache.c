@@ -15,6 +15,13 @@ size_t input_past(const input *in, size_t b) {
   return in->past_lengths != NULL ? (size_t)in->past_lengths[b] : in->past_len;
 }
 
+size_t input_longest_past(const input *in) {
+  size_t longest = 0;
+  for (size_t b = 0; b < in->problem.batch; ++b)
+    if (input_past(in, b) > longest) longest = input_past(in, b);
+  return longest;
+}
+
 /* Whether the past fits the problem; any length is allowed. */
 static bool past_fits(const run_options *o, cache_file file, const array *a, input *in) {
   const clattn_problem *p = &in->problem;
@@ -117,8 +124,14 @@ static bool set_past_lengths(const run_options *o, input *in) {
   return true;
 }
 
-/* Files of a past have room for the longest. */
+/* Files of a past have room for the longest, and a cache for the files. */
 static bool lengths_fit(const run_options *o, const input *in) {
+  const size_t capacity = in->problem.cache.capacity;
+  if (in->past_lengths != NULL && in->past_len > capacity) {
+    complain("--cache-capacity %zu: --past-k has %zu tokens (allowed: %zu or more)", capacity, in->past_len,
+             in->past_len);
+    return false;
+  }
   for (size_t b = 0; in->past_lengths != NULL && b < in->problem.batch; ++b)
     if (input_past(in, b) > in->past_len) {
       complain("--past-lengths %s: %zu is too many (allowed: 0 to %zu, the tokens of --past-k)",

@@ -44,7 +44,9 @@ static const char *first_decided(const run_options *o) {
              {m->positions_text != NULL, "--positions"},
              {m->rotary_text != NULL, "--rotary"},
              {m->rotary_base_text != NULL, "--rotary-base"},
-             {m->scaling_text != NULL, "--rotary-scaling"}};
+             {m->scaling_text != NULL, "--rotary-scaling"},
+             {o->position_file[POSITION_FILE_COS] != NULL, "--rotary-cos"},
+             {o->position_file[POSITION_FILE_SIN] != NULL, "--rotary-sin"}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     if (all[i].given) return all[i].name;
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i)
@@ -185,7 +187,7 @@ static bool set_scale(model *m) {
 /* Whether this layer slides, by its own kind or by the family's rule. */
 static bool layer_slides(model *m, bool *slides) {
   const model_window rule = m->family->window;
-  size_t first = 0;
+  size_t first = 28; /* Qwen2Config's own */
   if (m->kind != NULL) {
     *slides = strcmp(m->kind, "sliding_attention") == 0;
     if (*slides || strcmp(m->kind, "full_attention") == 0) return true;
@@ -195,7 +197,7 @@ static bool layer_slides(model *m, bool *slides) {
   }
   if (rule == WINDOW_UPPER) {
     const json_t *from = config_find(m->config, "max_window_layers");
-    first = json_is_integer(from) && json_integer_value(from) > 0 ? (size_t)json_integer_value(from) : 0;
+    if (json_is_integer(from)) first = json_integer_value(from) > 0 ? (size_t)json_integer_value(from) : 0;
   }
   *slides = rule == WINDOW_ALL || (rule == WINDOW_EVEN && m->layer % 2 == 0) ||
             (rule == WINDOW_UPPER && config_flag(m->config, "use_sliding_window", false) && m->layer >= first);

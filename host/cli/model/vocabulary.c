@@ -183,6 +183,21 @@ static bool is_plain(const char *text) {
   return false;
 }
 
+/* Tokens that the model's own tokenizer takes as a whole, where this one would divide them. */
+static bool has_no_special(model_words words, const char *text) {
+  static const char *const of_bert[] = {"[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]"}, *const of_gpt2[] = {
+                                                                                           "<|endoftext|>"};
+  const bool pairs = words == WORDS_GPT2;
+  const size_t count = pairs ? 1 : sizeof of_bert / sizeof of_bert[0];
+  for (size_t i = 0; i < count; ++i) {
+    const char *special = pairs ? of_gpt2[i] : of_bert[i];
+    if (strstr(text, special) == NULL) continue;
+    complain("--text: %s is a special token of the model (allowed: words and marks)", special);
+    return false;
+  }
+  return true;
+}
+
 static bool divide_by_pairs(const char *folder, const char *text, token_list *tokens) {
   json_t *file = model_json_read("--text", folder, "tokenizer.json");
   const bool plain = file != NULL && bpe_is_plain(file);
@@ -196,7 +211,7 @@ static bool divide_by_pairs(const char *folder, const char *text, token_list *to
 bool vocabulary_divide(const char *folder, model_words words, const char *text, token_list *tokens) {
   vocabulary v = {.file = NULL};
   *tokens = (token_list){.count = 0};
-  if (!is_plain(text)) return false;
+  if (!is_plain(text) || !has_no_special(words, text)) return false;
   if (words == WORDS_GPT2) return divide_by_pairs(folder, text, tokens);
   const bool loaded = exists(folder, "tokenizer.json") ? load_tokenizer(folder, &v) : load_lines(folder, &v);
   const bool good = loaded && divide(&v, text, tokens);

@@ -73,8 +73,9 @@ static bool check_cache(const run_options *o) {
     complain("--past-tokens does not go with --past-lengths");
     return false;
   }
-  if (o->list_text[LIST_PAST_LENGTHS] != NULL && o->random == 0 && o->cache_file[CACHE_FILE_PAST_K] == NULL) {
-    complain("--past-lengths needs --random, or --past-k and --past-v");
+  if (o->list_text[LIST_PAST_LENGTHS] != NULL && o->random == 0 && o->model == NULL &&
+      o->cache_file[CACHE_FILE_PAST_K] == NULL) {
+    complain("--past-lengths needs --random, --model, or --past-k and --past-v");
     return false;
   }
   for (int i = 0; i < CACHE_FILES; i += 2)
@@ -167,7 +168,7 @@ bool options_fit_together(const run_options *o, int input_files) {
   }
   const bool draws_x = o->model != NULL && o->text == NULL && o->file[CLATTN_X] == NULL;
   for (int i = NUMBER_BATCH; !o->random && i <= NUMBER_PAST_TOKENS; ++i)
-    if (o->number[i] != 0 && !(draws_x && i <= NUMBER_TOKENS)) {
+    if (o->number[i] != 0 && !(draws_x && i <= NUMBER_TOKENS) && !(o->model != NULL && i == NUMBER_PAST_TOKENS)) {
       complain("%s needs --random; other inputs have their own sizes", number_option_name((number_option)i));
       return false;
     }

@@ -13,8 +13,8 @@ static json_t *cache_json(const input *in) {
   json_t *past = json_array();
   for (size_t b = 0; b < in->problem.batch; ++b) json_add(past, json_count(input_past(in, b)));
   return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:b}", "capacity", json_count(c->capacity), "type", types[c->type],
-                   "page_len", json_count(c->page_len), "pages", json_count(c->pages), "past", json_count(in->past_len),
-                   "past_lengths", past, "rolling", (int)in->problem.rolling);
+                   "page_len", json_count(c->page_len), "pages", json_count(c->pages), "past",
+                   json_count(input_longest_past(in)), "past_lengths", past, "rolling", (int)in->problem.rolling);
 }
 
 static json_t *scaling_json(const clattn_rotary_scaling *s) {

@@ -32,7 +32,7 @@ static void print_cache(const report *r) {
   const clattn_cache_layout *c = &r->input->problem.cache;
   printf(", cache of %zu keys, ", c->capacity);
   if (r->input->past_lengths != NULL && r->input->problem.batch > 1) printf("up to ");
-  printf("%zu before, %s", r->input->past_len, types[c->type]);
+  printf("%zu before, %s", input_longest_past(r->input), types[c->type]);
   if (c->page_len != 0) printf(", pages of %zu", c->page_len);
   if (c->pages != 0) printf(" (%zu of them)", c->pages);
   if (r->input->problem.rolling) printf(", rolling");

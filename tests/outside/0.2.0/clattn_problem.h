@@ -313,7 +313,8 @@ typedef struct clattn_problem {
                                      clattn_weights copies it once */
   bool rolling; /* needs a cache with pages, a window_left and CLATTN_ALIGN_TOP_LEFT, and no mask: each run first drops
                    the pages whose keys neither its queries nor those of later runs see; if there are any, it waits for
-                   earlier runs. The capacity counts the keys that are held; positions go on */
+                   earlier runs. They stay dropped if the run fails. The capacity counts the keys that are held;
+                   positions go on */
 } clattn_problem;
 
 CLATTN_FILLED(clattn_problem)
