@@ -47,6 +47,20 @@ def test_without_a_driver(tmp_path):
     assert "pocl-opencl-icd" in done.stdout
 
 
+def package_runs_here():
+    """Its compiler ends the process where it does not know the processor: asked without clattn."""
+    program = ("import os, pyopencl, pyopencl.array\n"
+               "from clattn import _drivers\n"
+               "os.environ['OCL_ICD_VENDORS'] = _drivers._installed()\n"
+               "context = pyopencl.Context(pyopencl.get_platforms()[0].get_devices())\n"
+               "queue = pyopencl.CommandQueue(context)\n"
+               "x = pyopencl.array.zeros(queue, 16, 'float32')\n"
+               "text = 'kernel void f(global float16 *x) { *x = fma(*x, *x, *x); }'\n"
+               "pyopencl.Program(context, text).build().f(queue, (1,), None, x.data)\n"
+               "queue.finish()")
+    return run_python(program).returncode == 0
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="PoCL's package is for x86-64")
 def test_a_driver_from_a_package():
     """Where the system has none; what the user says about drivers goes first."""
@@ -56,6 +70,8 @@ def test_a_driver_from_a_package():
                "q = np.ones((2, 2), np.float32)\n"
                "print(len(clattn.devices()), clattn.devices()[0].driver_version, clattn.attention(q, q, q).sum())\n"
                "assert 'OCL_ICD_VENDORS' not in os.environ")
+    if not package_runs_here():
+        pytest.skip("the compiler of PoCL's package does not know this processor")
     done = run_python(program)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"1 3\.0\S* 4\.0\n", done.stdout)  # the version of the package
