@@ -38,7 +38,7 @@ static void append(text *to, const void *bytes, size_t size) {
 }
 
 static void append_number(text *to, uint64_t number, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) append(to, &(unsigned char){number >> 8 * i & 0xff}, 1);
+  for (size_t i = 0; i < bytes; ++i, number >>= 8) append(to, &(unsigned char){number & 0xff}, 1);
 }
 
 /* A .npy file of both values. */
