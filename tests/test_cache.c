@@ -81,6 +81,19 @@ static void run(const clattn_problem *p, clattn_cache *cache, const clattn_input
 }
 
 /* A run for which the cache has no room; it must append nothing. */
+/* Runs the problem as it is with this cache. */
+static void expect_run(const clattn_problem *p, clattn_cache *cache, clattn_status status, const char *part) {
+  clattn_plan *plan = new_plan(p, NULL);
+  clattn_error error;
+  support_case c;
+  support_allocate(&c, p, 9);
+  c.inputs.cache = cache;
+  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), status);
+  assert_says(&error, part);
+  clattn_plan_destroy(plan);
+  support_free(&c);
+}
+
 static void expect_full(const clattn_problem *p, clattn_cache *cache, const clattn_inputs *lengths, const char *part) {
   const size_t before[] = {clattn_cache_length(cache, 0), clattn_cache_length(cache, 1)};
   clattn_plan *plan = new_plan(p, NULL);
@@ -515,16 +528,8 @@ static void given_tables(void **state) {
 
 static void expect_read_only(const clattn_problem *p, clattn_cache *cache, const char *part) {
   const size_t before[] = {clattn_cache_length(cache, 0), clattn_cache_length(cache, 1)};
-  clattn_plan *plan = new_plan(p, NULL);
-  clattn_error error;
-  support_case c;
-  support_allocate(&c, p, 3);
-  c.inputs.cache = cache;
-  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), CLATTN_INVALID_ARGUMENT);
-  assert_says(&error, part);
+  expect_run(p, cache, CLATTN_INVALID_ARGUMENT, part);
   for (size_t b = 0; b < 2; ++b) assert_int_equal(clattn_cache_length(cache, b), before[b]);
-  clattn_plan_destroy(plan);
-  support_free(&c);
 }
 
 /* Two sequences with one prefix, stored once, are as two that store it each. */
@@ -903,19 +908,6 @@ static void bytes(void **state) {
       assert_int_equal(clattn_cache_bytes(cache), expected[type][i]);
       clattn_cache_destroy(cache);
     }
-}
-
-/* Runs the problem as it is with this cache. */
-static void expect_run(const clattn_problem *p, clattn_cache *cache, clattn_status status, const char *part) {
-  clattn_plan *plan = new_plan(p, NULL);
-  clattn_error error;
-  support_case c;
-  support_allocate(&c, p, 9);
-  c.inputs.cache = cache;
-  assert_int_equal(clattn_plan_run(plan, &c.inputs, &c.outputs, NULL, &error), status);
-  assert_says(&error, part);
-  clattn_plan_destroy(plan);
-  support_free(&c);
 }
 
 /* ---- rolling windows --------------------------------------------------------------------------------------------- */
