@@ -1,7 +1,6 @@
 /* Reads the names of tokens: see tokens.h. */
 #include "cli/explain/tokens.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,35 +10,6 @@
 
 #define OPTION "--tokens-from"
 #define MOST_BYTES (1u << 20)
-
-static bool complain_of_memory(void) {
-  complain("no host memory for the names of tokens");
-  return false;
-}
-
-/* The file with a NUL at its end. False after a complaint. */
-static bool read_all(const char *path, char **text, size_t *size) {
-  char message[1024];
-  const reporter to = {path, message, sizeof message};
-  FILE *file = NULL;
-  uint64_t bytes = 0;
-  file_status status = file_open(&to, &file, &bytes);
-  if (status == FILE_OK && bytes > MOST_BYTES)
-    status = file_fail(&to, FILE_TOO_LARGE, "%llu bytes (allowed: up to %u)", (unsigned long long)bytes, MOST_BYTES);
-  if (status == FILE_OK && (*text = malloc((size_t)bytes + 1)) == NULL) {
-    fclose(file);
-    return complain_of_memory();
-  }
-  if (status == FILE_OK) status = file_read(file, *text, (size_t)bytes, "names of tokens", &to);
-  if (file != NULL) fclose(file);
-  if (status != FILE_OK) {
-    complain(OPTION ": %s", message);
-    return false;
-  }
-  *size = (size_t)bytes;
-  (*text)[*size] = '\0';
-  return true;
-}
 
 /* Ends the line that begins at `line` with a NUL, also before the CR of a file from Windows; returns where the next one
  * begins. */
@@ -64,15 +34,23 @@ static bool is_name(const char *path, const char *line, const char *next, size_t
 
 bool token_names_read(const char *path, token_names *names) {
   static const char mark[] = {'\xEF', '\xBB', '\xBF'}; /* Windows' sign of UTF-8 */
+  char message[1024];
   size_t size = 0, lines = 1;
   *names = (token_names){.count = 0};
   if (path == NULL) return true;
-  if (!read_all(path, &names->text, &size)) return false;
+  const reporter to = {path, message, sizeof message};
+  if (file_load(&to, "list of tokens", MOST_BYTES, &names->text, &size) != FILE_OK) {
+    complain(OPTION ": %s", message);
+    return false;
+  }
   char *line = names->text, *end = line + size;
   if (size >= sizeof mark && memcmp(line, mark, sizeof mark) == 0) line += sizeof mark;
   for (const char *c = line; c < end; ++c) lines += *c == '\n';
   names->name = malloc(lines * sizeof *names->name);
-  if (names->name == NULL) return complain_of_memory();
+  if (names->name == NULL) {
+    complain("no host memory for the names of tokens");
+    return false;
+  }
   while (line < end) {
     char *next = end_line(line, end);
     if (!is_name(path, line, next, names->count + 1)) return false;

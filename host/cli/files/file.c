@@ -5,7 +5,9 @@
 #include "cli/files/file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -145,4 +147,36 @@ file_status source_read(byte_source *source, void *to_fill, size_t bytes, const 
 file_status file_read(FILE *file, void *to_fill, size_t bytes, const char *what, const reporter *to) {
   byte_source source = file_source(file);
   return source_read(&source, to_fill, bytes, what, to);
+}
+
+char *file_join(const char *folder, const char *name) {
+  const size_t size = strlen(folder) + strlen(name) + 2;
+  char *path = malloc(size);
+  if (path != NULL) snprintf(path, size, "%s/%s", folder, name);
+  return path;
+}
+
+static file_status load_opened(FILE *file, uint64_t bytes, const char *what, size_t most, char **text,
+                               const reporter *to) {
+  if (bytes > most)
+    return file_fail(to, FILE_TOO_LARGE, "the %s has %" PRIu64 " bytes (allowed: up to %zu)", what, bytes, most);
+  *text = malloc((size_t)bytes + 1);
+  if (*text == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for the %s, %" PRIu64 " bytes", what, bytes);
+  (*text)[bytes] = '\0';
+  return file_read(file, *text, (size_t)bytes, what, to);
+}
+
+file_status file_load(const reporter *to, const char *what, size_t most, char **text, size_t *bytes) {
+  FILE *file = NULL;
+  uint64_t size = 0;
+  *text = NULL;
+  file_status status = file_open(to, &file, &size);
+  if (status != FILE_OK) return status;
+  status = load_opened(file, size, what, most, text, to);
+  fclose(file); /* opened for reading: no error can lose data */
+  *bytes = (size_t)size;
+  if (status == FILE_OK) return status;
+  free(*text);
+  *text = NULL;
+  return status;
 }

@@ -59,6 +59,13 @@ file_status file_open(const reporter *to, FILE **file, uint64_t *bytes);
 
 bool file_seek(FILE *file, uint64_t position);
 
+/* The path of a name in a folder, to be freed; NULL: no memory. */
+char *file_join(const char *folder, const char *name);
+
+/* Reads the whole file at to->path, of at most `most` bytes, and puts a NUL behind it; `what` names it in the message.
+ * *text is to be freed, and NULL after a failure. */
+file_status file_load(const reporter *to, const char *what, size_t most, char **text, size_t *bytes);
+
 /* Reads exactly that many bytes; `what` names them in the message. */
 file_status file_read(FILE *file, void *to_fill, size_t bytes, const char *what, const reporter *to);
 

@@ -34,27 +34,16 @@ static file_status read_numbers(byte_source *source, const npy_header *h, size_t
 static file_status read_file(FILE *file, uint64_t file_bytes, integers *out, const reporter *to) {
   byte_source source = file_source(file);
   npy_header h = {.integers = true};
-  const file_status status = npy_header_read(&source, &h, to);
+  file_status status = npy_header_read(&source, &h, to);
+  if (status == FILE_OK && h.layout.fortran_order && h.rank > 1)
+    status = file_fail(to, FILE_UNSUPPORTED, "Fortran order is not supported for whole numbers (allowed: C order)");
+  if (status == FILE_OK) status = npy_header_count(&h, sizeof *out->data, &source, file_bytes, &out->count, to);
   if (status != FILE_OK) return status;
-  const size_t bytes = element_bytes(h.type);
-  char shape[ARRAY_TUPLE_SIZE];
-  array_format_tuple(shape, h.shape, h.rank);
-  if (h.layout.fortran_order && h.rank > 1)
-    return file_fail(to, FILE_UNSUPPORTED, "Fortran order is not supported for whole numbers (allowed: C order)");
-  if (!array_count(h.shape, h.rank, bytes, &out->count))
-    return file_fail(to, FILE_TOO_LARGE, "shape %s is too large (allowed: up to %zu bytes)", shape,
-                     (size_t)PTRDIFF_MAX);
-  const uint64_t wanted = (uint64_t)out->count * bytes;
-  const uint64_t present = file_bytes > source.taken ? file_bytes - source.taken : 0;
-  if (present != wanted)
-    return file_fail(to, present < wanted ? FILE_TRUNCATED : FILE_TRAILING_BYTES,
-                     "shape %s of %s needs %" PRIu64 " bytes of data, the file has %" PRIu64, shape,
-                     element_name(h.type), wanted, present);
   out->rank = h.rank;
   memcpy(out->shape, h.shape, sizeof out->shape);
   out->data = malloc((out->count > 0 ? out->count : 1) * sizeof *out->data);
   if (out->data == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for %zu numbers", out->count);
-  return read_numbers(&source, &h, bytes, out, to);
+  return read_numbers(&source, &h, element_bytes(h.type), out, to);
 }
 
 file_status integers_read(const char *path, integers *out, char *message, size_t message_size) {

@@ -6,7 +6,7 @@
 #include "cli/files/npy.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,24 +19,9 @@
 
 file_status npy_read_source(byte_source *source, uint64_t file_bytes, array *a, const reporter *to) {
   npy_header h = {0};
-  const file_status status = npy_header_read(source, &h, to);
+  file_status status = npy_header_read(source, &h, to);
+  if (status == FILE_OK) status = npy_header_count(&h, sizeof(float), source, file_bytes, &a->count, to);
   if (status != FILE_OK) return status;
-
-  char shape[ARRAY_TUPLE_SIZE];
-  array_format_tuple(shape, h.shape, h.rank);
-  const char *type = element_name(h.type);
-  const size_t item_bytes = element_bytes(h.type); /* elements become float, which may be larger */
-  if (!array_count(h.shape, h.rank, item_bytes > sizeof(float) ? item_bytes : sizeof(float), &a->count)) {
-    return file_fail(to, FILE_TOO_LARGE, "shape %s of %s is too large (allowed: up to %zu bytes)", shape, type,
-                     (size_t)PTRDIFF_MAX);
-  }
-  const uint64_t wanted = (uint64_t)a->count * item_bytes;
-  const uint64_t present = file_bytes > source->taken ? file_bytes - source->taken : 0;
-  if (present != wanted) {
-    return file_fail(to, present < wanted ? FILE_TRUNCATED : FILE_TRAILING_BYTES,
-                     "shape %s of %s needs %" PRIu64 " bytes of data, the file has %" PRIu64, shape, type, wanted,
-                     present);
-  }
   a->rank = h.rank;
   a->type = h.type;
   memcpy(a->shape, h.shape, sizeof h.shape);

@@ -235,6 +235,23 @@ static const char *descr_of(npy_type type) {
   return descrs[i].name;
 }
 
+file_status npy_header_count(const npy_header *h, size_t bytes, const byte_source *source, uint64_t file_bytes,
+                             size_t *count, const reporter *to) {
+  const size_t item_bytes = element_bytes(h->type);
+  const char *type = element_name(h->type);
+  char shape[ARRAY_TUPLE_SIZE];
+  array_format_tuple(shape, h->shape, h->rank);
+  if (!array_count(h->shape, h->rank, item_bytes > bytes ? item_bytes : bytes, count))
+    return file_fail(to, FILE_TOO_LARGE, "shape %s of %s is too large (allowed: up to %zu bytes)", shape, type,
+                     (size_t)PTRDIFF_MAX);
+  const uint64_t wanted = (uint64_t)*count * item_bytes;
+  const uint64_t present = file_bytes > source->taken ? file_bytes - source->taken : 0;
+  if (present == wanted) return FILE_OK;
+  return file_fail(to, present < wanted ? FILE_TRUNCATED : FILE_TRAILING_BYTES,
+                   "shape %s of %s needs %" PRIu64 " bytes of data, the file has %" PRIu64, shape, type, wanted,
+                   present);
+}
+
 size_t npy_header_format(char text[NPY_WRITTEN_HEADER_SIZE], npy_type type, const size_t *shape, int rank) {
   const size_t lead = MAGIC_BYTES + 4; /* with the version and the header length */
   char tuple[ARRAY_TUPLE_SIZE];

@@ -1,7 +1,7 @@
 /* Reads the index of a checkpoint: see safetensors_index.h. */
 #include "cli/files/safetensors_index.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,16 +13,15 @@
 #define MOST_BYTES 25000000 /* of an index: the limit for the header of one file */
 #define NAME "'%.64s'"
 
-static file_status parse(FILE *file, uint64_t bytes, json_t **json, const reporter *to) {
+static file_status load(const reporter *to, json_t **json) {
   json_error_t error;
-  if (bytes > MOST_BYTES)
-    return file_fail(to, FILE_TOO_LARGE, "the index has %" PRIu64 " bytes (allowed: up to %d)", bytes, MOST_BYTES);
-  char *text = malloc((size_t)bytes + 1);
-  if (text == NULL) return file_fail(to, FILE_OUT_OF_MEMORY, "no memory for an index of %" PRIu64 " bytes", bytes);
-  const file_status status = file_read(file, text, (size_t)bytes, "index", to);
-  *json = status == FILE_OK ? json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES, &error) : NULL;
+  char *text = NULL;
+  size_t bytes = 0;
+  const file_status status = file_load(to, "index", MOST_BYTES, &text, &bytes);
+  if (status != FILE_OK) return status;
+  *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
   free(text);
-  if (status != FILE_OK || *json != NULL) return status;
+  if (*json != NULL) return FILE_OK;
   return file_fail(to, FILE_BAD_HEADER, "the index is refused as JSON at byte %d: %s", error.position, error.text);
 }
 
@@ -60,16 +59,6 @@ static file_status find(const json_t *json, const char *tensor, char **path, con
                      "the file of tensor " NAME " is " NAME " (allowed: a name in the same folder)", tensor,
                      json_is_string(file) ? json_string_value(file) : "not a string");
   return join(to->path, json_string_value(file), path, to);
-}
-
-static file_status load(const reporter *to, json_t **json) {
-  FILE *file = NULL;
-  uint64_t bytes = 0;
-  const file_status status = file_open(to, &file, &bytes);
-  if (status != FILE_OK) return status;
-  const file_status parsed = parse(file, bytes, json, to);
-  fclose(file); /* opened for reading: no error can lose data */
-  return parsed;
 }
 
 file_status safetensors_index_find(const char *index, const char *tensor, char **path, char *message, size_t size) {

@@ -1,7 +1,6 @@
 /* Keeps input files from being overwritten: see input_names.h. */
 #include "cli/input/input_names.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +20,7 @@ static bool model_is_spared(const run_options *o, const char *option, const char
   static const char *const names[] = {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"};
   bool spared = true;
   for (size_t i = 0; i < sizeof names / sizeof names[0] && spared; ++i) {
-    const size_t size = strlen(o->model) + strlen(names[i]) + 2;
-    char *file = malloc(size);
-    if (file != NULL) snprintf(file, size, "%s/%s", o->model, names[i]);
+    char *file = file_join(o->model, names[i]);
     spared = file != NULL && is_spared("--model", file, option, path);
     free(file);
   }

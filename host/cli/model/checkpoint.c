@@ -10,18 +10,11 @@
 #include "cli/files/safetensors.h"
 #include "cli/files/safetensors_index.h"
 
-static char *joined(const char *first, char between, const char *second) {
-  const size_t size = strlen(first) + strlen(second) + 2;
-  char *text = malloc(size);
-  if (text != NULL) snprintf(text, size, "%s%c%s", first, between, second);
-  return text;
-}
-
 bool checkpoint_find(const char *folder, checkpoint *c) {
   static const char *const names[] = {"model.safetensors", "model.safetensors.index.json"};
   *c = (checkpoint){.path = NULL};
   for (int i = 0; i < 2; ++i) {
-    c->path = joined(folder, '/', names[i]);
+    c->path = file_join(folder, names[i]);
     c->indexed = i == 1;
     if (c->path == NULL || file_exists(c->path)) break;
     checkpoint_free(c);
@@ -47,5 +40,8 @@ bool checkpoint_has(const checkpoint *c, const char *tensor) {
 }
 
 char *checkpoint_argument(const checkpoint *c, const char *tensor) {
-  return joined(c->path, ':', tensor);
+  const size_t size = strlen(c->path) + strlen(tensor) + 2;
+  char *text = malloc(size);
+  if (text != NULL) snprintf(text, size, "%s:%s", c->path, tensor);
+  return text;
 }

@@ -12,46 +12,33 @@
 
 #define MOST_BYTES 25000000
 
-static json_t *parse(const char *option, FILE *file, uint64_t bytes, const reporter *to) {
+static json_t *parse(const char *option, const char *path, const char *text, size_t bytes) {
   json_error_t error;
-  char *text = bytes <= MOST_BYTES ? malloc((size_t)bytes + 1) : NULL;
-  json_t *json = NULL;
-  if (bytes > MOST_BYTES)
-    complain("%s: %s has %llu bytes (allowed: up to %d)", option, to->path, (unsigned long long)bytes, MOST_BYTES);
-  else if (text == NULL)
-    complain("%s: no memory for %llu bytes", option, (unsigned long long)bytes);
-  else if (file_read(file, text, (size_t)bytes, "text", to) != FILE_OK)
-    complain("%s: %s", option, to->message);
-  else if ((json = json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES, &error)) == NULL)
-    complain("%s: %s is refused as JSON at byte %d: %s", option, to->path, error.position, error.text);
-  else if (!json_is_object(json)) {
-    complain("%s: %s is no object (allowed: a configuration of transformers)", option, to->path);
-    json_decref(json);
-    json = NULL;
-  }
-  free(text);
-  return json;
+  json_t *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+  if (json == NULL) complain("%s: %s is refused as JSON at byte %d: %s", option, path, error.position, error.text);
+  if (json == NULL || json_is_object(json)) return json;
+  complain("%s: %s is no object (allowed: a configuration of transformers)", option, path);
+  json_decref(json);
+  return NULL;
 }
 
 json_t *model_json_read(const char *option, const char *folder, const char *name) {
-  char message[1024] = "";
-  const size_t size = strlen(folder) + strlen(name) + 2;
-  char *path = malloc(size);
-  uint64_t bytes = 0;
-  FILE *file = NULL;
+  char message[1024] = "", *path = file_join(folder, name), *text = NULL;
+  size_t bytes = 0;
   json_t *json = NULL;
   if (path == NULL) {
     complain("%s: no memory for a path", option);
     return NULL;
   }
-  snprintf(path, size, "%s/%s", folder, name);
   const reporter to = {path, message, sizeof message};
-  if (file_open(&to, &file, &bytes) != FILE_OK)
-    complain("%s: %s (allowed: a folder of a checkpoint, with config.json and model.safetensors)", option, message);
-  else {
-    json = parse(option, file, bytes, &to);
-    fclose(file); /* opened for reading: no error can lose data */
-  }
+  const file_status status = file_load(&to, "configuration", MOST_BYTES, &text, &bytes);
+  if (status == FILE_OK)
+    json = parse(option, path, text, bytes);
+  else
+    complain("%s: %s%s", option, message,
+             status == FILE_CANNOT_OPEN ? " (allowed: a folder of a checkpoint, with config.json and model.safetensors)"
+                                        : "");
+  free(text);
   free(path);
   return json;
 }

@@ -11,7 +11,8 @@
 #include "cli/model/bpe.h"
 #include "cli/model/config.h"
 
-#define MOST_WORD 100 /* longer words are unknown */
+#define MOST_BYTES 25000000 /* of vocab.txt */
+#define MOST_WORD 100       /* longer words are unknown */
 #define UNKNOWN "[UNK]"
 
 typedef struct vocabulary {
@@ -30,11 +31,8 @@ void token_list_free(token_list *tokens) {
 /* ---- the vocabulary ---------------------------------------------------------------------------------------------- */
 
 static bool exists(const char *folder, const char *name) {
-  const size_t size = strlen(folder) + strlen(name) + 2;
-  char *path = malloc(size);
-  if (path == NULL) return false;
-  snprintf(path, size, "%s/%s", folder, name);
-  const bool found = file_exists(path);
+  char *path = file_join(folder, name);
+  const bool found = path != NULL && file_exists(path);
   free(path);
   return found;
 }
@@ -52,13 +50,10 @@ static bool load_tokenizer(const char *folder, vocabulary *v) {
 }
 
 /* A line for each token, in the order of their numbers. */
-static bool read_lines(FILE *file, uint64_t bytes, vocabulary *v, const reporter *to) {
-  char *text = bytes < 25000000 ? malloc((size_t)bytes + 1) : NULL;
-  bool good = text != NULL && file_read(file, text, (size_t)bytes, "vocabulary", to) == FILE_OK &&
-              memchr(text, '\0', (size_t)bytes) == NULL;
+static bool read_lines(char *text, size_t bytes, vocabulary *v) {
+  bool good = memchr(text, '\0', bytes) == NULL;
   json_int_t number = 0;
   v->ids = json_object();
-  if (good) text[bytes] = '\0';
   for (char *at = text; good && *at != '\0'; ++number) {
     const size_t length = strcspn(at, "\r\n"), ending = strspn(at + length, "\r");
     const bool last = at[length + ending] == '\0';
@@ -66,33 +61,31 @@ static bool read_lines(FILE *file, uint64_t bytes, vocabulary *v, const reporter
     good = json_object_set_new(v->ids, at, json_integer(number)) == 0;
     at += length + ending + !last;
   }
-  free(text);
-  if (!good) complain("--text: %s cannot be read as a vocabulary (allowed: a token in each line, in UTF-8)", to->path);
   return good;
 }
 
 static bool load_lines(const char *folder, vocabulary *v) {
-  char message[1024] = "", path[4096];
-  FILE *file = NULL;
-  uint64_t bytes = 0;
+  char message[1024] = "", *path = file_join(folder, "vocab.txt"), *text = NULL;
+  size_t bytes = 0;
   const reporter to = {path, message, sizeof message};
-  snprintf(path, sizeof path, "%s/vocab.txt", folder);
-  if (!exists(folder, "vocab.txt")) {
+  bool good = false;
+  if (path == NULL)
+    complain("no host memory for a path");
+  else if (!file_exists(path))
     complain("--text: %s has no tokenizer.json and no vocab.txt (allowed: the vocabulary of a model like BERT)",
              folder);
-    return false;
-  }
-  if (file_open(&to, &file, &bytes) != FILE_OK) {
+  else if (file_load(&to, "vocabulary", MOST_BYTES, &text, &bytes) != FILE_OK)
     complain("--text: %s", message);
-    return false;
-  }
-  const bool good = read_lines(file, bytes, v, &to);
-  fclose(file); /* opened for reading: no error can lose data */
+  else if (!(good = read_lines(text, bytes, v)))
+    complain("--text: %s cannot be read as a vocabulary (allowed: a token in each line, in UTF-8)", path);
+  free(text);
+  free(path);
+  if (!good) return false;
   json_t *config =
       exists(folder, "tokenizer_config.json") ? model_json_read("--text", folder, "tokenizer_config.json") : NULL;
   v->lower = config_flag(config, "do_lower_case", true);
   json_decref(config);
-  return good;
+  return true;
 }
 
 static void free_vocabulary(vocabulary *v) {
